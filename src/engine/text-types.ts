@@ -1,0 +1,30 @@
+import type { Token } from '../tokenizer/types.ts';
+import type { EngineUsage, FinishReason, Sampling } from './types.ts';
+
+/** A generation with text on both sides: what src/engine/generation.ts does on top of an Engine. */
+export interface TextRequest {
+  readonly id: string;
+  readonly tenant: string;
+  readonly tokens: readonly Token[];
+  readonly maxTokens: number;
+  readonly sampling: Sampling;
+  /** Strings that end the text; they are not part of it and may cross token borders. */
+  readonly stop: readonly string[];
+  readonly topLogprobs?: number;
+}
+
+export interface TextLogprob {
+  /** The token's text; what is no whole UTF-8 character shows as U+FFFD, `bytes` has the truth. */
+  readonly token: string;
+  readonly bytes: readonly number[];
+  readonly logprob: number;
+  readonly top: readonly { readonly token: string; readonly bytes: readonly number[]; readonly logprob: number }[];
+}
+
+export type TextEvent =
+  /** One token's worth; `text` may be empty while a character or a possible stop string is incomplete. */
+  | { readonly kind: 'text'; readonly text: string; readonly logprobs: readonly TextLogprob[] }
+  | { readonly kind: 'end'; readonly reason: FinishReason; readonly usage: EngineUsage };
+
+/** Throws RealmError when the engine reports an error. */
+export type GenerateText = (request: TextRequest, signal?: AbortSignal) => AsyncIterable<TextEvent>;

@@ -1,0 +1,101 @@
+import type { MemoryStats } from '../backend/backend.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { Token } from '../tokenizer/types.ts';
+
+/** How the next token is chosen. Absent fields have the neutral value in the comment. */
+export interface Sampling {
+  /** 0 is greedy. Default 1. */
+  temperature?: number;
+  /** Keep the k most likely; 0 keeps all. Default 0. */
+  topK?: number;
+  /** Smallest set whose probability reaches p. Default 1. */
+  topP?: number;
+  /** Drop what is less likely than p times the best. Default 0. */
+  minP?: number;
+  /** Divides (positive) or multiplies (negative) logits of tokens seen in the last `penaltyWindow`. Default 1. arXiv:1909.05858. */
+  repetitionPenalty?: number;
+  /** Subtracted once from tokens generated so far. Default 0. */
+  presencePenalty?: number;
+  /** Subtracted per occurrence among the tokens generated so far. Default 0. */
+  frequencyPenalty?: number;
+  /** Tokens of context (prompt included) that repetitionPenalty looks at. Default 64; 0 switches it off. */
+  penaltyWindow?: number;
+  /** Added to the logits of tokens; -100 or less bans one. */
+  logitBias?: ReadonlyMap<Token, number> | ReadonlyArray<readonly [Token, number]>;
+  /** Same seed, same text. Random when absent. Any safe integer. */
+  seed?: number;
+}
+
+/** A request for tokens: what the engine itself understands (no text). Structured-cloneable. */
+export interface EngineRequest {
+  readonly id: string;
+  /** Whose turn and cache this is. */
+  readonly tenant: string;
+  readonly tokens: readonly Token[];
+  readonly maxTokens: number;
+  readonly sampling: Sampling;
+  /** Tokens that end the sequence (not emitted). */
+  readonly stopTokens: readonly Token[];
+  /** Alternatives to report with each token; absent: no logprobs. */
+  readonly topLogprobs?: number;
+  /** Higher goes first among the same tenant's. Default 0. */
+  readonly priority?: number;
+}
+
+export interface TokenLogprob {
+  readonly token: Token;
+  /** Natural logarithm of the probability under the untouched distribution (temperature 1, no filters). */
+  readonly logprob: number;
+  readonly top: readonly { readonly token: Token; readonly logprob: number }[];
+}
+
+export type FinishReason = 'stop' | 'length' | 'cancelled';
+
+export type EngineEvent =
+  | { readonly kind: 'token'; readonly token: Token; readonly logprob?: TokenLogprob }
+  | { readonly kind: 'end'; readonly reason: FinishReason; readonly usage: EngineUsage }
+  | { readonly kind: 'error'; readonly code: ErrorCode; readonly message: string };
+
+export interface EngineUsage {
+  readonly promptTokens: number;
+  /** Of those, taken from the prefix cache. */
+  readonly cachedTokens: number;
+  readonly completionTokens: number;
+}
+
+/** One loaded model, wherever it runs (this thread, a worker). Safe to call from many requests at once. */
+export interface Engine {
+  readonly info: EngineInfo;
+  /**
+   * Submits a request. Ends with exactly one `end` or `error` event. Aborting the signal, or leaving the loop, ends it
+   * within one step and frees everything that it held.
+   */
+  submit(request: EngineRequest, signal?: AbortSignal): AsyncIterable<EngineEvent>;
+  stats(): Promise<EngineStats>;
+  close(): Promise<void>;
+}
+
+export interface EngineInfo {
+  readonly architecture: string;
+  readonly vocabSize: number;
+  /** Most tokens of one sequence, prompt and answer together. */
+  readonly context: number;
+  readonly trainedContext: number;
+  readonly width: number;
+  /** Kernel variant and threads, for logs: `wasm relaxed-simd+revec, 2 threads`. */
+  readonly backend: string;
+  /** Bytes of the file. */
+  readonly fileSize: number;
+  readonly loadMs: number;
+}
+
+export interface EngineStats {
+  readonly running: number;
+  readonly waiting: number;
+  readonly pagesTotal: number;
+  readonly pagesUsed: number;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly steps: number;
+  readonly memory: MemoryStats;
+}

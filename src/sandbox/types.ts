@@ -1,0 +1,71 @@
+/** GenOptions as the guest sees it (C layout, 32 bytes, little endian), field by field; see docs/programs.md. */
+export interface GenOptions {
+  maxTokens: number;
+  temperature: number;
+  topP: number;
+  topK: number;
+  repetitionPenalty: number;
+  /** 0: random. */
+  seed: bigint;
+  stopTokens: readonly number[];
+}
+
+/** What a program may ask of the host. Every call runs on the main thread, for one request. Errors thrown become error codes in the guest. */
+export interface ProgramHost {
+  /**
+   * Generates from `prompt` and yields the answer's text token by token. In a chat request the prompt is the JSON
+   * `{"messages": [...]}` (anything else is taken as one user message) and the host applies the chat template; in a
+   * completion request it is plain text.
+   * `changed` names the options that the guest altered from those it was given; the others keep the request's full precision.
+   */
+  generate(
+    call: { modelId: number; prompt: string; options: Partial<GenOptions> },
+    signal: AbortSignal,
+  ): AsyncIterable<string>;
+  encode(modelId: number, text: string): readonly number[];
+  decode(modelId: number, tokens: readonly number[]): string;
+  /** JSON for realm_get_model_metadata. */
+  metadata(modelId: number): string;
+}
+
+/** A validated tenant program. */
+export interface Program {
+  readonly name: string;
+  /** SHA-256 of the .wasm, hex. */
+  readonly digest: string;
+  readonly module: WebAssembly.Module;
+  /** Built-in programs share a worker; a tenant's own runs alone in one. */
+  readonly trusted: boolean;
+}
+
+export interface ProgramLimits {
+  readonly memoryMb: number;
+  /** Wall-clock for the whole call, host computing included. */
+  readonly deadlineMs: number;
+  /** Longest stretch of the program's own computing between two host calls. */
+  readonly sliceMs: number;
+}
+
+export interface ProgramCall {
+  readonly requestId: string;
+  readonly tenant: string;
+  readonly program: Program;
+  readonly limits: ProgramLimits;
+  readonly prompt: string;
+  readonly modelId: number;
+  readonly options: GenOptions;
+  readonly host: ProgramHost;
+  readonly signal: AbortSignal;
+}
+
+export interface Sandbox {
+  /** Checks a program's bytes: `program_invalid` says what is wrong. */
+  load(name: string, bytes: Uint8Array, options?: { trusted?: boolean }): Promise<Program>;
+  /**
+   * Runs a program's `generate` in an instance of its own; yields the text that it streams. Throws RealmError
+   * `program_trapped`, `program_out_of_memory`, `program_deadline`, `program_failed`, `request_cancelled`.
+   * An error that host.generate threw is thrown again unchanged when it ended the program.
+   */
+  run(call: ProgramCall): AsyncIterable<string>;
+  close(): Promise<void>;
+}
