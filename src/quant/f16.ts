@@ -1,0 +1,6 @@
+import { blockFormat } from './block.ts';
+
+/** IEEE 754 binary16. */
+export const F16 = blockFormat({ name: 'F16', id: 1, blockSize: 1, blockBytes: 2 }, ({ view }, at, target, to) => {
+  target[to] = view.getFloat16(at, true);
+});

@@ -1,0 +1,57 @@
+import { RealmError } from '../errors.ts';
+import { BF16 } from './bf16.ts';
+import { F16 } from './f16.ts';
+import { F32 } from './f32.ts';
+import { ggmlTypeNames } from './ggml-types.ts';
+import { IQ4_NL } from './iq4_nl.ts';
+import { IQ4_XS } from './iq4_xs.ts';
+import { Q2_K } from './q2_k.ts';
+import { Q3_K } from './q3_k.ts';
+import { Q4_0 } from './q4_0.ts';
+import { Q4_1 } from './q4_1.ts';
+import { Q4_K } from './q4_k.ts';
+import { Q5_0 } from './q5_0.ts';
+import { Q5_1 } from './q5_1.ts';
+import { Q5_K } from './q5_k.ts';
+import { Q6_K } from './q6_k.ts';
+import { Q8_0 } from './q8_0.ts';
+import { Q8_K } from './q8_k.ts';
+import type { QuantFormat, QuantType } from './types.ts';
+
+/** Every format that Realm computes with, by name. Adding one is adding a file and a name here. */
+export const formats: Readonly<Record<QuantType, QuantFormat>> = {
+  F32,
+  F16,
+  BF16,
+  Q4_0,
+  Q4_1,
+  Q5_0,
+  Q5_1,
+  Q8_0,
+  Q2_K,
+  Q3_K,
+  Q4_K,
+  Q5_K,
+  Q6_K,
+  Q8_K,
+  IQ4_NL,
+  IQ4_XS,
+};
+
+const byId: ReadonlyMap<number, QuantFormat> = new Map(Object.values(formats).map(format => [format.id, format]));
+
+/** The format with ggml's type number `id`; any other is refused by ggml's name with `gguf_type_unknown`. */
+export function formatOf(id: number): QuantFormat {
+  const format = byId.get(id);
+  if (format) return format;
+  const name = ggmlTypeNames.get(id);
+  const what = name ? `tensor type ${name} (${id}) is not supported` : `tensor type ${id} is not known`;
+  const known = Object.keys(formats).join(', ');
+  throw new RealmError('gguf_type_unknown', `${what}; use a file whose tensors are ${known}`);
+}
+
+/** Bytes that `elements` (a multiple of the block size) take in format `type`. */
+export function byteLength(type: QuantType, elements: number): number {
+  const { blockSize, blockBytes } = formats[type];
+  return (elements / blockSize) * blockBytes;
+}
