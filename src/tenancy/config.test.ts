@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { RealmError } from '../errors.ts';
+import { defaultConfig, loadConfig } from './config.ts';
+import { createKey } from './keys.ts';
+
+let folder: string;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'realm-config-'));
+  await writeFile(join(folder, 'model.gguf'), 'x');
+  await writeFile(join(folder, 'shout.wasm'), 'x');
+});
+after(() => rm(folder, { recursive: true }));
+
+async function load(yaml: string) {
+  const path = join(folder, 'realm.yaml');
+  await writeFile(path, yaml);
+  return loadConfig(path);
+}
+
+async function mistakes(yaml: string): Promise<string[]> {
+  const error = await load(yaml).then(
+    () => assert.fail('accepted'),
+    error => error,
+  );
+  assert.ok(error instanceof RealmError && error.code === 'config_invalid', String(error));
+  return error.message
+    .split('\n')
+    .slice(1)
+    .map(line => line.trim());
+}
+
+test('a full configuration; paths are relative to the file', async () => {
+  const { hash } = createKey('acme');
+  const config = await load(`
+server: { host: 0.0.0.0, port: 9000, metrics: public, limits: { body_bytes: 5000, messages: 3, choices: 2, drain_ms: 100 } }
+models:
+  - { id: small, path: model.gguf, context: 512, system: Be brief., sampling: { temperature: 0, top_k: 5 } }
+  - { id: other, catalog: smollm2-135m }
+tenants:
+  - { id: acme, keys: ["${hash}"], program: shout.wasm, memory_mb: 16, deadline_ms: 1000 }
+`);
+  assert.equal(config.host, '0.0.0.0');
+  assert.equal(config.port, 9000);
+  assert.deepEqual(config.limits, { bodyBytes: 5000, messages: 3, choices: 2, drainMs: 100 });
+  assert.deepEqual(config.models?.[0].source, { path: join(folder, 'model.gguf') });
+  assert.equal(config.models?.[0].sampling?.topK, 5);
+  assert.deepEqual(config.models?.[1].source, { catalog: 'smollm2-135m' });
+  assert.deepEqual(config.tenants, [
+    { id: 'acme', keys: [hash], program: join(folder, 'shout.wasm'), memoryMb: 16, deadlineMs: 1000 },
+  ]);
+});
+
+test('an empty file is the default configuration', async () => {
+  assert.deepEqual(await load(''), defaultConfig());
+  assert.equal(defaultConfig().host, '127.0.0.1');
+});
+
+test('every mistake is reported at once, by its path', async () => {
+  const { hash } = createKey('acme');
+  const found = await mistakes(`
+server: { port: 70000, prot: 1, limits: { messages: none } }
+models:
+  - { id: m, path: gone.gguf }
+  - { id: m, path: model.gguf, catalog: x, sampling: { temperature: -1 } }
+tenants:
+  - { id: a, keys: [plain] }
+  - { keys: ["${hash}"], program: gone.wasm, deadline_ms: 0 }
+  - { id: "a b", keys: ["${hash}"] }
+`);
+  const paths = found.map(line => line.split(': ')[0]).sort();
+  assert.deepEqual(
+    paths,
+    [
+      'models[0].path',
+      'models[1]',
+      'models[1].id',
+      'models[1].sampling.temperature',
+      'server.limits.messages',
+      'server.port',
+      'server.prot',
+      'tenants[0].keys[0]',
+      'tenants[1].deadline_ms',
+      'tenants[1].id',
+      'tenants[1].program',
+      'tenants[2].id',
+      'tenants[2].keys[0]',
+    ].sort(),
+  );
+  assert.ok(found.includes('server.port: must be at most 65535'));
+  assert.ok(found.includes('server.prot: is not a known key'));
+  assert.ok(found.includes('tenants[1].id: is required'));
+  assert.ok(found.includes('tenants[2].keys[0]: is the same as tenants[1].keys[0]'));
+});
+
+test('what is no mapping, no YAML or no file is refused', async () => {
+  assert.deepEqual(await mistakes('just text'), ['must be an object']);
+  assert.equal((await mistakes('a: [1')).length > 0, true);
+  assert.equal((await mistakes('server: {}\nserver: {}')).length, 1);
+  const bomb = ['a: &a0 [x, x]', ...Array.from({ length: 12 }, (_, i) => `a${i}: &a${i + 1} [*a${i}, *a${i}, *a${i}]`)];
+  assert.match((await mistakes(bomb.join('\n')))[0], /alias/);
+  await assert.rejects(loadConfig(join(folder, 'none.yaml')), { code: 'config_invalid' });
+});

@@ -1,0 +1,191 @@
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+import { RealmError } from '../errors.ts';
+import { type Issue, check, issueText, pathText } from './issues.ts';
+import { type ConfigDocument, configSchema, type ModelDocument } from './schema.ts';
+import type { TenantKeys } from './tenants.ts';
+
+export interface Limits {
+  readonly bodyBytes: number;
+  readonly messages: number;
+  /** Answers of one request: `n` times its prompts. */
+  readonly choices: number;
+  /** How long stopping waits for requests to finish. */
+  readonly drainMs: number;
+}
+
+export interface ModelConfig {
+  readonly id: string;
+  /** Either an absolute path, or a name in the catalog. */
+  readonly source: { readonly path: string } | { readonly catalog: string };
+  readonly context?: number;
+  readonly system?: string;
+  readonly sampling?: SamplingConfig;
+}
+
+/** Defaults for requests that do not say, in the engine's names. */
+export interface SamplingConfig {
+  readonly temperature?: number;
+  readonly topK?: number;
+  readonly topP?: number;
+  readonly minP?: number;
+  readonly repetitionPenalty?: number;
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
+}
+
+export interface RealmConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly metrics: 'local' | 'public';
+  readonly limits: Limits;
+  /** Absent: the default model. */
+  readonly models?: readonly ModelConfig[];
+  /** Absent: one open tenant, loopback only. */
+  readonly tenants?: readonly TenantKeys[];
+}
+
+/** Reads and validates `realm.yaml`; throws `config_invalid` with a line for every mistake. Paths in it are relative to the file. */
+export async function loadConfig(path: string): Promise<RealmConfig> {
+  const text = await readFile(path, 'utf8').catch(cause => {
+    throw new RealmError('config_invalid', `${path}: cannot be read: ${cause.code ?? cause.message}`, { cause });
+  });
+  const document = parseDocument(text, { prettyErrors: true });
+  if (document.errors.length > 0)
+    throw invalid(
+      path,
+      document.errors.map(error => ({ path: '', message: error.message.split('\n')[0] })),
+    );
+  const raw = plain(path, document) ?? {};
+  const checked = check(configSchema, raw);
+  const issues = [
+    'issues' in checked ? checked.issues : [],
+    duplicates(raw),
+    sources(raw),
+    await files(raw, dirname(path)),
+  ].flat();
+  if (issues.length > 0 || 'issues' in checked) throw invalid(path, issues);
+  return toConfig(checked.value, dirname(path));
+}
+
+/** What a server without a configuration file has. */
+export function defaultConfig(): RealmConfig {
+  return toConfig(configSchema.parse({}), '.');
+}
+
+/** The document's values; aliases that would expand without end are refused by the parser. */
+function plain(path: string, document: ReturnType<typeof parseDocument>): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    throw invalid(path, [{ path: '', message: (error as Error).message }]);
+  }
+}
+
+function invalid(path: string, issues: readonly Issue[]): RealmError {
+  const count = issues.length === 1 ? '1 mistake' : `${issues.length} mistakes`;
+  const lines = issues.map(issue => `\n  ${issueText(issue)}`).join('');
+  return new RealmError('config_invalid', `${path} has ${count}:${lines}`, { param: issues[0].path || undefined });
+}
+
+/** An entry of a list in a document that may be anything. */
+type Loose = Record<string, unknown>;
+
+function entries(raw: unknown, list: string): Loose[] {
+  const value = (raw as Loose | null)?.[list];
+  return Array.isArray(value) ? value.map(entry => (typeof entry === 'object' && entry !== null ? entry : {})) : [];
+}
+
+function duplicates(raw: unknown): Issue[] {
+  const ids = (list: string) =>
+    entries(raw, list).map((entry, i) => ({ path: pathText([list, i, 'id']), value: entry.id }));
+  const keys = entries(raw, 'tenants').flatMap((tenant, i) =>
+    (Array.isArray(tenant.keys) ? tenant.keys : []).map((value, k) => ({
+      path: pathText(['tenants', i, 'keys', k]),
+      value,
+    })),
+  );
+  return [ids('models'), ids('tenants'), keys].flatMap(repeated);
+}
+
+function repeated(fields: readonly { path: string; value: unknown }[]): Issue[] {
+  const first = new Map<unknown, string>();
+  const issues: Issue[] = [];
+  for (const { path, value } of fields) {
+    if (typeof value !== 'string') continue;
+    const earlier = first.get(value);
+    if (earlier === undefined) first.set(value, path);
+    else issues.push({ path, message: `is the same as ${earlier}` });
+  }
+  return issues;
+}
+
+function sources(raw: unknown): Issue[] {
+  const wrong = (model: Loose) => (model.path === undefined) === (model.catalog === undefined);
+  return entries(raw, 'models').flatMap((model, i) =>
+    wrong(model) ? [{ path: pathText(['models', i]), message: 'must have either path or catalog' }] : [],
+  );
+}
+
+async function files(raw: unknown, base: string): Promise<Issue[]> {
+  const named = [
+    ...entries(raw, 'models').map((model, i) => ({ path: pathText(['models', i, 'path']), file: model.path })),
+    ...entries(raw, 'tenants').map((tenant, i) => ({
+      path: pathText(['tenants', i, 'program']),
+      file: tenant.program,
+    })),
+  ];
+  const issues = await Promise.all(
+    named.map(async ({ path, file }) => {
+      if (typeof file !== 'string' || file === '') return [];
+      const full = resolve(base, file);
+      const isFile = await stat(full).then(
+        found => found.isFile(),
+        () => false,
+      );
+      return isFile ? [] : [{ path, message: `there is no file ${full}` }];
+    }),
+  );
+  return issues.flat();
+}
+
+function toConfig({ server, models, tenants }: ConfigDocument, base: string): RealmConfig {
+  const { host, port, metrics, limits } = server;
+  return {
+    host,
+    port,
+    metrics,
+    limits: {
+      bodyBytes: limits.body_bytes,
+      messages: limits.messages,
+      choices: limits.choices,
+      drainMs: limits.drain_ms,
+    },
+    models: models?.map(model => toModel(model, base)),
+    tenants: tenants?.map(({ id, keys, program, memory_mb, deadline_ms }) => ({
+      id,
+      keys,
+      program: program === undefined ? undefined : resolve(base, program),
+      memoryMb: memory_mb,
+      deadlineMs: deadline_ms,
+    })),
+  };
+}
+
+function toModel({ id, path, catalog, context, system, sampling }: ModelDocument, base: string): ModelConfig {
+  const source = path === undefined ? { catalog: catalog! } : { path: resolve(base, path) };
+  return { id, source, context, system, sampling: sampling && toSampling(sampling) };
+}
+
+function toSampling(fields: NonNullable<ModelDocument['sampling']>): SamplingConfig {
+  return {
+    temperature: fields.temperature,
+    topK: fields.top_k,
+    topP: fields.top_p,
+    minP: fields.min_p,
+    repetitionPenalty: fields.repetition_penalty,
+    presencePenalty: fields.presence_penalty,
+    frequencyPenalty: fields.frequency_penalty,
+  };
+}

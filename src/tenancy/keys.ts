@@ -1,0 +1,57 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+
+/**
+ * An API key is `realm_`, 256 random bits in hex and 8 hex digits of checksum (so that a scanner, or a person who lost
+ * a character, can tell without asking a server). What is stored is its SHA-256: a slow password hash protects guessable
+ * secrets, and 256 random bits cannot be guessed, so it would only make each request slow.
+ */
+const prefix = 'realm_';
+const secretPattern = /^realm_([0-9a-f]{64})([0-9a-f]{8})$/;
+
+/** The form of a stored key in `realm.yaml`. */
+export const hashPattern = /^sha256:[0-9a-f]{64}$/;
+
+export interface NewKey {
+  /** Shown once, never stored. */
+  readonly key: string;
+  /** What `tenants[].keys` holds. */
+  readonly hash: string;
+  /** The hash as a line of `realm.yaml`, with a comment that says whose it is. */
+  readonly line: string;
+}
+
+export function createKey(tenant: string): NewKey {
+  const secret = randomBytes(32).toString('hex');
+  const key = prefix + secret + checksum(secret);
+  const hash = hashKey(key);
+  return { key, hash, line: `- ${hash} # ${tenant}, ${new Date().toISOString().slice(0, 10)}` };
+}
+
+export function hashKey(key: string): string {
+  return `sha256:${sha256(key).toString('hex')}`;
+}
+
+/** Whether `key` has the form and the checksum of a key that {@link createKey} made. */
+export function isWellFormed(key: string): boolean {
+  const match = secretPattern.exec(key);
+  return match !== null && checksum(match[1]) === match[2];
+}
+
+/** The index of the stored hash that `key` belongs to, or -1. Takes the same time wherever it is, and when it is nowhere. */
+export function findKey(key: string, hashes: readonly string[]): number {
+  const digest = sha256(key);
+  let found = -1;
+  for (const [i, hash] of hashes.entries()) {
+    const same = timingSafeEqual(digest, Buffer.from(hash.slice('sha256:'.length), 'hex'));
+    found = same ? i : found;
+  }
+  return found;
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function checksum(secret: string): string {
+  return sha256(secret).toString('hex').slice(0, 8);
+}

@@ -1,0 +1,41 @@
+import { RealmError } from '../errors.ts';
+import { findKey } from './keys.ts';
+
+export interface Tenant {
+  readonly id: string;
+  /** Absolute path of its own program; absent: the default program. */
+  readonly program?: string;
+  /** Memory that one instance of its program may have. */
+  readonly memoryMb: number;
+  /** Wall-clock limit of one request, from the start of the program to its end. */
+  readonly deadlineMs: number;
+}
+
+export interface TenantKeys extends Tenant {
+  /** Hashes as in `realm.yaml`. */
+  readonly keys: readonly string[];
+}
+
+export const tenantDefaults = { memoryMb: 64, deadlineMs: 600_000 };
+
+/** Turns an `Authorization` header into a tenant, or throws `invalid_api_key`. */
+export type Authenticate = (authorization: string | undefined) => Tenant;
+
+/** Keys as configured. Every failure (no header, another scheme, a wrong key) is the same error, after the same work. */
+export function keyAuthentication(tenants: readonly TenantKeys[]): Authenticate {
+  const owners = tenants.flatMap(tenant => tenant.keys.map(() => tenant));
+  const hashes = tenants.flatMap(tenant => tenant.keys);
+  return authorization => {
+    const key = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1] ?? '';
+    const found = findKey(key, hashes);
+    if (found < 0)
+      throw new RealmError('invalid_api_key', 'The API key is missing or wrong: send Authorization: Bearer <key>');
+    return owners[found];
+  };
+}
+
+/** No configured tenants: whoever can reach the (loopback) port is the tenant `default`. */
+export function openAuthentication(): Authenticate {
+  const tenant: Tenant = { id: 'default', ...tenantDefaults };
+  return () => tenant;
+}
