@@ -1,0 +1,85 @@
+/** Runs every check and every test, and ends with one line: `N passed, N failed`. */
+import { spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
+
+interface Counts {
+  passed: number;
+  failed: number;
+}
+
+type Step =
+  /** One command; its exit code is its result. */
+  | { readonly kind: 'check'; readonly name: string; readonly command: readonly string[] }
+  /** Test files for node:test. `together`: how many files at once (two cores; weights and servers want them alone). */
+  | { readonly kind: 'tests'; readonly name: string; readonly files: readonly string[]; readonly together: number };
+
+const bin = (name: string): string => `node_modules/.bin/${name}`;
+const aloneFolders = ['test/e2e/', 'test/model/'];
+const alone = (file: string): boolean => aloneFolders.some(folder => file.startsWith(folder));
+const testFiles = globSync('test/**/*.test.ts').sort();
+
+const steps: readonly Step[] = [
+  { kind: 'check', name: 'format', command: [bin('biome'), 'format', '.'] },
+  { kind: 'check', name: 'lint', command: [bin('biome'), 'lint', '.'] },
+  { kind: 'check', name: 'types', command: [process.execPath, bin('tsc'), '--noEmit'] },
+  { kind: 'tests', name: 'unit', files: globSync('src/**/*.test.ts').sort(), together: 2 },
+  { kind: 'tests', name: 'parts', files: testFiles.filter(file => !alone(file)), together: 2 },
+  { kind: 'tests', name: 'model', files: testFiles.filter(alone), together: 1 },
+];
+
+/** A test that hangs is a failure long before the whole run is given up. */
+const testTimeoutMs = 240_000;
+
+async function runStep(step: Step): Promise<Counts> {
+  console.log(`\n== ${step.name}`);
+  if (step.kind === 'check') {
+    const { code } = await run(step.command);
+    return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+  }
+  const flags = [
+    '--test',
+    '--test-reporter=spec',
+    `--test-timeout=${testTimeoutMs}`,
+    `--test-concurrency=${step.together}`,
+  ];
+  return testCounts(await run([process.execPath, ...flags, ...step.files]));
+}
+
+/** node:test closes with `ℹ pass N` and the like; a run without those lines, or one that failed without a failed test, is a failure. */
+function testCounts({ code, output }: { code: number; output: string }): Counts {
+  const count = (what: string): number => Number(output.match(new RegExp(`^ℹ ${what} (\\d+)$`, 'm'))?.[1] ?? 0);
+  const passed = count('pass');
+  // In CI nothing may be left out unnoticed.
+  const skipped = process.env.CI ? count('skipped') + count('todo') : 0;
+  const failed = count('fail') + count('cancelled') + skipped;
+  return { passed, failed: Math.max(failed, code === 0 && passed > 0 ? 0 : 1) };
+}
+
+function run([command, ...args]: readonly string[]): Promise<{ code: number; output: string }> {
+  return new Promise(resolve => {
+    const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      process.stdout.write(text);
+      output = (output + text).slice(-4096); // The summary is at the end.
+    });
+    child.on('error', error => console.error(error.message));
+    child.on('close', code => resolve({ code: code ?? 1, output }));
+  });
+}
+
+const chosen = process.argv.slice(2);
+const unknown = chosen.filter(name => !steps.some(step => step.name === name));
+if (unknown.length > 0) {
+  console.error(`No such step: ${unknown.join(', ')}. There are: ${steps.map(step => step.name).join(', ')}.`);
+  process.exit(1);
+}
+
+const total: Counts = { passed: 0, failed: 0 };
+for (const step of steps.filter(({ name }) => chosen.length === 0 || chosen.includes(name))) {
+  const { passed, failed } = await runStep(step);
+  total.passed += passed;
+  total.failed += failed;
+}
+console.log(`\n${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed === 0 ? 0 : 1;

@@ -1,0 +1,101 @@
+/** Folders of src/ import only from folders before them, and files do not import each other in circles. */
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import { describe, it } from 'node:test';
+
+/** The order of docs/architecture.md. */
+const order = [
+  'errors.ts',
+  'telemetry',
+  'quant',
+  'gguf',
+  'tokenizer',
+  'kernels',
+  'backend',
+  'model',
+  'engine',
+  'catalog',
+  'sandbox',
+  'pipeline',
+  'tenancy',
+  'server',
+  'cli',
+  'index.ts',
+];
+
+/** These meet the engine's code only in `server`; its types they may name. */
+const apart: Record<string, readonly string[]> = { sandbox: ['engine', 'catalog'], tenancy: ['engine', 'sandbox'] };
+
+const files = globSync('src/**/*.ts')
+  .map(file => file.replaceAll('\\', '/'))
+  .filter(file => !file.endsWith('.test.ts'));
+
+/** Relative imports, static and dynamic, and the worker files named by `new URL`. */
+const importPattern = /(?:from\s+|import\s+|import\(\s*|new URL\(\s*)'(\.{1,2}\/[^']+)'/g;
+const importLine = /^import type /;
+
+interface Import {
+  readonly target: string;
+  /** Erased before it runs. */
+  readonly typeOnly: boolean;
+}
+
+function importsOf(file: string): Import[] {
+  const source = readFileSync(file, 'utf8');
+  return [...source.matchAll(importPattern)].map(match => {
+    const start = source.lastIndexOf('\nimport', match.index) + 1;
+    return {
+      target: posix.join(posix.dirname(file), match[1]!),
+      typeOnly: /^(?:import|export) type /.test(source.slice(start, match.index)) || importLine.test(match[0]),
+    };
+  });
+}
+
+const folderOf = (file: string): string => file.split('/')[1]!;
+
+describe('imports', () => {
+  const graph = new Map(files.map(file => [file, importsOf(file)]));
+
+  it('sees the files', () => {
+    assert.ok(files.length > 20);
+    assert.ok([...graph.values()].flat().length > 20);
+  });
+
+  it('knows every folder', () => {
+    assert.deepEqual([...new Set(files.map(folderOf))].filter(folder => !order.includes(folder)).sort(), []);
+  });
+
+  it('go only to folders before', () => {
+    const wrong = [...graph].flatMap(([file, imports]) =>
+      imports
+        .filter(
+          ({ target }) => target.startsWith('src/') && order.indexOf(folderOf(target)) > order.indexOf(folderOf(file)),
+        )
+        .map(({ target }) => `${file} -> ${target}`),
+    );
+    assert.deepEqual(wrong, []);
+  });
+
+  it('keep tenants and programs apart from the engine', () => {
+    const wrong = [...graph].flatMap(([file, imports]) =>
+      imports
+        .filter(({ target, typeOnly }) => !typeOnly && apart[folderOf(file)]?.includes(folderOf(target)))
+        .map(({ target }) => `${file} -> ${target}`),
+    );
+    assert.deepEqual(wrong, []);
+  });
+
+  it('have no cycles', () => {
+    const done = new Set<string>();
+    const cycles: string[] = [];
+    const visit = (file: string, path: readonly string[]): void => {
+      if (path.includes(file)) cycles.push([...path.slice(path.indexOf(file)), file].join(' -> '));
+      if (path.includes(file) || done.has(file)) return;
+      for (const { target } of graph.get(file) ?? []) visit(target, [...path, file]);
+      done.add(file);
+    };
+    for (const file of files) visit(file, []);
+    assert.deepEqual(cycles, []);
+  });
+});
