@@ -1,0 +1,87 @@
+import { type AttentionOptions, pageTokens } from '../backend.ts';
+import { expf, softcap } from './math.ts';
+
+const f = Math.fround;
+
+/** The keys and values of one key-value head at a position: views of headDim F16 numbers. */
+export interface KvHead {
+  key(position: number): Float16Array;
+  value(position: number): Float16Array;
+}
+
+/**
+ * Attention of one query head over the positions it sees, a page at a time with online softmax (arXiv:2205.14135).
+ * The order is fixed by positions alone: pages ascending, whatever chunk or batch the query came in.
+ * out, q: [headDim]
+ */
+export function attend(
+  out: Float32Array,
+  q: Float32Array,
+  position: number,
+  kv: KvHead,
+  options: AttentionOptions,
+): void {
+  const scaled = q.map(value => f(value * f(options.scale)));
+  const first = Math.max(0, position - (options.window ?? position + 1) + 1);
+  const state = { max: -Infinity, total: 0, out: out.fill(0) };
+  for (let page = Math.floor(first / pageTokens); page <= Math.floor(position / pageTokens); page++) {
+    const start = page * pageTokens;
+    const from = Math.max(first, start);
+    const to = Math.min(position, start + pageTokens - 1);
+    attendPage(state, scaled, kv, { start, from, to }, options.softcap);
+  }
+  const inverse = f(1 / state.total);
+  for (let d = 0; d < out.length; d++) out[d] = f(out[d] * inverse);
+}
+
+/** Running maximum, running sum of exponentials and their weighted values. */
+interface Online {
+  max: number;
+  total: number;
+  readonly out: Float32Array;
+}
+
+/** A page that starts at position `start`, of which [from, to] are visible. */
+interface Visible {
+  readonly start: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+function attendPage(state: Online, q: Float32Array, kv: KvHead, page: Visible, cap: number | undefined): void {
+  const scores = new Float32Array(pageTokens);
+  let max = state.max;
+  for (let p = page.from; p <= page.to; p++) {
+    const score = scoreOf(q, kv.key(p), cap);
+    scores[p - page.start] = score;
+    max = Math.max(max, score);
+  }
+  const weights = new Float32Array(pageTokens);
+  for (let p = page.from; p <= page.to; p++) weights[p - page.start] = expf(f(scores[p - page.start] - max));
+  const decay = state.max === -Infinity ? 0 : expf(f(state.max - max));
+  state.max = max;
+  state.total = f(f(state.total * decay) + sumPage(weights));
+  const { out } = state;
+  for (let d = 0; d < out.length; d++) out[d] = f(out[d] * decay);
+  for (let p = page.from; p <= page.to; p++) {
+    const value = kv.value(p);
+    const weight = weights[p - page.start];
+    for (let d = 0; d < out.length; d++) out[d] = f(out[d] + f(weight * value[d]));
+  }
+}
+
+function scoreOf(q: Float32Array, key: Float16Array, cap: number | undefined): number {
+  let score = 0;
+  for (let d = 0; d < q.length; d++) score = f(score + f(q[d] * key[d]));
+  return cap === undefined ? score : softcap(score, cap, f(1 / f(cap)));
+}
+
+/** Sum of the 32 weights of a page: four rows of eight, then the eight in halves. */
+function sumPage(p: Float32Array): number {
+  const t = new Float32Array(8);
+  for (let j = 0; j < 8; j++) t[j] = f(f(f(p[j] + p[j + 8]) + p[j + 16]) + p[j + 24]);
+  for (const half of [4, 2, 1]) {
+    for (let j = 0; j < half; j++) t[j] = f(t[j] + t[j + half]);
+  }
+  return t[0];
+}

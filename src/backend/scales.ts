@@ -1,0 +1,44 @@
+import { RealmError } from '../errors.ts';
+import { formats } from '../quant/formats.ts';
+import type { QuantType } from '../quant/types.ts';
+
+/** Byte offsets of the f16 scales in a block (Q8_K's scale is f32). A float format is its own scale. */
+const f16Scales: Partial<Record<QuantType, readonly number[]>> = {
+  F16: [0],
+  Q4_0: [0],
+  Q4_1: [0, 2],
+  Q5_0: [0],
+  Q5_1: [0, 2],
+  Q8_0: [0],
+  Q2_K: [80, 82],
+  Q3_K: [108],
+  Q4_K: [0, 2],
+  Q5_K: [0, 2],
+  Q6_K: [208],
+  IQ4_NL: [0],
+  IQ4_XS: [0],
+};
+
+const F16_EXPONENT = 0x7c00;
+const F32_EXPONENT = 0x7f80; // of the upper half, which is also BF16
+
+/**
+ * Throws `model_invalid` when a scale among `bytes` (whole blocks, in the file's layout) is infinite or NaN: one such
+ * block makes every later token NaN, so it is refused before the first.
+ */
+export function checkScales(name: string, type: QuantType, bytes: Uint8Array): void {
+  const { blockBytes } = formats[type];
+  const offsets = f16Scales[type] ?? [type === 'F32' || type === 'Q8_K' ? 2 : 0];
+  const exponent = f16Scales[type] ? F16_EXPONENT : F32_EXPONENT;
+  for (const offset of offsets) {
+    for (let at = offset; at < bytes.length; at += blockBytes) {
+      const half = bytes[at] | (bytes[at + 1] << 8);
+      if ((half & exponent) === exponent) throw nonFinite(name, type, at);
+    }
+  }
+}
+
+function nonFinite(name: string, type: QuantType, at: number): RealmError {
+  const where = `tensor ${name} (${type}) holds an infinite scale or NaN at byte ${at}`;
+  return new RealmError('model_invalid', `${where}; the file is damaged, download it again`);
+}
