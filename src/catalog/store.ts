@@ -27,6 +27,7 @@ export function openStore(env: NodeJS.ProcessEnv = process.env): Store {
 
 /** A file that was hashed, and how to see that it has not changed since. */
 interface Stamp extends Pin {
+  /** Whole milliseconds. */
   readonly mtimeMs: number;
   /** Set for what was downloaded without a pin in the catalog: where the checksum came from. */
   readonly source?: string;
@@ -38,8 +39,8 @@ const stampFile = (store: Store): string => join(store.folder, 'verified.json');
 export async function rememberedPin(store: Store, path: string): Promise<Stamp | undefined> {
   const stamp = (await readStamps(store))[resolve(path)];
   if (!stamp) return undefined;
-  const now = await stat(path);
-  return now.size === stamp.size && now.mtimeMs === stamp.mtimeMs ? stamp : undefined;
+  const { size, mtimeMs } = await stat(path);
+  return size === stamp.size && Math.trunc(mtimeMs) === stamp.mtimeMs ? stamp : undefined;
 }
 
 /**
@@ -47,7 +48,7 @@ export async function rememberedPin(store: Store, path: string): Promise<Stamp |
  * does another process that writes at the same moment.
  */
 export async function rememberPin(store: Store, path: string, pin: Pin, source?: string): Promise<void> {
-  const { mtimeMs } = await stat(path);
+  const mtimeMs = Math.trunc((await stat(path)).mtimeMs);
   const stamp: Stamp = { size: pin.size, sha256: pin.sha256, mtimeMs, ...(source && { source }) };
   await writeStamps(store, { ...(await readStamps(store)), [resolve(path)]: stamp });
 }
