@@ -1,0 +1,13 @@
+/** Longest piece of a file's text that a message repeats, in UTF-16 units. */
+const longest = 100;
+
+/**
+ * Text from a file made fit for a message, a log line or a terminal: control characters, invisible and direction-changing ones and
+ * lone surrogates become \u{…}, and what is longer than 100 characters is cut.
+ */
+export function escapeText(text: string): string {
+  const cut = text.length > longest ? `${text.slice(0, longest)}…` : text;
+  return cut.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\\]/gu, character => {
+    return character === '\\' ? '\\\\' : `\\u{${character.codePointAt(0)!.toString(16)}}`;
+  });
+}

@@ -1,0 +1,44 @@
+import { escapeText } from './escape.ts';
+import { limits } from './limits.ts';
+import { Meta } from './meta.ts';
+import type { Header } from './parse.ts';
+import { refuse } from './refuse.ts';
+import type { Reader } from './types.ts';
+
+/** How many files the model has, by the first one's metadata; 1 when it is not split. */
+export function splitCount(header: Header, name: string): number {
+  const meta = new Meta(header.metadata, name);
+  const count = meta.maybeNumber('split.count', { integer: true, min: 0, max: limits.splits }) ?? 1;
+  const part = meta.maybeNumber('split.no', { integer: true, min: 0 }) ?? 0;
+  if (count > 1 && part !== 0) refuse('gguf_invalid', name, `is part ${part + 1} of ${count}; open the first part`);
+  return Math.max(1, count);
+}
+
+/** The names of all `count` parts of which `first` is the first: model-00001-of-00003.gguf and so on, as llama.cpp names them. */
+export function splitNames(first: string, count: number): string[] {
+  const suffix = (part: number) => `-${String(part).padStart(5, '0')}-of-${String(count).padStart(5, '0')}.gguf`;
+  if (!first.endsWith(suffix(1))) {
+    refuse('gguf_invalid', first, `is the first of ${count} parts, so its name must end in ${suffix(1)}`);
+  }
+  const stem = first.slice(0, -suffix(1).length);
+  return Array.from({ length: count }, (_, part) => stem + suffix(part + 1));
+}
+
+/** Checks that the files are the parts that the first one announces, each in its place, with all the tensors. */
+export function checkSplits(headers: readonly Header[], readers: readonly Reader[]): void {
+  if (headers.length === 1) return;
+  for (const [part, header] of headers.entries()) {
+    const meta = new Meta(header.metadata, readers[part].name);
+    const number = meta.number('split.no', { integer: true });
+    const count = meta.number('split.count', { integer: true });
+    if (number === part && count === headers.length) continue;
+    const message = `says it is part ${number + 1} of ${count}, and is opened as part ${part + 1} of ${headers.length}`;
+    refuse('gguf_invalid', readers[part].name, message);
+  }
+  const first = readers[0].name;
+  const declared = new Meta(headers[0].metadata, first).maybeNumber('split.tensors.count', { integer: true });
+  const found = headers.reduce((sum, header) => sum + header.tensors.length, 0);
+  if (declared !== undefined && declared !== found) {
+    refuse('gguf_invalid', first, `announces ${escapeText(String(declared))} tensors in all parts; they hold ${found}`);
+  }
+}
