@@ -1,0 +1,128 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** One finished request, as counted. Times in milliseconds. */
+export interface RequestSample {
+  readonly route: string;
+  readonly status: number;
+  readonly model?: string;
+  readonly durationMs: number;
+  readonly firstTokenMs?: number;
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly completionTokens: number;
+}
+
+/** The state of one loaded model when metrics are read. */
+export interface ModelSample {
+  readonly model: string;
+  readonly running: number;
+  readonly waiting: number;
+  readonly pagesTotal: number;
+  readonly pagesUsed: number;
+  /** Tokens over all requests since it was loaded, unfinished ones too. */
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly steps: number;
+  /** Bytes by use. */
+  readonly memory: Readonly<Record<string, number>>;
+}
+
+export interface Metrics {
+  readonly contentType: string;
+  request(sample: RequestSample): void;
+  /** The Prometheus text page. */
+  page(models: readonly ModelSample[], openRequests: number): Promise<string>;
+}
+
+const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
+const tokenSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+
+/** Metrics of one server, in a registry of its own. They add up over tenants: no label says whose a request was. */
+export function createMetrics(): Metrics {
+  const registers = [new Registry()];
+  collectDefaultMetrics({ register: registers[0] });
+  const requests = requestMetrics(registers);
+  const models = modelMetrics(registers);
+  const open = new Gauge({ name: 'realm_requests_open', help: 'Requests being answered', registers });
+  return {
+    contentType: registers[0].contentType,
+    request: requests,
+    page: (samples, openRequests) => {
+      models(samples);
+      open.set(openRequests);
+      return registers[0].metrics();
+    },
+  };
+}
+
+function requestMetrics(registers: Registry[]): (sample: RequestSample) => void {
+  const route = ['route'];
+  const total = new Counter({
+    name: 'realm_requests_total',
+    help: 'Finished requests',
+    labelNames: ['route', 'status'],
+    registers,
+  });
+  const tokens = new Counter({
+    name: 'realm_tokens_total',
+    help: 'Tokens of finished requests',
+    labelNames: ['model', 'kind'],
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'realm_request_duration_seconds',
+    help: 'From request to last byte',
+    labelNames: route,
+    buckets: seconds,
+    registers,
+  });
+  const first = new Histogram({
+    name: 'realm_time_to_first_token_seconds',
+    help: 'From request to first text',
+    labelNames: route,
+    buckets: seconds,
+    registers,
+  });
+  const each = new Histogram({
+    name: 'realm_time_per_output_token_seconds',
+    help: 'Mean time between the tokens of a request',
+    labelNames: route,
+    buckets: tokenSeconds,
+    registers,
+  });
+  return sample => {
+    const labels = { route: sample.route };
+    total.inc({ ...labels, status: sample.status });
+    duration.observe(labels, sample.durationMs / 1000);
+    if (sample.model === undefined) return;
+    tokens.inc({ model: sample.model, kind: 'prompt' }, sample.promptTokens);
+    tokens.inc({ model: sample.model, kind: 'cached' }, sample.cachedTokens);
+    tokens.inc({ model: sample.model, kind: 'completion' }, sample.completionTokens);
+    if (sample.firstTokenMs === undefined) return;
+    first.observe(labels, sample.firstTokenMs / 1000);
+    const later = sample.completionTokens - 1;
+    if (later > 0) each.observe(labels, (sample.durationMs - sample.firstTokenMs) / 1000 / later);
+  };
+}
+
+function modelMetrics(registers: Registry[]): (samples: readonly ModelSample[]) => void {
+  const gauge = (name: string, help: string, ...more: string[]) =>
+    new Gauge({ name, help, labelNames: ['model', ...more], registers });
+  const simple = {
+    running: gauge('realm_sequences_running', 'Sequences being computed'),
+    waiting: gauge('realm_sequences_waiting', 'Sequences waiting for their turn'),
+    pagesTotal: gauge('realm_kv_pages', 'Pages of the KV cache'),
+    pagesUsed: gauge('realm_kv_pages_used', 'Pages of the KV cache in use'),
+    promptTokens: gauge('realm_engine_prompt_tokens', 'Prompt tokens computed since the model was loaded'),
+    completionTokens: gauge('realm_engine_completion_tokens', 'Tokens generated since the model was loaded'),
+    steps: gauge('realm_engine_steps', 'Steps since the model was loaded'),
+  };
+  const memory = gauge('realm_model_memory_bytes', 'Memory of the model by use', 'kind');
+  return samples => {
+    for (const sample of samples) {
+      const { model } = sample;
+      for (const key of Object.keys(simple) as (keyof typeof simple)[]) simple[key].set({ model }, sample[key]);
+      for (const [kind, bytes] of Object.entries(sample.memory)) memory.set({ model, kind }, bytes);
+    }
+  };
+}
