@@ -15,7 +15,7 @@ const mostChunkBytes = 4 * 2 ** 20;
 export class Cursor {
   readonly reader: Reader;
   #window: Uint8Array = new Uint8Array(0);
-  #view = new DataView(new ArrayBuffer(0));
+  #view: DataView = new DataView(new ArrayBuffer(0));
   /** Position of the next byte in the window. */
   #at = 0;
   /** Position of the window in the file. */

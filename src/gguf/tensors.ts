@@ -1,5 +1,5 @@
+import type { RealmError } from '../errors.ts';
 import { byteLength, formatOf, formats } from '../quant/formats.ts';
-import { RealmError } from '../errors.ts';
 import { type Cursor, named } from './cursor.ts';
 import { limits } from './limits.ts';
 import { refuse } from './refuse.ts';
