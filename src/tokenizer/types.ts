@@ -21,8 +21,12 @@ export interface Tokenizer {
   bytes(token: Token, options?: { special?: boolean }): Uint8Array;
   /** The vocabulary's own text of a token, for logprobs and `inspect`. */
   text(token: Token): string;
-  /** A decoder for one stream: push tokens, get text that never ends inside a UTF-8 character. */
-  stream(options?: { special?: boolean }): TokenStream;
+  /**
+   * A decoder for one stream: push tokens, get text that never ends inside a UTF-8 character. Some vocabularies put a
+   * space before every text; `decode` drops it, and so does a stream of a `whole` text. Without `whole` the stream goes
+   * on from a prompt, where that space belongs between the two.
+   */
+  stream(options?: { special?: boolean; whole?: boolean }): TokenStream;
 }
 
 export interface TokenStream {

@@ -1,0 +1,108 @@
+import { RealmError } from '../errors.ts';
+import { kinds } from './kinds.ts';
+import { SpecialTokens } from './special-tokens.ts';
+import { Utf8Stream } from './token-stream.ts';
+import type { EncodeOptions, Token, Tokenizer, TokenStream } from './types.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+/** What one kind of tokenizer adds to a vocabulary. */
+export interface Algorithm {
+  readonly vocabulary: Vocabulary;
+  /** The token that addSpecial puts last instead of eos. */
+  readonly lastToken?: number;
+  /** Appends the tokens of ordinary text; `atStart` when nothing or a special token is before it. */
+  encode(text: string, out: number[], atStart: boolean): void;
+  /** The bytes that the text of an ordinary token stands for. */
+  ordinaryBytes(text: string): Uint8Array;
+}
+
+const SPACE = 0x20;
+const NO_BYTES = new Uint8Array(0);
+const utf8 = new TextEncoder();
+
+/** A tokenizer over a vocabulary and one algorithm; the rest (special tokens, decoding) is the same for all. */
+export class VocabularyTokenizer implements Tokenizer {
+  readonly vocabSize: number;
+  readonly bos: Token | undefined;
+  readonly eos: Token | undefined;
+  readonly endOfGeneration: ReadonlySet<Token>;
+  readonly #algorithm: Algorithm;
+  readonly #vocabulary: Vocabulary;
+  readonly #specialTokens: SpecialTokens;
+
+  constructor(algorithm: Algorithm) {
+    this.#algorithm = algorithm;
+    this.#vocabulary = algorithm.vocabulary;
+    this.#specialTokens = new SpecialTokens(algorithm.vocabulary);
+    this.vocabSize = this.#vocabulary.texts.length;
+    this.bos = this.#vocabulary.bos as Token | undefined;
+    this.eos = this.#vocabulary.eos as Token | undefined;
+    this.endOfGeneration = this.#vocabulary.endOfGeneration as ReadonlySet<Token>;
+  }
+
+  encode(text: string, { addSpecial = true, parseSpecial = true }: EncodeOptions = {}): Token[] {
+    const { addBos, addEos, bos, eos } = this.#vocabulary;
+    const out: number[] = [];
+    if (addSpecial && addBos && bos !== undefined) out.push(bos);
+    let atStart = true;
+    for (const part of this.#specialTokens.partition(text.toWellFormed(), parseSpecial)) {
+      if (typeof part === 'number') out.push(part);
+      else this.#algorithm.encode(part, out, atStart);
+      atStart = typeof part === 'number';
+    }
+    const last = this.#algorithm.lastToken ?? eos;
+    if (addSpecial && addEos && last !== undefined) out.push(last);
+    return out as Token[];
+  }
+
+  decode(tokens: readonly Token[], options?: { special?: boolean }): string {
+    const stream = this.stream({ ...options, whole: true });
+    return tokens.map(token => stream.push(token)).join('') + stream.end();
+  }
+
+  bytes(token: Token, { special = false }: { special?: boolean } = {}): Uint8Array {
+    const text = this.text(token);
+    switch (this.#vocabulary.kinds[token]) {
+      case kinds.normal:
+        return this.#algorithm.ordinaryBytes(text);
+      case kinds.userDefined:
+        return utf8.encode(text);
+      case kinds.byte:
+        return byteOf(text);
+      case kinds.control:
+      case kinds.unknown:
+        return special ? utf8.encode(text) : NO_BYTES;
+      default:
+        return NO_BYTES;
+    }
+  }
+
+  text(token: Token): string {
+    const text = this.#vocabulary.texts[token];
+    if (text !== undefined) return text;
+    throw new RealmError('invalid_request', `token ${token} is not below the vocabulary's size ${this.vocabSize}`, {
+      param: 'tokens',
+    });
+  }
+
+  stream({ special = false, whole = false }: { special?: boolean; whole?: boolean } = {}): TokenStream {
+    let dropsSpace = whole && this.#vocabulary.addSpacePrefix;
+    return new Utf8Stream(token => {
+      const bytes = this.bytes(token, { special });
+      if (!dropsSpace || bytes.length === 0 || this.#isSpecial(token)) return bytes;
+      dropsSpace = false;
+      return bytes[0] === SPACE ? bytes.subarray(1) : bytes;
+    });
+  }
+
+  #isSpecial(token: Token): boolean {
+    const kind = this.#vocabulary.kinds[token];
+    return kind === kinds.control || kind === kinds.unknown;
+  }
+}
+
+/** The byte of a token `<0xNN>`; its own text when it is written otherwise. */
+function byteOf(text: string): Uint8Array {
+  const hex = /^<0x([0-9A-Fa-f]{2})>$/.exec(text)?.[1];
+  return hex === undefined ? utf8.encode(text) : Uint8Array.of(Number.parseInt(hex, 16));
+}

@@ -1,0 +1,86 @@
+import { RealmError } from '../errors.ts';
+import { isOrdinary } from './kinds.ts';
+import { codeUnits, Trie } from './trie.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+export interface BertNormalizer {
+  readonly lowercase: boolean;
+  readonly stripAccents: boolean;
+}
+
+const WHITE_SPACE = /\p{White_Space}/u;
+const DROPPED = /[\p{Cc}\p{Cf}\p{Co}\uFFFD]/u;
+const MARK = /\p{M}/u;
+/** Punctuation of any script, symbols of ASCII only, and ideographs stand alone (BERT's BasicTokenizer). */
+const ALONE =
+  /[\p{P}$+<=>^`|~\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/u;
+
+/** WordPiece (Schuster and Nakajima 2012) as BERT uses it: the longest known piece first, a word with a gap is unknown. */
+export class WordPieceEncoder {
+  readonly #trie = new Trie();
+  readonly #unknown: number;
+  readonly #normalizer: BertNormalizer;
+
+  constructor(vocabulary: Vocabulary, normalizer: BertNormalizer) {
+    if (vocabulary.unknown === undefined) {
+      throw new RealmError('model_invalid', 'a WordPiece vocabulary needs an unknown token: use another model file', {
+        param: 'tokenizer.ggml.unknown_token_id',
+      });
+    }
+    this.#unknown = vocabulary.unknown;
+    this.#normalizer = normalizer;
+    vocabulary.texts.forEach((text, id) => {
+      if (isOrdinary(vocabulary.kinds[id])) this.#trie.insert(codeUnits(text), id);
+    });
+  }
+
+  /** Appends the tokens of ordinary text to `out`. */
+  encode(text: string, out: number[]): void {
+    for (const word of words(text, this.#normalizer)) {
+      const tokens = this.#pieces(`▁${word}`);
+      if (tokens) for (const token of tokens) out.push(token);
+      else out.push(this.#unknown);
+    }
+  }
+
+  #pieces(word: string): number[] | undefined {
+    const tokens: number[] = [];
+    for (let at = 0; at < word.length; ) {
+      const { value, end } = this.#trie.longest(word, at);
+      if (value < 0) return undefined;
+      tokens.push(value);
+      at = end;
+    }
+    return tokens;
+  }
+}
+
+function words(text: string, { lowercase, stripAccents }: BertNormalizer): string[] {
+  const found: string[] = [];
+  let word = '';
+  const finish = () => {
+    if (word) found.push(word);
+    word = '';
+  };
+  for (const original of text) {
+    const char = stripAccents ? baseCharacter(original) : original;
+    if (WHITE_SPACE.test(char)) finish();
+    else if (char === '\0' || DROPPED.test(char) || (stripAccents && MARK.test(char))) continue;
+    else if (ALONE.test(char)) {
+      finish();
+      found.push(lowercase ? lower(char) : char);
+    } else word += lowercase ? lower(char) : char;
+  }
+  finish();
+  return found;
+}
+
+/** The first character of the canonical decomposition: what remains of a letter without its accents. */
+function baseCharacter(char: string): string {
+  return String.fromCodePoint(char.normalize('NFD').codePointAt(0)!);
+}
+
+/** Lower case of one character as one character. */
+function lower(char: string): string {
+  return String.fromCodePoint(char.toLowerCase().codePointAt(0)!);
+}
