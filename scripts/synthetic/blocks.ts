@@ -1,0 +1,122 @@
+import { formats } from '../../src/quant/formats.ts';
+import { iq4Values } from '../../src/quant/iq4_nl.ts';
+import type { QuantType } from '../../src/quant/types.ts';
+
+/**
+ * Turns one block of random bytes into weights with mean 0 and the standard deviation `deviation`: sets its scales and leaves
+ * the quantised values random. `view` is the block's bytes. Scales vary from block to block and stay normal f16 numbers.
+ */
+type Shape = (view: DataView, deviation: number) => void;
+
+/** Root mean square of the values that a code of the format takes, before its scale. */
+const rms = (values: readonly number[]) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / values.length);
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+const rms4 = rms(range(-8, 7));
+const centred4 = rms(range(0, 15).map(q => q - 7.5));
+const rms5 = rms(range(-16, 15));
+const centred5 = rms(range(0, 31).map(q => q - 15.5));
+const rms8 = rms(range(-128, 127));
+const rmsIq4 = rms([...iq4Values]);
+/** Scales of the K formats are drawn from 8 to 15: large enough to vary, small enough to keep d above f16's subnormal range. */
+const kScale = rms(range(8, 15));
+
+/** A scale of either sign, 0.5 to 1.5 times as large as `size`, drawn from the block's own byte `from`. */
+function vary(view: DataView, from: number, size: number): number {
+  const byte = view.getUint8(from);
+  return (byte & 1 ? -size : size) * (0.5 + byte / 255);
+}
+
+const setD = (view: DataView, at: number, d: number) => view.setFloat16(at, d, true);
+
+/** A minimum that centres the block; a fraction of it less or more, so that no kernel gets away with ignoring it. */
+function centred(view: DataView, at: number, d: number, middle: number): void {
+  setD(view, at, d);
+  setD(view, at + 2, -d * middle);
+}
+
+/** Eight scales and eight minimums of 6 bits in 12 bytes, minimums within 1 of the scales: below 16 all of them fit in 4 bits. */
+function kScales(view: DataView, at: number): void {
+  for (let k = 0; k < 4; k++) {
+    const scale = 8 + (view.getUint8(at + k) & 7);
+    const other = 8 + (view.getUint8(at + 4 + k) & 7);
+    view.setUint8(at + k, scale);
+    view.setUint8(at + 4 + k, scale ^ (view.getUint8(at + 8 + k) & 1));
+    view.setUint8(at + 8 + k, other | ((other ^ (scale & 1)) << 4));
+  }
+}
+
+const shapes: Readonly<Record<QuantType, Shape>> = {
+  F32: (view, deviation) => view.setFloat32(0, uniform(view.getUint32(0), deviation), true),
+  F16: (view, deviation) => view.setFloat16(0, uniform(view.getUint16(0) * 65537, deviation), true),
+  BF16: (view, deviation) => {
+    const value = new Float32Array([uniform(view.getUint16(0) * 65537, deviation)]);
+    view.setUint16(0, new Uint32Array(value.buffer)[0] >>> 16, true);
+  },
+  Q4_0: (view, deviation) => setD(view, 0, vary(view, 0, deviation / rms4)),
+  Q4_1: (view, deviation) => centred(view, 0, vary(view, 0, deviation / centred4), 7.5),
+  Q5_0: (view, deviation) => setD(view, 0, vary(view, 0, deviation / rms5)),
+  Q5_1: (view, deviation) => centred(view, 0, vary(view, 0, deviation / centred5), 15.5),
+  Q8_0: (view, deviation) => setD(view, 0, vary(view, 0, deviation / rms8)),
+  Q2_K: (view, deviation) => {
+    for (let k = 0; k < 16; k++) {
+      const scale = 8 + (view.getUint8(k) & 7);
+      view.setUint8(k, scale | ((scale ^ (k & 1)) << 4));
+    }
+    const d = vary(view, 80, deviation / (kScale * rms(range(0, 3).map(q => q - 1.5))));
+    setD(view, 80, d);
+    setD(view, 82, 1.5 * d);
+  },
+  Q3_K: (view, deviation) => setD(view, 108, vary(view, 108, deviation / (rms(range(-32, 31)) * rms(range(-4, 3))))),
+  Q4_K: (view, deviation) => {
+    const d = vary(view, 0, deviation / (kScale * centred4));
+    setD(view, 0, d);
+    setD(view, 2, 7.5 * d);
+    kScales(view, 4);
+  },
+  Q5_K: (view, deviation) => {
+    const d = vary(view, 0, deviation / (kScale * centred5));
+    setD(view, 0, d);
+    setD(view, 2, 15.5 * d);
+    kScales(view, 4);
+  },
+  Q6_K: (view, deviation) => {
+    for (let k = 0; k < 16; k++) view.setInt8(192 + k, (view.getUint8(192 + k) & 15) - 8);
+    setD(view, 208, vary(view, 208, deviation / (rms4 * rms(range(-32, 31)))));
+  },
+  Q8_K: (view, deviation) => {
+    view.setFloat32(0, vary(view, 0, deviation / rms8), true);
+    for (let group = 0; group < 16; group++) {
+      let sum = 0;
+      for (let i = 0; i < 16; i++) sum += view.getInt8(4 + 16 * group + i);
+      view.setInt16(260 + 2 * group, sum, true);
+    }
+  },
+  IQ4_NL: (view, deviation) => setD(view, 0, vary(view, 0, deviation / rmsIq4)),
+  IQ4_XS: (view, deviation) => {
+    // Scales of -2, -1, 1 and 2, stored with an offset of 32.
+    let high = 0;
+    let low = 0;
+    for (let k = 0; k < 8; k++) {
+      const scale = [30, 31, 33, 34][(view.getUint8(8 + 16 * k) >> 3) & 3];
+      high |= (scale >> 4) << (2 * k);
+      low |= (scale & 15) << (4 * k);
+    }
+    setD(view, 0, vary(view, 0, deviation / (rmsIq4 * rms([1, 2]))));
+    view.setUint16(2, high, true);
+    view.setInt32(4, low, true);
+  },
+};
+
+/** A uniform value with mean 0 and standard deviation `deviation` from 32 random bits. */
+function uniform(bits: number, deviation: number): number {
+  return (bits / 2 ** 31 - 1) * deviation * Math.sqrt(3);
+}
+
+/** Shapes every block in `bytes`, which hold random bytes; see {@link Shape}. */
+export function shapeBlocks(type: QuantType, bytes: Uint8Array, deviation: number): void {
+  const { blockBytes } = formats[type];
+  for (let at = 0; at < bytes.length; at += blockBytes) {
+    shapes[type](new DataView(bytes.buffer, bytes.byteOffset + at, blockBytes), deviation);
+  }
+}

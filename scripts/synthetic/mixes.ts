@@ -1,0 +1,63 @@
+import { formats } from '../../src/quant/formats.ts';
+import type { QuantType } from '../../src/quant/types.ts';
+import type { Shape } from './shapes.ts';
+
+/** One format for all matrices, or llama.cpp's mix of that name. */
+export type Mix = QuantType | 'Q4_K_M';
+
+export const mixes: readonly Mix[] = [...(Object.keys(formats) as QuantType[]), 'Q4_K_M'];
+
+/** llama.cpp's number for the file type (general.file_type); it only describes. */
+export const fileTypes: Readonly<Partial<Record<Mix, number>>> = {
+  F32: 0,
+  F16: 1,
+  Q4_0: 2,
+  Q4_1: 3,
+  Q8_0: 7,
+  Q5_0: 8,
+  Q5_1: 9,
+  Q2_K: 10,
+  Q3_K: 11,
+  Q4_K: 14,
+  Q4_K_M: 15,
+  Q5_K: 16,
+  Q6_K: 18,
+  IQ4_NL: 25,
+  IQ4_XS: 30,
+  BF16: 32,
+};
+
+/** What llama.cpp takes when rows are no multiple of 256 (tensor_type_fallback). */
+const fallbacks: Readonly<Partial<Record<QuantType, QuantType>>> = {
+  IQ4_XS: 'IQ4_NL',
+  Q2_K: 'Q4_0',
+  Q3_K: 'Q4_0',
+  Q4_K: 'Q5_0',
+  Q5_K: 'Q5_1',
+  Q6_K: 'Q8_0',
+};
+
+/** The type of the matrix `name` with rows of `width`; facts from llama.cpp's llama-quant.cpp. */
+export function typeOf(mix: Mix, name: string, width: number, shape: Shape): QuantType {
+  const wanted = mix === 'Q4_K_M' ? q4km(name, shape) : mix;
+  if (width % formats[wanted].blockSize === 0) return wanted;
+  const type = fallbacks[wanted] ?? 'F16';
+  return width % formats[type].blockSize === 0 ? type : 'F16';
+}
+
+function q4km(name: string, { layers, experts = 0, tied = false }: Shape): QuantType {
+  if (name === 'output.weight' || (tied && name === 'token_embd.weight')) return 'Q6_K';
+  const layer = Number(/^blk\.(\d+)\./.exec(name)?.[1]);
+  const eight = experts === 8;
+  if (name.includes('.attn_v.')) return eight ? 'Q8_0' : moreBits(layer, layers) ? 'Q6_K' : 'Q4_K';
+  if (name.includes('.attn_k.')) return eight ? 'Q8_0' : 'Q4_K';
+  if (name.includes('.attn_output.')) return eight ? 'Q5_K' : 'Q4_K';
+  if (name.includes('.attn_qkv.')) return 'Q5_K';
+  return name.includes('.ffn_down') && moreBits(layer, layers) ? 'Q6_K' : 'Q4_K';
+}
+
+/** The layers that Q4_K_M spends more on: the first and the last eighth and every third between. */
+function moreBits(layer: number, layers: number): boolean {
+  const eighth = Math.floor(layers / 8);
+  return layer < eighth || layer >= Math.floor((7 * layers) / 8) || (layer - eighth) % 3 === 2;
+}
