@@ -1,0 +1,118 @@
+import { type Backend, type Buffer, type KvCache, type Matrix, pageTokens, type Vector } from '../backend/backend.ts';
+import { RealmError } from '../errors.ts';
+import type { Hyper } from './hyper.ts';
+import type { Linear } from './tensors.ts';
+import type { Batch, Model, ModelOptions } from './types.ts';
+
+/** Work buffers, sized for the largest batch. */
+export interface Workspace {
+  /** The residual stream, [tokens, width]. */
+  readonly hidden: Buffer;
+  /** A layer's normalised input or unadded output, [tokens, width]. */
+  readonly normed: Buffer;
+  /** [tokens, heads * headDim] */
+  readonly q: Buffer;
+  /** [tokens, kvHeads * headDim] */
+  readonly k: Buffer;
+  readonly v: Buffer;
+  /** What attention gathered, [tokens, heads * headDim]. */
+  readonly mixed: Buffer;
+  /** [tokens, feedForward] */
+  readonly gate: Buffer;
+  readonly up: Buffer;
+  /** Rows of `hidden` whose logits are wanted, [outputs, width]. */
+  readonly outputs: Buffer;
+  /** [outputs, vocabSize] */
+  readonly logits: Buffer;
+}
+
+/** What a layer works on: one batch, on its way through the model. */
+export interface Step {
+  readonly backend: Backend;
+  readonly hyper: Hyper;
+  readonly work: Workspace;
+  readonly cache: KvCache;
+  readonly batch: Batch;
+}
+
+/** What differs between decoders: the weights at both ends and what happens in a layer. */
+export interface Recipe {
+  readonly hyper: Hyper;
+  readonly embeddings: Matrix;
+  /** Factor on the embeddings (gemma). */
+  readonly embeddingScale?: number;
+  /** Adds layer `layer`'s attention and feed-forward to `work.hidden`. */
+  readonly block: (step: Step, layer: number) => void;
+  readonly outputNorm: Vector;
+  readonly output: Linear;
+  /** Logits become cap * tanh(logit / cap) (gemma 2). */
+  readonly logitCap?: number;
+}
+
+/** A decoder-only transformer: embed, the layers, norm, logits. Closing the model closes its backend. */
+export function createDecoder(backend: Backend, options: ModelOptions, recipe: Recipe): Model {
+  const { hyper } = recipe;
+  const { maxBatchTokens, maxOutputs } = options;
+  const work = createWorkspace(backend, hyper, options);
+  const pages = Math.ceil(options.kvTokens / pageTokens);
+  const { layers, kvHeads, headDim } = hyper;
+  const cache = backend.kvCache({ layers, kvHeads, headDim, pages, type: 'F16' });
+  return {
+    architecture: hyper.architecture,
+    vocabSize: hyper.vocabSize,
+    width: hyper.width,
+    layers,
+    trainedContext: hyper.trainedContext,
+    maxBatchTokens,
+    maxOutputs,
+    pages,
+    kvBytesPerToken: cache.pageBytes / pageTokens,
+    run(batch) {
+      checkBatch(batch, options, hyper.vocabSize);
+      record({ backend, hyper, work, cache, batch }, recipe);
+      return backend.run();
+    },
+    logits: output => backend.read(work.logits, output),
+    memory: () => backend.memory(),
+    close: () => backend.close(),
+  };
+}
+
+function record(step: Step, recipe: Recipe): void {
+  const { backend, hyper, work, batch } = step;
+  backend.embed(work.hidden, recipe.embeddings, batch.ids);
+  if (recipe.embeddingScale) backend.scale(work.hidden, recipe.embeddingScale, batch.tokens);
+  for (let layer = 0; layer < hyper.layers; layer++) recipe.block(step, layer);
+  const rows = batch.outputs.length;
+  if (rows === 0) return;
+  backend.gather(work.outputs, work.hidden, batch.outputs);
+  backend.rmsNorm(work.outputs, work.outputs, recipe.outputNorm, hyper.epsilon, rows);
+  backend.matmul(work.logits, recipe.output.matrix, work.outputs, rows, { bias: recipe.output.bias });
+  if (recipe.logitCap) backend.softcap(work.logits, recipe.logitCap, rows);
+}
+
+function createWorkspace(backend: Backend, hyper: Hyper, { maxBatchTokens, maxOutputs }: ModelOptions): Workspace {
+  const tokens = (columns: number) => backend.buffer(maxBatchTokens, columns);
+  return {
+    hidden: tokens(hyper.width),
+    normed: tokens(hyper.width),
+    q: tokens(hyper.heads * hyper.headDim),
+    k: tokens(hyper.kvHeads * hyper.headDim),
+    v: tokens(hyper.kvHeads * hyper.headDim),
+    mixed: tokens(hyper.heads * hyper.headDim),
+    gate: tokens(hyper.feedForward),
+    up: tokens(hyper.feedForward),
+    outputs: backend.buffer(maxOutputs, hyper.width),
+    logits: backend.buffer(maxOutputs, hyper.vocabSize),
+  };
+}
+
+/** The engine plans batches that fit; one that does not is a fault of its own, caught before memory is touched. */
+function checkBatch(batch: Batch, { maxBatchTokens, maxOutputs }: ModelOptions, vocabSize: number): void {
+  if (batch.tokens > maxBatchTokens || batch.outputs.length > maxOutputs) {
+    const size = `${batch.tokens} tokens and ${batch.outputs.length} outputs`;
+    throw new RealmError('internal_error', `a batch of ${size}; the model takes ${maxBatchTokens} and ${maxOutputs}`);
+  }
+  const stray = batch.ids.find(id => id < 0 || id >= vocabSize);
+  if (stray !== undefined) throw new RealmError('internal_error', `token ${stray} of a vocabulary of ${vocabSize}`);
+}

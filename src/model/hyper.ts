@@ -1,0 +1,117 @@
+import { Meta, type NumberOptions } from '../gguf/meta.ts';
+import type { GgufFile } from '../gguf/types.ts';
+
+/** The sizes of a decoder, as validated: every one a positive integer, every quotient below exact. */
+export interface Hyper {
+  readonly architecture: string;
+  readonly layers: number;
+  readonly width: number;
+  readonly feedForward: number;
+  readonly heads: number;
+  /** Divides `heads`: each key-value head serves heads / kvHeads query heads (GQA, arXiv:2305.13245). */
+  readonly kvHeads: number;
+  /** Even. */
+  readonly headDim: number;
+  /** Rows of the embedding table. */
+  readonly vocabSize: number;
+  readonly trainedContext: number;
+  /** Of the RMS norms. */
+  readonly epsilon: number;
+}
+
+/** What a file may ask for at most; the largest models are an order of magnitude below. */
+const most = {
+  layers: 1024,
+  width: 1 << 17,
+  feedForward: 1 << 20,
+  heads: 1024,
+  headDim: 1024,
+  vocabSize: 1 << 22,
+  context: 1 << 28,
+};
+
+/** Reads `<architecture>.*`; throws `model_invalid` naming the key for a value that no decoder can have. */
+export function readHyper(file: GgufFile): Hyper {
+  const keys = keysOf(file);
+  const layers = keys.size('block_count', most.layers);
+  const width = keys.size('embedding_length', most.width);
+  const heads = keys.uniform('attention.head_count', layers, most.heads);
+  const kvHeads = keys.uniform('attention.head_count_kv', layers, heads, heads);
+  if (heads % kvHeads !== 0) keys.fail('attention.head_count_kv', `is ${kvHeads}, which does not divide ${heads} heads`);
+  return {
+    architecture: keys.architecture,
+    layers,
+    width,
+    feedForward: keys.uniform('feed_forward_length', layers, most.feedForward),
+    heads,
+    kvHeads,
+    headDim: readHeadDim(keys, width, heads),
+    vocabSize: readVocabSize(file, keys),
+    trainedContext: keys.size('context_length', most.context),
+    epsilon: keys.number('attention.layer_norm_rms_epsilon', { min: 0, max: 1 }),
+  };
+}
+
+function readHeadDim(keys: Keys, width: number, heads: number): number {
+  const key = keys.maybe('attention.key_length', { min: 2, max: most.headDim, integer: true });
+  if (key === undefined && width % heads !== 0) {
+    keys.fail('attention.head_count', `is ${heads}, which does not divide the width ${width}`);
+  }
+  const headDim = key ?? width / heads;
+  if (headDim % 2 !== 0 || headDim > most.headDim) {
+    keys.fail('attention.key_length', `makes heads of ${headDim}; they must be even and at most ${most.headDim}`);
+  }
+  const value = keys.maybe('attention.value_length') ?? headDim;
+  if (value !== headDim) keys.fail('attention.value_length', `is ${value}; only the key length, ${headDim}, is supported`);
+  return headDim;
+}
+
+/** Rows of the embedding table, which must be as many as the tokenizer has tokens. */
+function readVocabSize(file: GgufFile, keys: Keys): number {
+  const rows = file.tensors.get('token_embd.weight')?.shape[1] ?? 0;
+  const tokens = file.metadata.get('tokenizer.ggml.tokens');
+  const expected = Array.isArray(tokens) ? tokens.length : (keys.maybe('vocab_size') ?? rows);
+  if (rows >= 1 && rows <= most.vocabSize && rows === expected) return rows;
+  return keys.meta.fail('tokenizer.ggml.tokens', `has ${expected} tokens, token_embd.weight has ${rows} rows`);
+}
+
+/** Loads the layers one after the other: `load` gets the prefix of a layer's tensors, and its number. */
+export async function eachLayer<T>(hyper: Hyper, load: (prefix: string, layer: number) => Promise<T>): Promise<T[]> {
+  const layers: T[] = [];
+  while (layers.length < hyper.layers) layers.push(await load(`blk.${layers.length}`, layers.length));
+  return layers;
+}
+
+/** Access to the keys of a file's own architecture, named without its prefix. */
+export interface Keys {
+  readonly architecture: string;
+  readonly meta: Meta;
+  number(key: string, options?: NumberOptions): number;
+  maybe(key: string, options?: NumberOptions): number | undefined;
+  /** A positive integer of at most `max`. */
+  size(key: string, max: number): number;
+  /** A positive integer that is given once, or for each layer but the same; `missing` stands in for an absent one. */
+  uniform(key: string, layers: number, max: number, missing?: number): number;
+  fail(key: string, message: string): never;
+}
+
+export function keysOf(file: GgufFile): Keys {
+  const meta = new Meta(file.metadata, file.readers[0].name);
+  const architecture = meta.string('general.architecture');
+  const full = (key: string) => `${architecture}.${key}`;
+  const fail = (key: string, message: string) => meta.fail(full(key), message);
+  return {
+    architecture,
+    meta,
+    fail,
+    number: (key, options) => meta.number(full(key), options),
+    maybe: (key, options) => meta.maybeNumber(full(key), options),
+    size: (key, max) => meta.number(full(key), { min: 1, max, integer: true }),
+    uniform(key, layers, max, missing) {
+      if (missing !== undefined && !meta.has(full(key))) return missing;
+      const [first, ...rest] = meta.perLayer(full(key), layers, { min: 1, max, integer: true });
+      if (rest.some(value => value !== first)) fail(key, 'differs between layers, which is not supported');
+      return first;
+    },
+  };
+}

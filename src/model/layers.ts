@@ -1,0 +1,86 @@
+import type { AttentionOptions, RopeTable, Vector } from '../backend/backend.ts';
+import type { Step } from './decoder.ts';
+import type { Hyper } from './hyper.ts';
+import type { Linear, Tensors } from './tensors.ts';
+
+/** The weights of a layer's attention. */
+export interface AttentionWeights {
+  readonly q: Linear;
+  readonly k: Linear;
+  readonly v: Linear;
+  readonly output: Linear;
+  /** Norms over each head before the rotation (qwen 3, gemma 3). [headDim] */
+  readonly qNorm?: Vector;
+  readonly kNorm?: Vector;
+}
+
+/** The weights of a gated feed-forward network. arXiv:2002.05202 */
+export interface FeedForwardWeights {
+  readonly gate: Linear;
+  readonly up: Linear;
+  readonly down: Linear;
+}
+
+export async function loadAttention(tensors: Tensors, prefix: string, hyper: Hyper): Promise<AttentionWeights> {
+  const { width, heads, kvHeads, headDim } = hyper;
+  return {
+    q: await tensors.linear(`${prefix}.attn_q`, heads * headDim, width),
+    k: await tensors.linear(`${prefix}.attn_k`, kvHeads * headDim, width),
+    v: await tensors.linear(`${prefix}.attn_v`, kvHeads * headDim, width),
+    output: await tensors.linear(`${prefix}.attn_output`, width, heads * headDim),
+  };
+}
+
+export async function loadHeadNorms(tensors: Tensors, prefix: string, hyper: Hyper) {
+  return {
+    qNorm: await tensors.vector(`${prefix}.attn_q_norm.weight`, hyper.headDim),
+    kNorm: await tensors.vector(`${prefix}.attn_k_norm.weight`, hyper.headDim),
+  };
+}
+
+export async function loadFeedForward(tensors: Tensors, prefix: string, hyper: Hyper): Promise<FeedForwardWeights> {
+  const { width, feedForward } = hyper;
+  return {
+    gate: await tensors.linear(`${prefix}.ffn_gate`, feedForward, width),
+    up: await tensors.linear(`${prefix}.ffn_up`, feedForward, width),
+    down: await tensors.linear(`${prefix}.ffn_down`, width, feedForward),
+  };
+}
+
+/** The embeddings and the way out. Without an output matrix the embeddings serve as one (tied). */
+export async function loadEnds(tensors: Tensors, hyper: Hyper) {
+  const embeddings = await tensors.matrix('token_embd.weight', hyper.vocabSize, hyper.width);
+  return {
+    embeddings,
+    outputNorm: await tensors.vector('output_norm.weight', hyper.width),
+    output: tensors.has('output.weight')
+      ? await tensors.linear('output', hyper.vocabSize, hyper.width)
+      : { matrix: embeddings },
+  };
+}
+
+/** Queries, keys and values of `work.normed`; keys and values into the cache; what each token gathers into `work.mixed`. */
+export function attend(
+  { backend, hyper, work, cache, batch }: Step,
+  layer: number,
+  weights: AttentionWeights,
+  rope: RopeTable,
+  options: AttentionOptions,
+): void {
+  const { q, k, v, mixed, normed } = work;
+  const { heads, kvHeads, epsilon } = hyper;
+  backend.matmuls([{ out: q, ...weights.q }, { out: k, ...weights.k }, { out: v, ...weights.v }], normed, batch.tokens);
+  if (weights.qNorm) backend.rmsNorm(q, q, weights.qNorm, epsilon, batch.tokens);
+  if (weights.kNorm) backend.rmsNorm(k, k, weights.kNorm, epsilon, batch.tokens);
+  backend.rope(q, rope, batch.positions, heads);
+  backend.rope(k, rope, batch.positions, kvHeads);
+  backend.storeKv(cache, layer, k, v, batch);
+  backend.attention(mixed, q, cache, layer, batch, options);
+}
+
+/** activation(gate(x)) * up(x) of `work.normed`, into `work.gate`. */
+export function gated({ backend, work, batch }: Step, weights: FeedForwardWeights, kind: 'silu' | 'gelu'): void {
+  const { gate, up, normed } = work;
+  backend.matmuls([{ out: gate, ...weights.gate }, { out: up, ...weights.up }], normed, batch.tokens);
+  backend.gate(gate, gate, up, kind, batch.tokens);
+}

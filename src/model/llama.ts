@@ -1,0 +1,66 @@
+import type { RopeTable, Vector } from '../backend/backend.ts';
+import { createDecoder, type Step } from './decoder.ts';
+import { eachLayer, type Hyper, keysOf, readHyper } from './hyper.ts';
+import {
+  type AttentionWeights,
+  attend,
+  type FeedForwardWeights,
+  gated,
+  loadAttention,
+  loadEnds,
+  loadFeedForward,
+} from './layers.ts';
+import { readRope } from './rope.ts';
+import { Tensors } from './tensors.ts';
+import type { Architecture } from './types.ts';
+
+/** A layer that normalises before attention and before the feed-forward network, and adds each to the stream. */
+export interface PreNormLayer {
+  readonly attentionNorm: Vector;
+  readonly attention: AttentionWeights;
+  readonly feedForwardNorm: Vector;
+  readonly feedForward: FeedForwardWeights;
+}
+
+/** Llama 1 to 3, Mistral, SmolLM2, TinyLlama. arXiv:2302.13971, arXiv:2407.21783 */
+export const llama: Architecture = {
+  name: 'llama',
+  async load(file, backend, options) {
+    const hyper = readHyper(file);
+    const keys = keysOf(file);
+    if (keys.maybe('expert_count')) keys.fail('expert_count', 'is set; mixtures of experts are not supported');
+    const tensors = new Tensors(file, backend, options.onProgress);
+    const ends = await loadEnds(tensors, hyper);
+    const factors = await tensors.maybeFloats('rope_freqs.weight', hyper.headDim / 2);
+    const rope = backend.ropeTable(readRope(keys, hyper, { style: 'adjacent', kvTokens: options.kvTokens, factors }));
+    const layers = await eachLayer(hyper, prefix => loadLayer(tensors, prefix, hyper));
+    return createDecoder(backend, options, { hyper, ...ends, block: preNormBlock(layers, rope) });
+  },
+};
+
+export async function loadLayer(tensors: Tensors, prefix: string, hyper: Hyper): Promise<PreNormLayer> {
+  return {
+    attentionNorm: await tensors.vector(`${prefix}.attn_norm.weight`, hyper.width),
+    attention: await loadAttention(tensors, prefix, hyper),
+    feedForwardNorm: await tensors.vector(`${prefix}.ffn_norm.weight`, hyper.width),
+    feedForward: await loadFeedForward(tensors, prefix, hyper),
+  };
+}
+
+/** x += attention(norm(x)); x += feedForward(norm(x)) */
+export function preNormBlock(layers: readonly PreNormLayer[], rope: RopeTable): (step: Step, layer: number) => void {
+  return (step, layer) => {
+    const { backend, hyper, work, batch } = step;
+    const { attentionNorm, attention, feedForwardNorm, feedForward } = layers[layer];
+
+    backend.rmsNorm(work.normed, work.hidden, attentionNorm, hyper.epsilon, batch.tokens);
+    attend(step, layer, attention, rope, { heads: hyper.heads, scale: 1 / Math.sqrt(hyper.headDim) });
+    const { matrix: output, bias } = attention.output;
+    backend.matmul(work.hidden, output, work.mixed, batch.tokens, { bias, accumulate: true });
+
+    backend.rmsNorm(work.normed, work.hidden, feedForwardNorm, hyper.epsilon, batch.tokens);
+    gated(step, feedForward, 'silu');
+    const { matrix: down, bias: downBias } = feedForward.down;
+    backend.matmul(work.hidden, down, work.gate, batch.tokens, { bias: downBias, accumulate: true });
+  };
+}

@@ -1,0 +1,106 @@
+import type { RopeSpec } from '../backend/backend.ts';
+import type { Hyper, Keys } from './hyper.ts';
+
+/** How far a model's rotations were stretched beyond the context that it was first trained for. */
+export type RopeScaling =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'linear'; readonly factor: number }
+  | { readonly kind: 'yarn'; readonly factor: number; readonly originalContext: number };
+
+interface FrequencyOptions {
+  readonly dimensions: number;
+  readonly base: number;
+  readonly scaling: RopeScaling;
+  /** Divisors of each frequency that the file brings (llama 3, phi 3), [dimensions / 2]. */
+  readonly factors?: Float32Array;
+}
+
+/** Rotations in which YaRN leaves the frequency alone (more than 32) or stretches it fully (fewer than 1). */
+const yarnFast = 32;
+const yarnSlow = 1;
+
+/** Angles per position of each pair of dimensions. arXiv:2104.09864, arXiv:2306.15595 (linear), arXiv:2309.00071 (YaRN) */
+export function ropeFrequencies({ dimensions, base, scaling, factors }: FrequencyOptions): Float64Array {
+  return Float64Array.from({ length: dimensions / 2 }, (_, i) => {
+    const plain = base ** ((-2 * i) / dimensions) / (factors?.[i] ?? 1);
+    if (scaling.kind === 'none') return plain;
+    if (scaling.kind === 'linear') return plain / scaling.factor;
+    const keep = yarnRamp(i, dimensions, base, scaling.originalContext);
+    return (plain / scaling.factor) * (1 - keep) + plain * keep;
+  });
+}
+
+/** 1 for pairs that turn fast, 0 for slow ones, a straight line between. */
+function yarnRamp(pair: number, dimensions: number, base: number, originalContext: number): number {
+  const pairThatTurns = (times: number) =>
+    (dimensions * Math.log(originalContext / (times * 2 * Math.PI))) / (2 * Math.log(base));
+  const low = Math.max(0, Math.floor(pairThatTurns(yarnFast)));
+  const high = Math.min(dimensions - 1, Math.ceil(pairThatTurns(yarnSlow)));
+  const ramp = (pair - low) / Math.max(0.001, high - low);
+  return 1 - Math.min(1, Math.max(0, ramp));
+}
+
+/** YaRN's factor on cos and sin, which sharpens attention over longer contexts. `logMultiplier` as in DeepSeek's. */
+export function yarnMagnitude(factor: number, logMultiplier: number): number {
+  const magnitude = (multiplier: number) => (factor <= 1 ? 1 : 0.1 * multiplier * Math.log(factor) + 1);
+  return logMultiplier === 0 ? magnitude(1) : magnitude(1) / magnitude(logMultiplier);
+}
+
+export interface RopeOptions {
+  readonly style: RopeSpec['style'];
+  /** Tokens that the KV cache holds: no sequence gets longer. */
+  readonly kvTokens: number;
+  readonly factors?: Float32Array;
+}
+
+/** The rotations that a file describes. */
+export function readRope(keys: Keys, hyper: Hyper, { style, kvTokens, factors }: RopeOptions): RopeSpec {
+  const scaling = readScaling(keys, hyper);
+  const attention = keys.maybe('rope.scaling.attn_factor', { min: 1e-3, max: 1e3 }) ?? 1;
+  const logMultiplier = keys.maybe('rope.scaling.yarn_log_multiplier', { min: 0, max: 1e3 }) ?? 0;
+  const stretched = scaling.kind === 'yarn' ? yarnMagnitude(scaling.factor, logMultiplier) : 1;
+  const dimensions = readDimensions(keys, hyper);
+  const base = keys.maybe('rope.freq_base', { min: 1.001, max: 1e12 }) ?? 10000;
+  return {
+    headDim: hyper.headDim,
+    dimensions,
+    style,
+    frequencies: ropeFrequencies({ dimensions, base, scaling, factors }),
+    magnitude: stretched * attention,
+    maxPosition: longest(hyper, kvTokens),
+  };
+}
+
+/** Positions that a sequence can reach: what the model was trained for, or what the cache holds when that is less. */
+export function longest(hyper: Hyper, kvTokens: number): number {
+  return Math.min(hyper.trainedContext, kvTokens);
+}
+
+function readDimensions(keys: Keys, hyper: Hyper): number {
+  const dimensions = keys.maybe('rope.dimension_count', { min: 2, max: hyper.headDim, integer: true }) ?? hyper.headDim;
+  return dimensions % 2 === 0 ? dimensions : keys.fail('rope.dimension_count', `is ${dimensions} and must be even`);
+}
+
+/** The context a stretched model was first trained for. */
+export function originalContext(keys: Keys, hyper: Hyper): number {
+  return keys.maybe('rope.scaling.original_context_length', { min: 1, integer: true }) ?? hyper.trainedContext;
+}
+
+/** Without a type a factor means linear scaling, as old files have it. */
+function readScaling(keys: Keys, hyper: Hyper): RopeScaling {
+  const key = `${keys.architecture}.rope.scaling.type`;
+  const kind = keys.meta.maybeString(key) ?? 'linear';
+  const bounds = { min: 0, max: 1e6 };
+  const factor = (keys.maybe('rope.scaling.factor', bounds) ?? keys.maybe('rope.scale_linear', bounds)) || 1;
+  switch (kind) {
+    case 'none':
+      return { kind: 'none' };
+    case 'linear':
+    case 'longrope':
+      return { kind: 'linear', factor };
+    case 'yarn':
+      return { kind: 'yarn', factor, originalContext: originalContext(keys, hyper) };
+    default:
+      return keys.meta.fail(key, `is ${kind}; known are none, linear, yarn and longrope`);
+  }
+}

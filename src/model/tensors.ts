@@ -1,0 +1,111 @@
+import type { Backend, Matrix, MatrixSource, Vector } from '../backend/backend.ts';
+import { RealmError } from '../errors.ts';
+import type { GgufFile, TensorInfo } from '../gguf/types.ts';
+import { byteLength, formats } from '../quant/formats.ts';
+
+/** A matrix with its optional bias. */
+export interface Linear {
+  readonly matrix: Matrix;
+  readonly bias?: Vector;
+}
+
+/** Consecutive output rows of a fused matrix. */
+export interface RowRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+/**
+ * Uploads a file's tensors to a backend by name. Each is checked against the shape that the model needs; anything else
+ * throws `model_invalid` with the tensor, the shape expected and the one found.
+ */
+export class Tensors {
+  readonly #file: GgufFile;
+  readonly #backend: Backend;
+  readonly #progress: (bytes: number) => void;
+
+  constructor(file: GgufFile, backend: Backend, onProgress?: (loaded: number, total: number) => void) {
+    this.#file = file;
+    this.#backend = backend;
+    const total = file.tensors.values().reduce((sum, tensor) => sum + tensor.bytes, 0);
+    let loaded = 0;
+    this.#progress = bytes => {
+      loaded += bytes;
+      onProgress?.(Math.min(loaded, total), total);
+    };
+  }
+
+  has(name: string): boolean {
+    return this.#file.tensors.has(name);
+  }
+
+  /** The [rows, columns] matrix `name`, or a range of its rows. */
+  async matrix(name: string, rows: number, columns: number, range: RowRange = { first: 0, count: rows }): Promise<Matrix> {
+    const tensor = this.#find(name, [columns, rows]);
+    const { blockSize } = formats[tensor.type];
+    if (columns % blockSize !== 0) {
+      throw invalid(name, `has ${columns} columns, not a multiple of ${tensor.type}'s block of ${blockSize}`);
+    }
+    return this.#backend.matrix(this.#source(tensor, columns, range));
+  }
+
+  /** `<name>.weight` and, when the file has it, `<name>.bias`. */
+  async linear(name: string, rows: number, columns: number): Promise<Linear> {
+    return {
+      matrix: await this.matrix(`${name}.weight`, rows, columns),
+      bias: await this.maybeVector(`${name}.bias`, rows),
+    };
+  }
+
+  async vector(name: string, length: number): Promise<Vector> {
+    return this.#backend.vector(await this.floats(name, length));
+  }
+
+  async maybeVector(name: string, length: number): Promise<Vector | undefined> {
+    return this.has(name) ? this.vector(name, length) : undefined;
+  }
+
+  async maybeFloats(name: string, length: number): Promise<Float32Array | undefined> {
+    return this.has(name) ? this.floats(name, length) : undefined;
+  }
+
+  /** The values of a one-dimensional tensor, all finite. */
+  async floats(name: string, length: number): Promise<Float32Array> {
+    const tensor = this.#find(name, [length]);
+    const bytes = await this.#file.readers[tensor.file].read(tensor.offset, tensor.bytes);
+    const values = new Float32Array(length);
+    formats[tensor.type].decode(bytes, values, length);
+    if (!values.every(Number.isFinite)) throw invalid(name, 'holds an infinite value or NaN');
+    this.#progress(tensor.bytes);
+    return values;
+  }
+
+  #source(tensor: TensorInfo, columns: number, range: RowRange): MatrixSource {
+    const rowBytes = byteLength(tensor.type, columns);
+    const reader = this.#file.readers[tensor.file];
+    return {
+      name: tensor.name,
+      type: tensor.type,
+      rows: range.count,
+      columns,
+      readRows: async (first, count, target) => {
+        const bytes = target.subarray(0, count * rowBytes);
+        await reader.readInto(tensor.offset + (range.first + first) * rowBytes, bytes);
+        this.#progress(bytes.length);
+      },
+    };
+  }
+
+  #find(name: string, shape: readonly number[]): TensorInfo {
+    const tensor = this.#file.tensors.get(name);
+    if (!tensor) throw invalid(name, `is missing; expected one of shape [${shape.join(', ')}]`);
+    const found = tensor.shape.slice();
+    while (found.length > shape.length && found.at(-1) === 1) found.pop();
+    if (found.length === shape.length && found.every((size, i) => size === shape[i])) return tensor;
+    throw invalid(name, `has shape [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`);
+  }
+}
+
+function invalid(name: string, why: string): RealmError {
+  return new RealmError('model_invalid', `tensor ${name} ${why}; the file does not fit its architecture`, { param: name });
+}
