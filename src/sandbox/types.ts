@@ -1,4 +1,4 @@
-/** GenOptions as the guest sees it (C layout, 32 bytes, little endian), field by field; see docs/programs.md. */
+/** GenOptions as the guest sees it (C layout, 40 bytes, little endian), field by field; see docs/programs.md. */
 export interface GenOptions {
   maxTokens: number;
   temperature: number;
@@ -59,8 +59,11 @@ export interface ProgramCall {
 }
 
 export interface Sandbox {
-  /** Checks a program's bytes: `program_invalid` says what is wrong. */
-  load(name: string, bytes: Uint8Array, options?: { trusted?: boolean }): Promise<Program>;
+  /**
+   * Checks a program's bytes: `program_invalid` says what is wrong. `memoryMb` (default 64) is the cap that calls
+   * will state in `limits.memoryMb`: a program that starts with more is refused here rather than at its first call.
+   */
+  load(name: string, bytes: Uint8Array, options?: { trusted?: boolean; memoryMb?: number }): Promise<Program>;
   /**
    * Runs a program's `generate` in an instance of its own; yields the text that it streams. Throws RealmError
    * `program_trapped`, `program_out_of_memory`, `program_deadline`, `program_failed`, `request_cancelled`.

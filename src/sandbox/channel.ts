@@ -1,0 +1,66 @@
+/**
+ * A queue between one writer and one reader. The writer never blocks by itself: it asks `hasRoom` or awaits `room()`.
+ * `close` and `fail` take effect once; what was written before them is still read, unless `fail` is told to drop it.
+ */
+export class Channel<T> {
+  readonly #capacity: number;
+  #items: T[] = [];
+  #ending: { readonly error?: unknown } | undefined;
+  #readable: (() => void) | undefined;
+  #writable: (() => void) | undefined;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get ended(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  push(item: T): void {
+    if (this.#ending) return;
+    this.#items.push(item);
+    this.#readable?.();
+  }
+
+  close(): void {
+    this.#end({});
+  }
+
+  fail(error: unknown, options: { drop?: boolean } = {}): void {
+    if (options.drop && !this.#ending) this.#items = [];
+    this.#end({ error });
+  }
+
+  /** Resolves when fewer than `capacity` items are unread, or the channel has ended. */
+  async room(): Promise<void> {
+    while (this.#items.length >= this.#capacity && !this.#ending) {
+      await new Promise<void>(resolve => {
+        this.#writable = resolve;
+      });
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    while (true) {
+      if (this.#items.length > 0) {
+        const item = this.#items.shift() as T;
+        if (this.#items.length < this.#capacity) this.#writable?.();
+        yield item;
+      } else if (this.#ending) {
+        if ('error' in this.#ending) throw this.#ending.error;
+        return;
+      } else {
+        await new Promise<void>(resolve => {
+          this.#readable = resolve;
+        });
+      }
+    }
+  }
+
+  #end(ending: { readonly error?: unknown }): void {
+    this.#ending ??= ending;
+    this.#readable?.();
+    this.#writable?.();
+  }
+}

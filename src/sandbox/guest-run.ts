@@ -1,0 +1,332 @@
+import { changedOptions, GuestError, OPTIONS_BYTES, readOptions, unsupportedFunctions, writeOptions } from './abi.ts';
+import { encodeText, GuestMemory, writeText } from './guest-memory.ts';
+import { MAX_HOST_CALLS, MAX_STREAMED_BYTES, MAX_TEXT_BYTES } from './limits.ts';
+import type { FromWorker, HostQuery, HostReply, Outcome, ToWorker } from './messages.ts';
+import { classify, Fault } from './outcome.ts';
+import type { GenOptions } from './types.ts';
+
+type Start = Extract<ToWorker, { kind: 'start' }>;
+type Export = (...args: number[]) => number;
+/** The arguments of a host function: validation has seen to it that the module passes as many as it takes. */
+type Six = [number, number, number, number, number, number];
+
+// JavaScript Promise Integration (https://github.com/WebAssembly/js-promise-integration): the program calls a host
+// function like any other and is suspended on a stack of its own until the promise settles, so one worker holds many.
+const { promising, Suspending } = WebAssembly as unknown as {
+  promising(wasm: Export): (...args: number[]) => Promise<number>;
+  Suspending: new (js: (...args: number[]) => number | Promise<number>) => WebAssembly.ImportValue;
+};
+
+/** One run of a program: its instance, and the host functions that it sees. Lives in a sandbox worker. */
+export class GuestRun {
+  readonly #start: Start;
+  readonly #send: (message: FromWorker) => void;
+  /** Tells the watchdog that the program's turn begins. */
+  readonly #turn: () => void;
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  #memory!: GuestMemory;
+  #alloc: Export | undefined;
+  #onToken: ((...args: number[]) => Promise<number>) | undefined;
+  #scratch = { address: 0, length: 0 };
+  #fault: Fault | undefined;
+  #hostCalls = 0;
+  #streamedBytes = 0;
+  #hostFailed = false;
+  #generating = false;
+  #generated: number | undefined;
+  #pieces: string[] = [];
+  #wake: (() => void) | undefined;
+  #query: { resolve(value: HostReply): void; reject(error: Error): void } | undefined;
+
+  constructor(start: Start, send: (message: FromWorker) => void, turn: () => void) {
+    this.#start = start;
+    this.#send = send;
+    this.#turn = turn;
+  }
+
+  /** Runs the program to its end; never throws. */
+  async run(): Promise<Outcome> {
+    try {
+      await this.#call();
+      return { kind: 'done', message: '', hostFailed: this.#hostFailed };
+    } catch (error) {
+      const cause = this.#fault ?? error;
+      const used = this.#memory?.byteLength ?? 0;
+      return { ...classify(cause, used, this.#start.memoryMb), hostFailed: this.#hostFailed };
+    }
+  }
+
+  receive(message: Exclude<ToWorker, Start>): void {
+    switch (message.kind) {
+      case 'text':
+        this.#pieces.push(message.text);
+        return this.#wake?.();
+      case 'generated':
+        this.#generated = message.code;
+        return this.#wake?.();
+      case 'reply':
+        return this.#query?.resolve(message.value);
+      case 'cancel':
+        return this.#kill(new Fault('killed', 'cancelled'));
+      default:
+        message satisfies never;
+    }
+  }
+
+  async #call(): Promise<void> {
+    this.#turn();
+    const { exports } = new WebAssembly.Instance(this.#start.module, { env: this.#imports() });
+    this.#memory = new GuestMemory(exports.memory as WebAssembly.Memory);
+    this.#alloc = exports.realm_alloc as Export | undefined;
+    if (exports.realm_on_token) this.#onToken = promising(exports.realm_on_token as Export);
+    await promising(exports.realm_new as Export)();
+    this.#checkAlive();
+    const prompt = encodeText(this.#start.prompt);
+    const promptAt = this.#place(Math.max(prompt.length, 1));
+    this.#memory.bytes(promptAt, prompt.length)!.set(prompt);
+    const optionsAt = this.#placeOptions(this.#start.options);
+    this.#turn();
+    const generate = promising(exports.generate as Export);
+    const answer = await generate(promptAt, prompt.length, this.#start.modelId, optionsAt);
+    if (this.#fault) throw this.#fault;
+    this.#emitAnswer(answer >>> 0);
+  }
+
+  /** Finds room for `length` bytes in the guest's memory: by its own allocator if it has one, else in new pages. */
+  #place(length: number): number {
+    const address = this.#alloc ? this.#alloc(length) >>> 0 : this.#memory.grow(length);
+    if (address === undefined || (this.#alloc && address === 0)) {
+      throw new Fault('out_of_memory', `no room for ${length} bytes of its input`);
+    }
+    if (!this.#memory.holds(address, length)) throw new Fault('failed', `realm_alloc(${length}) answered ${address}`);
+    return address;
+  }
+
+  #placeOptions(options: GenOptions): number {
+    const stop = options.stopTokens.slice(0, 255);
+    const address = this.#place(OPTIONS_BYTES + stop.length * 4);
+    const view = this.#memory.view(address, OPTIONS_BYTES + stop.length * 4)!;
+    writeOptions(view, options, address + OPTIONS_BYTES);
+    stop.forEach((token, index) => {
+      view.setUint32(OPTIONS_BYTES + index * 4, token, true);
+    });
+    return address;
+  }
+
+  #emitAnswer(address: number): void {
+    if (address !== 0) {
+      const length = this.#memory.view(address, 4)?.getUint32(0, true);
+      const bytes = length === undefined ? undefined : this.#memory.bytes(address + 4, length);
+      if (!bytes) throw new Fault('failed', `generate returned ${address}, which is no answer inside its memory`);
+      this.#stream(bytes);
+    }
+    this.#emit(this.#decoder.decode());
+  }
+
+  #imports(): Record<string, WebAssembly.ImportValue> {
+    const refuse = () => GuestError.notSupported;
+    const imports: Record<string, WebAssembly.ImportValue> = {};
+    for (const name of unsupportedFunctions) imports[name] = refuse;
+    return {
+      ...imports,
+      memory64_stats: () => BigInt(GuestError.notSupported),
+      abort: (_message: number, _file: number, line: number, column: number) => {
+        throw new Fault('trapped', `abort at line ${line >>> 0}, column ${column >>> 0} of its source`);
+      },
+      realm_stream_token: (address: number, length: number) => this.#streamToken(address, length),
+      realm_host_generate: this.#waiting(this.#hostGenerate.bind(this)),
+      realm_encode_tokens: this.#waiting(this.#encode.bind(this)),
+      realm_decode_tokens: this.#waiting(this.#decode.bind(this)),
+      realm_get_model_metadata: this.#waiting(this.#metadata.bind(this)),
+    };
+  }
+
+  /** A host function during which the program is suspended; its turn begins again when `body` ends. */
+  #waiting(body: (...args: Six) => Promise<number>): WebAssembly.ImportValue {
+    return new Suspending(async (...args: number[]) => {
+      this.#checkAlive();
+      if (++this.#hostCalls > MAX_HOST_CALLS) {
+        this.#kill(new Fault('failed', `made more than ${MAX_HOST_CALLS} host calls`));
+      }
+      this.#checkAlive();
+      const result = await body(...(args as Six));
+      this.#checkAlive();
+      this.#turn();
+      return result;
+    });
+  }
+
+  #streamToken(address: number, length: number): number {
+    this.#checkAlive();
+    const bytes = this.#memory?.bytes(address, length);
+    if (!bytes) return GuestError.invalidPointer;
+    this.#stream(bytes);
+    return 0;
+  }
+
+  #stream(bytes: Uint8Array): void {
+    this.#streamedBytes += bytes.length;
+    if (this.#streamedBytes > MAX_STREAMED_BYTES) {
+      this.#kill(new Fault('failed', `streamed more than ${MAX_STREAMED_BYTES} bytes`));
+      this.#checkAlive();
+    }
+    this.#emit(this.#decoder.decode(bytes, { stream: true }));
+  }
+
+  #emit(text: string): void {
+    if (text === '') return;
+    this.#hostFailed = false;
+    this.#send({ kind: 'text', run: this.#start.run, text });
+  }
+
+  async #hostGenerate(
+    modelId: number,
+    promptAt: number,
+    promptLength: number,
+    optionsAt: number,
+    outAt: number,
+    outLength: number,
+  ): Promise<number> {
+    if (this.#generating) return GuestError.busy;
+    const prompt = this.#textArgument(promptAt, promptLength);
+    if (typeof prompt === 'number') return prompt;
+    if (!this.#memory.holds(outAt, outLength)) return GuestError.invalidPointer;
+    const options = optionsAt === 0 ? {} : this.#optionsArgument(optionsAt);
+    if (typeof options === 'number') return options;
+    this.#generating = true;
+    this.#generated = undefined;
+    this.#send({ kind: 'generate', run: this.#start.run, modelId: modelId >>> 0, prompt, options });
+    const answer = await this.#collect(outLength >>> 0);
+    this.#generating = false;
+    this.#hostFailed = this.#generated! < 0;
+    return this.#hostFailed ? this.#generated! : writeText(answer, this.#memory.bytes(outAt, outLength)!);
+  }
+
+  /** Hands each piece to realm_on_token until the generation ends; the answer's beginning, enough for `limit` bytes. */
+  async #collect(limit: number): Promise<string> {
+    let answer = '';
+    let stopped = false;
+    while (this.#pieces.length > 0 || this.#generated === undefined) {
+      const piece = this.#pieces.shift();
+      if (piece === undefined) await this.#nextMessage();
+      else if (!stopped) {
+        if (answer.length < limit) answer += piece;
+        stopped = await this.#offer(piece);
+      }
+      this.#checkAlive();
+    }
+    return answer;
+  }
+
+  /** Calls realm_on_token, which may itself wait for the host; true when it asked to stop. */
+  async #offer(piece: string): Promise<boolean> {
+    if (!this.#onToken) return false;
+    this.#turn();
+    try {
+      const bytes = encodeText(piece);
+      const address = this.#scratchFor(bytes.length);
+      this.#memory.bytes(address, bytes.length)!.set(bytes);
+      if ((await this.#onToken(address, bytes.length)) === 0) return false;
+    } catch (error) {
+      // The outer call must not go on, whatever it catches.
+      this.#kill(error instanceof Fault ? error : Fault.from(error, this.#memory.byteLength, this.#start.memoryMb));
+      throw this.#fault;
+    }
+    if (this.#generated === undefined) this.#send({ kind: 'stop', run: this.#start.run });
+    return true;
+  }
+
+  /** One place for all pieces, made larger when one does not fit: most allocators of small programs never free. */
+  #scratchFor(length: number): number {
+    if (length > this.#scratch.length || !this.#memory.holds(this.#scratch.address, length)) {
+      const size = Math.max(256, 2 ** Math.ceil(Math.log2(length)));
+      this.#scratch = { address: this.#place(size), length: size };
+    }
+    return this.#scratch.address;
+  }
+
+  async #encode(modelId: number, textAt: number, textLength: number, outAt: number, max: number): Promise<number> {
+    const text = this.#textArgument(textAt, textLength);
+    if (typeof text === 'number') return text;
+    const tokens = await this.#ask({ kind: 'encode', run: this.#start.run, modelId: modelId >>> 0, text });
+    if (!Array.isArray(tokens)) return tokens as number;
+    if (max === 0) return tokens.length;
+    if (tokens.length > max >>> 0) return GuestError.bufferTooSmall;
+    const view = this.#memory.view(outAt, tokens.length * 4);
+    if (!view) return GuestError.invalidPointer;
+    tokens.forEach((token, index) => {
+      view.setUint32(index * 4, token, true);
+    });
+    return tokens.length;
+  }
+
+  async #decode(modelId: number, tokensAt: number, count: number, outAt: number, max: number): Promise<number> {
+    if (count >>> 0 > MAX_TEXT_BYTES / 4) return GuestError.invalidArgument;
+    const tokens = this.#memory.words(tokensAt, count >>> 0);
+    if (!tokens) return GuestError.invalidPointer;
+    const text = await this.#ask({ kind: 'decode', run: this.#start.run, modelId: modelId >>> 0, tokens });
+    return this.#textAnswer(text, outAt, max);
+  }
+
+  async #metadata(modelId: number, outAt: number, max: number): Promise<number> {
+    const text = await this.#ask({ kind: 'metadata', run: this.#start.run, modelId: modelId >>> 0 });
+    return this.#textAnswer(text, outAt, max);
+  }
+
+  /** Writes a whole text, or nothing: half a JSON document or token list helps nobody. Room 0 asks for the length. */
+  #textAnswer(text: HostReply, outAt: number, max: number): number {
+    if (typeof text !== 'string') return text as number;
+    const bytes = encodeText(text);
+    if (max === 0) return bytes.length;
+    if (bytes.length > max >>> 0) return GuestError.bufferTooSmall;
+    const target = this.#memory.bytes(outAt, bytes.length);
+    if (!target) return GuestError.invalidPointer;
+    target.set(bytes);
+    return bytes.length;
+  }
+
+  #textArgument(address: number, length: number): string | number {
+    if (length >>> 0 > MAX_TEXT_BYTES) return GuestError.invalidArgument;
+    return this.#memory.text(address, length) ?? GuestError.invalidPointer;
+  }
+
+  #optionsArgument(address: number): Partial<GenOptions> | number {
+    const view = this.#memory.view(address, OPTIONS_BYTES);
+    if (!view) return GuestError.invalidPointer;
+    const { options, stopTokenCount, stopTokensPtr } = readOptions(view);
+    const stopTokens = stopTokenCount === 0 ? [] : this.#memory.words(stopTokensPtr, stopTokenCount);
+    if (!stopTokens) return GuestError.invalidPointer;
+    const floats = [options.temperature, options.topP, options.repetitionPenalty];
+    if (!floats.every(Number.isFinite)) return GuestError.invalidArgument;
+    return changedOptions(this.#start.options, { ...options, stopTokens });
+  }
+
+  async #ask(query: HostQuery): Promise<HostReply> {
+    this.#send(query);
+    const { promise, resolve, reject } = Promise.withResolvers<HostReply>();
+    this.#query = { resolve, reject };
+    try {
+      return await promise;
+    } finally {
+      this.#query = undefined;
+    }
+  }
+
+  async #nextMessage(): Promise<void> {
+    await new Promise<void>(resolve => {
+      this.#wake = resolve;
+    });
+    this.#wake = undefined;
+  }
+
+  /** Ends the run: whatever the program waits for fails, and so does every host call that it still makes. */
+  #kill(fault: Fault): void {
+    this.#fault ??= fault;
+    this.#query?.reject(fault);
+    this.#wake?.();
+  }
+
+  #checkAlive(): void {
+    if (this.#fault) throw this.#fault;
+  }
+}

@@ -1,0 +1,25 @@
+/** What a tenant's program may cost. The figures that a tenant can change are in `ProgramLimits`; these hold for all. */
+
+/** A compiled program. Rust and C++ programs stay under 2 MiB; V8 reads this much in some 20 ms. */
+export const MAX_MODULE_BYTES = 4 * 1024 * 1024;
+export const MAX_TYPES = 10_000;
+export const MAX_IMPORTS = 64;
+export const MAX_FUNCTIONS = 20_000;
+export const MAX_EXPORTS = 1_000;
+export const MAX_TABLES = 16;
+/** V8 spends 8 bytes or more on an entry outside of the program's memory: 16 tables of this size are 8 MiB. */
+export const MAX_TABLE_ENTRIES = 65_536;
+
+export const PAGE_BYTES = 65_536;
+export const DEFAULT_MEMORY_MB = 64;
+
+/** One text argument of a host call, and the text written back by one. */
+export const MAX_TEXT_BYTES = 4 * 1024 * 1024;
+/** All that one call of a program may stream. */
+export const MAX_STREAMED_BYTES = 4 * 1024 * 1024;
+/** Host calls that wait for an answer (all but realm_stream_token), in one call of a program. */
+export const MAX_HOST_CALLS = 10_000;
+/** Pieces of text that wait for their reader before the generation is held back. */
+export const MAX_UNREAD_PIECES = 256;
+
+export const pagesOf = (memoryMb: number): number => Math.floor((memoryMb * 1024 * 1024) / PAGE_BYTES);

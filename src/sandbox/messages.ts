@@ -1,0 +1,54 @@
+import type { GenOptions } from './types.ts';
+
+/** What the main thread tells a sandbox worker; one message carries an array of these. `run` names the program's run. */
+export type ToWorker =
+  | {
+      readonly kind: 'start';
+      readonly run: number;
+      readonly module: WebAssembly.Module;
+      readonly prompt: string;
+      readonly modelId: number;
+      readonly options: GenOptions;
+      readonly memoryMb: number;
+    }
+  /** A piece of the generation that the program asked for. */
+  | { readonly kind: 'text'; readonly run: number; readonly text: string }
+  /** The end of it: 0, or an error code for the guest. */
+  | { readonly kind: 'generated'; readonly run: number; readonly code: number }
+  /** The answer to encode, decode or metadata. */
+  | { readonly kind: 'reply'; readonly run: number; readonly value: HostReply }
+  | { readonly kind: 'cancel'; readonly run: number };
+
+export type HostReply = number | string | readonly number[];
+
+/** What a sandbox worker tells the main thread. */
+export type FromWorker =
+  | { readonly kind: 'text'; readonly run: number; readonly text: string }
+  | {
+      readonly kind: 'generate';
+      readonly run: number;
+      readonly modelId: number;
+      readonly prompt: string;
+      readonly options: Partial<GenOptions>;
+    }
+  /** The program has seen enough of its generation. */
+  | { readonly kind: 'stop'; readonly run: number }
+  | HostQuery
+  | { readonly kind: 'end'; readonly run: number; readonly outcome: Outcome };
+
+export type HostQuery =
+  | { readonly kind: 'encode'; readonly run: number; readonly modelId: number; readonly text: string }
+  | { readonly kind: 'decode'; readonly run: number; readonly modelId: number; readonly tokens: readonly number[] }
+  | { readonly kind: 'metadata'; readonly run: number; readonly modelId: number };
+
+export interface Outcome {
+  readonly kind: 'done' | 'trapped' | 'out_of_memory' | 'failed' | 'killed';
+  readonly message: string;
+  /** A generation failed, and the program neither streamed anything after it nor got another one to succeed. */
+  readonly hostFailed: boolean;
+}
+
+/** Words of the memory that a worker shares with the main thread, so that its watchdog needs no messages. */
+export const BUSY = 0;
+export const TURN = 1;
+export const PULSE_BYTES = 8;

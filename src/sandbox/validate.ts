@@ -1,0 +1,94 @@
+import { guestFunctions, hostFunctions, type Signature, unsupportedFunctions } from './abi.ts';
+import { leb, ModuleError } from './byte-reader.ts';
+import { MAX_MODULE_BYTES, MAX_TABLE_ENTRIES, PAGE_BYTES, pagesOf } from './limits.ts';
+import { ExternalKind, type Limits, type ModuleLayout, printable, readModule, SectionId } from './module-reader.ts';
+
+/** Reads a program and checks its interface and its size; throws ModuleError. */
+export function validateProgram(bytes: Uint8Array): ModuleLayout {
+  if (bytes.length > MAX_MODULE_BYTES) {
+    throw new ModuleError(`it has ${bytes.length} bytes; ${MAX_MODULE_BYTES} are allowed`);
+  }
+  const layout = readModule(bytes);
+  for (const each of layout.imports) checkImport(each);
+  if (layout.exports.get('memory')?.kind !== ExternalKind.memory) throw new ModuleError('it exports no memory');
+  for (const [name, wanted] of guestFunctions) checkExport(layout, name, wanted);
+  for (const { min } of layout.tables) {
+    if (min > MAX_TABLE_ENTRIES) {
+      throw new ModuleError(`a table starts with ${min} entries; ${MAX_TABLE_ENTRIES} are allowed`);
+    }
+  }
+  return layout;
+}
+
+function checkImport({ module, name, signature }: ModuleLayout['imports'][number]): void {
+  const known = module === 'env' ? hostFunctions.get(name) : undefined;
+  if (known && !sameSignature(known, signature)) {
+    throw new ModuleError(`it imports env.${name} as ${show(signature)} instead of ${show(known)}`);
+  }
+  if (known || (module === 'env' && unsupportedFunctions.has(name))) return;
+  const offered = [...hostFunctions.keys()].join(', ');
+  throw new ModuleError(
+    `it imports ${printable(module)}.${printable(name)}, which does not exist; env offers ${offered}`,
+  );
+}
+
+function checkExport(layout: ModuleLayout, name: string, wanted: Signature & { required: boolean }): void {
+  const found = layout.exports.get(name);
+  if (!found && !wanted.required) return;
+  const signature = found?.kind === ExternalKind.function ? layout.functions[found.index] : undefined;
+  if (!signature) throw new ModuleError(`it exports no function ${name}`);
+  if (!sameSignature(signature, wanted)) {
+    throw new ModuleError(`it exports ${name} as ${show(signature)} instead of ${show(wanted)}`);
+  }
+}
+
+/**
+ * The same module with its memory limited to `memoryMb` and its tables to MAX_TABLE_ENTRIES, so that growing them
+ * further fails in the program: V8 has no limit for one module. Custom sections are left out.
+ */
+export function limitModule(layout: ModuleLayout, memoryMb: number): Uint8Array<ArrayBuffer> {
+  const pages = pagesOf(memoryMb);
+  const { min } = layout.memory!;
+  if (min > pages) {
+    throw new ModuleError(`its memory starts with ${(min * PAGE_BYTES) / 1024 / 1024} MB; ${memoryMb} MB are allowed`);
+  }
+  const parts: (readonly number[] | Uint8Array)[] = [[0, 97, 115, 109, 1, 0, 0, 0]];
+  for (const { id, body } of layout.sections) {
+    const limited =
+      id === SectionId.memory
+        ? [1, ...encodeLimits(layout.memory!, pages)]
+        : id === SectionId.table
+          ? encodeTables(layout)
+          : body;
+    parts.push([id, ...leb(limited.length)], limited);
+  }
+  return join(parts);
+}
+
+function encodeTables({ tables }: ModuleLayout): number[] {
+  return [...leb(tables.length), ...tables.flatMap(each => [...each.type, ...encodeLimits(each, MAX_TABLE_ENTRIES)])];
+}
+
+function encodeLimits({ min, max }: Limits, cap: number): number[] {
+  return [1, ...leb(min), ...leb(Math.min(max ?? cap, cap))];
+}
+
+function join(parts: readonly (readonly number[] | Uint8Array)[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+const sameSignature = (a: Signature, b: Signature) => a.params === b.params && a.results === b.results;
+
+const valueNames: Record<string, string> = { i: 'i32', I: 'i64', f: 'f32', F: 'f64' };
+
+function show({ params, results }: Signature): string {
+  const names = (types: string) =>
+    (types.match(/<[^>]*>|./g) ?? []).map(type => valueNames[type] ?? 'other').join(', ');
+  return `(${names(params)}) -> (${names(results)})`;
+}
