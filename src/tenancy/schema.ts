@@ -4,7 +4,7 @@ import { tenantDefaults } from './tenants.ts';
 
 /** The shape of `realm.yaml`. Unknown keys are mistakes everywhere. */
 
-const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, {
+export const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, {
   error: 'must be 1 to 64 letters, digits, dots, dashes or underscores, beginning with a letter or digit',
 });
 

@@ -1,0 +1,41 @@
+import { Meta } from '../gguf/meta.ts';
+import type { GgufFile } from '../gguf/types.ts';
+import { asRealmError } from '../errors.ts';
+
+export interface MemoryNeed {
+  readonly context: number;
+  /** Bytes. */
+  readonly weights: number;
+  /** Bytes of keys and values of one sequence that fills the context, in F16. */
+  readonly kvCache: number;
+}
+
+const defaultContext = 4096;
+const bytesOfF16 = 2;
+
+/** What the weights and one full context take, from the file's own numbers; or why they do not say. */
+export function memoryNeeded(gguf: GgufFile, context?: number): MemoryNeed | { readonly unknown: string } {
+  if (gguf.tensors.size === 0) return { unknown: 'the file has a vocabulary and no weights.' };
+  try {
+    const meta = new Meta(gguf.metadata, gguf.readers[0]!.name);
+    const architecture = meta.string('general.architecture');
+    const trained = meta.number(`${architecture}.context_length`, { min: 1, integer: true });
+    const tokens = context ?? Math.min(defaultContext, trained);
+    const weights = [...gguf.tensors.values()].reduce((sum, tensor) => sum + tensor.bytes, 0);
+    return { context: tokens, weights, kvCache: tokens * kvBytesPerToken(meta, architecture) };
+  } catch (error) {
+    return { unknown: asRealmError(error).message };
+  }
+}
+
+function kvBytesPerToken(meta: Meta, architecture: string): number {
+  const whole = { min: 1, integer: true };
+  const layers = meta.number(`${architecture}.block_count`, { min: 1, max: 100_000, integer: true });
+  const heads = meta.perLayer(`${architecture}.attention.head_count`, layers, whole);
+  const kvKey = `${architecture}.attention.head_count_kv`;
+  const kvHeads = meta.has(kvKey) ? meta.perLayer(kvKey, layers, { min: 0, integer: true }) : heads;
+  const perHead = meta.number(`${architecture}.embedding_length`, whole) / heads[0]!;
+  const keyLength = meta.maybeNumber(`${architecture}.attention.key_length`, whole) ?? perHead;
+  const valueLength = meta.maybeNumber(`${architecture}.attention.value_length`, whole) ?? perHead;
+  return kvHeads.reduce((sum, count) => sum + count, 0) * (keyLength + valueLength) * bytesOfF16;
+}
