@@ -1,5 +1,6 @@
 /** A sample program: the model's answer in upper case. */
-import { hostGenerate, readText, stream } from './realm';
+import { realm_host_generate } from './env';
+import { readText, stream } from './realm';
 
 export { realm_alloc, realm_new } from './realm';
 
@@ -8,6 +9,6 @@ export function realm_on_token(ptr: u32, len: u32): i32 {
 }
 
 export function generate(promptPtr: u32, promptLen: u32, modelId: u32, optionsPtr: u32): u32 {
-  hostGenerate(modelId, promptPtr, promptLen, optionsPtr, 0, 0);
+  realm_host_generate(modelId, promptPtr, promptLen, optionsPtr, 0, 0);
   return 0;
 }

@@ -60,14 +60,18 @@ export class GuestRun {
     switch (message.kind) {
       case 'text':
         this.#pieces.push(message.text);
-        return this.#wake?.();
+        this.#wake?.();
+        break;
       case 'generated':
         this.#generated = message.code;
-        return this.#wake?.();
+        this.#wake?.();
+        break;
       case 'reply':
-        return this.#query?.resolve(message.value);
+        this.#query?.resolve(message.value);
+        break;
       case 'cancel':
-        return this.#kill(new Fault('killed', 'cancelled'));
+        this.#kill(new Fault('killed', 'cancelled'));
+        break;
       default:
         message satisfies never;
     }

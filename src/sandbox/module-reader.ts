@@ -27,7 +27,12 @@ export interface ModuleLayout {
 export const SectionId = { custom: 0, type: 1, import: 2, function: 3, table: 4, memory: 5, export: 7 } as const;
 export const ExternalKind = { function: 0, table: 1, memory: 2, global: 3, tag: 4 } as const;
 const kindNames = ['function', 'table', 'memory', 'global', 'tag'];
-const letters: Record<number, string> = { 0x7f: 'i', 0x7e: 'I', 0x7d: 'f', 0x7c: 'F' };
+const valueTypes = new Map([
+  [0x7f, 'i'],
+  [0x7e, 'I'],
+  [0x7d, 'f'],
+  [0x7c, 'F'],
+]);
 
 /** Reads a module's outline (https://webassembly.github.io/spec/core/binary/modules.html); throws ModuleError. */
 export function readModule(bytes: Uint8Array): ModuleLayout {
@@ -71,7 +76,7 @@ function readTypes(reader: ByteReader): Signature[] {
 function readValueTypes(reader: ByteReader): string {
   return list(reader.count('values in a signature', 1000), () => {
     const type = readType(reader);
-    return letters[type[0]] ?? `<${type.join(' ')}>`;
+    return valueTypes.get(type[0]) ?? `<${type.join(' ')}>`;
   }).join('');
 }
 

@@ -31,7 +31,10 @@ export class ProgramRun implements WorkerRun {
   }
 
   start(worker: SandboxWorker, module: WebAssembly.Module): void {
-    if (this.text.ended) return this.onSettled();
+    if (this.text.ended) {
+      this.onSettled();
+      return;
+    }
     const { prompt, modelId, options, limits } = this.#call;
     this.#worker = worker;
     worker.attach(this.#id, this);
@@ -49,15 +52,19 @@ export class ProgramRun implements WorkerRun {
   receive(message: FromWorker): void {
     switch (message.kind) {
       case 'text':
-        return this.text.push(message.text);
+        this.text.push(message.text);
+        break;
       case 'generate':
-        return void this.#generate(message);
+        void this.#generate(message);
+        break;
       case 'stop':
-        return this.#generation?.abort();
+        this.#generation?.abort();
+        break;
       case 'end':
-        return this.#finish(message.outcome);
+        this.#finish(message.outcome);
+        break;
       default:
-        return this.#answer(message);
+        this.#answer(message);
     }
   }
 

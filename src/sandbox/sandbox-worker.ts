@@ -35,10 +35,11 @@ export class SandboxWorker {
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: options.heapMb, maxYoungGenerationSizeMb: 8, stackSizeMb: 2 },
     });
-    this.#worker.unref();
     this.#worker.on('message', (batch: FromWorker[]) => this.#receive(batch));
     this.#worker.on('error', (error: Error & { code?: string }) => this.#died(error));
     this.#worker.on('exit', () => this.#lose({ kind: 'died', message: 'its worker exited' }));
+    // After the listeners: those hold the process.
+    this.#worker.unref();
   }
 
   get lost(): boolean {

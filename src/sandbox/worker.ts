@@ -11,7 +11,7 @@ const port = parentPort!;
 const pulse = new Int32Array((workerData as { pulse: SharedArrayBuffer }).pulse);
 const runs = new Map<number, GuestRun>();
 let outbox: FromWorker[] = [];
-let idle: NodeJS.Immediate | undefined;
+let busy = false;
 
 const send = (message: FromWorker): void => {
   outbox.push(message);
@@ -23,7 +23,7 @@ const turn = (): void => {
 
 /** All that a batch of messages led to leaves as one message. */
 function rest(): void {
-  idle = undefined;
+  busy = false;
   if (outbox.length > 0) port.postMessage(outbox);
   outbox = [];
   Atomics.store(pulse, BUSY, 0);
@@ -40,7 +40,8 @@ async function start(message: Extract<ToWorker, { kind: 'start' }>): Promise<voi
 port.on('message', (batch: ToWorker[]) => {
   turn();
   Atomics.store(pulse, BUSY, 1);
-  idle ??= setImmediate(rest);
+  if (!busy) setImmediate(rest);
+  busy = true;
   for (const message of batch) {
     if (message.kind === 'start') void start(message);
     else runs.get(message.run)?.receive(message);
