@@ -1,0 +1,116 @@
+import binaryen from 'assemblyscript/binaryen';
+import { createSandbox, type SandboxOptions } from '../../src/sandbox/sandbox.ts';
+import type { GenOptions, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
+
+/** Assembles a module from the text format. */
+export function wasm(text: string): Uint8Array {
+  const module = binaryen.parseText(text);
+  module.setFeatures(binaryen.Features.All);
+  try {
+    return module.emitBinary();
+  } finally {
+    module.dispose();
+  }
+}
+
+export const imports = `
+  (import "env" "realm_host_generate" (func $generate (param i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "realm_stream_token" (func $stream (param i32 i32) (result i32)))
+  (import "env" "realm_encode_tokens" (func $encode (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "realm_decode_tokens" (func $decode (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "realm_get_model_metadata" (func $metadata (param i32 i32 i32) (result i32)))`;
+
+/** A program around the body of its generate ($prompt $len $model $options -> i32); `more` adds definitions. */
+export function program(body: string, more = '', memory = '(memory (export "memory") 1)'): Uint8Array {
+  return wasm(`(module ${imports} ${memory} ${more}
+    (func (export "realm_new") (result i32) (i32.const 0))
+    (func (export "generate") (param $prompt i32) (param $len i32) (param $model i32) (param $options i32) (result i32)
+      (local $n i32)
+      ${body}))`);
+}
+
+/** Hands the request to the model and asks for no copy of the answer. */
+export const passOn = `(drop (call $generate (local.get $model) (local.get $prompt) (local.get $len)
+  (local.get $options) (i32.const 0) (i32.const 0)))`;
+
+export const streamTokens = `(func (export "realm_on_token") (param i32 i32) (result i32)
+  (call $stream (local.get 0) (local.get 1)))`;
+
+export const options: GenOptions = {
+  maxTokens: 100,
+  temperature: 0.7,
+  topP: 0.9,
+  topK: 40,
+  repetitionPenalty: 1.1,
+  seed: 0n,
+  stopTokens: [],
+};
+
+/** A host whose model answers with `pieces`; what it was asked stands in `calls`. */
+export function fakeHost(pieces: readonly string[] = ['Hello', ', ', 'world'], more: Partial<ProgramHost> = {}) {
+  const calls: { modelId: number; prompt: string; options: Partial<GenOptions> }[] = [];
+  const host: ProgramHost = {
+    async *generate(call) {
+      calls.push(call);
+      for (const piece of pieces) {
+        await new Promise(resolve => setImmediate(resolve));
+        yield piece;
+      }
+    },
+    encode: (_model, text) => [...text].map(char => char.codePointAt(0)!),
+    decode: (_model, tokens) => String.fromCodePoint(...tokens.map(token => token % 0xd800)),
+    metadata: model => JSON.stringify({ model }),
+    ...more,
+  };
+  return { host, calls };
+}
+
+/** Answers forever, a piece every millisecond, until it is told to stop; `state` tells whether it was. */
+export function endlessHost() {
+  const state = { aborted: false, pieces: 0 };
+  const { host } = fakeHost([], {
+    async *generate(_call, signal) {
+      signal.addEventListener('abort', () => {
+        state.aborted = true;
+      });
+      while (!signal.aborted) {
+        await new Promise(resolve => setTimeout(resolve, 1));
+        state.pieces++;
+        yield 'x';
+      }
+    },
+  });
+  return { host, state };
+}
+
+type Overrides = Partial<Omit<ProgramCall, 'limits'>> & { limits?: Partial<ProgramCall['limits']> };
+
+export interface Rig {
+  readonly sandbox: Sandbox;
+  load(bytes: Uint8Array, trusted?: boolean): ReturnType<Sandbox['load']>;
+  /** Loads the program and runs it; the pieces that it streamed. */
+  run(bytes: Uint8Array, overrides?: Overrides): Promise<string[]>;
+  call(overrides: Overrides & Pick<ProgramCall, 'program'>): AsyncIterable<string>;
+}
+
+export function rig(sandboxOptions: SandboxOptions = {}): Rig {
+  const sandbox = createSandbox(sandboxOptions);
+  const self: Rig = {
+    sandbox,
+    load: (bytes, trusted = false) => sandbox.load('test', bytes, { trusted, memoryMb: 4 }),
+    run: async (bytes, overrides) => Array.fromAsync(self.call({ program: await self.load(bytes), ...overrides })),
+    call: ({ limits, ...rest }) =>
+      sandbox.run({
+        requestId: 'request',
+        tenant: 'tenant',
+        prompt: 'Say hello',
+        modelId: 7,
+        options,
+        host: fakeHost().host,
+        signal: new AbortController().signal,
+        ...rest,
+        limits: { memoryMb: 4, deadlineMs: 5000, sliceMs: 1000, ...limits },
+      }),
+  };
+  return self;
+}
