@@ -2,7 +2,7 @@ import { RealmError } from '../errors.ts';
 import { formats } from '../quant/formats.ts';
 import type { QuantType } from '../quant/types.ts';
 
-/** Byte offsets of the f16 scales in a block (Q8_K's scale is f32). A float format is its own scale. */
+/** Byte offsets of the f16 scales in a block (Q8_K's is f32, at 0). A float format is its own scale. */
 const f16Scales: Partial<Record<QuantType, readonly number[]>> = {
   F16: [0],
   Q4_0: [0],
@@ -28,14 +28,21 @@ const F32_EXPONENT = 0x7f80; // of the upper half, which is also BF16
  */
 export function checkScales(name: string, type: QuantType, bytes: Uint8Array): void {
   const { blockBytes } = formats[type];
-  const offsets = f16Scales[type] ?? [type === 'F32' || type === 'Q8_K' ? 2 : 0];
-  const exponent = f16Scales[type] ? F16_EXPONENT : F32_EXPONENT;
+  const { offsets, kind } = scalesOf(type);
+  const exponent = kind === 'F16' ? F16_EXPONENT : F32_EXPONENT;
   for (const offset of offsets) {
-    for (let at = offset; at < bytes.length; at += blockBytes) {
+    for (let at = kind === 'F32' ? offset + 2 : offset; at < bytes.length; at += blockBytes) {
       const half = bytes[at] | (bytes[at + 1] << 8);
       if ((half & exponent) === exponent) throw nonFinite(name, type, at);
     }
   }
+}
+
+/** Where the scales of a block stand, in bytes from its start, and as what kind of number. */
+export function scalesOf(type: QuantType): { offsets: readonly number[]; kind: 'F16' | 'BF16' | 'F32' } {
+  const offsets = f16Scales[type];
+  if (offsets) return { offsets, kind: 'F16' };
+  return { offsets: [0], kind: type === 'BF16' ? 'BF16' : 'F32' };
 }
 
 function nonFinite(name: string, type: QuantType, at: number): RealmError {

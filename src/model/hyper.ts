@@ -37,7 +37,8 @@ export function readHyper(file: GgufFile): Hyper {
   const width = keys.size('embedding_length', most.width);
   const heads = keys.uniform('attention.head_count', layers, most.heads);
   const kvHeads = keys.uniform('attention.head_count_kv', layers, heads, heads);
-  if (heads % kvHeads !== 0) keys.fail('attention.head_count_kv', `is ${kvHeads}, which does not divide ${heads} heads`);
+  if (heads % kvHeads !== 0)
+    keys.fail('attention.head_count_kv', `is ${kvHeads}, which does not divide ${heads} heads`);
   return {
     architecture: keys.architecture,
     layers,
@@ -62,7 +63,8 @@ function readHeadDim(keys: Keys, width: number, heads: number): number {
     keys.fail('attention.key_length', `makes heads of ${headDim}; they must be even and at most ${most.headDim}`);
   }
   const value = keys.maybe('attention.value_length') ?? headDim;
-  if (value !== headDim) keys.fail('attention.value_length', `is ${value}; only the key length, ${headDim}, is supported`);
+  if (value !== headDim)
+    keys.fail('attention.value_length', `is ${value}; only the key length, ${headDim}, is supported`);
   return headDim;
 }
 

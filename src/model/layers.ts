@@ -69,7 +69,15 @@ export function attend(
 ): void {
   const { q, k, v, mixed, normed } = work;
   const { heads, kvHeads, epsilon } = hyper;
-  backend.matmuls([{ out: q, ...weights.q }, { out: k, ...weights.k }, { out: v, ...weights.v }], normed, batch.tokens);
+  backend.matmuls(
+    [
+      { out: q, ...weights.q },
+      { out: k, ...weights.k },
+      { out: v, ...weights.v },
+    ],
+    normed,
+    batch.tokens,
+  );
   if (weights.qNorm) backend.rmsNorm(q, q, weights.qNorm, epsilon, batch.tokens);
   if (weights.kNorm) backend.rmsNorm(k, k, weights.kNorm, epsilon, batch.tokens);
   backend.rope(q, rope, batch.positions, heads);
@@ -81,6 +89,13 @@ export function attend(
 /** activation(gate(x)) * up(x) of `work.normed`, into `work.gate`. */
 export function gated({ backend, work, batch }: Step, weights: FeedForwardWeights, kind: 'silu' | 'gelu'): void {
   const { gate, up, normed } = work;
-  backend.matmuls([{ out: gate, ...weights.gate }, { out: up, ...weights.up }], normed, batch.tokens);
+  backend.matmuls(
+    [
+      { out: gate, ...weights.gate },
+      { out: up, ...weights.up },
+    ],
+    normed,
+    batch.tokens,
+  );
   backend.gate(gate, gate, up, kind, batch.tokens);
 }

@@ -40,7 +40,12 @@ export class Tensors {
   }
 
   /** The [rows, columns] matrix `name`, or a range of its rows. */
-  async matrix(name: string, rows: number, columns: number, range: RowRange = { first: 0, count: rows }): Promise<Matrix> {
+  async matrix(
+    name: string,
+    rows: number,
+    columns: number,
+    range: RowRange = { first: 0, count: rows },
+  ): Promise<Matrix> {
     const tensor = this.#find(name, [columns, rows]);
     const { blockSize } = formats[tensor.type];
     if (columns % blockSize !== 0) {
@@ -107,5 +112,7 @@ export class Tensors {
 }
 
 function invalid(name: string, why: string): RealmError {
-  return new RealmError('model_invalid', `tensor ${name} ${why}; the file does not fit its architecture`, { param: name });
+  return new RealmError('model_invalid', `tensor ${name} ${why}; the file does not fit its architecture`, {
+    param: name,
+  });
 }

@@ -27,7 +27,13 @@ const iq4Values = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 
 /** An empty block of `size` elements, scales 1. */
 export function newBlock(size: number): Block {
   const groups = size / 16;
-  return { ints: new Int8Array(size), scales: new Int16Array(groups).fill(1), mins: new Int16Array(groups), d: 0, m: 0 };
+  return {
+    ints: new Int8Array(size),
+    scales: new Int16Array(groups).fill(1),
+    mins: new Int16Array(groups),
+    d: 0,
+    m: 0,
+  };
 }
 
 /** 16 bytes: element i in the low nibbles, element i + 16 in the high ones. */

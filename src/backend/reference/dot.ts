@@ -39,7 +39,9 @@ export function prepareInput(type: QuantType, x: Float32Array): Input {
 /** Weights times input. */
 export function dot(row: WeightRow, input: Input): number {
   if (row.kind === 'floats') return dotFloats(row.values, input as Float32Array);
-  return row.size === 32 ? dot32(row.blocks, row.layout, input as Activation) : dot256(row.blocks, row.layout, input as Activation);
+  return row.size === 32
+    ? dot32(row.blocks, row.layout, input as Activation)
+    : dot256(row.blocks, row.layout, input as Activation);
 }
 
 /** One chain of multiply, round, add, round; k ascending. */

@@ -4,11 +4,13 @@
  */
 const f = Math.fround;
 
-const LOG2E = f(1.44269504088896341);
+const LOG2E = f(Math.LOG2E);
 /** ln 2 in two parts; the first has few bits, so that n * LN2_HIGH is exact. */
 const LN2_HIGH = f(0.693359375);
 const LN2_LOW = f(-2.1219444e-4);
-const EXP_POLYNOMIAL = [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1].map(f);
+const EXP_POLYNOMIAL = [
+  1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
+].map(f);
 const ROUND_MAGIC = 1.5 * 2 ** 23;
 const SQRT_2_OVER_PI = f(0.79788456);
 const GELU_CUBIC = f(0.044715);

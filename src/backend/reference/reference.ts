@@ -98,7 +98,13 @@ class ReferenceBackend implements Backend {
     });
   }
 
-  matmul(out: Buffer, matrix: Matrix, x: Buffer, rows: number, options: { bias?: Vector; accumulate?: boolean } = {}): void {
+  matmul(
+    out: Buffer,
+    matrix: Matrix,
+    x: Buffer,
+    rows: number,
+    options: { bias?: Vector; accumulate?: boolean } = {},
+  ): void {
     checkProduct(out, matrix, x);
     this.#record(() => {
       const inputs = rowsOf(x, rows).map(row => prepareInput(matrix.type, row));
@@ -142,7 +148,14 @@ class ReferenceBackend implements Backend {
     });
   }
 
-  attention(out: Buffer, q: Buffer, cache: KvCache, layer: number, batch: BatchLayout, options: AttentionOptions): void {
+  attention(
+    out: Buffer,
+    q: Buffer,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    options: AttentionOptions,
+  ): void {
     const { headDim, kvHeads } = cache;
     const sharing = options.heads / kvHeads;
     this.#record(() => {

@@ -1,0 +1,4 @@
+import { parity } from '../parity.ts';
+import { createReferenceBackend } from './reference.ts';
+
+parity('reference', createReferenceBackend);
