@@ -42,22 +42,28 @@ export const errorCodes = {
   store_locked: 500,
   engine_failed: 500,
   kernel_unavailable: 500,
+  not_ready: 503,
   shutting_down: 503,
   internal_error: 500,
 } as const satisfies Record<string, number>;
 
 export type ErrorCode = keyof typeof errorCodes;
 
-/** A refusal with a stable {@link ErrorCode}; `param` names the request field or configuration path at fault. */
+/**
+ * A refusal with a stable {@link ErrorCode}; `param` names the request field or configuration path at fault,
+ * `retryAfter` says after how many seconds another try makes sense.
+ */
 export class RealmError extends Error {
   readonly code: ErrorCode;
   readonly param: string | undefined;
+  readonly retryAfter: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { param?: string; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, options: { param?: string; retryAfter?: number; cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'RealmError';
     this.code = code;
     this.param = options.param;
+    this.retryAfter = options.retryAfter;
   }
 
   get status(): number {

@@ -10,6 +10,8 @@ export interface TextRequest {
   readonly sampling: Sampling;
   /** Strings that end the text; they are not part of it and may cross token borders. */
   readonly stop: readonly string[];
+  /** Tokens that end the text beside those that the vocabulary names. */
+  readonly stopTokens?: readonly Token[];
   readonly topLogprobs?: number;
 }
 

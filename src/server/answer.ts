@@ -1,0 +1,115 @@
+import type { EngineUsage } from '../engine/types.ts';
+import { RealmError } from '../errors.ts';
+import type { Tenant } from '../tenancy/tenants.ts';
+import { type ChoiceEvent, runChoice } from './choice.ts';
+import { type Exchange, noUsage } from './exchange.ts';
+import type { Settings } from './fields.ts';
+import { merge } from './merge.ts';
+import { findModel, type LoadedModel, type Services } from './services.ts';
+
+/** A validated request for text: `settings.n` answers to each prompt. */
+export interface Job {
+  readonly tenant: Tenant;
+  readonly model: LoadedModel;
+  readonly modelId: number;
+  readonly kind: 'chat' | 'completion';
+  readonly prompts: readonly string[];
+  readonly settings: Settings;
+}
+
+export interface AnswerEvent {
+  /** Of the choice; the answers to the first prompt come first. */
+  readonly index: number;
+  readonly value: ChoiceEvent;
+}
+
+/** Checks what needs the model or the server's limits, and notes in the exchange whose and for which model it is. */
+export function createJob(
+  services: Services,
+  exchange: Exchange,
+  request: {
+    tenant: Tenant;
+    model: string | undefined;
+    kind: Job['kind'];
+    prompts: readonly string[];
+    settings: Settings;
+  },
+): Job {
+  const { tenant, kind, prompts, settings } = request;
+  const { model, modelId } = findModel(services, request.model);
+  const { choices } = services.limits;
+  if (settings.n * prompts.length > choices) {
+    const [param, wrong] = prompts.length > choices ? ['prompt', 'has too many entries'] : ['n', 'is too large'];
+    throw new RealmError('invalid_request', `${param}: ${wrong}; one request gets at most ${choices} answers`, {
+      param,
+    });
+  }
+  checkBias(model, settings);
+  exchange.model = model.id;
+  return { tenant, model, modelId, kind, prompts, settings };
+}
+
+function checkBias(model: LoadedModel, { sampling }: Settings): void {
+  const { vocabSize } = model.engine.info;
+  for (const [token] of sampling.logitBias ?? []) {
+    if (token < vocabSize) continue;
+    const message = `logit_bias.${token}: there is no such token; the vocabulary has ${vocabSize}`;
+    throw new RealmError('invalid_request', message, { param: `logit_bias.${token}` });
+  }
+}
+
+/** Runs all the choices at once, each in a program of its own; the first failure ends them all. */
+export async function* answer(services: Services, exchange: Exchange, job: Job): AsyncGenerator<AnswerEvent> {
+  const usages: EngineUsage[] = [];
+  try {
+    for await (const event of merge(choices(services, exchange, job))) {
+      if (event.value.kind === 'text') exchange.token();
+      else usages[event.index] = event.value.usage;
+      exchange.usage = totalUsage(usages, job.settings.n);
+      yield event;
+    }
+  } catch (error) {
+    // What failed because it was aborted failed for the reason of the abort.
+    exchange.signal.throwIfAborted();
+    exchange.cancel(new RealmError('request_cancelled', 'Another answer of the same request failed'));
+    throw error;
+  }
+}
+
+function choices(services: Services, exchange: Exchange, job: Job): AsyncGenerator<ChoiceEvent>[] {
+  const { prompts, settings, tenant, modelId, kind } = job;
+  return Array.from({ length: prompts.length * settings.n }, (_, index) =>
+    runChoice(services, {
+      id: `${exchange.id}.${index}`,
+      tenant,
+      modelId,
+      kind,
+      prompt: prompts[Math.floor(index / settings.n)],
+      settings: withSeed(settings, index % settings.n),
+      signal: exchange.signal,
+    }),
+  );
+}
+
+/** The answers to one prompt differ: each has the next seed. */
+function withSeed(settings: Settings, offset: number): Settings {
+  const { seed } = settings.sampling;
+  if (seed === undefined || offset === 0) return settings;
+  return { ...settings, sampling: { ...settings.sampling, seed: seed + offset } };
+}
+
+/** As OpenAI counts: a prompt once, however many answers it has; every generated token. */
+function totalUsage(usages: readonly EngineUsage[], n: number): EngineUsage {
+  let total = noUsage;
+  const prompts = Math.ceil(usages.length / n);
+  for (let i = 0; i < prompts; i++) {
+    const known = usages.slice(i * n, i * n + n).filter(usage => usage !== undefined);
+    const largest = known.reduce((a, b) => (b.promptTokens > a.promptTokens ? b : a), noUsage);
+    total = {
+      promptTokens: total.promptTokens + largest.promptTokens,
+      cachedTokens: total.cachedTokens + largest.cachedTokens,
+      completionTokens: total.completionTokens + known.reduce((sum, usage) => sum + usage.completionTokens, 0),
+    };
+  }
+  return total;
+}

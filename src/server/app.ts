@@ -1,0 +1,98 @@
+import { Hono, type MiddlewareHandler } from 'hono';
+import { asRealmError, RealmError } from '../errors.ts';
+import { limitBody } from './body.ts';
+import { errorBody, reportError } from './errors.ts';
+import { Exchange } from './exchange.ts';
+import type { AppContext, AppEnv, Route } from './route.ts';
+import { applyTemplateRoute } from './routes/apply-template.ts';
+import { chatRoute } from './routes/chat.ts';
+import { completionsRoute } from './routes/completions.ts';
+import { detokenizeRoute } from './routes/detokenize.ts';
+import { healthRoute, readyRoute } from './routes/health.ts';
+import { metricsRoute } from './routes/metrics.ts';
+import { modelRoute, modelsRoute } from './routes/models.ts';
+import { tokenizeRoute } from './routes/tokenize.ts';
+import type { Services } from './services.ts';
+
+const routes: readonly Route[] = [
+  chatRoute,
+  completionsRoute,
+  modelsRoute,
+  modelRoute,
+  tokenizeRoute,
+  detokenizeRoute,
+  applyTemplateRoute,
+  healthRoute,
+  readyRoute,
+  metricsRoute,
+];
+
+/** The server as a function from Request to Response. */
+export function createApp(services: Services): Hono<AppEnv> {
+  const app = new Hono<AppEnv>();
+  app.use(track(services));
+  for (const route of routes) {
+    const guards = route.open ? [] : [protect(services), limitBody(services.limits.bodyBytes)];
+    app.on(route.method, route.path, named(route.path), ...guards, context => route.handle(context));
+    app.all(route.path, named(route.path), context => notAllowed(context, route.method));
+  }
+  app.notFound(context =>
+    fail(context, new RealmError('route_not_found', `There is no ${new URL(context.req.url).pathname} here`)),
+  );
+  app.onError((error, context) => fail(context, asRealmError(error)));
+  return app;
+}
+
+/** Gives every request its exchange, and every answer its id. */
+function track(services: Services): MiddlewareHandler<AppEnv> {
+  return async (context, next) => {
+    const exchange = new Exchange(services, context.req.raw);
+    context.set('services', services);
+    context.set('exchange', exchange);
+    await next();
+    context.res.headers.set('x-request-id', exchange.id);
+    if (!exchange.streaming) exchange.finish(context.res.status);
+  };
+}
+
+/** Notes the route's own path: metrics must not have a label for every path that somebody tries. */
+function named(path: string): MiddlewareHandler<AppEnv> {
+  return (context, next) => {
+    context.get('exchange').route = path;
+    return next();
+  };
+}
+
+/** First the key, before anything else is revealed or read; then whether the server can answer at all. */
+function protect(services: Services): MiddlewareHandler<AppEnv> {
+  return (context, next) => {
+    const tenant = services.authenticate(context.req.header('authorization'));
+    context.set('tenant', tenant);
+    context.get('exchange').tenant = tenant.id;
+    const { phase } = services.state;
+    if (phase === 'loading')
+      throw new RealmError('not_ready', 'The model is still being loaded; try again in a moment');
+    if (phase === 'draining')
+      throw new RealmError('shutting_down', 'The server is stopping; send the request to another one');
+    return next();
+  };
+}
+
+function notAllowed(context: AppContext, method: string): Response {
+  const response = fail(
+    context,
+    new RealmError('method_not_allowed', `${context.req.method} is not allowed here; use ${method}`),
+  );
+  response.headers.set('allow', method);
+  return response;
+}
+
+function fail(context: AppContext, error: RealmError): Response {
+  const { exchange, services } = context.var;
+  exchange.code = error.code;
+  reportError(services, exchange, error);
+  const response = context.json(errorBody(error, exchange.id), error.status as 400);
+  if (error.retryAfter !== undefined) response.headers.set('retry-after', String(error.retryAfter));
+  if (error.status === 401) response.headers.set('www-authenticate', 'Bearer');
+  return response;
+}

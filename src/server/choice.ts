@@ -1,0 +1,187 @@
+import type { TextLogprob } from '../engine/text-types.ts';
+import type { EngineUsage, FinishReason, Sampling } from '../engine/types.ts';
+import { RealmError } from '../errors.ts';
+import type { GenOptions, ProgramHost } from '../sandbox/types.ts';
+import type { Tenant } from '../tenancy/tenants.ts';
+import type { Token } from '../tokenizer/types.ts';
+import { noUsage } from './exchange.ts';
+import type { Settings } from './fields.ts';
+import { encodeChat, parseChatDocument, renderChat, tokenBudget } from './prompt.ts';
+import type { LoadedModel, Services } from './services.ts';
+
+/** One answer to one prompt: a run of the tenant's program. */
+export interface ChoiceRequest {
+  /** Unique over all requests and choices. */
+  readonly id: string;
+  readonly tenant: Tenant;
+  readonly modelId: number;
+  /** The chat document, or plain text. */
+  readonly prompt: string;
+  readonly kind: 'chat' | 'completion';
+  readonly settings: Settings;
+  readonly signal: AbortSignal;
+}
+
+export type ChoiceEvent =
+  | { readonly kind: 'text'; readonly text: string; readonly logprobs: readonly TextLogprob[] }
+  | { readonly kind: 'end'; readonly reason: FinishReason; readonly usage: EngineUsage };
+
+/** What the program's calls to the engine leave behind, beside the text that goes through the program. */
+interface Trace {
+  logprobs: TextLogprob[];
+  reason: FinishReason;
+  usage: EngineUsage;
+}
+
+/** Longest stretch of a program's own computing between two calls to the host. */
+const sliceMs = 2_000;
+
+/** Runs the tenant's program on the prompt; log-probabilities travel with the text that the program streams next. */
+export async function* runChoice(services: Services, request: ChoiceRequest): AsyncGenerator<ChoiceEvent> {
+  const trace: Trace = { logprobs: [], reason: 'stop', usage: noUsage };
+  const { tenant, id, prompt, modelId, signal } = request;
+  const text = services.sandbox.run({
+    requestId: id,
+    tenant: tenant.id,
+    program: services.programOf(tenant),
+    limits: { memoryMb: tenant.memoryMb, deadlineMs: tenant.deadlineMs, sliceMs },
+    prompt,
+    modelId,
+    options: guestOptions(services.models[modelId], request.settings),
+    host: programHost(services, request, trace),
+    signal,
+  });
+  for await (const piece of text) yield { kind: 'text', text: piece, logprobs: trace.logprobs.splice(0) };
+  signal.throwIfAborted();
+  if (trace.logprobs.length > 0) yield { kind: 'text', text: '', logprobs: trace.logprobs };
+  yield { kind: 'end', reason: trace.reason, usage: trace.usage };
+}
+
+/** The host side of the program's calls, for one request. */
+function programHost(services: Services, request: ChoiceRequest, trace: Trace): ProgramHost {
+  const find = (modelId: number): LoadedModel => {
+    const model = services.models[modelId];
+    if (model === undefined)
+      throw new RealmError('model_not_found', `The program asked for model ${modelId}, which is not loaded`);
+    return model;
+  };
+  let calls = 0;
+  return {
+    generate: ({ modelId, prompt, options }, signal) =>
+      generate(find(modelId), { ...request, prompt, id: `${request.id}.${calls++}` }, options, trace, signal),
+    encode: (modelId, text) => find(modelId).tokenizer.encode(text),
+    decode: (modelId, tokens) => find(modelId).tokenizer.decode(checkedTokens(find(modelId), tokens)),
+    metadata: modelId => metadata(find(modelId)),
+  };
+}
+
+async function* generate(
+  model: LoadedModel,
+  request: ChoiceRequest,
+  changed: Partial<GenOptions>,
+  trace: Trace,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  const { id, tenant, settings } = request;
+  const tokens = encodePrompt(model, request);
+  const asked = changed.maxTokens ?? settings.maxTokens;
+  const events = model.generate(
+    {
+      id,
+      tenant: tenant.id,
+      tokens,
+      maxTokens: tokenBudget(model, tokens.length, asked, request.kind === 'chat' ? 'messages' : 'prompt'),
+      sampling: { ...model.defaults.sampling, ...settings.sampling, ...guestSampling(changed) },
+      stop: settings.stop,
+      stopTokens: changed.stopTokens as readonly Token[] | undefined,
+      topLogprobs: settings.topLogprobs,
+    },
+    signal,
+  );
+  let usage: EngineUsage = { promptTokens: tokens.length, cachedTokens: 0, completionTokens: 0 };
+  try {
+    for await (const event of events) {
+      if (event.kind === 'end') {
+        usage = event.usage;
+        // Cancelled here means that the program has enough.
+        trace.reason = event.reason === 'cancelled' ? 'stop' : event.reason;
+        return;
+      }
+      usage = { ...usage, completionTokens: usage.completionTokens + 1 };
+      trace.logprobs.push(...event.logprobs);
+      if (event.text !== '') yield event.text;
+    }
+  } finally {
+    trace.usage = addUsage(trace.usage, usage);
+  }
+}
+
+function encodePrompt(model: LoadedModel, { kind, prompt }: ChoiceRequest): Token[] {
+  if (kind === 'completion') return model.tokenizer.encode(prompt);
+  return encodeChat(model, renderChat(model, parseChatDocument(prompt)));
+}
+
+/** The settings as a program sees them. */
+function guestOptions(model: LoadedModel, settings: Settings): GenOptions {
+  const sampling = { ...model.defaults.sampling, ...settings.sampling };
+  return {
+    maxTokens: settings.maxTokens ?? model.engine.info.context,
+    temperature: sampling.temperature ?? 1,
+    topP: sampling.topP ?? 1,
+    topK: sampling.topK ?? 0,
+    repetitionPenalty: sampling.repetitionPenalty ?? 1,
+    seed: BigInt.asUintN(64, BigInt(sampling.seed ?? 0)),
+    stopTokens: [],
+  };
+}
+
+/** The sampling that a program changed, checked: it is as untrusted as a request. */
+function guestSampling({ temperature, topP, topK, repetitionPenalty, seed }: Partial<GenOptions>): Sampling {
+  const inRange = (name: string, value: number | undefined, least: number, most: number) => {
+    if (value === undefined || (value >= least && value <= most)) return value;
+    throw new RealmError(
+      'invalid_request',
+      `The program asked for ${name} ${value}; it must be from ${least} to ${most}`,
+    );
+  };
+  const fields: Sampling = {
+    temperature: inRange('temperature', temperature, 0, 2),
+    topP: inRange('top_p', topP, 0, 1),
+    topK,
+    repetitionPenalty: inRange('repetition_penalty', repetitionPenalty, 0.01, 10),
+  };
+  const changed = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+  // 0 is the program's word for a random seed; 53 bits are what the engine takes.
+  return seed === undefined
+    ? changed
+    : { ...changed, seed: seed === 0n ? undefined : Number(BigInt.asUintN(53, seed)) };
+}
+
+function checkedTokens({ tokenizer }: LoadedModel, tokens: readonly number[]): Token[] {
+  const wrong = tokens.find(token => !Number.isInteger(token) || token < 0 || token >= tokenizer.vocabSize);
+  if (wrong !== undefined)
+    throw new RealmError('invalid_request', `There is no token ${wrong}; the vocabulary has ${tokenizer.vocabSize}`);
+  return tokens as Token[];
+}
+
+function metadata({ id, engine, tokenizer }: LoadedModel): string {
+  const { architecture, context, trainedContext, vocabSize, width } = engine.info;
+  return JSON.stringify({
+    id,
+    architecture,
+    context,
+    trained_context: trainedContext,
+    vocab_size: vocabSize,
+    width,
+    bos_token: tokenizer.bos,
+    eos_token: tokenizer.eos,
+  });
+}
+
+function addUsage(a: EngineUsage, b: EngineUsage): EngineUsage {
+  return {
+    promptTokens: a.promptTokens + b.promptTokens,
+    cachedTokens: a.cachedTokens + b.cachedTokens,
+    completionTokens: a.completionTokens + b.completionTokens,
+  };
+}

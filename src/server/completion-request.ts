@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { optional, type Settings, sharedFields, topLogprobs, toSettings, unsupported } from './fields.ts';
+
+/** `POST /v1/completions`: https://platform.openai.com/docs/api-reference/completions/create */
+export interface CompletionRequest {
+  readonly model: string | undefined;
+  readonly prompts: readonly string[];
+  readonly settings: Settings;
+}
+
+const holdsTokens = (value: unknown) =>
+  Array.isArray(value) && value.some(entry => typeof entry === 'number' || Array.isArray(entry));
+
+const wrongPrompt = (value: unknown) => {
+  if (value === undefined) return 'is required';
+  return holdsTokens(value) ? 'as token ids is not supported; send text' : 'must be a string or a list of strings';
+};
+
+const prompt = z.unknown().transform((value, context) => {
+  const texts = typeof value === 'string' ? [value] : value;
+  if (Array.isArray(texts) && texts.length > 0 && texts.every(text => typeof text === 'string'))
+    return texts as string[];
+  context.addIssue({ code: 'custom', message: wrongPrompt(value) });
+  return z.NEVER;
+});
+
+/** What OpenAI's API generates when a request does not say. */
+const defaultMaxTokens = 16;
+
+export const completionSchema: z.ZodType<CompletionRequest> = z
+  .object({
+    ...sharedFields,
+    prompt,
+    logprobs: optional(topLogprobs),
+    echo: unsupported(value => value === false),
+    suffix: unsupported(value => value === ''),
+    best_of: unsupported(value => value === 1),
+  })
+  .transform(body => ({
+    model: body.model,
+    prompts: body.prompt,
+    settings: { ...toSettings(body), maxTokens: body.max_tokens ?? defaultMaxTokens, topLogprobs: body.logprobs },
+  }));

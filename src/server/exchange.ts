@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto';
+import type { EngineUsage } from '../engine/types.ts';
+import { type ErrorCode, errorCodes, RealmError } from '../errors.ts';
+import type { Services } from './services.ts';
+
+export const noUsage: EngineUsage = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 };
+
+/** One request and its answer, from the first header to the last byte: its id, its cancellation, its log line. */
+export class Exchange {
+  /** Made here and never taken from the client, so that it is unique. */
+  readonly id = `req_${randomBytes(12).toString('hex')}`;
+  readonly method: string;
+  readonly path: string;
+  route = 'unknown';
+  tenant: string | undefined;
+  model: string | undefined;
+  code: ErrorCode | undefined;
+  usage: EngineUsage = noUsage;
+  /** The body outlives the handler; whoever writes it calls finish. */
+  streaming = false;
+  #firstTokenMs: number | undefined;
+  #finished = false;
+  readonly #started = performance.now();
+  readonly #abort = new AbortController();
+  readonly #services: Services;
+
+  constructor(services: Services, request: Request) {
+    this.#services = services;
+    this.method = request.method;
+    this.path = new URL(request.url).pathname;
+    services.state.open.add(this);
+    const gone = () => this.cancel(new RealmError('request_cancelled', 'The client closed the connection'));
+    if (request.signal.aborted) gone();
+    else request.signal.addEventListener('abort', gone, { once: true });
+  }
+
+  /** Aborted when the client goes away or the server must stop; the reason is a RealmError. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  cancel(reason: RealmError): void {
+    this.#abort.abort(reason);
+  }
+
+  /** Notes the first token's time; later calls do nothing. */
+  token(): void {
+    this.#firstTokenMs ??= performance.now() - this.#started;
+  }
+
+  /** The one end of every request: it counts as closed, is logged and measured. */
+  finish(status: number): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#services.state.open.delete(this);
+    const durationMs = performance.now() - this.#started;
+    const { route, model, usage } = this;
+    this.#services.metrics.request({ route, status, model, durationMs, firstTokenMs: this.#firstTokenMs, ...usage });
+    this.#log(status, durationMs);
+  }
+
+  /** The end of a body that was streamed under status 200: what went wrong later counts as what it was. */
+  finishStream(): void {
+    if (this.signal.aborted) this.code ??= (this.signal.reason as RealmError).code;
+    this.finish(this.code === undefined ? 200 : errorCodes[this.code]);
+  }
+
+  #log(status: number, durationMs: number): void {
+    this.#services.logger.log(status >= 500 ? 'error' : 'info', 'request', {
+      request_id: this.id,
+      tenant: this.tenant,
+      method: this.method,
+      path: this.path.slice(0, 200),
+      status,
+      code: this.code,
+      model: this.model,
+      ms: Math.round(durationMs),
+      first_token_ms: this.#firstTokenMs === undefined ? undefined : Math.round(this.#firstTokenMs),
+      prompt_tokens: this.usage.promptTokens || undefined,
+      completion_tokens: this.usage.completionTokens || undefined,
+    });
+  }
+}

@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import type { Sampling } from '../engine/types.ts';
+import type { Token } from '../tokenizer/types.ts';
+
+/** Request fields that chat and plain completions share. A null stands for an absent field, as OpenAI's clients send it. */
+
+export function optional<T extends z.ZodType>(schema: T) {
+  return schema.nullish().transform(value => value ?? undefined);
+}
+
+/** A field of OpenAI's that Realm does not have: refused by name unless its value changes nothing. */
+export function unsupported(neutral: (value: unknown) => boolean = () => false) {
+  const harmless = (value: unknown) => value === undefined || value === null || neutral(value);
+  return z.unknown().optional().refine(harmless, { error: 'is not supported; leave it out' });
+}
+
+export const isEmptyList = (value: unknown) => Array.isArray(value) && value.length === 0;
+
+const stopString = z.string().min(1).max(1024);
+
+const stop = z
+  .unknown()
+  .transform(value => (value === undefined || value === null ? [] : typeof value === 'string' ? [value] : value))
+  .pipe(z.array(stopString, { error: 'must be a string or a list of up to 4 strings' }).max(4));
+
+const logitBias = z
+  .record(z.string().regex(/^\d{1,9}$/, { error: 'must be a token id' }), z.number().min(-100).max(100))
+  .transform(bias => Object.entries(bias).map(([id, value]) => [Number(id) as Token, value] as const));
+
+export const sharedFields = {
+  model: optional(z.string()),
+  stream: optional(z.boolean()),
+  stream_options: optional(z.object({ include_usage: optional(z.boolean()) })),
+  max_tokens: optional(z.int().min(1)),
+  n: optional(z.int().min(1)),
+  stop,
+  seed: optional(z.int()),
+  temperature: optional(z.number().min(0).max(2)),
+  top_p: optional(z.number().min(0).max(1)),
+  presence_penalty: optional(z.number().min(-2).max(2)),
+  frequency_penalty: optional(z.number().min(-2).max(2)),
+  logit_bias: optional(logitBias),
+  user: optional(z.string()),
+  // Not OpenAI's, with the names that llama-server and vLLM use.
+  top_k: optional(z.int().min(-1)),
+  min_p: optional(z.number().min(0).max(1)),
+  repetition_penalty: optional(z.number().positive().max(10)),
+};
+
+export const topLogprobs = z.int().min(0).max(20);
+
+type SamplingFields = { [Field in keyof typeof sharedFields]: z.output<(typeof sharedFields)[Field]> };
+
+/** What a request asks of the generation, whichever route it came by. */
+export interface Settings {
+  readonly sampling: Sampling;
+  /** Absent: until the model ends or the context is full. */
+  readonly maxTokens?: number;
+  readonly stop: readonly string[];
+  readonly topLogprobs?: number;
+  readonly n: number;
+  readonly stream: boolean;
+  readonly includeUsage: boolean;
+}
+
+export function toSettings(fields: SamplingFields): Omit<Settings, 'maxTokens' | 'topLogprobs'> {
+  return {
+    sampling: toSampling(fields),
+    stop: fields.stop,
+    n: fields.n ?? 1,
+    stream: fields.stream ?? false,
+    includeUsage: fields.stream_options?.include_usage ?? false,
+  };
+}
+
+/** Only the fields that were sent, so that a model's defaults can fill the rest. */
+function toSampling(fields: SamplingFields): Sampling {
+  const sampling: Sampling = {
+    temperature: fields.temperature,
+    topK: fields.top_k === undefined ? undefined : Math.max(0, fields.top_k),
+    topP: fields.top_p,
+    minP: fields.min_p,
+    repetitionPenalty: fields.repetition_penalty,
+    presencePenalty: fields.presence_penalty,
+    frequencyPenalty: fields.frequency_penalty,
+    logitBias: fields.logit_bias,
+    seed: fields.seed,
+  };
+  return Object.fromEntries(Object.entries(sampling).filter(([, value]) => value !== undefined));
+}

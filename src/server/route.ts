@@ -1,0 +1,25 @@
+import type { Context } from 'hono';
+import type { Tenant } from '../tenancy/tenants.ts';
+import type { Exchange } from './exchange.ts';
+import type { Services } from './services.ts';
+
+/** What the listener tells about a connection. */
+export interface ConnectionInfo {
+  readonly remoteAddress?: string;
+}
+
+export type AppEnv = {
+  Bindings: ConnectionInfo;
+  Variables: { services: Services; exchange: Exchange; tenant: Tenant };
+};
+
+export type AppContext = Context<AppEnv>;
+
+/** An endpoint: one file in routes/ each. */
+export interface Route {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  /** Answers without a key. */
+  readonly open?: boolean;
+  handle(context: AppContext): Response | Promise<Response>;
+}

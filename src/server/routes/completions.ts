@@ -1,0 +1,14 @@
+import { readBody } from '../body.ts';
+import { completionSchema } from '../completion-request.ts';
+import { completionFormat } from '../format.ts';
+import { respond } from '../respond.ts';
+import type { Route } from '../route.ts';
+
+export const completionsRoute: Route = {
+  method: 'POST',
+  path: '/v1/completions',
+  async handle(context) {
+    const { model, prompts, settings } = await readBody(context.req, completionSchema);
+    return respond(context, completionFormat, { model, kind: 'completion', prompts, settings });
+  },
+};
