@@ -36,7 +36,7 @@ export function syntheticModel(options: SyntheticOptions = {}): GgufModel {
   });
   const metadata = new Map<string, MetaValue>([
     ['general.architecture', { type: 'string', value: recipes[architecture].name }],
-    ['general.name', { type: 'string', value: `synthetic ${architecture} ${name}` }],
+    ['general.name', { type: 'string', value: `synthetic ${name}` }],
     ['general.file_type', { type: 'u32', value: fileTypes[quant] ?? 0 }],
     ['general.quantization_version', { type: 'u32', value: 2 }],
     ...architectureMetadata(architecture, shape),

@@ -21,7 +21,7 @@ export async function openHttp(url: string, options: HttpOptions = {}): Promise<
   source.validator = response.headers.get('etag') ?? response.headers.get('last-modified') ?? undefined;
   const readInto = (offset: number, target: Uint8Array) => fetchInto(source, size, offset, target);
   const read = async (offset: number, length: number) => {
-    if (offset + length > size) refuse('gguf_truncated', url, `the file has no ${length} bytes at ${offset}`);
+    checkInside(url, size, offset, length);
     const bytes = new Uint8Array(length);
     await readInto(offset, bytes);
     return bytes;
@@ -37,6 +37,7 @@ interface Source {
 }
 
 async function fetchInto(source: Source, size: number, offset: number, target: Uint8Array): Promise<void> {
+  checkInside(source.url, size, offset, target.length);
   if (target.length === 0) return;
   const { response, size: now } = await request(source, offset, target.length);
   if (now !== size)
@@ -52,6 +53,10 @@ async function fetchInto(source: Source, size: number, offset: number, target: U
     failed(source.url, error);
   }
   if (done !== target.length) failed(source.url, new Error(`the server sent other than ${target.length} bytes`));
+}
+
+function checkInside(url: string, size: number, offset: number, length: number): void {
+  if (offset + length > size) refuse('gguf_truncated', url, `the file has no ${length} bytes at ${offset}`);
 }
 
 /** Asks for `length` bytes at `offset`; the answer is a 206 for exactly that range. */
