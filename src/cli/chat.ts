@@ -1,0 +1,147 @@
+import { createInterface } from 'node:readline/promises';
+import { text as readText } from 'node:stream/consumers';
+import type { FinishReason, Sampling } from '../engine/types.ts';
+import { asRealmError, RealmError } from '../errors.ts';
+import { encodeChat, renderChat, tokenBudget } from '../server/prompt.ts';
+import type { LoadedModel } from '../server/services.ts';
+import type { ChatMessage } from '../tokenizer/types.ts';
+import { loadForRun } from './load.ts';
+import { printJson, remark, visible } from './output.ts';
+import type { RunOptions } from './run.ts';
+
+interface Answer {
+  readonly text: string;
+  readonly reason: FinishReason;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly timeToFirstTokenMs: number;
+  /** Of the tokens after the first; undefined when there is none. */
+  readonly tokensPerSecond?: number;
+}
+
+/** `realm run`: one prompt (an argument or piped in), or a chat when there is a terminal to have it on. */
+export async function chat(prompt: string | undefined, options: RunOptions): Promise<void> {
+  const single = prompt ?? (process.stdin.isTTY ? undefined : await readText(process.stdin));
+  if (single?.trim() === '') throw new RealmError('usage', 'the prompt is empty; give one, or chat on a terminal.');
+  if (single === undefined && options.json) throw new RealmError('usage', '--json answers one prompt; give one.');
+  const { model, close } = await loadForRun(options);
+  try {
+    if (single === undefined) await converse(model, options);
+    else await answerOnce(model, single, options);
+  } finally {
+    await close();
+  }
+}
+
+/** Ctrl-C stops the answer; what came until then stays. */
+async function answerOnce(model: LoadedModel, prompt: string, options: RunOptions): Promise<void> {
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  const messages = [...opening(options), { role: 'user', content: prompt }];
+  const answer = await generate(model, messages, options, stop.signal, options.json ? () => {} : write);
+  if (options.json) return printJson(answer);
+  process.stdout.write('\n');
+  remark(measurements(answer));
+}
+
+async function converse(model: LoadedModel, options: RunOptions): Promise<void> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const messages: ChatMessage[] = opening(options);
+  let stop = new AbortController();
+  let answering = false;
+  // Ctrl-C ends an answer first, and the chat when there is none.
+  terminal.on('SIGINT', () => (answering ? stop.abort() : terminal.close()));
+  remark(`${model.id}. An empty line or Ctrl-D ends the chat; Ctrl-C stops an answer.`);
+  for (;;) {
+    const line = await ask(terminal);
+    if (line === undefined || line.trim() === '') break;
+    stop = new AbortController();
+    answering = true;
+    try {
+      const asked = [...messages, { role: 'user', content: line }];
+      const answer = await generate(model, asked, options, stop.signal, write);
+      messages.splice(0, messages.length, ...asked, { role: 'assistant', content: answer.text });
+      process.stdout.write('\n');
+      remark(measurements(answer));
+    } catch (error) {
+      // A question that is too long is not the end of the chat.
+      const { code, message } = asRealmError(error);
+      if (code !== 'context_length_exceeded') throw error;
+      remark(`${code}: ${message}`);
+    } finally {
+      answering = false;
+    }
+  }
+  terminal.close();
+}
+
+/** The next line; undefined when the terminal is closed. */
+async function ask(terminal: ReturnType<typeof createInterface>): Promise<string | undefined> {
+  const closed = new AbortController();
+  const onClose = (): void => closed.abort();
+  terminal.once('close', onClose);
+  try {
+    return await terminal.question('> ', { signal: closed.signal });
+  } catch (error) {
+    if (closed.signal.aborted || (error as NodeJS.ErrnoException).code === 'ERR_USE_AFTER_CLOSE') return undefined;
+    throw error;
+  } finally {
+    terminal.off('close', onClose);
+  }
+}
+
+function opening({ system }: RunOptions): ChatMessage[] {
+  return system === undefined ? [] : [{ role: 'system', content: system }];
+}
+
+async function generate(
+  model: LoadedModel,
+  messages: readonly ChatMessage[],
+  options: RunOptions,
+  signal: AbortSignal,
+  show: (text: string) => void,
+): Promise<Answer> {
+  const tokens = encodeChat(model, renderChat(model, messages));
+  const maxTokens = tokenBudget(model, tokens.length, options.maxTokens, 'prompt');
+  const request = { id: 'run', tenant: 'local', tokens, maxTokens, sampling: samplingOf(model, options), stop: [] };
+  const start = performance.now();
+  let first: number | undefined;
+  let text = '';
+  for await (const event of model.generate(request, signal)) {
+    if (event.kind === 'text') {
+      first ??= performance.now();
+      text += event.text;
+      show(event.text);
+    } else {
+      const { promptTokens, completionTokens } = event.usage;
+      const end = performance.now();
+      const timeToFirstTokenMs = Math.round((first ?? end) - start);
+      const speed = completionTokens > 1 ? ((completionTokens - 1) / (end - first!)) * 1000 : undefined;
+      const tokensPerSecond = speed === undefined ? undefined : Number(speed.toFixed(2));
+      return { text, reason: event.reason, promptTokens, completionTokens, timeToFirstTokenMs, tokensPerSecond };
+    }
+  }
+  throw new RealmError('engine_failed', 'The engine ended without an answer.');
+}
+
+function samplingOf(model: LoadedModel, { temperature, topP, seed }: RunOptions): Sampling {
+  return {
+    ...model.defaults.sampling,
+    ...(temperature !== undefined && { temperature }),
+    ...(topP !== undefined && { topP }),
+    ...(seed !== undefined && { seed }),
+  };
+}
+
+/** A terminal obeys control characters, and a model may be talked into writing them; a pipe gets the bytes as they are. */
+function write(text: string): void {
+  process.stdout.write(process.stdout.isTTY ? visible(text) : text);
+}
+
+function measurements(answer: Answer): string {
+  const speed = answer.tokensPerSecond === undefined ? '' : `${answer.tokensPerSecond.toFixed(1)} tokens/s, `;
+  const counts = `${answer.promptTokens} tokens in, ${answer.completionTokens} out`;
+  const end =
+    answer.reason === 'length' ? ', cut at the longest length' : answer.reason === 'cancelled' ? ', stopped' : '';
+  return `[${speed}first token after ${answer.timeToFirstTokenMs} ms, ${counts}${end}]`;
+}

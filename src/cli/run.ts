@@ -1,0 +1,38 @@
+import type { Command } from 'commander';
+import { context as contextOption, realNumber, threads, wholeNumber } from './options.ts';
+
+export interface RunOptions {
+  readonly model?: string;
+  readonly context?: number;
+  readonly threads?: number;
+  readonly system?: string;
+  readonly maxTokens?: number;
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly seed?: number;
+  readonly json?: boolean;
+}
+
+export function addRun(realm: Command): void {
+  realm
+    .command('run')
+    .argument('[prompt]', 'one prompt; without it, a chat in the terminal, or the prompt from standard input')
+    .description('Ask a model: one prompt, or a chat.')
+    .option('-m, --model <name|file>', 'a catalog name or a GGUF file (default: smollm2-135m)')
+    .option('--system <text>', 'system prompt')
+    .option('--max-tokens <n>', 'longest answer', wholeNumber(1, 1 << 24))
+    .option('--temperature <t>', '0 is greedy', realNumber(0, 2))
+    .option('--top-p <p>', 'smallest set of tokens whose probability reaches p', realNumber(0, 1))
+    .option('--seed <n>', 'the same seed gives the same text', wholeNumber(0, Number.MAX_SAFE_INTEGER))
+    .option('--context <tokens>', 'longest prompt and answer together', contextOption)
+    .option('--threads <n>', 'compute threads', threads)
+    .option('--json', 'print the answer and its measurements as JSON (one prompt only)')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ realm run "What is the capital of France?"\n  $ realm run --model llama-3.2-1b\n  $ echo "Say hello" | realm run --json',
+    )
+    .action(async (prompt: string | undefined, options: RunOptions) => {
+      const { chat } = await import('./chat.ts');
+      await chat(prompt, options);
+    });
+}

@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import { context as contextOption, threads, wholeNumber } from './options.ts';
+
+export interface ServeOptions {
+  readonly config?: string;
+  readonly model?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly context?: number;
+  readonly threads?: number;
+}
+
+export function addServe(realm: Command): void {
+  realm
+    .command('serve')
+    .description("Serve OpenAI's HTTP API.")
+    .option('-c, --config <file>', 'realm.yaml; without it, one open tenant on this machine only')
+    .option(
+      '-m, --model <name|file>',
+      'a catalog name or a GGUF file, instead of the models of the configuration (default: smollm2-135m)',
+    )
+    .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
+    .option('-p, --port <n>', 'port to listen on, 0 for any (default: 8080)', wholeNumber(0, 65_535))
+    .option('--context <tokens>', 'longest prompt and answer together', contextOption)
+    .option('--threads <n>', 'compute threads of each model', threads)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ realm serve\n  $ realm serve --model model.gguf --port 9000\n  $ realm serve --config realm.yaml',
+    )
+    .action(async (options: ServeOptions) => {
+      const { serve } = await import('./serving.ts');
+      await serve(options);
+    });
+}

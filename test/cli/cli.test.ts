@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { findKey } from '../../src/tenancy/keys.ts';
+import { llamaBundle } from '../support/llama-bundle.ts';
+import { type Result, realm, realmPath } from './realm.ts';
+
+let folder: string;
+let vocabulary: string;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'realm-cli-'));
+  vocabulary = join(await llamaBundle(), 'models/ggml-vocab-llama-spm.gguf');
+});
+after(() => rm(folder, { recursive: true, force: true }));
+
+/** Exit 1, nothing on standard output, and one line (or one list) that begins with the code. */
+function assertRefused(result: Result, code: string): void {
+  assert.equal(result.code, 1, result.stderr);
+  assert.equal(result.stdout, '');
+  assert.match(result.stderr, new RegExp(`^realm: ${code}: `));
+  assert.equal(result.stderr.match(/realm: /g)?.length, 1);
+  assert.doesNotMatch(result.stderr, /^\s+at /m);
+}
+
+describe('bin/realm', () => {
+  it('works from any folder and through symbolic links', async () => {
+    await symlink(realmPath, join(folder, 'first'));
+    await symlink('first', join(folder, 'second'));
+    const direct = await realm(['--version']);
+    const linked = await realm(['--version'], { command: join(folder, 'second'), cwd: folder });
+    assert.deepEqual([linked.code, linked.stdout], [0, direct.stdout]);
+    assert.match(direct.stdout, /^\d+\.\d+\.\d+\n$/);
+  });
+
+  it('says how to install itself when it is not', async () => {
+    const copy = join(folder, 'bare');
+    await mkdir(join(copy, 'bin'), { recursive: true });
+    await writeFile(join(copy, 'bin/realm'), await readFile(realmPath), { mode: 0o755 });
+    assertRefused(await realm(['--version'], { command: join(copy, 'bin/realm') }), 'engine_failed');
+  });
+});
+
+describe('help', () => {
+  it('is what realm alone shows', async () => {
+    const { code, stdout } = await realm([]);
+    assert.equal(code, 0);
+    for (const command of ['run', 'serve', 'inspect', 'tokenize', 'models', 'keys'])
+      assert.match(stdout, new RegExp(`^  ${command}`, 'm'));
+  });
+
+  for (const command of ['run', 'serve', 'inspect', 'tokenize', 'models', 'models pull', 'models rm', 'keys create']) {
+    it(`of ${command} has an example`, async () => {
+      const { code, stdout } = await realm([...command.split(' '), '--help']);
+      assert.equal(code, 0);
+      assert.match(stdout, /Examples?:\n {2}\$ realm/);
+    });
+  }
+});
+
+describe('mistakes', () => {
+  const cases: [string, string[], string][] = [
+    ['an unknown command', ['frobnicate'], 'usage'],
+    ['an unknown option', ['models', '--frobnicate'], 'usage'],
+    ['an unknown option of a command', ['tokenize', '--frobnicate', 'x.gguf'], 'usage'],
+    ['a missing argument', ['inspect'], 'usage'],
+    ['too many arguments', ['inspect', 'a.gguf', 'b.gguf'], 'usage'],
+    ['a missing subcommand', ['keys'], 'usage'],
+    ['a port that is none', ['serve', '--port', '70000'], 'usage'],
+    ['a number that is none', ['inspect', 'x.gguf', '--context', '1e3'], 'usage'],
+    ['a temperature below 0', ['run', '--temperature', '-1', 'hi'], 'usage'],
+    ['a tenant that is no name', ['keys', 'create', '--tenant', 'a b'], 'usage'],
+    ['a missing file', ['inspect', './nowhere.gguf'], 'model_file_missing'],
+    ['an unknown model', ['tokenize', 'nowhere', 'text'], 'model_not_found'],
+    ['a folder', ['inspect', tmpdir()], 'model_file_missing'],
+    ['an unknown catalog name', ['models', 'pull', 'nowhere'], 'model_not_found'],
+    ['a configuration that is not there', ['serve', '--config', './nowhere.yaml'], 'config_invalid'],
+  ];
+  for (const [what, args, code] of cases) {
+    it(`${what}: ${code}`, async () => assertRefused(await realm(args, { cwd: folder, input: '' }), code));
+  }
+
+  it('a file that is no GGUF: gguf_invalid, with its name', async () => {
+    await writeFile(join(folder, 'no.gguf'), 'this is not a model file at all');
+    for (const command of ['inspect', 'tokenize']) {
+      const result = await realm([command, 'no.gguf'], { cwd: folder, input: 'x' });
+      assertRefused(result, 'gguf_invalid');
+      assert.match(result.stderr, /no\.gguf/);
+    }
+  });
+
+  it('shows where an error came from when REALM_DEBUG is set', async () => {
+    const { stderr } = await realm(['inspect', 'nowhere.gguf'], { cwd: folder, env: { REALM_DEBUG: '1' } });
+    assert.match(stderr, /^\s+at /m);
+  });
+
+  it('never hands control characters of a name to the terminal', async () => {
+    const { stderr } = await realm(['inspect', './\x1b[31mred.gguf'], { cwd: folder });
+    assert.doesNotMatch(stderr, /\x1b/);
+    assert.match(stderr, /\\u\{1b\}\[31mred/);
+  });
+});
+
+describe('tokenize', () => {
+  // What llama-tokenize prints for the same file and text.
+  const text = 'Hello <s>World';
+  const ids = async (...args: string[]): Promise<number[]> => {
+    const { code, stdout, stderr } = await realm(['tokenize', vocabulary, text, '--json', ...args]);
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout);
+  };
+
+  it('adds the beginning of text and reads special tokens', async () => {
+    assert.deepEqual(await ids(), [1, 15043, 29871, 1, 2787]);
+  });
+
+  it('leaves them out when told', async () => {
+    assert.deepEqual(await ids('--no-bos'), [15043, 29871, 1, 2787]);
+    assert.equal((await ids('--no-parse-special')).slice(1).includes(1), false);
+  });
+
+  it('reads standard input byte for byte', async () => {
+    const argument = await realm(['tokenize', vocabulary, 'a\n b\n', '--json']);
+    const input = await realm(['tokenize', vocabulary, '--json'], { input: 'a\n b\n' });
+    assert.equal(input.stdout, argument.stdout);
+  });
+
+  it('shows each piece for people', async () => {
+    const { stdout } = await realm(['tokenize', vocabulary, 'Hi\nyou']);
+    assert.match(stdout, /^ {5}1 -> '<s>'\n/);
+    assert.match(stdout, /-> '\\n'/);
+  });
+});
+
+describe('inspect', () => {
+  it('shows a vocabulary-only file', async () => {
+    const { code, stdout } = await realm(['inspect', vocabulary]);
+    assert.equal(code, 0);
+    assert.match(stdout, /tokenizer\.ggml\.tokens +\[32000\] "<unk>"/);
+    assert.match(stdout, /no weights/);
+  });
+
+  it('is JSON for programs', async () => {
+    const { stdout } = await realm(['inspect', vocabulary, '--json']);
+    const value = JSON.parse(stdout);
+    assert.equal(value.version, 3);
+    assert.equal(value.metadata['general.architecture'], 'llama');
+    assert.equal(value.metadata['tokenizer.ggml.tokens'].length, 32000);
+  });
+
+  it('ends quietly when its reader goes away', async () => {
+    const child = spawn(realmPath, ['tokenize', vocabulary]);
+    child.stdin.on('error', () => {});
+    child.stdin.end('word '.repeat(100_000)); // Far more lines than a pipe holds.
+    child.stdout.once('data', () => child.stdout.destroy());
+    let stderr = '';
+    child.stderr.on('data', chunk => {
+      stderr += chunk;
+    });
+    const code = await new Promise(resolve => child.on('close', resolve));
+    assert.deepEqual([code, stderr], [0, '']);
+  });
+});
+
+describe('models', () => {
+  it('lists the catalog', async () => {
+    const { stdout } = await realm(['models', '--json'], { env: { REALM_HOME: folder } });
+    const list = JSON.parse(stdout);
+    assert.equal(list[0].name, 'smollm2-135m');
+    assert.equal(list.find((entry: { name: string }) => entry.name === 'qwen3-4b').runs, false);
+    assert.match((await realm(['models', 'list'])).stdout, /smollm2-135m/);
+  });
+
+  it('removes only what was downloaded', async () => {
+    const home = join(folder, 'home');
+    const file = join(home, 'models/SmolLM2-135M-Instruct.Q4_1.gguf');
+    await mkdir(join(home, 'models'), { recursive: true });
+    await writeFile(file, 'unfinished');
+    await writeFile(`${file}.0123.part`, 'unfinished');
+    const { stdout } = await realm(['models', 'rm', 'smollm2-135m', '--json'], { env: { REALM_HOME: home } });
+    assert.deepEqual(JSON.parse(stdout).removed.sort(), [file, `${file}.0123.part`]);
+    const again = await realm(['models', 'rm', 'smollm2-135m'], { env: { REALM_HOME: home } });
+    assert.match(again.stdout, /has not been downloaded/);
+  });
+});
+
+describe('keys create', () => {
+  it('makes another key each time, and the hash that belongs to it', async () => {
+    const make = async () => JSON.parse((await realm(['keys', 'create', '--tenant', 'acme', '--json'])).stdout);
+    const [one, two] = [await make(), await make()];
+    assert.notEqual(one.key, two.key);
+    assert.equal(findKey(one.key, [two.hash, one.hash]), 1);
+  });
+
+  it('prints lines for realm.yaml', async () => {
+    const { stdout } = await realm(['keys', 'create', '--tenant', 'acme']);
+    assert.match(stdout, /realm_[0-9a-f]{72}/);
+    assert.match(stdout, /- id: acme\n {4}keys:\n {6}- sha256:[0-9a-f]{64} #/);
+  });
+});
