@@ -55,7 +55,10 @@ export const guestFunctions: ReadonlyMap<string, Signature & { readonly required
 /** Size of GenOptions in the guest's memory: C layout, so `seed` stands at 24 and four bytes before it are unused. */
 export const OPTIONS_BYTES = 40;
 
-/** Writes `options` at `view`'s start; `stopTokensPtr` is where the caller placed the stop tokens. */
+/** Their number is a byte. */
+export const MAX_STOP_TOKENS = 255;
+
+/** Writes `options` at `view`'s start, and its stop tokens behind them; `stopTokensPtr` is that place's address. */
 export function writeOptions(view: DataView, options: GenOptions, stopTokensPtr: number): void {
   view.setUint32(0, options.maxTokens, true);
   view.setFloat32(4, options.temperature, true);
@@ -64,8 +67,11 @@ export function writeOptions(view: DataView, options: GenOptions, stopTokensPtr:
   view.setFloat32(16, options.repetitionPenalty, true);
   view.setUint32(20, 0, true);
   view.setBigUint64(24, options.seed, true);
-  view.setUint32(32, Math.min(options.stopTokens.length, 255), true);
+  view.setUint32(32, options.stopTokens.length, true);
   view.setUint32(36, stopTokensPtr, true);
+  options.stopTokens.forEach((token, index) => {
+    view.setUint32(OPTIONS_BYTES + index * 4, token, true);
+  });
 }
 
 /** The numbers of GenOptions as they stand in memory, and where its stop tokens are. */
@@ -100,6 +106,6 @@ export function changedOptions(given: GenOptions, now: GenOptions): Partial<GenO
   if (now.topK !== given.topK >>> 0) changed.topK = now.topK;
   if (now.repetitionPenalty !== Math.fround(given.repetitionPenalty)) changed.repetitionPenalty = now.repetitionPenalty;
   if (now.seed !== BigInt.asUintN(64, given.seed)) changed.seed = now.seed;
-  if (now.stopTokens.join() !== given.stopTokens.slice(0, 255).join()) changed.stopTokens = now.stopTokens;
+  if (now.stopTokens.join() !== given.stopTokens.slice(0, MAX_STOP_TOKENS).join()) changed.stopTokens = now.stopTokens;
   return changed;
 }

@@ -1,4 +1,12 @@
-import { changedOptions, GuestError, OPTIONS_BYTES, readOptions, unsupportedFunctions, writeOptions } from './abi.ts';
+import {
+  changedOptions,
+  GuestError,
+  MAX_STOP_TOKENS,
+  OPTIONS_BYTES,
+  readOptions,
+  unsupportedFunctions,
+  writeOptions,
+} from './abi.ts';
 import { encodeText, GuestMemory, writeText } from './guest-memory.ts';
 import { MAX_HOST_CALLS, MAX_STREAMED_BYTES, MAX_TEXT_BYTES } from './limits.ts';
 import type { FromWorker, HostQuery, HostReply, Outcome, ToWorker } from './messages.ts';
@@ -85,13 +93,10 @@ export class GuestRun {
     if (exports.realm_on_token) this.#onToken = promising(exports.realm_on_token as Export);
     await promising(exports.realm_new as Export)();
     this.#checkAlive();
-    const prompt = encodeText(this.#start.prompt);
-    const promptAt = this.#place(Math.max(prompt.length, 1));
-    this.#memory.bytes(promptAt, prompt.length)!.set(prompt);
-    const optionsAt = this.#placeOptions(this.#start.options);
+    const { promptAt, promptLength, optionsAt } = this.#placeInput();
     this.#turn();
     const generate = promising(exports.generate as Export);
-    const answer = await generate(promptAt, prompt.length, this.#start.modelId, optionsAt);
+    const answer = await generate(promptAt, promptLength, this.#start.modelId, optionsAt);
     if (this.#fault) throw this.#fault;
     this.#emitAnswer(answer >>> 0);
   }
@@ -106,15 +111,18 @@ export class GuestRun {
     return address;
   }
 
-  #placeOptions(options: GenOptions): number {
-    const stop = options.stopTokens.slice(0, 255);
-    const address = this.#place(OPTIONS_BYTES + stop.length * 4);
-    const view = this.#memory.view(address, OPTIONS_BYTES + stop.length * 4)!;
-    writeOptions(view, options, address + OPTIONS_BYTES);
-    stop.forEach((token, index) => {
-      view.setUint32(OPTIONS_BYTES + index * 4, token, true);
-    });
-    return address;
+  /** Places the options, their stop tokens and the prompt, one after the other. */
+  #placeInput(): { promptAt: number; promptLength: number; optionsAt: number } {
+    const { options } = this.#start;
+    const stopTokens = options.stopTokens.slice(0, MAX_STOP_TOKENS);
+    const prompt = encodeText(this.#start.prompt);
+    const head = OPTIONS_BYTES + stopTokens.length * 4;
+    const optionsAt = this.#place(head + prompt.length);
+    const view = this.#memory.view(optionsAt, head)!;
+    writeOptions(view, { ...options, stopTokens }, optionsAt + OPTIONS_BYTES);
+    const promptAt = optionsAt + head;
+    this.#memory.bytes(promptAt, prompt.length)!.set(prompt);
+    return { promptAt, promptLength: prompt.length, optionsAt };
   }
 
   #emitAnswer(address: number): void {
