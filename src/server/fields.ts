@@ -16,12 +16,19 @@ export function unsupported(neutral: (value: unknown) => boolean = () => false) 
 
 export const isEmptyList = (value: unknown) => Array.isArray(value) && value.length === 0;
 
+/** The message for a value of a wrong type; other mistakes keep their own. */
+export function ofType(message: string) {
+  return (issue: { code: string; input?: unknown }) =>
+    issue.code === 'invalid_type' && issue.input !== undefined ? message : undefined;
+}
+
 const stopString = z.string().min(1).max(1024);
 
 const stop = z
   .unknown()
+  .optional()
   .transform(value => (value === undefined || value === null ? [] : typeof value === 'string' ? [value] : value))
-  .pipe(z.array(stopString, { error: 'must be a string or a list of up to 4 strings' }).max(4));
+  .pipe(z.array(stopString, { error: ofType('must be a string or a list of up to 4 strings') }).max(4));
 
 const logitBias = z
   .record(z.string().regex(/^\d{1,9}$/, { error: 'must be a token id' }), z.number().min(-100).max(100))

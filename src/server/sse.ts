@@ -58,6 +58,8 @@ async function* toFrames(
     report(error);
     yield frame(JSON.stringify(errorBody(error, exchange.id)));
   } finally {
+    // Left before the loop began, nothing else would close it.
+    await rest.return(undefined);
     exchange.finishStream();
   }
 }

@@ -39,6 +39,8 @@ function describe(issue: z.core.$ZodRawIssue): string | undefined {
     return `must ${size(issue.origin as string, false, issue.inclusive !== false, issue.maximum)}`;
   if (issue.code === 'invalid_value')
     return `must be ${(issue.values as unknown[]).map(v => JSON.stringify(v)).join(' or ')}`;
+  // A record's key: what its own schema says.
+  if (issue.code === 'invalid_key') return (issue.issues as { message: string }[])[0].message;
   return undefined;
 }
 

@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createKey } from '../../src/tenancy/keys.ts';
+import { keyAuthentication, tenantDefaults } from '../../src/tenancy/tenants.ts';
+import { frames, post, ScriptedModel, scripted } from './scripted.ts';
+
+const chat = '/v1/chat/completions';
+const completion = '/v1/completions';
+const messages = [{ role: 'user', content: 'Hi' }];
+const says = (text: string) => ({ answer: () => text });
+const withMessage = (message: unknown) => ({ messages: [message] });
+
+/** path, body, the start of the message; `param` is what stands before its colon. */
+const refused: [string, unknown, string][] = [
+  [chat, [], 'must be an object'],
+  [chat, {}, 'messages: is required'],
+  [chat, { messages: [] }, 'messages: must have at least 1 entries'],
+  [chat, { messages: Array(5).fill(messages[0]) }, 'messages: must have at most 4 entries'],
+  [chat, { messages: 'Hi' }, 'messages: must be a list'],
+  [chat, withMessage('Hi'), 'messages[0]: must be an object'],
+  [chat, withMessage({ role: 'user' }), 'messages[0].content: is required'],
+  [chat, withMessage({ role: 'user', content: 7 }), 'messages[0].content: must be a string or a list of text parts'],
+  [chat, withMessage({ role: 'wizard', content: '' }), 'messages[0].role: must be "system" or "developer" or'],
+  [
+    chat,
+    withMessage({ role: 'user', content: [{ type: 'image_url' }] }),
+    'messages[0].content[0].type: must be "text"',
+  ],
+  [chat, withMessage({ role: 'user', content: [{ type: 'text' }] }), 'messages[0].content[0].text: is required'],
+  [chat, withMessage({ role: 'assistant', content: '', tool_calls: [{}] }), 'messages[0].tool_calls: is not supported'],
+  [chat, { messages, temperature: -1 }, 'temperature: must be at least 0'],
+  [chat, { messages, temperature: 2.5 }, 'temperature: must be at most 2'],
+  [chat, { messages, temperature: 'hot' }, 'temperature: must be a number'],
+  [chat, { messages, top_p: 1.5 }, 'top_p: must be at most 1'],
+  [chat, { messages, top_k: -2 }, 'top_k: must be at least -1'],
+  [chat, { messages, min_p: -1 }, 'min_p: must be at least 0'],
+  [chat, { messages, repetition_penalty: 0 }, 'repetition_penalty: must be more than 0'],
+  [chat, { messages, presence_penalty: 3 }, 'presence_penalty: must be at most 2'],
+  [chat, { messages, n: 0 }, 'n: must be at least 1'],
+  [chat, { messages, n: 1.5 }, 'n: must be an integer'],
+  [chat, { messages, n: 5 }, 'n: is too large; one request gets at most 4 answers'],
+  [chat, { messages, max_tokens: 0 }, 'max_tokens: must be at least 1'],
+  [chat, { messages, max_completion_tokens: -5 }, 'max_completion_tokens: must be at least 1'],
+  [chat, { messages, seed: 1e300 }, 'seed: must be'],
+  [chat, { messages, stream: 'yes' }, 'stream: must be true or false'],
+  [chat, { messages, stop: ['a', 'b', 'c', 'd', 'e'] }, 'stop: must have at most 4 entries'],
+  [chat, { messages, stop: [''] }, 'stop[0]: must have at least 1 characters'],
+  [chat, { messages, stop: 4 }, 'stop: must be a string or a list'],
+  [chat, { messages, logit_bias: { x: 1 } }, 'logit_bias.x: must be a token id'],
+  [chat, { messages, logit_bias: { 5: 101 } }, 'logit_bias.5: must be at most 100'],
+  [chat, { messages, logit_bias: { 256: 1 } }, 'logit_bias.256: there is no such token'],
+  [chat, { messages, top_logprobs: 2 }, 'top_logprobs: needs logprobs: true'],
+  [chat, { messages, logprobs: true, top_logprobs: 21 }, 'top_logprobs: must be at most 20'],
+  [chat, { messages, logprobs: 3 }, 'logprobs: must be true or false'],
+  [chat, { messages, tools: [{ type: 'function' }] }, 'tools: is not supported'],
+  [chat, { messages, tool_choice: 'required' }, 'tool_choice: is not supported'],
+  [chat, { messages, response_format: { type: 'json_object' } }, 'response_format: is not supported'],
+  [chat, { messages, modalities: ['audio'] }, 'modalities: is not supported'],
+  [chat, { messages, model: 5 }, 'model: must be a string'],
+  [chat, { messages, temperature: -1, n: 0 }, 'n: must be at least 1; temperature: must be at least 0'],
+  [completion, {}, 'prompt: is required'],
+  [completion, { prompt: [1, 2] }, 'prompt: as token ids is not supported; send text'],
+  [completion, { prompt: [[1]] }, 'prompt: as token ids is not supported; send text'],
+  [completion, { prompt: {} }, 'prompt: must be a string or a list of strings'],
+  [completion, { prompt: ['a', 'b', 'c', 'd', 'e'] }, 'prompt: has too many entries'],
+  [completion, { prompt: 'a', echo: true }, 'echo: is not supported'],
+  [completion, { prompt: 'a', suffix: 'b' }, 'suffix: is not supported'],
+  [completion, { prompt: 'a', best_of: 2 }, 'best_of: is not supported'],
+  [completion, { prompt: 'a', logprobs: 21 }, 'logprobs: must be at most 20'],
+  ['/tokenize', {}, 'content: is required'],
+  ['/detokenize', { tokens: [1, -1] }, 'tokens[1]: must be at least 0'],
+  ['/detokenize', { tokens: [1, 256] }, "tokens[1]: must be less than the vocabulary's 256"],
+  ['/apply-template', {}, 'messages: is required'],
+];
+
+for (const [path, body, start] of refused) {
+  test(`${path} ${JSON.stringify(body).slice(0, 70)}: ${start}`, async () => {
+    const { app, model } = scripted(says('x'));
+    const response = await app.fetch(post(path, body));
+    assert.equal(response.status, 400);
+    const { error } = await response.json();
+    assert.ok(error.message.startsWith(start), error.message);
+    assert.equal(error.code, 'invalid_request');
+    assert.equal(error.type, 'invalid_request_error');
+    assert.equal(error.param, /^([\w.[\]]+): /.exec(start)?.[1] ?? null);
+    assert.equal(model.requests.length, 0);
+  });
+}
+
+test('values that change nothing are accepted', async () => {
+  const { app } = scripted(says('x'));
+  const neutral = {
+    tools: [],
+    tool_choice: 'none',
+    response_format: { type: 'text' },
+    modalities: ['text'],
+    functions: null,
+    stop: null,
+    stream: null,
+    n: null,
+    logprobs: null,
+    top_logprobs: null,
+    stream_options: null,
+    user: null,
+    metadata: {},
+    store: false,
+  };
+  assert.equal((await app.fetch(post(chat, { messages, ...neutral }))).status, 200);
+  assert.equal((await app.fetch(post(completion, { prompt: 'a', echo: false, suffix: null, best_of: 1 }))).status, 200);
+});
+
+test('what is no JSON is invalid_json', async () => {
+  const { app } = scripted(says('x'));
+  for (const body of ['', '{', '{"messages": [}', 'hello', '['.repeat(9_000)]) {
+    const response = await app.fetch(post(chat, body));
+    assert.equal(response.status, 400);
+    assert.equal((await response.json()).error.code, 'invalid_json');
+  }
+});
+
+test('a body over the limit is refused by its length, or when it has come that far', async () => {
+  const { app } = scripted(says('x'));
+  const big = 'x'.repeat(10_001);
+  const declared = await app.fetch(post(chat, big, { headers: { 'content-length': String(big.length) } }));
+  assert.equal(declared.status, 413);
+  assert.equal((await declared.json()).error.code, 'body_too_large');
+
+  let sent = 0;
+  const endless = new ReadableStream({
+    pull(controller) {
+      sent++;
+      controller.enqueue(new Uint8Array(1000));
+    },
+  });
+  const init = { headers: { 'transfer-encoding': 'chunked' }, body: endless, duplex: 'half' } as RequestInit;
+  assert.equal((await app.fetch(post(chat, '', init))).status, 413);
+  assert.ok(sent < 20, `${sent} chunks read`);
+});
+
+test('an unknown route is 404, a wrong method 405, both with a request id', async () => {
+  const { app, lines } = scripted(says('x'));
+  const nowhere = await app.fetch(new Request('http://localhost/v2/nothing'));
+  assert.equal(nowhere.status, 404);
+  assert.deepEqual((await nowhere.json()).error, {
+    message: 'There is no /v2/nothing here',
+    type: 'invalid_request_error',
+    param: null,
+    code: 'route_not_found',
+  });
+  const wrong = await app.fetch(new Request(`http://localhost${chat}`));
+  assert.equal(wrong.status, 405);
+  assert.equal(wrong.headers.get('allow'), 'POST');
+  assert.equal((await wrong.json()).error.code, 'method_not_allowed');
+  assert.equal((await app.fetch(post('/health', {}))).status, 405);
+  assert.deepEqual(
+    lines.map(line => line.request_id).slice(0, 2),
+    [nowhere, wrong].map(r => r.headers.get('x-request-id')),
+  );
+});
+
+test('with several models the name decides; an unknown one is 404', async () => {
+  const models = [new ScriptedModel('a', says('from a')), new ScriptedModel('org/b', says('from b'))];
+  const { app } = scripted(says(''), { models, anyModelName: false });
+  const body = await (await app.fetch(post(chat, { messages, model: 'org/b' }))).json();
+  assert.equal(body.choices[0].message.content, 'from b');
+  const unknown = await app.fetch(post(chat, { messages, model: 'gpt-4o' }));
+  assert.equal(unknown.status, 404);
+  const { error } = await unknown.json();
+  assert.deepEqual([error.code, error.param], ['model_not_found', 'model']);
+  const absent = await app.fetch(post(chat, { messages }));
+  assert.equal((await absent.json()).error.message, 'model: is required; models here: a, org/b');
+  const list = await (await app.fetch(new Request('http://localhost/v1/models'))).json();
+  assert.deepEqual(
+    list.data.map((m: { id: string }) => m.id),
+    ['a', 'org/b'],
+  );
+  const one = await (await app.fetch(new Request('http://localhost/v1/models/org/b'))).json();
+  assert.equal(one.meta.context, 200);
+  assert.equal((await app.fetch(new Request('http://localhost/v1/models/org%2Fb'))).status, 200);
+  assert.equal((await app.fetch(new Request('http://localhost/v1/models/c'))).status, 404);
+});
+
+test('without a right key every protected route gives the same 401, before the body is read', async () => {
+  const { key, hash } = createKey('acme');
+  const authenticate = keyAuthentication([{ id: 'acme', keys: [hash], ...tenantDefaults }]);
+  const { app, lines } = scripted(says('x'), { authenticate });
+  const answers = new Set<string>();
+  for (const path of [chat, completion, '/tokenize', '/detokenize', '/apply-template']) {
+    for (const authorization of [undefined, 'Bearer nope', `Basic ${key}`, key]) {
+      const response = await app.fetch(post(path, 'not json', { headers: authorization ? { authorization } : {} }));
+      assert.equal(response.status, 401);
+      assert.equal(response.headers.get('www-authenticate'), 'Bearer');
+      answers.add(await response.text());
+    }
+  }
+  assert.equal((await app.fetch(new Request('http://localhost/v1/models'))).status, 401);
+  assert.equal(answers.size, 1);
+  assert.match([...answers][0], /"code":"invalid_api_key"/);
+  for (const path of ['/health', '/ready', '/metrics']) {
+    assert.equal((await app.fetch(new Request(`http://localhost${path}`))).status, 200);
+  }
+  const right = await app.fetch(post(chat, { messages }, { headers: { authorization: `Bearer ${key}` } }));
+  assert.equal(right.status, 200);
+  assert.equal(lines.at(-1)!.tenant, 'acme');
+  assert.ok(!JSON.stringify(lines).includes(key));
+});
+
+test('while loading or stopping, health lives, ready does not, and requests are told', async () => {
+  const { app, services } = scripted(says('x'));
+  for (const [phase, code] of [
+    ['loading', 'not_ready'],
+    ['draining', 'shutting_down'],
+  ] as const) {
+    services.state.phase = phase;
+    for (const request of [post(chat, { messages }), new Request('http://localhost/ready')]) {
+      const response = await app.fetch(request);
+      assert.equal(response.status, 503);
+      assert.equal((await response.json()).error.code, code);
+    }
+    assert.equal((await app.fetch(new Request('http://localhost/health'))).status, 200);
+  }
+});
+
+test('logs hold the request, never its words', async () => {
+  const { app, lines } = scripted(says('the answer'));
+  const response = await app.fetch(post(chat, { messages: [{ role: 'user', content: 'sesame' }] }));
+  const [line] = lines;
+  assert.equal(line.request_id, response.headers.get('x-request-id'));
+  assert.deepEqual([line.path, line.status, line.tenant, line.completion_tokens], [chat, 200, 'default', 10]);
+  await app.fetch(post(chat, 'sesame {'));
+  assert.ok(!/sesame|the answer/.test(JSON.stringify(lines)));
+  assert.equal((await frames(await app.fetch(post(chat, { messages, stream: true })))).at(-1), '[DONE]');
+  assert.equal(lines.at(-1)!.completion_tokens, 10);
+});

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { frames, post, scripted } from './scripted.ts';
+
+const says = (text: string) => ({ answer: () => text });
+
+test('a completion has its own shape and 16 tokens by default', async () => {
+  const { app, model } = scripted(says('x'.repeat(50)));
+  const body = await (await app.fetch(post('/v1/completions', { prompt: 'Once' }))).json();
+  assert.match(body.id, /^cmpl-/);
+  assert.equal(body.object, 'text_completion');
+  assert.deepEqual(body.choices, [{ index: 0, text: 'x'.repeat(16), logprobs: null, finish_reason: 'length' }]);
+  assert.equal(body.usage.prompt_tokens, 5);
+  assert.deepEqual(model.requests[0].tokens, [0, ...Buffer.from('Once')]);
+});
+
+test('several prompts with n answers each, in order, and each prompt counted once', async () => {
+  const { app, model } = scripted({
+    answer: ({ tokens, sampling }) => `${String.fromCodePoint(tokens[1])}${sampling.seed}`,
+  });
+  const body = await (await app.fetch(post('/v1/completions', { prompt: ['a', 'bb'], n: 2, seed: 1 }))).json();
+  assert.deepEqual(
+    body.choices.map((c: { text: string }) => c.text),
+    ['a1', 'a2', 'b1', 'b2'],
+  );
+  assert.deepEqual(
+    body.choices.map((c: { index: number }) => c.index),
+    [0, 1, 2, 3],
+  );
+  assert.deepEqual([body.usage.prompt_tokens, body.usage.completion_tokens], [2 + 3, 8]);
+  assert.equal(model.requests.length, 4);
+});
+
+test('completion logprobs have offsets, streamed ones go on where the text was', async () => {
+  const { app } = scripted(says('abc'));
+  const request = { prompt: 'x', logprobs: 1 };
+  const body = await (await app.fetch(post('/v1/completions', request))).json();
+  assert.deepEqual(body.choices[0].logprobs, {
+    tokens: ['a', 'b', 'c'],
+    token_logprobs: [-0.5, -0.5, -0.5],
+    top_logprobs: [{ a: -0.5 }, { b: -0.5 }, { c: -0.5 }],
+    text_offset: [0, 1, 2],
+  });
+  const all = await frames(await app.fetch(post('/v1/completions', { ...request, stream: true })));
+  assert.deepEqual(
+    all.slice(0, 3).map(chunk => chunk.choices[0].logprobs.text_offset),
+    [[0], [1], [2]],
+  );
+  assert.equal(all.at(-2).choices[0].finish_reason, 'stop');
+  assert.equal(all.at(-1), '[DONE]');
+});
+
+test('a completion that is longer than the context names its field', async () => {
+  const { app } = scripted(says('x'));
+  const { error } = await (await app.fetch(post('/v1/completions', { prompt: 'y'.repeat(300) }))).json();
+  assert.deepEqual([error.code, error.param], ['context_length_exceeded', 'prompt']);
+});
+
+test('tokenize and detokenize speak as llama-server does', async () => {
+  const { app } = scripted(says('x'));
+  const ask = async (path: string, body: object) => (await app.fetch(post(path, body))).json();
+  assert.deepEqual(await ask('/tokenize', { content: 'Hi' }), { tokens: [72, 105] });
+  assert.deepEqual(await ask('/tokenize', { content: 'H', add_special: true }), { tokens: [0, 72] });
+  assert.deepEqual(await ask('/tokenize', { content: 'Hé', with_pieces: true }), {
+    tokens: [
+      { id: 72, piece: 'H' },
+      { id: 233, piece: [233] },
+    ],
+  });
+  assert.deepEqual(await ask('/tokenize', { content: '' }), { tokens: [] });
+  assert.deepEqual(await ask('/detokenize', { tokens: [72, 105] }), { content: 'Hi' });
+  assert.deepEqual(await ask('/apply-template', { messages: [{ role: 'user', content: 'Hi' }] }), {
+    prompt: '[user]Hi[assistant]',
+  });
+});
+
+test('metrics show requests, tokens and the engine; on other machines only when public', async () => {
+  const { app } = scripted(says('abc'), { metricsFor: 'local' });
+  await app.fetch(post('/v1/completions', { prompt: 'x' }));
+  const read = (remoteAddress?: string) => app.fetch(new Request('http://localhost/metrics'), { remoteAddress });
+  const page = await (await read('127.0.0.1')).text();
+  assert.match(page, /^realm_requests_total\{route="\/v1\/completions",status="200"\} 1$/m);
+  assert.match(page, /^realm_tokens_total\{model="scripted",kind="completion"\} 3$/m);
+  assert.match(page, /^realm_kv_pages\{model="scripted"\} 10$/m);
+  assert.match(page, /^realm_requests_open 1$/m);
+  assert.equal((await read('::ffff:127.0.0.1')).status, 200);
+  assert.equal((await read('10.0.0.1')).status, 404);
+  assert.equal((await read()).status, 404);
+});
+
+test('a path that somebody tries does not become a label', async () => {
+  const { app } = scripted(says('abc'));
+  await app.fetch(new Request('http://localhost/etc/passwd'));
+  const page = await (await app.fetch(new Request('http://localhost/metrics'))).text();
+  assert.ok(!page.includes('passwd'));
+  assert.match(page, /route="unknown",status="404"\} 1/);
+});

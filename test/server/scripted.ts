@@ -1,0 +1,181 @@
+/** Services whose model answers from a script: the contracts of engine and sandbox without weights or workers. */
+import { setImmediate as turn } from 'node:timers/promises';
+import type { GenerateText, TextRequest } from '../../src/engine/text-types.ts';
+import type { Engine, EngineInfo, FinishReason } from '../../src/engine/types.ts';
+import { RealmError } from '../../src/errors.ts';
+import type { Program, ProgramCall, Sandbox } from '../../src/sandbox/types.ts';
+import { createApp } from '../../src/server/app.ts';
+import type { LoadedModel, Services } from '../../src/server/services.ts';
+import { createLogger } from '../../src/telemetry/log.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { defaultConfig } from '../../src/tenancy/config.ts';
+import { openAuthentication } from '../../src/tenancy/tenants.ts';
+import type { Token, Tokenizer } from '../../src/tokenizer/types.ts';
+
+/** One token a character: a code point below 256 is its own id. 0 begins a text, 1 ends it. */
+export const tokenizer: Tokenizer = {
+  vocabSize: 256,
+  bos: 0 as Token,
+  eos: 1 as Token,
+  endOfGeneration: new Set([1 as Token]),
+  encode: (text, options = {}) => {
+    const ids = [...text].map(c => c.codePointAt(0)! as Token);
+    return options.addSpecial === false ? ids : [0 as Token, ...ids];
+  },
+  decode: (tokens, options) => tokens.map(id => (id > 1 || options?.special ? String.fromCodePoint(id) : '')).join(''),
+  bytes: token => new Uint8Array([token]),
+  text: token => String.fromCodePoint(token),
+  stream: () => ({ push: token => String.fromCodePoint(token), end: () => '' }),
+};
+
+const info: EngineInfo = {
+  architecture: 'scripted',
+  vocabSize: 256,
+  context: 200,
+  trainedContext: 400,
+  width: 8,
+  backend: 'script',
+  fileSize: 1000,
+  loadMs: 1,
+};
+
+/** What the scripted model does with a request. */
+export interface Script {
+  /** The whole answer; one token a character. */
+  answer(request: TextRequest): string;
+  /** Thrown after so many tokens. */
+  failAfter?: { tokens: number; error: Error };
+  /** Waits between tokens; default a turn of the event loop. */
+  pause?(): Promise<unknown>;
+}
+
+export class ScriptedModel implements LoadedModel {
+  readonly id: string;
+  readonly created = 1_700_000_000;
+  readonly tokenizer = tokenizer;
+  readonly template: LoadedModel['template'] = {
+    name: 'file',
+    source: '',
+    render: messages => `${messages.map(({ role, content }) => `[${role}]${content}`).join('')}[assistant]`,
+  };
+  readonly defaults: LoadedModel['defaults'];
+  readonly requests: TextRequest[] = [];
+  running = 0;
+  generated = 0;
+  readonly generate: GenerateText;
+  readonly engine: Engine;
+
+  constructor(id: string, script: Script, defaults: LoadedModel['defaults'] = {}) {
+    this.id = id;
+    this.defaults = defaults;
+    this.generate = (request, signal) => this.#generate(script, request, signal);
+    this.engine = {
+      info,
+      submit: () => {
+        throw new Error('texts only');
+      },
+      stats: async () => ({
+        running: this.running,
+        waiting: 0,
+        pagesTotal: 10,
+        pagesUsed: this.running,
+        promptTokens: 0,
+        completionTokens: this.generated,
+        steps: this.generated,
+        memory: { weights: 1, kvCache: 2, work: 3 },
+      }),
+      close: async () => {},
+    };
+  }
+
+  async *#generate(script: Script, request: TextRequest, signal?: AbortSignal): ReturnType<GenerateText> {
+    this.requests.push(request);
+    this.running++;
+    let count = 0;
+    let reason: FinishReason = 'stop';
+    try {
+      for (const text of script.answer(request)) {
+        await (script.pause ?? turn)();
+        if (signal?.aborted) reason = 'cancelled';
+        else if (count === request.maxTokens) reason = 'length';
+        if (reason !== 'stop') break;
+        if (script.failAfter?.tokens === count) throw script.failAfter.error;
+        count++;
+        this.generated++;
+        const one = { token: text, bytes: [...Buffer.from(text)], logprob: -0.5 };
+        const top = Array.from({ length: request.topLogprobs ?? 0 }, () => one);
+        yield { kind: 'text', text, logprobs: request.topLogprobs === undefined ? [] : [{ ...one, top }] };
+      }
+      const usage = { promptTokens: request.tokens.length, cachedTokens: 2, completionTokens: count };
+      yield { kind: 'end', reason, usage };
+    } finally {
+      this.running--;
+    }
+  }
+}
+
+/** Programs that are functions: they get the host and yield what they stream. */
+export type ProgramBody = (call: ProgramCall) => AsyncIterable<string>;
+
+export const passThrough: ProgramBody = ({ host, modelId, prompt, signal }) =>
+  host.generate({ modelId, prompt, options: {} }, signal);
+
+export const program: Program = {
+  name: 'default',
+  digest: '',
+  module: new WebAssembly.Module(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])),
+  trusted: true,
+};
+
+export function sandboxOf(body: ProgramBody): Sandbox & { calls: ProgramCall[] } {
+  const calls: ProgramCall[] = [];
+  return {
+    calls,
+    load: async () => program,
+    async *run(call) {
+      calls.push(call);
+      yield* body(call);
+      if (call.signal.aborted) throw new RealmError('request_cancelled', 'cancelled');
+    },
+    close: async () => {},
+  };
+}
+
+export function scripted(script: Script, overrides: Partial<Services> = {}) {
+  const model = new ScriptedModel('scripted', script, { system: undefined });
+  const lines: Record<string, unknown>[] = [];
+  const services: Services = {
+    models: [model],
+    anyModelName: true,
+    sandbox: sandboxOf(passThrough),
+    programOf: () => program,
+    authenticate: openAuthentication(),
+    limits: { ...defaultConfig().limits, bodyBytes: 10_000, messages: 4, choices: 4, drainMs: 500 },
+    metricsFor: 'public',
+    logger: createLogger({ format: 'json', write: line => lines.push(JSON.parse(line)) }),
+    metrics: createMetrics(),
+    state: { phase: 'ready', open: new Set() },
+    ...overrides,
+  };
+  return { app: createApp(services), services, model, lines };
+}
+
+export function post(path: string, body: unknown, init: RequestInit = {}): Request {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  return new Request(`http://localhost${path}`, { method: 'POST', body: text, ...init });
+}
+
+/** The parsed `data:` frames of an event stream; `[DONE]` stays a string. */
+// biome-ignore lint/suspicious/noExplicitAny: the assertions check the shape
+export async function frames(response: Response): Promise<any[]> {
+  const text = await response.text();
+  assertFrames(text);
+  return text
+    .split('\n\n')
+    .filter(frame => frame !== '')
+    .map(frame => (frame === 'data: [DONE]' ? '[DONE]' : JSON.parse(frame.slice('data: '.length))));
+}
+
+function assertFrames(text: string): void {
+  if (!/^(data: [^\n]+\n\n)+$/.test(text)) throw new Error(`not an event stream: ${text}`);
+}
