@@ -1,9 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import type { EngineUsage } from '../engine/types.ts';
 import { type ErrorCode, errorCodes, RealmError } from '../errors.ts';
-import type { Services } from './services.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 
 export const noUsage: EngineUsage = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 };
+
+/** Where exchanges are counted and reported: the part of the services that they need. */
+export interface ExchangeBook {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly state: { readonly open: Set<Exchange> };
+}
 
 /** One request and its answer, from the first header to the last byte: its id, its cancellation, its log line. */
 export class Exchange {
@@ -22,13 +30,13 @@ export class Exchange {
   #finished = false;
   readonly #started = performance.now();
   readonly #abort = new AbortController();
-  readonly #services: Services;
+  readonly #book: ExchangeBook;
 
-  constructor(services: Services, request: Request) {
-    this.#services = services;
+  constructor(book: ExchangeBook, request: Request) {
+    this.#book = book;
     this.method = request.method;
     this.path = new URL(request.url).pathname;
-    services.state.open.add(this);
+    book.state.open.add(this);
     const gone = () => this.cancel(new RealmError('request_cancelled', 'The client closed the connection'));
     if (request.signal.aborted) gone();
     else request.signal.addEventListener('abort', gone, { once: true });
@@ -52,10 +60,10 @@ export class Exchange {
   finish(status: number): void {
     if (this.#finished) return;
     this.#finished = true;
-    this.#services.state.open.delete(this);
+    this.#book.state.open.delete(this);
     const durationMs = performance.now() - this.#started;
     const { route, model, usage } = this;
-    this.#services.metrics.request({ route, status, model, durationMs, firstTokenMs: this.#firstTokenMs, ...usage });
+    this.#book.metrics.request({ route, status, model, durationMs, firstTokenMs: this.#firstTokenMs, ...usage });
     this.#log(status, durationMs);
   }
 
@@ -66,7 +74,7 @@ export class Exchange {
   }
 
   #log(status: number, durationMs: number): void {
-    this.#services.logger.log(status >= 500 ? 'error' : 'info', 'request', {
+    this.#book.logger.log(status >= 500 ? 'error' : 'info', 'request', {
       request_id: this.id,
       tenant: this.tenant,
       method: this.method,
