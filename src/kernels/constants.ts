@@ -1,0 +1,95 @@
+/**
+ * The table of vector constants at the bottom of the kernels' memory. Kernels load what they need once, before their
+ * loops: a v128.const or a splat in a hot loop is rebuilt at every use (3 instructions each), a loaded one stays in a
+ * register. Every entry is 32 bytes: the same vector for both halves of a row pair, adjacent, so that V8's
+ * re-vectoriser can take them as one.
+ */
+import { type Func, i32, type Local, type V128, v128 } from './assembler.ts';
+
+/** Byte address of the table. Address 0 stays unused, so that 0 can mean "none". */
+const tableAddress = 64;
+
+const entries = {
+  zero: words(0),
+  nibble: words(0x0f0f0f0f),
+  bit4: words(0x10101010),
+  bits45: words(0x30303030),
+  eight: words(0x08080808),
+  onesI16: words(0x00010001),
+  low16: words(0x0000ffff),
+  high16: words(0xffff0000),
+  byte: words(0x00ff00ff),
+  three: words(0x03030303),
+  bit2: words(0x04040404),
+  bit0: words(0x01010101),
+  /** Spreads four bits over four bytes by multiplication. */
+  spread: words(0x00204081),
+  low4: words(0x0000000f),
+  /** Fields of IQ4_XS's scales, see blocks256.ts. */
+  high4: words(0x000f0000),
+  scale45: words(0x00000030),
+  scale2021: words(0x00300000),
+  i16_15: words(0x000f000f),
+  i16_63: words(0x003f003f),
+  i16_48: words(0x00300030),
+  i16_32: words(0x00200020),
+  /** Sign, exponent and mantissa of an f16 that was sign-extended to 32 bits and shifted left by 13. */
+  halfMask: words(0x8fffe000),
+  /** 2^112, which turns those bits into the f16's value. */
+  halfScale: words(0x77800000),
+  /** -infinity as f32. */
+  minusInfinity: words(0xff800000),
+  /** 2^-112. */
+  inverseHalfScale: words(0x07800000),
+  /** The values of IQ4_NL and IQ4_XS plus 128: low and high nibbles. */
+  iq4Low: iq4(value => value & 15),
+  iq4High: iq4(value => value >> 4),
+} as const;
+
+function words(word: number): Uint8Array {
+  return new Uint8Array(new Uint32Array(8).fill(word >>> 0).buffer);
+}
+
+function iq4(part: (value: number) => number): Uint8Array {
+  const values = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113].map(v => part(v + 128));
+  return new Uint8Array([...values, ...values]);
+}
+
+/** 0..31 as i32: the positions of a page. */
+const positions = new Uint8Array(Int32Array.from({ length: 32 }, (_, i) => i).buffer);
+
+const names = Object.keys(entries) as ConstantName[];
+export type ConstantName = keyof typeof entries;
+
+/** Byte address of the i32 numbers 0..31. */
+export const positionsAddress = tableAddress + names.length * 32;
+
+/** First byte after the table. */
+export const constantsEnd = positionsAddress + positions.length;
+
+export function writeConstants(memory: Uint8Array): void {
+  names.forEach((name, index) => {
+    memory.set(entries[name], tableAddress + 32 * index);
+  });
+  memory.set(positions, positionsAddress);
+}
+
+/** Two vectors that stand beside each other: rows 0-3 and rows 4-7 of a group. */
+export type Pair<T extends V128 = V128> = readonly [T, T];
+
+export const pair = (make: (half: 0 | 1) => V128): Pair => [make(0), make(1)];
+
+/** A pair of locals that holds a constant; call it before the loops. */
+export function constant(f: Func, name: ConstantName): Pair<Local<'v128'>> {
+  const at = i32.const(tableAddress + 32 * names.indexOf(name));
+  return [f.local('v128', v128.load(at)), f.local('v128', v128.load(at, 16))];
+}
+
+export function pairLocal(f: Func): Pair<Local<'v128'>> {
+  return [f.local('v128'), f.local('v128')];
+}
+
+export function setPair(f: Func, target: Pair<Local<'v128'>>, value: Pair): void {
+  f.set(target[0], value[0]);
+  f.set(target[1], value[1]);
+}

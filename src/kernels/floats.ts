@@ -1,0 +1,39 @@
+/** Matrix kernels of F32, F16 and BF16: one chain of multiplications and additions for each row, columns ascending. */
+import { f32x4, i32x4, type Local, v128 } from './assembler.ts';
+import { type ConstantName, type Pair, pair, pairLocal, setPair } from './constants.ts';
+import { constants, type ProductFunc, product } from './product.ts';
+
+type Load = (w: Local<'i32'>, constantOf: (name: ConstantName) => Pair) => Pair;
+
+/** Eight rows of one column as f32. */
+export const floatFormats = {
+  F32: { groupBytes: 32, load: w => pair(h => v128.load(w, 16 * h)) },
+  F16: {
+    groupBytes: 16,
+    load: (w, c) =>
+      pair(h => f32x4.mul(v128.and(i32x4.shl(v128.load16x4s(w, 8 * h), 13), c('halfMask')[h]), c('halfScale')[h])),
+  },
+  BF16: { groupBytes: 16, load: w => pair(h => i32x4.shl(v128.load16x4u(w, 8 * h), 16)) },
+} as const satisfies Record<string, { groupBytes: number; load: Load }>;
+
+export function productFloat(type: keyof typeof floatFormats, tile: number): ProductFunc {
+  const { groupBytes, load }: { groupBytes: number; load: Load } = floatFormats[type];
+  return product(`${type}x${tile}`, tile, (f, sums) => {
+    const constantOf = constants(f);
+    for (const name of ['halfMask', 'halfScale'] as const) constantOf(name);
+    const [weights, factor] = [pairLocal(f), f.local('v128')];
+    return x => {
+      setPair(f, weights, load(f.params.w, constantOf));
+      sums.forEach((sum, t) => {
+        f.set(factor, v128.splat32(x, 4 * t));
+        setPair(
+          f,
+          sum,
+          pair(h => f32x4.add(sum[h], f32x4.mul(weights[h], factor))),
+        );
+      });
+      f.advance(f.params.w, groupBytes);
+      f.advance(x, 4 * tile);
+    };
+  });
+}

@@ -1,0 +1,76 @@
+/** Elementary functions on vectors, rounded step by step as docs/numerics.md says. */
+import { f32, f32x4, type Func, i32x4, type Local, type V128 } from './assembler.ts';
+import { type Pair, pair, pairLocal, setPair } from './constants.ts';
+
+const splat = (value: number): V128 => f32x4.splat(f32.const(value));
+
+/** e^x. Cephes' expf: x = n ln 2 + r, a polynomial in r, n added to the exponent. */
+export function exp(f: Func, x: Pair): Pair<Local<'v128'>> {
+  const [clamped, n, r, p] = [pairLocal(f), pairLocal(f), pairLocal(f), pairLocal(f)];
+  setPair(
+    f,
+    clamped,
+    pair(h => f32x4.min(f32x4.max(x[h], splat(-87)), splat(88))),
+  );
+  setPair(
+    f,
+    n,
+    pair(h => f32x4.nearest(f32x4.mul(clamped[h], splat(1.4426950408889634)))),
+  );
+  setPair(
+    f,
+    r,
+    pair(h =>
+      f32x4.sub(f32x4.sub(clamped[h], f32x4.mul(n[h], splat(0.693359375))), f32x4.mul(n[h], splat(-2.1219444e-4))),
+    ),
+  );
+  setPair(
+    f,
+    p,
+    pair(() => splat(1.98756915e-4)),
+  );
+  for (const c of [1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1])
+    setPair(
+      f,
+      p,
+      pair(h => f32x4.add(f32x4.mul(p[h], r[h]), splat(c))),
+    );
+  setPair(
+    f,
+    p,
+    pair(h => f32x4.add(f32x4.add(f32x4.mul(p[h], f32x4.mul(r[h], r[h])), r[h]), splat(1))),
+  );
+  setPair(
+    f,
+    p,
+    pair(h => i32x4.add(p[h], i32x4.shl(i32x4.truncate(n[h]), 23))),
+  );
+  return p;
+}
+
+/** tanh(x) = 1 - 2 / (exp(2x) + 1). */
+export function tanh(f: Func, x: Pair): Pair {
+  const e = exp(
+    f,
+    pair(h => f32x4.mul(splat(2), x[h])),
+  );
+  return pair(h => f32x4.sub(splat(1), f32x4.div(splat(2), f32x4.add(e[h], splat(1)))));
+}
+
+/** x / (1 + exp(-x)). arXiv:1702.03118. */
+export function silu(f: Func, x: Pair): Pair {
+  const e = exp(
+    f,
+    pair(h => f32x4.neg(x[h])),
+  );
+  return pair(h => f32x4.div(x[h], f32x4.add(splat(1), e[h])));
+}
+
+/** The tanh approximation of GELU. arXiv:1606.08415. */
+export function gelu(f: Func, x: Pair): Pair {
+  const cube = pair(h => f32x4.mul(f32x4.mul(x[h], x[h]), x[h]));
+  const inner = pair(h => f32x4.mul(splat(0.79788456), f32x4.add(x[h], f32x4.mul(splat(0.044715), cube[h]))));
+  const t = pairLocal(f);
+  setPair(f, t, tanh(f, inner));
+  return pair(h => f32x4.mul(f32x4.mul(splat(0.5), x[h]), f32x4.add(splat(1), t[h])));
+}

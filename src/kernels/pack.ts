@@ -1,0 +1,29 @@
+/** One kernel per format: eight rows from the file's layout into the interleaved one of layout.ts. */
+import { Func, type I32, i32 } from './assembler.ts';
+import { groupRows, type Layout, layouts } from './layout.ts';
+import type { QuantType } from '../quant/types.ts';
+
+const params = { source: 'i32', rowBytes: 'i32', blocks: 'i32', target: 'i32' } as const;
+
+export function pack(type: QuantType): Func<typeof params> {
+  const { blockBytes, moves } = layouts[type] as Layout;
+  const f = new Func(`pack_${type}`, params);
+  const { source, rowBytes, blocks, target } = f.params;
+  const row = f.local('i32');
+  f.for(blocks, () => {
+    f.set(row, source);
+    for (let r = 0; r < groupRows; r++) {
+      for (const { from, to, bytes, count } of moves)
+        for (let i = 0; i < count; i++) copy(f, row, from + i * bytes, target, to + (i * groupRows + r) * bytes, bytes);
+      f.advance(row, rowBytes);
+    }
+    f.advance(source, blockBytes);
+    f.advance(target, blockBytes * groupRows);
+  });
+  return f;
+}
+
+function copy(f: Func<typeof params>, source: I32, from: number, target: I32, to: number, bytes: 2 | 4): void {
+  if (bytes === 4) f.store32(target, i32.load(source, from), to);
+  else f.store16(target, i32.load16u(source, from), to);
+}

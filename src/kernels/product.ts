@@ -1,0 +1,233 @@
+/**
+ * What every matrix kernel shares: its signature, the walk over row groups, sums of integer products in the kernel
+ * variant's way, and the write-out. A kernel multiplies groups of eight rows with a tile of T tokens; T is fixed when the
+ * kernel is generated, so that sums are registers.
+ */
+import { Func, f32x4, i16x8, i32x4, type Local, type V128, v128 } from './assembler.ts';
+import { type ConstantName, constant, type Pair, pair, pairLocal, setPair } from './constants.ts';
+
+/**
+ * How four 8-bit products become one sum. `relaxed`: relaxed_dot_i8x16_i7x16 into 16-bit sums; `dotadd`: the dot-and-add
+ * instruction into 32-bit sums (one vpdpbusd with AVX-VNNI); `plain`: 16-bit products of what every browser has.
+ */
+export type Dot = 'relaxed' | 'dotadd' | 'plain';
+
+export const productParams = {
+  /** Packed weights of the first group. */
+  w: 'i32',
+  /** Blocks in a row. */
+  blocks: 'i32',
+  groups: 'i32',
+  /** The tile's first record. */
+  x: 'i32',
+  /** Row `first group * 8` of the first token's output. */
+  y: 'i32',
+  /** Bytes between two tokens' outputs. */
+  stride: 'i32',
+  /** Address of the bias of the first row, or 0. */
+  bias: 'i32',
+  /** 1: add to what stands in y. */
+  accumulate: 'i32',
+  /** 1 KiB of this thread's own. */
+  scratch: 'i32',
+} as const;
+
+export type ProductFunc = Func<typeof productParams>;
+
+/** Walks the groups: `block` adds one block to the sums and advances w and x; afterwards the sums are written. */
+export function product(
+  name: string,
+  tile: number,
+  setUp: (f: ProductFunc, sums: Pair<Local<'v128'>>[]) => (x: Local<'i32'>) => void,
+): ProductFunc {
+  const f = new Func(name, productParams);
+  const { blocks, groups, x, y, bias } = f.params;
+  const zero = constant(f, 'zero');
+  const sums = Array.from({ length: tile }, () => pairLocal(f));
+  const record = f.local('i32');
+  const block = setUp(f, sums);
+  f.for(groups, () => {
+    for (const sum of sums) setPair(f, sum, zero);
+    f.set(record, x);
+    f.for(blocks, () => block(record));
+    writeOut(f, sums);
+    f.advance(y, 32);
+    f.if(bias, () => f.advance(bias, 32));
+  });
+  return f;
+}
+
+function writeOut(f: ProductFunc, sums: readonly Pair<Local<'v128'>>[]): void {
+  const { y, stride, bias, accumulate } = f.params;
+  const at = f.local('i32', y);
+  f.if(bias, () => {
+    for (const sum of sums)
+      setPair(
+        f,
+        sum,
+        pair(half => f32x4.add(sum[half], v128.load(bias, 16 * half))),
+      );
+  });
+  f.if(
+    accumulate,
+    () => {
+      for (const sum of sums) {
+        setPair(
+          f,
+          sum,
+          pair(half => f32x4.add(v128.load(at, 16 * half), sum[half])),
+        );
+        storePair(f, at, sum);
+        f.advance(at, stride);
+      }
+    },
+    () => {
+      for (const sum of sums) {
+        storePair(f, at, sum);
+        f.advance(at, stride);
+      }
+    },
+  );
+}
+
+/** Adjacent stores: what the re-vectoriser starts from. */
+export function storePair(f: Func, at: Local<'i32'>, value: Pair, offset = 0): void {
+  f.store(at, value[0], offset);
+  f.store(at, value[1], offset + 16);
+}
+
+/** Constants of a kernel, loaded before its loops, each once. */
+export function constants(f: Func): (name: ConstantName) => Pair<Local<'v128'>> {
+  const known = new Map<ConstantName, Pair<Local<'v128'>>>();
+  return name => {
+    const found = known.get(name) ?? constant(f, name);
+    known.set(name, found);
+    return found;
+  };
+}
+
+/** Four columns of eight rows, each a byte 0..127. */
+export interface Step {
+  /** Byte offset of these columns' word of token 0 in the record, in words of the tile. */
+  readonly word: number;
+  readonly weights: (half: 0 | 1) => V128;
+}
+
+export interface Products {
+  readonly x: Local<'i32'>;
+  readonly steps: readonly Step[];
+  /** Steps whose products fit a 16-bit sum: largest weight * 127 * 2 * perSum < 32768. */
+  readonly perSum: number;
+  /** Per row a factor, as two equal 16-bit lanes; absent: 1. */
+  readonly scale?: Pair;
+  /** Sums times 2^shift. */
+  readonly shift?: number;
+  /** The sums start here: overwrite what they hold. */
+  readonly first: boolean;
+}
+
+/** Adds the products of `steps` to the integer sums `into` (i32 lanes are rows). */
+export function addProducts(
+  f: Func,
+  dot: Dot,
+  constantOf: (name: ConstantName) => Pair,
+  into: readonly Pair<Local<'v128'>>[],
+  products: Products,
+): void {
+  if (dot === 'relaxed') return addRelaxed(f, constantOf('onesI16'), into, products);
+  const exact =
+    dot === 'dotadd'
+      ? dotAdd(f, constantOf('zero'), into.length, products)
+      : plain(f, constantOf('byte'), into.length, products);
+  const { scale, shift, first } = products;
+  const factor = scale && pairLocal(f);
+  if (factor)
+    setPair(
+      f,
+      factor,
+      pair(h => i32x4.shrS(i32x4.shl(scale[h], 16), 16)),
+    );
+  into.forEach((sum, t) => {
+    const scaled = pair(h => (factor ? i32x4.mul(exact[t][h], factor[h]) : exact[t][h]));
+    addTo(f, sum, scaled, shift, first);
+  });
+}
+
+function addTo(f: Func, sum: Pair<Local<'v128'>>, value: Pair, shift: number | undefined, first: boolean): void {
+  const shifted = shift ? pair(h => i32x4.shl(value[h], shift)) : value;
+  setPair(f, sum, first ? shifted : pair(h => i32x4.add(sum[h], shifted[h])));
+}
+
+const word = (x: Local<'i32'>, step: Step, tile: number, token: number) =>
+  v128.splat32(x, (step.word * tile + token) * 4);
+
+/** 16-bit sums of two products each, widened (and scaled in the same instruction) before they can overflow. */
+function addRelaxed(f: Func, ones: Pair, into: readonly Pair<Local<'v128'>>[], products: Products): void {
+  const { x, steps, perSum, scale, shift, first } = products;
+  const [w, broadcast] = [pairLocal(f), f.local('v128')];
+  const partial = into.map(() => pairLocal(f));
+  for (let start = 0; start < steps.length; start += perSum) {
+    steps.slice(start, start + perSum).forEach((step, i) => {
+      setPair(f, w, pair(step.weights));
+      partial.forEach((sum, t) => {
+        f.set(broadcast, word(x, step, into.length, t));
+        const dots = pair(h => i16x8.relaxedDot(broadcast, w[h]));
+        setPair(f, sum, i === 0 ? dots : pair(h => i16x8.add(sum[h], dots[h])));
+      });
+    });
+    into.forEach((sum, t) => {
+      const wide = pair(h => i32x4.dot(partial[t][h], (scale ?? ones)[h]));
+      addTo(f, sum, wide, shift, first && start === 0);
+    });
+  }
+}
+
+function dotAdd(f: Func, zero: Pair, tile: number, { x, steps }: Products): Pair<Local<'v128'>>[] {
+  const [w, broadcast] = [pairLocal(f), f.local('v128')];
+  const exact = Array.from({ length: tile }, () => pairLocal(f));
+  steps.forEach((step, i) => {
+    setPair(f, w, pair(step.weights));
+    exact.forEach((sum, t) => {
+      f.set(broadcast, word(x, step, tile, t));
+      setPair(
+        f,
+        sum,
+        pair(h => i32x4.relaxedDotAdd(broadcast, w[h], i === 0 ? zero[h] : sum[h])),
+      );
+    });
+  });
+  return exact;
+}
+
+/** Even and odd columns as 16-bit lanes, of weights (unsigned) and activations (signed) alike. */
+function plain(f: Func, byte: Pair, tile: number, { x, steps }: Products): Pair<Local<'v128'>>[] {
+  const [w, even, odd] = [pairLocal(f), pairLocal(f), pairLocal(f)];
+  const [both, xEven, xOdd] = [f.local('v128'), f.local('v128'), f.local('v128')];
+  const exact = Array.from({ length: tile }, () => pairLocal(f));
+  steps.forEach((step, i) => {
+    setPair(f, w, pair(step.weights));
+    setPair(
+      f,
+      even,
+      pair(h => v128.and(w[h], byte[h])),
+    );
+    setPair(
+      f,
+      odd,
+      pair(h => i16x8.shrU(w[h], 8)),
+    );
+    exact.forEach((sum, t) => {
+      f.set(both, word(x, step, tile, t));
+      f.set(xEven, i16x8.shrS(i16x8.shl(both, 8), 8));
+      f.set(xOdd, i16x8.shrS(both, 8));
+      const dots = pair(h => i32x4.add(i32x4.dot(xEven, even[h]), i32x4.dot(xOdd, odd[h])));
+      setPair(f, sum, i === 0 ? dots : pair(h => i32x4.add(sum[h], dots[h])));
+    });
+  });
+  return exact;
+}
+
+/** Four f16 of each half as f32 times 2^-112 (the activation's scale carries the rest). */
+export function halves(w: Local<'i32'>, offset: number, mask: Pair): Pair {
+  return pair(h => v128.and(i32x4.shl(v128.load16x4s(w, offset + 8 * h), 13), mask[h]));
+}
