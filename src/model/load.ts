@@ -2,12 +2,17 @@ import type { Backend } from '../backend/backend.ts';
 import { RealmError } from '../errors.ts';
 import { escapeText } from '../gguf/escape.ts';
 import type { GgufFile } from '../gguf/types.ts';
+import { gemma2 } from './gemma2.ts';
+import { gemma3 } from './gemma3.ts';
 import { keysOf } from './hyper.ts';
 import { llama } from './llama.ts';
+import { phi3 } from './phi3.ts';
+import { qwen2 } from './qwen2.ts';
+import { qwen3 } from './qwen3.ts';
 import type { Architecture, Model, ModelOptions } from './types.ts';
 
 /** Every architecture Realm runs. Adding one is adding a file and a name here. */
-export const architectures: readonly Architecture[] = [llama];
+export const architectures: readonly Architecture[] = [llama, qwen2, qwen3, phi3, gemma2, gemma3];
 
 /**
  * Loads a model's weights onto a backend, which the model then owns. The file may be closed afterwards.

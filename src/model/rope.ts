@@ -59,8 +59,8 @@ export function readRope(keys: Keys, hyper: Hyper, { style, kvTokens, factors }:
   const attention = keys.maybe('rope.scaling.attn_factor', { min: 1e-3, max: 1e3 }) ?? 1;
   const logMultiplier = keys.maybe('rope.scaling.yarn_log_multiplier', { min: 0, max: 1e3 }) ?? 0;
   const stretched = scaling.kind === 'yarn' ? yarnMagnitude(scaling.factor, logMultiplier) : 1;
-  const dimensions = readDimensions(keys, hyper);
-  const base = keys.maybe('rope.freq_base', { min: 1.001, max: 1e12 }) ?? 10000;
+  const dimensions = ropeDimensions(keys, hyper);
+  const base = readBase(keys, 'rope.freq_base');
   return {
     headDim: hyper.headDim,
     dimensions,
@@ -71,12 +71,31 @@ export function readRope(keys: Keys, hyper: Hyper, { style, kvTokens, factors }:
   };
 }
 
+/** The rotations of layers with a sliding window: a base of their own, no scaling. */
+export function readLocalRope(keys: Keys, hyper: Hyper, { style, kvTokens }: RopeOptions): RopeSpec {
+  const dimensions = ropeDimensions(keys, hyper);
+  const base = readBase(keys, 'rope.freq_base_swa');
+  return {
+    headDim: hyper.headDim,
+    dimensions,
+    style,
+    frequencies: ropeFrequencies({ dimensions, base, scaling: { kind: 'none' } }),
+    magnitude: 1,
+    maxPosition: longest(hyper, kvTokens),
+  };
+}
+
+function readBase(keys: Keys, key: string): number {
+  return keys.maybe(key, { min: 1.001, max: 1e12 }) ?? 10000;
+}
+
 /** Positions that a sequence can reach: what the model was trained for, or what the cache holds when that is less. */
 export function longest(hyper: Hyper, kvTokens: number): number {
   return Math.min(hyper.trainedContext, kvTokens);
 }
 
-function readDimensions(keys: Keys, hyper: Hyper): number {
+/** Leading dimensions of a head that are rotated. */
+export function ropeDimensions(keys: Keys, hyper: Hyper): number {
   const dimensions = keys.maybe('rope.dimension_count', { min: 2, max: hyper.headDim, integer: true }) ?? hyper.headDim;
   return dimensions % 2 === 0 ? dimensions : keys.fail('rope.dimension_count', `is ${dimensions} and must be even`);
 }

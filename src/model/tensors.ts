@@ -54,20 +54,16 @@ export class Tensors {
     return this.#backend.matrix(this.#source(tensor, columns, range));
   }
 
-  /** `<name>.weight` and, when the file has it, `<name>.bias`. */
-  async linear(name: string, rows: number, columns: number): Promise<Linear> {
+  /** `<name>.weight` and, when the file has it, `<name>.bias`; or a range of the rows of both. */
+  async linear(name: string, rows: number, columns: number, range?: RowRange): Promise<Linear> {
     return {
-      matrix: await this.matrix(`${name}.weight`, rows, columns),
-      bias: await this.maybeVector(`${name}.bias`, rows),
+      matrix: await this.matrix(`${name}.weight`, rows, columns, range),
+      bias: await this.#maybeBias(`${name}.bias`, rows, range),
     };
   }
 
   async vector(name: string, length: number): Promise<Vector> {
     return this.#backend.vector(await this.floats(name, length));
-  }
-
-  async maybeVector(name: string, length: number): Promise<Vector | undefined> {
-    return this.has(name) ? this.vector(name, length) : undefined;
   }
 
   async maybeFloats(name: string, length: number): Promise<Float32Array | undefined> {
@@ -83,6 +79,11 @@ export class Tensors {
     if (!values.every(Number.isFinite)) throw invalid(name, 'holds an infinite value or NaN');
     this.#progress(tensor.bytes);
     return values;
+  }
+
+  async #maybeBias(name: string, length: number, range: RowRange = { first: 0, count: length }) {
+    const values = await this.maybeFloats(name, length);
+    return values && this.#backend.vector(values.subarray(range.first, range.first + range.count));
   }
 
   #source(tensor: TensorInfo, columns: number, range: RowRange): MatrixSource {

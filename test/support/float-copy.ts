@@ -1,8 +1,8 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { ByteWriter } from '../../scripts/synthetic/gguf-writer.ts';
 import { openGguf } from '../../src/gguf/open.ts';
 import type { GgufFile, TensorInfo } from '../../src/gguf/types.ts';
 import { formats } from '../../src/quant/formats.ts';
-import { ByteWriter } from '../../scripts/synthetic/gguf-writer.ts';
 
 const alignment = 32;
 

@@ -1,4 +1,4 @@
-import { getLlama, type LlamaModel, LlamaLogLevel, type Token } from 'node-llama-cpp';
+import { getLlama, LlamaLogLevel, type LlamaModel, type Token } from 'node-llama-cpp';
 
 /** llama.cpp's answer to a text: its tokens and, after each of them, the probability of every token of the vocabulary. */
 export interface Answer {
@@ -27,13 +27,16 @@ export async function evaluate(model: LlamaModel, tokens: Int32Array, options: A
   const context = await model.createContext({ contextSize: tokens.length + 32, sequences: 1, threads: 2, ...options });
   const probabilities: Float32Array[] = [];
   const inputs = Array.from(tokens, token => [token as Token, { generateNext: { probabilities: true } }] as const);
-  await context.getSequence().controlledEvaluate(inputs.map(([token, next]) => [token, next]), {
-    onTokenResult(index, { next }) {
-      const row = new Float32Array(next.probabilities?.size ?? 0);
-      for (const [token, probability] of next.probabilities ?? []) row[token] = probability;
-      probabilities[index] = row;
+  await context.getSequence().controlledEvaluate(
+    inputs.map(([token, next]) => [token, next]),
+    {
+      onTokenResult(index, { next }) {
+        const row = new Float32Array(next.probabilities?.size ?? 0);
+        for (const [token, probability] of next.probabilities ?? []) row[token] = probability;
+        probabilities[index] = row;
+      },
     },
-  });
+  );
   await context.dispose();
   return { tokens, probabilities };
 }

@@ -1,0 +1,20 @@
+import { createDecoder } from './decoder.ts';
+import { eachLayer, keysOf, readHyper } from './hyper.ts';
+import { loadEnds } from './layers.ts';
+import { loadLayer, preNormBlock } from './llama.ts';
+import { readRope } from './rope.ts';
+import { Tensors } from './tensors.ts';
+import type { Architecture } from './types.ts';
+
+/** Qwen 2 and 2.5: llama with biases on queries, keys and values, rotating halves of a head. arXiv:2407.10671 */
+export const qwen2: Architecture = {
+  name: 'qwen2',
+  async load(file, backend, options) {
+    const hyper = readHyper(file);
+    const tensors = new Tensors(file, backend, options.onProgress);
+    const ends = await loadEnds(tensors, hyper);
+    const rope = backend.ropeTable(readRope(keysOf(file), hyper, { style: 'halves', kvTokens: options.kvTokens }));
+    const layers = await eachLayer(hyper, prefix => loadLayer(tensors, prefix, hyper));
+    return createDecoder(backend, options, { hyper, ...ends, block: preNormBlock(layers, rope) });
+  },
+};

@@ -1,0 +1,25 @@
+import { createDecoder } from './decoder.ts';
+import { eachLayer, type Hyper, keysOf, readHyper } from './hyper.ts';
+import { loadEnds, loadHeadNorms } from './layers.ts';
+import { loadLayer, type PreNormLayer, preNormBlock } from './llama.ts';
+import { readRope } from './rope.ts';
+import { Tensors } from './tensors.ts';
+import type { Architecture } from './types.ts';
+
+/** Qwen 3: llama with a norm over each head of queries and keys, rotating halves of a head. arXiv:2505.09388 */
+export const qwen3: Architecture = {
+  name: 'qwen3',
+  async load(file, backend, options) {
+    const hyper = readHyper(file);
+    const tensors = new Tensors(file, backend, options.onProgress);
+    const ends = await loadEnds(tensors, hyper);
+    const rope = backend.ropeTable(readRope(keysOf(file), hyper, { style: 'halves', kvTokens: options.kvTokens }));
+    const layers = await eachLayer(hyper, prefix => loadQwen3Layer(tensors, prefix, hyper));
+    return createDecoder(backend, options, { hyper, ...ends, block: preNormBlock(layers, rope) });
+  },
+};
+
+async function loadQwen3Layer(tensors: Tensors, prefix: string, hyper: Hyper): Promise<PreNormLayer> {
+  const layer = await loadLayer(tensors, prefix, hyper);
+  return { ...layer, attention: { ...layer.attention, ...(await loadHeadNorms(tensors, prefix, hyper)) } };
+}
