@@ -52,6 +52,11 @@ export class GuestRun {
     this.#turn = turn;
   }
 
+  /** The size of the program's memory. */
+  get memoryBytes(): number {
+    return this.#memory?.byteLength ?? 0;
+  }
+
   /** Runs the program to its end; never throws. */
   async run(): Promise<Outcome> {
     try {
@@ -59,8 +64,7 @@ export class GuestRun {
       return { kind: 'done', message: '', hostFailed: this.#hostFailed };
     } catch (error) {
       const cause = this.#fault ?? error;
-      const used = this.#memory?.byteLength ?? 0;
-      return { ...classify(cause, used, this.#start.memoryMb), hostFailed: this.#hostFailed };
+      return { ...classify(cause, this.memoryBytes, this.#start.memoryMb), hostFailed: this.#hostFailed };
     }
   }
 

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { MemoryCollector } from './collector.ts';
 import { GuestRun } from './guest-run.ts';
 import { BUSY, type FromWorker, type ToWorker, TURN } from './messages.ts';
 
@@ -10,6 +11,7 @@ import { BUSY, type FromWorker, type ToWorker, TURN } from './messages.ts';
 const port = parentPort!;
 const pulse = new Int32Array((workerData as { pulse: SharedArrayBuffer }).pulse);
 const runs = new Map<number, GuestRun>();
+const collector = new MemoryCollector();
 let outbox: FromWorker[] = [];
 let busy = false;
 
@@ -26,6 +28,7 @@ function rest(): void {
   busy = false;
   if (outbox.length > 0) port.postMessage(outbox);
   outbox = [];
+  collector.collectIfWorthwhile();
   Atomics.store(pulse, BUSY, 0);
 }
 
@@ -34,6 +37,7 @@ async function start(message: Extract<ToWorker, { kind: 'start' }>): Promise<voi
   runs.set(message.run, run);
   const outcome = await run.run();
   runs.delete(message.run);
+  collector.released(run.memoryBytes);
   send({ kind: 'end', run: message.run, outcome });
 }
 
