@@ -1,0 +1,50 @@
+import { totalmem } from 'node:os';
+import { betterModel, defaultModel } from '../catalog/catalog.ts';
+import { architectures } from '../model/load.ts';
+import { type RunningServer, startServer } from '../server/start.ts';
+import { createLogger } from '../telemetry/log.ts';
+import { loadProgress } from './load.ts';
+import { formatBytes, print, remark } from './output.ts';
+import type { ServeOptions } from './serve.ts';
+
+/** `realm serve`: starts, says where, and stops on Ctrl-C or SIGTERM: first after draining, the second time at once. */
+export async function serve({ config: configPath, ...options }: ServeOptions): Promise<void> {
+  const format = process.stderr.isTTY ? 'text' : 'json';
+  const logger = createLogger({ format, write: line => process.stderr.write(line) });
+  const { observer, onProgress, stop } = loadProgress();
+  const server = await startServer({ ...options, configPath, logger, observer, onProgress }).finally(stop);
+  announce(server, options);
+  await ended();
+  remark('Stopping: no new requests; those in progress may finish. Again to stop at once.');
+  process.once('SIGINT', () => process.exit(1));
+  process.once('SIGTERM', () => process.exit(1));
+  await server.close();
+}
+
+function announce({ url, models, keyed }: RunningServer, options: ServeOptions): void {
+  for (const { id, origin, engine } of models) {
+    const { architecture, context, backend, loadMs } = engine.info;
+    print(`${id}: ${origin}; ${architecture}, context ${context}, ${backend}; loaded in ${Math.round(loadMs)} ms`);
+  }
+  const header = keyed ? " -H 'authorization: Bearer KEY'" : '';
+  const body = `{"model": "${models[0]!.id}", "messages": [{"role": "user", "content": "Name the capital city of France."}]}`;
+  print(`\nServing ${url}/v1 for OpenAI's clients; ${url}/health, ${url}/ready, ${url}/metrics`);
+  print(`\n  curl ${url}/v1/chat/completions${header} -H 'content-type: application/json' -d '${body}'\n`);
+  if (options.model === undefined && models[0]!.id === defaultModel) suggest();
+}
+
+/** The default model is chosen for its size; most machines hold a far better one. Half of the memory is left to others. */
+function suggest(): void {
+  const runnable = new Set(architectures.map(({ name }) => name));
+  const better = betterModel(defaultModel, totalmem() / 2, runnable);
+  if (!better) return;
+  const cost = `${formatBytes(better.approximateSize)} to fetch, ${formatBytes(better.memory)} of memory`;
+  print(`${defaultModel} is small and knows little. Better on this machine: --model ${better.name} (${cost}).`);
+}
+
+function ended(): Promise<void> {
+  return new Promise(resolve => {
+    process.once('SIGINT', () => resolve());
+    process.once('SIGTERM', () => resolve());
+  });
+}
