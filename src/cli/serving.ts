@@ -22,9 +22,9 @@ export async function serve({ config: configPath, ...options }: ServeOptions): P
 }
 
 function announce({ url, models, keyed }: RunningServer, options: ServeOptions): void {
-  for (const { id, origin, engine } of models) {
+  for (const { id, file, engine } of models) {
     const { architecture, context, backend, loadMs } = engine.info;
-    print(`${id}: ${origin}; ${architecture}, context ${context}, ${backend}; loaded in ${Math.round(loadMs)} ms`);
+    print(`${id}: ${file.origin}; ${architecture}, context ${context}, ${backend}; loaded in ${Math.round(loadMs)} ms`);
   }
   const header = keyed ? " -H 'authorization: Bearer KEY'" : '';
   const body = `{"model": "${models[0]!.id}", "messages": [{"role": "user", "content": "Name the capital city of France."}]}`;

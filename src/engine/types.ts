@@ -54,7 +54,18 @@ export type FinishReason = 'stop' | 'length' | 'cancelled';
 export type EngineEvent =
   | { readonly kind: 'token'; readonly token: Token; readonly logprob?: TokenLogprob }
   | { readonly kind: 'end'; readonly reason: FinishReason; readonly usage: EngineUsage }
-  | { readonly kind: 'error'; readonly code: ErrorCode; readonly message: string };
+  | EngineFailure;
+
+/** A RealmError as it crosses threads. */
+export interface EngineFailure {
+  readonly kind: 'error';
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** Field of the request at fault. */
+  readonly param?: string;
+  /** Seconds after which another try makes sense (`queue_full`). */
+  readonly retryAfter?: number;
+}
 
 export interface EngineUsage {
   readonly promptTokens: number;

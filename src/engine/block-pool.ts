@@ -1,0 +1,76 @@
+/** Number of a page of the KV cache. */
+export type BlockId = number & { readonly __block: never };
+
+/**
+ * Who holds the pages of the KV cache: pure counting, the bytes are the backend's. A page is free or has references;
+ * the last release frees it. Pages that were freed last are given out first, so the pool touches no more memory than
+ * it ever needed at once.
+ */
+export class BlockPool {
+  readonly total: number;
+  readonly #free: BlockId[];
+  readonly #references: Int32Array; // [total]
+
+  constructor(total: number) {
+    this.total = total;
+    this.#free = Array.from({ length: total }, (_, i) => (total - 1 - i) as BlockId);
+    this.#references = new Int32Array(total);
+  }
+
+  get free(): number {
+    return this.#free.length;
+  }
+
+  get used(): number {
+    return this.total - this.#free.length;
+  }
+
+  references(block: BlockId): number {
+    return this.#references[block];
+  }
+
+  canAllocate(count: number): boolean {
+    return count <= this.#free.length;
+  }
+
+  /** `count` pages with one reference each; ask canAllocate first. */
+  allocate(count: number): BlockId[] {
+    if (!this.canAllocate(count)) throw new Error(`${count} pages asked, ${this.#free.length} free`);
+    const blocks = this.#free.splice(this.#free.length - count).reverse();
+    for (const block of blocks) this.#references[block] = 1;
+    return blocks;
+  }
+
+  retain(block: BlockId): void {
+    this.#mustBeUsed(block);
+    this.#references[block]++;
+  }
+
+  release(block: BlockId): void {
+    this.#mustBeUsed(block);
+    if (--this.#references[block] === 0) this.#free.push(block);
+  }
+
+  /** A second block table over the same pages; whoever writes first calls {@link own}. */
+  fork(table: readonly BlockId[]): BlockId[] {
+    for (const block of table) this.retain(block);
+    return [...table];
+  }
+
+  /**
+   * Makes table[index] the caller's alone before it writes there. Returns the copy that the backend has to make, or
+   * undefined when the page was not shared. Needs a free page if it was.
+   */
+  own(table: BlockId[], index: number): { from: BlockId; to: BlockId } | undefined {
+    const from = table[index];
+    if (this.references(from) === 1) return undefined;
+    const [to] = this.allocate(1);
+    this.release(from);
+    table[index] = to;
+    return { from, to };
+  }
+
+  #mustBeUsed(block: BlockId): void {
+    if (!(this.#references[block] > 0)) throw new Error(`page ${block} is not in use`);
+  }
+}

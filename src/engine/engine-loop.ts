@@ -1,0 +1,227 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { pageTokens } from '../backend/backend.ts';
+import { asRealmError, RealmError } from '../errors.ts';
+import type { Model } from '../model/types.ts';
+import type { Token } from '../tokenizer/types.ts';
+import { checkRequest } from './admission.ts';
+import { BlockPool } from './block-pool.ts';
+import { defaults, type EngineOptions } from './options.ts';
+import { PrefixCache } from './prefix-cache.ts';
+import { type Deliveries, failure } from './request-streams.ts';
+import { Runner } from './runner.ts';
+import { Sampler } from './sampler.ts';
+import { resolveSampling, type SamplingSpec } from './sampling.ts';
+import { Scheduler } from './scheduler.ts';
+import { createSequence, type Sequence } from './sequence.ts';
+import type { EngineEvent, EngineRequest, EngineStats, FinishReason } from './types.ts';
+
+/** A request that has been accepted and has not ended. */
+interface Job {
+  readonly sequence: Sequence;
+  readonly sampling: SamplingSpec;
+  readonly stopTokens: ReadonlySet<Token>;
+  readonly topLogprobs: number | undefined;
+}
+
+/**
+ * The engine of one model: takes requests, runs steps while there is work, and gives what each step produced, for all
+ * requests at once, to `deliver`. Every submitted number gets exactly one `end` or `error` event. Between steps the
+ * event loop has its turn, so that submissions and cancellations arrive.
+ */
+export class EngineLoop {
+  /** Most tokens of one sequence: what was asked for, as far as the model and the KV cache reach. */
+  readonly context: number;
+  readonly #model: Model;
+  readonly #pool: BlockPool;
+  readonly #scheduler: Scheduler;
+  readonly #runner: Runner;
+  readonly #sampler: Sampler;
+  readonly #deliver: (deliveries: Deliveries) => void;
+  readonly #jobs = new Map<number, Job>();
+  #outbox: [number, EngineEvent][] = [];
+  #closing = false;
+  #working: Promise<void> | undefined;
+  #promptTokens = 0;
+  #completionTokens = 0;
+  #steps = 0;
+  #pace = new Pace();
+
+  constructor(model: Model, options: EngineOptions, deliver: (deliveries: Deliveries) => void) {
+    const stepTokens = Math.min(options.stepTokens ?? defaults.stepTokens, model.maxBatchTokens);
+    this.context = Math.min(contextOf(options, model.trainedContext), model.pages * pageTokens);
+    this.#model = model;
+    this.#pool = new BlockPool(model.pages);
+    const cache = new PrefixCache(this.#pool, { quota: options.cacheQuota, floor: options.cacheFloor });
+    const limits = {
+      maxRunning: Math.min(options.maxRunning ?? defaults.maxRunning, model.maxOutputs, stepTokens - 1),
+      stepTokens,
+      mixedTokens: options.mixedTokens ?? defaults.mixedTokens,
+      maxWaiting: options.maxWaiting ?? defaults.maxWaiting,
+      weights: options.weights,
+    };
+    this.#scheduler = new Scheduler(limits, this.#pool, cache);
+    this.#runner = new Runner(model);
+    this.#sampler = new Sampler(model.vocabSize);
+    this.#deliver = deliver;
+  }
+
+  submit(id: number, request: EngineRequest): void {
+    try {
+      this.#accept(id, request);
+    } catch (error) {
+      this.#deliver([[id, failure(asRealmError(error))]]);
+    }
+  }
+
+  /** Ends the request at once, wherever it is; nothing happens when it has ended already. */
+  cancel(id: number): void {
+    this.#end(id, 'cancelled');
+    this.#send();
+  }
+
+  stats(): EngineStats {
+    return {
+      running: this.#scheduler.running.size,
+      waiting: this.#scheduler.waiting,
+      pagesTotal: this.#pool.total,
+      pagesUsed: this.#pool.used,
+      promptTokens: this.#promptTokens,
+      completionTokens: this.#completionTokens,
+      steps: this.#steps,
+      memory: this.#model.memory(),
+    };
+  }
+
+  /** Ends what is left with `shutting_down`, waits for the step in progress and closes the model. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    const error = new RealmError('shutting_down', 'the engine is shutting down: send the request to another server');
+    for (const id of [...this.#jobs.keys()]) this.#fail(id, error);
+    this.#send();
+    await this.#working;
+    await this.#model.close();
+  }
+
+  /** Schedule, run, sample, emit. */
+  async step(): Promise<void> {
+    const work = this.#scheduler.plan();
+    const ready = await this.#runner.run(work).catch(error => this.#failRunning(error));
+    if (ready) {
+      this.#scheduler.commit(work);
+      ready.forEach((sequence, output) => this.#sample(sequence, output));
+    }
+    this.#send();
+    this.#steps++;
+  }
+
+  #accept(id: number, request: EngineRequest): void {
+    if (this.#closing) throw new RealmError('shutting_down', 'the engine is shutting down');
+    checkRequest(request, this.#model.vocabSize, this.context);
+    const sampling = resolveSampling(request.sampling, this.#model.vocabSize, Math.floor(Math.random() * 2 ** 53));
+    const { tenant, tokens, maxTokens, priority = 0, topLogprobs } = request;
+    if (!this.#scheduler.canSubmit(tenant)) throw this.#queueFull(tenant);
+    const limit = Math.min(tokens.length + maxTokens, this.context);
+    const sequence = createSequence({ id, tenant, priority, limit, prompt: tokens });
+    this.#jobs.set(id, { sequence, sampling, stopTokens: new Set(request.stopTokens), topLogprobs });
+    this.#scheduler.submit(sequence);
+    this.#working ??= this.#work();
+  }
+
+  #queueFull(tenant: string): RealmError {
+    const waiting = this.#scheduler.queued(tenant);
+    const retryAfter = this.#pace.retryAfter();
+    const message = `${waiting} requests of this tenant are waiting already: try again in ${retryAfter} s`;
+    return new RealmError('queue_full', message, { retryAfter });
+  }
+
+  async #work(): Promise<void> {
+    // The caller's turn ends first, so that requests that are submitted together start together.
+    await nextTurn();
+    while (this.#jobs.size > 0) {
+      await this.step();
+      await nextTurn();
+    }
+    this.#working = undefined;
+  }
+
+  #sample(sequence: Sequence, output: number): void {
+    const job = this.#jobs.get(sequence.id);
+    // Cancelled while the batch ran.
+    if (!job) return;
+    try {
+      const logits = this.#model.logits(output);
+      const token = this.#sampler.sample(logits, sequence, job.sampling);
+      this.#advance(job, token, logits);
+    } catch (error) {
+      this.#fail(sequence.id, asRealmError(error));
+    }
+  }
+
+  #advance({ sequence, stopTokens, topLogprobs }: Job, token: Token, logits: Float32Array): void {
+    if (stopTokens.has(token)) return this.#end(sequence.id, 'stop');
+    const logprob = topLogprobs === undefined ? undefined : this.#sampler.logprob(logits, token, topLogprobs);
+    if (sequence.tokens.length === sequence.promptTokens) this.#promptTokens += sequence.promptTokens;
+    this.#scheduler.append(sequence, token);
+    this.#completionTokens++;
+    this.#outbox.push([sequence.id, logprob ? { kind: 'token', token, logprob } : { kind: 'token', token }]);
+    if (sequence.tokens.length >= sequence.limit) this.#end(sequence.id, 'length');
+  }
+
+  #end(id: number, reason: FinishReason): void {
+    const sequence = this.#take(id, true);
+    if (!sequence) return;
+    const { tokens, promptTokens, cachedTokens = 0 } = sequence;
+    const usage = { promptTokens, cachedTokens, completionTokens: tokens.length - promptTokens };
+    this.#outbox.push([id, { kind: 'end', reason, usage }]);
+  }
+
+  /** What a failed request leaves in the cache is not trusted. */
+  #fail(id: number, error: RealmError): void {
+    if (this.#take(id, false)) this.#outbox.push([id, failure(error)]);
+  }
+
+  #failRunning(cause: unknown): void {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const error = new RealmError('engine_failed', `the model failed while the request ran: ${reason}`, { cause });
+    for (const { id } of [...this.#scheduler.running]) this.#fail(id, error);
+  }
+
+  /** The one way out: frees everything that a request holds. */
+  #take(id: number, keep: boolean): Sequence | undefined {
+    const job = this.#jobs.get(id);
+    if (!job) return undefined;
+    this.#jobs.delete(id);
+    this.#scheduler.remove(job.sequence, keep);
+    this.#pace.ended();
+    return job.sequence;
+  }
+
+  #send(): void {
+    if (this.#outbox.length === 0) return;
+    const deliveries = this.#outbox;
+    this.#outbox = [];
+    this.#deliver(deliveries);
+  }
+}
+
+/** The context that is asked for or the default, no more than the model was trained for. */
+export function contextOf(options: EngineOptions, trainedContext: number): number {
+  return Math.min(options.context ?? defaults.maxContext, trainedContext);
+}
+
+/** How often requests end: after that long a place in the queue is free again. */
+class Pace {
+  #last = performance.now();
+  #interval = 1000;
+
+  ended(): void {
+    const now = performance.now();
+    this.#interval += (now - this.#last - this.#interval) / 8;
+    this.#last = now;
+  }
+
+  /** Seconds, 1 to 60. */
+  retryAfter(): number {
+    return Math.min(60, Math.max(1, Math.ceil(this.#interval / 1000)));
+  }
+}

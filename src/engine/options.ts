@@ -1,0 +1,31 @@
+/** How one model is served; everything has a default. Structured-cloneable. */
+export interface EngineOptions {
+  /** Most tokens of one sequence, prompt and answer together. Default: the trained context, at most 8192. */
+  readonly context?: number;
+  /** Tokens that the KV cache holds over all sequences. Default: four contexts, at most 1 GiB, at least one context. */
+  readonly kvTokens?: number;
+  /** Sequences that run at once. Default 16. */
+  readonly maxRunning?: number;
+  /** Tokens in one step. Default 256. */
+  readonly stepTokens?: number;
+  /** Prompt tokens in a step in which others decode: larger is faster in all, smaller smoother for them. Default 128. */
+  readonly mixedTokens?: number;
+  /** Requests of one tenant that may wait. Default 1024. */
+  readonly maxWaiting?: number;
+  /** A tenant's weight in sharing the engine. Default 1 for each. */
+  readonly weights?: ReadonlyMap<string, number>;
+  /** Share of the pages that one tenant's unused prefixes may hold. Default 1/2. */
+  readonly cacheQuota?: number;
+  /** Share of the pages that is kept, in equal parts, for every tenant's prefixes against its neighbours. Default 1/4. */
+  readonly cacheFloor?: number;
+}
+
+export const defaults = {
+  maxContext: 8192,
+  kvContexts: 4,
+  kvBytes: 2 ** 30,
+  maxRunning: 16,
+  stepTokens: 256,
+  mixedTokens: 128,
+  maxWaiting: 1024,
+} as const;

@@ -1,0 +1,185 @@
+import { pageTokens } from '../backend/backend.ts';
+import type { Token } from '../tokenizer/types.ts';
+import type { BlockId, BlockPool } from './block-pool.ts';
+import { newSecret, pageKey } from './page-key.ts';
+import type { Sequence } from './sequence.ts';
+
+/** A full page of keys and values that can be found again. The cache holds one reference to its block. */
+export interface CachedPage {
+  readonly key: string;
+  readonly block: BlockId;
+  readonly tokens: readonly Token[];
+  /** Key of the page before it. */
+  readonly previous: string | undefined;
+  /** Running sequences that read it; at 0 it is idle and may be dropped. */
+  users: number;
+}
+
+interface TenantPages {
+  readonly id: string;
+  readonly secret: Uint8Array;
+  readonly pages: Map<string, CachedPage>;
+  /** Least recently used first. */
+  readonly idle: Set<CachedPage>;
+}
+
+export interface PrefixCacheOptions {
+  /** Share of the pool that one tenant's idle pages may hold. Default 1/2. */
+  readonly quota?: number;
+  /** Share of the pool that is kept for all tenants' idle pages together, in equal parts, against their neighbours. Default 1/4. */
+  readonly floor?: number;
+}
+
+/**
+ * Finds pages again that hold the same tokens after the same prefix, within one tenant. Each tenant has its own
+ * secret, table, quota and least-recently-used order, so none can see or flush another's pages.
+ */
+export class PrefixCache {
+  readonly floor: number;
+  readonly #pool: BlockPool;
+  readonly #quota: number;
+  /** Tenants that hold pages. */
+  readonly #tenants = new Map<string, TenantPages>();
+  /** Of every tenant seen, so that keys stay the same while it holds none. */
+  readonly #secrets = new Map<string, Uint8Array>();
+
+  constructor(pool: BlockPool, options: PrefixCacheOptions = {}) {
+    this.#pool = pool;
+    this.#quota = Math.floor(pool.total * (options.quota ?? 1 / 2));
+    this.floor = options.floor ?? 1 / 4;
+  }
+
+  /** Every page in the cache, for accounting and tests. */
+  *pages(): Iterable<{ tenant: string; page: CachedPage }> {
+    for (const [tenant, { pages }] of this.#tenants) for (const page of pages.values()) yield { tenant, page };
+  }
+
+  /** Pages that no sequence uses. */
+  idle(tenant: string): number {
+    return this.#tenants.get(tenant)?.idle.size ?? 0;
+  }
+
+  /**
+   * Gives a sequence without pages the cached ones that its tokens begin with, except for its last token's: that one
+   * is always computed, because its logits are wanted.
+   */
+  acquire(sequence: Sequence): void {
+    const tenant = this.#tenants.get(sequence.tenant);
+    if (!tenant) return;
+    const full = Math.floor((sequence.tokens.length - 1) / pageTokens);
+    while (sequence.pages.length < full) {
+      const page = this.#find(tenant, sequence);
+      if (!page) break;
+      this.#use(tenant, sequence, page);
+      sequence.pages.push(page.block);
+    }
+    sequence.computed = sequence.pages.length * pageTokens;
+  }
+
+  /** Makes the full pages that a sequence has computed findable. */
+  register(sequence: Sequence): void {
+    const full = Math.floor(sequence.computed / pageTokens);
+    if (sequence.cached.length >= full) return;
+    const tenant = this.#tenant(sequence.tenant);
+    while (sequence.cached.length < full) {
+      const index = sequence.cached.length;
+      const page = this.#find(tenant, sequence) ?? this.#add(tenant, sequence);
+      if (!page) break;
+      this.#use(tenant, sequence, page);
+      // Someone computed the same page meanwhile: one copy is enough.
+      this.#pool.release(sequence.pages[index]);
+      sequence.pages[index] = page.block;
+    }
+  }
+
+  /** Takes a sequence's pages from it; `keep` leaves those that are in the cache there, otherwise they go too. */
+  release(sequence: Sequence, keep: boolean): void {
+    const tenant = this.#tenants.get(sequence.tenant);
+    for (const block of sequence.pages) this.#pool.release(block);
+    // From the end, so that a page is dropped before those it builds on.
+    for (const page of sequence.cached.toReversed()) {
+      if (--page.users > 0) continue;
+      tenant!.idle.add(page);
+      if (!keep) this.#drop(tenant!, page);
+    }
+    sequence.pages.length = 0;
+    sequence.cached.length = 0;
+    sequence.computed = 0;
+    while (tenant && tenant.idle.size > this.#quota) this.#dropOldest(tenant);
+  }
+
+  /**
+   * Drops idle pages until the pool can allocate `count` for `tenant`, or drops none when there are too few: those of
+   * the tenant that is most above its floor first. A floor does not hold against its own tenant, nor against a `last`
+   * resort.
+   */
+  makeRoom(tenant: string, count: number, last: boolean): boolean {
+    if (this.#pool.canAllocate(count)) return true;
+    const floor = last ? 0 : Math.floor((this.#pool.total * this.floor) / this.#tenants.size);
+    const above = (held: TenantPages): number => Math.max(0, held.idle.size - (held.id === tenant ? 0 : floor));
+    const holders = [...this.#tenants.values()];
+    const droppable = holders.reduce((sum, held) => sum + above(held), 0);
+    if (!(this.#pool.free + droppable >= count)) return false;
+    while (!this.#pool.canAllocate(count)) this.#dropOldest(holders.reduce((a, b) => (above(b) > above(a) ? b : a)));
+    return true;
+  }
+
+  /** The cached page that holds the sequence's next full page, compared token by token. */
+  #find(tenant: TenantPages, sequence: Sequence): CachedPage | undefined {
+    const index = sequence.cached.length;
+    const page = tenant.pages.get(this.#key(tenant, sequence, index));
+    if (!page || page.previous !== sequence.cached[index - 1]?.key) return undefined;
+    return page.tokens.every((token, i) => token === sequence.tokens[index * pageTokens + i]) ? page : undefined;
+  }
+
+  #key(tenant: TenantPages, sequence: Sequence, index: number): string {
+    sequence.keys[index] ??= pageKey(tenant.secret, sequence.keys[index - 1] ?? '', tokensOf(sequence, index));
+    return sequence.keys[index];
+  }
+
+  #add(tenant: TenantPages, sequence: Sequence): CachedPage | undefined {
+    const index = sequence.cached.length;
+    const key = this.#key(tenant, sequence, index);
+    // Another page under this key would be a collision: it keeps its place.
+    if (tenant.pages.has(key)) return undefined;
+    const block = sequence.pages[index];
+    const previous = sequence.cached[index - 1]?.key;
+    const page: CachedPage = { key, block, tokens: tokensOf(sequence, index), previous, users: 0 };
+    this.#pool.retain(block);
+    tenant.pages.set(key, page);
+    return page;
+  }
+
+  #use(tenant: TenantPages, sequence: Sequence, page: CachedPage): void {
+    tenant.idle.delete(page);
+    page.users++;
+    this.#pool.retain(page.block);
+    sequence.cached.push(page);
+  }
+
+  #dropOldest(tenant: TenantPages): void {
+    const [oldest] = tenant.idle;
+    this.#drop(tenant, oldest);
+  }
+
+  #drop(tenant: TenantPages, page: CachedPage): void {
+    tenant.idle.delete(page);
+    tenant.pages.delete(page.key);
+    this.#pool.release(page.block);
+    if (tenant.pages.size === 0) this.#tenants.delete(tenant.id);
+  }
+
+  #tenant(id: string): TenantPages {
+    const known = this.#tenants.get(id);
+    if (known) return known;
+    const secret = this.#secrets.get(id) ?? newSecret();
+    const tenant: TenantPages = { id, secret, pages: new Map(), idle: new Set() };
+    this.#secrets.set(id, secret);
+    this.#tenants.set(id, tenant);
+    return tenant;
+  }
+}
+
+function tokensOf(sequence: Sequence, page: number): readonly Token[] {
+  return sequence.tokens.slice(page * pageTokens, (page + 1) * pageTokens);
+}

@@ -1,0 +1,284 @@
+import type { Token } from '../tokenizer/types.ts';
+import type { BlockPool } from './block-pool.ts';
+import { before, Fairness, prices } from './fairness.ts';
+import { createLane, type Lane, pagesOf, youngest } from './lane.ts';
+import type { PrefixCache } from './prefix-cache.ts';
+import { pagesFor, pending, type Sequence } from './sequence.ts';
+
+export interface SchedulerOptions {
+  /** Sequences that run at once. */
+  readonly maxRunning: number;
+  /** Tokens in one step, more than maxRunning. */
+  readonly stepTokens: number;
+  /** Prompt tokens in a step in which others decode: what they wait for. */
+  readonly mixedTokens: number;
+  /** Requests of one tenant that may wait. */
+  readonly maxWaiting: number;
+  /** A tenant's weight in sharing the engine; 1 where absent. */
+  readonly weights?: ReadonlyMap<string, number>;
+}
+
+/** tokens[computed, computed + count) of a sequence go through the model in this step. */
+export interface Work {
+  readonly sequence: Sequence;
+  readonly count: number;
+}
+
+/**
+ * Decides what runs in each step: every decoding sequence, then pieces of prompts, tenants in the order of
+ * {@link Fairness}. Pure bookkeeping without clock, thread or model: `plan` reserves pages, the caller runs the work,
+ * and only `commit` counts it as done.
+ *
+ * When pages or places run short, the youngest sequence of the tenant most above its share gives way and waits
+ * again; its tokens stay and are computed anew later, so its answer is the same.
+ */
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+  readonly #pool: BlockPool;
+  readonly #cache: PrefixCache;
+  readonly #fairness = new Fairness<Lane>();
+  readonly #lanes = new Map<string, Lane>();
+  /** Lanes with requests, and the sum of their weights. */
+  readonly #active = new Set<Lane>();
+  #activeWeight = 0;
+  readonly #running = new Set<Sequence>();
+  #waiting = 0;
+  #preemptions = 0;
+  /** The plan in the making. */
+  readonly #plan = new Map<Sequence, number>();
+
+  constructor(options: SchedulerOptions, pool: BlockPool, cache: PrefixCache) {
+    this.#options = options;
+    this.#pool = pool;
+    this.#cache = cache;
+  }
+
+  get running(): ReadonlySet<Sequence> {
+    return this.#running;
+  }
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  get preemptions(): number {
+    return this.#preemptions;
+  }
+
+  /** Requests of the tenant that wait. */
+  queued(tenant: string): number {
+    return this.#lanes.get(tenant)?.waiting.size ?? 0;
+  }
+
+  /** Priced tokens that the tenant was served, divided by its weight. */
+  served(tenant: string): number {
+    return this.#lanes.get(tenant)?.served ?? 0;
+  }
+
+  canSubmit(tenant: string): boolean {
+    return this.queued(tenant) < this.#options.maxWaiting;
+  }
+
+  /** Queues a sequence that fits the pool when it is alone; ask canSubmit first. */
+  submit(sequence: Sequence): void {
+    this.#wait(this.#lane(sequence.tenant), sequence);
+  }
+
+  /** The next step's work; empty only when there is nothing to do. */
+  plan(): Work[] {
+    this.#plan.clear();
+    for (const sequence of [...this.#running]) {
+      if (sequence.state === 'running' && pending(sequence) === 1 && this.#grow(sequence)) this.#plan.set(sequence, 1);
+    }
+    this.#fill();
+    return [...this.#plan].map(([sequence, count]) => ({ sequence, count }));
+  }
+
+  /** The work was done: its keys and values are in their pages. */
+  commit(work: readonly Work[]): void {
+    for (const { sequence, count } of work) {
+      if (sequence.state !== 'running') continue;
+      sequence.computed += count;
+      this.#cache.register(sequence);
+    }
+  }
+
+  /** A running sequence got its next token. */
+  append(sequence: Sequence, token: Token): void {
+    sequence.tokens.push(token);
+    sequence.charged = sequence.tokens.length;
+    this.#fairness.charge(this.#lane(sequence.tenant), 1, prices.output);
+  }
+
+  /** Takes a sequence out, whatever it is doing; `keep` leaves its computed pages in the prefix cache. */
+  remove(sequence: Sequence, keep: boolean): void {
+    const lane = this.#lane(sequence.tenant);
+    if (sequence.state === 'waiting') this.#unwait(lane, sequence);
+    if (sequence.state === 'running') this.#stop(lane, sequence, keep);
+    sequence.state = 'gone';
+    this.#settle(lane);
+  }
+
+  /** Spends the budget of prompt tokens on started prompts and on new ones, least served tenant first. */
+  #fill(): void {
+    const { stepTokens, mixedTokens } = this.#options;
+    const decoding = this.#plan.size;
+    let budget = decoding > 0 ? Math.min(mixedTokens, stepTokens - decoding) : stepTokens;
+    let blocked = false;
+    while (budget > 0) {
+      let sequence = this.#nextStarted();
+      const lane = blocked ? undefined : this.#fairness.next();
+      if (lane && (!sequence || before(lane, this.#lane(sequence.tenant)))) {
+        sequence = this.#admit(lane);
+        // Nobody overtakes the tenant whose turn it is: otherwise large requests would starve.
+        blocked = !sequence;
+        if (blocked) continue;
+      }
+      if (!sequence) return;
+      const count = Math.min(budget, pending(sequence));
+      this.#plan.set(sequence, count);
+      this.#charge(sequence, sequence.computed + count);
+      budget -= count;
+    }
+  }
+
+  /** The started prompt that goes on next. */
+  #nextStarted(): Sequence | undefined {
+    let next: Sequence | undefined;
+    for (const sequence of this.#running) {
+      if (pending(sequence) === 1 || this.#plan.has(sequence)) continue;
+      if (!next || before(this.#lane(sequence.tenant), this.#lane(next.tenant))) next = sequence;
+    }
+    return next;
+  }
+
+  /** Charges what is computed for the first time; what the cache gave, and what is computed anew, is free. */
+  #charge(sequence: Sequence, until: number): void {
+    const from = Math.max(sequence.charged, sequence.computed);
+    if (until <= from) return;
+    this.#fairness.charge(this.#lane(sequence.tenant), until - from, prices.input);
+    sequence.charged = until;
+  }
+
+  /** Starts the lane's first request if there is a place and memory for it. */
+  #admit(lane: Lane): Sequence | undefined {
+    const sequence = lane.waiting.first()!;
+    const full = this.#running.size >= this.#options.maxRunning;
+    const holder = full ? this.#aboveShareOfPlaces(lane) : undefined;
+    if (full && !holder) return undefined;
+    this.#cache.acquire(sequence);
+    if (!this.#reserve(lane, sequence)) {
+      this.#cache.release(sequence, true);
+      return undefined;
+    }
+    if (this.#running.size >= this.#options.maxRunning) this.#preempt(youngest(holder!), true);
+    this.#unwait(lane, sequence);
+    this.#start(lane, sequence);
+    return sequence;
+  }
+
+  /** Pages for the rest of a sequence that is to start. A tenant below its share may take them from those above theirs. */
+  #reserve(lane: Lane, sequence: Sequence): boolean {
+    const need = pagesFor(sequence.tokens.length) - sequence.pages.length;
+    const pages = this.#pool.total * (1 - this.#cache.floor);
+    const entitled = pagesOf(lane) + sequence.pages.length + need <= this.#share(lane, pages);
+    while (!this.#cache.makeRoom(lane.tenant, need, this.#running.size === 0)) {
+      const holder = entitled ? this.#mostPages() : undefined;
+      if (!holder || holder === lane || pagesOf(holder) <= this.#share(holder, pages)) return false;
+      this.#preempt(youngest(holder), false);
+    }
+    sequence.pages.push(...this.#pool.allocate(need));
+    return true;
+  }
+
+  /** A page for a running sequence's next token, if need be taken from another; false when it had to give way itself. */
+  #grow(sequence: Sequence): boolean {
+    const need = pagesFor(sequence.tokens.length) - sequence.pages.length;
+    while (!this.#cache.makeRoom(sequence.tenant, need, this.#running.size === 1)) {
+      const victim = youngest(this.#mostPages()!);
+      this.#preempt(victim, false);
+      if (victim === sequence) return false;
+    }
+    sequence.pages.push(...this.#pool.allocate(need));
+    return true;
+  }
+
+  /** What falls to a lane of `amount`, shared by weight among the tenants that have requests. */
+  #share(lane: Lane, amount: number): number {
+    return (amount * lane.weight) / this.#activeWeight;
+  }
+
+  /** The tenant with the most pages for its weight. */
+  #mostPages(): Lane | undefined {
+    return this.#greatest(lane => pagesOf(lane) / lane.weight);
+  }
+
+  /** The tenant that has to give a place to `lane`, if `lane` may ask for one. */
+  #aboveShareOfPlaces(lane: Lane): Lane | undefined {
+    const places = (of: Lane): number => Math.max(1, this.#share(of, this.#options.maxRunning));
+    if (lane.running.size + 1 > places(lane)) return undefined;
+    const holder = this.#greatest(of => of.running.size / of.weight);
+    return holder && holder.running.size > places(holder) ? holder : undefined;
+  }
+
+  /** The lane with running sequences that has the most of something. */
+  #greatest(of: (lane: Lane) => number): Lane | undefined {
+    const lanes = new Set([...this.#running].map(sequence => this.#lane(sequence.tenant)));
+    return [...lanes].reduce<Lane | undefined>((a, b) => (a && of(a) >= of(b) ? a : b), undefined);
+  }
+
+  #preempt(sequence: Sequence, keep: boolean): void {
+    const lane = this.#lane(sequence.tenant);
+    this.#stop(lane, sequence, keep);
+    this.#wait(lane, sequence);
+    this.#preemptions++;
+  }
+
+  #start(lane: Lane, sequence: Sequence): void {
+    sequence.state = 'running';
+    sequence.cachedTokens ??= sequence.computed;
+    this.#running.add(sequence);
+    lane.running.add(sequence);
+    this.#settle(lane);
+  }
+
+  #stop(lane: Lane, sequence: Sequence, keep: boolean): void {
+    this.#plan.delete(sequence);
+    this.#running.delete(sequence);
+    lane.running.delete(sequence);
+    this.#cache.release(sequence, keep);
+  }
+
+  #wait(lane: Lane, sequence: Sequence): void {
+    sequence.state = 'waiting';
+    lane.waiting.add(sequence);
+    this.#waiting++;
+    this.#fairness.join(lane);
+    this.#settle(lane);
+  }
+
+  #unwait(lane: Lane, sequence: Sequence): void {
+    lane.waiting.remove(sequence);
+    this.#waiting--;
+    if (lane.waiting.size === 0) this.#fairness.leave(lane);
+  }
+
+  /** Call after the lane's queues have changed. */
+  #settle(lane: Lane): void {
+    this.#fairness.update(lane);
+    const active = lane.waiting.size + lane.running.size > 0;
+    if (active === this.#active.has(lane)) return;
+    if (active) this.#active.add(lane);
+    else this.#active.delete(lane);
+    // Starting from 0 again when nobody is left keeps rounding from adding up.
+    this.#activeWeight = this.#active.size === 0 ? 0 : this.#activeWeight + (active ? lane.weight : -lane.weight);
+  }
+
+  #lane(tenant: string): Lane {
+    const known = this.#lanes.get(tenant);
+    if (known) return known;
+    const lane = createLane(tenant, this.#options.weights?.get(tenant) ?? 1);
+    this.#lanes.set(tenant, lane);
+    return lane;
+  }
+}

@@ -1,0 +1,58 @@
+import { pageTokens } from '../backend/backend.ts';
+import type { Token } from '../tokenizer/types.ts';
+import type { BlockId } from './block-pool.ts';
+import type { CachedPage } from './prefix-cache.ts';
+
+/** One request on its way through the engine. */
+export interface Sequence {
+  /** The engine's number for it; request ids may repeat. */
+  readonly id: number;
+  readonly tenant: string;
+  readonly priority: number;
+  /** Prompt, then answer. */
+  readonly tokens: Token[];
+  readonly promptTokens: number;
+  /** Length at which it ends, prompt and answer together. */
+  readonly limit: number;
+  state: 'waiting' | 'running' | 'gone';
+  /** Leading tokens whose keys and values are in its pages. */
+  computed: number;
+  /** Block table: page i holds positions [32 * i, 32 * i + 32). */
+  readonly pages: BlockId[];
+  /** The leading pages that the prefix cache knows. */
+  readonly cached: CachedPage[];
+  /** Chain of the full pages' cache keys, as far as it was needed. */
+  readonly keys: string[];
+  /** Prompt tokens found in the prefix cache when it first ran. */
+  cachedTokens: number | undefined;
+  /** Leading tokens that its tenant has been charged for. */
+  charged: number;
+}
+
+export function createSequence(
+  request: Pick<Sequence, 'id' | 'tenant' | 'priority' | 'limit'> & { readonly prompt: readonly Token[] },
+): Sequence {
+  const { prompt, ...rest } = request;
+  return {
+    ...rest,
+    tokens: [...prompt],
+    promptTokens: prompt.length,
+    state: 'waiting',
+    computed: 0,
+    pages: [],
+    cached: [],
+    keys: [],
+    cachedTokens: undefined,
+    charged: 0,
+  };
+}
+
+/** Pages that `tokens` tokens fill. */
+export function pagesFor(tokens: number): number {
+  return Math.ceil(tokens / pageTokens);
+}
+
+/** Tokens that have to go through the model before the next one can be sampled; 1 while decoding. */
+export function pending(sequence: Sequence): number {
+  return sequence.tokens.length - sequence.computed;
+}

@@ -1,0 +1,39 @@
+/** The engine's thread: one for each loaded model. Messages in and out are typed in handle.ts. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { asRealmError } from '../errors.ts';
+import { infoOf } from './engine.ts';
+import { EngineLoop } from './engine-loop.ts';
+import type { FromEngine, ToEngine } from './handle.ts';
+import { type OpenOptions, openModel } from './open-model.ts';
+import { failure } from './request-streams.ts';
+
+const port = parentPort;
+if (port && workerData?.engine) await serve(workerData.engine as OpenOptions);
+
+async function serve(options: OpenOptions): Promise<void> {
+  const send = (message: FromEngine): void => port?.postMessage(message);
+  try {
+    const { model, source } = await openModel(options, (loaded, total) => send({ kind: 'progress', loaded, total }));
+    const loop = new EngineLoop(model, options, deliveries => send({ kind: 'events', deliveries }));
+    port?.on('message', (message: ToEngine) => receive(loop, message, send));
+    send({ kind: 'ready', info: infoOf(model, source, loop) });
+  } catch (error) {
+    send({ kind: 'failed', failure: failure(asRealmError(error)) });
+  }
+}
+
+function receive(loop: EngineLoop, message: ToEngine, send: (message: FromEngine) => void): void {
+  switch (message.kind) {
+    case 'submit':
+      return loop.submit(message.id, message.request);
+    case 'cancel':
+      return loop.cancel(message.id);
+    case 'stats':
+      return send({ kind: 'stats', stats: loop.stats() });
+    case 'close':
+      void loop.close().finally(() => send({ kind: 'closed' }));
+      return;
+    default:
+      message satisfies never;
+  }
+}

@@ -1,0 +1,58 @@
+import { resolveModel } from '../catalog/resolve.ts';
+import type { FetchObserver, ModelFile } from '../catalog/types.ts';
+import { textGeneration } from '../engine/generation.ts';
+import { openEngine } from '../engine/handle.ts';
+import { openGguf } from '../gguf/open.ts';
+import type { ModelConfig } from '../tenancy/config.ts';
+import { chatTemplate } from '../tokenizer/chat-template.ts';
+import { createTokenizer } from '../tokenizer/create.ts';
+import type { LoadedModel } from './services.ts';
+
+/** A loaded model and where its file came from. */
+export interface ServedModel extends LoadedModel {
+  readonly file: ModelFile;
+}
+
+export interface LoadOptions {
+  readonly context?: number;
+  readonly threads?: number;
+  /** Hears of downloads. */
+  readonly observer?: FetchObserver;
+  /** Hears of weights being loaded, bytes. */
+  readonly onProgress?: (loaded: number, total: number) => void;
+}
+
+/** Finds or fetches a model's file and loads it. What the configuration says goes before what the catalog recommends. */
+export async function loadModel(config: Partial<ModelConfig>, options: LoadOptions): Promise<ServedModel> {
+  const { source, system, sampling } = config;
+  const named = source && ('path' in source ? source.path : source.catalog);
+  const file = await resolveModel(named, options.observer);
+  const { tokenizer, template } = await readText(file.path);
+  const engine = await openEngine({
+    path: file.path,
+    context: config.context ?? options.context,
+    threads: options.threads,
+    onProgress: options.onProgress,
+  });
+  return {
+    id: config.id ?? file.name,
+    file,
+    engine,
+    tokenizer,
+    template,
+    generate: textGeneration(engine, tokenizer),
+    defaults: { system: system ?? file.entry?.system, sampling: { ...file.entry?.sampling, ...sampling } },
+    created: Math.floor(Date.now() / 1000),
+  };
+}
+
+/** The half of a model that stays with the server: text to tokens and back. */
+async function readText(path: string): Promise<Pick<LoadedModel, 'tokenizer' | 'template'>> {
+  const file = await openGguf(path);
+  try {
+    const tokenizer = createTokenizer(file.metadata);
+    return { tokenizer, template: chatTemplate(file.metadata, tokenizer) };
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,135 @@
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import type { FetchObserver } from '../catalog/types.ts';
+import { asRealmError, RealmError } from '../errors.ts';
+import { readBuiltinProgram } from '../sandbox/builtin.ts';
+import { createSandbox } from '../sandbox/sandbox.ts';
+import type { Program, Sandbox } from '../sandbox/types.ts';
+import { type Logger, silent } from '../telemetry/log.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
+import { defaultConfig, loadConfig, type ModelConfig, type RealmConfig } from '../tenancy/config.ts';
+import { keyAuthentication, openAuthentication, type Tenant } from '../tenancy/tenants.ts';
+import { createApp } from './app.ts';
+import { drain } from './drain.ts';
+import { loadModel, type ServedModel } from './load-model.ts';
+import { type Listener, listen } from './node.ts';
+import type { LoadedModel, ServerState, Services } from './services.ts';
+
+export interface StartOptions {
+  /** Path of `realm.yaml`; absent: one open tenant, loopback only. */
+  readonly configPath?: string;
+  /** A catalog name or a path, instead of the models of the configuration. Default: the catalog's default. */
+  readonly model?: string;
+  readonly host?: string;
+  /** 0: any free port. */
+  readonly port?: number;
+  readonly context?: number;
+  readonly threads?: number;
+  readonly logger?: Logger;
+  /** Hears of downloads. */
+  readonly observer?: FetchObserver;
+  /** Hears of weights being loaded, bytes. */
+  readonly onProgress?: (loaded: number, total: number) => void;
+}
+
+export interface RunningServer {
+  readonly url: string;
+  readonly models: readonly ServedModel[];
+  /** Whether requests need a key. */
+  readonly keyed: boolean;
+  /** Drains and frees everything; see {@link drain}. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a server: the port first, so that a port in use is known before anything is loaded, then programs and models.
+ * Throws what is wrong with the configuration, the port, a program or a model; nothing is left running then.
+ */
+export async function startServer(options: StartOptions): Promise<RunningServer> {
+  const config = options.configPath === undefined ? defaultConfig() : await loadConfig(options.configPath);
+  const [host, port] = [options.host ?? config.host, options.port ?? config.port];
+  refuseOpenToOthers(config, host);
+  const models: ServedModel[] = [];
+  const programs = new Map<string, Program>();
+  const sandbox = createSandbox();
+  const services = compose(config, options, { models, programs, sandbox });
+  const listener = await listen(createApp(services), host, port);
+  try {
+    await loadPrograms(config, sandbox, programs);
+    for (const model of modelsOf(config, options)) models.push(await loadModel(model, options));
+  } catch (error) {
+    await stop(services.state, listener, 0, models, sandbox);
+    throw error;
+  }
+  services.state.phase = 'ready';
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
+  const close = () => stop(services.state, listener, config.limits.drainMs, models, sandbox);
+  return { url, models, keyed: config.tenants !== undefined, close };
+}
+
+/** Without keys, everybody who reaches the port may use the models. */
+function refuseOpenToOthers({ tenants }: RealmConfig, host: string): void {
+  if (tenants !== undefined || /^(localhost|127(\.\d{1,3}){3}|::1)$/.test(host)) return;
+  const message = `host ${host} can be reached by other machines and there are no keys; name tenants with keys in realm.yaml, or listen on 127.0.0.1`;
+  throw new RealmError('config_invalid', message, { param: 'server.host' });
+}
+
+function compose(
+  config: RealmConfig,
+  options: StartOptions,
+  parts: { models: readonly LoadedModel[]; programs: ReadonlyMap<string, Program>; sandbox: Sandbox },
+): Services {
+  return {
+    models: parts.models,
+    anyModelName: config.models === undefined || options.model !== undefined,
+    sandbox: parts.sandbox,
+    programOf: tenant => parts.programs.get(programKey(tenant))!,
+    authenticate: config.tenants === undefined ? openAuthentication() : keyAuthentication(config.tenants),
+    limits: config.limits,
+    metricsFor: config.metrics,
+    logger: options.logger ?? silent,
+    metrics: createMetrics(),
+    state: { phase: 'loading', open: new Set() },
+  };
+}
+
+/** Tenants with the same memory share the program of one file. */
+function programKey({ program, memoryMb }: Tenant): string {
+  return program === undefined ? '' : `${memoryMb} ${program}`;
+}
+
+async function loadPrograms(
+  { tenants = [] }: RealmConfig,
+  sandbox: Sandbox,
+  programs: Map<string, Program>,
+): Promise<void> {
+  programs.set('', await sandbox.load('default', await readBuiltinProgram('default'), { trusted: true }));
+  for (const [i, tenant] of tenants.entries()) {
+    const { program, memoryMb } = tenant;
+    if (program === undefined || programs.has(programKey(tenant))) continue;
+    try {
+      programs.set(programKey(tenant), await sandbox.load(basename(program), await readFile(program), { memoryMb }));
+    } catch (cause) {
+      const { code, message } = asRealmError(cause);
+      const param = `tenants[${i}].program`;
+      throw new RealmError(code, `${param}: ${program}: ${message}`, { param, cause });
+    }
+  }
+}
+
+function modelsOf(config: RealmConfig, { model }: StartOptions): readonly Partial<ModelConfig>[] {
+  if (model === undefined) return config.models ?? [{}];
+  return [{ source: { catalog: model } }];
+}
+
+async function stop(
+  state: ServerState,
+  listener: Listener,
+  drainMs: number,
+  models: readonly LoadedModel[],
+  sandbox: Sandbox,
+): Promise<void> {
+  await drain(state, listener, drainMs);
+  await sandbox.close();
+  await Promise.all(models.map(model => model.engine.close()));
+}
