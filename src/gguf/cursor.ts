@@ -7,6 +7,8 @@ import type { Reader } from './types.ts';
 const firstChunkBytes = 256 * 2 ** 10;
 const mostChunkBytes = 4 * 2 ** 20;
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /**
  * Reads a header front to back through a window of its bytes. `await fill(n)` makes the window hold
  * the next n bytes; the getters take them without waiting, so that a vocabulary of 262,144 strings costs a few reads
@@ -21,7 +23,6 @@ export class Cursor {
   /** Position of the window in the file. */
   #start = 0;
   #chunkBytes = firstChunkBytes;
-  readonly #utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
   constructor(reader: Reader) {
     this.reader = reader;
@@ -132,7 +133,7 @@ export class Cursor {
 
   #decode(start: number, end: number, what: () => string): string {
     try {
-      return this.#utf8.decode(this.#window.subarray(start, end));
+      return utf8.decode(this.#window.subarray(start, end));
     } catch (error) {
       return refuse('gguf_invalid', this.reader.name, `${what()} is not valid UTF-8`, error);
     }

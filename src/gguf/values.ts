@@ -94,11 +94,14 @@ async function readStrings(cursor: Cursor, count: number, key: string): Promise<
 
 async function readBooleans(cursor: Cursor, count: number, key: string): Promise<boolean[]> {
   await cursor.fill(count);
-  const bytes = cursor.bytes(count);
-  if (bytes.some(byte => byte > 1)) {
-    refuse('gguf_invalid', cursor.reader.name, `${named('key', key)} holds a boolean that is neither 0 nor 1`);
+  const booleans: boolean[] = [];
+  while (booleans.length < count) {
+    const byte = cursor.u8();
+    if (byte > 1)
+      refuse('gguf_invalid', cursor.reader.name, `${named('key', key)} holds a boolean that is neither 0 nor 1`);
+    booleans.push(byte === 1);
   }
-  return Array.from(bytes, byte => byte === 1);
+  return booleans;
 }
 
 async function readArrays(
