@@ -114,9 +114,13 @@ function readMerges(metadata: Metadata, pieces: PieceTable) {
   const lines = stringList(metadata, 'merges');
   if (!lines || lines.length > MAX_MERGES) {
     const problem = lines ? `more than ${MAX_MERGES} merges` : 'no merges';
-    throw new RealmError('model_invalid', `the tokenizer has ${problem} (tokenizer.ggml.merges): use another model file`, {
-      param: 'tokenizer.ggml.merges',
-    });
+    throw new RealmError(
+      'model_invalid',
+      `the tokenizer has ${problem} (tokenizer.ggml.merges): use another model file`,
+      {
+        param: 'tokenizer.ggml.merges',
+      },
+    );
   }
   const table = new PairTable(lines.length);
   const results = new Int32Array(lines.length);

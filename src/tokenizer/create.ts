@@ -28,9 +28,13 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
   const model = text(metadata, 'model');
   if (model === undefined || !Object.hasOwn(algorithms, model)) {
     const problem = model === undefined ? 'the file has no tokenizer' : `the tokenizer '${model}' is not known`;
-    throw new RealmError('tokenizer_unknown', `${problem}: use a model with one of ${Object.keys(algorithms).join(', ')}`, {
-      param: 'tokenizer.ggml.model',
-    });
+    throw new RealmError(
+      'tokenizer_unknown',
+      `${problem}: use a model with one of ${Object.keys(algorithms).join(', ')}`,
+      {
+        param: 'tokenizer.ggml.model',
+      },
+    );
   }
   return new VocabularyTokenizer(algorithms[model](metadata));
 }
@@ -38,7 +42,11 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
 function sentencePiece(metadata: Metadata): Algorithm {
   const vocabulary = readVocabulary(metadata, { bos: 1, eos: 2, unknown: 0, addBos: true, addSpacePrefix: true });
   const encoder = new SentencePieceEncoder(vocabulary);
-  return { vocabulary, encode: (part, out, atStart) => encoder.encode(part, out, atStart), ordinaryBytes: unescapeSpaces };
+  return {
+    vocabulary,
+    encode: (part, out, atStart) => encoder.encode(part, out, atStart),
+    ordinaryBytes: unescapeSpaces,
+  };
 }
 
 function bytePair(metadata: Metadata, name: string | undefined): Algorithm {

@@ -59,12 +59,7 @@ const trailingSpaces = pattern(String.raw`(?<!\s)\s+$`);
 
 const families = {
   default: {
-    splitters: [
-      pattern(String.raw`[\p{P}\$\+<=>\^~\|]+`),
-      gpt2,
-      pattern(String.raw`\p{N}+`),
-      threeDigits,
-    ],
+    splitters: [pattern(String.raw`[\p{P}\$\+<=>\^~\|]+`), gpt2, pattern(String.raw`\p{N}+`), threeDigits],
   },
   gpt2: { splitters: [gpt2] },
   starcoder: { splitters: [digit, gpt2] },
@@ -105,9 +100,7 @@ const families = {
   },
   bailing: {
     splitters: [
-      pattern(
-        String.raw`'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|${WORD}|\p{N}|${SYMBOLS}|\s*[\r\n]|\s+(?!\S)|\s+`,
-      ),
+      pattern(String.raw`'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|${WORD}|\p{N}|${SYMBOLS}|\s*[\r\n]|\s+(?!\S)|\s+`),
     ],
   },
   seedCoder: {

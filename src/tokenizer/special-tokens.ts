@@ -71,9 +71,13 @@ class TokenSet {
 
   add(text: string, id: number): void {
     if (text.length > MAX_SPECIAL_LENGTH) {
-      throw new RealmError('model_invalid', `token ${id} is special and ${text.length} characters long: use another file`, {
-        param: 'tokenizer.ggml.tokens',
-      });
+      throw new RealmError(
+        'model_invalid',
+        `token ${id} is special and ${text.length} characters long: use another file`,
+        {
+          param: 'tokenizer.ggml.tokens',
+        },
+      );
     }
     this.#trie.insert(codeUnits(text), id);
     this.#starts[text.charCodeAt(0)] = 1;

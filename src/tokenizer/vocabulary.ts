@@ -68,9 +68,13 @@ export function readVocabulary(metadata: Metadata, defaults: VocabularyDefaults)
 function readTexts(metadata: Metadata): string[] {
   const texts = stringList(metadata, 'tokens');
   if (!texts?.length) {
-    throw new RealmError('model_invalid', 'the file has no vocabulary (tokenizer.ggml.tokens): use another model file', {
-      param: 'tokenizer.ggml.tokens',
-    });
+    throw new RealmError(
+      'model_invalid',
+      'the file has no vocabulary (tokenizer.ggml.tokens): use another model file',
+      {
+        param: 'tokenizer.ggml.tokens',
+      },
+    );
   }
   return texts.map((word, id) => word || `[EMPTY_${id}]`);
 }
