@@ -108,7 +108,7 @@ export class EngineLoop {
     const ready = await this.#runner.run(work).catch(error => this.#failRunning(error));
     if (ready) {
       this.#scheduler.commit(work);
-      ready.forEach((sequence, output) => this.#sample(sequence, output));
+      for (const [output, sequence] of ready.entries()) this.#sample(sequence, output);
     }
     this.#send();
     this.#steps++;
