@@ -1,6 +1,7 @@
 /** Runs every check and every test, and ends with one line: `N passed, N failed`. */
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 
 interface Counts {
   passed: number;
@@ -10,11 +11,12 @@ interface Counts {
 type Step =
   /** One command; its exit code is its result. */
   | { readonly kind: 'check'; readonly name: string; readonly command: readonly string[] }
-  /** Test files for node:test. `together`: how many files at once (two cores; weights and servers want them alone). */
+  /** Test files for node:test. `together`: how many files at once (on two cores). */
   | { readonly kind: 'tests'; readonly name: string; readonly files: readonly string[]; readonly together: number };
 
 const bin = (name: string): string => `node_modules/.bin/${name}`;
-const aloneFolders = ['test/e2e/', 'test/model/'];
+/** Weights, servers and measured times. */
+const aloneFolders = ['test/e2e/', 'test/model/', 'test/gguf/'];
 const alone = (file: string): boolean => aloneFolders.some(folder => file.startsWith(folder));
 const testFiles = globSync('test/**/*.test.ts').sort();
 
@@ -24,7 +26,7 @@ const steps: readonly Step[] = [
   { kind: 'check', name: 'types', command: [process.execPath, bin('tsc'), '--noEmit'] },
   { kind: 'tests', name: 'unit', files: globSync('src/**/*.test.ts').sort(), together: 2 },
   { kind: 'tests', name: 'parts', files: testFiles.filter(file => !alone(file)), together: 2 },
-  { kind: 'tests', name: 'model', files: testFiles.filter(alone), together: 1 },
+  { kind: 'tests', name: 'alone', files: testFiles.filter(alone), together: 1 },
 ];
 
 /** A test that hangs is a failure long before the whole run is given up. */
@@ -45,9 +47,9 @@ async function runStep(step: Step): Promise<Counts> {
   return testCounts(await run([process.execPath, ...flags, ...step.files]));
 }
 
-/** node:test closes with `ℹ pass N` and the like; a run without those lines, or one that failed without a failed test, is a failure. */
-function testCounts({ code, output }: { code: number; output: string }): Counts {
-  const count = (what: string): number => Number(output.match(new RegExp(`^ℹ ${what} (\\d+)$`, 'm'))?.[1] ?? 0);
+/** node:test sums up with `ℹ pass N` and the like; a run without those lines, or one that failed without a failed test, is a failure. */
+function testCounts({ code, summary }: Result): Counts {
+  const count = (what: string): number => Number(new RegExp(`^ℹ ${what} (\\d+)$`, 'm').exec(summary)?.[1] ?? 0);
   const passed = count('pass');
   // In CI nothing may be left out unnoticed.
   const skipped = process.env.CI ? count('skipped') + count('todo') : 0;
@@ -55,16 +57,22 @@ function testCounts({ code, output }: { code: number; output: string }): Counts 
   return { passed, failed: Math.max(failed, code === 0 && passed > 0 ? 0 : 1) };
 }
 
-function run([command, ...args]: readonly string[]): Promise<{ code: number; output: string }> {
+interface Result {
+  readonly code: number;
+  /** The lines that node:test begins with ℹ. */
+  readonly summary: string;
+}
+
+function run([command, ...args]: readonly string[]): Promise<Result> {
   return new Promise(resolve => {
     const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    let output = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      process.stdout.write(text);
-      output = (output + text).slice(-4096); // The summary is at the end.
+    let summary = '';
+    createInterface({ input: child.stdout }).on('line', line => {
+      console.log(line);
+      if (line.startsWith('ℹ ')) summary += `${line}\n`;
     });
     child.on('error', error => console.error(error.message));
-    child.on('close', code => resolve({ code: code ?? 1, output }));
+    child.on('close', code => resolve({ code: code ?? 1, summary }));
   });
 }
 

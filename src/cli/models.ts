@@ -63,8 +63,7 @@ async function pull(name: string, { json }: { json?: boolean }): Promise<void> {
   const { openStore } = await import('../catalog/store.ts');
   const observer = fetchObserver();
   const entry = await known(name);
-  const showPip = process.stderr.isTTY;
-  const file = await fetchModel(openStore(), entry, { ...observer, showPip }).finally(() => observer.stop());
+  const file = await fetchModel(openStore(), entry, observer).finally(() => observer.stop());
   if (json) printJson({ name: file.name, path: file.path, origin: file.origin });
   else print(`${file.name}: ${file.origin}\n${file.path}`);
 }

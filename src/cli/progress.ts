@@ -1,5 +1,5 @@
 import cliProgress from 'cli-progress';
-import type { FetchObserver } from '../catalog/types.ts';
+import type { FetchOptions } from '../catalog/fetch.ts';
 import { formatBytes, remark } from './output.ts';
 
 /** Shows how far something is, on standard error: a bar on a terminal, a line now and then elsewhere. */
@@ -14,9 +14,11 @@ export function progressView(): ProgressView {
 }
 
 /** What a download says, shown; call `stop` when it is over. */
-export function fetchObserver(): FetchObserver & { stop(): void } {
+export function fetchObserver(): FetchOptions & { stop(): void } {
   const view = progressView();
   return {
+    // pip draws its bar only for a terminal.
+    showPip: process.stderr.isTTY,
     progress: ({ source, received, total }) => view.update(source, received, total),
     note: line => {
       view.stop();
