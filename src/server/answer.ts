@@ -1,8 +1,8 @@
 import type { EngineUsage } from '../engine/types.ts';
 import { RealmError } from '../errors.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
-import { type ChoiceEvent, runChoice } from './choice.ts';
-import { type Exchange, noUsage } from './exchange.ts';
+import { type ChoiceEvent, newTrace, runChoice, type Trace } from './choice.ts';
+import { addUsage, type Exchange, noUsage } from './exchange.ts';
 import type { Settings } from './fields.ts';
 import { merge } from './merge.ts';
 import { findModel, type LoadedModel, type Services } from './services.ts';
@@ -60,12 +60,12 @@ function checkBias(model: LoadedModel, { sampling }: Settings): void {
 
 /** Runs all the choices at once, each in a program of its own; the first failure ends them all. */
 export async function* answer(services: Services, exchange: Exchange, job: Job): AsyncGenerator<AnswerEvent> {
-  const usages: EngineUsage[] = [];
+  const { prompts, settings } = job;
+  const traces = Array.from({ length: prompts.length * settings.n }, newTrace);
+  exchange.usage = () => totalUsage(traces, settings.n);
   try {
-    for await (const event of merge(choices(services, exchange, job))) {
+    for await (const event of merge(choices(services, exchange, job, traces))) {
       if (event.value.kind === 'text') exchange.token();
-      else usages[event.index] = event.value.usage;
-      exchange.usage = totalUsage(usages, job.settings.n);
       yield event;
     }
   } catch (error) {
@@ -76,19 +76,20 @@ export async function* answer(services: Services, exchange: Exchange, job: Job):
   }
 }
 
-function choices(services: Services, exchange: Exchange, job: Job): AsyncGenerator<ChoiceEvent>[] {
+function choices(
+  services: Services,
+  exchange: Exchange,
+  job: Job,
+  traces: readonly Trace[],
+): AsyncGenerator<ChoiceEvent>[] {
   const { prompts, settings, tenant, modelId, kind } = job;
-  return Array.from({ length: prompts.length * settings.n }, (_, index) =>
-    runChoice(services, {
-      id: `${exchange.id}.${index}`,
-      tenant,
-      modelId,
-      kind,
-      prompt: prompts[Math.floor(index / settings.n)],
-      settings: withSeed(settings, index % settings.n),
-      signal: exchange.signal,
-    }),
-  );
+  return traces.map((trace, index) => {
+    const id = `${exchange.id}.${index}`;
+    const prompt = prompts[Math.floor(index / settings.n)];
+    const own = withSeed(settings, index % settings.n);
+    const request = { id, tenant, modelId, kind, prompt, settings: own, signal: exchange.signal };
+    return runChoice(services, request, trace);
+  });
 }
 
 /** The answers to one prompt differ: each has the next seed. */
@@ -99,17 +100,13 @@ function withSeed(settings: Settings, offset: number): Settings {
 }
 
 /** As OpenAI counts: a prompt once, however many answers it has; every generated token. */
-function totalUsage(usages: readonly EngineUsage[], n: number): EngineUsage {
+function totalUsage(traces: readonly Trace[], n: number): EngineUsage {
   let total = noUsage;
-  const prompts = Math.ceil(usages.length / n);
-  for (let i = 0; i < prompts; i++) {
-    const known = usages.slice(i * n, i * n + n).filter(usage => usage !== undefined);
-    const largest = known.reduce((a, b) => (b.promptTokens > a.promptTokens ? b : a), noUsage);
-    total = {
-      promptTokens: total.promptTokens + largest.promptTokens,
-      cachedTokens: total.cachedTokens + largest.cachedTokens,
-      completionTokens: total.completionTokens + known.reduce((sum, usage) => sum + usage.completionTokens, 0),
-    };
+  for (let i = 0; i < traces.length; i += n) {
+    const usages = traces.slice(i, i + n).map(({ usage }) => usage);
+    const largest = usages.reduce((a, b) => (b.promptTokens > a.promptTokens ? b : a));
+    const completionTokens = usages.reduce((sum, usage) => sum + usage.completionTokens, 0);
+    total = addUsage(total, { ...largest, completionTokens });
   }
   return total;
 }

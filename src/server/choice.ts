@@ -4,7 +4,7 @@ import { RealmError } from '../errors.ts';
 import type { GenOptions, ProgramHost } from '../sandbox/types.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
-import { noUsage } from './exchange.ts';
+import { addUsage, noUsage } from './exchange.ts';
 import type { Settings } from './fields.ts';
 import { encodeChat, parseChatDocument, renderChat, tokenBudget } from './prompt.ts';
 import type { LoadedModel, Services } from './services.ts';
@@ -24,21 +24,27 @@ export interface ChoiceRequest {
 
 export type ChoiceEvent =
   | { readonly kind: 'text'; readonly text: string; readonly logprobs: readonly TextLogprob[] }
-  | { readonly kind: 'end'; readonly reason: FinishReason; readonly usage: EngineUsage };
+  | { readonly kind: 'end'; readonly reason: FinishReason };
 
 /** What the program's calls to the engine leave behind, beside the text that goes through the program. */
-interface Trace {
+export interface Trace {
   logprobs: TextLogprob[];
   reason: FinishReason;
+  /** Over all calls until now, also when the request ends before they do. */
   usage: EngineUsage;
 }
+
+export const newTrace = (): Trace => ({ logprobs: [], reason: 'stop', usage: noUsage });
 
 /** Longest stretch of a program's own computing between two calls to the host. */
 const sliceMs = 2_000;
 
 /** Runs the tenant's program on the prompt; log-probabilities travel with the text that the program streams next. */
-export async function* runChoice(services: Services, request: ChoiceRequest): AsyncGenerator<ChoiceEvent> {
-  const trace: Trace = { logprobs: [], reason: 'stop', usage: noUsage };
+export async function* runChoice(
+  services: Services,
+  request: ChoiceRequest,
+  trace: Trace,
+): AsyncGenerator<ChoiceEvent> {
   const { tenant, id, prompt, modelId, signal } = request;
   const text = services.sandbox.run({
     requestId: id,
@@ -54,7 +60,7 @@ export async function* runChoice(services: Services, request: ChoiceRequest): As
   for await (const piece of text) yield { kind: 'text', text: piece, logprobs: trace.logprobs.splice(0) };
   signal.throwIfAborted();
   if (trace.logprobs.length > 0) yield { kind: 'text', text: '', logprobs: trace.logprobs };
-  yield { kind: 'end', reason: trace.reason, usage: trace.usage };
+  yield { kind: 'end', reason: trace.reason };
 }
 
 /** The host side of the program's calls, for one request. */
@@ -98,21 +104,19 @@ async function* generate(
     },
     signal,
   );
-  let usage: EngineUsage = { promptTokens: tokens.length, cachedTokens: 0, completionTokens: 0 };
-  try {
-    for await (const event of events) {
-      if (event.kind === 'end') {
-        usage = event.usage;
-        // Cancelled here means that the program has enough.
-        trace.reason = event.reason === 'cancelled' ? 'stop' : event.reason;
-        return;
-      }
-      usage = { ...usage, completionTokens: usage.completionTokens + 1 };
-      trace.logprobs.push(...event.logprobs);
-      if (event.text !== '') yield event.text;
+  const before = trace.usage;
+  let used: EngineUsage = { promptTokens: tokens.length, cachedTokens: 0, completionTokens: 0 };
+  for await (const event of events) {
+    if (event.kind === 'end') {
+      trace.usage = addUsage(before, event.usage);
+      // Cancelled here means that the program has enough.
+      trace.reason = event.reason === 'cancelled' ? 'stop' : event.reason;
+      return;
     }
-  } finally {
-    trace.usage = addUsage(trace.usage, usage);
+    used = { ...used, completionTokens: used.completionTokens + 1 };
+    trace.usage = addUsage(before, used);
+    trace.logprobs.push(...event.logprobs);
+    if (event.text !== '') yield event.text;
   }
 }
 
@@ -176,12 +180,4 @@ function metadata({ id, engine, tokenizer }: LoadedModel): string {
     bos_token: tokenizer.bos,
     eos_token: tokenizer.eos,
   });
-}
-
-function addUsage(a: EngineUsage, b: EngineUsage): EngineUsage {
-  return {
-    promptTokens: a.promptTokens + b.promptTokens,
-    cachedTokens: a.cachedTokens + b.cachedTokens,
-    completionTokens: a.completionTokens + b.completionTokens,
-  };
 }

@@ -6,6 +6,14 @@ import type { Metrics } from '../telemetry/metrics.ts';
 
 export const noUsage: EngineUsage = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 };
 
+export function addUsage(a: EngineUsage, b: EngineUsage): EngineUsage {
+  return {
+    promptTokens: a.promptTokens + b.promptTokens,
+    cachedTokens: a.cachedTokens + b.cachedTokens,
+    completionTokens: a.completionTokens + b.completionTokens,
+  };
+}
+
 /** Where exchanges are counted and reported: the part of the services that they need. */
 export interface ExchangeBook {
   readonly logger: Logger;
@@ -23,7 +31,8 @@ export class Exchange {
   tenant: string | undefined;
   model: string | undefined;
   code: ErrorCode | undefined;
-  usage: EngineUsage = noUsage;
+  /** What the request has cost until now. */
+  usage: () => EngineUsage = () => noUsage;
   /** The body outlives the handler; whoever writes it calls finish. */
   streaming = false;
   #firstTokenMs: number | undefined;
@@ -62,9 +71,10 @@ export class Exchange {
     this.#finished = true;
     this.#book.state.open.delete(this);
     const durationMs = performance.now() - this.#started;
-    const { route, model, usage } = this;
+    const { route, model } = this;
+    const usage = this.usage();
     this.#book.metrics.request({ route, status, model, durationMs, firstTokenMs: this.#firstTokenMs, ...usage });
-    this.#log(status, durationMs);
+    this.#log(status, durationMs, usage);
   }
 
   /** The end of a body that was streamed under status 200: what went wrong later counts as what it was. */
@@ -73,7 +83,7 @@ export class Exchange {
     this.finish(this.code === undefined ? 200 : errorCodes[this.code]);
   }
 
-  #log(status: number, durationMs: number): void {
+  #log(status: number, durationMs: number, usage: EngineUsage): void {
     this.#book.logger.log(status >= 500 ? 'error' : 'info', 'request', {
       request_id: this.id,
       tenant: this.tenant,
@@ -84,8 +94,8 @@ export class Exchange {
       model: this.model,
       ms: Math.round(durationMs),
       first_token_ms: this.#firstTokenMs === undefined ? undefined : Math.round(this.#firstTokenMs),
-      prompt_tokens: this.usage.promptTokens || undefined,
-      completion_tokens: this.usage.completionTokens || undefined,
+      prompt_tokens: usage.promptTokens || undefined,
+      completion_tokens: usage.completionTokens || undefined,
     });
   }
 }

@@ -39,7 +39,7 @@ export async function* chunks(
     const logprobs = topLogprobs === undefined ? null : format.logprobs(value.logprobs, offset);
     yield chunk([format.delta(index, value.text, logprobs)], null);
   }
-  if (includeUsage) yield chunk([], usageBody(exchange.usage));
+  if (includeUsage) yield chunk([], usageBody(exchange.usage()));
 }
 
 /** The answer in one piece. */
@@ -66,7 +66,7 @@ export async function whole(
   return {
     ...header(format.idPrefix, format.object.whole, exchange, job),
     choices: choices.map(({ text, logprobs: list, reason }, i) => format.whole(i, text, logprobs(list), reason)),
-    usage: usageBody(exchange.usage),
+    usage: usageBody(exchange.usage()),
   };
 }
 
