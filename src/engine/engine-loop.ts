@@ -31,9 +31,12 @@ interface Job {
 export class EngineLoop {
   /** Most tokens of one sequence: what was asked for, as far as the model and the KV cache reach. */
   readonly context: number;
+  /** The parts that keep the books, to look into. */
+  readonly pool: BlockPool;
+  readonly cache: PrefixCache;
+  readonly scheduler: Scheduler;
   readonly #model: Model;
-  readonly #pool: BlockPool;
-  readonly #scheduler: Scheduler;
+  readonly #turn: () => Promise<void>;
   readonly #runner: Runner;
   readonly #sampler: Sampler;
   readonly #deliver: (deliveries: Deliveries) => void;
@@ -46,12 +49,18 @@ export class EngineLoop {
   #steps = 0;
   #pace = new Pace();
 
-  constructor(model: Model, options: EngineOptions, deliver: (deliveries: Deliveries) => void) {
+  /** `turn` lets the event loop go round once between steps. */
+  constructor(
+    model: Model,
+    options: EngineOptions,
+    deliver: (deliveries: Deliveries) => void,
+    turn: () => Promise<void> = nextTurn,
+  ) {
     const stepTokens = Math.min(options.stepTokens ?? defaults.stepTokens, model.maxBatchTokens);
     this.context = Math.min(contextOf(options, model.trainedContext), model.pages * pageTokens);
     this.#model = model;
-    this.#pool = new BlockPool(model.pages);
-    const cache = new PrefixCache(this.#pool, { quota: options.cacheQuota, floor: options.cacheFloor });
+    this.pool = new BlockPool(model.pages);
+    this.cache = new PrefixCache(this.pool, { quota: options.cacheQuota, floor: options.cacheFloor });
     const limits = {
       maxRunning: Math.min(options.maxRunning ?? defaults.maxRunning, model.maxOutputs, stepTokens - 1),
       stepTokens,
@@ -59,10 +68,11 @@ export class EngineLoop {
       maxWaiting: options.maxWaiting ?? defaults.maxWaiting,
       weights: options.weights,
     };
-    this.#scheduler = new Scheduler(limits, this.#pool, cache);
+    this.scheduler = new Scheduler(limits, this.pool, this.cache);
     this.#runner = new Runner(model);
     this.#sampler = new Sampler(model.vocabSize);
     this.#deliver = deliver;
+    this.#turn = turn;
   }
 
   submit(id: number, request: EngineRequest): void {
@@ -81,10 +91,10 @@ export class EngineLoop {
 
   stats(): EngineStats {
     return {
-      running: this.#scheduler.running.size,
-      waiting: this.#scheduler.waiting,
-      pagesTotal: this.#pool.total,
-      pagesUsed: this.#pool.used,
+      running: this.scheduler.running.size,
+      waiting: this.scheduler.waiting,
+      pagesTotal: this.pool.total,
+      pagesUsed: this.pool.used,
       promptTokens: this.#promptTokens,
       completionTokens: this.#completionTokens,
       steps: this.#steps,
@@ -102,46 +112,47 @@ export class EngineLoop {
     await this.#model.close();
   }
 
-  /** Schedule, run, sample, emit. */
-  async step(): Promise<void> {
-    const work = this.#scheduler.plan();
-    const ready = await this.#runner.run(work).catch(error => this.#failRunning(error));
-    if (ready) {
-      this.#scheduler.commit(work);
-      for (const [output, sequence] of ready.entries()) this.#sample(sequence, output);
-    }
-    this.#send();
-    this.#steps++;
-  }
-
   #accept(id: number, request: EngineRequest): void {
     if (this.#closing) throw new RealmError('shutting_down', 'the engine is shutting down');
     checkRequest(request, this.#model.vocabSize, this.context);
     const sampling = resolveSampling(request.sampling, this.#model.vocabSize, Math.floor(Math.random() * 2 ** 53));
     const { tenant, tokens, maxTokens, priority = 0, topLogprobs } = request;
-    if (!this.#scheduler.canSubmit(tenant)) throw this.#queueFull(tenant);
+    if (!this.scheduler.canSubmit(tenant)) throw this.#queueFull(tenant);
     const limit = Math.min(tokens.length + maxTokens, this.context);
     const sequence = createSequence({ id, tenant, priority, limit, prompt: tokens });
     this.#jobs.set(id, { sequence, sampling, stopTokens: new Set(request.stopTokens), topLogprobs });
-    this.#scheduler.submit(sequence);
+    this.scheduler.submit(sequence);
     this.#working ??= this.#work();
   }
 
   #queueFull(tenant: string): RealmError {
-    const waiting = this.#scheduler.queued(tenant);
+    const waiting = this.scheduler.queued(tenant);
     const retryAfter = this.#pace.retryAfter();
     const message = `${waiting} requests of this tenant are waiting already: try again in ${retryAfter} s`;
     return new RealmError('queue_full', message, { retryAfter });
   }
 
   async #work(): Promise<void> {
+    this.#pace.start();
     // The caller's turn ends first, so that requests that are submitted together start together.
-    await nextTurn();
+    await this.#turn();
     while (this.#jobs.size > 0) {
-      await this.step();
-      await nextTurn();
+      await this.#step();
+      await this.#turn();
     }
     this.#working = undefined;
+  }
+
+  /** Schedule, run, sample, emit. */
+  async #step(): Promise<void> {
+    const work = this.scheduler.plan();
+    const ready = await this.#runner.run(work).catch(error => this.#failRunning(error));
+    if (ready) {
+      this.scheduler.commit(work);
+      for (const [output, sequence] of ready.entries()) this.#sample(sequence, output);
+    }
+    this.#send();
+    this.#steps++;
   }
 
   #sample(sequence: Sequence, output: number): void {
@@ -161,7 +172,7 @@ export class EngineLoop {
     if (stopTokens.has(token)) return this.#end(sequence.id, 'stop');
     const logprob = topLogprobs === undefined ? undefined : this.#sampler.logprob(logits, token, topLogprobs);
     if (sequence.tokens.length === sequence.promptTokens) this.#promptTokens += sequence.promptTokens;
-    this.#scheduler.append(sequence, token);
+    this.scheduler.append(sequence, token);
     this.#completionTokens++;
     this.#outbox.push([sequence.id, logprob ? { kind: 'token', token, logprob } : { kind: 'token', token }]);
     if (sequence.tokens.length >= sequence.limit) this.#end(sequence.id, 'length');
@@ -183,7 +194,7 @@ export class EngineLoop {
   #failRunning(cause: unknown): void {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const error = new RealmError('engine_failed', `the model failed while the request ran: ${reason}`, { cause });
-    for (const { id } of [...this.#scheduler.running]) this.#fail(id, error);
+    for (const { id } of [...this.scheduler.running]) this.#fail(id, error);
   }
 
   /** The one way out: frees everything that a request holds. */
@@ -191,7 +202,7 @@ export class EngineLoop {
     const job = this.#jobs.get(id);
     if (!job) return undefined;
     this.#jobs.delete(id);
-    this.#scheduler.remove(job.sequence, keep);
+    this.scheduler.remove(job.sequence, keep);
     this.#pace.ended();
     return job.sequence;
   }
@@ -211,8 +222,13 @@ export function contextOf(options: EngineOptions, trainedContext: number): numbe
 
 /** How often requests end: after that long a place in the queue is free again. */
 class Pace {
-  #last = performance.now();
+  #last = 0;
   #interval = 1000;
+
+  /** Work begins; the time before it says nothing. */
+  start(): void {
+    this.#last = performance.now();
+  }
 
   ended(): void {
     const now = performance.now();

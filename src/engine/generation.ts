@@ -2,7 +2,7 @@ import { RealmError } from '../errors.ts';
 import type { Token, Tokenizer } from '../tokenizer/types.ts';
 import { StopStrings } from './stop-strings.ts';
 import type { GenerateText, TextEvent, TextLogprob, TextRequest } from './text-types.ts';
-import type { Engine, EngineEvent, EngineUsage, TokenLogprob } from './types.ts';
+import type { Engine, EngineEvent, EngineRequest } from './types.ts';
 
 const decoder = new TextDecoder();
 
@@ -17,28 +17,27 @@ async function* generate(
   request: TextRequest,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<TextEvent, void> {
-  const { id, tenant, tokens, maxTokens, sampling, topLogprobs, stopTokens = [] } = request;
-  const ends = [...tokenizer.endOfGeneration, ...stopTokens];
-  const events = engine.submit({ id, tenant, tokens, maxTokens, sampling, stopTokens: ends, topLogprobs }, signal);
+  const stop = new AbortController();
+  const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   const stream = tokenizer.stream();
   const stops = new StopStrings(request.stop);
   let completionTokens = 0;
-  for await (const event of events) {
+  for await (const event of engine.submit(engineRequest(request, tokenizer), either)) {
     switch (event.kind) {
       case 'token': {
+        // A step that was under way when the stop string came: nobody asked for its token.
+        if (stops.stopped) break;
         completionTokens++;
-        const { text, stopped } = stops.push(stream.push(event.token));
+        const text = stops.push(stream.push(event.token));
         yield { kind: 'text', text, logprobs: logprobsOf(tokenizer, event) };
-        if (!stopped) break;
-        // Leaving the loop cancels the request in the engine.
-        yield { kind: 'end', reason: 'stop', usage: usageSoFar(request, completionTokens) };
-        return;
+        if (stops.stopped) stop.abort();
+        break;
       }
       case 'end': {
-        const last = stops.push(stream.end());
-        const text = last.stopped ? last.text : last.text + stops.end();
+        const text = stops.stopped ? '' : stops.push(stream.end()) + stops.end();
         if (text !== '') yield { kind: 'text', text, logprobs: [] };
-        yield event;
+        const reason = stops.stopped ? 'stop' : event.reason;
+        yield { kind: 'end', reason, usage: { ...event.usage, completionTokens } };
         return;
       }
       case 'error':
@@ -49,9 +48,10 @@ async function* generate(
   }
 }
 
-/** A text that a stop string ended has no end event of the engine's; what its cache gave is not known then. */
-function usageSoFar(request: TextRequest, completionTokens: number): EngineUsage {
-  return { promptTokens: request.tokens.length, cachedTokens: 0, completionTokens };
+function engineRequest(request: TextRequest, tokenizer: Tokenizer): EngineRequest {
+  const { id, tenant, tokens, maxTokens, sampling, topLogprobs, stopTokens = [] } = request;
+  const ends = [...tokenizer.endOfGeneration, ...stopTokens];
+  return { id, tenant, tokens, maxTokens, sampling, stopTokens: ends, topLogprobs };
 }
 
 function logprobsOf(tokenizer: Tokenizer, { logprob }: EngineEvent & { kind: 'token' }): TextLogprob[] {
@@ -60,5 +60,5 @@ function logprobsOf(tokenizer: Tokenizer, { logprob }: EngineEvent & { kind: 'to
     const bytes = tokenizer.bytes(token, { special: true });
     return { token: decoder.decode(bytes), bytes: [...bytes], logprob: value };
   };
-  return [{ ...one(logprob), top: (logprob as TokenLogprob).top.map(one) }];
+  return [{ ...one(logprob), top: logprob.top.map(one) }];
 }

@@ -20,7 +20,13 @@ export type FromEngine =
   | { readonly kind: 'stats'; readonly stats: EngineStats }
   | { readonly kind: 'closed' };
 
-export interface OpenEngineOptions extends OpenOptions {
+/** What the worker is started with. */
+export interface WorkerOptions extends OpenOptions {
+  /** URL of a module whose `openModel` opens the model, for other kinds than open-model.ts knows. */
+  readonly opener?: string;
+}
+
+export interface OpenEngineOptions extends WorkerOptions {
   /** Hears how many bytes of the weights are loaded. */
   readonly onProgress?: (loaded: number, total: number) => void;
 }
@@ -63,8 +69,9 @@ class EngineHandle {
       cancel: id => this.#send({ kind: 'cancel', id }),
     });
     worker.on('message', (message: FromEngine) => this.#receive(message));
-    worker.on('error', (error: unknown) => this.#end(`the engine's thread failed: ${(error as Error).message}`));
-    worker.on('exit', code => this.#end(`the engine's thread ended (${code})`));
+    worker.on('messageerror', error => this.#died(`a message of the engine's thread is damaged: ${error.message}`));
+    worker.on('error', (error: unknown) => this.#died(`the engine's thread failed: ${messageOf(error)}`));
+    worker.on('exit', code => this.#died(`the engine's thread ended (${code})`));
   }
 
   async stats(): Promise<EngineStats> {
@@ -79,6 +86,7 @@ class EngineHandle {
     if (!this.#gone) {
       this.#send({ kind: 'close' });
       await this.#closed.promise;
+      this.#end(new RealmError('shutting_down', 'the engine was closed'));
     }
     await this.#worker.terminate();
   }
@@ -108,11 +116,19 @@ class EngineHandle {
     }
   }
 
-  #end(reason: string): void {
-    this.#gone ??= new RealmError('engine_failed', `${reason}; load the model again`);
+  #died(reason: string): void {
+    this.#end(new RealmError('engine_failed', `${reason}; load the model again`));
+  }
+
+  #end(error: RealmError): void {
+    this.#gone ??= error;
     this.#opening.reject(this.#gone);
     this.#closed.resolve();
     for (const waiting of this.#statsWaiting.splice(0)) waiting.reject(this.#gone);
     this.streams.fail(this.#gone);
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,23 +1,29 @@
-/** Finds the first of several strings in a text that arrives in pieces, and holds back what may become one. */
+/**
+ * Finds the first of several strings in a text that arrives in pieces, and holds back what may become one. The string
+ * that is complete first counts (of those that end together, the longest), so the pieces do not matter.
+ */
 export class StopStrings {
   readonly #stops: readonly string[];
   #held = '';
+  #stopped = false;
 
   constructor(stops: readonly string[]) {
     this.#stops = stops.filter(stop => stop !== '');
   }
 
-  /** What is certain now; `stopped` when a stop string came: the text before it is all there is. */
-  push(piece: string): { text: string; stopped: boolean } {
+  /** A stop string came: the text before it was all there is. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** What is certain now. */
+  push(piece: string): string {
     const text = this.#held + piece;
-    const at = this.#stops.map(stop => text.indexOf(stop)).filter(index => index >= 0);
-    if (at.length > 0) {
-      this.#held = '';
-      return { text: text.slice(0, Math.min(...at)), stopped: true };
-    }
-    const keep = Math.max(0, ...this.#stops.map(stop => overlap(text, stop)));
-    this.#held = text.slice(text.length - keep);
-    return { text: text.slice(0, text.length - keep), stopped: false };
+    const end = this.#firstEnd(text);
+    this.#stopped = end !== undefined;
+    const certain = end === undefined ? text.length - this.#undecided(text) : this.#beginning(text.slice(0, end));
+    this.#held = this.#stopped ? '' : text.slice(certain);
+    return text.slice(0, certain);
   }
 
   /** What was held back and turned out to be text. */
@@ -25,6 +31,22 @@ export class StopStrings {
     const text = this.#held;
     this.#held = '';
     return text;
+  }
+
+  /** Where the stop string ends that is complete first. */
+  #firstEnd(text: string): number | undefined {
+    const ends = this.#stops.filter(stop => text.includes(stop)).map(stop => text.indexOf(stop) + stop.length);
+    return ends.length > 0 ? Math.min(...ends) : undefined;
+  }
+
+  /** Where the longest stop string begins that `text` ends with. */
+  #beginning(text: string): number {
+    return text.length - Math.max(...this.#stops.filter(stop => text.endsWith(stop)).map(stop => stop.length));
+  }
+
+  /** Length of the longest end of `text` that may become a stop string. */
+  #undecided(text: string): number {
+    return Math.max(0, ...this.#stops.map(stop => overlap(text, stop)));
   }
 }
 

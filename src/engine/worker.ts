@@ -3,17 +3,19 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { asRealmError } from '../errors.ts';
 import { infoOf } from './engine.ts';
 import { EngineLoop } from './engine-loop.ts';
-import type { FromEngine, ToEngine } from './handle.ts';
-import { type OpenOptions, openModel } from './open-model.ts';
+import type { FromEngine, ToEngine, WorkerOptions } from './handle.ts';
 import { failure } from './request-streams.ts';
 
 const port = parentPort;
-if (port && workerData?.engine) await serve(workerData.engine as OpenOptions);
+if (port && workerData?.engine) await serve(workerData.engine as WorkerOptions);
 
-async function serve(options: OpenOptions): Promise<void> {
+async function serve(options: WorkerOptions): Promise<void> {
   const send = (message: FromEngine): void => port?.postMessage(message);
   try {
-    const { model, source } = await openModel(options, (loaded, total) => send({ kind: 'progress', loaded, total }));
+    const opener: typeof import('./open-model.ts') = await import(options.opener ?? './open-model.ts');
+    const { model, source } = await opener.openModel(options, (loaded, total) =>
+      send({ kind: 'progress', loaded, total }),
+    );
     const loop = new EngineLoop(model, options, deliveries => send({ kind: 'events', deliveries }));
     port?.on('message', (message: ToEngine) => receive(loop, message, send));
     send({ kind: 'ready', info: infoOf(model, source, loop) });

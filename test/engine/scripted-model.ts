@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { type BatchLayout, pageTokens, type Segment } from '../../src/backend/backend.ts';
+import type { Batch, Model } from '../../src/model/types.ts';
+
+export interface ScriptedOptions {
+  readonly vocabSize?: number;
+  readonly pages?: number;
+  readonly trainedContext?: number;
+  readonly maxBatchTokens?: number;
+  readonly maxOutputs?: number;
+}
+
+/** From a prompt with this token on, logits are not numbers. */
+export const poison = 1;
+
+/** What the cache holds after a poisoned token. */
+const poisoned = -1;
+
+/**
+ * A model without weights that needs its cache as a real one does: the value stored for a token depends on the value
+ * before it, read through the block table, and logits depend on every page. A wrong page, a page overwritten too soon,
+ * or a token left out gives other logits.
+ */
+export class ScriptedModel implements Model {
+  readonly architecture = 'scripted';
+  readonly width = 1;
+  readonly layers = 1;
+  readonly kvBytesPerToken = 4;
+  readonly vocabSize: number;
+  readonly trainedContext: number;
+  readonly maxBatchTokens: number;
+  readonly maxOutputs: number;
+  readonly pages: number;
+  readonly #kv: Int32Array; // [pages * pageTokens]
+  #logits: Float32Array[] = [];
+  /** Called before each batch; may throw. */
+  beforeRun: (batch: Batch) => void | Promise<void> = () => {};
+  runs = 0;
+  closed = false;
+
+  constructor(options: ScriptedOptions = {}) {
+    this.vocabSize = options.vocabSize ?? 32;
+    this.trainedContext = options.trainedContext ?? 512;
+    this.maxBatchTokens = options.maxBatchTokens ?? 256;
+    this.maxOutputs = options.maxOutputs ?? 16;
+    this.pages = options.pages ?? 64;
+    this.#kv = new Int32Array(this.pages * pageTokens);
+  }
+
+  async run(batch: Batch): Promise<void> {
+    await this.beforeRun(batch);
+    this.runs++;
+    this.#check(batch);
+    for (const segment of batch.segments) this.#store(segment, batch.ids);
+    this.#logits = [...batch.outputs].map(row => {
+      const segment = batch.segments.find(({ start, count }) => row >= start && row < start + count)!;
+      return this.#row(segment, segment.position + row - segment.start);
+    });
+  }
+
+  logits(output: number): Float32Array {
+    return this.#logits[output];
+  }
+
+  memory() {
+    return { weights: 0, kvCache: this.#kv.byteLength, work: 0 };
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+
+  #check({ tokens, segments, ids, positions, outputs }: Batch & BatchLayout): void {
+    assert.ok(tokens > 0, 'an empty batch');
+    assert.ok(tokens <= this.maxBatchTokens && outputs.length <= this.maxOutputs);
+    assert.equal(ids.length, tokens);
+    assert.equal(positions.length, tokens);
+    const written = new Set<number>();
+    let row = 0;
+    for (const segment of segments) {
+      assert.equal(segment.start, row);
+      assert.ok(segment.pages.length * pageTokens >= segment.position + segment.count, 'pages missing');
+      for (let i = 0; i < segment.count; i++) {
+        assert.equal(positions[row + i], segment.position + i);
+        written.add(slot(segment, segment.position + i));
+      }
+      row += segment.count;
+    }
+    assert.equal(row, tokens);
+    assert.equal(written.size, tokens, 'two tokens in one place');
+  }
+
+  #store(segment: Segment, ids: Int32Array): void {
+    for (let i = 0; i < segment.count; i++) {
+      const position = segment.position + i;
+      const before = position === 0 ? 0 : this.#kv[slot(segment, position - 1)];
+      this.#kv[slot(segment, position)] = chain(before, ids[segment.start + i]);
+    }
+  }
+
+  #row(segment: Segment, position: number): Float32Array {
+    const ends = pageEnds(position).map(end => this.#kv[slot(segment, end)]);
+    return logitsOf(ends, this.vocabSize);
+  }
+}
+
+/** What the model says after `tokens`, without pages or batches: the truth to compare with. */
+export class Oracle {
+  readonly #values: number[] = [];
+
+  push(token: number): void {
+    this.#values.push(chain(this.#values.at(-1) ?? 0, token));
+  }
+
+  logits(vocabSize: number): Float32Array {
+    return logitsOf(
+      pageEnds(this.#values.length - 1).map(end => this.#values[end]),
+      vocabSize,
+    );
+  }
+}
+
+function slot({ pages }: Segment, position: number): number {
+  return pages[Math.floor(position / pageTokens)] * pageTokens + (position % pageTokens);
+}
+
+function pageEnds(position: number): number[] {
+  const full = Math.floor(position / pageTokens);
+  return [...Array.from({ length: full }, (_, page) => page * pageTokens + pageTokens - 1), position];
+}
+
+function chain(before: number, token: number): number {
+  return before === poisoned || token === poison ? poisoned : mix(before, token) & 0x7fffffff;
+}
+
+function logitsOf(values: readonly number[], vocabSize: number): Float32Array {
+  const row = new Float32Array(vocabSize);
+  const seed = values.reduce(mix, 7);
+  for (let i = 0; i < vocabSize; i++) row[i] = ((mix(seed, i) >>> 8) / 2 ** 24) * 6;
+  // The model itself never says the poison; a poisoned sequence has no logits at all.
+  row[poison] = values.includes(poisoned) ? Number.NaN : -Infinity;
+  return row;
+}
+
+function mix(a: number, b: number): number {
+  let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(b + 0x7f4a7c15, 0xc2b2ae35);
+  h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
+  return h ^ (h >>> 13);
+}

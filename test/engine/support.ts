@@ -1,0 +1,58 @@
+import { createEngine } from '../../src/engine/engine.ts';
+import type { EngineOptions } from '../../src/engine/options.ts';
+import { Sampler } from '../../src/engine/sampler.ts';
+import { resolveSampling } from '../../src/engine/sampling.ts';
+import type { Engine, EngineEvent, EngineRequest } from '../../src/engine/types.ts';
+import type { Token } from '../../src/tokenizer/types.ts';
+import { Oracle, type ScriptedModel } from './scripted-model.ts';
+
+export function engineOf(model: ScriptedModel, options: EngineOptions = {}): Engine {
+  return createEngine(model, { backend: 'scripted', fileSize: 0, loadMs: 0 }, options);
+}
+
+/** A request with a prompt of `length` tokens that depends on `seed`; the scripted model's poison is not in it. */
+export function request(seed: number, length: number, rest: Partial<EngineRequest> = {}): EngineRequest {
+  return {
+    id: `r${seed}`,
+    tenant: 'a',
+    tokens: promptOf(seed, length),
+    maxTokens: 20,
+    sampling: { seed },
+    stopTokens: [],
+    ...rest,
+  };
+}
+
+export function promptOf(seed: number, length: number): Token[] {
+  return Array.from({ length }, (_, i) => (2 + ((seed * 7919 + i * (seed + 31)) % 29)) as Token);
+}
+
+export async function collect(events: AsyncIterable<EngineEvent>): Promise<EngineEvent[]> {
+  const all: EngineEvent[] = [];
+  for await (const event of events) all.push(event);
+  return all;
+}
+
+export function tokensOf(events: readonly EngineEvent[]): Token[] {
+  return events.flatMap(event => (event.kind === 'token' ? [event.token] : []));
+}
+
+/** The answer that a request must get on the scripted model, worked out without an engine. */
+export function expectedAnswer(
+  { tokens, maxTokens, sampling, stopTokens }: EngineRequest,
+  vocabSize: number,
+  context: number,
+) {
+  const oracle = new Oracle();
+  const sampler = new Sampler(vocabSize);
+  const spec = resolveSampling(sampling, vocabSize, 0);
+  const history = { tokens: [...tokens], promptTokens: tokens.length };
+  for (const token of tokens) oracle.push(token);
+  while (history.tokens.length < Math.min(tokens.length + maxTokens, context)) {
+    const token = sampler.sample(oracle.logits(vocabSize), history, spec);
+    if (stopTokens.includes(token)) break;
+    history.tokens.push(token);
+    oracle.push(token);
+  }
+  return history.tokens.slice(tokens.length);
+}
