@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { ArchitectureName } from '../../scripts/synthetic/architectures.ts';
-import type { MetaValue } from '../../scripts/synthetic/gguf-writer.ts';
-import { type SyntheticOptions, writeSynthetic } from '../../scripts/synthetic/model.ts';
+import { type MetaValue, type TensorPlan, writeGguf } from '../../scripts/synthetic/gguf-writer.ts';
+import { type SyntheticOptions, syntheticModel } from '../../scripts/synthetic/model.ts';
 import { random } from '../../src/backend/parity-data.ts';
 import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
 import { openGguf } from '../../src/gguf/open.ts';
@@ -18,28 +18,74 @@ import { evaluate, withLlama } from '../support/llama-cpp.ts';
  * both engines nearly exact, so anything forgotten (a norm, a bias, a rotation) stands out; quantised ones add the noise of
  * 8-bit activations, which is each engine's own.
  */
-const variants: { readonly title: string; readonly options: SyntheticOptions }[] = [
+interface Variant {
+  readonly title: string;
+  readonly options: SyntheticOptions;
+  readonly extra?: readonly TensorPlan[];
+}
+
+const variants: readonly Variant[] = [
   ...(['llama', 'qwen2', 'qwen3', 'phi3', 'gemma2', 'gemma3'] satisfies ArchitectureName[]).map(architecture => ({
     title: architecture,
     options: { architecture, with: { layers: 7, heads: 4, kvHeads: 2 } },
   })),
   { title: 'llama, wide heads', options: { with: { headWidth: 128, heads: 6, kvHeads: 2 } } },
   { title: 'llama, linear rope', options: { metadata: scaling('llama', 'linear', 4) } },
-  { title: 'llama, YaRN', options: { metadata: scaling('llama', 'yarn', 4) } },
-  { title: 'qwen2, YaRN', options: { architecture: 'qwen2', metadata: scaling('qwen2', 'yarn', 4) } },
+  { title: 'llama, YaRN', options: { metadata: scaling('llama', 'yarn', 4, 4096) } },
+  { title: 'qwen2, YaRN', options: { architecture: 'qwen2', metadata: scaling('qwen2', 'yarn', 4, 4096) } },
+  { title: 'llama 3, divided frequencies', options: {}, extra: [divisors('rope_freqs', 32)] },
+  {
+    title: 'llama with biases',
+    options: {},
+    extra: [bias('attn_q', 256), bias('attn_output', 256), bias('ffn_down', 256)],
+  },
+  {
+    title: 'phi3, long contexts, part of a head rotated',
+    options: {
+      architecture: 'phi3',
+      metadata: {
+        ...scaling('phi3', 'longrope', 1),
+        'phi3.rope.scaling.attn_factor': { type: 'f32', value: 1.19 },
+        'phi3.rope.dimension_count': { type: 'u32', value: 48 },
+      },
+    },
+    extra: [divisors('rope_factors_long', 24), divisors('rope_factors_short', 24, 9)],
+  },
   { title: 'gemma3, linear rope', options: { architecture: 'gemma3', metadata: scaling('gemma3', 'linear', 8) } },
 ];
 
-function scaling(architecture: string, type: string, factor: number): Record<string, MetaValue> {
+function scaling(architecture: string, type: string, factor: number, original = 64): Record<string, MetaValue> {
   return {
     [`${architecture}.rope.scaling.type`]: { type: 'string', value: type },
     [`${architecture}.rope.scaling.factor`]: { type: 'f32', value: factor },
-    [`${architecture}.rope.scaling.original_context_length`]: { type: 'u32', value: 64 },
+    [`${architecture}.rope.scaling.original_context_length`]: { type: 'u32', value: original },
   };
 }
 
-const positions = 150;
-const bounds = { F16: 1e-4, Q4_K_M: 0.02 } as const;
+/** A vector of seeded values, 1 to 3: what frequencies are divided by. */
+function divisors(name: string, length: number, seed = 1): TensorPlan {
+  const next = random(seed);
+  return vector(
+    `${name}.weight`,
+    Float32Array.from({ length }, () => 1 + 2 * next()),
+  );
+}
+
+function bias(name: string, length: number): TensorPlan {
+  const next = random(length);
+  return vector(
+    `blk.0.${name}.bias`,
+    Float32Array.from({ length }, () => next() - 0.5),
+  );
+}
+
+function vector(name: string, values: Float32Array): TensorPlan {
+  return { name, shape: [values.length], type: 'F32', bytes: () => [new Uint8Array(values.buffer)] };
+}
+
+const positions = 100;
+/** Most that the logarithms of all probabilities may differ by, root mean square. */
+const bounds = { F16: 0.005, Q4_K_M: 0.2 } as const;
 
 describe('architectures agree with llama.cpp', () => {
   let folder: string;
@@ -48,13 +94,14 @@ describe('architectures agree with llama.cpp', () => {
   });
   after(() => rm(folder, { recursive: true }));
 
-  for (const quant of ['F16', 'Q4_K_M'] as const) {
-    for (const { title, options } of variants) {
+  for (const { title, options, extra = [] } of variants) {
+    for (const quant of extra.length || options.metadata ? (['F16'] as const) : (['F16', 'Q4_K_M'] as const)) {
       test(`${title}, ${quant}`, async () => {
         const path = join(folder, `${title}-${quant}.gguf`);
-        writeSynthetic(path, { quant, ...options });
-        const { meanKl } = await compare(path);
-        assert.ok(meanKl < bounds[quant], `mean KL ${meanKl}`);
+        const model = syntheticModel({ quant, ...options });
+        writeGguf(path, { ...model, tensors: [...model.tensors, ...extra] });
+        const { meanKl, logDifference } = await compare(path);
+        assert.ok(logDifference < bounds[quant], `logarithms differ by ${logDifference}, mean KL ${meanKl}`);
       });
     }
   }

@@ -9,6 +9,8 @@ export interface Agreement {
   readonly sameTop: number;
   /** Mean Kullback-Leibler divergence of the second from the first, nats. */
   readonly meanKl: number;
+  /** Root mean square difference of the logarithms of all probabilities: sees differences that rounding hides from KL. */
+  readonly logDifference: number;
   /** Perplexity of the text under each. */
   readonly perplexity: readonly [number, number];
 }
@@ -16,17 +18,26 @@ export interface Agreement {
 export function agreement({ tokens, probabilities: first }: Answer, second: readonly Float32Array[]): Agreement {
   let same = 0;
   let kl = 0;
+  let squares = 0;
   const surprise = [0, 0];
   first.forEach((p, i) => {
     const q = second[i];
     if (argmax(p) === argmax(q)) same++;
     kl += divergence(p, q);
+    squares += meanSquareOfLogs(p, q);
     if (i + 1 === tokens.length) return;
     surprise[0] -= Math.log(p[tokens[i + 1]]);
     surprise[1] -= Math.log(q[tokens[i + 1]]);
   });
   const [a, b] = surprise.map(sum => Math.exp(sum / (tokens.length - 1)));
-  return { positions: first.length, sameTop: same / first.length, meanKl: kl / first.length, perplexity: [a, b] };
+  const positions = first.length;
+  return {
+    positions,
+    sameTop: same / positions,
+    meanKl: kl / positions,
+    logDifference: Math.sqrt(squares / positions),
+    perplexity: [a, b],
+  };
 }
 
 function argmax(values: Float32Array): number {
@@ -40,6 +51,18 @@ function divergence(p: Float32Array, q: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < p.length; i++) if (p[i] > 0) sum += p[i] * Math.log(p[i] / Math.max(q[i], 1e-38));
   return sum;
+}
+
+/** Mean of (ln p - ln q)² over the probabilities that f32 holds well. */
+function meanSquareOfLogs(p: Float32Array, q: Float32Array): number {
+  let sum = 0;
+  let count = 0;
+  for (let i = 0; i < p.length; i++) {
+    if (p[i] < 1e-30 || q[i] < 1e-30) continue;
+    sum += Math.log(p[i] / q[i]) ** 2;
+    count++;
+  }
+  return sum / count;
 }
 
 function softmax(logits: Float32Array): Float32Array {
