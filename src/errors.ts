@@ -23,6 +23,7 @@ export const errorCodes = {
   method_not_allowed: 405,
   body_too_large: 413,
   invalid_api_key: 401,
+  host_not_allowed: 403,
   queue_full: 429,
   request_cancelled: 499,
   deadline_exceeded: 504,
@@ -58,7 +59,11 @@ export class RealmError extends Error {
   readonly param: string | undefined;
   readonly retryAfter: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { param?: string; retryAfter?: number; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { param?: string; retryAfter?: number; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'RealmError';
     this.code = code;

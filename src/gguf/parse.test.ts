@@ -161,6 +161,12 @@ describe('metadata', () => {
     await refused(element, 'gguf_invalid', /element 1 of "k"/);
   });
 
+  test('a byte-order mark is part of the string', async () => {
+    const values = ['\ufeff', '\ufeff//', 'a long enough one \ufeff'];
+    const { metadata } = await parse(withMetadata({ k: { array: 'string', values } }));
+    assert.deepEqual(metadata.get('k'), values);
+  });
+
   test('control characters reach no message', async () => {
     const name = '\u001b]0;owned\u0007\n';
     const twice = start(0, 2).string(name).u32(0).bytes(Uint8Array.of(1)).string(name).u32(0).bytes(Uint8Array.of(1));
