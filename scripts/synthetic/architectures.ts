@@ -18,6 +18,8 @@ interface Recipe {
   readonly fused?: boolean;
   readonly experts?: boolean;
   readonly tied?: boolean;
+  /** The embedding is multiplied by sqrt(width) when a token enters, and not when it serves as the output matrix. */
+  readonly scaledEmbedding?: boolean;
   readonly extra?: (shape: Shape) => Record<string, MetaValue>;
 }
 
@@ -45,9 +47,10 @@ export const recipes = {
     name: 'gemma2',
     postNorms: true,
     tied: true,
+    scaledEmbedding: true,
     extra: shape => ({ ...window(shape), attn_logit_softcapping: f32(50), final_logit_softcapping: f32(30) }),
   },
-  gemma3: { name: 'gemma3', postNorms: true, headNorms: true, tied: true, extra: window },
+  gemma3: { name: 'gemma3', postNorms: true, headNorms: true, tied: true, scaledEmbedding: true, extra: window },
   phi3: { name: 'phi3', fused: true },
 } as const satisfies Record<string, Recipe>;
 
@@ -79,6 +82,16 @@ export function architectureMetadata(architecture: ArchitectureName, shape: Shap
 export function isTied(architecture: ArchitectureName, shape: Shape): boolean {
   const recipe: Recipe = recipes[architecture];
   return shape.tied ?? recipe.tied ?? false;
+}
+
+/**
+ * Standard deviation of the token embedding. As the output matrix it gives logits of 3; but where it is also scaled up on the way in,
+ * a token's own logit grows with it, and 1 keeps every token from predicting itself.
+ */
+export function embeddingDeviation(architecture: ArchitectureName, shape: Shape): number {
+  if (!isTied(architecture, shape)) return 1;
+  const recipe: Recipe = recipes[architecture];
+  return (recipe.scaledEmbedding ? 1 : 3) / Math.sqrt(shape.width);
 }
 
 /** All tensors, in the order of the file. */

@@ -1,4 +1,12 @@
-import { type ArchitectureName, architectureMetadata, isTied, type Part, parts, recipes } from './architectures.ts';
+import {
+  type ArchitectureName,
+  architectureMetadata,
+  embeddingDeviation,
+  isTied,
+  type Part,
+  parts,
+  recipes,
+} from './architectures.ts';
 import { encodeGguf, type GgufModel, type MetaValue, writeGguf } from './gguf-writer.ts';
 import { fileTypes, type Mix, typeOf } from './mixes.ts';
 import { type Shape, type ShapeName, shapes } from './shapes.ts';
@@ -32,7 +40,7 @@ export function syntheticModel(options: SyntheticOptions = {}): GgufModel {
   const tensors = parts(architecture, shape).map(part => {
     const plain = part.kind === 'norm' || part.kind === 'bias' || part.kind === 'router';
     const type = plain ? 'F32' : typeOf(quant, part.name, part.shape[0], shape);
-    return randomTensor(part.name, part.shape, type, valuesOf(part, shape), seed);
+    return randomTensor(part.name, part.shape, type, valuesOf(part, embeddingDeviation(architecture, shape)), seed);
   });
   const metadata = new Map<string, MetaValue>([
     ['general.architecture', { type: 'string', value: recipes[architecture].name }],
@@ -47,7 +55,7 @@ export function syntheticModel(options: SyntheticOptions = {}): GgufModel {
 }
 
 /** Standard deviations: 1 / sqrt(inputs) keeps a matrix's output as large as its input. */
-function valuesOf({ kind, shape }: Part, { tied }: Shape): Values {
+function valuesOf({ kind, shape }: Part, embedding: number): Values {
   const unit = 1 / Math.sqrt(shape[0]);
   switch (kind) {
     case 'norm':
@@ -55,7 +63,7 @@ function valuesOf({ kind, shape }: Part, { tied }: Shape): Values {
     case 'bias':
       return { deviation: 0.1 };
     case 'embedding':
-      return { deviation: tied ? 3 * unit : 1 };
+      return { deviation: embedding };
     case 'output':
       return { deviation: 3 * unit };
     case 'matrix':
