@@ -3,6 +3,7 @@ import { asRealmError, RealmError } from '../errors.ts';
 import { limitBody } from './body.ts';
 import { errorBody, reportError } from './errors.ts';
 import { Exchange } from './exchange.ts';
+import { refuseWebPages } from './local.ts';
 import type { AppContext, AppEnv, Route } from './route.ts';
 import { applyTemplateRoute } from './routes/apply-template.ts';
 import { chatRoute } from './routes/chat.ts';
@@ -66,6 +67,7 @@ function named(path: string): MiddlewareHandler<AppEnv> {
 /** First the key, before anything else is revealed or read; then whether the server can answer at all. */
 function protect(services: Services): MiddlewareHandler<AppEnv> {
   return (context, next) => {
+    if (services.localOnly) refuseWebPages(context.req.url, context.req.header('origin'));
     const tenant = services.authenticate(context.req.header('authorization'));
     context.set('tenant', tenant);
     context.get('exchange').tenant = tenant.id;

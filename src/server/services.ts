@@ -32,6 +32,8 @@ export interface Services {
   /** The program that answers a tenant's requests. */
   programOf(tenant: Tenant): Program;
   readonly authenticate: Authenticate;
+  /** There are no keys: only programs on this machine are answered. */
+  readonly localOnly: boolean;
   readonly limits: Limits;
   readonly metricsFor: 'local' | 'public';
   readonly logger: Logger;

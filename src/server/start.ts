@@ -12,6 +12,7 @@ import { keyAuthentication, openAuthentication, type Tenant } from '../tenancy/t
 import { createApp } from './app.ts';
 import { drain } from './drain.ts';
 import { loadModel, type ServedModel } from './load-model.ts';
+import { isLocalName } from './local.ts';
 import { type Listener, listen } from './node.ts';
 import type { LoadedModel, ServerState, Services } from './services.ts';
 
@@ -69,7 +70,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
 
 /** Without keys, everybody who reaches the port may use the models. */
 function refuseOpenToOthers({ tenants }: RealmConfig, host: string): void {
-  if (tenants !== undefined || /^(localhost|127(\.\d{1,3}){3}|::1)$/.test(host)) return;
+  if (tenants !== undefined || isLocalName(host)) return;
   const message = `host ${host} can be reached by other machines and there are no keys; name tenants with keys in realm.yaml, or listen on 127.0.0.1`;
   throw new RealmError('config_invalid', message, { param: 'server.host' });
 }
@@ -85,6 +86,7 @@ function compose(
     sandbox: parts.sandbox,
     programOf: tenant => parts.programs.get(programKey(tenant))!,
     authenticate: config.tenants === undefined ? openAuthentication() : keyAuthentication(config.tenants),
+    localOnly: config.tenants === undefined,
     limits: config.limits,
     metricsFor: config.metrics,
     logger: options.logger ?? silent,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createApp } from '../../src/server/app.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
 import { keyAuthentication, tenantDefaults } from '../../src/tenancy/tenants.ts';
 import { frames, post, ScriptedModel, scripted } from './scripted.ts';
@@ -183,7 +184,7 @@ test('with several models the name decides; an unknown one is 404', async () => 
 test('without a right key every protected route gives the same 401, before the body is read', async () => {
   const { key, hash } = createKey('acme');
   const authenticate = keyAuthentication([{ id: 'acme', keys: [hash], ...tenantDefaults }]);
-  const { app, lines } = scripted(says('x'), { authenticate });
+  const { app, lines } = scripted(says('x'), { authenticate, localOnly: false });
   const answers = new Set<string>();
   for (const path of [chat, completion, '/tokenize', '/detokenize', '/apply-template']) {
     for (const authorization of [undefined, 'Bearer nope', `Basic ${key}`, key]) {
@@ -203,6 +204,27 @@ test('without a right key every protected route gives the same 401, before the b
   assert.equal(right.status, 200);
   assert.equal(lines.at(-1)!.tenant, 'acme');
   assert.ok(!JSON.stringify(lines).includes(key));
+});
+
+test('a server without keys answers no web page of elsewhere', async () => {
+  const { app, services } = scripted(says('x'));
+  const ask = async (url: string, origin?: string, served = app) => {
+    const headers = origin === undefined ? undefined : { origin };
+    return (await served.fetch(new Request(`${url}/v1/models`, { headers }))).status;
+  };
+  for (const url of ['http://localhost:8080', 'http://127.0.0.1', 'http://[::1]:9']) assert.equal(await ask(url), 200);
+  assert.equal(await ask('http://localhost', 'http://127.0.0.1:3000'), 200);
+  for (const url of [
+    'http://evil.example',
+    'http://localhost.evil.example',
+    'http://127.0.0.1.evil.example',
+    'http://10.0.0.1',
+  ]) {
+    assert.equal(await ask(url), 403);
+  }
+  for (const origin of ['https://evil.example', 'null']) assert.equal(await ask('http://localhost', origin), 403);
+  const keyed = createApp({ ...services, localOnly: false });
+  assert.equal(await ask('http://evil.example', 'https://evil.example', keyed), 200);
 });
 
 test('while loading or stopping, health lives, ready does not, and requests are told', async () => {

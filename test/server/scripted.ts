@@ -150,6 +150,7 @@ export function scripted(script: Script, overrides: Partial<Services> = {}) {
     sandbox: sandboxOf(passThrough),
     programOf: () => program,
     authenticate: openAuthentication(),
+    localOnly: true,
     limits: { ...defaultConfig().limits, bodyBytes: 10_000, messages: 4, choices: 4, drainMs: 500 },
     metricsFor: 'public',
     logger: createLogger({ format: 'json', write: line => lines.push(JSON.parse(line)) }),

@@ -1,5 +1,6 @@
 import { RealmError } from '../../errors.ts';
 import type { ModelSample } from '../../telemetry/metrics.ts';
+import { isLocalAddress } from '../local.ts';
 import type { Route } from '../route.ts';
 import type { LoadedModel } from '../services.ts';
 
@@ -10,7 +11,7 @@ export const metricsRoute: Route = {
   open: true,
   async handle(context) {
     const { metricsFor, metrics, models, state } = context.var.services;
-    if (metricsFor === 'local' && !isLoopback(context.env?.remoteAddress)) {
+    if (metricsFor === 'local' && !isLocalAddress(context.env?.remoteAddress)) {
       throw new RealmError(
         'route_not_found',
         'Metrics are for programs on this machine; server.metrics: public opens them',
@@ -26,8 +27,4 @@ export const metricsRoute: Route = {
 async function sample({ id, engine }: LoadedModel): Promise<ModelSample[]> {
   const stats = await engine.stats().catch(() => undefined);
   return stats === undefined ? [] : [{ ...stats, model: id, memory: { ...stats.memory } }];
-}
-
-export function isLoopback(address: string | undefined): boolean {
-  return address === '::1' || /^(::ffff:)?127\./.test(address ?? '');
 }
