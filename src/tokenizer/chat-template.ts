@@ -16,8 +16,10 @@ export interface ChatTemplateOptions {
   name?: BuiltinName;
   /** The template's own text instead of the file's. */
   source?: string;
-  /** Milliseconds, for the time limit and for `strftime_now`. Default Date.now. */
+  /** Milliseconds since 1970, for `strftime_now`. Default Date.now. */
   now?: () => number;
+  /** Milliseconds that only grow, for the time limit. Default performance.now. */
+  clock?: () => number;
 }
 
 /**
@@ -33,7 +35,7 @@ export function chatTemplate(
   const { name, source } = chooseTemplate(metadata, tokenizer, options);
   const program = guarded(() => compile(source));
   const special = { bos_token: tokenText(tokenizer, tokenizer.bos), eos_token: tokenText(tokenizer, tokenizer.eos) };
-  const now = options.now ?? Date.now;
+  const { now = Date.now, clock = () => performance.now() } = options;
   return {
     name,
     source,
@@ -44,7 +46,7 @@ export function chatTemplate(
         ...toolVariables(tools),
         add_generation_prompt: addGenerationPrompt,
       };
-      return guarded(() => run(program, variables, now));
+      return guarded(() => run(program, { ...globals(now), ...variables }, clock));
     },
   };
 }
@@ -77,10 +79,10 @@ function compile(source: string): Compiled {
   return { tree, bodies: bodySizes(tree) };
 }
 
-function run({ tree, bodies }: Compiled, variables: Record<string, unknown>, now: () => number): string {
+function run({ tree, bodies }: Compiled, variables: Record<string, unknown>, clock: () => number): string {
   const environment = new Environment();
-  for (const [name, value] of Object.entries({ ...globals(now), ...variables })) environment.set(name, value);
-  return String(new MeteredInterpreter(environment, bodies, now).run(tree).value);
+  for (const [name, value] of Object.entries(variables)) environment.set(name, value);
+  return String(new MeteredInterpreter(environment, bodies, clock).run(tree).value);
 }
 
 /** Templates test `tools` for none; Firefunction wants them as text and cannot do without. */

@@ -9,23 +9,26 @@ export const templateLimits = {
   /** Characters of source; the largest known template has 17,000. */
   source: 256 * 1024,
   /** Characters of any text, the prompt included. */
-  text: 16 * 1024 * 1024,
+  text: 4 * 1024 * 1024,
   /** Items of any list. */
-  items: 1024 * 1024,
+  items: 128 * 1024,
   /** Numbers of one range(). */
   range: 100_000,
-  /** Steps: a node evaluated, 1,024 characters touched, 32 values of a structure visited. */
-  steps: 4_000_000,
+  /** Steps: a node evaluated, 1,024 characters touched, 32 values of a structure visited, an eighth of a loop's turn. */
+  steps: 2_000_000,
   /** Nodes evaluated inside each other; macros that call themselves end here. */
   depth: 500,
   /** Characters that one filter or call could make of its operand and its largest argument. */
-  product: 64 * 1024 * 1024,
-  milliseconds: 3000,
+  product: 16 * 1024 * 1024,
+  /** Looked at every few thousand steps; one step, such as a filter over the longest text, can go on for longer. */
+  milliseconds: 2000,
 } as const;
 
 /** What one evaluation of a node has seen so far: the sizes of its operand and of its largest argument. */
 interface Frame {
   readonly node: Node;
+  /** What a member is taken from. */
+  object?: Value;
   operand: number;
   argument: number;
 }
@@ -48,6 +51,7 @@ const SHALLOW_FILTERS = new Set([
 const SHALLOW_METHODS = new Set(['get', 'items', 'keys', 'values']);
 /** Filters whose integer argument says how many spaces to write. */
 const WIDTH_FILTERS = new Set(['indent', 'tojson']);
+const STEPS_A_TURN = 8;
 const CHARACTERS_A_STEP = 1024;
 const VALUES_A_STEP = 32;
 
@@ -58,19 +62,21 @@ const VALUES_A_STEP = 32;
  * printed), and by operand times argument, since replacing each character by a long text multiplies.
  */
 export class MeteredInterpreter extends Interpreter {
-  readonly #now: () => number;
+  readonly #clock: () => number;
   readonly #deadline: number;
   readonly #bodies: ReadonlyMap<Node, number>;
   readonly #frames: Frame[] = [];
+  /** The size of what a method belongs to, by the method, which a template may keep under another name. */
+  readonly #methods = new WeakMap<Value, number>();
   #steps = 0;
   #nextLook = 0;
 
-  /** `bodies` are the sizes that {@link bodySizes} gives for the program to run. */
-  constructor(environment: Environment, bodies: ReadonlyMap<Node, number>, now: () => number) {
+  /** `bodies` are the sizes that {@link bodySizes} gives for the program to run; `clock` gives milliseconds. */
+  constructor(environment: Environment, bodies: ReadonlyMap<Node, number>, clock: () => number) {
     super(environment);
     this.#bodies = bodies;
-    this.#now = now;
-    this.#deadline = now() + templateLimits.milliseconds;
+    this.#clock = clock;
+    this.#deadline = clock() + templateLimits.milliseconds;
   }
 
   override evaluate(node: Node | undefined, environment: Environment): Value {
@@ -84,6 +90,9 @@ export class MeteredInterpreter extends Interpreter {
     try {
       const value = super.evaluate(node, environment);
       this.#weigh(value);
+      if (frame.object && value.type === 'FunctionValue' && !SHALLOW_METHODS.has(String(node.property?.value))) {
+        this.#methods.set(value, this.#size(frame.object));
+      }
       if (parent) this.#relate(parent, frame, value);
       return value;
     } finally {
@@ -96,7 +105,7 @@ export class MeteredInterpreter extends Interpreter {
     if (this.#steps > templateLimits.steps) throw exceeded('takes more than', templateLimits.steps, 'steps');
     if (this.#steps < this.#nextLook) return;
     this.#nextLook = this.#steps + 4096;
-    if (this.#now() > this.#deadline) throw exceeded('takes more than', templateLimits.milliseconds, 'ms');
+    if (this.#clock() > this.#deadline) throw exceeded('takes more than', templateLimits.milliseconds, 'ms');
   }
 
   /** The cost of touching the top of a value. */
@@ -113,9 +122,13 @@ export class MeteredInterpreter extends Interpreter {
 
   /** Tells the node that asked for `value` how large it is, where that node's work depends on it. */
   #relate(parent: Frame, frame: Frame, value: Value): void {
-    const role = roleOf(parent.node, frame.node, this.#frames.at(-3)?.node);
-    if (role === 'operand') {
-      parent.operand = Math.max(parent.operand, value.type === 'FunctionValue' ? frame.operand : this.#size(value));
+    const role = roleOf(parent.node, frame.node);
+    if (role === 'loop') {
+      this.#charge(STEPS_A_TURN * itemsOf(value));
+    } else if (role === 'operand') {
+      parent.operand += this.#methods.get(value) ?? this.#size(value);
+    } else if (role === 'object') {
+      parent.object = value;
     } else if (role === 'argument') {
       parent.argument = Math.max(parent.argument, this.#size(value));
     } else if (role === 'width' && typeof value.value === 'number') {
@@ -149,9 +162,9 @@ export class MeteredInterpreter extends Interpreter {
   }
 }
 
-type Role = 'operand' | 'argument' | 'width' | 'printed' | undefined;
-/** What `child` is to the work of `parent`; `asker` is the node that `parent` is evaluated for. */
-function roleOf(parent: Node, child: unknown, asker: Node | undefined): Role {
+type Role = 'loop' | 'object' | 'operand' | 'argument' | 'width' | 'printed' | undefined;
+/** What `child` is to the work of `parent`. */
+function roleOf(parent: Node, child: unknown): Role {
   switch (parent.type) {
     case 'FilterExpression':
       return child === parent.operand ? operandRole(parent.filter!) : argumentRole(parent.filter!);
@@ -164,17 +177,22 @@ function roleOf(parent: Node, child: unknown, asker: Node | undefined): Role {
       return isArgument(call.args, child) ? 'argument' : 'printed';
     }
     case 'MemberExpression':
-      return child === parent.object && isMethod(parent, asker) ? 'operand' : undefined;
+      return child === parent.object ? 'object' : undefined;
     case 'BinaryExpression':
       return /^(\+|~|in|not in)$/.test(parent.operator!.value) ? 'printed' : undefined;
+    case 'For':
+      return child === parent.iterable || child === parent.iterable!.lhs ? 'loop' : 'printed';
     case 'Program':
     case 'If':
-    case 'For':
     case 'Set':
       return 'printed';
     default:
       return undefined;
   }
+}
+
+function itemsOf({ value }: Value): number {
+  return Array.isArray(value) ? value.length : value instanceof Map ? value.size : 0;
 }
 
 function operandRole(filter: Node): Role {
@@ -188,12 +206,6 @@ function argumentRole(filter: Node): Role {
 /** The name of a filter, with or without arguments. */
 function nameOf(filter: Node): string {
   return String(filter.callee?.value ?? filter.value);
-}
-
-/** Whether a member is a method that is being called and looks at all of its object. */
-function isMethod(member: Node, asker: Node | undefined): boolean {
-  const called = asker?.call ?? asker;
-  return called?.callee === member && !SHALLOW_METHODS.has(String(member.property?.value));
 }
 
 function isArgument(args: readonly Node[] | undefined, child: unknown): boolean {

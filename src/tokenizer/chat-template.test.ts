@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RealmError } from '../errors.ts';
+import type { Metadata } from '../gguf/types.ts';
+import { builtinTemplates } from './builtin-templates.ts';
+import { type ChatTemplateOptions, chatTemplate } from './chat-template.ts';
+import { createTokenizer } from './create.ts';
+import { templateLimits } from './template-interpreter.ts';
+import { byteLevelMetadata } from './testing/vocabularies.ts';
+import type { ChatMessage } from './types.ts';
+
+const noon = Date.UTC(2024, 6, 4, 12);
+const chat: ChatMessage[] = [
+  { role: 'system', content: 'Be brief.' },
+  { role: 'user', content: 'Hi' },
+  { role: 'assistant', content: 'Hello' },
+  { role: 'user', content: 'Bye' },
+];
+
+function make(metadata: Metadata, options?: ChatTemplateOptions) {
+  return chatTemplate(metadata, createTokenizer(metadata), options);
+}
+
+function render(source: string, messages: ChatMessage[] = chat, clock?: () => number): string {
+  return make(byteLevelMetadata(), { source, now: () => noon, clock }).render(messages);
+}
+
+function refusal(source: string, messages?: ChatMessage[], clock?: () => number): RealmError {
+  try {
+    render(source, messages, clock);
+  } catch (error) {
+    assert.ok(error instanceof RealmError, String(error));
+    return error;
+  }
+  throw new assert.AssertionError({ message: `no refusal of ${source}` });
+}
+
+test('gives templates what they expect', () => {
+  assert.equal(
+    render('{{ bos_token }}{{ eos_token }}{{ add_generation_prompt }}{{ tools is none }}'),
+    '<s></s>truetrue',
+  );
+  assert.equal(render("{{ strftime_now('%d %b %Y, %A %H:%M %q') }}"), '04 Jul 2024, Thursday 12:00 %q');
+  assert.equal(render('{% for i in range(1, 8, 3) %}{{ i }} {% endfor %}{{ range(3) | length }}'), '1 4 7 3');
+  assert.equal(render('{% for m in messages %}{{ m.role[0] }}{% endfor %}'), 'suau');
+  const tools = make(byteLevelMetadata(), { source: '{{ tools[0].name }} {{ add_generation_prompt }}' });
+  assert.equal(tools.render(chat, { tools: [{ name: 'f' }], addGenerationPrompt: false }), 'f false');
+});
+
+test('keeps the messages as they are', () => {
+  const messages = [{ role: 'user', content: '{{ 1 + 1 }}<s>' }];
+  assert.equal(render('{{ messages[0].content }}', messages), '{{ 1 + 1 }}<s>');
+  assert.deepEqual(messages, [{ role: 'user', content: '{{ 1 + 1 }}<s>' }]);
+});
+
+test('bridges what the library lacks', () => {
+  assert.equal(render("{{ '<{}|{}>'.format('a', 2) }}"), '<a|2>');
+  assert.equal(
+    render('{% for t in tools %}x{% else %}none{% endfor %}{% for t in nothing if t %}x{% endfor %}'),
+    'none',
+  );
+  const gears =
+    '{% set gears = {512: 1, 64: 2} %}{% for k, v in gears | dictsort %}{{ k + v }} {% endfor %}{{ gears[512] }}';
+  assert.equal(render(gears), '66 513 1');
+});
+
+test('a template that refuses the messages says why', () => {
+  const error = refusal("{{ raise_exception('roles must alternate') }}");
+  assert.equal(error.code, 'template_invalid');
+  assert.match(error.message, /roles must alternate/);
+});
+
+test('a broken template is refused', () => {
+  for (const source of [
+    '{% for %}',
+    '{{ 1 +',
+    '{{ nothing.at.all.calls() }}',
+    '{% endif %}',
+    '{{ "a" | no_such_filter }}',
+  ]) {
+    assert.equal(refusal(source).code, 'template_invalid', source);
+  }
+});
+
+const hostile: Record<string, string> = {
+  'a huge range': '{% for i in range(1000000000) %}{% endfor %}',
+  'an endless range': '{% for i in range(0, 10, 0) %}{% endfor %}',
+  'a backward range': '{% for i in range(0, -1000000000, -1) %}{% endfor %}',
+  'nested loops': `${'{% for i in range(1000) %}'.repeat(5)}x${'{% endfor %}'.repeat(5)}`,
+  'nested empty loops': `${'{% for i in range(99999) %}'.repeat(2)}${'{% endfor %}'.repeat(2)}`,
+  'a macro that calls itself': '{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}',
+  'a macro that calls itself twice':
+    '{% macro f(n) %}{% if n < 60 %}{{ f(n+1) }}{{ f(n+1) }}{% endif %}{% endmacro %}{{ f(0) }}',
+  'doubled text': `{% set s = 'xxxxxxxx' %}${'{% set s = s ~ s %}'.repeat(40)}{{ s | length }}`,
+  'doubled text by +': `{% set s = 'xxxxxxxx' %}${'{% set s = s + s %}'.repeat(40)}`,
+  'a doubled list': `{% set s = [1] %}${'{% set s = s + s %}'.repeat(40)}`,
+  'a list in itself, printed': `{% set s = [1] %}${'{% set s = [s, s] %}'.repeat(40)}{{ s }}`,
+  'a list in itself, as JSON': `{% set s = [1] %}${'{% set s = [s, s] %}'.repeat(40)}{{ s | tojson | length }}`,
+  'a list in itself, joined to text': `{% set s = [1] %}${'{% set s = [s, s] %}'.repeat(40)}{{ (s ~ '') | length }}`,
+  'a list in itself, as an argument': `{% set s = [1] %}${'{% set s = [s, s] %}'.repeat(40)}{{ raise_exception(s) }}`,
+  'a namespace in itself': '{% set n = namespace() %}{% set n.n = n %}{{ n }}',
+  'replaced letters': big("{{ s.replace('x', s) | length }}"),
+  'replaced nothing': big("{{ s | replace('', s) | length }}"),
+  'a replacing filter block': big("{% filter replace('x', s) %}{{ s }}{% endfilter %}"),
+  'a replacing call block': big(
+    "{% set replace = s.replace %}{% call replace('x', '0123456789012345678901234567890123456789') %}{% endcall %}",
+  ),
+  'a replacing call of a name': big(
+    "{% set replace = s.replace %}{{ replace('x', '0123456789012345678901234567890123456789') }}",
+  ),
+  'a long separator': big('{{ s | join(s) | length }}'),
+  'a wide indent': big("{{ 'a\\nb\\nc' | indent(100000000, blank=true) | length }}"),
+  'a wide JSON indent': '{{ [1, [2, [3]]] | tojson(indent=1000000000) | length }}',
+  'texts compared again and again': big(
+    `{% set l = [s ~ 'a'] %}${'{% set l = l + l %}'.repeat(17)}{{ (s ~ 'b') in l }}`,
+  ),
+  'texts sorted again and again': big(`{% set l = [s] %}${'{% set l = l + l %}'.repeat(17)}{{ l | sort | length }}`),
+  'much upper case': big('{% for i in range(99999) %}{% set t = s | upper %}{% endfor %}'),
+  'a macro defined again and again': `{% for i in range(99999) %}{% macro f() %}${'{{ 1 }}'.repeat(9999)}{% endmacro %}{% endfor %}`,
+  'deep brackets': `{{ ${'('.repeat(99999)}1${')'.repeat(99999)} }}`,
+  'a deep list': `{{ ${'['.repeat(9999)}1${']'.repeat(9999)} }}`,
+  'a long chain': `{{ 1${' + 1'.repeat(60000)} }}`,
+  'many spaces': `${' '.repeat(200_000)}x`,
+  'a long source': 'x'.repeat(templateLimits.source + 1),
+};
+
+/** A million letters in `s`, then `rest`. */
+function big(rest: string): string {
+  return `{% set s = 'xxxx' %}${'{% set s = s ~ s %}'.repeat(18)}${rest}`;
+}
+
+for (const [name, source] of Object.entries(hostile)) {
+  test(`a hostile template ends: ${name}`, () => {
+    const { code, message } = refusal(source);
+    assert.equal(code, 'template_limit', message);
+  });
+}
+
+test('time is limited whatever the steps cost', () => {
+  let now = noon;
+  const slow = () => {
+    now += 500;
+    return now;
+  };
+  const { code, message } = refusal('{% for i in range(90000) %}{{ i }}{% endfor %}', chat, slow);
+  assert.equal(code, 'template_limit');
+  assert.match(message, /ms/);
+});
+
+test('an honest long chat stays far below the limits', () => {
+  const messages = Array.from({ length: 1000 }, (_, i) => ({
+    role: i % 2 ? 'assistant' : 'user',
+    content: 'word '.repeat(200),
+  }));
+  const source = `{% set ns = namespace(text='') %}{% for m in messages %}{% if m.role == 'user' and loop.index0 < (messages | length) %}{% set ns.text = ns.text ~ '<u>' ~ m.content | trim | replace('word', 'Word') %}{% else %}{% set ns.text = ns.text ~ m.content.split(' ')[-1] ~ (m | tojson) %}{% endif %}{% endfor %}{{ ns.text }}`;
+  assert.ok(render(source, messages).length > 1_000_000);
+});
+
+test('the template of the file is used, a blank one is not', () => {
+  const own = make(byteLevelMetadata({ 'tokenizer.chat_template': 'A{{ messages[0].content }}' }));
+  assert.equal(own.name, 'file');
+  assert.equal(own.source, 'A{{ messages[0].content }}');
+  assert.equal(own.render(chat), 'ABe brief.');
+  assert.equal(make(byteLevelMetadata({ 'tokenizer.chat_template': '  ' })).name, 'chatml');
+});
+
+for (const [name, { tokens }] of Object.entries(builtinTemplates)) {
+  test(`built-in template ${name}: chosen by its tokens, renders the conversation`, () => {
+    const metadata = byteLevelMetadata({ 'general.architecture': 'llama' }, [...tokens]);
+    if (tokens.length > 0) assert.equal(make(metadata).name, name);
+    const template = make(metadata, { name: name as keyof typeof builtinTemplates });
+    const prompt = template.render(chat);
+    const places = chat.map(message => prompt.indexOf(message.content));
+    assert.deepEqual(
+      places,
+      places.toSorted((a, b) => a - b),
+      prompt,
+    );
+    assert.ok(places[0] >= 0, prompt);
+    const open = template.render(chat, { addGenerationPrompt: false });
+    assert.ok(prompt.startsWith(open), 'the generation prompt comes last');
+  });
+}
+
+test('the built-in templates write what the models were trained on', () => {
+  const metadata = byteLevelMetadata();
+  const two: ChatMessage[] = chat.slice(0, 2);
+  const written = (name: keyof typeof builtinTemplates) => make(metadata, { name }).render(two);
+  assert.equal(
+    written('chatml'),
+    '<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n',
+  );
+  assert.equal(
+    written('llama3'),
+    '<s><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n',
+  );
+  assert.equal(written('gemma'), '<s><start_of_turn>user\nBe brief.\n\nHi<end_of_turn>\n<start_of_turn>model\n');
+  assert.equal(written('llama2'), '<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST]');
+  assert.equal(written('mistral'), '<s>[INST] Be brief.\n\nHi [/INST]');
+  assert.equal(written('phi3'), '<|system|>\nBe brief.<|end|>\n<|user|>\nHi<|end|>\n<|assistant|>\n');
+  assert.equal(written('zephyr'), '<|system|>\nBe brief.</s>\n<|user|>\nHi</s>\n<|assistant|>\n');
+});
+
+test('a llama with a SentencePiece vocabulary gets llama2, an unknown name is refused', () => {
+  const metadata = byteLevelMetadata({ 'general.architecture': 'llama', 'tokenizer.ggml.model': 'llama' });
+  assert.equal(make(metadata).name, 'llama2');
+  assert.throws(() => make(metadata, { name: 'toString' as 'chatml' }), { code: 'template_invalid' });
+});
