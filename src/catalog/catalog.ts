@@ -64,16 +64,6 @@ export const catalog: readonly CatalogEntry[] = [
     sources: hub('bartowski/Llama-3.2-3B-Instruct-GGUF', 'Llama-3.2-3B-Instruct-Q4_K_M.gguf'),
   },
   {
-    name: 'mistral-7b',
-    description: 'Mistral 7B Instruct v0.3, Q4_K_M: the best of this list.',
-    architecture: 'llama',
-    licence: 'Apache-2.0',
-    file: 'Mistral-7B-Instruct-v0.3-Q4_K_M.gguf',
-    approximateSize: 4.37 * GB,
-    memory: 5.8 * GB,
-    sources: hub('bartowski/Mistral-7B-Instruct-v0.3-GGUF', 'Mistral-7B-Instruct-v0.3-Q4_K_M.gguf'),
-  },
-  {
     name: 'qwen3-4b',
     description: 'Qwen3 4B, Q4_K_M: strong for its size.',
     architecture: 'qwen3',

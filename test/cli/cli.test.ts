@@ -170,7 +170,7 @@ describe('models', () => {
     const { stdout } = await realm(['models', '--json'], { env: { REALM_HOME: folder } });
     const list = JSON.parse(stdout);
     assert.equal(list[0].name, 'smollm2-135m');
-    assert.equal(list.find((entry: { name: string }) => entry.name === 'qwen3-4b').runs, false);
+    assert.equal(list.find((entry: { name: string }) => entry.name === 'qwen3-4b').runs, true);
     assert.match((await realm(['models', 'list'])).stdout, /smollm2-135m/);
   });
 
