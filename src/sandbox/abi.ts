@@ -50,6 +50,7 @@ export const guestFunctions: ReadonlyMap<string, Signature & { readonly required
   ['generate', { params: 'iiii', results: 'i', required: true }],
   ['realm_alloc', { params: 'i', results: 'i', required: false }],
   ['realm_on_token', { params: 'ii', results: 'i', required: false }],
+  ['realm_auto_stream', { params: '', results: 'i', required: false }],
 ]);
 
 /** Size of GenOptions in the guest's memory: C layout, so `seed` stands at 24 and four bytes before it are unused. */

@@ -41,7 +41,8 @@ export class GuestRun {
   #streamedBytes = 0;
   #hostFailed = false;
   #generating = false;
-  #generated: number | undefined;
+  #generated: { readonly code: number; readonly text: string } | undefined;
+  #autoStream = false;
   #pieces: string[] = [];
   #wake: (() => void) | undefined;
   #query: { resolve(value: HostReply): void; reject(error: Error): void } | undefined;
@@ -75,7 +76,7 @@ export class GuestRun {
         this.#wake?.();
         break;
       case 'generated':
-        this.#generated = message.code;
+        this.#generated = message;
         this.#wake?.();
         break;
       case 'reply':
@@ -97,6 +98,7 @@ export class GuestRun {
     if (exports.realm_on_token) this.#onToken = promising(exports.realm_on_token as Export);
     await promising(exports.realm_new as Export)();
     this.#checkAlive();
+    if (exports.realm_auto_stream) this.#autoStream = (exports.realm_auto_stream as Export)() !== 0;
     const { promptAt, promptLength, optionsAt } = this.#placeInput();
     this.#turn();
     const generate = promising(exports.generate as Export);
@@ -211,38 +213,46 @@ export class GuestRun {
     if (typeof options === 'number') return options;
     this.#generating = true;
     this.#generated = undefined;
-    this.#send({ kind: 'generate', run: this.#start.run, modelId: modelId >>> 0, prompt, options });
-    const answer = await this.#collect(outLength >>> 0);
+    this.#send({
+      kind: 'generate',
+      run: this.#start.run,
+      modelId: modelId >>> 0,
+      prompt,
+      options,
+      pieces: this.#autoStream ? 'stream' : this.#onToken ? 'send' : 'hold',
+      keepBytes: outLength >>> 0,
+    });
+    const { code, text } = await this.#watch();
     this.#generating = false;
-    this.#hostFailed = this.#generated! < 0;
-    return this.#hostFailed ? this.#generated! : writeText(answer, this.#memory.bytes(outAt, outLength)!);
+    this.#hostFailed = code < 0;
+    return this.#hostFailed ? code : writeText(text, this.#memory.bytes(outAt, outLength)!);
   }
 
-  /** Hands each piece to realm_on_token until the generation ends; the answer's beginning, enough for `limit` bytes. */
-  async #collect(limit: number): Promise<string> {
-    let answer = '';
+  /** Hands the pieces to realm_on_token until the generation ends; `text` ends where it asked to stop. */
+  async #watch(): Promise<{ readonly code: number; readonly text: string }> {
     let stopped = false;
+    let offered = 0;
     while (this.#pieces.length > 0 || this.#generated === undefined) {
       const piece = this.#pieces.shift();
       if (piece === undefined) await this.#nextMessage();
       else if (!stopped) {
-        if (answer.length < limit) answer += piece;
+        offered += piece.length;
         stopped = await this.#offer(piece);
       }
       this.#checkAlive();
     }
-    return answer;
+    const { code, text } = this.#generated;
+    return { code, text: stopped ? text.slice(0, offered) : text };
   }
 
   /** Calls realm_on_token, which may itself wait for the host; true when it asked to stop. */
   async #offer(piece: string): Promise<boolean> {
-    if (!this.#onToken) return false;
     this.#turn();
     try {
       const bytes = encodeText(piece);
       const address = this.#scratchFor(bytes.length);
       this.#memory.bytes(address, bytes.length)!.set(bytes);
-      if ((await this.#onToken(address, bytes.length)) === 0) return false;
+      if ((await this.#onToken!(address, bytes.length)) === 0) return false;
     } catch (error) {
       // The outer call must not go on, whatever it catches.
       this.#kill(error instanceof Fault ? error : Fault.from(error, this.#memory.byteLength, this.#start.memoryMb));

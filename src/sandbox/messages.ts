@@ -11,10 +11,10 @@ export type ToWorker =
       readonly options: GenOptions;
       readonly memoryMb: number;
     }
-  /** A piece of the generation that the program asked for. */
+  /** A piece of the generation that the program asked for, if it wants `each`. */
   | { readonly kind: 'text'; readonly run: number; readonly text: string }
-  /** The end of it: 0, or an error code for the guest. */
-  | { readonly kind: 'generated'; readonly run: number; readonly code: number }
+  /** The end of it: 0, or an error code for the guest; `text` is the answer's beginning if it was to be kept. */
+  | { readonly kind: 'generated'; readonly run: number; readonly code: number; readonly text: string }
   /** The answer to encode, decode or metadata. */
   | { readonly kind: 'reply'; readonly run: number; readonly value: HostReply }
   | { readonly kind: 'cancel'; readonly run: number };
@@ -30,6 +30,10 @@ export type FromWorker =
       readonly modelId: number;
       readonly prompt: string;
       readonly options: Partial<GenOptions>;
+      /** What becomes of each piece: it is sent to the program, streamed to the client right away, or neither. */
+      readonly pieces: 'send' | 'stream' | 'hold';
+      /** How much of the answer the program wants at the end, in bytes. */
+      readonly keepBytes: number;
     }
   /** The program has seen enough of its generation. */
   | { readonly kind: 'stop'; readonly run: number }

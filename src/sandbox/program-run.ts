@@ -6,6 +6,8 @@ import type { FromWorker, HostQuery, HostReply, Outcome } from './messages.ts';
 import type { Loss, SandboxWorker, WorkerRun } from './sandbox-worker.ts';
 import type { ProgramCall } from './types.ts';
 
+type Generate = Extract<FromWorker, { kind: 'generate' }>;
+
 /** The main thread's side of one run: answers the program's host calls and collects what it streams. */
 export class ProgramRun implements WorkerRun {
   readonly text = new Channel<string>(MAX_UNREAD_PIECES);
@@ -76,21 +78,28 @@ export class ProgramRun implements WorkerRun {
     this.onSettled();
   }
 
-  async #generate({ modelId, prompt, options }: Extract<FromWorker, { kind: 'generate' }>): Promise<void> {
+  async #generate({ modelId, prompt, options, pieces, keepBytes }: Generate): Promise<void> {
     if (this.text.ended) return;
     const generation = new AbortController();
     this.#generation = generation;
     let code = 0;
+    let answer = '';
     try {
       for await (const text of this.#call.host.generate({ modelId, prompt, options }, generation.signal)) {
         if (generation.signal.aborted) break;
-        if (text !== '') this.#worker!.send({ kind: 'text', run: this.#id, text });
+        if (answer.length < keepBytes) answer += text;
+        if (text !== '') this.#deliver(text, pieces);
         await this.text.room();
       }
     } catch (error) {
       if (!generation.signal.aborted) code = this.#failed(error);
     }
-    this.#worker!.send({ kind: 'generated', run: this.#id, code });
+    this.#worker!.send({ kind: 'generated', run: this.#id, code, text: answer });
+  }
+
+  #deliver(text: string, pieces: Generate['pieces']): void {
+    if (pieces === 'send') this.#worker!.send({ kind: 'text', run: this.#id, text });
+    else if (pieces === 'stream') this.text.push(text);
   }
 
   #failed(error: unknown): number {

@@ -160,6 +160,17 @@ test('without realm_on_token nothing is streamed by itself', async () => {
   assert.deepEqual(await run(program(`${passOn} (i32.const 0)`)), []);
 });
 
+test('with realm_auto_stream the host streams for the program, which may read the answer too', async () => {
+  const auto = (answer: number) => `(func (export "realm_auto_stream") (result i32) (i32.const ${answer}))
+    (func (export "realm_on_token") (param i32 i32) (result i32) (drop (call $stream (i32.const 900) (i32.const 1)))
+      (i32.const 0)) (data (i32.const 900) "!")`;
+  const body = `(local.set $n (call $generate (i32.const 0) (local.get $prompt) (local.get $len) (i32.const 0)
+      (i32.const 1000) (i32.const 7)))
+    (drop (call $stream (i32.const 1000) (local.get $n))) (i32.const 0)`;
+  assert.deepEqual(await run(program(body, auto(1))), ['Hello', ', ', 'world', 'Hello, ']);
+  assert.deepEqual(await run(program(body, auto(0))), ['!', '!', '!', 'Hello, ']);
+});
+
 test('characters that a program streams in parts are put together, and broken ones replaced', async () => {
   const bytes = (text: string) => `(data (i32.const 500) "${text}")`;
   const each = `(loop $l (drop (call $stream (i32.add (i32.const 500) (local.get $n)) (i32.const 1)))
@@ -196,7 +207,11 @@ test('realm_on_token may stop the generation, which is aborted', async () => {
       (global.set $seen (i32.add (global.get $seen) (i32.const 1)))
       (i32.eq (global.get $seen) (i32.const 3)))`;
   const { host, state } = endlessHost();
-  assert.deepEqual(await run(program(`${passOn} (i32.const 0)`, stop), { host }), ['x', 'x', 'x']);
+  const body = `(local.set $n (call $generate (i32.const 0) (local.get $prompt) (local.get $len) (i32.const 0)
+      (i32.const 1000) (i32.const 100)))
+    (drop (call $stream (i32.const 1000) (local.get $n))) (i32.const 0)`;
+  // The answer that it reads afterwards ends where it stopped, however much was generated meanwhile.
+  assert.deepEqual(await run(program(body, stop), { host }), ['x', 'x', 'x', 'xxx']);
   assert.ok(state.aborted);
   assert.ok(state.pieces <= 10, `${state.pieces} pieces`);
 });
