@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BlockPool } from './block-pool.ts';
+
+test('pages are given out once and come back with their last reference', () => {
+  const pool = new BlockPool(4);
+  const [a, b, c] = pool.allocate(3);
+  assert.equal(new Set([a, b, c]).size, 3);
+  assert.equal(pool.used, 3);
+  assert.ok(pool.canAllocate(1) && !pool.canAllocate(2));
+  pool.retain(a);
+  pool.release(a);
+  assert.equal(pool.free, 1);
+  pool.release(a);
+  assert.equal(pool.free, 2);
+  assert.deepEqual(pool.allocate(1), [a], 'the page freed last is used first');
+});
+
+test('mistakes in the books are found at once', () => {
+  const pool = new BlockPool(2);
+  const [a] = pool.allocate(1);
+  pool.release(a);
+  assert.throws(() => pool.release(a), /not in use/);
+  assert.throws(() => pool.retain(a), /not in use/);
+  assert.throws(() => pool.allocate(3), /3 pages asked, 2 free/);
+});
+
+test('a fork shares its pages until somebody writes', () => {
+  const pool = new BlockPool(4);
+  const parent = pool.allocate(2);
+  const child = pool.fork(parent);
+  assert.deepEqual(child, parent);
+  assert.equal(pool.used, 2);
+  const copy = pool.own(child, 1);
+  assert.deepEqual(copy, { from: parent[1], to: child[1] });
+  assert.notEqual(child[1], parent[1]);
+  assert.equal(pool.own(child, 1), undefined);
+  assert.equal(pool.own(parent, 1), undefined, 'the parent is alone with its page again');
+  assert.equal(pool.references(parent[0]), 2);
+  for (const block of [...parent, ...child]) pool.release(block);
+  assert.equal(pool.used, 0);
+});

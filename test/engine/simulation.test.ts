@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { simulate } from './simulation.ts';
+
+/** SEED=n replays one; SEEDS=n runs that many. */
+const only = process.env.SEED;
+const seeds = Number(process.env.SEEDS ?? 10_000);
+
+test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, async () => {
+  const total = { steps: 0, preemptions: 0, cachedTokens: 0, ended: {} as Record<string, number> };
+  const [first, last] = only ? [Number(only), Number(only) + 1] : [0, seeds];
+  for (let seed = first; seed < last; seed++) {
+    const tally = await simulate(seed).catch(cause => {
+      throw new Error(`replay with SEED=${seed}: ${cause.message}`, { cause });
+    });
+    total.steps += tally.steps;
+    total.preemptions += tally.preemptions;
+    total.cachedTokens += tally.cachedTokens;
+    for (const [how, count] of Object.entries(tally.ended)) total.ended[how] = (total.ended[how] ?? 0) + count;
+  }
+  console.log(JSON.stringify(total));
+  if (only) return;
+  // A simulation that never meets something proves nothing about it.
+  assert.ok(total.preemptions > seeds / 10);
+  assert.ok(total.cachedTokens > seeds);
+  for (const how of ['stop', 'length', 'cancelled', 'engine_failed', 'queue_full', 'context_length_exceeded']) {
+    assert.ok(total.ended[how] > seeds / 100, `${how}: ${total.ended[how]}`);
+  }
+});

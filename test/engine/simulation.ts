@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict';
+import { pageTokens } from '../../src/backend/backend.ts';
+import { EngineLoop } from '../../src/engine/engine-loop.ts';
+import { prices } from '../../src/engine/fairness.ts';
+import type { EngineOptions } from '../../src/engine/options.ts';
+import { philox } from '../../src/engine/random.ts';
+import type { EngineEvent, EngineRequest } from '../../src/engine/types.ts';
+import { checkBooks } from './invariants.ts';
+import { poison, ScriptedModel } from './scripted-model.ts';
+import { expectedAnswer, promptOf, request } from './support.ts';
+
+/** What happened to a request, as far as its events tell. */
+interface Fate {
+  readonly request: EngineRequest;
+  readonly tokens: number[];
+  end: EngineEvent | undefined;
+  cancelled: boolean;
+  sawFailure: boolean;
+}
+
+/** What a simulation went through, so that a run over many seeds can show that it met everything. */
+export interface Tally {
+  steps: number;
+  ended: Record<string, number>;
+  preemptions: number;
+  cachedTokens: number;
+}
+
+const vocabSize = 32;
+const stepLimit = 4000;
+
+/**
+ * One engine's life, all of it determined by the seed: size, options, tenants, arrivals, aborts, failures. Checks the
+ * books after each step, and every answer against what the model alone would say.
+ */
+export async function simulate(seed: number): Promise<Tally> {
+  const simulation = new Simulation(seed);
+  await simulation.run();
+  return simulation.tally();
+}
+
+class Simulation {
+  readonly #random: Random;
+  readonly #model: ScriptedModel;
+  readonly #options: EngineOptions & { maxWaiting: number; maxRunning: number };
+  readonly #loop: EngineLoop;
+  readonly #fates: Fate[] = [];
+  #left: number;
+  #steps = 0;
+  #failing = false;
+  #idle = Promise.withResolvers<void>();
+
+  constructor(seed: number) {
+    const random = new Random(seed);
+    this.#random = random;
+    this.#left = random.int(4, 14);
+    const stepTokens = random.int(8, 90);
+    this.#options = {
+      context: random.int(40, 260),
+      maxRunning: random.int(1, Math.min(6, stepTokens - 1)),
+      stepTokens,
+      mixedTokens: random.int(1, 60),
+      maxWaiting: random.int(2, 6),
+      weights: new Map([['t0', random.pick([0.5, 1, 3])]]),
+      cacheQuota: random.pick([0, 0.25, 0.5, 1]),
+      cacheFloor: random.pick([0, 0.25, 0.5]),
+    };
+    this.#model = new ScriptedModel({ vocabSize, pages: random.int(3, 14), maxOutputs: 6, maxBatchTokens: 90 });
+    this.#model.beforeRun = () => this.#beforeRun();
+    this.#loop = new EngineLoop(
+      this.#model,
+      this.#options,
+      deliveries => {
+        for (const [id, event] of deliveries) this.#hear(this.#fates[id], event);
+      },
+      async () => {
+        await null;
+        await this.#turn().catch(error => this.#giveUp(error));
+      },
+    );
+  }
+
+  async run(): Promise<void> {
+    while (this.#left > 0) {
+      this.#arrive();
+      if (this.#open().length > 0) await this.#idle.promise;
+      this.#idle = Promise.withResolvers<void>();
+    }
+    await this.#loop.close();
+    assert.ok(this.#model.closed);
+    for (const fate of this.#fates) this.#checkFate(fate);
+    checkBooks(this.#loop, this.#options);
+  }
+
+  tally(): Tally {
+    const ended: Record<string, number> = {};
+    let cachedTokens = 0;
+    for (const { end } of this.#fates) {
+      const how = end!.kind === 'end' ? end!.reason : (end as EngineEvent & { kind: 'error' }).code;
+      ended[how] = (ended[how] ?? 0) + 1;
+      if (end!.kind === 'end') cachedTokens += end!.usage.cachedTokens;
+    }
+    return { steps: this.#steps, ended, preemptions: this.#loop.scheduler.preemptions, cachedTokens };
+  }
+
+  #open(): number[] {
+    return [...this.#fates.keys()].filter(id => !this.#fates[id].end);
+  }
+
+  /** A check has failed: the engine gets no further turn. */
+  #giveUp(error: unknown): Promise<never> {
+    this.#idle.reject(error);
+    return new Promise(() => {});
+  }
+
+  /** The engine's pause between steps: the world goes on. */
+  async #turn(): Promise<void> {
+    assert.ok(++this.#steps < stepLimit, 'the requests do not come to an end');
+    checkBooks(this.#loop, this.#options);
+    this.#checkFairness();
+    while (this.#left > 0 && this.#random.chance(0.3)) this.#arrive();
+    this.#maybeCancel(0.015);
+    if (this.#open().length === 0) this.#idle.resolve();
+  }
+
+  /** Inside a step: messages may arrive while the batch runs, and the backend may fail. */
+  async #beforeRun(): Promise<void> {
+    this.#maybeCancel(0.01);
+    this.#failing = this.#random.chance(0.006);
+    if (!this.#failing) return;
+    for (const { id } of this.#loop.scheduler.running) this.#fates[id].sawFailure = true;
+    throw new Error('the simulated backend failed');
+  }
+
+  #maybeCancel(chance: number): void {
+    const open = this.#open();
+    if (open.length === 0 || !this.#random.chance(chance)) return;
+    const id = this.#random.pick(open);
+    this.#fates[id].cancelled = true;
+    this.#loop.cancel(id);
+    assert.ok(this.#fates[id].end, 'a cancelled request ends at once');
+  }
+
+  #arrive(): void {
+    this.#left--;
+    const id = this.#fates.length;
+    this.#fates.push({ request: this.#request(), tokens: [], end: undefined, cancelled: false, sawFailure: false });
+    this.#loop.submit(id, this.#fates[id].request);
+    // Now and then a client that goes away at once, or cancels what has ended.
+    if (this.#random.chance(0.02)) this.#loop.cancel(this.#random.int(0, id));
+    else return;
+    for (const fate of this.#fates) fate.cancelled ||= fate.end?.kind === 'end' && fate.end.reason === 'cancelled';
+  }
+
+  #request(): EngineRequest {
+    const random = this.#random;
+    // Few different prompts of one shape: prefixes repeat within and across tenants.
+    const { context } = this.#loop;
+    const longest = random.chance(0.05) ? context + 30 : random.pick([20, context >> 1, context - 1]);
+    const tokens = promptOf(random.int(0, 1), random.int(Math.min(longest, 34), longest));
+    if (random.chance(0.03)) tokens[random.int(0, tokens.length - 1)] = poison as (typeof tokens)[0];
+    return request(random.int(0, 1000), 0, {
+      tenant: `t${random.int(0, 2)}`,
+      tokens,
+      maxTokens: random.int(1, random.pick([4, 70])),
+      sampling: { temperature: random.pick([0, 1]), seed: random.int(0, 9) },
+      stopTokens: random.chance(0.3) ? [5 as (typeof tokens)[0]] : [],
+      priority: random.pick([0, 0, 1]),
+    });
+  }
+
+  #hear(fate: Fate, event: EngineEvent): void {
+    assert.equal(fate.end, undefined, 'an event after the end');
+    if (event.kind === 'token') fate.tokens.push(event.token);
+    else fate.end = event;
+  }
+
+  #checkFate({ request: asked, tokens, end, cancelled, sawFailure }: Fate): void {
+    assert.ok(end && end.kind !== 'token', 'no end');
+    if (end.kind === 'error') {
+      if (end.code === 'context_length_exceeded') assert.ok(asked.tokens.length >= this.#loop.context);
+      else if (end.code === 'engine_failed') assert.ok(sawFailure || asked.tokens.includes(poison as never));
+      else assert.equal(end.code, 'queue_full');
+      return;
+    }
+    assert.equal(end.usage.promptTokens, asked.tokens.length);
+    assert.equal(end.usage.completionTokens, tokens.length);
+    assert.ok(end.usage.cachedTokens % pageTokens === 0 && end.usage.cachedTokens < asked.tokens.length);
+    if (asked.tokens.includes(poison as never)) return assert.equal(end.reason, 'cancelled');
+    const expected = expectedAnswer(asked, vocabSize, this.#loop.context);
+    if (end.reason !== 'cancelled') return assert.deepEqual(tokens, expected);
+    assert.ok(cancelled, 'ended as cancelled, but nobody did');
+    assert.deepEqual(tokens, expected.slice(0, tokens.length));
+  }
+
+  /** Tenants that wait differ by no more than the running batch can add to one of them. */
+  #checkFairness(): void {
+    const { scheduler, context } = this.#loop;
+    const waiting = ['t0', 't1', 't2'].filter(tenant => scheduler.queued(tenant) > 0);
+    const served = waiting.map(tenant => scheduler.served(tenant));
+    const lightest = Math.min(1, ...this.#options.weights!.values());
+    const bound = (this.#options.maxRunning * context * prices.output) / lightest;
+    assert.ok(Math.max(0, ...served) - Math.min(Infinity, ...served) <= bound, `served ${served}, bound ${bound}`);
+  }
+}
+
+/** The seed's random numbers, one after the other. */
+class Random {
+  readonly #seed: number;
+  #index = 0;
+
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  #next(): number {
+    return philox([this.#index++, 0, 0, 0], this.#seed, 0)[0] / 2 ** 32;
+  }
+
+  /** From `low` to `high`, both included. */
+  int(low: number, high: number): number {
+    return low + Math.floor(this.#next() * (high - low + 1));
+  }
+
+  chance(probability: number): boolean {
+    return this.#next() < probability;
+  }
+
+  pick<T>(from: readonly T[]): T {
+    return from[this.int(0, from.length - 1)];
+  }
+}
