@@ -65,7 +65,7 @@ export const catalog: readonly CatalogEntry[] = [
   },
   {
     name: 'qwen3-4b',
-    description: 'Qwen3 4B, Q4_K_M: strong for its size.',
+    description: 'Qwen3 4B, Q4_K_M: the strongest of this list; thinks before it answers.',
     architecture: 'qwen3',
     licence: 'Apache-2.0',
     file: 'Qwen3-4B-Q4_K_M.gguf',
