@@ -1,17 +1,9 @@
-import {
-  changedOptions,
-  GuestError,
-  MAX_STOP_TOKENS,
-  OPTIONS_BYTES,
-  readOptions,
-  unsupportedFunctions,
-  writeOptions,
-} from './abi.ts';
+import { GuestError, MAX_STOP_TOKENS, OPTIONS_BYTES, unsupportedFunctions, writeOptions } from './abi.ts';
+import { readChangedOptions, readText, readTokens, writeTextAnswer, writeTokensAnswer } from './guest-arguments.ts';
 import { encodeText, GuestMemory, writeText } from './guest-memory.ts';
-import { MAX_HOST_CALLS, MAX_STREAMED_BYTES, MAX_TEXT_BYTES } from './limits.ts';
+import { MAX_HOST_CALLS, MAX_STREAMED_BYTES } from './limits.ts';
 import type { FromWorker, HostQuery, HostReply, Outcome, ToWorker } from './messages.ts';
 import { classify, Fault } from './outcome.ts';
-import type { GenOptions } from './types.ts';
 
 type Start = Extract<ToWorker, { kind: 'start' }>;
 type Export = (...args: number[]) => number;
@@ -206,10 +198,10 @@ export class GuestRun {
     outLength: number,
   ): Promise<number> {
     if (this.#generating) return GuestError.busy;
-    const prompt = this.#textArgument(promptAt, promptLength);
+    const prompt = readText(this.#memory, promptAt, promptLength);
     if (typeof prompt === 'number') return prompt;
     if (!this.#memory.holds(outAt, outLength)) return GuestError.invalidPointer;
-    const options = optionsAt === 0 ? {} : this.#optionsArgument(optionsAt);
+    const options = readChangedOptions(this.#memory, optionsAt, this.#start.options);
     if (typeof options === 'number') return options;
     this.#generating = true;
     this.#generated = undefined;
@@ -271,60 +263,23 @@ export class GuestRun {
     return this.#scratch.address;
   }
 
-  async #encode(modelId: number, textAt: number, textLength: number, outAt: number, max: number): Promise<number> {
-    const text = this.#textArgument(textAt, textLength);
+  async #encode(modelId: number, textAt: number, textLength: number, outAt: number, room: number): Promise<number> {
+    const text = readText(this.#memory, textAt, textLength);
     if (typeof text === 'number') return text;
     const tokens = await this.#ask({ kind: 'encode', run: this.#start.run, modelId: modelId >>> 0, text });
-    if (!Array.isArray(tokens)) return tokens as number;
-    if (max === 0) return tokens.length;
-    if (tokens.length > max >>> 0) return GuestError.bufferTooSmall;
-    const view = this.#memory.view(outAt, tokens.length * 4);
-    if (!view) return GuestError.invalidPointer;
-    tokens.forEach((token, index) => {
-      view.setUint32(index * 4, token, true);
-    });
-    return tokens.length;
+    return writeTokensAnswer(this.#memory, tokens, outAt, room);
   }
 
-  async #decode(modelId: number, tokensAt: number, count: number, outAt: number, max: number): Promise<number> {
-    if (count >>> 0 > MAX_TEXT_BYTES / 4) return GuestError.invalidArgument;
-    const tokens = this.#memory.words(tokensAt, count >>> 0);
-    if (!tokens) return GuestError.invalidPointer;
+  async #decode(modelId: number, tokensAt: number, count: number, outAt: number, room: number): Promise<number> {
+    const tokens = readTokens(this.#memory, tokensAt, count);
+    if (typeof tokens === 'number') return tokens;
     const text = await this.#ask({ kind: 'decode', run: this.#start.run, modelId: modelId >>> 0, tokens });
-    return this.#textAnswer(text, outAt, max);
+    return writeTextAnswer(this.#memory, text, outAt, room);
   }
 
-  async #metadata(modelId: number, outAt: number, max: number): Promise<number> {
+  async #metadata(modelId: number, outAt: number, room: number): Promise<number> {
     const text = await this.#ask({ kind: 'metadata', run: this.#start.run, modelId: modelId >>> 0 });
-    return this.#textAnswer(text, outAt, max);
-  }
-
-  /** Writes a whole text, or nothing: half a JSON document or token list helps nobody. Room 0 asks for the length. */
-  #textAnswer(text: HostReply, outAt: number, max: number): number {
-    if (typeof text !== 'string') return text as number;
-    const bytes = encodeText(text);
-    if (max === 0) return bytes.length;
-    if (bytes.length > max >>> 0) return GuestError.bufferTooSmall;
-    const target = this.#memory.bytes(outAt, bytes.length);
-    if (!target) return GuestError.invalidPointer;
-    target.set(bytes);
-    return bytes.length;
-  }
-
-  #textArgument(address: number, length: number): string | number {
-    if (length >>> 0 > MAX_TEXT_BYTES) return GuestError.invalidArgument;
-    return this.#memory.text(address, length) ?? GuestError.invalidPointer;
-  }
-
-  #optionsArgument(address: number): Partial<GenOptions> | number {
-    const view = this.#memory.view(address, OPTIONS_BYTES);
-    if (!view) return GuestError.invalidPointer;
-    const { options, stopTokenCount, stopTokensPtr } = readOptions(view);
-    const stopTokens = stopTokenCount === 0 ? [] : this.#memory.words(stopTokensPtr, stopTokenCount);
-    if (!stopTokens) return GuestError.invalidPointer;
-    const floats = [options.temperature, options.topP, options.repetitionPenalty];
-    if (!floats.every(Number.isFinite)) return GuestError.invalidArgument;
-    return changedOptions(this.#start.options, { ...options, stopTokens });
+    return writeTextAnswer(this.#memory, text, outAt, room);
   }
 
   async #ask(query: HostQuery): Promise<HostReply> {

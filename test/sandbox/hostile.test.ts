@@ -14,6 +14,8 @@ const fails = (code: string, message: RegExp) => (error: unknown) => {
   return true;
 };
 const loop = '(loop $l (br $l))';
+const fresh = '(func (export "realm_new") (result i32) (i32.const 0))';
+const parts = (text: string) => wasm(`(module ${imports} (memory (export "memory") 1) ${text})`);
 const grow = (pages: string) => `(memory.grow (i32.const ${pages}))`;
 
 test('traps are named', async () => {
@@ -28,10 +30,8 @@ test('traps are named', async () => {
 });
 
 test('a trap in realm_new, realm_alloc or realm_on_token ends the run', async () => {
-  const parts = (text: string) => wasm(`(module ${imports} (memory (export "memory") 1) ${text})`);
   const generate = `(func (export "generate") (param $model i32) (param $prompt i32) (param $len i32)
     (param $options i32) (result i32) ${passOn} (i32.const 0))`;
-  const fresh = '(func (export "realm_new") (result i32) (i32.const 0))';
   const cases = [
     `${generate} (func (export "realm_new") (result i32) (unreachable))`,
     `${generate} ${fresh} (func (export "realm_alloc") (param i32) (result i32) (unreachable))`,
@@ -39,6 +39,22 @@ test('a trap in realm_new, realm_alloc or realm_on_token ends the run', async ()
   for (const text of cases) await assert.rejects(run(parts(text)), fails('program_trapped', /unreachable/));
   const onToken = '(func (export "realm_on_token") (param i32 i32) (result i32) (unreachable))';
   await assert.rejects(run(program(`${passOn} (i32.const 0)`, onToken)), fails('program_trapped', /unreachable/));
+});
+
+test('the start function and realm_alloc cannot wait for the host', async () => {
+  const rest = `${fresh} (func (export "generate") (param i32 i32 i32 i32) (result i32) (i32.const 0))`;
+  const ask = '(call $metadata (i32.const 0) (i32.const 0) (i32.const 0))';
+  for (const text of [
+    `(func $s (drop ${ask})) (start $s)`,
+    `(func (export "realm_alloc") (param i32) (result i32) ${ask})`,
+  ]) {
+    await assert.rejects(run(parts(`${text} ${rest}`)), fails('program_trapped', /suspend/));
+  }
+  // What it streams before there is a memory to read from is a bad pointer.
+  assert.deepEqual(
+    await run(parts(`(func $s (drop (call $stream (i32.const 0) (i32.const 1)))) (start $s) ${rest}`)),
+    [],
+  );
 });
 
 test('endless recursion ends', async () => {
@@ -66,8 +82,6 @@ test('an endless loop ends, and a request beside it goes on', async () => {
 });
 
 test('endless loops everywhere else end too', async () => {
-  const parts = (text: string) => wasm(`(module ${imports} (memory (export "memory") 1) ${text})`);
-  const fresh = '(func (export "realm_new") (result i32) (i32.const 0))';
   const generate = '(func (export "generate") (param i32 i32 i32 i32) (result i32) (i32.const 0))';
   const looping = [
     parts(`(func $s ${loop}) (start $s) ${fresh} ${generate}`),
