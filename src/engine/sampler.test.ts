@@ -176,7 +176,7 @@ test('logprobs are those of the untouched distribution, best first', () => {
     top.map(each => each.token),
     [0, 1, 2],
   );
-  top.forEach((each, i) => near(each.logprob, Math.log(halves[i])));
+  for (const [i, each] of top.entries()) near(each.logprob, Math.log(halves[i]));
   assert.deepEqual(sampler.logprob(Float32Array.from(logits), token(0), 0).top, []);
   assert.equal(sampler.logprob(Float32Array.from(logits), token(0), 9).top.length, 5);
 });

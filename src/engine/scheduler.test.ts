@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Token } from '../tokenizer/types.ts';
+import { BlockPool } from './block-pool.ts';
+import { PrefixCache } from './prefix-cache.ts';
+import { Scheduler, type SchedulerOptions } from './scheduler.ts';
+import { createSequence, type Sequence } from './sequence.ts';
+
+const roomy: SchedulerOptions = { maxRunning: 8, stepTokens: 64, mixedTokens: 32, maxWaiting: 20_000 };
+
+function setUp(options: Partial<SchedulerOptions> = {}, pages = 64) {
+  const pool = new BlockPool(pages);
+  const cache = new PrefixCache(pool);
+  return { pool, cache, scheduler: new Scheduler({ ...roomy, ...options }, pool, cache) };
+}
+
+let ids = 0;
+
+function sequence(tenant: string, length: number, priority = 0): Sequence {
+  const id = ids++;
+  const prompt = Array.from({ length }, (_, i) => (id * 1000 + i) as Token);
+  return createSequence({ id, tenant, priority, limit: 10_000, prompt });
+}
+
+/** One step of a model that always says 7; returns what ran. */
+function step(scheduler: Scheduler): { sequence: Sequence; count: number }[] {
+  const work = scheduler.plan();
+  scheduler.commit(work);
+  for (const { sequence: each } of work) {
+    if (each.computed === each.tokens.length) scheduler.append(each, 7 as Token);
+  }
+  return work;
+}
+
+test('a prompt goes in pieces, and decoding goes first', () => {
+  const { scheduler } = setUp();
+  const [short, long] = [sequence('a', 10), sequence('a', 150)];
+  scheduler.submit(short);
+  assert.deepEqual(step(scheduler), [{ sequence: short, count: 10 }]);
+  scheduler.submit(long);
+  for (const count of [32, 32, 32, 32, 22]) {
+    assert.deepEqual(step(scheduler), [
+      { sequence: short, count: 1 },
+      { sequence: long, count },
+    ]);
+  }
+  assert.deepEqual(
+    step(scheduler).map(({ count }) => count),
+    [1, 1],
+  );
+});
+
+test('without others decoding, a prompt has the whole step', () => {
+  const { scheduler } = setUp();
+  scheduler.submit(sequence('a', 150));
+  assert.deepEqual(
+    [step(scheduler), step(scheduler), step(scheduler)].map(([{ count }]) => count),
+    [64, 64, 22],
+  );
+});
+
+test('higher priorities go first among a tenant’s own, then age', () => {
+  const { scheduler } = setUp({ maxRunning: 1 });
+  const [first, second, urgent] = [sequence('a', 4), sequence('a', 4), sequence('a', 4, 5)];
+  for (const each of [first, second, urgent]) scheduler.submit(each);
+  const order: Sequence[] = [];
+  for (let i = 0; i < 3; i++) {
+    const [{ sequence: ran }] = step(scheduler);
+    order.push(ran);
+    scheduler.remove(ran, true);
+  }
+  assert.deepEqual(order, [urgent, first, second]);
+});
+
+test('a tenant that arrives beside a flooder has a place in the next step', () => {
+  const { scheduler } = setUp();
+  for (let i = 0; i < 40; i++) scheduler.submit(sequence('flooder', 8));
+  for (let i = 0; i < 20; i++) step(scheduler);
+  assert.equal(scheduler.running.size, 8);
+  const quiet = sequence('quiet', 20);
+  scheduler.submit(quiet);
+  const work = step(scheduler);
+  assert.deepEqual(work.at(-1), { sequence: quiet, count: 20 });
+  assert.equal(scheduler.preemptions, 1);
+  // The one that gave way kept its pages in the cache and goes on when there is a place.
+  for (let i = 0; i < 5; i++) step(scheduler);
+  assert.equal(scheduler.preemptions, 1, 'nobody is pushed out twice for the same guest');
+});
+
+test('a flooder alone uses every place', () => {
+  const { scheduler } = setUp();
+  for (let i = 0; i < 40; i++) scheduler.submit(sequence('flooder', 4));
+  for (let i = 0; i < 5; i++) step(scheduler);
+  assert.equal(scheduler.running.size, 8);
+});
+
+test('when pages run out, the youngest of the tenant with the most gives way', () => {
+  const { scheduler, pool } = setUp({}, 6);
+  const [small, old, young] = [sequence('small', 30), sequence('big', 62), sequence('big', 62)];
+  for (const each of [small, old, young]) scheduler.submit(each);
+  while (young.state === 'waiting') step(scheduler);
+  while (scheduler.preemptions === 0) step(scheduler);
+  assert.equal(young.state, 'waiting');
+  assert.equal(old.state, 'running');
+  assert.equal(small.state, 'running');
+  assert.equal(young.pages.length, 0);
+  scheduler.remove(old, false);
+  scheduler.remove(small, false);
+  const before = young.tokens.length;
+  while (young.tokens.length === before) step(scheduler);
+  scheduler.remove(young, false);
+  assert.equal(pool.used, 0);
+});
+
+/** Tenants that always have requests waiting; returns what each was served while the steps went by. */
+function contend(
+  weights: Record<string, number>,
+  shapes: Record<string, [prompt: number, answer: number]>,
+  steps: number,
+) {
+  const { scheduler } = setUp({ maxRunning: 4, weights: new Map(Object.entries(weights)) }, 128);
+  const tenants = Object.keys(weights);
+  const start = new Map<string, number>();
+  let widest = 0;
+  for (let i = 0; i < steps; i++) {
+    for (const tenant of tenants) {
+      while (scheduler.queued(tenant) < 2) scheduler.submit(sequence(tenant, shapes[tenant][0]));
+    }
+    for (const { sequence: each } of step(scheduler)) {
+      const done = each.tokens.length - each.promptTokens >= shapes[each.tenant][1];
+      if (done) scheduler.remove(each, false);
+    }
+    if (i === 50) for (const tenant of tenants) start.set(tenant, scheduler.served(tenant));
+    const served = tenants.map(tenant => scheduler.served(tenant));
+    widest = Math.max(widest, Math.max(...served) - Math.min(...served));
+  }
+  return { widest, gained: tenants.map(tenant => scheduler.served(tenant) - (start.get(tenant) ?? 0)) };
+}
+
+test('tenants that always wait are served alike, whatever they ask for', () => {
+  const shapes: Record<string, [number, number]> = { a: [200, 2], b: [5, 60], c: [40, 20] };
+  const { widest, gained } = contend({ a: 1, b: 1, c: 1 }, shapes, 4000);
+  // At once running: 4 places x (prompt + 2 x answer).
+  const bound = 4 * 204;
+  assert.ok(widest <= bound, `served ${widest} apart`);
+  for (const each of gained) assert.ok(Math.abs(each / gained[0] - 1) < 0.1, `gained ${gained}`);
+});
+
+test('tenants are served by their weights', () => {
+  const shape: [number, number] = [30, 10];
+  const { gained } = contend({ a: 1, b: 3 }, { a: shape, b: shape }, 4000);
+  // `served` is divided by the weight already.
+  assert.ok(Math.abs(gained[0] / gained[1] - 1) < 0.1, `gained ${gained}`);
+});
+
+test('a step is planned in less than a millisecond with 10,000 requests waiting', () => {
+  for (const tenants of [1, 100, 10_000]) {
+    const { scheduler } = setUp({ maxRunning: 16, stepTokens: 256, mixedTokens: 128 }, 1024);
+    for (let i = 0; i < 10_000; i++) scheduler.submit(sequence(`t${i % tenants}`, 100));
+    const times: number[] = [];
+    for (let i = 0; i < 300; i++) {
+      const started = performance.now();
+      const work = scheduler.plan();
+      scheduler.commit(work);
+      times.push(performance.now() - started);
+      for (const { sequence: each } of work) {
+        if (each.computed === each.tokens.length) scheduler.append(each, 7 as Token);
+        if (each.tokens.length - each.promptTokens > 20) scheduler.remove(each, true);
+      }
+      assert.ok(work.length > 0);
+    }
+    const median = times.sort((a, b) => a - b)[150];
+    assert.ok(median < 1, `${tenants} tenants: ${median} ms`);
+  }
+});
