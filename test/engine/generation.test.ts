@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { textGeneration } from '../../src/engine/generation.ts';
+import type { TextEvent, TextRequest } from '../../src/engine/text-types.ts';
+import type { Engine, EngineEvent, EngineRequest } from '../../src/engine/types.ts';
+import { RealmError } from '../../src/errors.ts';
+import type { Token, Tokenizer } from '../../src/tokenizer/types.ts';
+
+const utf8 = new TextEncoder();
+
+/** Tokens are bytes; 0 ends a text. */
+const bytewise: Pick<Tokenizer, 'endOfGeneration' | 'bytes' | 'stream'> = {
+  endOfGeneration: new Set([0 as Token]),
+  bytes: token => Uint8Array.of(token),
+  stream: () => {
+    const decoder = new TextDecoder();
+    return { push: token => decoder.decode(Uint8Array.of(token), { stream: true }), end: () => decoder.decode() };
+  },
+};
+
+/** An engine that says `bytes` and goes on with dots until it is stopped. */
+function saying(bytes: Uint8Array, ending?: EngineEvent) {
+  const seen: { request?: EngineRequest; tokens: number } = { tokens: 0 };
+  const usage = () => ({ promptTokens: 3, cachedTokens: 32, completionTokens: seen.tokens });
+  const engine = {
+    async *submit(request: EngineRequest, signal?: AbortSignal): AsyncGenerator<EngineEvent> {
+      seen.request = request;
+      // One token more than asked for after an abort: a step that was under way.
+      for (let late = 0; seen.tokens < request.maxTokens && late < 2; late += signal?.aborted ? 1 : 0) {
+        if (ending && seen.tokens === bytes.length) return yield ending;
+        const token = (bytes[seen.tokens] ?? 46) as Token;
+        seen.tokens++;
+        yield { kind: 'token', token, logprob: { token, logprob: -0.5, top: [{ token, logprob: -0.5 }] } };
+      }
+      yield { kind: 'end', reason: signal?.aborted ? 'cancelled' : 'length', usage: usage() };
+    },
+  };
+  return { seen, generate: textGeneration(engine as unknown as Engine, bytewise as Tokenizer) };
+}
+
+const request = (rest: Partial<TextRequest> = {}): TextRequest => ({
+  id: 'r',
+  tenant: 't',
+  tokens: [1, 2, 3] as Token[],
+  maxTokens: 50,
+  sampling: {},
+  stop: [],
+  ...rest,
+});
+
+async function run(text: string, rest: Partial<TextRequest> = {}, signal?: AbortSignal) {
+  const { generate, seen } = saying(utf8.encode(text));
+  const events: TextEvent[] = await Array.fromAsync(generate(request(rest), signal));
+  const said = events.map(event => (event.kind === 'text' ? event.text : '')).join('');
+  return { events, said, end: events.at(-1)!, seen };
+}
+
+test('the end-of-generation tokens and the request’s own end the answer', async () => {
+  const { seen } = await run('x', { stopTokens: [7 as Token], topLogprobs: 2, maxTokens: 1 });
+  assert.deepEqual(seen.request!.stopTokens, [0, 7]);
+  assert.equal(seen.request!.topLogprobs, 2);
+});
+
+test('one event a token; characters come whole', async () => {
+  const { events, said, end } = await run('né€😀', { maxTokens: 10 });
+  assert.equal(said, 'né€😀');
+  assert.equal(events.length, 11);
+  assert.deepEqual(
+    events.slice(0, 3).map(event => event.kind === 'text' && event.text),
+    ['n', '', 'é'],
+  );
+  assert.ok(end.kind === 'end' && end.reason === 'length');
+});
+
+test('an incomplete last character becomes U+FFFD', async () => {
+  const { said } = await run('a😀', { maxTokens: 3 });
+  assert.equal(said, 'a\uFFFD');
+});
+
+test('a stop string across tokens ends the text before it, with honest usage', async () => {
+  const { said, end, seen } = await run('one two END three', { stop: ['nothing', ' END'] });
+  assert.equal(said, 'one two');
+  assert.deepEqual(end, {
+    kind: 'end',
+    reason: 'stop',
+    usage: { promptTokens: 3, cachedTokens: 32, completionTokens: 11 },
+  });
+  assert.ok(seen.tokens <= 13, 'the engine was stopped');
+});
+
+test('what looked like a stop string and was none is text after all', async () => {
+  assert.equal((await run('one EN', { stop: [' END'], maxTokens: 6 })).said, 'one EN');
+});
+
+test('logprobs name the token’s own bytes', async () => {
+  const { events } = await run('é', { maxTokens: 2, topLogprobs: 1 });
+  const [first] = events;
+  assert.ok(first.kind === 'text');
+  const one = { token: '\uFFFD', bytes: [0xc3], logprob: -0.5 };
+  assert.deepEqual(first.logprobs, [{ ...one, top: [one] }]);
+});
+
+test('the caller’s signal reaches the engine', async () => {
+  const { end } = await run('x', {}, AbortSignal.abort());
+  assert.ok(end.kind === 'end' && end.reason === 'cancelled');
+});
+
+test('an error of the engine is thrown as it came', async () => {
+  const failure: EngineEvent = { kind: 'error', code: 'queue_full', message: 'full', param: 'p', retryAfter: 4 };
+  const { generate } = saying(utf8.encode('ab'), failure);
+  await assert.rejects(Array.fromAsync(generate(request())), error => {
+    assert.ok(error instanceof RealmError);
+    assert.deepEqual([error.code, error.message, error.param, error.retryAfter], ['queue_full', 'full', 'p', 4]);
+    return true;
+  });
+});

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openEngine } from '../../src/engine/handle.ts';
+import { collect, expectedAnswer, request, tokensOf } from './support.ts';
+
+const opener = new URL('./scripted-opener.ts', import.meta.url).href;
+
+test('an engine in its worker: progress, answers at once, statistics, close', async () => {
+  const progress: number[] = [];
+  const engine = await openEngine({ path: 'good', opener, context: 300, onProgress: loaded => progress.push(loaded) });
+  assert.deepEqual(progress, [50, 100]);
+  assert.equal(engine.info.context, 300);
+  assert.equal(engine.info.architecture, 'scripted');
+  const requests = Array.from({ length: 12 }, (_, i) => request(i, 10 + 20 * i, { tenant: `t${i % 3}` }));
+  const answers = await Promise.all(requests.map(each => collect(engine.submit(each))));
+  for (const [i, events] of answers.entries()) {
+    assert.deepEqual(tokensOf(events), expectedAnswer(requests[i], 32, 300));
+    assert.equal(events.filter(({ kind }) => kind !== 'token').length, 1);
+  }
+  const { running, completionTokens } = await engine.stats();
+  assert.deepEqual([running, completionTokens], [0, 240]);
+  await engine.close();
+  const [late] = await collect(engine.submit(request(1, 5)));
+  assert.ok(late.kind === 'error' && late.code === 'shutting_down');
+  await engine.close();
+});
+
+test('cancelling reaches the worker', async () => {
+  const engine = await openEngine({ path: 'good', opener });
+  const controller = new AbortController();
+  const events = [];
+  for await (const event of engine.submit(request(1, 5, { maxTokens: 500 }), controller.signal)) {
+    events.push(event);
+    if (events.length === 3) controller.abort();
+  }
+  const end = events.at(-1)!;
+  assert.ok(end.kind === 'end' && end.reason === 'cancelled');
+  assert.equal((await engine.stats()).running, 0);
+  await engine.close();
+});
+
+test('a worker that dies ends what is in flight, and what comes later, with engine_failed', {
+  timeout: 20_000,
+}, async () => {
+  const engine = await openEngine({ path: 'dies while running', opener });
+  const all = await Promise.all([1, 2, 3].map(i => collect(engine.submit(request(i, 5, { maxTokens: 400 })))));
+  for (const events of all) {
+    const end = events.at(-1)!;
+    assert.ok(end.kind === 'error' && end.code === 'engine_failed');
+    assert.match(end.message, /out of luck.*load the model again/);
+  }
+  const [late] = await collect(engine.submit(request(4, 5)));
+  assert.ok(late.kind === 'error' && late.code === 'engine_failed');
+  await assert.rejects(engine.stats(), { code: 'engine_failed' });
+  await engine.close();
+});
+
+test('a model that is refused, and a worker that dies while loading', { timeout: 20_000 }, async () => {
+  await assert.rejects(openEngine({ path: 'refused', opener }), {
+    code: 'gguf_invalid',
+    message: 'refused: not a model',
+    param: 'path',
+  });
+  await assert.rejects(openEngine({ path: 'dies while loading', opener }), { code: 'engine_failed' });
+  await assert.rejects(openEngine({ path: '/nowhere/model.gguf' }), { code: 'model_file_missing' });
+});
