@@ -12,12 +12,21 @@ import type { QuantType } from '../quant/types.ts';
 export interface Backend {
   readonly name: string;
 
-  /** Uploads a weight matrix. Throws `model_invalid` for a non-finite scale, `kernel_unavailable` for a type without kernel. */
+  /**
+   * Uploads a weight matrix. Throws `kernel_unavailable` for a type without kernel, `out_of_memory`; and `model_invalid`
+   * for a non-finite scale, which may also come from a later call or from {@link loaded}.
+   */
   matrix(source: MatrixSource): Promise<Matrix>;
+  /** Waits until every matrix is in place, and throws what was found wrong. */
+  loaded(): Promise<void>;
   /** Uploads f32 values: norm weights, biases, frequency factors. */
   vector(values: Float32Array): Vector;
   /** A work buffer: [rows, columns] f32. */
   buffer(rows: number, columns: number): Buffer;
+  /** Rows [first, first + count) of a buffer, as a buffer of their own. */
+  view(buffer: Buffer, first: number, count: number): Buffer;
+  /** Gives back the memory of a matrix that nothing recorded uses any more. */
+  free(matrix: Matrix): void;
   /** A paged key-value cache, see {@link KvCache}. */
   kvCache(shape: KvShape): KvCache;
 
@@ -58,6 +67,11 @@ export interface Backend {
   read(buffer: Buffer, row: number): Float32Array;
   /** Overwrites row `row` of a buffer, for tests and for embeddings given by the caller. Only between runs. */
   write(buffer: Buffer, row: number, values: Float32Array): void;
+
+  /** Copies one page of all layers, keys and values, `cache.pageBytes` bytes in a layout of the backend's own. Only between runs. */
+  readPage(cache: KvCache, page: number, target: Uint8Array): void;
+  /** Overwrites a page with bytes that {@link readPage} gave. Only between runs. */
+  writePage(cache: KvCache, page: number, source: Uint8Array): void;
 
   memory(): MemoryStats;
   close(): Promise<void>;

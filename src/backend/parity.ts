@@ -274,7 +274,11 @@ async function refusesInfinity(backend: Backend, type: QuantType): Promise<void>
     const at = bytes.length - formats[type].blockBytes + offset;
     if (kind === 'F32') bytes.set([0, 0, 0x80, 0x7f], at);
     else bytes.set(kind === 'F16' ? [1, 0x7c] : [0x80, 0xff], at);
-    await assert.rejects(async () => backend.matrix(source(type, 9, columns, bytes)), { code: 'model_invalid' });
+    const load = async () => {
+      await backend.matrix(source(type, 9, columns, bytes));
+      await backend.loaded();
+    };
+    await assert.rejects(load, { code: 'model_invalid' });
   }
 }
 

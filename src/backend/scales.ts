@@ -27,16 +27,30 @@ const F32_EXPONENT = 0x7f80; // of the upper half, which is also BF16
  * block makes every later token NaN, so it is refused before the first.
  */
 export function checkScales(name: string, type: QuantType, bytes: Uint8Array): void {
+  const at = badScale(type, bytes);
+  if (at >= 0) throw nonFinite(name, type, at);
+}
+
+/** Whether {@link checkScales} would throw. */
+export function hasBadScale(type: QuantType, bytes: Uint8Array): boolean {
+  return badScale(type, bytes) >= 0;
+}
+
+/** Byte offset of a scale that is not finite, or -1. */
+function badScale(type: QuantType, bytes: Uint8Array): number {
   const { blockBytes } = formats[type];
   const { offsets, kind } = scalesOf(type);
-  const exponent = kind === 'F16' ? F16_EXPONENT : F32_EXPONENT;
+  const exponent = (kind === 'F16' ? F16_EXPONENT : F32_EXPONENT) >>> 8;
   for (const offset of offsets) {
     for (let at = kind === 'F32' ? offset + 2 : offset; at < bytes.length; at += blockBytes) {
-      const half = bytes[at] | (bytes[at + 1] << 8);
-      if ((half & exponent) === exponent) throw nonFinite(name, type, at);
+      if ((bytes[at + 1] & exponent) === exponent && isBad(kind, bytes[at])) return at;
     }
   }
+  return -1;
 }
+
+/** The rest of the exponent is in the low byte, but for F16. */
+const isBad = (kind: 'F16' | 'BF16' | 'F32', low: number): boolean => kind === 'F16' || (low & 0x80) !== 0;
 
 /** Where the scales of a block stand, in bytes from its start, and as what kind of number. */
 export function scalesOf(type: QuantType): { offsets: readonly number[]; kind: 'F16' | 'BF16' | 'F32' } {

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { RealmError } from '../errors.ts';
+import { shareCompileLock } from '../kernels/module.ts';
 import type { OpenOptions } from './open-model.ts';
 import { type Deliveries, RequestStreams } from './request-streams.ts';
 import type { Engine, EngineFailure, EngineInfo, EngineRequest, EngineStats } from './types.ts';
@@ -33,6 +34,7 @@ export interface OpenEngineOptions extends WorkerOptions {
 
 /** Loads a model into an engine worker of its own. Throws what is wrong with the file, the model or the machine. */
 export async function openEngine({ onProgress, ...options }: OpenEngineOptions): Promise<Engine> {
+  shareCompileLock();
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { engine: options } });
   const handle = new EngineHandle(worker, onProgress);
   try {

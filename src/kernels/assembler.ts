@@ -306,9 +306,14 @@ const section = (id: number, entries: number[][]): number[] => {
   return [id, ...unsigned(body.length), ...body];
 };
 
+function customSection(name: string, content: readonly number[]): number[] {
+  const body = [...text(name), ...content];
+  return [0, ...unsigned(body.length), ...body];
+}
+
 /** A module that imports the shared memory env.memory and exports every function by its name. */
 // biome-ignore lint/suspicious/noExplicitAny: functions of any parameters
-export function assembleModule(functions: readonly Func<any>[]): Uint8Array<ArrayBuffer> {
+export function assembleModule(functions: readonly Func<any>[], name: string): Uint8Array<ArrayBuffer> {
   const sharedLimits = [3, 1, ...unsigned(65536)];
   const types = functions.map(f => [0x60, f.signature().length, ...f.signature().map(type => typeCodes[type]), 0]);
   const memory = [...text('env'), ...text('memory'), 2, ...sharedLimits];
@@ -326,5 +331,7 @@ export function assembleModule(functions: readonly Func<any>[]): Uint8Array<Arra
       10,
       functions.map(f => f.assemble()),
     ),
+    // Engines keep compiled code by a module's bytes: a name of its own keeps modules apart that differ in flags only.
+    ...customSection('realm', text(name)),
   ]);
 }

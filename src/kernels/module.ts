@@ -1,5 +1,6 @@
 /** All kernels in one module per variant, and how V8 is asked to compile it. */
 import v8 from 'node:v8';
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { assembleModule, type Func } from './assembler.ts';
 import { attention, maxQueries, storeKv } from './attention.ts';
 import { interleaveFloats, maxTile, quantize32, quantize256 } from './activation.ts';
@@ -7,7 +8,6 @@ import { formats32, product32 } from './blocks32.ts';
 import { formats256, product256 } from './blocks256.ts';
 import { add, gate, ropeAdjacent, ropeHalves, scale, softcap } from './elementwise.ts';
 import { floatFormats, productFloat } from './floats.ts';
-import { layouts } from './layout.ts';
 import { layerNorm, rmsNorm } from './norm.ts';
 import { pack } from './pack.ts';
 import type { Dot } from './product.ts';
@@ -30,36 +30,80 @@ export const variants: readonly Variant[] = [
 
 export type KernelExports = Readonly<Record<string, (...args: number[]) => void>>;
 
-const tiles = Array.from({ length: maxTile }, (_, i) => i + 1);
-const keys = <T extends object>(table: T) => Object.keys(table) as (keyof T)[];
+/** Kernels that are compiled, checked and chosen together: those of a weight type, or those that need no weights. */
+export type KernelPart = QuantType | 'common';
 
-function functions(dot: Dot): Func[] {
-  const list = [
-    ...keys(formats32).flatMap(type => tiles.map(tile => product32(type, tile, dot))),
-    ...keys(formats256).flatMap(type => tiles.map(tile => product256(type, tile, dot))),
-    ...keys(floatFormats).flatMap(type => tiles.map(tile => productFloat(type, tile))),
-    ...(Object.keys(layouts) as QuantType[]).map(pack),
+/** The kernel that multiplies weights of `type` with a tile of tokens. */
+export const kernelName = (type: QuantType, tile: number): string => `${type}x${tile}`;
+
+const tiles = Array.from({ length: maxTile }, (_, i) => i + 1);
+
+/** The variants of a part that differ: only kernels of quantised weights have integer products. */
+export function variantsOf(part: KernelPart): readonly Variant[] {
+  if (part in formats32 || part in formats256) return variants;
+  return variants.filter((v, i) => variants.findIndex(other => other.revectorize === v.revectorize) === i);
+}
+
+function functions(part: KernelPart, dot: Dot): Func[] {
+  const list = part === 'common' ? commonFunctions() : [...products(part, dot), pack(part)];
+  return list as unknown as Func[];
+}
+
+function commonFunctions() {
+  return [
     ...Array.from({ length: maxQueries }, (_, i) => attention(i + 1)),
     ...[quantize32(), quantize256(), interleaveFloats(), rmsNorm(), layerNorm(), storeKv()],
     ...[gate('silu'), gate('gelu'), add(), scale(), softcap(), ropeAdjacent(), ropeHalves()],
   ];
-  return list as unknown as Func[];
+}
+
+function products(type: QuantType, dot: Dot) {
+  return tiles.map(tile => {
+    if (type in formats32) return product32(type as keyof typeof formats32, tile, dot);
+    if (type in formats256) return product256(type as keyof typeof formats256, tile, dot);
+    return productFloat(type as keyof typeof floatFormats, tile);
+  });
 }
 
 /**
- * Compiles a variant. The flags are set only while it compiles, so that no tenant's program goes through the
- * experimental pass; without lazy compilation and the baseline compiler the optimised code is there when this returns.
+ * Compiles a part in a variant. V8's flags belong to the whole process: they are set only while it compiles, so that
+ * no tenant's program goes through the experimental pass, and by one thread at a time. Without lazy compilation and the
+ * baseline compiler the optimised code is there when this returns; inlining trips a check in V8 when the pass is on.
  */
-export function compileKernels({ dot, revectorize }: Variant): WebAssembly.Module {
-  const bytes = assembleModule(functions(dot));
+export function compileKernels(part: KernelPart, { name, dot, revectorize }: Variant): WebAssembly.Module {
+  const bytes = assembleModule(functions(part, dot), `${part} ${name}`);
   const flags = ['liftoff', 'wasm-lazy-compilation', 'wasm-inlining'];
-  for (const flag of flags) v8.setFlagsFromString(`--no-${flag}`);
-  if (revectorize) v8.setFlagsFromString('--experimental-wasm-revectorize');
+  return exclusively(() => {
+    for (const flag of flags) v8.setFlagsFromString(`--no-${flag}`);
+    if (revectorize) v8.setFlagsFromString('--experimental-wasm-revectorize');
+    try {
+      return new WebAssembly.Module(bytes);
+    } finally {
+      for (const flag of flags) v8.setFlagsFromString(`--${flag}`);
+      v8.setFlagsFromString('--no-experimental-wasm-revectorize');
+    }
+  });
+}
+
+const lockName = 'realm.compiling';
+
+/** Makes the lock that threads started from here on share; called before a thread starts that compiles kernels. */
+export function shareCompileLock(): Int32Array {
+  const known = getEnvironmentData(lockName) as Int32Array | undefined;
+  const lock = known ?? new Int32Array(new SharedArrayBuffer(4));
+  if (!known) setEnvironmentData(lockName, lock);
+  return lock;
+}
+
+function exclusively<T>(work: () => T): T {
+  const lock = shareCompileLock();
+  // A holder that was terminated never lets go: after five seconds the lock is taken over.
+  while (Atomics.compareExchange(lock, 0, 0, 1) !== 0) if (Atomics.wait(lock, 0, 1, 5000) === 'timed-out') break;
   try {
-    return new WebAssembly.Module(bytes);
+    return work();
   } finally {
-    for (const flag of flags) v8.setFlagsFromString(`--${flag}`);
-    v8.setFlagsFromString('--no-experimental-wasm-revectorize');
+    Atomics.store(lock, 0, 0);
+    Atomics.notify(lock, 0, 1);
   }
 }
 

@@ -20,7 +20,9 @@ export const architectures: readonly Architecture[] = [llama, qwen2, qwen3, phi3
  */
 export async function loadModel(file: GgufFile, backend: Backend, options: ModelOptions): Promise<Model> {
   try {
-    return await architectureOf(file).load(file, backend, options);
+    const model = await architectureOf(file).load(file, backend, options);
+    await backend.loaded();
+    return model;
   } catch (error) {
     await backend.close();
     throw error;

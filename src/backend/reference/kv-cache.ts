@@ -46,6 +46,31 @@ export class ReferenceKvCache implements KvCache {
     return { key: view(this.#keys), value: view(this.#values) };
   }
 
+  /** Keys and values of a page, layer by layer. */
+  readPage(page: number, target: Uint8Array): void {
+    let at = 0;
+    for (const part of this.#parts(page)) {
+      target.set(part, at);
+      at += part.length;
+    }
+  }
+
+  writePage(page: number, source: Uint8Array): void {
+    let at = 0;
+    for (const part of this.#parts(page)) {
+      part.set(source.subarray(at, at + part.length));
+      at += part.length;
+    }
+  }
+
+  #parts(page: number): Uint8Array[] {
+    const bytes = pageTokens * this.#width * 2;
+    return Array.from({ length: this.layers }, (_, layer) => {
+      const at = (layer * this.pages + page) * bytes;
+      return [this.#keys, this.#values].map(all => new Uint8Array(all.buffer, at, bytes));
+    }).flat();
+  }
+
   #offset(layer: number, segment: Segment, position: number): number {
     const page = segment.pages[Math.floor(position / pageTokens)];
     return ((layer * this.pages + page) * pageTokens + (position % pageTokens)) * this.#width;

@@ -33,10 +33,18 @@ class ReferenceBuffer implements Buffer {
   readonly columns: number;
   readonly values: Float32Array;
 
-  constructor(rows: number, columns: number) {
+  constructor(rows: number, columns: number, values: Float32Array = new Float32Array(rows * columns)) {
     this.rows = rows;
     this.columns = columns;
-    this.values = new Float32Array(rows * columns);
+    this.values = values;
+  }
+
+  view(first: number, count: number): ReferenceBuffer {
+    if (!(first >= 0 && count >= 0 && first + count <= this.rows)) {
+      throw new RangeError(`rows ${first} to ${first + count} of a buffer of ${this.rows}`);
+    }
+    const values = this.values.subarray(first * this.columns, (first + count) * this.columns);
+    return new ReferenceBuffer(count, this.columns, values);
   }
 
   row(row: number): Float32Array {
@@ -68,6 +76,16 @@ class ReferenceBackend implements Backend {
     const matrix = await ReferenceMatrix.load(source);
     this.#memory.weights += matrix.bytes.byteLength;
     return matrix;
+  }
+
+  async loaded(): Promise<void> {}
+
+  free(matrix: Matrix): void {
+    this.#memory.weights -= (matrix as ReferenceMatrix).bytes.byteLength;
+  }
+
+  view(buffer: Buffer, first: number, count: number): Buffer {
+    return (buffer as ReferenceBuffer).view(first, count);
   }
 
   vector(values: Float32Array): Vector {
@@ -223,6 +241,14 @@ class ReferenceBackend implements Backend {
 
   write(buffer: Buffer, row: number, values: Float32Array): void {
     rowOf(buffer, row).set(values);
+  }
+
+  readPage(cache: KvCache, page: number, target: Uint8Array): void {
+    (cache as ReferenceKvCache).readPage(page, target);
+  }
+
+  writePage(cache: KvCache, page: number, source: Uint8Array): void {
+    (cache as ReferenceKvCache).writePage(page, source);
   }
 
   memory(): MemoryStats {

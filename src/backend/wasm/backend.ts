@@ -1,12 +1,10 @@
-/** The CPU backend: generated WebAssembly kernels over one shared memory, run by a team of threads. */
+/** The CPU backend: generated WebAssembly kernels over shared memories, run by a team of threads. */
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import { RealmError } from '../../errors.ts';
 import { type ActivationKind, activationBytes, activationRecord, maxTile } from '../../kernels/activation.ts';
 import { maxQueries } from '../../kernels/attention.ts';
-import { constantsEnd, writeConstants } from '../../kernels/constants.ts';
 import { groupRows, type Layout, layouts, packedBytes, unpackRow } from '../../kernels/layout.ts';
-import { compileKernels, kernelOf, type Variant, variants } from '../../kernels/module.ts';
+import { type KernelPart, kernelOf, variants } from '../../kernels/module.ts';
 import { formats } from '../../quant/formats.ts';
 import type { QuantType } from '../../quant/types.ts';
 import {
@@ -24,18 +22,22 @@ import {
   type RopeTable,
   type Vector,
 } from '../backend.ts';
-import { checkScales } from '../scales.ts';
-import { commandWords, type Machine, maxCommands, type Operation, operations, Program } from './commands.ts';
-import { createMachine, type ThreadData } from './thread.ts';
+import { argumentsAt, commandWords, maxCommands, type Operation, operations } from './commands.ts';
+import { Loader, stagingBytes } from './loader.ts';
+import { align, type Block, Memories, mostPages } from './memories.ts';
+import { type Bench, chooseKernels, type Kernels, kernelsOf, variantNamed } from './selection.ts';
+import { Team } from './team.ts';
 
 export interface WasmBackendOptions {
   readonly threads?: number;
-  /** A variant's name; default REALM_KERNELS, else the first of kernels/module.ts. */
+  /** A variant's name; default REALM_KERNELS, else the fastest of those that pass the self-test. */
   readonly variant?: string;
+  /** Size of one memory, in units of 64 KiB. Default 4 GiB; a larger model takes several. */
+  readonly memoryPages?: number;
 }
 
-interface WasmMatrix extends Matrix {
-  readonly address: number;
+export interface WasmMatrix extends Matrix {
+  readonly block: Block;
   readonly layout: Layout;
   readonly groupBytes: number;
   readonly activation: ActivationKind;
@@ -43,142 +45,143 @@ interface WasmMatrix extends Matrix {
 interface WasmVector extends Vector {
   readonly address: number;
 }
-interface WasmBuffer extends Buffer {
+export interface WasmBuffer extends Buffer {
   readonly address: number;
   /** Bytes between rows. */
   readonly stride: number;
+  readonly whole: Whole;
+}
+/** A buffer with all its rows, of which others are views. */
+interface Whole {
+  readonly address: number;
+  readonly rows: number;
+  /** Bit m: memory m holds what was last written. */
+  valid: number;
 }
 interface WasmCache extends KvCache {
-  readonly address: number;
+  /** One block a layer: its pages, one after the other. */
+  readonly blocks: readonly Block[];
   /** Bytes of one page of one layer. */
   readonly layerPageBytes: number;
 }
 
 const typeNames = Object.keys(layouts) as QuantType[];
-const memoryPages = 65536;
-const memoryBytes = memoryPages * 65536;
 /** Scratch of one thread: scaled queries and scores of an attention call, scales of a block. */
 const scratchBytes = 65536;
 /** Tables that live for one run: block tables, rotations, embedded rows. */
 const arenaBytes = 48 << 20;
-/** Rows of weights read at once while loading. */
-const stagingBytes = 16 << 20;
 /** Row groups of about this many bytes stay in a core's cache while the tiles pass. */
 const cacheBytes = 96 << 10;
-
-const align = (value: number, to: number) => Math.ceil(value / to) * to;
+/** Where the threads' scratch begins: behind the kernels' constants. */
+const scratchStart = 4096;
 
 /** A backend with a team of `threads` (default: the processors this process may use). */
 export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<WasmBackend> {
   const threads = options.threads ?? availableParallelism();
-  const variant = chooseVariant(options.variant ?? process.env.REALM_KERNELS);
-  const module = compileKernels(variant);
-  const memory = newMemory();
-  const program = new Program(threads);
-  const shared = { module, memory, types: typeNames, maxTile };
-  const scratch = (thread: number) => align(constantsEnd, 64) + thread * scratchBytes;
-  const workers = await Promise.all(
-    Array.from({ length: threads - 1 }, (_, i) =>
-      startThread({ ...shared, shared: program.shared, threads, scratch: scratch(i + 1) }),
-    ),
-  );
-  writeConstants(new Uint8Array(memory.buffer));
-  const machine = createMachine({ ...shared, scratch: scratch(0) });
-  return new WasmBackend(`wasm ${variant.name}, ${threads} threads`, machine, program, workers, scratch(threads));
-}
-
-function chooseVariant(name: string | undefined): Variant {
-  if (!name) return variants[0];
-  const variant = variants.find(v => v.name === name);
-  const known = variants.map(v => v.name).join(', ');
-  if (!variant) throw new RealmError('kernel_unavailable', `there is no kernel variant ${name}; known: ${known}`);
-  return variant;
-}
-
-function newMemory(): WebAssembly.Memory {
+  const name = options.variant ?? process.env.REALM_KERNELS;
+  const forced = name ? variantNamed(name) : undefined;
+  const team = await Team.start(threads, thread => scratchStart + thread * scratchBytes, typeNames, maxTile);
   try {
-    return new WebAssembly.Memory({ initial: memoryPages, maximum: memoryPages, shared: true });
-  } catch (cause) {
-    throw new RealmError('out_of_memory', 'no 4 GB of address space for the model; raise the limit on virtual memory', {
-      cause,
-    });
+    const backend = new WasmBackend(team, part => chooseKernels(part, createBench, forced), options.memoryPages);
+    await backend.use('common');
+    return backend;
+  } catch (error) {
+    await team.close();
+    throw error;
   }
 }
 
-function startThread(data: ThreadData): Promise<Worker> {
-  const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: { computeThread: data } });
-  return new Promise((resolve, reject) => {
-    worker.once('message', () => {
-      worker.unref();
-      resolve(worker);
-    });
-    worker.once('error', reject);
-  });
+/** One thread, and kernels that nothing has checked: what the self-test works with. */
+export async function createBench(): Promise<Bench> {
+  const team = await Team.start(1, () => scratchStart, typeNames, maxTile);
+  const bench = new WasmBackend(team, async part => kernelsOf(part, variants[0]));
+  await bench.use('common');
+  return bench;
 }
 
 export class WasmBackend implements Backend {
-  readonly name: string;
-  readonly #machine: Machine;
-  readonly #program: Program;
-  readonly #workers: readonly Worker[];
+  readonly #team: Team;
+  readonly #memories: Memories;
+  readonly #loader: Loader;
+  readonly #choose: (part: KernelPart) => Promise<Kernels>;
+  readonly #kernels = new Map<KernelPart, Promise<Kernels>>();
+  readonly #variants = new Map<KernelPart, string>();
   readonly #arenaStart: number;
-  readonly #staging: number;
-  readonly #view: DataView;
+  readonly #arenaEnd: number;
   #commands = 0;
   #arena: number;
-  #end: number;
   #quantized: { address: number; bytes: number } = { address: 0, bytes: 0 };
   #weights = 0;
   #cacheBytes = 0;
   #work: number;
-  #rotations = new Map<RopeTable, { positions: Int32Array; address: number }>();
-  #dead: Error | undefined;
-  /** Matrices share the staging area: they load one after the other. */
-  #loading: Promise<void> = Promise.resolve();
+  readonly #rotations = new Map<RopeTable, { positions: Int32Array; address: number }>();
+  #places: { batch: BatchLayout; pageBytes: number; address: number } | undefined;
+  readonly #reaches = new Map<number, { batch: BatchLayout; address: number }>();
 
-  constructor(name: string, machine: Machine, program: Program, workers: readonly Worker[], free: number) {
-    this.name = name;
-    this.#machine = machine;
-    this.#program = program;
-    this.#workers = workers;
-    this.#view = new DataView(machine.bytes.buffer);
-    this.#arenaStart = align(free, 64);
+  constructor(team: Team, choose: (part: KernelPart) => Promise<Kernels>, pages = mostPages) {
+    this.#team = team;
+    this.#choose = choose;
+    this.#arenaStart = align(scratchStart + team.threads * scratchBytes, 64);
     this.#arena = this.#arenaStart;
-    this.#staging = this.#arenaStart + arenaBytes;
-    this.#end = this.#staging + stagingBytes;
-    this.#work = this.#end;
-    for (const worker of workers)
-      worker.on('error', (error: unknown) => {
-        this.#dead = error as Error;
-      });
+    this.#arenaEnd = this.#arenaStart + arenaBytes;
+    this.#work = this.#arenaEnd + stagingBytes;
+    this.#memories = new Memories(this.#work, pages, memory => team.add({ memory }));
+    this.#loader = new Loader(this.#arenaEnd, this.#memories.bytes(0), (...command) => this.#record(...command));
   }
 
-  #allocate(bytes: number, what: string): number {
-    const address = align(this.#end, 64);
-    if (address + bytes > memoryBytes - 65536) {
-      const need = `${what} needs ${bytes} bytes, of 4 GiB ${memoryBytes - address} are left`;
-      throw new RealmError('out_of_memory', `${need}; use a smaller context or a smaller model`);
-    }
-    this.#end = address + bytes;
-    return address;
+  get name(): string {
+    return `wasm ${[...new Set(this.#variants.values())].join(' + ')}, ${this.#team.threads} threads`;
   }
 
-  /** Space for tables of this run. */
+  /** The variant that was chosen for each part in use. */
+  get variants(): ReadonlyMap<KernelPart, string> {
+    return this.#variants;
+  }
+
+  /** Memories in use: more than one for a model of more than 4 GiB. */
+  get memories(): number {
+    return this.#memories.list.length;
+  }
+
+  /** Makes a part's kernels ready. */
+  async use(part: KernelPart): Promise<void> {
+    const known = this.#kernels.get(part);
+    const kernels = known ?? this.#choose(part);
+    this.#kernels.set(part, kernels);
+    const ready = await kernels;
+    if (!this.#variants.has(part)) this.install(part, ready);
+  }
+
+  /** Gives every thread these kernels, in place of those it had for the part. */
+  install(part: KernelPart, { module, variant }: Kernels): void {
+    this.#variants.set(part, variant);
+    this.#kernels.set(part, Promise.resolve({ module, variant }));
+    this.#team.add({ kernels: module });
+  }
+
+  /** Space for tables of this run, in every memory. */
   #table(bytes: number): number {
     const address = align(this.#arena, 16);
     this.#arena = address + bytes;
-    if (this.#arena > this.#staging)
+    if (this.#arena > this.#arenaEnd)
       throw new RealmError('engine_failed', 'the batch needs larger tables than there is room for');
     return address;
   }
 
-  #words(values: ArrayLike<number>): number {
-    const address = this.#table(values.length * 4);
-    this.#machine.words.set(values, address / 4);
+  #words(values: Int32Array): number {
+    const address = this.#table(values.byteLength);
+    this.#place(address, values);
     return address;
   }
 
+  /** Writes to the same address of every memory. */
+  #place(address: number, values: Int32Array | Float32Array): void {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    this.#memories.list.forEach((_, memory) => void this.#memories.bytes(memory).set(bytes, address));
+  }
+
   #record(
+    memory: number,
     operation: Operation,
     items: number,
     chunk: number,
@@ -186,19 +189,45 @@ export class WasmBackend implements Backend {
     floats: readonly (readonly [number, number])[] = [],
   ): void {
     if (items === 0) return;
+    if (this.#commands === 0) this.#loader.flush();
     if (this.#commands === maxCommands) throw new RealmError('engine_failed', 'a step of too many operations');
     const at = this.#commands++ * commandWords;
-    const { words, floats: floatWords } = this.#program;
+    const { words, floats: floatWords } = this.#team.program;
     words[at] = operations.indexOf(operation);
     words[at + 1] = items;
     words[at + 2] = Math.max(1, chunk);
-    words.set(integers, at + 3);
-    for (const [index, value] of floats) floatWords[at + 3 + index] = value;
+    words[at + 3] = memory;
+    words.set(integers, at + argumentsAt);
+    for (const [index, value] of floats) floatWords[at + argumentsAt + index] = value;
   }
 
   /** Items claimed at once so that every thread gets several turns. */
   #share(items: number): number {
-    return Math.ceil(items / (this.#program.threads * 4));
+    return Math.ceil(items / (this.#team.threads * 4));
+  }
+
+  /** Sees to it that memory `memory` holds rows of `buffer` as they were last written. */
+  #bring(memory: number, buffer: Buffer, rows: number): void {
+    const { whole, address, stride } = buffer as WasmBuffer;
+    if (whole.valid & (1 << memory)) return;
+    const from = 31 - Math.clz32(whole.valid);
+    const partial = rows < whole.rows && address === whole.address ? rows : whole.rows;
+    const args = [whole.address, stride, stride, from];
+    this.#record(memory, 'carry', partial, this.#share(partial), args);
+    whole.valid |= 1 << memory;
+  }
+
+  /** Says that `buffer` is written in `memory`; what a write does not cover, or adds to, is brought before. */
+  #writes(memory: number, buffer: Buffer, rows: number, keeps = false): void {
+    const { whole, address } = buffer as WasmBuffer;
+    const view = address !== whole.address || buffer.rows !== whole.rows;
+    if (keeps || view) this.#bring(memory, buffer, view ? whole.rows : rows);
+    whole.valid = 1 << memory;
+  }
+
+  /** A memory that holds `buffer`. */
+  #home(buffer: Buffer): number {
+    return 31 - Math.clz32((buffer as WasmBuffer).whole.valid);
   }
 
   async matrix(source: MatrixSource): Promise<WasmMatrix> {
@@ -206,97 +235,107 @@ export class WasmBackend implements Backend {
     const layout = layouts[type];
     const kernel = kernelOf(type);
     if (!layout || !kernel) throw new RealmError('kernel_unavailable', `tensor ${name}: no kernel multiplies ${type}`);
-    if (columns % layout.blockSize)
-      throw new RealmError(
-        'model_invalid',
-        `tensor ${name}: ${columns} columns are no multiple of ${layout.blockSize}`,
-      );
-    const bytes = packedBytes(layout, rows, columns);
-    const address = this.#allocate(bytes, `tensor ${name}`);
-    this.#weights += bytes;
-    const matrix = {
-      name,
-      type,
-      rows,
-      columns,
-      address,
-      layout,
-      activation: kernel.activation,
-      groupBytes: kernel.groupBytes,
-    };
-    const loaded = this.#loading.then(() => this.#load(matrix, source));
-    this.#loading = loaded.catch(() => {});
-    await loaded;
+    if (columns % layout.blockSize) {
+      const message = `tensor ${name}: ${columns} columns are no multiple of ${layout.blockSize}`;
+      throw new RealmError('model_invalid', message);
+    }
+    await this.use(type);
+    const block = this.#memories.own(packedBytes(layout, rows, columns), `tensor ${name}`);
+    this.#weights += block.bytes;
+    const matrix: WasmMatrix = { name, type, rows, columns, block, layout, ...kernel };
+    try {
+      await this.#loader.load(matrix, source, typeNames.indexOf(type), () => this.#execute());
+    } catch (error) {
+      this.free(matrix);
+      throw error;
+    }
     return matrix;
   }
 
-  async #load(matrix: WasmMatrix, source: MatrixSource): Promise<void> {
-    const { name, type, rows, columns, layout, address } = matrix;
-    const blocks = columns / layout.blockSize;
-    const rowBytes = blocks * layout.blockBytes;
-    const groupStride = rowBytes * groupRows;
-    const most = Math.floor(stagingBytes / groupStride) * groupRows;
-    if (most === 0) throw new RealmError('model_invalid', `tensor ${name}: a row of ${rowBytes} bytes is too long`);
-    for (let first = 0; first < rows; first += most) {
-      const count = Math.min(most, rows - first);
-      const groups = Math.ceil(count / groupRows);
-      const target = this.#machine.bytes.subarray(this.#staging, this.#staging + count * rowBytes);
-      await source.readRows(first, count, target);
-      checkScales(name, type, target);
-      this.#machine.bytes.fill(0, this.#staging + count * rowBytes, this.#staging + groups * groupStride);
-      const to = address + (first / groupRows) * groupStride;
-      const args = [typeNames.indexOf(type), this.#staging, rowBytes, blocks, to, groupStride];
-      this.#record('pack', groups, this.#share(groups), args);
-      this.run();
-    }
+  async loaded(): Promise<void> {
+    await this.#loader.settle();
+  }
+
+  free(matrix: Matrix): void {
+    const { block } = matrix as WasmMatrix;
+    this.#memories.free(block);
+    this.#weights -= block.bytes;
   }
 
   vector(values: Float32Array): WasmVector {
     const bytes = align(values.length, 16) * 4;
-    const address = this.#allocate(bytes, 'a vector');
-    new Float32Array(this.#machine.bytes.buffer, address, values.length).set(values);
+    const address = this.#memories.shared(bytes, 'a vector');
+    this.#place(address, values);
     this.#weights += bytes;
     return { length: values.length, address };
   }
 
   buffer(rows: number, columns: number): WasmBuffer {
     const stride = align(columns, 16) * 4;
-    const address = this.#allocate(rows * stride, 'a work buffer');
+    const address = this.#memories.shared(rows * stride, 'a work buffer');
     this.#work += rows * stride;
-    return { rows, columns, address, stride };
+    return { rows, columns, address, stride, whole: { address, rows, valid: 1 } };
+  }
+
+  view(buffer: Buffer, first: number, count: number): WasmBuffer {
+    const { address, stride, columns, rows, whole } = buffer as WasmBuffer;
+    if (!(first >= 0 && count >= 0 && first + count <= rows)) {
+      throw new RealmError('internal_error', `rows ${first} to ${first + count} of a buffer of ${rows}`);
+    }
+    return { rows: count, columns, stride, address: address + first * stride, whole };
   }
 
   kvCache(shape: KvShape): WasmCache {
     const layerPageBytes = shape.kvHeads * shape.headDim * pageTokens * 2 * 2;
     if (shape.headDim % 8)
       throw new RealmError('kernel_unavailable', `no attention kernel for heads of ${shape.headDim}`);
-    const bytes = layerPageBytes * shape.layers * shape.pages;
-    this.#cacheBytes += bytes;
-    const address = this.#allocate(bytes, 'the key-value cache');
-    return { ...shape, address, layerPageBytes, pageBytes: layerPageBytes * shape.layers };
+    const bytes = layerPageBytes * shape.pages;
+    const blocks = Array.from({ length: shape.layers }, () => this.#memories.own(bytes, 'the key-value cache'));
+    this.#cacheBytes += bytes * shape.layers;
+    return { ...shape, blocks, layerPageBytes, pageBytes: layerPageBytes * shape.layers };
+  }
+
+  readPage(cache: KvCache, page: number, target: Uint8Array): void {
+    this.#eachLayer(cache, page, (layer, at) => void target.set(layer, at));
+  }
+
+  writePage(cache: KvCache, page: number, source: Uint8Array): void {
+    this.#eachLayer(cache, page, (layer, at) => void layer.set(source.subarray(at, at + layer.length)));
+  }
+
+  #eachLayer(cache: KvCache, page: number, visit: (bytes: Uint8Array, at: number) => void): void {
+    const { blocks, layerPageBytes } = cache as WasmCache;
+    blocks.forEach(({ memory, address }, layer) => {
+      const start = address + page * layerPageBytes;
+      visit(this.#memories.bytes(memory).subarray(start, start + layerPageBytes), layer * layerPageBytes);
+    });
   }
 
   embed(out: Buffer, table: Matrix, tokens: Int32Array): void {
-    const { layout, address, columns, type, rows } = table as WasmMatrix;
-    const packed = this.#machine.bytes.subarray(address, address + packedBytes(layout, rows, columns));
+    const { layout, block, columns, type, rows } = table as WasmMatrix;
+    if (this.#commands === 0) this.#loader.flush();
+    const memory = this.#memories.bytes(block.memory);
+    const packed = memory.subarray(block.address, block.address + packedBytes(layout, rows, columns));
     const bytes = new Uint8Array((columns / layout.blockSize) * layout.blockBytes);
     const at = this.#table(tokens.length * columns * 4);
     tokens.forEach((token, i) => {
       unpackRow(packed, layout, columns, token, bytes);
-      const target = new Float32Array(this.#machine.bytes.buffer, at + i * columns * 4, columns);
+      const target = new Float32Array(memory.buffer, at + i * columns * 4, columns);
       formats[type].decode(bytes, target, columns);
     });
-    const sources = Array.from(tokens, (_, i) => at + i * columns * 4);
-    this.#copy(out as WasmBuffer, sources, columns);
+    this.#copy(
+      block.memory,
+      out,
+      Int32Array.from(tokens, (_, i) => at + i * columns * 4),
+      columns,
+    );
   }
 
-  #copy(out: WasmBuffer, sources: readonly number[], columns: number): void {
-    this.#record('copy', sources.length, this.#share(sources.length), [
-      out.address,
-      out.stride,
-      this.#words(sources),
-      columns * 4,
-    ]);
+  #copy(memory: number, out: Buffer, sources: Int32Array, columns: number): void {
+    const { address, stride } = out as WasmBuffer;
+    this.#writes(memory, out, sources.length);
+    const args = [address, stride, this.#words(sources), columns * 4];
+    this.#record(memory, 'copy', sources.length, this.#share(sources.length), args);
   }
 
   matmul(
@@ -306,48 +345,46 @@ export class WasmBackend implements Backend {
     rows: number,
     options: { bias?: Vector; accumulate?: boolean } = {},
   ): void {
-    this.#quantize((matrix as WasmMatrix).activation, x as WasmBuffer, rows);
+    const { activation, block } = matrix as WasmMatrix;
+    this.#quantize(block.memory, activation, x as WasmBuffer, rows);
     this.#product(out as WasmBuffer, matrix as WasmMatrix, rows, options);
   }
 
   matmuls(products: readonly { out: Buffer; matrix: Matrix; bias?: Vector }[], x: Buffer, rows: number): void {
-    let ready: ActivationKind | undefined;
+    let ready = '';
     for (const { out, matrix, bias } of products) {
-      const { activation } = matrix as WasmMatrix;
-      if (activation !== ready) this.#quantize(activation, x as WasmBuffer, rows);
-      ready = activation;
+      const { activation, block } = matrix as WasmMatrix;
+      const needed = `${activation} in ${block.memory}`;
+      if (needed !== ready) this.#quantize(block.memory, activation, x as WasmBuffer, rows);
+      ready = needed;
       this.#product(out as WasmBuffer, matrix as WasmMatrix, rows, { bias });
     }
   }
 
-  #quantize(kind: ActivationKind, x: WasmBuffer, rows: number): void {
+  #quantize(memory: number, kind: ActivationKind, x: WasmBuffer, rows: number): void {
     const perToken = activationBytes(kind, x.columns);
     const need = perToken * Math.max(rows, 64);
     if (need > this.#quantized.bytes) {
-      this.#quantized = { address: this.#allocate(2 * need, 'quantised activations'), bytes: 2 * need };
+      const address = this.#memories.shared(2 * need, 'quantised activations');
+      this.#quantized = { address, bytes: 2 * need };
       this.#work += 2 * need;
     }
+    this.#bring(memory, x, rows);
     const blocks = x.columns / activationRecord[kind].columns;
     const number = ['q32', 'q256', 'f32'].indexOf(kind);
-    this.#record('quantize', rows, this.#share(rows), [
-      number,
-      x.address,
-      x.stride,
-      blocks,
-      this.#quantized.address,
-      perToken,
-      rows,
-    ]);
+    const args = [number, x.address, x.stride, blocks, this.#quantized.address, perToken, rows];
+    this.#record(memory, 'quantize', rows, this.#share(rows), args);
   }
 
   #product(out: WasmBuffer, matrix: WasmMatrix, rows: number, options: { bias?: Vector; accumulate?: boolean }): void {
-    const { type, address, layout, columns, groupBytes, activation } = matrix;
+    const { type, block, layout, columns, groupBytes, activation } = matrix;
     const blocks = columns / layout.blockSize;
     const groups = Math.ceil(matrix.rows / groupRows);
     const groupStride = blocks * groupBytes;
     const chunk = Math.min(this.#share(groups), rows > maxTile ? Math.ceil(cacheBytes / groupStride) : groups);
-    this.#record('product', groups, chunk, [
-      ...[typeNames.indexOf(type), address, blocks, groupStride, this.#quantized.address],
+    this.#writes(block.memory, out, rows, options.accumulate);
+    this.#record(block.memory, 'product', groups, chunk, [
+      ...[typeNames.indexOf(type), block.address, blocks, groupStride, this.#quantized.address],
       ...[activationBytes(activation, columns), rows, out.address, out.stride],
       ...[(options.bias as WasmVector | undefined)?.address ?? 0, options.accumulate ? 1 : 0],
     ]);
@@ -360,14 +397,16 @@ export class WasmBackend implements Backend {
         `no norm kernel for groups of ${weight.length} columns: multiples of 16 only`,
       );
     const [o, i, w] = [out as WasmBuffer, x as WasmBuffer, weight as WasmVector];
+    const memory = this.#through(out, x, rows);
     const args = [o.address, o.stride, i.address, i.stride, w.address, w.length, x.columns / w.length];
-    this.#record('rmsNorm', rows, this.#share(rows), args, [[7, epsilon]]);
+    this.#record(memory, 'rmsNorm', rows, this.#share(rows), args, [[7, epsilon]]);
   }
 
   layerNorm(out: Buffer, x: Buffer, weight: Vector, bias: Vector, epsilon: number, rows: number): void {
     const [o, i, w] = [out as WasmBuffer, x as WasmBuffer, weight as WasmVector];
+    const memory = this.#through(out, x, rows);
     const args = [o.address, o.stride, i.address, i.stride, w.address, w.length, (bias as WasmVector).address];
-    this.#record('layerNorm', rows, this.#share(rows), args, [[7, epsilon]]);
+    this.#record(memory, 'layerNorm', rows, this.#share(rows), args, [[7, epsilon]]);
   }
 
   ropeTable(spec: RopeSpec): RopeTable {
@@ -381,7 +420,8 @@ export class WasmBackend implements Backend {
     const halves = rope.style === 'halves';
     const tableStride = rope.dimensions * (halves ? 4 : 8);
     const fours = halves ? rope.dimensions / 8 : rope.dimensions / 4;
-    this.#record('rope', positions.length, this.#share(positions.length), [
+    const memory = this.#through(x, x, positions.length);
+    this.#record(memory, 'rope', positions.length, this.#share(positions.length), [
       ...[halves ? 1 : 0, buffer.address, buffer.stride, this.#rotation(rope, positions), tableStride],
       ...[fours, heads, rope.headDim * 4],
     ]);
@@ -395,7 +435,7 @@ export class WasmBackend implements Backend {
     const half = dimensions / 2;
     const width = style === 'halves' ? dimensions : 2 * dimensions;
     const address = this.#table(positions.length * width * 4);
-    const table = new Float32Array(this.#machine.bytes.buffer, address, positions.length * width);
+    const table = new Float32Array(positions.length * width);
     positions.forEach((position, row) => {
       const at = row * width;
       for (let i = 0; i < half; i++) {
@@ -411,25 +451,35 @@ export class WasmBackend implements Backend {
         }
       }
     });
+    this.#place(address, table);
     this.#rotations.set(rope, { positions, address });
     return address;
   }
 
   storeKv(cache: KvCache, layer: number, k: Buffer, v: Buffer, batch: BatchLayout): void {
-    const { kvHeads, headDim, layerPageBytes, address, pages } = cache as WasmCache;
+    const { kvHeads, headDim, layerPageBytes, blocks } = cache as WasmCache;
+    const { memory, address } = blocks[layer];
     const [keys, values] = [k as WasmBuffer, v as WasmBuffer];
+    for (const buffer of [keys, values]) this.#bring(memory, buffer, batch.tokens);
+    this.#record(memory, 'storeKv', batch.tokens, this.#share(batch.tokens), [
+      ...[keys.address, keys.stride, values.address, values.stride, this.#placesOf(batch, headDim, layerPageBytes)],
+      ...[address, kvHeads * headDim * 2 * pageTokens, kvHeads, headDim],
+    ]);
+  }
+
+  /** Per token the offsets of its key and its value in a head of a layer; the same for all layers of a step. */
+  #placesOf(batch: BatchLayout, headDim: number, pageBytes: number): number {
+    if (this.#places?.batch === batch && this.#places.pageBytes === pageBytes) return this.#places.address;
     const places = new Int32Array(2 * batch.tokens);
-    for (const { start, count, position, pages: table } of batch.segments)
+    for (const { start, count, position, pages } of batch.segments)
       for (let i = 0; i < count; i++) {
         const slot = (position + i) % pageTokens;
-        const page = table[Math.floor((position + i) / pageTokens)] * layerPageBytes;
+        const page = pages[Math.floor((position + i) / pageTokens)] * pageBytes;
         places[2 * (start + i)] = page + 2 * slot;
         places[2 * (start + i) + 1] = page + 2 * headDim * slot;
       }
-    this.#record('storeKv', batch.tokens, this.#share(batch.tokens), [
-      ...[keys.address, keys.stride, values.address, values.stride, this.#words(places)],
-      ...[address + layer * pages * layerPageBytes, kvHeads * headDim * 2 * pageTokens, kvHeads, headDim],
-    ]);
+    this.#places = { batch, pageBytes, address: this.#words(places) };
+    return this.#places.address;
   }
 
   attention(
@@ -440,55 +490,61 @@ export class WasmBackend implements Backend {
     batch: BatchLayout,
     options: AttentionOptions,
   ): void {
-    const { kvHeads, headDim, layerPageBytes, address, pages } = cache as WasmCache;
+    const { kvHeads, headDim, layerPageBytes, blocks } = cache as WasmCache;
+    const { memory, address } = blocks[layer];
     const [queries, target] = [q as WasmBuffer, out as WasmBuffer];
-    const info = new Int32Array(3 * batch.tokens);
-    for (const { start, count, position, pages: table } of batch.segments) {
-      const tableAt = this.#words(table);
+    const items = batch.tokens * kvHeads * Math.ceil(options.heads / kvHeads / maxQueries);
+    this.#bring(memory, q, batch.tokens);
+    this.#writes(memory, out, batch.tokens);
+    const integers = [
+      ...[queries.address, queries.stride, target.address, target.stride, headDim],
+      ...[this.#reachesOf(batch, options.window ?? 0), options.heads, kvHeads],
+      ...[address, layerPageBytes, kvHeads * headDim * 2 * pageTokens],
+    ];
+    const floats = [
+      [11, options.scale],
+      [12, options.softcap ?? 0],
+    ] as const;
+    this.#record(memory, 'attention', items, Math.min(16, this.#share(items)), integers, floats);
+  }
+
+  /** Per token its block table and the positions that it sees; the same for all layers with this window. */
+  #reachesOf(batch: BatchLayout, window: number): number {
+    const known = this.#reaches.get(window);
+    if (known?.batch === batch) return known.address;
+    const reaches = new Int32Array(3 * batch.tokens);
+    for (const { start, count, position, pages } of batch.segments) {
+      const table = this.#words(pages);
       for (let i = 0; i < count; i++) {
         const to = position + i + 1;
-        info.set([tableAt, options.window ? Math.max(0, to - options.window) : 0, to], 3 * (start + i));
+        reaches.set([table, window ? Math.max(0, to - window) : 0, to], 3 * (start + i));
       }
     }
-    const items = batch.tokens * kvHeads * Math.ceil(options.heads / kvHeads / maxQueries);
-    this.#record(
-      'attention',
-      items,
-      Math.min(16, this.#share(items)),
-      [
-        ...[
-          queries.address,
-          queries.stride,
-          target.address,
-          target.stride,
-          headDim,
-          this.#words(info),
-          options.heads,
-          kvHeads,
-        ],
-        ...[address + layer * pages * layerPageBytes, layerPageBytes, kvHeads * headDim * 2 * pageTokens],
-      ],
-      [
-        [11, options.scale],
-        [12, options.softcap ?? 0],
-      ],
-    );
+    const address = this.#words(reaches);
+    this.#reaches.set(window, { batch, address });
+    return address;
   }
 
   gate(out: Buffer, gate: Buffer, up: Buffer, kind: 'silu' | 'gelu', rows: number): void {
     const [o, g, u] = [out as WasmBuffer, gate as WasmBuffer, up as WasmBuffer];
+    const memory = this.#home(gate);
+    this.#bring(memory, up, rows);
+    this.#writes(memory, out, rows);
     const args = [kind === 'gelu' ? 1 : 0, o.address, g.address, u.address, o.stride, o.stride / 32];
-    this.#record('gate', rows, this.#share(rows), args);
+    this.#record(memory, 'gate', rows, this.#share(rows), args);
   }
 
   add(out: Buffer, x: Buffer, rows: number): void {
     const [o, i] = [out as WasmBuffer, x as WasmBuffer];
-    this.#record('add', rows, this.#share(rows), [o.address, i.address, o.stride, o.stride / 32]);
+    const memory = this.#home(x);
+    this.#writes(memory, out, rows, true);
+    this.#record(memory, 'add', rows, this.#share(rows), [o.address, i.address, o.stride, o.stride / 32]);
   }
 
   scale(x: Buffer, factor: number, rows: number): void {
     const { address, stride } = x as WasmBuffer;
-    this.#record('scale', rows, this.#share(rows), [address, stride, stride / 32], [[3, factor]]);
+    const args = [address, stride, stride / 32];
+    this.#record(this.#through(x, x, rows), 'scale', rows, this.#share(rows), args, [[3, factor]]);
   }
 
   softcap(x: Buffer, cap: number, rows: number): void {
@@ -497,36 +553,52 @@ export class WasmBackend implements Backend {
       [3, cap],
       [4, Math.fround(1 / Math.fround(cap))],
     ] as const;
-    this.#record('softcap', rows, this.#share(rows), [address, stride, stride / 32], floats);
+    const args = [address, stride, stride / 32];
+    this.#record(this.#through(x, x, rows), 'softcap', rows, this.#share(rows), args, floats);
   }
 
   gather(out: Buffer, x: Buffer, rows: Int32Array): void {
     const { address, stride, columns } = x as WasmBuffer;
     this.#copy(
-      out as WasmBuffer,
-      Array.from(rows, row => address + row * stride),
+      this.#home(x),
+      out,
+      rows.map(row => address + row * stride),
       columns,
     );
   }
 
+  /** The memory in which an operation from `x` to `out` works: where x is. */
+  #through(out: Buffer, x: Buffer, rows: number): number {
+    const memory = this.#home(x);
+    this.#writes(memory, out, rows);
+    return memory;
+  }
+
   run(): void {
-    if (this.#dead)
-      throw new RealmError('engine_failed', `a compute thread died: ${this.#dead.message}`, { cause: this.#dead });
-    const count = this.#commands;
-    this.#commands = 0;
     this.#arena = this.#arenaStart;
     this.#rotations.clear();
-    if (count === 0) return;
-    if (!this.#program.start(count, this.#machine)) throw new RealmError('engine_failed', 'a kernel failed');
+    this.#reaches.clear();
+    this.#places = undefined;
+    this.#execute();
+  }
+
+  #execute(): void {
+    const count = this.#commands;
+    this.#commands = 0;
+    if (count > 0) this.#team.run(count);
   }
 
   read(buffer: Buffer, row: number): Float32Array {
     const { address, stride, columns } = buffer as WasmBuffer;
-    return new Float32Array(this.#view.buffer as ArrayBuffer, address + row * stride, columns);
+    const { buffer: bytes } = this.#memories.bytes(this.#home(buffer));
+    return new Float32Array(bytes as ArrayBuffer, address + row * stride, columns);
   }
 
   write(buffer: Buffer, row: number, values: Float32Array): void {
-    this.read(buffer, row).set(values);
+    const { address, stride, whole } = buffer as WasmBuffer;
+    const memory = this.#home(buffer);
+    new Float32Array(this.#memories.bytes(memory).buffer, address + row * stride, values.length).set(values);
+    whole.valid = 1 << memory;
   }
 
   memory(): MemoryStats {
@@ -534,7 +606,6 @@ export class WasmBackend implements Backend {
   }
 
   async close(): Promise<void> {
-    this.#program.stop();
-    await Promise.all(this.#workers.map(worker => worker.terminate()));
+    await this.#team.close();
   }
 }

@@ -4,10 +4,13 @@
  */
 import { tilesOf } from '../../kernels/activation.ts';
 import { maxQueries } from '../../kernels/attention.ts';
-import type { KernelExports } from '../../kernels/module.ts';
+import { hasBadScale } from '../scales.ts';
+import type { Machine, Station } from './station.ts';
 
-/** 32-bit words of a command: operation, items, items claimed at once, then arguments. */
+/** 32-bit words of a command: operation, items, items claimed at once, memory, then arguments. */
 export const commandWords = 24;
+/** The first of the arguments. */
+export const argumentsAt = 4;
 export const maxCommands = 8192;
 
 export const operations = [
@@ -23,32 +26,28 @@ export const operations = [
   'scale',
   'softcap',
   'copy',
+  'carry',
   'pack',
 ] as const;
 export type Operation = (typeof operations)[number];
 
-/** What a thread executes commands with. `i` and `f` are the command's arguments as integers and floats. */
-export interface Machine {
-  readonly kernels: KernelExports;
-  readonly bytes: Uint8Array;
-  readonly words: Int32Array;
-  /** Weight types by number. */
-  readonly types: readonly string[];
-  /** This thread's own scratch. */
-  readonly scratch: number;
-  readonly maxTile: number;
-}
-
-type Execute = (m: Machine, i: Int32Array, f: Float32Array, first: number, count: number) => void;
+/** `i` and `f` are the command's arguments as integers and floats; `m` is the memory it works in. */
+export type Execute = (
+  m: Machine,
+  i: Int32Array,
+  f: Float32Array,
+  first: number,
+  count: number,
+  station: Station,
+) => void;
 
 const execute: Record<Operation, Execute> = {
   /** type, w, blocks, groupStride, x, bytesPerToken, rows, y, stride, bias, accumulate. Items: row groups. */
-  product(m, i, _, first, count) {
+  product(m, i, _, first, count, { maxTile, scratch }) {
     const [type, w, blocks, groupStride, x, perToken, rows, y, stride, bias, accumulate] = i;
     let row = 0;
-    for (const tile of tilesOf(rows, m.maxTile)) {
-      const kernel = m.kernels[`${m.types[type]}x${tile}`];
-      kernel(
+    for (const tile of tilesOf(rows, maxTile)) {
+      m.products[type][tile](
         w + first * groupStride,
         blocks,
         count,
@@ -57,17 +56,17 @@ const execute: Record<Operation, Execute> = {
         stride,
         bias && bias + first * 32,
         accumulate,
-        m.scratch,
+        scratch,
       );
       row += tile;
     }
   },
   /** kind, x, stride, blocks, out, bytesPerToken, rows. Items: rows. */
-  quantize(m, i, _, first, count) {
+  quantize(m, i, _, first, count, { maxTile }) {
     const [kind, x, stride, blocks, out, perToken, rows] = i;
     const kernel = m.kernels[['quantize_q32', 'quantize_q256', 'quantize_f32'][kind]];
     let start = 0;
-    for (const tile of tilesOf(rows, m.maxTile)) {
+    for (const tile of tilesOf(rows, maxTile)) {
       for (let t = 0; t < tile; t++) {
         const row = start + t;
         if (row >= first && row < first + count) kernel(x + row * stride, blocks, out + start * perToken + 4 * t, tile);
@@ -110,7 +109,7 @@ const execute: Record<Operation, Execute> = {
    * q, qStride, out, outStride, headDim, rowInfo, heads, kvHeads, base, pageBytes, valuesAt, queries, tilesPerHead, scale,
    * cap. rowInfo: per row block table, from, to. Items: rows * kvHeads * tilesPerHead.
    */
-  attention(m, i, f, first, count) {
+  attention(m, i, f, first, count, { scratch }) {
     const [q, qStride, out, outStride, headDim, info, heads, kvHeads, base, pageBytes, valuesAt] = i;
     const share = heads / kvHeads;
     const tiles = tilesOf(share, maxQueries);
@@ -133,7 +132,7 @@ const execute: Record<Operation, Execute> = {
         m.words[at + 2],
         f[11],
         f[12],
-        m.scratch,
+        scratch,
       );
     }
   },
@@ -167,10 +166,21 @@ const execute: Record<Operation, Execute> = {
       m.bytes.copyWithin((out + row * outStride) >>> 0, source, source + bytes);
     }
   },
-  /** type, source, rowBytes, blocks, target, groupStride. Items: row groups. */
-  pack(m, i, _, first, count) {
-    const [type, source, rowBytes, blocks, target, groupStride] = i;
-    const kernel = m.kernels[`pack_${m.types[type]}`];
+  /** address, stride, bytes, from: rows of another memory to the same place in this one. Items: rows. */
+  carry(m, i, _, first, count, { machines }) {
+    const [address, stride, bytes, from] = i;
+    for (let row = first; row < first + count; row++) {
+      const at = (address + row * stride) >>> 0;
+      m.bytes.set(machines[from].bytes.subarray(at, at + bytes), at);
+    }
+  },
+  /** type, source, rowBytes, blocks, target, groupStride, rows. A scale that is not finite throws. Items: row groups. */
+  pack(m, i, _, first, count, { types }) {
+    const [type, source, rowBytes, blocks, target, groupStride, rows] = i;
+    const from = source + first * 8 * rowBytes;
+    const end = source + Math.min(rows, (first + count) * 8) * rowBytes;
+    if (hasBadScale(types[type], m.bytes.subarray(from, end))) throw new Error('a scale that is not finite');
+    const kernel = m.kernels[`pack_${types[type]}`];
     for (let g = first; g < first + count; g++)
       kernel(source + g * 8 * rowBytes, rowBytes, blocks, target + g * groupStride);
   },
@@ -186,10 +196,17 @@ const phase = 3;
 const sleepers = 4;
 const failed = 5;
 const firstPhase = 6;
+const partCount = 7;
 const counters = 8;
 
 /** Turns of the loop that a thread waits awake before it sleeps: some tens of microseconds. */
 const spins = 4000;
+
+/** How long a thread waits for one that does not arrive, ms: no command takes a tenth of that. */
+const patienceMs = 20_000;
+
+/** What became of a step: `failed`, a kernel threw; `stalled`, a thread never arrived. */
+export type Outcome = 'done' | 'failed' | 'stalled';
 
 /** The shared state of a team of threads: the commands, and where everyone stands. */
 export class Program {
@@ -209,15 +226,24 @@ export class Program {
     return this.control.buffer as SharedArrayBuffer;
   }
 
-  /** Starts `count` commands on every thread and works through them on this one. False when a thread failed. */
-  start(count: number, machine: Machine): boolean {
+  /** Parts (memories, kernels) that a thread must have before it works. */
+  get parts(): number {
+    return Atomics.load(this.control, partCount);
+  }
+
+  set parts(count: number) {
+    Atomics.store(this.control, partCount, count);
+  }
+
+  /** Starts `count` commands on every thread and works through them on this one. */
+  start(count: number, station: Station): Outcome {
     this.control.fill(0, counters, counters + count);
     this.control[firstPhase] = this.control[phase];
     this.control[commandCount] = count;
     Atomics.add(this.control, generation, 1);
     if (this.threads > 1) Atomics.notify(this.control, generation);
-    this.work(machine);
-    return Atomics.exchange(this.control, failed, 0) === 0;
+    if (!this.work(station)) return 'stalled';
+    return Atomics.exchange(this.control, failed, 0) === 0 ? 'done' : 'failed';
   }
 
   /** Sleeps until the next start; returns its number. A negative generation ends the team. */
@@ -233,44 +259,51 @@ export class Program {
     Atomics.notify(this.control, generation);
   }
 
-  /** Works through the commands; a kernel that throws is noted, and the barriers still met. */
-  work(machine: Machine): void {
+  /** Works through the commands; a kernel that throws is noted, and the barriers still met. False: another thread is gone. */
+  work(station: Station): boolean {
     const count = this.control[commandCount];
     const first = this.control[firstPhase];
     for (let c = 0; c < count; c++) {
       try {
-        this.#claim(machine, c);
+        this.#claim(station, c);
       } catch {
         Atomics.store(this.control, failed, 1);
       }
-      this.#meet((first + c + 1) | 0);
+      if (!this.#meet((first + c + 1) | 0)) return false;
     }
+    return true;
   }
 
-  #claim(machine: Machine, c: number): void {
+  #claim(station: Station, c: number): void {
     const at = c * commandWords;
-    const [operation, items, chunk] = [this.words[at], this.words[at + 1], this.words[at + 2]];
-    const i = this.words.subarray(at + 3, at + commandWords);
-    const f = this.floats.subarray(at + 3, at + commandWords);
+    const { words } = this;
+    const items = words[at + 1];
+    const chunk = words[at + 2];
+    const i = words.subarray(at + argumentsAt, at + commandWords);
+    const f = this.floats.subarray(at + argumentsAt, at + commandWords);
+    const run = table[words[at]];
+    const machine = station.machines[words[at + 3]];
     for (;;) {
       const first = Atomics.add(this.control, counters + c, chunk);
       if (first >= items) return;
-      table[operation](machine, i, f, first, Math.min(chunk, items - first));
+      run(machine, i, f, first, Math.min(chunk, items - first), station);
     }
   }
 
-  /** The barrier: phases count up for ever (and wrap), so that a late thread cannot miss one. */
-  #meet(next: number): void {
+  /** The barrier: phases count up for ever (and wrap), so that a late thread cannot miss one. False: somebody is gone. */
+  #meet(next: number): boolean {
     const { control, threads } = this;
     if (((Atomics.add(control, arrived, 1) + 1) | 0) === Math.imul(next, threads)) {
       Atomics.store(control, phase, next);
       if (Atomics.load(control, sleepers) > 0) Atomics.notify(control, phase);
-      return;
+      return true;
     }
     const passed = () => ((Atomics.load(control, phase) - next) | 0) >= 0;
-    for (let i = 0; i < spins; i++) if (passed()) return;
+    for (let i = 0; i < spins; i++) if (passed()) return true;
     Atomics.add(control, sleepers, 1);
-    while (!passed()) Atomics.wait(control, phase, (next - 1) | 0);
+    let here = true;
+    while (here && !passed()) here = Atomics.wait(control, phase, (next - 1) | 0, patienceMs) !== 'timed-out';
     Atomics.sub(control, sleepers, 1);
+    return here || passed();
   }
 }

@@ -1,35 +1,28 @@
-/** A compute thread of the team: waits for a program, works through its share, waits again. */
-import { parentPort, workerData } from 'node:worker_threads';
-import type { KernelExports } from '../../kernels/module.ts';
-import { type Machine, Program } from './commands.ts';
+/** A compute thread of the team: waits for a step, works through its share, waits again. */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { QuantType } from '../../quant/types.ts';
+import { Program } from './commands.ts';
+import { type Part, Station } from './station.ts';
 
 export interface ThreadData {
-  readonly module: WebAssembly.Module;
-  readonly memory: WebAssembly.Memory;
   readonly shared: SharedArrayBuffer;
   readonly threads: number;
   readonly scratch: number;
-  readonly types: readonly string[];
+  readonly types: readonly QuantType[];
   readonly maxTile: number;
 }
 
-export function createMachine(data: Omit<ThreadData, 'shared' | 'threads'>): Machine {
-  const { module, memory, scratch, types, maxTile } = data;
-  const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as KernelExports;
-  return {
-    kernels,
-    bytes: new Uint8Array(memory.buffer),
-    words: new Int32Array(memory.buffer),
-    scratch,
-    types,
-    maxTile,
-  };
-}
-
 if (parentPort && workerData?.computeThread) {
-  const data = workerData.computeThread as ThreadData;
-  const machine = createMachine(data);
-  const program = new Program(data.threads, data.shared);
+  const { shared, threads, scratch, types, maxTile } = workerData.computeThread as ThreadData;
+  const station = new Station(scratch, types, maxTile);
+  const program = new Program(threads, shared);
   parentPort.postMessage('ready');
-  for (let seen = program.await(0); seen > 0; seen = program.await(seen)) program.work(machine);
+  for (let seen = program.await(0); seen > 0; seen = program.await(seen)) {
+    while (station.parts < program.parts) {
+      // The thread never returns to its event loop: what was posted to it is fetched.
+      const received = receiveMessageOnPort(parentPort);
+      if (received) station.add(received.message as Part);
+    }
+    program.work(station);
+  }
 }

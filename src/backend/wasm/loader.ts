@@ -1,0 +1,104 @@
+/** Brings matrices from their source into the packed layout: while one piece is read, the one before is packed. */
+import { RealmError } from '../../errors.ts';
+import { groupRows } from '../../kernels/layout.ts';
+import type { MatrixSource } from '../backend.ts';
+import { checkScales } from '../scales.ts';
+import type { WasmMatrix } from './backend.ts';
+import type { Operation } from './commands.ts';
+
+/** Two halves: one is read into while the other is packed. */
+export const stagingBytes = 16 << 20;
+
+type Record = (memory: number, operation: Operation, items: number, chunk: number, args: readonly number[]) => void;
+
+/** Rows that are read and not yet packed. */
+interface Piece {
+  readonly matrix: WasmMatrix;
+  /** Number of its type. */
+  readonly type: number;
+  readonly staging: number;
+  readonly first: number;
+  readonly count: number;
+  readonly run: () => void;
+}
+
+export class Loader {
+  readonly #staging: number;
+  readonly #bytes: Uint8Array;
+  readonly #record: Record;
+  #half = 0;
+  #unpacked: Piece | undefined;
+  /** Matrices share the staging area: they are read one after the other. */
+  #turn: Promise<void> = Promise.resolve();
+
+  /** `staging`: an address that is good in every memory, whose bytes of the first memory are in `bytes`. */
+  constructor(staging: number, bytes: Uint8Array, record: Record) {
+    this.#staging = staging;
+    this.#bytes = bytes;
+    this.#record = record;
+  }
+
+  /** Resolves when the source has been read; the last piece is packed by the next call, or by flush(). */
+  load(matrix: WasmMatrix, source: MatrixSource, type: number, run: () => void): Promise<void> {
+    return this.#queue(async () => {
+      const { most, rowBytes } = pieceOf(matrix);
+      for (let first = 0; first < matrix.rows; first += most) {
+        const count = Math.min(most, matrix.rows - first);
+        this.#half = stagingBytes / 2 - this.#half;
+        const staging = this.#staging + this.#half;
+        const reading = source.readRows(first, count, this.#bytes.subarray(staging, staging + count * rowBytes));
+        try {
+          this.flush();
+        } catch (error) {
+          await reading.catch(() => {});
+          throw error;
+        }
+        await reading;
+        this.#unpacked = { matrix, type, staging, first, count, run };
+      }
+    });
+  }
+
+  /** Resolves when everything is packed. Throws what was wrong with it. */
+  settle(): Promise<void> {
+    return this.#queue(async () => this.flush());
+  }
+
+  #queue(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  /** Packs what is read. No command of a step may be recorded yet. */
+  flush(): void {
+    const piece = this.#unpacked;
+    if (!piece) return;
+    this.#unpacked = undefined;
+    const { matrix, type, staging, first, count, run } = piece;
+    const { name, block } = matrix;
+    const { blocks, rowBytes } = pieceOf(matrix);
+    const groups = Math.ceil(count / groupRows);
+    const bytes = this.#bytes.subarray(staging, staging + groups * groupRows * rowBytes);
+    bytes.fill(0, count * rowBytes);
+    if (block.memory > 0) this.#record(block.memory, 'carry', 1, 1, [staging, 0, bytes.length, 0]);
+    const groupStride = rowBytes * groupRows;
+    const to = block.address + (first / groupRows) * groupStride;
+    this.#record(block.memory, 'pack', groups, 16, [type, staging, rowBytes, blocks, to, groupStride, count]);
+    try {
+      run();
+    } catch (error) {
+      checkScales(name, matrix.type, bytes);
+      throw error;
+    }
+  }
+}
+
+/** Bytes and blocks of a row, and how many rows a half of the staging area takes. */
+function pieceOf({ name, columns, layout }: WasmMatrix): { blocks: number; rowBytes: number; most: number } {
+  const blocks = columns / layout.blockSize;
+  const rowBytes = blocks * layout.blockBytes;
+  const most = Math.floor(stagingBytes / 2 / (rowBytes * groupRows)) * groupRows;
+  if (most === 0) throw new RealmError('model_invalid', `tensor ${name}: a row of ${rowBytes} bytes is too long`);
+  return { blocks, rowBytes, most };
+}

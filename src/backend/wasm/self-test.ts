@@ -1,0 +1,106 @@
+/** A small piece of work for each part of the kernels: its results are compared with the reference's, and it is timed. */
+import { formats } from '../../quant/formats.ts';
+import type { KernelPart } from '../../kernels/module.ts';
+import type { QuantType } from '../../quant/types.ts';
+import type { Backend, Buffer, Matrix } from '../backend.ts';
+import { floats, layout, shuffledPages, source, weightBytes } from '../parity-data.ts';
+
+/** What the part computes on fixed data: on the reference backend, what it must compute. */
+export function check(part: KernelPart, backend: Backend): Promise<Float32Array> {
+  return part === 'common' ? checkCommon(backend) : checkProducts(part, backend);
+}
+
+/** Something to time: resolves to the microseconds it took this time. */
+export type Exercise = () => Promise<number>;
+
+/** A small fixed piece of work for the part. */
+export async function exercise(part: KernelPart, backend: Backend): Promise<Exercise> {
+  const record = part === 'common' ? () => void attend(backend, 4) : await products(part, backend);
+  return async () => {
+    record();
+    const start = performance.now();
+    await backend.run();
+    return (performance.now() - start) * 1000;
+  };
+}
+
+function filled(backend: Backend, seed: number, rows: number, columns: number): Buffer {
+  const buffer = backend.buffer(rows, columns);
+  for (let row = 0; row < rows; row++) backend.write(buffer, row, floats(seed * 100 + row, columns));
+  return buffer;
+}
+
+async function values(backend: Backend, buffers: readonly Buffer[]): Promise<Float32Array> {
+  await backend.run();
+  const rows = buffers.flatMap(buffer =>
+    Array.from({ length: buffer.rows }, (_, row) => [...backend.read(buffer, row)]),
+  );
+  return Float32Array.from(rows.flat());
+}
+
+async function weights(backend: Backend, type: QuantType, rows: number, columns: number): Promise<Matrix> {
+  const matrix = await backend.matrix(source(type, rows, columns, weightBytes(type, rows * columns, 7)));
+  await backend.loaded();
+  return matrix;
+}
+
+/** Every tile, a bias, and an accumulation. */
+async function checkProducts(type: QuantType, backend: Backend): Promise<Float32Array> {
+  const [rows, columns] = [11, Math.max(64, 2 * formats[type].blockSize)];
+  const matrix = await weights(backend, type, rows, columns);
+  const bias = backend.vector(floats(1, rows));
+  const outs = [1, 2, 3, 4, 5, 6, 13].map(tokens => {
+    const out = filled(backend, 1, tokens, rows);
+    const x = filled(backend, tokens, tokens, columns);
+    backend.matmul(out, matrix, x, tokens, { bias, accumulate: tokens % 2 === 0 });
+    return out;
+  });
+  return values(backend, outs);
+}
+
+async function checkCommon(backend: Backend): Promise<Float32Array> {
+  const columns = 192;
+  const [x, y, silu, gelu] = [1, 2, 3, 4].map(seed => filled(backend, seed, 3, columns));
+  const weight = backend.vector(floats(5, columns));
+  const normed = [backend.buffer(3, columns), backend.buffer(3, columns)];
+  backend.rmsNorm(normed[0], x, weight, 1e-5, 3);
+  backend.layerNorm(normed[1], x, weight, weight, 1e-5, 3);
+  backend.gate(silu, silu, x, 'silu', 3);
+  backend.gate(gelu, gelu, x, 'gelu', 3);
+  for (const style of ['adjacent', 'halves'] as const) {
+    const frequencies = Float64Array.from({ length: 32 }, (_, i) => 0.7 ** i);
+    const rope = { headDim: 64, dimensions: 64, style, frequencies, magnitude: 1, maxPosition: 64 };
+    backend.rope(x, backend.ropeTable(rope), Int32Array.of(0, 7, 33), 3);
+  }
+  backend.scale(y, 0.3, 3);
+  backend.add(y, x, 3);
+  backend.softcap(y, 5, 3);
+  const gathered = backend.buffer(2, columns);
+  backend.gather(gathered, y, Int32Array.of(2, 0));
+  const attended = [1, 2, 3, 4].flatMap(share => attend(backend, share));
+  return values(backend, [...normed, x, y, silu, gelu, gathered, ...attended]);
+}
+
+/** 34 tokens of one sequence, `share` query heads to a key head. */
+function attend(backend: Backend, share: number): Buffer[] {
+  const [tokens, kvHeads, headDim] = [34, 1, 64];
+  const heads = kvHeads * share;
+  const cache = backend.kvCache({ layers: 1, kvHeads, headDim, pages: 2, type: 'F16' });
+  const [pages] = shuffledPages(1, tokens, share);
+  const batch = layout([{ position: 0, count: tokens, pages }]);
+  const [k, v] = [filled(backend, 6, tokens, kvHeads * headDim), filled(backend, 7, tokens, kvHeads * headDim)];
+  const [q, out] = [filled(backend, 8, tokens, heads * headDim), backend.buffer(tokens, heads * headDim)];
+  backend.storeKv(cache, 0, k, v, batch);
+  backend.attention(out, q, cache, 0, batch, { heads, scale: 0.125, softcap: share === 2 ? 20 : undefined });
+  return [out];
+}
+
+/** Single tokens and full tiles: what decoding and batches do. */
+async function products(type: QuantType, backend: Backend): Promise<() => void> {
+  const [rows, columns] = [256, 1024];
+  const matrix = await weights(backend, type, rows, columns);
+  const [x, out] = [filled(backend, 1, 24, columns), backend.buffer(24, rows)];
+  return () => {
+    for (const tokens of [1, 1, 1, 1, 24]) backend.matmul(out, matrix, x, tokens);
+  };
+}

@@ -1,0 +1,59 @@
+/** What one thread executes commands with: the kernels, bound to each of the model's memories. */
+import { type KernelExports, kernelName } from '../../kernels/module.ts';
+import type { QuantType } from '../../quant/types.ts';
+
+/** What reaches a team's threads between steps. */
+export type Part = { readonly memory: WebAssembly.Memory } | { readonly kernels: WebAssembly.Module };
+
+/** One memory as a thread sees it. */
+export interface Machine {
+  readonly kernels: KernelExports;
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+  /** Kernels by number of the weight type and tokens of the tile. */
+  readonly products: readonly (readonly Kernel[])[];
+}
+
+type Kernel = (...args: number[]) => void;
+
+export class Station {
+  readonly machines: Machine[] = [];
+  /** Address of this thread's own scratch, in every memory. */
+  readonly scratch: number;
+  readonly types: readonly QuantType[];
+  readonly maxTile: number;
+  /** Parts so far. */
+  parts = 0;
+  readonly #memories: WebAssembly.Memory[] = [];
+  readonly #modules: WebAssembly.Module[] = [];
+  readonly #exports: Record<string, Kernel>[] = [];
+
+  constructor(scratch: number, types: readonly QuantType[], maxTile: number) {
+    this.scratch = scratch;
+    this.types = types;
+    this.maxTile = maxTile;
+  }
+
+  add(part: Part): void {
+    this.parts++;
+    if ('memory' in part) {
+      this.#memories.push(part.memory);
+      this.#exports.push({});
+      this.#modules.forEach(module => void this.#bind(module, this.#memories.length - 1));
+    } else {
+      this.#modules.push(part.kernels);
+      this.#memories.forEach((_, index) => void this.#bind(part.kernels, index));
+    }
+  }
+
+  #bind(module: WebAssembly.Module, index: number): void {
+    const memory = this.#memories[index];
+    const instance = new WebAssembly.Instance(module, { env: { memory } });
+    const kernels = Object.assign(this.#exports[index], instance.exports);
+    const products = this.types.map(type =>
+      Array.from({ length: this.maxTile + 1 }, (_, tile) => kernels[kernelName(type, tile)]),
+    );
+    const { buffer } = memory;
+    this.machines[index] = { kernels, products, bytes: new Uint8Array(buffer), words: new Int32Array(buffer) };
+  }
+}

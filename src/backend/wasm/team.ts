@@ -1,0 +1,90 @@
+/** A team of threads over one set of memories and kernels; the thread that owns it is number 0. */
+import { Worker } from 'node:worker_threads';
+import { RealmError } from '../../errors.ts';
+import type { QuantType } from '../../quant/types.ts';
+import { Program } from './commands.ts';
+import { type Part, Station } from './station.ts';
+import type { ThreadData } from './thread.ts';
+
+export class Team {
+  readonly program: Program;
+  readonly #station: Station;
+  readonly #workers: Worker[] = [];
+  #dead: Error | undefined;
+
+  /** `scratch`: address of each thread's own scratch. */
+  private constructor(threads: number, station: Station) {
+    this.program = new Program(threads);
+    this.#station = station;
+  }
+
+  static async start(
+    threads: number,
+    scratch: (thread: number) => number,
+    types: readonly QuantType[],
+    maxTile: number,
+  ): Promise<Team> {
+    const team = new Team(threads, new Station(scratch(0), types, maxTile));
+    const data = { shared: team.program.shared, threads, types, maxTile };
+    const others = Array.from({ length: threads - 1 }, (_, i) => startThread({ ...data, scratch: scratch(i + 1) }));
+    for (const worker of await Promise.all(others)) team.#join(worker);
+    return team;
+  }
+
+  get threads(): number {
+    return this.program.threads;
+  }
+
+  /** Whether every thread is alive, as far as is known. */
+  get failure(): Error | undefined {
+    return this.#dead;
+  }
+
+  /** Hands a memory or kernels to every thread. Only between steps. */
+  add(part: Part): void {
+    this.#station.add(part);
+    for (const worker of this.#workers) worker.postMessage(part);
+    this.program.parts = this.#station.parts;
+  }
+
+  /** Works through `count` commands. Throws `engine_failed` when a kernel threw or a thread is gone; the team is lost then. */
+  run(count: number): void {
+    if (this.#dead) throw lost(this.#dead);
+    const outcome = this.program.start(count, this.#station);
+    if (outcome === 'failed') throw new RealmError('engine_failed', 'a kernel failed');
+    if (outcome === 'stalled') {
+      this.#dead = new Error('it stopped in the middle of a step');
+      throw lost(this.#dead);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.program.stop();
+    await Promise.all(this.#workers.map(worker => worker.terminate()));
+  }
+
+  #join(worker: Worker): void {
+    this.#workers.push(worker);
+    const gone = (error: unknown) => {
+      this.#dead ??= error instanceof Error ? error : new Error('it exited');
+    };
+    worker.on('error', gone);
+    worker.on('exit', gone);
+  }
+}
+
+function lost(cause: Error): RealmError {
+  const message = `a compute thread died: ${cause.message}; load the model again`;
+  return new RealmError('engine_failed', message, { cause });
+}
+
+function startThread(data: ThreadData): Promise<Worker> {
+  const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: { computeThread: data } });
+  return new Promise((resolve, reject) => {
+    worker.once('message', () => {
+      worker.unref();
+      resolve(worker);
+    });
+    worker.once('error', reject);
+  });
+}

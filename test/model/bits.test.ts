@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import { encodeGguf } from '../../scripts/synthetic/gguf-writer.ts';
+import { syntheticModel } from '../../scripts/synthetic/model.ts';
+import type { Backend } from '../../src/backend/backend.ts';
+import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
+import { createWasmBackend, type WasmBackendOptions } from '../../src/backend/wasm/backend.ts';
+import { memoryReader } from '../../src/gguf/memory-reader.ts';
+import { openGguf } from '../../src/gguf/open.ts';
+import { variants } from '../../src/kernels/module.ts';
+import { loadModel } from '../../src/model/load.ts';
+import type { Model } from '../../src/model/types.ts';
+
+const bytes = encodeGguf(
+  syntheticModel({
+    quant: 'Q4_K_M',
+    with: { width: 256, heads: 4, kvHeads: 2, ffn: 512, vocab: 400, layers: 8 },
+  }),
+);
+const tokens = Int32Array.from({ length: 21 }, (_, i) => (i * 97 + 5) % 400);
+const sequences = 16;
+
+async function load(backend: Backend): Promise<Model> {
+  const file = await openGguf(memoryReader(bytes, 'bits.gguf'));
+  return loadModel(file, backend, { kvTokens: 32 * sequences, maxBatchTokens: 128, maxOutputs: sequences });
+}
+
+/** Logits after the last token: the sequence in chunks that end at `ends`, in the last step beside `others` others. */
+async function logits(model: Model, ends: readonly number[], others: number): Promise<Float32Array> {
+  let from = 0;
+  for (const to of ends) {
+    const neighbours = to === tokens.length ? others : 0;
+    // The neighbours each have a token of their own at position 0; the sequence comes in their midst.
+    const before = neighbours >> 1;
+    const neighbour = (page: number, start: number) => ({ start, count: 1, position: 0, pages: Int32Array.of(page) });
+    const rows = to - from;
+    const ids = [...tokens.slice(0, before), ...tokens.slice(from, to), ...tokens.slice(0, neighbours - before)];
+    await model.run({
+      tokens: ids.length,
+      ids: Int32Array.from(ids),
+      positions: Int32Array.from(ids, (_, i) => (i >= before && i < before + rows ? from + i - before : 0)),
+      outputs: Int32Array.of(before + rows - 1),
+      segments: [
+        ...Array.from({ length: before }, (_, i) => neighbour(1 + i, i)),
+        { start: before, count: rows, position: from, pages: Int32Array.of(0) },
+        ...Array.from({ length: neighbours - before }, (_, i) => neighbour(1 + before + i, before + rows + i)),
+      ],
+    });
+    from = to;
+  }
+  return model.logits(0).slice();
+}
+
+let wanted: Float32Array;
+
+before(async () => {
+  const model = await load(createReferenceBackend());
+  wanted = await logits(model, [tokens.length], 0);
+  assert.ok(wanted.every(Number.isFinite) && new Set(wanted).size > 300);
+  await model.close();
+});
+
+async function same(options: WasmBackendOptions): Promise<void> {
+  const model = await load(await createWasmBackend(options));
+  assert.deepEqual(await logits(model, [21], 0), wanted, 'alone, at once');
+  assert.deepEqual(await logits(model, [1, 2, 7, 20, 21], 0), wanted, 'alone, in chunks');
+  assert.deepEqual(await logits(model, [16, 21], 15), wanted, 'the last chunk in a batch of 16');
+  assert.deepEqual(await logits(model, [20, 21], 15), wanted, 'the last token in a batch of 16');
+  await model.close();
+}
+
+for (const { name } of variants)
+  for (const threads of [1, 2])
+    test(`${name}, ${threads} threads: a sequence has the reference's logits in any batch and chunking`, () =>
+      same({ variant: name, threads }));
+
+test('so it does when the weights take several memories', async () => {
+  const options = { variant: 'relaxed', threads: 2, memoryPages: 1210 };
+  const backend = await createWasmBackend(options);
+  const model = await load(backend);
+  assert.ok(backend.memories >= 3, `${backend.memories} memories`);
+  await model.close();
+  await same(options);
+});
