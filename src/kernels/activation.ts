@@ -30,10 +30,19 @@ export function activationBytes(kind: ActivationKind, columns: number): number {
 }
 
 /** The tiles that `rows` tokens are cut into: as few as can be, as even as can be. */
-export function tilesOf(rows: number, max: number): number[] {
+export function tilesOf(rows: number, max: number): readonly number[] {
+  const known = cuts[max]?.[rows];
+  if (known) return known;
   const count = Math.ceil(rows / max);
-  return Array.from({ length: count }, (_, i) => Math.floor(((i + 1) * rows) / count) - Math.floor((i * rows) / count));
+  const border = (i: number) => Math.floor((i * rows) / count);
+  const tiles = Array.from({ length: count }, (_, i) => border(i + 1) - border(i));
+  cuts[max] ??= [];
+  cuts[max][rows] = tiles;
+  return tiles;
 }
+
+/** What tilesOf has answered, by max and rows. */
+const cuts: (readonly number[])[][] = [];
 
 const params = { x: 'i32', blocks: 'i32', out: 'i32', tile: 'i32' } as const;
 

@@ -22,7 +22,7 @@ import {
   type RopeTable,
   type Vector,
 } from '../backend.ts';
-import { argumentsAt, commandWords, maxCommands, type Operation, operations } from './commands.ts';
+import { mostCommands, type Operation } from './commands.ts';
 import { Loader, stagingBytes } from './loader.ts';
 import { align, type Block, Memories, mostPages } from './memories.ts';
 import { type Bench, chooseKernels, type Kernels, kernelsOf, variantNamed } from './selection.ts';
@@ -99,6 +99,9 @@ export async function createBench(): Promise<Bench> {
   return bench;
 }
 
+const areWhole = (...buffers: readonly Buffer[]): boolean =>
+  buffers.every(buffer => (buffer as WasmBuffer).address === (buffer as WasmBuffer).whole.address);
+
 export class WasmBackend implements Backend {
   readonly #team: Team;
   readonly #memories: Memories;
@@ -108,7 +111,8 @@ export class WasmBackend implements Backend {
   readonly #variants = new Map<KernelPart, string>();
   readonly #arenaStart: number;
   readonly #arenaEnd: number;
-  #commands = 0;
+  /** The last command, if it was a row operation: its memory and rows. */
+  #rows: { readonly memory: number; readonly rows: number } | undefined;
   #arena: number;
   #quantized: { address: number; bytes: number } = { address: 0, bytes: 0 };
   #weights = 0;
@@ -185,20 +189,35 @@ export class WasmBackend implements Backend {
     operation: Operation,
     items: number,
     chunk: number,
-    integers: readonly number[],
-    floats: readonly (readonly [number, number])[] = [],
+    integers: number[],
+    f = 0,
+    g = 0,
   ): void {
     if (items === 0) return;
-    if (this.#commands === 0) this.#loader.flush();
-    if (this.#commands === maxCommands) throw new RealmError('engine_failed', 'a step of too many operations');
-    const at = this.#commands++ * commandWords;
-    const { words, floats: floatWords } = this.#team.program;
-    words[at] = operations.indexOf(operation);
-    words[at + 1] = items;
-    words[at + 2] = Math.max(1, chunk);
-    words[at + 3] = memory;
-    words.set(integers, at + argumentsAt);
-    for (const [index, value] of floats) floatWords[at + argumentsAt + index] = value;
+    const { program } = this.#team;
+    if (program.length === 0) this.#loader.flush();
+    if (program.length === mostCommands) throw new RealmError('engine_failed', 'a step of too many operations');
+    program.push(operation, memory, items, Math.max(1, chunk), f, g, integers);
+    this.#rows = undefined;
+  }
+
+  /**
+   * Records an operation in which row i of what it writes depends on nothing but rows i. Such operations follow each
+   * other on the thread that began with a row; `whole` says that they all count rows from the buffers' first.
+   */
+  #recordRows(
+    memory: number,
+    operation: Operation,
+    rows: number,
+    whole: boolean,
+    integers: number[],
+    f = 0,
+    g = 0,
+  ): void {
+    const before = this.#rows;
+    if (whole && before?.memory === memory && before.rows === rows) this.#team.program.link('same');
+    this.#record(memory, operation, rows, this.#share(rows), integers, f, g);
+    this.#rows = whole ? { memory, rows } : undefined;
   }
 
   /** Items claimed at once so that every thread gets several turns. */
@@ -313,7 +332,7 @@ export class WasmBackend implements Backend {
 
   embed(out: Buffer, table: Matrix, tokens: Int32Array): void {
     const { layout, block, columns, type, rows } = table as WasmMatrix;
-    if (this.#commands === 0) this.#loader.flush();
+    if (this.#team.program.length === 0) this.#loader.flush();
     const memory = this.#memories.bytes(block.memory);
     const packed = memory.subarray(block.address, block.address + packedBytes(layout, rows, columns));
     const bytes = new Uint8Array((columns / layout.blockSize) * layout.blockBytes);
@@ -356,6 +375,7 @@ export class WasmBackend implements Backend {
       const { activation, block } = matrix as WasmMatrix;
       const needed = `${activation} in ${block.memory}`;
       if (needed !== ready) this.#quantize(block.memory, activation, x as WasmBuffer, rows);
+      else this.#team.program.link('free');
       ready = needed;
       this.#product(out as WasmBuffer, matrix as WasmMatrix, rows, { bias });
     }
@@ -373,7 +393,7 @@ export class WasmBackend implements Backend {
     const blocks = x.columns / activationRecord[kind].columns;
     const number = ['q32', 'q256', 'f32'].indexOf(kind);
     const args = [number, x.address, x.stride, blocks, this.#quantized.address, perToken, rows];
-    this.#record(memory, 'quantize', rows, this.#share(rows), args);
+    this.#recordRows(memory, 'quantize', rows, areWhole(x), args);
   }
 
   #product(out: WasmBuffer, matrix: WasmMatrix, rows: number, options: { bias?: Vector; accumulate?: boolean }): void {
@@ -399,14 +419,14 @@ export class WasmBackend implements Backend {
     const [o, i, w] = [out as WasmBuffer, x as WasmBuffer, weight as WasmVector];
     const memory = this.#through(out, x, rows);
     const args = [o.address, o.stride, i.address, i.stride, w.address, w.length, x.columns / w.length];
-    this.#record(memory, 'rmsNorm', rows, this.#share(rows), args, [[7, epsilon]]);
+    this.#recordRows(memory, 'rmsNorm', rows, areWhole(o, i), args, epsilon);
   }
 
   layerNorm(out: Buffer, x: Buffer, weight: Vector, bias: Vector, epsilon: number, rows: number): void {
     const [o, i, w] = [out as WasmBuffer, x as WasmBuffer, weight as WasmVector];
     const memory = this.#through(out, x, rows);
     const args = [o.address, o.stride, i.address, i.stride, w.address, w.length, (bias as WasmVector).address];
-    this.#record(memory, 'layerNorm', rows, this.#share(rows), args, [[7, epsilon]]);
+    this.#recordRows(memory, 'layerNorm', rows, areWhole(o, i), args, epsilon);
   }
 
   ropeTable(spec: RopeSpec): RopeTable {
@@ -421,10 +441,11 @@ export class WasmBackend implements Backend {
     const tableStride = rope.dimensions * (halves ? 4 : 8);
     const fours = halves ? rope.dimensions / 8 : rope.dimensions / 4;
     const memory = this.#through(x, x, positions.length);
-    this.#record(memory, 'rope', positions.length, this.#share(positions.length), [
+    const args = [
       ...[halves ? 1 : 0, buffer.address, buffer.stride, this.#rotation(rope, positions), tableStride],
       ...[fours, heads, rope.headDim * 4],
-    ]);
+    ];
+    this.#recordRows(memory, 'rope', positions.length, areWhole(buffer), args);
   }
 
   /** cos and sin for each position, made once a run and table. */
@@ -461,10 +482,11 @@ export class WasmBackend implements Backend {
     const { memory, address } = blocks[layer];
     const [keys, values] = [k as WasmBuffer, v as WasmBuffer];
     for (const buffer of [keys, values]) this.#bring(memory, buffer, batch.tokens);
-    this.#record(memory, 'storeKv', batch.tokens, this.#share(batch.tokens), [
+    const args = [
       ...[keys.address, keys.stride, values.address, values.stride, this.#placesOf(batch, headDim, layerPageBytes)],
       ...[address, kvHeads * headDim * 2 * pageTokens, kvHeads, headDim],
-    ]);
+    ];
+    this.#recordRows(memory, 'storeKv', batch.tokens, areWhole(keys, values), args);
   }
 
   /** Per token the offsets of its key and its value in a head of a layer; the same for all layers of a step. */
@@ -501,11 +523,8 @@ export class WasmBackend implements Backend {
       ...[this.#reachesOf(batch, options.window ?? 0), options.heads, kvHeads],
       ...[address, layerPageBytes, kvHeads * headDim * 2 * pageTokens],
     ];
-    const floats = [
-      [11, options.scale],
-      [12, options.softcap ?? 0],
-    ] as const;
-    this.#record(memory, 'attention', items, Math.min(16, this.#share(items)), integers, floats);
+    const chunk = Math.min(16, this.#share(items));
+    this.#record(memory, 'attention', items, chunk, integers, options.scale, options.softcap ?? 0);
   }
 
   /** Per token its block table and the positions that it sees; the same for all layers with this window. */
@@ -531,30 +550,27 @@ export class WasmBackend implements Backend {
     this.#bring(memory, up, rows);
     this.#writes(memory, out, rows);
     const args = [kind === 'gelu' ? 1 : 0, o.address, g.address, u.address, o.stride, o.stride / 32];
-    this.#record(memory, 'gate', rows, this.#share(rows), args);
+    this.#recordRows(memory, 'gate', rows, areWhole(o, g, u), args);
   }
 
   add(out: Buffer, x: Buffer, rows: number): void {
     const [o, i] = [out as WasmBuffer, x as WasmBuffer];
     const memory = this.#home(x);
     this.#writes(memory, out, rows, true);
-    this.#record(memory, 'add', rows, this.#share(rows), [o.address, i.address, o.stride, o.stride / 32]);
+    this.#recordRows(memory, 'add', rows, areWhole(o, i), [o.address, i.address, o.stride, o.stride / 32]);
   }
 
   scale(x: Buffer, factor: number, rows: number): void {
     const { address, stride } = x as WasmBuffer;
-    const args = [address, stride, stride / 32];
-    this.#record(this.#through(x, x, rows), 'scale', rows, this.#share(rows), args, [[3, factor]]);
+    const memory = this.#through(x, x, rows);
+    this.#recordRows(memory, 'scale', rows, areWhole(x), [address, stride, stride / 32], factor);
   }
 
   softcap(x: Buffer, cap: number, rows: number): void {
     const { address, stride } = x as WasmBuffer;
-    const floats = [
-      [3, cap],
-      [4, Math.fround(1 / Math.fround(cap))],
-    ] as const;
-    const args = [address, stride, stride / 32];
-    this.#record(this.#through(x, x, rows), 'softcap', rows, this.#share(rows), args, floats);
+    const memory = this.#through(x, x, rows);
+    const inverse = Math.fround(1 / Math.fround(cap));
+    this.#recordRows(memory, 'softcap', rows, areWhole(x), [address, stride, stride / 32], cap, inverse);
   }
 
   gather(out: Buffer, x: Buffer, rows: Int32Array): void {
@@ -583,9 +599,8 @@ export class WasmBackend implements Backend {
   }
 
   #execute(): void {
-    const count = this.#commands;
-    this.#commands = 0;
-    if (count > 0) this.#team.run(count);
+    this.#rows = undefined;
+    if (this.#team.program.length > 0) this.#team.run();
   }
 
   read(buffer: Buffer, row: number): Float32Array {

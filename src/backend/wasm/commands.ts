@@ -1,126 +1,113 @@
 /**
  * A step is a flat list of commands in shared memory, the same for every thread. A command has a number of items; threads
- * claim runs of them until none is left, and meet at a barrier before the next command.
+ * claim runs of them until none is left. Then they meet at a barrier, unless the command is linked to the next one.
  */
 import { tilesOf } from '../../kernels/activation.ts';
 import { maxQueries } from '../../kernels/attention.ts';
 import { hasBadScale } from '../scales.ts';
 import type { Machine, Station } from './station.ts';
 
-/** 32-bit words of a command: operation, items, items claimed at once, memory, then arguments. */
-export const commandWords = 24;
-/** The first of the arguments. */
-export const argumentsAt = 4;
-export const maxCommands = 8192;
+/** 32-bit words of a command: operation, items, items claimed at once, memory, link, two floats, then arguments. */
+const commandWords = 24;
+const floatsAt = 5;
+const argumentsAt = 8;
+export const mostCommands = 8192;
 
-export const operations = [
-  'product',
-  'quantize',
-  'rmsNorm',
-  'layerNorm',
-  'rope',
-  'storeKv',
-  'attention',
-  'gate',
-  'add',
-  'scale',
-  'softcap',
-  'copy',
-  'carry',
-  'pack',
-] as const;
-export type Operation = (typeof operations)[number];
+/**
+ * How a command is linked to the next one: they `meet` in between; or whoever does some items does the `same` items of the
+ * next one (row operations: a row depends on nothing but that row); or the two have nothing to do with each other and
+ * nobody waits (`free`).
+ */
+const links = { meet: 0, same: 1, free: 2 } as const;
+export type Link = keyof typeof links;
 
-/** `i` and `f` are the command's arguments as integers and floats; `m` is the memory it works in. */
-export type Execute = (
+/** Does items [first, first + count) of a command in memory `m`; `f` and `g` are its floats, then come its integers. */
+type Execute = (
   m: Machine,
-  i: Int32Array,
-  f: Float32Array,
+  station: Station,
   first: number,
   count: number,
-  station: Station,
+  f: number,
+  g: number,
+  ...integers: number[]
 ) => void;
 
-const execute: Record<Operation, Execute> = {
-  /** type, w, blocks, groupStride, x, bytesPerToken, rows, y, stride, bias, accumulate. Items: row groups. */
-  product(m, i, _, first, count, { maxTile, scratch }) {
-    const [type, w, blocks, groupStride, x, perToken, rows, y, stride, bias, accumulate] = i;
+const execute = {
+  /** Items: row groups. */
+  product(m, station, first, count, _f, _g, type, w, blocks, groupStride, x, perToken, rows, y, stride, bias, add) {
+    const weights = w + first * groupStride;
+    const column = first * 32;
     let row = 0;
-    for (const tile of tilesOf(rows, maxTile)) {
+    for (const tile of tilesOf(rows, station.maxTile)) {
       m.products[type][tile](
-        w + first * groupStride,
+        weights,
         blocks,
         count,
         x + row * perToken,
-        y + row * stride + first * 32,
+        y + row * stride + column,
         stride,
-        bias && bias + first * 32,
-        accumulate,
-        scratch,
+        bias && bias + column,
+        add,
+        station.scratch,
       );
       row += tile;
     }
   },
-  /** kind, x, stride, blocks, out, bytesPerToken, rows. Items: rows. */
-  quantize(m, i, _, first, count, { maxTile }) {
-    const [kind, x, stride, blocks, out, perToken, rows] = i;
-    const kernel = m.kernels[['quantize_q32', 'quantize_q256', 'quantize_f32'][kind]];
+  /** Items: rows. */
+  quantize(m, station, first, count, _f, _g, kind, x, stride, blocks, out, perToken, rows) {
+    const { quantize_q32, quantize_q256, quantize_f32 } = m.kernels;
+    const kernel = kind === 0 ? quantize_q32 : kind === 1 ? quantize_q256 : quantize_f32;
     let start = 0;
-    for (const tile of tilesOf(rows, maxTile)) {
-      for (let t = 0; t < tile; t++) {
-        const row = start + t;
-        if (row >= first && row < first + count) kernel(x + row * stride, blocks, out + start * perToken + 4 * t, tile);
-      }
+    for (const tile of tilesOf(rows, station.maxTile)) {
+      const to = Math.min(start + tile, first + count);
+      for (let row = Math.max(start, first); row < to; row++)
+        kernel(x + row * stride, blocks, out + start * perToken + 4 * (row - start), tile);
       start += tile;
     }
   },
-  /** out, outStride, x, xStride, weight, columns, groups, epsilon. Items: rows. */
-  rmsNorm(m, i, f, first, count) {
-    const [out, outStride, x, xStride, weight, columns, groups] = i;
+  /** Items: rows. */
+  rmsNorm(m, _, first, count, epsilon, _g, out, outStride, x, xStride, weight, columns, groups) {
     for (let row = first; row < first + count; row++)
-      for (let g = 0; g < groups; g++) {
-        const at = g * columns * 4;
-        m.kernels.rms_norm(out + row * outStride + at, x + row * xStride + at, weight, columns, f[7]);
+      for (let group = 0; group < groups; group++) {
+        const at = group * columns * 4;
+        m.kernels.rms_norm(out + row * outStride + at, x + row * xStride + at, weight, columns, epsilon);
       }
   },
-  /** out, outStride, x, xStride, weight, columns, bias, epsilon. Items: rows. */
-  layerNorm(m, i, f, first, count) {
-    const [out, outStride, x, xStride, weight, columns, bias] = i;
+  /** Items: rows. */
+  layerNorm(m, _, first, count, epsilon, _g, out, outStride, x, xStride, weight, columns, bias) {
     for (let row = first; row < first + count; row++)
-      m.kernels.layer_norm(out + row * outStride, x + row * xStride, weight, bias, columns, f[7]);
+      m.kernels.layer_norm(out + row * outStride, x + row * xStride, weight, bias, columns, epsilon);
   },
-  /** halves?, x, stride, table, tableStride, fours, heads, headBytes. Items: rows. */
-  rope(m, i, _, first, count) {
-    const [halves, x, stride, table, tableStride, fours, heads, headBytes] = i;
+  /** Items: rows. */
+  rope(m, _, first, count, _f, _g, halves, x, stride, table, tableStride, fours, heads, headBytes) {
     const kernel = halves ? m.kernels.rope_halves : m.kernels.rope_adjacent;
     for (let row = first; row < first + count; row++)
       kernel(x + row * stride, table + row * tableStride, fours, heads, headBytes);
   },
-  /** k, kStride, v, vStride, places, base, valuesAt, heads, headDim. places: per row byte offsets of keys and values. Items: rows. */
-  storeKv(m, i, _, first, count) {
-    const [k, kStride, v, vStride, places, base, valuesAt, heads, headDim] = i;
+  /** places: per row the byte offsets of its key and its value. Items: rows. */
+  storeKv(m, _, first, count, _f, _g, k, kStride, v, vStride, places, base, valuesAt, heads, headDim) {
     for (let row = first; row < first + count; row++) {
       const at = (places >>> 2) + 2 * row;
-      const [key, value] = [base + m.words[at], base + valuesAt + m.words[at + 1]];
+      const key = base + m.words[at];
+      const value = base + valuesAt + m.words[at + 1];
       m.kernels.store_kv(k + row * kStride, v + row * vStride, key, value, heads, headDim, headDim * 64);
     }
   },
-  /**
-   * q, qStride, out, outStride, headDim, rowInfo, heads, kvHeads, base, pageBytes, valuesAt, queries, tilesPerHead, scale,
-   * cap. rowInfo: per row block table, from, to. Items: rows * kvHeads * tilesPerHead.
-   */
-  attention(m, i, f, first, count, { scratch }) {
-    const [q, qStride, out, outStride, headDim, info, heads, kvHeads, base, pageBytes, valuesAt] = i;
+  /** reaches: per row its block table, from, to. Items: rows * kvHeads * tiles of the query heads that share one. */
+  attention(m, station, first, count, scale, cap, ...integers) {
+    const [q, qStride, out, outStride, headDim, reaches, heads, kvHeads, base, pageBytes, valuesAt] = integers;
     const share = heads / kvHeads;
     const tiles = tilesOf(share, maxQueries);
+    const perRow = kvHeads * tiles.length;
     for (let item = first; item < first + count; item++) {
+      const row = Math.floor(item / perRow);
+      const kvHead = Math.floor((item % perRow) / tiles.length);
       const tile = item % tiles.length;
-      const kvHead = Math.floor(item / tiles.length) % kvHeads;
-      const row = Math.floor(item / tiles.length / kvHeads);
-      const start = tiles.slice(0, tile).reduce((sum, n) => sum + n, 0);
-      const head = (kvHead * share + start) * headDim * 4;
-      const at = (info >>> 2) + 3 * row;
-      m.kernels[`attention_x${tiles[tile]}`](
+      let query = kvHead * share;
+      for (let i = 0; i < tile; i++) query += tiles[i];
+      const head = query * headDim * 4;
+      const at = (reaches >>> 2) + 3 * row;
+      m.attention[tiles[tile]](
         q + row * qStride + head,
         out + row * outStride + head,
         headDim,
@@ -130,63 +117,59 @@ const execute: Record<Operation, Execute> = {
         valuesAt,
         m.words[at + 1],
         m.words[at + 2],
-        f[11],
-        f[12],
-        scratch,
+        scale,
+        cap,
+        station.scratch,
       );
     }
   },
-  /** gelu?, out, gate, up, stride, eights. Items: rows. */
-  gate(m, i, _, first, count) {
-    const [gelu, out, gate, up, stride, eights] = i;
+  /** Items: rows. */
+  gate(m, _, first, count, _f, _g, gelu, out, gate, up, stride, eights) {
     const kernel = gelu ? m.kernels.gate_gelu : m.kernels.gate_silu;
     for (let row = first; row < first + count; row++)
       kernel(out + row * stride, gate + row * stride, up + row * stride, eights);
   },
-  /** out, x, stride, eights. Items: rows. */
-  add(m, i, _, first, count) {
-    const [out, x, stride, eights] = i;
+  /** Items: rows. */
+  add(m, _, first, count, _f, _g, out, x, stride, eights) {
     for (let row = first; row < first + count; row++) m.kernels.add(out + row * stride, x + row * stride, eights);
   },
-  /** x, stride, eights, factor. Items: rows. */
-  scale(m, i, f, first, count) {
-    const [x, stride, eights] = i;
-    for (let row = first; row < first + count; row++) m.kernels.scale(x + row * stride, eights, f[3]);
+  /** Items: rows. */
+  scale(m, _, first, count, factor, _g, x, stride, eights) {
+    for (let row = first; row < first + count; row++) m.kernels.scale(x + row * stride, eights, factor);
   },
-  /** x, stride, eights, cap, inverse. Items: rows. */
-  softcap(m, i, f, first, count) {
-    const [x, stride, eights] = i;
-    for (let row = first; row < first + count; row++) m.kernels.softcap(x + row * stride, eights, f[3], f[4]);
+  /** Items: rows. */
+  softcap(m, _, first, count, cap, inverse, x, stride, eights) {
+    for (let row = first; row < first + count; row++) m.kernels.softcap(x + row * stride, eights, cap, inverse);
   },
-  /** out, outStride, sources (addresses, one a row), bytes. Items: rows. */
-  copy(m, i, _, first, count) {
-    const [out, outStride, sources, bytes] = i;
+  /** sources: addresses, one a row. Items: rows. */
+  copy(m, _, first, count, _f, _g, out, outStride, sources, bytes) {
     for (let row = first; row < first + count; row++) {
       const source = m.words[(sources >>> 2) + row] >>> 0;
       m.bytes.copyWithin((out + row * outStride) >>> 0, source, source + bytes);
     }
   },
-  /** address, stride, bytes, from: rows of another memory to the same place in this one. Items: rows. */
-  carry(m, i, _, first, count, { machines }) {
-    const [address, stride, bytes, from] = i;
+  /** Rows of memory `from` to the same place in this one. Items: rows. */
+  carry(m, { machines }, first, count, _f, _g, address, stride, bytes, from) {
     for (let row = first; row < first + count; row++) {
       const at = (address + row * stride) >>> 0;
       m.bytes.set(machines[from].bytes.subarray(at, at + bytes), at);
     }
   },
-  /** type, source, rowBytes, blocks, target, groupStride, rows. A scale that is not finite throws. Items: row groups. */
-  pack(m, i, _, first, count, { types }) {
-    const [type, source, rowBytes, blocks, target, groupStride, rows] = i;
+  /** A scale that is not finite throws. Items: row groups. */
+  pack(m, { types }, first, count, _f, _g, type, source, rowBytes, blocks, target, groupStride, rows) {
     const from = source + first * 8 * rowBytes;
     const end = source + Math.min(rows, (first + count) * 8) * rowBytes;
     if (hasBadScale(types[type], m.bytes.subarray(from, end))) throw new Error('a scale that is not finite');
     const kernel = m.kernels[`pack_${types[type]}`];
-    for (let g = first; g < first + count; g++)
-      kernel(source + g * 8 * rowBytes, rowBytes, blocks, target + g * groupStride);
+    for (let group = first; group < first + count; group++)
+      kernel(source + group * 8 * rowBytes, rowBytes, blocks, target + group * groupStride);
   },
-};
+} satisfies Record<string, Execute>;
 
-const table = operations.map(name => execute[name]);
+export type Operation = keyof typeof execute;
+const operations = Object.keys(execute) as Operation[];
+const numbers = Object.fromEntries(operations.map((name, i) => [name, i])) as Record<Operation, number>;
+const table: readonly Execute[] = operations.map(name => execute[name]);
 
 /** Words of the control block. */
 const generation = 0;
@@ -201,7 +184,6 @@ const counters = 8;
 
 /** Turns of the loop that a thread waits awake before it sleeps: some tens of microseconds. */
 const spins = 4000;
-
 /** How long a thread waits for one that does not arrive, ms: no command takes a tenth of that. */
 const patienceMs = 20_000;
 
@@ -211,15 +193,16 @@ export type Outcome = 'done' | 'failed' | 'stalled';
 /** The shared state of a team of threads: the commands, and where everyone stands. */
 export class Program {
   readonly control: Int32Array;
-  readonly words: Int32Array;
-  readonly floats: Float32Array;
   readonly threads: number;
+  readonly #words: Int32Array;
+  readonly #floats: Float32Array;
+  #count = 0;
 
-  constructor(threads: number, shared = new SharedArrayBuffer(4 * (counters + maxCommands * (1 + commandWords)))) {
+  constructor(threads: number, shared = new SharedArrayBuffer(4 * (counters + mostCommands * (1 + commandWords)))) {
     this.threads = threads;
-    this.control = new Int32Array(shared, 0, counters + maxCommands);
-    this.words = new Int32Array(shared, 4 * this.control.length);
-    this.floats = new Float32Array(shared, 4 * this.control.length);
+    this.control = new Int32Array(shared, 0, counters + mostCommands);
+    this.#words = new Int32Array(shared, 4 * this.control.length);
+    this.#floats = new Float32Array(shared, 4 * this.control.length);
   }
 
   get shared(): SharedArrayBuffer {
@@ -235,8 +218,34 @@ export class Program {
     Atomics.store(this.control, partCount, count);
   }
 
-  /** Starts `count` commands on every thread and works through them on this one. */
-  start(count: number, station: Station): Outcome {
+  /** Commands of the step that is being written. */
+  get length(): number {
+    return this.#count;
+  }
+
+  /** Appends a command, see {@link Execute}. */
+  push(operation: Operation, memory: number, items: number, chunk: number, f: number, g: number, integers: number[]): void {
+    const at = this.#count++ * commandWords;
+    const words = this.#words;
+    words[at] = numbers[operation];
+    words[at + 1] = items;
+    words[at + 2] = chunk;
+    words[at + 3] = memory;
+    words[at + 4] = links.meet;
+    this.#floats[at + floatsAt] = f;
+    this.#floats[at + floatsAt + 1] = g;
+    for (let i = 0; i < integers.length; i++) words[at + argumentsAt + i] = integers[i];
+  }
+
+  /** Links the last command to the next one. */
+  link(link: Link): void {
+    this.#words[(this.#count - 1) * commandWords + 4] = links[link];
+  }
+
+  /** Starts the commands on every thread and works through them on this one. */
+  start(station: Station): Outcome {
+    const count = this.#count;
+    this.#count = 0;
     this.control.fill(0, counters, counters + count);
     this.control[firstPhase] = this.control[phase];
     this.control[commandCount] = count;
@@ -248,8 +257,10 @@ export class Program {
 
   /** Sleeps until the next start; returns its number. A negative generation ends the team. */
   await(seen: number): number {
-    for (let i = 0; i < spins; i++)
+    for (let i = 0; i < spins; i++) {
       if (Atomics.load(this.control, generation) !== seen) return this.control[generation];
+      Atomics.pause();
+    }
     while (Atomics.load(this.control, generation) === seen) Atomics.wait(this.control, generation, seen);
     return Atomics.load(this.control, generation);
   }
@@ -261,33 +272,46 @@ export class Program {
 
   /** Works through the commands; a kernel that throws is noted, and the barriers still met. False: another thread is gone. */
   work(station: Station): boolean {
+    const words = this.#words;
     const count = this.control[commandCount];
-    const first = this.control[firstPhase];
-    for (let c = 0; c < count; c++) {
+    let next = this.control[firstPhase];
+    for (let first = 0, last = 0; first < count; first = ++last) {
+      while (words[last * commandWords + 4] === links.same) last++;
       try {
-        this.#claim(station, c);
+        this.#claim(station, first, last);
       } catch {
         Atomics.store(this.control, failed, 1);
       }
-      if (!this.#meet((first + c + 1) | 0)) return false;
+      if (words[last * commandWords + 4] === links.free) continue;
+      next = (next + 1) | 0;
+      if (!this.#meet(next)) return false;
     }
     return true;
   }
 
-  #claim(station: Station, c: number): void {
-    const at = c * commandWords;
-    const { words } = this;
-    const items = words[at + 1];
-    const chunk = words[at + 2];
-    const i = words.subarray(at + argumentsAt, at + commandWords);
-    const f = this.floats.subarray(at + argumentsAt, at + commandWords);
-    const run = table[words[at]];
-    const machine = station.machines[words[at + 3]];
+  /** Claims items of command `first` until none is left, and does them in that command and those up to `last`. */
+  #claim(station: Station, first: number, last: number): void {
+    const items = this.#words[first * commandWords + 1];
+    const chunk = this.#words[first * commandWords + 2];
     for (;;) {
-      const first = Atomics.add(this.control, counters + c, chunk);
-      if (first >= items) return;
-      run(machine, i, f, first, Math.min(chunk, items - first), station);
+      const item = Atomics.add(this.control, counters + first, chunk);
+      if (item >= items) return;
+      const count = Math.min(chunk, items - item);
+      for (let command = first; command <= last; command++) this.#run(station, command, item, count);
     }
+  }
+
+  #run(station: Station, command: number, item: number, count: number): void {
+    const w = this.#words;
+    const at = command * commandWords;
+    const f = at + floatsAt;
+    const i = at + argumentsAt;
+    const run = table[w[at]];
+    // Spelled out: spreading a typed array costs more than many an operation.
+    // biome-ignore format: one line of arguments
+    run(station.machines[w[at + 3]], station, item, count, this.#floats[f], this.#floats[f + 1],
+      w[i], w[i + 1], w[i + 2], w[i + 3], w[i + 4], w[i + 5], w[i + 6], w[i + 7], w[i + 8], w[i + 9], w[i + 10],
+      w[i + 11], w[i + 12], w[i + 13], w[i + 14], w[i + 15]);
   }
 
   /** The barrier: phases count up for ever (and wrap), so that a late thread cannot miss one. False: somebody is gone. */
@@ -298,8 +322,16 @@ export class Program {
       if (Atomics.load(control, sleepers) > 0) Atomics.notify(control, phase);
       return true;
     }
+    for (let i = 0; i < spins; i++) {
+      if (((Atomics.load(control, phase) - next) | 0) >= 0) return true;
+      Atomics.pause();
+    }
+    return this.#sleep(next);
+  }
+
+  #sleep(next: number): boolean {
+    const { control } = this;
     const passed = () => ((Atomics.load(control, phase) - next) | 0) >= 0;
-    for (let i = 0; i < spins; i++) if (passed()) return true;
     Atomics.add(control, sleepers, 1);
     let here = true;
     while (here && !passed()) here = Atomics.wait(control, phase, (next - 1) | 0, patienceMs) !== 'timed-out';

@@ -9,7 +9,7 @@ import type { Operation } from './commands.ts';
 /** Two halves: one is read into while the other is packed. */
 export const stagingBytes = 16 << 20;
 
-type Record = (memory: number, operation: Operation, items: number, chunk: number, args: readonly number[]) => void;
+type Record = (memory: number, operation: Operation, items: number, chunk: number, args: number[]) => void;
 
 /** Rows that are read and not yet packed. */
 interface Piece {

@@ -47,10 +47,10 @@ export class Team {
     this.program.parts = this.#station.parts;
   }
 
-  /** Works through `count` commands. Throws `engine_failed` when a kernel threw or a thread is gone; the team is lost then. */
-  run(count: number): void {
+  /** Works through the program's commands. Throws `engine_failed` when a kernel threw or a thread is gone; the team is lost then. */
+  run(): void {
     if (this.#dead) throw lost(this.#dead);
-    const outcome = this.program.start(count, this.#station);
+    const outcome = this.program.start(this.#station);
     if (outcome === 'failed') throw new RealmError('engine_failed', 'a kernel failed');
     if (outcome === 'stalled') {
       this.#dead = new Error('it stopped in the middle of a step');
