@@ -259,7 +259,6 @@ export class Program {
   await(seen: number): number {
     for (let i = 0; i < spins; i++) {
       if (Atomics.load(this.control, generation) !== seen) return this.control[generation];
-      Atomics.pause();
     }
     while (Atomics.load(this.control, generation) === seen) Atomics.wait(this.control, generation, seen);
     return Atomics.load(this.control, generation);
@@ -324,7 +323,6 @@ export class Program {
     }
     for (let i = 0; i < spins; i++) {
       if (((Atomics.load(control, phase) - next) | 0) >= 0) return true;
-      Atomics.pause();
     }
     return this.#sleep(next);
   }
