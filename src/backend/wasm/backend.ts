@@ -39,8 +39,15 @@ export interface WasmBackendOptions {
 export interface WasmMatrix extends Matrix {
   readonly block: Block;
   readonly layout: Layout;
-  readonly groupBytes: number;
   readonly activation: ActivationKind;
+  /** Number of its type. */
+  readonly kind: number;
+  /** Blocks in a row. */
+  readonly blocks: number;
+  readonly groups: number;
+  readonly groupStride: number;
+  /** Bytes of one token's activations. */
+  readonly perToken: number;
 }
 interface WasmVector extends Vector {
   readonly address: number;
@@ -184,15 +191,7 @@ export class WasmBackend implements Backend {
     this.#memories.list.forEach((_, memory) => void this.#memories.bytes(memory).set(bytes, address));
   }
 
-  #record(
-    memory: number,
-    operation: Operation,
-    items: number,
-    chunk: number,
-    integers: number[],
-    f = 0,
-    g = 0,
-  ): void {
+  #record(memory: number, operation: Operation, items: number, chunk: number, integers: number[], f = 0, g = 0): void {
     if (items === 0) return;
     const { program } = this.#team;
     if (program.length === 0) this.#loader.flush();
@@ -261,9 +260,17 @@ export class WasmBackend implements Backend {
     await this.use(type);
     const block = this.#memories.own(packedBytes(layout, rows, columns), `tensor ${name}`);
     this.#weights += block.bytes;
-    const matrix: WasmMatrix = { name, type, rows, columns, block, layout, ...kernel };
+    const { activation, groupBytes } = kernel;
+    const blocks = columns / layout.blockSize;
+    const matrix: WasmMatrix = {
+      ...{ name, type, rows, columns, block, layout, activation, blocks },
+      kind: typeNames.indexOf(type),
+      groups: Math.ceil(rows / groupRows),
+      groupStride: blocks * groupBytes,
+      perToken: activationBytes(activation, columns),
+    };
     try {
-      await this.#loader.load(matrix, source, typeNames.indexOf(type), () => this.#execute());
+      await this.#loader.load(matrix, source, () => this.#execute());
     } catch (error) {
       this.free(matrix);
       throw error;
@@ -397,17 +404,15 @@ export class WasmBackend implements Backend {
   }
 
   #product(out: WasmBuffer, matrix: WasmMatrix, rows: number, options: { bias?: Vector; accumulate?: boolean }): void {
-    const { type, block, layout, columns, groupBytes, activation } = matrix;
-    const blocks = columns / layout.blockSize;
-    const groups = Math.ceil(matrix.rows / groupRows);
-    const groupStride = blocks * groupBytes;
+    const { kind, block, blocks, groups, groupStride, perToken } = matrix;
     const chunk = Math.min(this.#share(groups), rows > maxTile ? Math.ceil(cacheBytes / groupStride) : groups);
+    const bias = (options.bias as WasmVector | undefined)?.address ?? 0;
+    const add = options.accumulate ? 1 : 0;
     this.#writes(block.memory, out, rows, options.accumulate);
-    this.#record(block.memory, 'product', groups, chunk, [
-      ...[typeNames.indexOf(type), block.address, blocks, groupStride, this.#quantized.address],
-      ...[activationBytes(activation, columns), rows, out.address, out.stride],
-      ...[(options.bias as WasmVector | undefined)?.address ?? 0, options.accumulate ? 1 : 0],
-    ]);
+    // biome-ignore format: as `product` takes them
+    const args = [kind, block.address, blocks, groupStride, this.#quantized.address, perToken, rows, out.address,
+      out.stride, bias, add];
+    this.#record(block.memory, 'product', groups, chunk, args);
   }
 
   rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number): void {
@@ -441,10 +446,8 @@ export class WasmBackend implements Backend {
     const tableStride = rope.dimensions * (halves ? 4 : 8);
     const fours = halves ? rope.dimensions / 8 : rope.dimensions / 4;
     const memory = this.#through(x, x, positions.length);
-    const args = [
-      ...[halves ? 1 : 0, buffer.address, buffer.stride, this.#rotation(rope, positions), tableStride],
-      ...[fours, heads, rope.headDim * 4],
-    ];
+    const turns = this.#rotation(rope, positions);
+    const args = [halves ? 1 : 0, buffer.address, buffer.stride, turns, tableStride, fours, heads, rope.headDim * 4];
     this.#recordRows(memory, 'rope', positions.length, areWhole(buffer), args);
   }
 
@@ -482,10 +485,10 @@ export class WasmBackend implements Backend {
     const { memory, address } = blocks[layer];
     const [keys, values] = [k as WasmBuffer, v as WasmBuffer];
     for (const buffer of [keys, values]) this.#bring(memory, buffer, batch.tokens);
-    const args = [
-      ...[keys.address, keys.stride, values.address, values.stride, this.#placesOf(batch, headDim, layerPageBytes)],
-      ...[address, kvHeads * headDim * 2 * pageTokens, kvHeads, headDim],
-    ];
+    const places = this.#placesOf(batch, headDim, layerPageBytes);
+    const valuesAt = kvHeads * headDim * 2 * pageTokens;
+    // biome-ignore format: as `storeKv` takes them
+    const args = [keys.address, keys.stride, values.address, values.stride, places, address, valuesAt, kvHeads, headDim];
     this.#recordRows(memory, 'storeKv', batch.tokens, areWhole(keys, values), args);
   }
 
@@ -518,11 +521,10 @@ export class WasmBackend implements Backend {
     const items = batch.tokens * kvHeads * Math.ceil(options.heads / kvHeads / maxQueries);
     this.#bring(memory, q, batch.tokens);
     this.#writes(memory, out, batch.tokens);
-    const integers = [
-      ...[queries.address, queries.stride, target.address, target.stride, headDim],
-      ...[this.#reachesOf(batch, options.window ?? 0), options.heads, kvHeads],
-      ...[address, layerPageBytes, kvHeads * headDim * 2 * pageTokens],
-    ];
+    const reaches = this.#reachesOf(batch, options.window ?? 0);
+    // biome-ignore format: as `attention` takes them
+    const integers = [queries.address, queries.stride, target.address, target.stride, headDim, reaches, options.heads,
+      kvHeads, address, layerPageBytes, kvHeads * headDim * 2 * pageTokens];
     const chunk = Math.min(16, this.#share(items));
     this.#record(memory, 'attention', items, chunk, integers, options.scale, options.softcap ?? 0);
   }

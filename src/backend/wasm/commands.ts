@@ -182,8 +182,8 @@ const firstPhase = 6;
 const partCount = 7;
 const counters = 8;
 
-/** Turns of the loop that a thread waits awake before it sleeps: some tens of microseconds. */
-const spins = 4000;
+/** Turns of the loop that a thread waits awake before it sleeps: a tenth of a millisecond. */
+const spins = 50_000;
 /** How long a thread waits for one that does not arrive, ms: no command takes a tenth of that. */
 const patienceMs = 20_000;
 
@@ -224,7 +224,15 @@ export class Program {
   }
 
   /** Appends a command, see {@link Execute}. */
-  push(operation: Operation, memory: number, items: number, chunk: number, f: number, g: number, integers: number[]): void {
+  push(
+    operation: Operation,
+    memory: number,
+    items: number,
+    chunk: number,
+    f: number,
+    g: number,
+    integers: number[],
+  ): void {
     const at = this.#count++ * commandWords;
     const words = this.#words;
     words[at] = numbers[operation];

@@ -14,8 +14,6 @@ type Record = (memory: number, operation: Operation, items: number, chunk: numbe
 /** Rows that are read and not yet packed. */
 interface Piece {
   readonly matrix: WasmMatrix;
-  /** Number of its type. */
-  readonly type: number;
   readonly staging: number;
   readonly first: number;
   readonly count: number;
@@ -39,7 +37,7 @@ export class Loader {
   }
 
   /** Resolves when the source has been read; the last piece is packed by the next call, or by flush(). */
-  load(matrix: WasmMatrix, source: MatrixSource, type: number, run: () => void): Promise<void> {
+  load(matrix: WasmMatrix, source: MatrixSource, run: () => void): Promise<void> {
     return this.#queue(async () => {
       const { most, rowBytes } = pieceOf(matrix);
       for (let first = 0; first < matrix.rows; first += most) {
@@ -54,7 +52,7 @@ export class Loader {
           throw error;
         }
         await reading;
-        this.#unpacked = { matrix, type, staging, first, count, run };
+        this.#unpacked = { matrix, staging, first, count, run };
       }
     });
   }
@@ -75,16 +73,15 @@ export class Loader {
     const piece = this.#unpacked;
     if (!piece) return;
     this.#unpacked = undefined;
-    const { matrix, type, staging, first, count, run } = piece;
-    const { name, block } = matrix;
-    const { blocks, rowBytes } = pieceOf(matrix);
+    const { matrix, staging, first, count, run } = piece;
+    const { name, block, kind, blocks, groupStride } = matrix;
+    const { rowBytes } = pieceOf(matrix);
     const groups = Math.ceil(count / groupRows);
     const bytes = this.#bytes.subarray(staging, staging + groups * groupRows * rowBytes);
     bytes.fill(0, count * rowBytes);
     if (block.memory > 0) this.#record(block.memory, 'carry', 1, 1, [staging, 0, bytes.length, 0]);
-    const groupStride = rowBytes * groupRows;
     const to = block.address + (first / groupRows) * groupStride;
-    this.#record(block.memory, 'pack', groups, 16, [type, staging, rowBytes, blocks, to, groupStride, count]);
+    this.#record(block.memory, 'pack', groups, 16, [kind, staging, rowBytes, blocks, to, groupStride, count]);
     try {
       run();
     } catch (error) {
@@ -94,11 +91,10 @@ export class Loader {
   }
 }
 
-/** Bytes and blocks of a row, and how many rows a half of the staging area takes. */
-function pieceOf({ name, columns, layout }: WasmMatrix): { blocks: number; rowBytes: number; most: number } {
-  const blocks = columns / layout.blockSize;
+/** Bytes of a row, and how many rows a half of the staging area takes. */
+function pieceOf({ name, blocks, layout }: WasmMatrix): { rowBytes: number; most: number } {
   const rowBytes = blocks * layout.blockBytes;
   const most = Math.floor(stagingBytes / 2 / (rowBytes * groupRows)) * groupRows;
   if (most === 0) throw new RealmError('model_invalid', `tensor ${name}: a row of ${rowBytes} bytes is too long`);
-  return { blocks, rowBytes, most };
+  return { rowBytes, most };
 }
