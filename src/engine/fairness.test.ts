@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Account, Fairness, prices } from './fairness.ts';
 
-const account = (tenant: string, weight = 1): Account & { served: number } => ({
+const account = (tenant: string, weight = 1): Account => ({
   tenant,
   weight,
   served: 0,
+  since: 0,
   running: new Set(),
 });
 

@@ -6,6 +6,8 @@ export interface Account {
   readonly weight: number;
   /** Virtual token counter. */
   served: number;
+  /** Its turn among equals: the lower goes first. */
+  since: number;
   /** Running sequences: among equals, who has fewer goes first. */
   readonly running: { readonly size: number };
 }
@@ -23,6 +25,7 @@ export class Fairness<A extends Account> {
   readonly #waiting = new Heap<A>(before);
   /** Counter of whoever was the last to wait. */
   #last = 0;
+  #joined = 0;
 
   /** The tenant whose turn it is. */
   next(): A | undefined {
@@ -33,6 +36,7 @@ export class Fairness<A extends Account> {
   join(account: A): void {
     if (this.#waiting.has(account)) return;
     account.served = Math.max(account.served, this.next()?.served ?? this.#last);
+    account.since = this.#joined++;
     this.#waiting.add(account);
   }
 
@@ -56,5 +60,6 @@ export class Fairness<A extends Account> {
 /** Whether `a` has its turn before `b`. */
 export function before(a: Account, b: Account): boolean {
   if (a.served !== b.served) return a.served < b.served;
-  return a.running.size / a.weight < b.running.size / b.weight;
+  const [aRunning, bRunning] = [a.running.size / a.weight, b.running.size / b.weight];
+  return aRunning !== bRunning ? aRunning < bRunning : a.since < b.since;
 }

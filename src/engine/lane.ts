@@ -10,7 +10,7 @@ export interface Lane extends Account {
 }
 
 export function createLane(tenant: string, weight: number): Lane {
-  return { tenant, weight, served: 0, waiting: new Heap(goesFirst), running: new Set() };
+  return { tenant, weight, served: 0, since: 0, waiting: new Heap(goesFirst), running: new Set() };
 }
 
 function goesFirst(a: Sequence, b: Sequence): boolean {

@@ -59,6 +59,28 @@ test('without others decoding, a prompt has the whole step', () => {
   );
 });
 
+test('a prompt that fits in the step is finished before another is begun, a long one is not', () => {
+  const { scheduler } = setUp();
+  const [first, second, third] = ['a', 'b', 'c'].map(tenant => sequence(tenant, 40));
+  for (const each of [first, second, third]) scheduler.submit(each);
+  const counts = () => step(scheduler).map(work => [[first, second, third].indexOf(work.sequence), work.count]);
+  assert.deepEqual(counts(), [
+    [0, 40],
+    [1, 24],
+  ]);
+  assert.deepEqual(counts(), [
+    [0, 1],
+    [1, 16],
+    [2, 16],
+  ]);
+  const long = setUp().scheduler;
+  long.submit(sequence('a', 1000));
+  step(long);
+  const other = sequence('b', 20);
+  long.submit(other);
+  assert.deepEqual(step(long)[0], { sequence: other, count: 20 });
+});
+
 test('higher priorities go first among a tenant’s own, then age', () => {
   const { scheduler } = setUp({ maxRunning: 1 });
   const [first, second, urgent] = [sequence('a', 4), sequence('a', 4), sequence('a', 4, 5)];

@@ -127,7 +127,9 @@ export class Scheduler {
     let blocked = false;
     while (budget > 0) {
       let sequence = this.#nextStarted();
-      const lane = blocked ? undefined : this.#fairness.next();
+      // A prompt that can be finished in this step is finished before another is begun: that serves all sooner.
+      const finishing = sequence !== undefined && pending(sequence) <= budget;
+      const lane = blocked || finishing ? undefined : this.#fairness.next();
       if (lane && (!sequence || before(lane, this.#lane(sequence.tenant)))) {
         sequence = this.#admit(lane);
         // Nobody overtakes the tenant whose turn it is: otherwise large requests would starve.

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { encodeGguf, type GgufModel, type MetaValue, type TensorPlan } from '../../scripts/synthetic/gguf-writer.ts';
+import { type SyntheticOptions, syntheticModel } from '../../scripts/synthetic/model.ts';
+import type { Backend } from '../../src/backend/backend.ts';
+import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
+import { memoryReader } from '../../src/gguf/memory-reader.ts';
+import { openGguf } from '../../src/gguf/open.ts';
+import { architectures, loadModel } from '../../src/model/load.ts';
+import type { ModelOptions } from '../../src/model/types.ts';
+
+const limits: ModelOptions = { kvTokens: 64, maxBatchTokens: 16, maxOutputs: 16 };
+const small = { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 2 };
+
+async function load(model: GgufModel, options = limits, backend: Backend = createReferenceBackend()) {
+  return loadModel(await openGguf(memoryReader(encodeGguf(model), 'small.gguf')), backend, options);
+}
+
+function synthetic(metadata: Record<string, MetaValue> = {}, options: SyntheticOptions = {}): GgufModel {
+  return syntheticModel({ quant: 'Q4_0', with: small, metadata, ...options });
+}
+
+/** The model with its tensor `name` replaced or, without a replacement, left out. */
+function withTensor(model: GgufModel, name: string, replace?: (tensor: TensorPlan) => TensorPlan): GgufModel {
+  const tensors = model.tensors.flatMap(tensor => (tensor.name !== name ? [tensor] : replace ? [replace(tensor)] : []));
+  return { ...model, tensors };
+}
+
+const u32 = (value: number): MetaValue => ({ type: 'u32', value });
+const f32 = (value: number): MetaValue => ({ type: 'f32', value });
+const text = (value: string): MetaValue => ({ type: 'string', value });
+const perLayer = (...values: number[]): MetaValue => ({ array: 'u32', values });
+
+describe('metadata that no decoder can have is refused by its key', () => {
+  const cases: [key: string, value: MetaValue, message: RegExp][] = [
+    ['block_count', u32(0), /block_count" is 0/],
+    ['block_count', u32(2 ** 31), /from 1 to 1024/],
+    ['block_count', text('2'), /must be an integer/],
+    ['embedding_length', u32(0), /embedding_length" is 0/],
+    ['attention.head_count', u32(0), /head_count" is 0/],
+    ['attention.head_count', perLayer(4, 2), /differs between layers/],
+    ['attention.head_count', perLayer(4), /must have 2/],
+    ['attention.head_count_kv', u32(0), /head_count_kv" is 0/],
+    ['attention.head_count_kv', u32(3), /does not divide 4 heads/],
+    ['attention.head_count_kv', u32(8), /from 1 to 4/],
+    ['attention.key_length', u32(15), /must be even/],
+    ['attention.value_length', u32(32), /only the key length, 16/],
+    ['attention.layer_norm_rms_epsilon', f32(Number.NaN), /must be finite/],
+    ['feed_forward_length', f32(96.5), /must be an integer/],
+    ['context_length', u32(0), /context_length" is 0/],
+    ['rope.dimension_count', u32(7), /must be even/],
+    ['rope.dimension_count', u32(64), /from 2 to 16/],
+    ['rope.freq_base', f32(0), /freq_base" is 0/],
+    ['rope.freq_base', f32(1), /freq_base" is 1/],
+    ['rope.scaling.factor', f32(Number.POSITIVE_INFINITY), /must be finite/],
+    ['rope.scaling.type', text('spiral'), /is spiral; known are/],
+    ['expert_count', u32(8), /mixtures of experts/],
+  ];
+  for (const [key, value, message] of cases) {
+    test(`${key} ${JSON.stringify(value)}`, async () => {
+      await assert.rejects(load(synthetic({ [`llama.${key}`]: value })), { code: 'model_invalid', message });
+    });
+  }
+
+  test('per-layer values that are all the same are one value', async () => {
+    await (await load(synthetic({ 'llama.attention.head_count': perLayer(4, 4) }))).close();
+  });
+
+  test('a vocabulary unlike the embedding', async () => {
+    const tokens: MetaValue = { array: 'string', values: ['a', 'b'] };
+    const model = synthetic({ 'tokenizer.ggml.tokens': tokens });
+    await assert.rejects(load(model), {
+      code: 'model_invalid',
+      message: /has 2 tokens, token_embd.weight has 400 rows/,
+    });
+  });
+
+  test('an unknown architecture, with the ones that are known', async () => {
+    const message = /architecture "mamba" is not supported; use a model of one of llama, qwen2/;
+    const unknown = load(synthetic({ 'general.architecture': text('mamba') }));
+    await assert.rejects(unknown, { code: 'architecture_unknown', message });
+  });
+});
+
+describe('tensors that do not fit are refused by name', () => {
+  test('a missing one', async () => {
+    const model = withTensor(synthetic(), 'blk.1.ffn_up.weight');
+    await assert.rejects(load(model), {
+      code: 'model_invalid',
+      message: /blk.1.ffn_up.weight is missing; expected one of shape \[64, 96\]/,
+    });
+  });
+
+  test('one of another shape', async () => {
+    const model = withTensor(synthetic(), 'blk.0.attn_k.weight', tensor => ({ ...tensor, shape: [32, 64] }));
+    await assert.rejects(load(model), { message: /blk.0.attn_k.weight has shape \[32, 64\], expected \[64, 32\]/ });
+  });
+
+  test('an infinite scale in a matrix, NaN in a norm', async () => {
+    const poison = (tensor: TensorPlan): TensorPlan => ({
+      ...tensor,
+      *bytes() {
+        for (const piece of tensor.bytes()) {
+          piece.set([0, 0xfc, 0xc0, 0x7f]);
+          yield piece;
+        }
+      },
+    });
+    for (const name of ['blk.1.ffn_down.weight', 'blk.0.attn_norm.weight']) {
+      const model = withTensor(synthetic(), name, poison);
+      await assert.rejects(load(model), { code: 'model_invalid', message: new RegExp(name) });
+    }
+  });
+
+  test('the backend is closed', async () => {
+    let closed = 0;
+    const backend = createReferenceBackend();
+    backend.close = async () => {
+      closed++;
+    };
+    await assert.rejects(load(withTensor(synthetic(), 'output_norm.weight'), limits, backend));
+    assert.equal(closed, 1);
+  });
+});
+
+describe('a model', () => {
+  for (const { name } of architectures) {
+    test(`${name}: chunks and neighbours change no bit of its logits`, async () => {
+      const architecture = name as SyntheticOptions['architecture'];
+      const metadata = { [`${name}.attention.sliding_window`]: u32(5) };
+      const model = await load(synthetic(metadata, { architecture }));
+      const pages = [Int32Array.of(1), Int32Array.of(0)];
+      const ids = Int32Array.of(5, 90, 17, 255, 31, 8, 120);
+      const run = async (from: number, to: number, neighbour: number) => {
+        const rows = neighbour + to - from;
+        await model.run({
+          tokens: rows,
+          ids: Int32Array.of(...ids.slice(0, neighbour), ...ids.slice(from, to)),
+          positions: Int32Array.from({ length: rows }, (_, i) => (i < neighbour ? i : from + i - neighbour)),
+          outputs: Int32Array.of(rows - 1),
+          segments: [
+            { start: 0, count: neighbour, position: 0, pages: pages[1] },
+            { start: neighbour, count: to - from, position: from, pages: pages[0] },
+          ].slice(neighbour ? 0 : 1),
+        });
+        return model.logits(0).slice();
+      };
+      const whole = await run(0, 7, 0);
+      assert.ok(whole.every(Number.isFinite));
+      await run(0, 2, 0);
+      await run(2, 6, 3);
+      assert.deepEqual(await run(6, 7, 2), whole);
+      await model.close();
+    });
+  }
+
+  test('reports how much of the file is loaded, up to all of it', async () => {
+    const seen: number[] = [];
+    let total = 0;
+    const onProgress = (loaded: number, all: number) => {
+      seen.push(loaded);
+      total = all;
+    };
+    await (await load(synthetic(), { ...limits, onProgress })).close();
+    assert.ok(seen.every((loaded, i) => i === 0 || loaded >= seen[i - 1]));
+    assert.equal(seen.at(-1), total);
+  });
+
+  test('refuses a batch that it was not sized for, and tokens it does not know', async () => {
+    const model = await load(synthetic());
+    const batch = (ids: number[]) => ({
+      tokens: ids.length,
+      ids: Int32Array.from(ids),
+      positions: Int32Array.from(ids, (_, i) => i),
+      outputs: new Int32Array(0),
+      segments: [{ start: 0, count: ids.length, position: 0, pages: Int32Array.of(0) }],
+    });
+    assert.throws(() => model.run(batch(new Array(17).fill(1))), { code: 'internal_error' });
+    assert.throws(() => model.run(batch([400])), { code: 'internal_error' });
+    assert.throws(() => model.run(batch([-1])), { code: 'internal_error' });
+    await model.close();
+  });
+});
