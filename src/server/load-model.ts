@@ -22,7 +22,7 @@ export interface LoadOptions {
   readonly onProgress?: (loaded: number, total: number) => void;
 }
 
-/** Finds or fetches a model's file and loads it. What the configuration says goes before what the catalog recommends. */
+/** Finds or fetches a model's file and loads it. Options go before the configuration, and that before what the catalog recommends. */
 export async function loadModel(config: Partial<ModelConfig>, options: LoadOptions): Promise<ServedModel> {
   const { source, system, sampling } = config;
   const named = source && ('path' in source ? source.path : source.catalog);
@@ -30,7 +30,7 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
   const { tokenizer, template } = await readText(file.path);
   const engine = await openEngine({
     path: file.path,
-    context: config.context ?? options.context,
+    context: options.context ?? config.context,
     threads: options.threads,
     onProgress: options.onProgress,
   });

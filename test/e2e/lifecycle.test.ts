@@ -128,3 +128,18 @@ test('a second Ctrl-C does not wait', async () => {
   await cut;
   assert.equal(code, 1);
 });
+
+test('the command line goes before the configuration', async () => {
+  const config = await folder({
+    'realm.yaml': `models: [{ id: small, path: ${JSON.stringify(model)}, context: 512 }]\n`,
+  });
+  const { process, url } = await serve('--config', `${config.path}/realm.yaml`, '--context', '256');
+  try {
+    const content = 'word '.repeat(300);
+    const request = client(url).chat.completions.create({ model: 'small', messages: [{ role: 'user', content }] });
+    await assert.rejects(request, { status: 400, code: 'context_length_exceeded', message: /256/ });
+  } finally {
+    await process.stop();
+    await config.remove();
+  }
+});

@@ -155,3 +155,16 @@ test('n answers at once', async () => {
   );
   for (const choice of answer.choices) assert.match(choice.message.content!, /Paris/);
 });
+
+test('cached_tokens tells the truth, also where a stop string ended the text', async () => {
+  const passage = 'The river runs through the old town, past the mill and the market, down to the sea. '.repeat(8);
+  const request = { ...ask(`${passage}\nWhat is this about?`), stop: ['the'] };
+  const first = await openai.chat.completions.create(request);
+  const again = await openai.chat.completions.create(request);
+  const cached = (answer: OpenAI.Chat.ChatCompletion) => answer.usage!.prompt_tokens_details!.cached_tokens!;
+  assert.ok(cached(first) < 64, `${cached(first)} tokens of a new prompt were cached`);
+  // Whole pages of 32 tokens, and the last token is always computed.
+  assert.equal(cached(again), Math.floor((again.usage!.prompt_tokens - 1) / 32) * 32);
+  assert.ok(cached(again) >= 128);
+  assert.equal(again.choices[0].message.content, first.choices[0].message.content);
+});
