@@ -1,0 +1,100 @@
+/**
+ * What a program costs: tokens a second of the real model through the default program in its sandbox, beside the same
+ * generation without one. Both take turns; the figures are medians. `npm run bench:sandbox [ROUNDS]`
+ */
+import { randomUUID } from 'node:crypto';
+import type { Token } from '../../src/tokenizer/types.ts';
+import { readBuiltinProgram } from '../../src/sandbox/builtin.ts';
+import { createSandbox } from '../../src/sandbox/sandbox.ts';
+import { loadModel } from '../../src/server/load-model.ts';
+
+const rounds = Number(process.argv[2] ?? 9);
+const maxTokens = 200;
+const prompt = 'Once upon a time';
+
+const model = await loadModel({}, {});
+const sandbox = createSandbox();
+const program = await sandbox.load('default', await readBuiltinProgram('default'), { trusted: true });
+const noEnd = new Map([...model.tokenizer.endOfGeneration].map(token => [token, -100] as const));
+
+function generate(signal: AbortSignal) {
+  const tokens: readonly Token[] = model.tokenizer.encode(prompt);
+  const sampling = { temperature: 0, logitBias: noEnd };
+  return model.generate({ id: randomUUID(), tenant: 'bench', tokens, maxTokens, sampling, stop: [] }, signal);
+}
+
+async function direct(): Promise<number> {
+  let count = 0;
+  for await (const event of generate(new AbortController().signal)) if (event.kind === 'text') count++;
+  return count;
+}
+
+/** The program's run on `source`; resolves to the pieces of text that came out. */
+async function throughProgram(source: (signal: AbortSignal) => AsyncIterable<string>): Promise<number> {
+  let count = 0;
+  const host = {
+    generate: (_: unknown, signal: AbortSignal) => source(signal),
+    encode: () => [],
+    decode: () => '',
+    metadata: () => '{}',
+  };
+  const options = { maxTokens, temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 0n, stopTokens: [] };
+  const limits = { memoryMb: 64, deadlineMs: 60_000, sliceMs: 2_000 };
+  const call = { requestId: randomUUID(), tenant: 'bench', program, limits, prompt, modelId: 0, options, host };
+  for await (const _ of sandbox.run({ ...call, signal: new AbortController().signal })) count++;
+  return count;
+}
+
+async function sandboxed(): Promise<number> {
+  let count = 0;
+  await throughProgram(async function* (signal) {
+    for await (const event of generate(signal)) {
+      if (event.kind === 'end') return;
+      count++;
+      if (event.text !== '') yield event.text;
+    }
+  });
+  return count;
+}
+
+/** Microseconds a token of the program and its sandbox, when the tokens cost nothing. */
+async function ownCost(): Promise<number> {
+  const pieces = 5000;
+  const start = performance.now();
+  await throughProgram(async function* () {
+    for (let i = 0; i < pieces; i++) yield ' word';
+  });
+  return ((performance.now() - start) * 1000) / pieces;
+}
+
+async function rate(work: () => Promise<number>): Promise<number> {
+  const start = performance.now();
+  const count = await work();
+  return (count * 1000) / (performance.now() - start);
+}
+
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+
+const rates = { direct: [] as number[], sandboxed: [] as number[] };
+for (let round = -2; round < rounds; round++) {
+  const pair = [await rate(direct), await rate(sandboxed)];
+  // The first two rounds warm up.
+  if (round < 0) continue;
+  rates.direct.push(pair[0]);
+  rates.sandboxed.push(pair[1]);
+}
+const ratios = rates.direct.map((value, i) => rates.sandboxed[i] / value);
+console.log(
+  `without a program ${median(rates.direct).toFixed(1)} tok/s, through it ${median(rates.sandboxed).toFixed(1)}`,
+);
+console.log(
+  `ratio: median ${median(ratios).toFixed(4)} of ${rounds} (${Math.min(...ratios).toFixed(3)}..${Math.max(...ratios).toFixed(3)})`,
+);
+const costs: number[] = [];
+for (let i = 0; i < 7; i++) costs.push(await ownCost());
+const share = (median(costs) * median(rates.direct)) / 1e6;
+console.log(
+  `the program alone: ${median(costs).toFixed(1)} µs a token, ${(100 * share).toFixed(2)} % of a token's time`,
+);
+await sandbox.close();
+await model.engine.close();
