@@ -14,6 +14,9 @@ export const errorCodes = {
   tokenizer_unknown: 400,
   template_invalid: 400,
   template_limit: 400,
+  adapter_invalid: 400,
+  adapter_not_found: 404,
+  adapter_exists: 409,
   // Requests
   invalid_json: 400,
   invalid_request: 400,

@@ -1,6 +1,8 @@
 import { type Backend, type Buffer, type KvCache, type Matrix, pageTokens, type Vector } from '../backend/backend.ts';
 import { RealmError } from '../errors.ts';
+import { freeAdapter, type LoadedAdapter, loadAdapter } from './adapter.ts';
 import type { Hyper } from './hyper.ts';
+import { adaptEmbeddings, LowRankBuffers, outputRows, project, type Rows, tokenRows } from './project.ts';
 import type { Linear } from './tensors.ts';
 import type { Batch, Model, ModelOptions } from './types.ts';
 
@@ -33,6 +35,9 @@ export interface Step {
   readonly work: Workspace;
   readonly cache: KvCache;
   readonly batch: Batch;
+  /** The batch's tokens, and whose adapters they go through. */
+  readonly rows: Rows;
+  readonly low: LowRankBuffers;
 }
 
 /** What differs between decoders: the weights at both ends and what happens in a layer. */
@@ -45,6 +50,8 @@ export interface Recipe {
   readonly block: (step: Step, layer: number) => void;
   readonly outputNorm: Vector;
   readonly output: Linear;
+  /** Every matrix that is multiplied by {@link project}. */
+  readonly linears: readonly Linear[];
   /** Logits become cap * tanh(logit / cap) (gemma 2). */
   readonly logitCap?: number;
 }
@@ -57,6 +64,7 @@ export function createDecoder(backend: Backend, options: ModelOptions, recipe: R
   const pages = Math.ceil(options.kvTokens / pageTokens);
   const { layers, kvHeads, headDim } = hyper;
   const cache = backend.kvCache({ layers, kvHeads, headDim, pages, type: 'F16' });
+  const low = new LowRankBuffers(backend, Math.max(maxBatchTokens, maxOutputs));
   return {
     architecture: hyper.architecture,
     vocabSize: hyper.vocabSize,
@@ -67,12 +75,26 @@ export function createDecoder(backend: Backend, options: ModelOptions, recipe: R
     maxOutputs,
     pages,
     kvBytesPerToken: cache.pageBytes / pageTokens,
+    pooling: hyper.pooling,
     run(batch) {
       checkBatch(batch, options, hyper.vocabSize);
-      record({ backend, hyper, work, cache, batch }, recipe);
+      record({ backend, hyper, work, cache, batch, rows: tokenRows(batch), low }, recipe);
       return backend.run();
     },
     logits: output => backend.read(work.logits, output),
+    state: row => backend.read(work.normed, row),
+    async loadAdapter(file) {
+      const adapter = await loadAdapter(file, backend, { architecture: hyper.architecture, ...recipe });
+      try {
+        for (const { rank } of adapter.pairs.values()) low.of(rank);
+        if (adapter.embeddings) low.of(adapter.embeddings.rank);
+      } catch (error) {
+        freeAdapter(adapter, backend);
+        throw error;
+      }
+      return adapter;
+    },
+    unloadAdapter: adapter => freeAdapter(adapter as LoadedAdapter, backend),
     memory: () => backend.memory(),
     close: () => backend.close(),
   };
@@ -81,14 +103,16 @@ export function createDecoder(backend: Backend, options: ModelOptions, recipe: R
 function record(step: Step, recipe: Recipe): void {
   const { backend, hyper, work, batch } = step;
   backend.embed(work.hidden, recipe.embeddings, batch.ids);
+  adaptEmbeddings(step, work.hidden, batch.ids);
   if (recipe.embeddingScale) backend.scale(work.hidden, recipe.embeddingScale, batch.tokens);
   for (let layer = 0; layer < hyper.layers; layer++) recipe.block(step, layer);
-  const rows = batch.outputs.length;
-  if (rows === 0) return;
+  if (batch.states) backend.rmsNorm(work.normed, work.hidden, recipe.outputNorm, hyper.epsilon, batch.tokens);
+  const rows = outputRows(batch);
+  if (rows.count === 0) return;
   backend.gather(work.outputs, work.hidden, batch.outputs);
-  backend.rmsNorm(work.outputs, work.outputs, recipe.outputNorm, hyper.epsilon, rows);
-  backend.matmul(work.logits, recipe.output.matrix, work.outputs, rows, { bias: recipe.output.bias });
-  if (recipe.logitCap) backend.softcap(work.logits, recipe.logitCap, rows);
+  backend.rmsNorm(work.outputs, work.outputs, recipe.outputNorm, hyper.epsilon, rows.count);
+  project(step, [{ out: work.logits, ...recipe.output }], work.outputs, { rows });
+  if (recipe.logitCap) backend.softcap(work.logits, recipe.logitCap, rows.count);
 }
 
 function createWorkspace(backend: Backend, hyper: Hyper, { maxBatchTokens, maxOutputs }: ModelOptions): Workspace {

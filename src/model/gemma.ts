@@ -10,6 +10,7 @@ import {
   loadFeedForward,
   loadHeadNorms,
 } from './layers.ts';
+import { project } from './project.ts';
 import type { Tensors } from './tensors.ts';
 
 /** A layer of Gemma 2 and 3: norms before and after attention and the feed-forward network. */
@@ -62,13 +63,13 @@ export function sandwichBlock(
 
     backend.rmsNorm(normed, hidden, weights.attentionNorm, epsilon, batch.tokens);
     attend(step, layer, weights.attention, weights.rope, { heads: hyper.heads, window: weights.window, ...options });
-    backend.matmul(normed, weights.attention.output.matrix, mixed, batch.tokens);
+    project(step, [{ out: normed, ...weights.attention.output }], mixed);
     backend.rmsNorm(normed, normed, weights.attentionPostNorm, epsilon, batch.tokens);
     backend.add(hidden, normed, batch.tokens);
 
     backend.rmsNorm(normed, hidden, weights.feedForwardNorm, epsilon, batch.tokens);
     gated(step, weights.feedForward, 'gelu');
-    backend.matmul(normed, weights.feedForward.down.matrix, gate, batch.tokens);
+    project(step, [{ out: normed, ...weights.feedForward.down }], gate);
     backend.rmsNorm(normed, normed, weights.feedForwardPostNorm, epsilon, batch.tokens);
     backend.add(hidden, normed, batch.tokens);
   };

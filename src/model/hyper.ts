@@ -1,5 +1,6 @@
 import { Meta, type NumberOptions } from '../gguf/meta.ts';
 import type { GgufFile } from '../gguf/types.ts';
+import { type Pooling, readPooling } from './pooling.ts';
 
 /** The sizes of a decoder, as validated: every one a positive integer, every quotient below exact. */
 export interface Hyper {
@@ -17,6 +18,8 @@ export interface Hyper {
   readonly trainedContext: number;
   /** Of the RMS norms. */
   readonly epsilon: number;
+  /** Of embeddings, if the file says. */
+  readonly pooling?: Pooling;
 }
 
 /** What a file may ask for at most; the largest models are an order of magnitude below. */
@@ -50,6 +53,7 @@ export function readHyper(file: GgufFile): Hyper {
     vocabSize: readVocabSize(file, keys),
     trainedContext: keys.size('context_length', most.context),
     epsilon: keys.number('attention.layer_norm_rms_epsilon', { min: 0, max: 1 }),
+    pooling: readPooling(keys),
   };
 }
 

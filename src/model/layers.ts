@@ -1,6 +1,7 @@
 import type { AttentionOptions, RopeTable, Vector } from '../backend/backend.ts';
 import type { Step } from './decoder.ts';
 import type { Hyper } from './hyper.ts';
+import { project } from './project.ts';
 import type { Linear, Tensors } from './tensors.ts';
 
 /** The weights of a layer's attention. */
@@ -56,28 +57,27 @@ export async function loadEnds(tensors: Tensors, hyper: Hyper) {
     output: tensors.has('output.weight')
       ? await tensors.linear('output', hyper.vocabSize, hyper.width)
       : { matrix: embeddings },
+    linears: tensors.linears,
   };
 }
 
 /** Queries, keys and values of `work.normed`; keys and values into the cache; what each token gathers into `work.mixed`. */
 export function attend(
-  { backend, hyper, work, cache, batch }: Step,
+  step: Step,
   layer: number,
   weights: AttentionWeights,
   rope: RopeTable,
   options: AttentionOptions,
 ): void {
+  const { backend, hyper, work, cache, batch } = step;
   const { q, k, v, mixed, normed } = work;
   const { heads, kvHeads, epsilon } = hyper;
-  backend.matmuls(
-    [
-      { out: q, ...weights.q },
-      { out: k, ...weights.k },
-      { out: v, ...weights.v },
-    ],
-    normed,
-    batch.tokens,
-  );
+  const products = [
+    { out: q, ...weights.q },
+    { out: k, ...weights.k },
+    { out: v, ...weights.v },
+  ];
+  project(step, products, normed);
   if (weights.qNorm) backend.rmsNorm(q, q, weights.qNorm, epsilon, batch.tokens);
   if (weights.kNorm) backend.rmsNorm(k, k, weights.kNorm, epsilon, batch.tokens);
   backend.rope(q, rope, batch.positions, heads);
@@ -87,15 +87,13 @@ export function attend(
 }
 
 /** activation(gate(x)) * up(x) of `work.normed`, into `work.gate`. */
-export function gated({ backend, work, batch }: Step, weights: FeedForwardWeights, kind: 'silu' | 'gelu'): void {
+export function gated(step: Step, weights: FeedForwardWeights, kind: 'silu' | 'gelu'): void {
+  const { backend, work, batch } = step;
   const { gate, up, normed } = work;
-  backend.matmuls(
-    [
-      { out: gate, ...weights.gate },
-      { out: up, ...weights.up },
-    ],
-    normed,
-    batch.tokens,
-  );
+  const products = [
+    { out: gate, ...weights.gate },
+    { out: up, ...weights.up },
+  ];
+  project(step, products, normed);
   backend.gate(gate, gate, up, kind, batch.tokens);
 }

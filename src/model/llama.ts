@@ -10,6 +10,7 @@ import {
   loadEnds,
   loadFeedForward,
 } from './layers.ts';
+import { project } from './project.ts';
 import { readRope } from './rope.ts';
 import { Tensors } from './tensors.ts';
 import type { Architecture } from './types.ts';
@@ -55,12 +56,10 @@ export function preNormBlock(layers: readonly PreNormLayer[], rope: RopeTable): 
 
     backend.rmsNorm(work.normed, work.hidden, attentionNorm, hyper.epsilon, batch.tokens);
     attend(step, layer, attention, rope, { heads: hyper.heads, scale: 1 / Math.sqrt(hyper.headDim) });
-    const { matrix: output, bias } = attention.output;
-    backend.matmul(work.hidden, output, work.mixed, batch.tokens, { bias, accumulate: true });
+    project(step, [{ out: work.hidden, ...attention.output }], work.mixed, { accumulate: true });
 
     backend.rmsNorm(work.normed, work.hidden, feedForwardNorm, hyper.epsilon, batch.tokens);
     gated(step, feedForward, 'silu');
-    const { matrix: down, bias: downBias } = feedForward.down;
-    backend.matmul(work.hidden, down, work.gate, batch.tokens, { bias: downBias, accumulate: true });
+    project(step, [{ out: work.hidden, ...feedForward.down }], work.gate, { accumulate: true });
   };
 }

@@ -7,6 +7,8 @@ import { byteLength, formats } from '../quant/formats.ts';
 export interface Linear {
   readonly matrix: Matrix;
   readonly bias?: Vector;
+  /** Which rows of the file's tensor, when they are not all. */
+  readonly part?: { readonly first: number; readonly of: number };
 }
 
 /** Consecutive output rows of a fused matrix. */
@@ -23,6 +25,8 @@ export class Tensors {
   readonly #file: GgufFile;
   readonly #backend: Backend;
   readonly #progress: (bytes: number) => void;
+  /** What {@link linear} has loaded: the matrices that adapters may change. */
+  readonly linears: Linear[] = [];
 
   constructor(file: GgufFile, backend: Backend, onProgress?: (loaded: number, total: number) => void) {
     this.#file = file;
@@ -56,10 +60,13 @@ export class Tensors {
 
   /** `<name>.weight` and, when the file has it, `<name>.bias`; or a range of the rows of both. */
   async linear(name: string, rows: number, columns: number, range?: RowRange): Promise<Linear> {
-    return {
+    const linear: Linear = {
       matrix: await this.matrix(`${name}.weight`, rows, columns, range),
       bias: await this.#maybeBias(`${name}.bias`, rows, range),
+      part: range && { first: range.first, of: rows },
     };
+    this.linears.push(linear);
+    return linear;
   }
 
   async vector(name: string, length: number): Promise<Vector> {

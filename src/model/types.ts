@@ -1,15 +1,30 @@
-import type { Backend, BatchLayout, MemoryStats } from '../backend/backend.ts';
+import type { Backend, BatchLayout, MemoryStats, Segment } from '../backend/backend.ts';
 import type { GgufFile } from '../gguf/types.ts';
 import type { Token } from '../tokenizer/types.ts';
+import type { Pooling } from './pooling.ts';
 
 /** One step's input: tokens, where they belong, and which rows' logits are wanted. */
 export interface Batch extends BatchLayout {
+  readonly segments: readonly AdaptedSegment[];
   /** [tokens] */
   readonly ids: Int32Array;
   /** [tokens] */
   readonly positions: Int32Array;
   /** Rows of the batch whose logits are computed, ascending. */
   readonly outputs: Int32Array;
+  /** Whether the final hidden states are wanted: see {@link Model.state}. */
+  readonly states?: boolean;
+}
+
+/** A segment and the adapter that its sequence runs with. */
+export interface AdaptedSegment extends Segment {
+  readonly adapter?: Adapter;
+}
+
+/** Low-rank changes to a model's matrices (LoRA), loaded beside it; made by {@link Model.loadAdapter}. arXiv:2106.09685 */
+export interface Adapter {
+  /** Bytes of its weights as held for the kernels. */
+  readonly bytes: number;
 }
 
 /** A loaded model: weights on a backend and the recipe that runs a batch through them. */
@@ -28,9 +43,20 @@ export interface Model {
   readonly pages: number;
   /** Bytes of KV cache per token. */
   readonly kvBytesPerToken: number;
+  /** How the hidden states of a text become one embedding, as the file says. */
+  readonly pooling: Pooling | undefined;
   /** Runs one batch; afterwards logits(i) is the [vocabSize] row of batch.outputs[i], valid until the next run. */
   run(batch: Batch): void | Promise<void>;
   logits(output: number): Float32Array;
+  /** Final hidden state of the batch's row, after the last norm, [width]; valid until the next run. Only if batch.states. */
+  state(row: number): Float32Array;
+  /**
+   * Loads an adapter; between steps too. The file may be closed afterwards. Throws `adapter_invalid`, `out_of_memory`; the
+   * model is as it was then.
+   */
+  loadAdapter(file: GgufFile): Promise<Adapter>;
+  /** Frees an adapter that no later batch uses. */
+  unloadAdapter(adapter: Adapter): void;
   memory(): MemoryStats;
   close(): Promise<void>;
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { type BatchLayout, pageTokens, type Segment } from '../../src/backend/backend.ts';
-import type { Batch, Model } from '../../src/model/types.ts';
+import { pageTokens, type Segment } from '../../src/backend/backend.ts';
+import { RealmError } from '../../src/errors.ts';
+import type { GgufFile } from '../../src/gguf/types.ts';
+import type { AdaptedSegment, Adapter, Batch, Model } from '../../src/model/types.ts';
 
 export interface ScriptedOptions {
   readonly vocabSize?: number;
@@ -8,6 +10,12 @@ export interface ScriptedOptions {
   readonly trainedContext?: number;
   readonly maxBatchTokens?: number;
   readonly maxOutputs?: number;
+  readonly pooling?: Model['pooling'];
+}
+
+/** What the scripted model takes for an adapter: it changes every token that goes in. */
+export interface ScriptedAdapter extends Adapter {
+  readonly salt: number;
 }
 
 /** From a prompt with this token on, logits are not numbers. */
@@ -23,9 +31,10 @@ const poisoned = -1;
  */
 export class ScriptedModel implements Model {
   readonly architecture = 'scripted';
-  readonly width = 1;
+  readonly width = 2;
   readonly layers = 1;
   readonly kvBytesPerToken = 4;
+  readonly pooling: Model['pooling'];
   readonly vocabSize: number;
   readonly trainedContext: number;
   readonly maxBatchTokens: number;
@@ -33,6 +42,9 @@ export class ScriptedModel implements Model {
   readonly pages: number;
   readonly #kv: Int32Array; // [pages * pageTokens]
   #logits: Float32Array[] = [];
+  #states: Float32Array[] = [];
+  /** Adapters in use. */
+  readonly adapters = new Set<ScriptedAdapter>();
   /** Called before each batch; may throw. */
   beforeRun: (batch: Batch) => void | Promise<void> = () => {};
   runs = 0;
@@ -44,6 +56,7 @@ export class ScriptedModel implements Model {
     this.maxBatchTokens = options.maxBatchTokens ?? 256;
     this.maxOutputs = options.maxOutputs ?? 16;
     this.pages = options.pages ?? 64;
+    this.pooling = options.pooling;
     this.#kv = new Int32Array(this.pages * pageTokens);
   }
 
@@ -52,6 +65,7 @@ export class ScriptedModel implements Model {
     this.runs++;
     this.#check(batch);
     for (const segment of batch.segments) this.#store(segment, batch.ids);
+    this.#states = batch.states ? [...batch.positions].map((_, row) => this.#state(batch, row)) : [];
     this.#logits = [...batch.outputs].map(row => {
       const segment = batch.segments.find(({ start, count }) => row >= start && row < start + count)!;
       return this.#row(segment, segment.position + row - segment.start);
@@ -62,6 +76,23 @@ export class ScriptedModel implements Model {
     return this.#logits[output];
   }
 
+  state(row: number): Float32Array {
+    return this.#states[row];
+  }
+
+  /** The salt is in the metadata. */
+  async loadAdapter({ metadata }: GgufFile): Promise<ScriptedAdapter> {
+    const salt = metadata.get('salt');
+    if (typeof salt !== 'number') throw new RealmError('adapter_invalid', 'no salt');
+    const adapter = { salt, bytes: 4 };
+    this.adapters.add(adapter);
+    return adapter;
+  }
+
+  unloadAdapter(adapter: Adapter): void {
+    assert.ok(this.adapters.delete(adapter as ScriptedAdapter), 'freed twice');
+  }
+
   memory() {
     return { weights: 0, kvCache: this.#kv.byteLength, work: 0 };
   }
@@ -70,7 +101,7 @@ export class ScriptedModel implements Model {
     this.closed = true;
   }
 
-  #check({ tokens, segments, ids, positions, outputs }: Batch & BatchLayout): void {
+  #check({ tokens, segments, ids, positions, outputs }: Batch): void {
     assert.ok(tokens > 0, 'an empty batch');
     assert.ok(tokens <= this.maxBatchTokens && outputs.length <= this.maxOutputs);
     assert.equal(ids.length, tokens);
@@ -85,17 +116,25 @@ export class ScriptedModel implements Model {
         written.add(slot(segment, segment.position + i));
       }
       row += segment.count;
+      const adapter = segment.adapter as ScriptedAdapter | undefined;
+      assert.ok(!adapter || this.adapters.has(adapter), 'an adapter that was freed');
     }
     assert.equal(row, tokens);
     assert.equal(written.size, tokens, 'two tokens in one place');
   }
 
-  #store(segment: Segment, ids: Int32Array): void {
+  #store(segment: AdaptedSegment, ids: Int32Array): void {
+    const { salt = 0 } = (segment.adapter as ScriptedAdapter | undefined) ?? {};
     for (let i = 0; i < segment.count; i++) {
       const position = segment.position + i;
       const before = position === 0 ? 0 : this.#kv[slot(segment, position - 1)];
-      this.#kv[slot(segment, position)] = chain(before, ids[segment.start + i]);
+      this.#kv[slot(segment, position)] = chain(before, ids[segment.start + i] + salt);
     }
+  }
+
+  #state({ segments }: Batch, row: number): Float32Array {
+    const segment = segments.find(({ start, count }) => row >= start && row < start + count)!;
+    return stateOf(this.#kv[slot(segment, segment.position + row - segment.start)]);
   }
 
   #row(segment: Segment, position: number): Float32Array {
@@ -104,12 +143,22 @@ export class ScriptedModel implements Model {
   }
 }
 
+/** The hidden state at a token, from what the cache holds for it. */
+export function stateOf(value: number): Float32Array {
+  return Float32Array.of((value % 1000) - 500, (value % 777) - 300);
+}
+
 /** What the model says after `tokens`, without pages or batches: the truth to compare with. */
 export class Oracle {
   readonly #values: number[] = [];
 
   push(token: number): void {
     this.#values.push(chain(this.#values.at(-1) ?? 0, token));
+  }
+
+  /** Hidden states of all the tokens. */
+  states(): Float32Array[] {
+    return this.#values.map(stateOf);
   }
 
   logits(vocabSize: number): Float32Array {

@@ -1,5 +1,5 @@
 import { pageTokens } from '../../src/backend/backend.ts';
-import type { Model } from '../../src/model/types.ts';
+import type { Adapter, Model } from '../../src/model/types.ts';
 import type { Answer } from './llama-cpp.ts';
 
 /** How closely two answers to one text agree. */
@@ -73,7 +73,7 @@ function softmax(logits: Float32Array): Float32Array {
 }
 
 /** A model's probabilities after each of `tokens`, in chunks of as many as it gives logits for; its pages in reverse. */
-export async function probabilitiesOf(model: Model, tokens: Int32Array): Promise<Float32Array[]> {
+export async function probabilitiesOf(model: Model, tokens: Int32Array, adapter?: Adapter): Promise<Float32Array[]> {
   const pages = Int32Array.from({ length: Math.ceil(tokens.length / pageTokens) }, (_, i) => model.pages - 1 - i);
   const rows: Float32Array[] = [];
   const most = Math.min(model.maxBatchTokens, model.maxOutputs);
@@ -81,7 +81,7 @@ export async function probabilitiesOf(model: Model, tokens: Int32Array): Promise
     const ids = tokens.slice(position, position + most);
     const outputs = Int32Array.from(ids, (_, i) => i);
     const positions = outputs.map(i => position + i);
-    const segments = [{ start: 0, count: ids.length, position, pages }];
+    const segments = [{ start: 0, count: ids.length, position, pages, adapter }];
     await model.run({ tokens: ids.length, ids, positions, outputs, segments });
     rows.push(...Array.from(outputs, i => softmax(model.logits(i))));
   }

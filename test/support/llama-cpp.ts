@@ -10,6 +10,8 @@ export interface Answer {
 export interface AnswerOptions {
   readonly flashAttention?: boolean;
   readonly threads?: number;
+  /** Path of an adapter. */
+  readonly lora?: string;
 }
 
 /** llama.cpp's build for this machine's processor, as node-llama-cpp ships it; nothing is compiled or fetched. */

@@ -1,0 +1,215 @@
+import type { Backend, Matrix, MatrixSource } from '../backend/backend.ts';
+import { RealmError } from '../errors.ts';
+import { escapeText } from '../gguf/escape.ts';
+import type { GgufFile, TensorInfo } from '../gguf/types.ts';
+import { formats } from '../quant/formats.ts';
+import type { Linear } from './tensors.ts';
+import type { Adapter } from './types.ts';
+
+/** What an adapter adds to one matrix: b * (a * x), the adapter's scale being in b. */
+export interface LowRank {
+  /** [rank, columns]; for token embeddings [vocabSize, rank], a row for each token. */
+  readonly a: Matrix;
+  /** [rows, rank] */
+  readonly b: Matrix;
+  /** A power of two; what the file's rank lacks of it is filled with zeros, which change nothing. */
+  readonly rank: number;
+}
+
+export interface LoadedAdapter extends Adapter {
+  /** By the matrix that it adds to. */
+  readonly pairs: ReadonlyMap<Matrix, LowRank>;
+  readonly embeddings?: LowRank;
+}
+
+/** What of a model an adapter can change. */
+export interface Adaptable {
+  readonly architecture: string;
+  readonly linears: readonly Linear[];
+  readonly embeddings: Matrix;
+}
+
+/** Ranks of real adapters are 4 to 512. */
+const mostRank = 2048;
+const leastRank = 8;
+
+/** A tensor's two factors in the file. */
+interface FilePair {
+  readonly a: TensorInfo;
+  readonly b: TensorInfo;
+  /** As the file has it. */
+  readonly rank: number;
+}
+
+/**
+ * Loads a GGUF file as llama.cpp's convert_lora_to_gguf.py writes it: for a tensor T of the model `T.lora_a` [columns, rank]
+ * and `T.lora_b` [rank, rows]; T's product changes by alpha / rank * b * a. Weights become F32, whatever they were: they
+ * are few. Throws `adapter_invalid` with what does not fit; what was loaded before is freed then.
+ */
+export async function loadAdapter(file: GgufFile, backend: Backend, model: Adaptable): Promise<LoadedAdapter> {
+  const alpha = checkMetadata(file, model.architecture);
+  const loaded: Matrix[] = [];
+  const upload = async (source: MatrixSource) => {
+    const matrix = await backend.matrix(source);
+    loaded.push(matrix);
+    return matrix;
+  };
+  const pairs = new Map<Matrix, LowRank>();
+  let embeddings: LowRank | undefined;
+  try {
+    for (const [name, pair] of pairsOf(file)) {
+      const loader = new PairLoader(file, name, pair, alpha, upload);
+      if (name === model.embeddings.name) embeddings = await loader.embeddings(model.embeddings);
+      else for (const [matrix, part] of await loader.linears(model.linears)) pairs.set(matrix, part);
+    }
+    await backend.loaded();
+  } catch (error) {
+    // What is on its way into a matrix must have arrived before that is freed.
+    await backend.loaded().catch(() => {});
+    for (const matrix of loaded) backend.free(matrix);
+    throw error;
+  }
+  const bytes = loaded.reduce((sum, { rows, columns }) => sum + rows * columns * 4, 0);
+  return { pairs, embeddings, bytes };
+}
+
+export function freeAdapter({ pairs, embeddings }: LoadedAdapter, backend: Backend): void {
+  const all = embeddings ? [...pairs.values(), embeddings] : [...pairs.values()];
+  for (const matrix of new Set(all.flatMap(({ a, b }) => [a, b]))) backend.free(matrix);
+}
+
+/** The scale's alpha; 0 means a scale of 1. */
+function checkMetadata({ metadata }: GgufFile, architecture: string): number {
+  const expect = (key: string, expected: string) => {
+    const found = metadata.get(key);
+    if (found === expected) return;
+    const what = typeof found === 'string' ? `"${escapeText(found)}"` : 'missing';
+    throw invalid(`${key} is ${what}, not "${expected}"`);
+  };
+  expect('general.type', 'adapter');
+  expect('adapter.type', 'lora');
+  expect('general.architecture', architecture);
+  if (metadata.has('adapter.alora.invocation_tokens'))
+    throw invalid('it is an activated LoRA, which starts in the middle of a text; that is not supported');
+  const alpha = metadata.get('adapter.lora.alpha') ?? 0;
+  if (typeof alpha !== 'number' || !Number.isFinite(alpha)) throw invalid('adapter.lora.alpha is no finite number');
+  return alpha;
+}
+
+/** The pairs of factors by the name of the tensor that they change. */
+function pairsOf({ tensors }: GgufFile): Map<string, FilePair> {
+  const pairs = new Map<string, FilePair>();
+  for (const name of tensors.keys()) {
+    const base = /^(.*)\.lora_[ab]$/.exec(name)?.[1];
+    if (base === undefined)
+      throw invalid(`tensor ${escapeText(name)} is no factor of a matrix; only those are applied`);
+    const [a, b] = [tensors.get(`${base}.lora_a`), tensors.get(`${base}.lora_b`)];
+    if (!a || !b) throw invalid(`tensor ${escapeText(name)} has no ${a ? 'lora_b' : 'lora_a'} to it`);
+    const rank = b.shape[0];
+    if (a.shape.length !== 2 || b.shape.length !== 2)
+      throw invalid(`tensor ${escapeText(base)} has factors that are no matrices`);
+    if (!(rank >= 1 && rank <= mostRank))
+      throw invalid(`tensor ${escapeText(base)} has rank ${rank}; 1 to ${mostRank} are supported`);
+    pairs.set(base, { a, b, rank });
+  }
+  if (pairs.size === 0) throw invalid('it changes no tensor');
+  return pairs;
+}
+
+class PairLoader {
+  readonly #file: GgufFile;
+  readonly #name: string;
+  readonly #pair: FilePair;
+  readonly #scale: number;
+  readonly #upload: (source: MatrixSource) => Promise<Matrix>;
+  /** The rank that the backend sees. */
+  readonly #rank: number;
+
+  constructor(
+    file: GgufFile,
+    name: string,
+    pair: FilePair,
+    alpha: number,
+    upload: (source: MatrixSource) => Promise<Matrix>,
+  ) {
+    this.#file = file;
+    this.#name = name;
+    this.#pair = pair;
+    this.#scale = alpha === 0 ? 1 : alpha / pair.rank;
+    this.#upload = upload;
+    this.#rank = Math.max(leastRank, 2 ** Math.ceil(Math.log2(pair.rank)));
+  }
+
+  /** For the one matrix that is the tensor, or for those that are parts of it. */
+  async linears(all: readonly Linear[]): Promise<[Matrix, LowRank][]> {
+    const linears = all.filter(({ matrix }) => matrix.name === this.#name);
+    if (linears.length === 0)
+      throw invalid(`the model has no matrix ${escapeText(this.#name)} that an adapter can change`);
+    const [{ matrix, part }] = linears;
+    const { rank } = this.#pair;
+    this.#expect(this.#pair.a, [matrix.columns, rank]);
+    this.#expect(this.#pair.b, [rank, part?.of ?? matrix.rows]);
+    const a = await this.#upload(source(await this.#values(this.#pair.a), this.#rank, matrix.columns, matrix.columns));
+    const b = await this.#values(this.#pair.b, this.#scale);
+    const pairs: [Matrix, LowRank][] = [];
+    for (const { matrix, part } of linears) {
+      const first = part?.first ?? 0;
+      const rows = { ...b, values: b.values.subarray(first * rank, (first + matrix.rows) * rank) };
+      pairs.push([matrix, { a, b: await this.#upload(source(rows, matrix.rows, rank, this.#rank)), rank: this.#rank }]);
+    }
+    return pairs;
+  }
+
+  /** Of a token the row of a is looked up: here the file's a is [rank, vocabSize]. */
+  async embeddings(table: Matrix): Promise<LowRank> {
+    const { a, b, rank } = this.#pair;
+    this.#expect(a, [rank, table.rows]);
+    this.#expect(b, [rank, table.columns]);
+    return {
+      a: await this.#upload(source(await this.#values(a), table.rows, rank, this.#rank)),
+      b: await this.#upload(source(await this.#values(b, this.#scale), table.columns, rank, this.#rank)),
+      rank: this.#rank,
+    };
+  }
+
+  async #values({ name, file, offset, bytes, type, shape }: TensorInfo, factor = 1): Promise<Factor> {
+    if (shape[0] % formats[type].blockSize !== 0)
+      throw invalid(`tensor ${escapeText(name)} has rows that are no whole blocks`);
+    const values = new Float32Array(shape[0] * shape[1]);
+    formats[type].decode(await this.#file.readers[file].read(offset, bytes), values, values.length);
+    for (let i = 0; i < values.length; i++) values[i] *= factor;
+    if (!values.every(Number.isFinite)) throw invalid(`tensor ${escapeText(name)} holds an infinite value or NaN`);
+    return { name, values };
+  }
+
+  #expect({ name, shape }: TensorInfo, expected: readonly number[]): void {
+    if (shape.length === expected.length && shape.every((size, i) => size === expected[i])) return;
+    const sizes = `[${shape.join(', ')}], not [${expected.join(', ')}]`;
+    throw invalid(`tensor ${escapeText(name)} has shape ${sizes}; is it for another model?`);
+  }
+}
+
+interface Factor {
+  readonly name: string;
+  readonly values: Float32Array;
+}
+
+/** Values with rows of `width`, as an F32 matrix of `rows` rows and `columns` columns; zeros where there are none. */
+function source({ name, values }: Factor, rows: number, width: number, columns: number): MatrixSource {
+  return {
+    name,
+    type: 'F32',
+    rows,
+    columns,
+    async readRows(first, count, target) {
+      const out = new Float32Array(count * columns);
+      for (let row = 0; row < count; row++)
+        out.set(values.subarray((first + row) * width, (first + row + 1) * width), row * columns);
+      target.set(new Uint8Array(out.buffer));
+    },
+  };
+}
+
+function invalid(why: string): RealmError {
+  return new RealmError('adapter_invalid', `the adapter cannot be used: ${why}`);
+}
