@@ -3,7 +3,7 @@ import type { EngineRequest } from './types.ts';
 
 /** Refuses what can never run: `invalid_request`, or `context_length_exceeded` with both numbers. */
 export function checkRequest(request: EngineRequest, vocabSize: number, context: number): void {
-  const { tokens, maxTokens, topLogprobs } = request;
+  const { tokens, maxTokens, topLogprobs, embed } = request;
   if (tokens.length === 0) throw invalid('tokens', 'the prompt is empty: it needs at least one token');
   for (const token of tokens) {
     if (!(Number.isInteger(token) && token >= 0 && token < vocabSize)) {
@@ -19,7 +19,11 @@ export function checkRequest(request: EngineRequest, vocabSize: number, context:
   if (request.priority !== undefined && !Number.isFinite(request.priority)) {
     throw invalid('priority', `must be a number, not ${request.priority}`);
   }
-  if (tokens.length >= context) {
+  if (embed && tokens.length > context) {
+    const message = `the text has ${tokens.length} tokens, but the context is ${context}: shorten it`;
+    throw new RealmError('context_length_exceeded', message, { param: 'tokens' });
+  }
+  if (!embed && tokens.length >= context) {
     throw new RealmError(
       'context_length_exceeded',
       `the prompt has ${tokens.length} tokens, but prompt and answer together may have ${context}: shorten the prompt`,

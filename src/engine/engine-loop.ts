@@ -1,14 +1,17 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pageTokens } from '../backend/backend.ts';
 import { asRealmError, RealmError } from '../errors.ts';
+import type { Reader } from '../gguf/types.ts';
 import type { Model } from '../model/types.ts';
 import type { Token } from '../tokenizer/types.ts';
+import { Adapters } from './adapters.ts';
 import { checkRequest } from './admission.ts';
 import { BlockPool } from './block-pool.ts';
 import { defaults, type EngineOptions } from './options.ts';
+import { Pool } from './pool.ts';
 import { PrefixCache } from './prefix-cache.ts';
 import { type Deliveries, failure } from './request-streams.ts';
-import { Runner } from './runner.ts';
+import { type Ran, Runner } from './runner.ts';
 import { Sampler } from './sampler.ts';
 import { resolveSampling, type SamplingSpec } from './sampling.ts';
 import { Scheduler } from './scheduler.ts';
@@ -21,6 +24,8 @@ interface Job {
   readonly sampling: SamplingSpec;
   readonly stopTokens: ReadonlySet<Token>;
   readonly topLogprobs: number | undefined;
+  /** Of a request for an embedding. */
+  readonly pool: Pool | undefined;
 }
 
 /**
@@ -39,10 +44,12 @@ export class EngineLoop {
   readonly #turn: () => Promise<void>;
   readonly #runner: Runner;
   readonly #sampler: Sampler;
+  readonly #adapters: Adapters;
   readonly #deliver: (deliveries: Deliveries) => void;
   readonly #jobs = new Map<number, Job>();
   #outbox: [number, EngineEvent][] = [];
   #closing = false;
+  #running = false;
   #working: Promise<void> | undefined;
   #promptTokens = 0;
   #completionTokens = 0;
@@ -71,6 +78,7 @@ export class EngineLoop {
     this.scheduler = new Scheduler(limits, this.pool, this.cache);
     this.#runner = new Runner(model);
     this.#sampler = new Sampler(model.vocabSize);
+    this.#adapters = new Adapters(model);
     this.#deliver = deliver;
     this.#turn = turn;
   }
@@ -86,7 +94,21 @@ export class EngineLoop {
   /** Ends the request at once, wherever it is; nothing happens when it has ended already. */
   cancel(id: number): void {
     this.#end(id, 'cancelled');
+    this.#sweep();
     this.#send();
+  }
+
+  /** Loads an adapter from a file while requests go on. */
+  async loadAdapter(name: string, source: string | Reader): Promise<void> {
+    if (this.#closing) throw new RealmError('shutting_down', 'the engine is shutting down');
+    await this.#adapters.load(name, source);
+  }
+
+  /** Resolves when the last request that had it has ended. */
+  async unloadAdapter(name: string): Promise<void> {
+    const freed = this.#adapters.retire(name);
+    this.#sweep();
+    await freed;
   }
 
   stats(): EngineStats {
@@ -109,6 +131,7 @@ export class EngineLoop {
     for (const id of [...this.#jobs.keys()]) this.#fail(id, error);
     this.#send();
     await this.#working;
+    this.#sweep();
     await this.#model.close();
   }
 
@@ -119,10 +142,22 @@ export class EngineLoop {
     const { tenant, tokens, maxTokens, priority = 0, topLogprobs } = request;
     if (!this.scheduler.canSubmit(tenant)) throw this.#queueFull(tenant);
     const limit = Math.min(tokens.length + maxTokens, this.context);
-    const sequence = createSequence({ id, tenant, priority, limit, prompt: tokens });
-    this.#jobs.set(id, { sequence, sampling, stopTokens: new Set(request.stopTokens), topLogprobs });
+    const pool = request.embed ? this.#createPool() : undefined;
+    const states = pool && (pool.kind === 'last' ? 'last' : 'all');
+    const adapter = request.adapter === undefined ? undefined : this.#adapters.use(request.adapter);
+    const sequence = createSequence({ id, tenant, priority, limit, prompt: tokens, adapter, states });
+    this.#jobs.set(id, { sequence, sampling, stopTokens: new Set(request.stopTokens), topLogprobs, pool });
     this.scheduler.submit(sequence);
     this.#working ??= this.#work();
+  }
+
+  /** The last token has seen the whole text: it stands for it where the model does not say. */
+  #createPool(): Pool {
+    const { pooling = 'last', width } = this.#model;
+    if (pooling !== 'rank') return new Pool(pooling, width);
+    throw new RealmError('invalid_request', 'the model ranks texts and has no embeddings: use another model', {
+      param: 'model',
+    });
   }
 
   #queueFull(tenant: string): RealmError {
@@ -146,13 +181,29 @@ export class EngineLoop {
   /** Schedule, run, sample, emit. */
   async #step(): Promise<void> {
     const work = this.scheduler.plan();
-    const ready = await this.#runner.run(work).catch(error => this.#failRunning(error));
-    if (ready) {
+    this.#running = true;
+    const ran = await this.#runner.run(work).catch(error => this.#failRunning(error));
+    this.#running = false;
+    if (ran) {
       this.scheduler.commit(work);
-      for (const [output, sequence] of ready.entries()) this.#sample(sequence, output);
+      for (const [output, sequence] of ran.ready.entries()) this.#sample(sequence, output);
+      for (const embedded of ran.embedded) this.#pool(embedded);
     }
+    this.#sweep();
     this.#send();
     this.#steps++;
+  }
+
+  #pool({ sequence, row, position, count }: Ran['embedded'][number]): void {
+    const pool = this.#jobs.get(sequence.id)?.pool;
+    // Cancelled while the batch ran.
+    if (!pool) return;
+    for (let i = 0; i < count; i++) pool.add(position + i, this.#model.state(row + i));
+    if (position + count < sequence.tokens.length) return;
+    this.#promptTokens += sequence.promptTokens;
+    const embedding = pool.vector();
+    if (embedding.every(Number.isFinite)) return this.#end(sequence.id, 'stop', embedding);
+    this.#fail(sequence.id, new RealmError('engine_failed', 'the model computed values that are not numbers'));
   }
 
   #sample(sequence: Sequence, output: number): void {
@@ -178,12 +229,12 @@ export class EngineLoop {
     if (sequence.tokens.length >= sequence.limit) this.#end(sequence.id, 'length');
   }
 
-  #end(id: number, reason: FinishReason): void {
+  #end(id: number, reason: FinishReason, embedding?: Float32Array): void {
     const sequence = this.#take(id, true);
     if (!sequence) return;
     const { tokens, promptTokens, cachedTokens = 0 } = sequence;
     const usage = { promptTokens, cachedTokens, completionTokens: tokens.length - promptTokens };
-    this.#outbox.push([id, { kind: 'end', reason, usage }]);
+    this.#outbox.push([id, { kind: 'end', reason, usage, ...(embedding && { embedding }) }]);
   }
 
   /** What a failed request leaves in the cache is not trusted. */
@@ -203,8 +254,13 @@ export class EngineLoop {
     if (!job) return undefined;
     this.#jobs.delete(id);
     this.scheduler.remove(job.sequence, keep);
+    if (job.sequence.adapter) this.#adapters.release(job.sequence.adapter);
     this.#pace.ended();
     return job.sequence;
+  }
+
+  #sweep(): void {
+    if (!this.#running) this.#adapters.sweep();
   }
 
   #send(): void {

@@ -15,13 +15,19 @@ export function createEngine(model: Model, source: ModelSource, options: EngineO
     cancel: id => loop.cancel(id),
   });
   const loop = new EngineLoop(model, options, deliveries => streams.deliver(deliveries));
+  const ended = new AbortController();
   return {
     info: infoOf(model, source, loop),
+    ended: ended.signal,
     submit: (request, signal) => streams.stream(request, signal),
     stats: async () => loop.stats(),
+    loadAdapter: (name, path) => loop.loadAdapter(name, path),
+    unloadAdapter: name => loop.unloadAdapter(name),
     close: async () => {
       await loop.close();
-      streams.fail(new RealmError('shutting_down', 'the engine was closed'));
+      const error = new RealmError('shutting_down', 'the engine was closed');
+      ended.abort(error);
+      streams.fail(error);
     },
   };
 }

@@ -49,9 +49,9 @@ async function* generate(
 }
 
 function engineRequest(request: TextRequest, tokenizer: Tokenizer): EngineRequest {
-  const { id, tenant, tokens, maxTokens, sampling, topLogprobs, stopTokens = [] } = request;
+  const { id, tenant, tokens, maxTokens, sampling, topLogprobs, adapter, stopTokens = [] } = request;
   const ends = [...tokenizer.endOfGeneration, ...stopTokens];
-  return { id, tenant, tokens, maxTokens, sampling, stopTokens: ends, topLogprobs };
+  return { id, tenant, tokens, maxTokens, sampling, stopTokens: ends, topLogprobs, adapter };
 }
 
 function logprobsOf(tokenizer: Tokenizer, { logprob }: EngineEvent & { kind: 'token' }): TextLogprob[] {

@@ -10,6 +10,8 @@ export type ToEngine =
   | { readonly kind: 'submit'; readonly id: number; readonly request: EngineRequest }
   | { readonly kind: 'cancel'; readonly id: number }
   | { readonly kind: 'stats' }
+  | { readonly kind: 'loadAdapter'; readonly call: number; readonly name: string; readonly path: string }
+  | { readonly kind: 'unloadAdapter'; readonly call: number; readonly name: string }
   | { readonly kind: 'close' };
 
 /** What it answers. All events of one step come in one message. */
@@ -19,6 +21,8 @@ export type FromEngine =
   | { readonly kind: 'failed'; readonly failure: EngineFailure }
   | { readonly kind: 'events'; readonly deliveries: Deliveries }
   | { readonly kind: 'stats'; readonly stats: EngineStats }
+  /** The end of call number `call`. */
+  | { readonly kind: 'done'; readonly call: number; readonly failure?: EngineFailure }
   | { readonly kind: 'closed' };
 
 /** What the worker is started with. */
@@ -41,8 +45,11 @@ export async function openEngine({ onProgress, ...options }: OpenEngineOptions):
     const info = await handle.ready;
     return {
       info,
+      ended: handle.ended,
       submit: (request, signal) => handle.streams.stream(request, signal),
       stats: () => handle.stats(),
+      loadAdapter: (name, path) => handle.call(call => ({ kind: 'loadAdapter', call, name, path })),
+      unloadAdapter: name => handle.call(call => ({ kind: 'unloadAdapter', call, name })),
       close: () => handle.close(),
     };
   } catch (error) {
@@ -59,8 +66,10 @@ class EngineHandle {
   readonly #opening = Promise.withResolvers<EngineInfo>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #statsWaiting: PromiseWithResolvers<EngineStats>[] = [];
+  readonly #calls = new Map<number, PromiseWithResolvers<void>>();
+  #nextCall = 0;
   readonly #onProgress: OpenEngineOptions['onProgress'];
-  #gone: RealmError | undefined;
+  readonly #ended = new AbortController();
 
   constructor(worker: Worker, onProgress: OpenEngineOptions['onProgress']) {
     this.#worker = worker;
@@ -76,16 +85,30 @@ class EngineHandle {
     worker.on('exit', code => this.#died(`the engine's thread ended (${code})`));
   }
 
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
   async stats(): Promise<EngineStats> {
-    if (this.#gone) throw this.#gone;
+    this.ended.throwIfAborted();
     const waiting = Promise.withResolvers<EngineStats>();
     this.#statsWaiting.push(waiting);
     this.#send({ kind: 'stats' });
     return waiting.promise;
   }
 
+  /** Sends a message with a number and waits for its end. */
+  async call(message: (call: number) => ToEngine): Promise<void> {
+    this.ended.throwIfAborted();
+    const done = Promise.withResolvers<void>();
+    const call = this.#nextCall++;
+    this.#calls.set(call, done);
+    this.#send(message(call));
+    return done.promise;
+  }
+
   async close(): Promise<void> {
-    if (!this.#gone) {
+    if (!this.ended.aborted) {
       this.#send({ kind: 'close' });
       await this.#closed.promise;
       this.#end(new RealmError('shutting_down', 'the engine was closed'));
@@ -103,9 +126,13 @@ class EngineHandle {
         return this.#onProgress?.(message.loaded, message.total);
       case 'ready':
         return this.#opening.resolve(message.info);
-      case 'failed': {
-        const { code, message: text, param } = message.failure;
-        return this.#opening.reject(new RealmError(code, text, { param }));
+      case 'failed':
+        return this.#opening.reject(errorOf(message.failure));
+      case 'done': {
+        const { call, failure } = message;
+        const done = this.#calls.get(call);
+        this.#calls.delete(call);
+        return failure ? done?.reject(errorOf(failure)) : done?.resolve();
       }
       case 'events':
         return this.streams.deliver(message.deliveries);
@@ -123,12 +150,19 @@ class EngineHandle {
   }
 
   #end(error: RealmError): void {
-    this.#gone ??= error;
-    this.#opening.reject(this.#gone);
+    if (this.ended.aborted) return;
+    this.#ended.abort(error);
+    this.#opening.reject(error);
     this.#closed.resolve();
-    for (const waiting of this.#statsWaiting.splice(0)) waiting.reject(this.#gone);
-    this.streams.fail(this.#gone);
+    for (const waiting of this.#statsWaiting.splice(0)) waiting.reject(error);
+    for (const waiting of this.#calls.values()) waiting.reject(error);
+    this.#calls.clear();
+    this.streams.fail(error);
   }
+}
+
+function errorOf({ code, message, param }: EngineFailure): RealmError {
+  return new RealmError(code, message, { param });
 }
 
 function messageOf(error: unknown): string {

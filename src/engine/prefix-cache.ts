@@ -61,9 +61,10 @@ export class PrefixCache {
 
   /**
    * Gives a sequence without pages the cached ones that its tokens begin with, except for its last token's: that one
-   * is always computed, because its logits are wanted.
+   * is always computed, because its logits are wanted; nor one of whose tokens all hidden states are.
    */
   acquire(sequence: Sequence): void {
+    if (sequence.states === 'all') return;
     const tenant = this.#tenants.get(sequence.tenant);
     if (!tenant) return;
     const full = Math.floor((sequence.tokens.length - 1) / pageTokens);
@@ -133,7 +134,9 @@ export class PrefixCache {
   }
 
   #key(tenant: TenantPages, sequence: Sequence, index: number): string {
-    sequence.keys[index] ??= pageKey(tenant.secret, sequence.keys[index - 1] ?? '', tokensOf(sequence, index));
+    // The first page's key tells sequences with different adapters apart, and so all that follow.
+    const previous = sequence.keys[index - 1] ?? sequence.adapter?.origin ?? '';
+    sequence.keys[index] ??= pageKey(tenant.secret, previous, tokensOf(sequence, index));
     return sequence.keys[index];
   }
 

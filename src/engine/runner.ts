@@ -1,7 +1,14 @@
-import type { Segment } from '../backend/backend.ts';
-import type { Model } from '../model/types.ts';
+import type { AdaptedSegment, Model } from '../model/types.ts';
 import type { Work } from './scheduler.ts';
 import type { Sequence } from './sequence.ts';
+
+/** What a batch has computed. */
+export interface Ran {
+  /** The sequences whose next token can be sampled now; the logits of the i-th are at model.logits(i). */
+  readonly ready: readonly Sequence[];
+  /** Whose hidden states are wanted: that of the token at `position + i` is at model.state(row + i). */
+  readonly embedded: readonly { sequence: Sequence; row: number; position: number; count: number }[];
+}
 
 /** Turns a plan into one batch and runs it. */
 export class Runner {
@@ -15,18 +22,21 @@ export class Runner {
     this.#positions = new Int32Array(model.maxBatchTokens);
   }
 
-  /** The sequences whose next token can be sampled now; the logits of the i-th are at model.logits(i). */
-  async run(work: readonly Work[]): Promise<Sequence[]> {
-    const segments: Segment[] = [];
+  async run(work: readonly Work[]): Promise<Ran> {
+    const segments: AdaptedSegment[] = [];
     const outputs: number[] = [];
     const ready: Sequence[] = [];
+    const embedded: Ran['embedded'][number][] = [];
     let tokens = 0;
-    for (const { sequence, count } of work) {
+    for (const { sequence, count } of byAdapter(work)) {
+      const position = sequence.computed;
       segments.push(this.#segment(sequence, tokens, count));
       tokens += count;
-      if (sequence.computed + count < sequence.tokens.length) continue;
-      outputs.push(tokens - 1);
-      ready.push(sequence);
+      if (sequence.states) embedded.push({ sequence, row: tokens - count, position, count });
+      else if (position + count === sequence.tokens.length) {
+        outputs.push(tokens - 1);
+        ready.push(sequence);
+      }
     }
     await this.#model.run({
       tokens,
@@ -34,16 +44,24 @@ export class Runner {
       ids: this.#ids.subarray(0, tokens),
       positions: this.#positions.subarray(0, tokens),
       outputs: Int32Array.from(outputs),
+      states: embedded.length > 0,
     });
-    return ready;
+    return { ready, embedded };
   }
 
-  #segment(sequence: Sequence, start: number, count: number): Segment {
+  #segment(sequence: Sequence, start: number, count: number): AdaptedSegment {
     const position = sequence.computed;
     for (let i = 0; i < count; i++) {
       this.#ids[start + i] = sequence.tokens[position + i];
       this.#positions[start + i] = position + i;
     }
-    return { start, count, position, pages: Int32Array.from(sequence.pages) };
+    return { start, count, position, pages: Int32Array.from(sequence.pages), adapter: sequence.adapter?.adapter };
   }
+}
+
+/** Sequences with the same adapter side by side: they are multiplied with it together. */
+function byAdapter(work: readonly Work[]): readonly Work[] {
+  if (!work.some(({ sequence }) => sequence.adapter)) return work;
+  const groups = Map.groupBy(work, ({ sequence }) => sequence.adapter);
+  return [...groups.values()].flat();
 }

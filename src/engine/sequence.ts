@@ -1,5 +1,6 @@
 import { pageTokens } from '../backend/backend.ts';
 import type { Token } from '../tokenizer/types.ts';
+import type { AdapterInUse } from './adapters.ts';
 import type { BlockId } from './block-pool.ts';
 import type { CachedPage } from './prefix-cache.ts';
 
@@ -14,6 +15,9 @@ export interface Sequence {
   readonly promptTokens: number;
   /** Length at which it ends, prompt and answer together. */
   readonly limit: number;
+  readonly adapter?: AdapterInUse;
+  /** Whose hidden states are wanted: of every token, of the last, or of none, because the next token is. */
+  readonly states?: 'all' | 'last';
   state: 'waiting' | 'running' | 'gone';
   /** Leading tokens whose keys and values are in its pages. */
   computed: number;
@@ -30,7 +34,9 @@ export interface Sequence {
 }
 
 export function createSequence(
-  request: Pick<Sequence, 'id' | 'tenant' | 'priority' | 'limit'> & { readonly prompt: readonly Token[] },
+  request: Pick<Sequence, 'id' | 'tenant' | 'priority' | 'limit' | 'adapter' | 'states'> & {
+    readonly prompt: readonly Token[];
+  },
 ): Sequence {
   const { prompt, ...rest } = request;
   return {

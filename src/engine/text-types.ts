@@ -13,6 +13,7 @@ export interface TextRequest {
   /** Tokens that end the text beside those that the vocabulary names. */
   readonly stopTokens?: readonly Token[];
   readonly topLogprobs?: number;
+  readonly adapter?: string;
 }
 
 export interface TextLogprob {

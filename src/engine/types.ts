@@ -40,6 +40,10 @@ export interface EngineRequest {
   readonly topLogprobs?: number;
   /** Higher goes first among the same tenant's. Default 0. */
   readonly priority?: number;
+  /** Name of the adapter that it runs with. */
+  readonly adapter?: string;
+  /** An embedding of the tokens is wanted, as the model pools it, instead of more tokens. */
+  readonly embed?: boolean;
 }
 
 export interface TokenLogprob {
@@ -53,7 +57,13 @@ export type FinishReason = 'stop' | 'length' | 'cancelled';
 
 export type EngineEvent =
   | { readonly kind: 'token'; readonly token: Token; readonly logprob?: TokenLogprob }
-  | { readonly kind: 'end'; readonly reason: FinishReason; readonly usage: EngineUsage }
+  | {
+      readonly kind: 'end';
+      readonly reason: FinishReason;
+      readonly usage: EngineUsage;
+      /** What was asked for with `embed`, of length 1. [width] */
+      readonly embedding?: Float32Array;
+    }
   | EngineFailure;
 
 /** A RealmError as it crosses threads. */
@@ -77,12 +87,21 @@ export interface EngineUsage {
 /** One loaded model, wherever it runs (this thread, a worker). Safe to call from many requests at once. */
 export interface Engine {
   readonly info: EngineInfo;
+  /** Aborted when it answers no more; the reason is a RealmError: `engine_failed` (its thread died) or `shutting_down`. */
+  readonly ended: AbortSignal;
   /**
    * Submits a request. Ends with exactly one `end` or `error` event. Aborting the signal, or leaving the loop, ends it
    * within one step and frees everything that it held.
    */
   submit(request: EngineRequest, signal?: AbortSignal): AsyncIterable<EngineEvent>;
   stats(): Promise<EngineStats>;
+  /**
+   * Loads a GGUF adapter while requests go on. Throws `adapter_exists`, `adapter_invalid`, `out_of_memory`, and what is wrong
+   * with the file.
+   */
+  loadAdapter(name: string, path: string): Promise<void>;
+  /** No new request gets it from now on; resolves when those that have it have ended. Throws `adapter_not_found`. */
+  unloadAdapter(name: string): Promise<void>;
   close(): Promise<void>;
 }
 

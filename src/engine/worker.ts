@@ -32,10 +32,21 @@ function receive(loop: EngineLoop, message: ToEngine, send: (message: FromEngine
       return loop.cancel(message.id);
     case 'stats':
       return send({ kind: 'stats', stats: loop.stats() });
+    case 'loadAdapter':
+      return finish(message.call, loop.loadAdapter(message.name, message.path), send);
+    case 'unloadAdapter':
+      return finish(message.call, loop.unloadAdapter(message.name), send);
     case 'close':
       void loop.close().finally(() => send({ kind: 'closed' }));
       return;
     default:
       message satisfies never;
   }
+}
+
+function finish(call: number, work: Promise<void>, send: (message: FromEngine) => void): void {
+  work.then(
+    () => send({ kind: 'done', call }),
+    error => send({ kind: 'done', call, failure: failure(asRealmError(error)) }),
+  );
 }

@@ -19,7 +19,9 @@ test('an engine in its worker: progress, answers at once, statistics, close', as
   }
   const { running, completionTokens } = await engine.stats();
   assert.deepEqual([running, completionTokens], [0, 240]);
+  assert.equal(engine.ended.aborted, false);
   await engine.close();
+  assert.equal(engine.ended.reason.code, 'shutting_down');
   const [late] = await collect(engine.submit(request(1, 5)));
   assert.ok(late.kind === 'error' && late.code === 'shutting_down');
   await engine.close();
@@ -39,21 +41,30 @@ test('cancelling reaches the worker', async () => {
   await engine.close();
 });
 
-test('a worker that dies ends what is in flight, and what comes later, with engine_failed', {
-  timeout: 20_000,
-}, async () => {
-  const engine = await openEngine({ path: 'dies while running', opener });
-  const all = await Promise.all([1, 2, 3].map(i => collect(engine.submit(request(i, 5, { maxTokens: 400 })))));
-  for (const events of all) {
-    const end = events.at(-1)!;
-    assert.ok(end.kind === 'error' && end.code === 'engine_failed');
-    assert.match(end.message, /out of luck.*load the model again/);
-  }
-  const [late] = await collect(engine.submit(request(4, 5)));
-  assert.ok(late.kind === 'error' && late.code === 'engine_failed');
-  await assert.rejects(engine.stats(), { code: 'engine_failed' });
-  await engine.close();
-});
+const deaths = [
+  ['dies while running', /out of luck.*load the model again/],
+  ['exits while running', /thread ended \(7\).*load the model again/],
+] as const;
+
+for (const [path, message] of deaths) {
+  test(`a worker that ${path} ends what is in flight, and what comes later, with engine_failed`, {
+    timeout: 20_000,
+  }, async () => {
+    const engine = await openEngine({ path, opener });
+    assert.equal(engine.ended.aborted, false);
+    const all = await Promise.all([1, 2, 3].map(i => collect(engine.submit(request(i, 5, { maxTokens: 400 })))));
+    for (const events of all) {
+      const end = events.at(-1)!;
+      assert.ok(end.kind === 'error' && end.code === 'engine_failed');
+      assert.match(end.message, message);
+    }
+    assert.equal(engine.ended.reason.code, 'engine_failed');
+    const [late] = await collect(engine.submit(request(4, 5)));
+    assert.ok(late.kind === 'error' && late.code === 'engine_failed');
+    await assert.rejects(engine.stats(), { code: 'engine_failed' });
+    await engine.close();
+  });
+}
 
 test('a model that is refused, and a worker that dies while loading', { timeout: 20_000 }, async () => {
   await assert.rejects(openEngine({ path: 'refused', opener }), {

@@ -128,7 +128,7 @@ export class ScriptedModel implements Model {
     for (let i = 0; i < segment.count; i++) {
       const position = segment.position + i;
       const before = position === 0 ? 0 : this.#kv[slot(segment, position - 1)];
-      this.#kv[slot(segment, position)] = chain(before, ids[segment.start + i] + salt);
+      this.#kv[slot(segment, position)] = chain(before, salted(ids[segment.start + i], salt));
     }
   }
 
@@ -145,15 +145,22 @@ export class ScriptedModel implements Model {
 
 /** The hidden state at a token, from what the cache holds for it. */
 export function stateOf(value: number): Float32Array {
+  if (value === poisoned) return Float32Array.of(Number.NaN, 0);
   return Float32Array.of((value % 1000) - 500, (value % 777) - 300);
 }
 
 /** What the model says after `tokens`, without pages or batches: the truth to compare with. */
 export class Oracle {
   readonly #values: number[] = [];
+  readonly #salt: number;
+
+  /** `salt`: the adapter's. */
+  constructor(salt = 0) {
+    this.#salt = salt;
+  }
 
   push(token: number): void {
-    this.#values.push(chain(this.#values.at(-1) ?? 0, token));
+    this.#values.push(chain(this.#values.at(-1) ?? 0, salted(token, this.#salt)));
   }
 
   /** Hidden states of all the tokens. */
@@ -167,6 +174,11 @@ export class Oracle {
       vocabSize,
     );
   }
+}
+
+/** What a token is to the model with an adapter. */
+export function salted(token: number, salt: number): number {
+  return token === poison ? poison : token + 64 * salt;
 }
 
 function slot({ pages }: Segment, position: number): number {

@@ -20,5 +20,10 @@ export async function openModel(
         });
     };
   }
+  if (path === 'exits while running') {
+    model.beforeRun = () => {
+      if (model.runs === 5) process.exit(7);
+    };
+  }
   return { model, source: { backend: 'scripted', fileSize: 100, loadMs: 1 } };
 }

@@ -23,7 +23,8 @@ test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, asyn
   // A simulation that never meets something proves nothing about it.
   assert.ok(total.preemptions > seeds / 10);
   assert.ok(total.cachedTokens > seeds);
-  for (const how of ['stop', 'length', 'cancelled', 'engine_failed', 'queue_full', 'context_length_exceeded']) {
+  const met = ['stop', 'length', 'cancelled', 'embedded', 'engine_failed', 'queue_full', 'context_length_exceeded'];
+  for (const how of [...met, 'adapter_not_found']) {
     assert.ok(total.ended[how] > seeds / 100, `${how}: ${total.ended[how]}`);
   }
 });

@@ -7,7 +7,7 @@ import { philox } from '../../src/engine/random.ts';
 import type { EngineEvent, EngineRequest } from '../../src/engine/types.ts';
 import { checkBooks } from './invariants.ts';
 import { poison, ScriptedModel } from './scripted-model.ts';
-import { expectedAnswer, promptOf, request } from './support.ts';
+import { adapterFile, expectedAnswer, expectedEmbedding, promptOf, request } from './support.ts';
 
 /** What happened to a request, as far as its events tell. */
 interface Fate {
@@ -16,6 +16,8 @@ interface Fate {
   end: EngineEvent | undefined;
   cancelled: boolean;
   sawFailure: boolean;
+  /** Of the adapter that its name stood for when it came. */
+  readonly salt: number;
 }
 
 /** What a simulation went through, so that a run over many seeds can show that it met everything. */
@@ -48,6 +50,9 @@ class Simulation {
   #left: number;
   #steps = 0;
   #failing = false;
+  /** Adapters that are loaded, and the salt of the next one. */
+  readonly #adapters = new Map<string, number>();
+  #salt = 1;
   #idle = Promise.withResolvers<void>();
 
   constructor(seed: number) {
@@ -65,7 +70,13 @@ class Simulation {
       cacheQuota: random.pick([0, 0.25, 0.5, 1]),
       cacheFloor: random.pick([0, 0.25, 0.5]),
     };
-    this.#model = new ScriptedModel({ vocabSize, pages: random.int(3, 14), maxOutputs: 6, maxBatchTokens: 90 });
+    this.#model = new ScriptedModel({
+      vocabSize,
+      pages: random.int(3, 14),
+      maxOutputs: 6,
+      maxBatchTokens: 90,
+      pooling: random.pick(['mean', 'cls', 'last', undefined]),
+    });
     this.#model.beforeRun = () => this.#beforeRun();
     this.#loop = new EngineLoop(
       this.#model,
@@ -81,6 +92,7 @@ class Simulation {
   }
 
   async run(): Promise<void> {
+    for (const name of ['x', 'y']) await this.#changeAdapter(name);
     while (this.#left > 0) {
       this.#arrive();
       if (this.#open().length > 0) await this.#idle.promise;
@@ -88,6 +100,7 @@ class Simulation {
     }
     await this.#loop.close();
     assert.ok(this.#model.closed);
+    assert.equal(this.#model.adapters.size, this.#adapters.size, 'an adapter leaked');
     for (const fate of this.#fates) this.#checkFate(fate);
     checkBooks(this.#loop, this.#options);
   }
@@ -96,7 +109,8 @@ class Simulation {
     const ended: Record<string, number> = {};
     let cachedTokens = 0;
     for (const { end } of this.#fates) {
-      const how = end!.kind === 'end' ? end!.reason : (end as EngineEvent & { kind: 'error' }).code;
+      const reason = end!.kind === 'end' ? end!.reason : (end as EngineEvent & { kind: 'error' }).code;
+      const how = end!.kind === 'end' && end!.embedding ? 'embedded' : reason;
       ended[how] = (ended[how] ?? 0) + 1;
       if (end!.kind === 'end') cachedTokens += end!.usage.cachedTokens;
     }
@@ -118,6 +132,7 @@ class Simulation {
     assert.ok(++this.#steps < stepLimit, 'the requests do not come to an end');
     checkBooks(this.#loop, this.#options);
     this.#checkFairness();
+    if (this.#random.chance(0.05)) await this.#changeAdapter(this.#random.pick(['x', 'y']));
     while (this.#left > 0 && this.#random.chance(0.3)) this.#arrive();
     this.#maybeCancel(0.015);
     if (this.#open().length === 0) this.#idle.resolve();
@@ -132,6 +147,14 @@ class Simulation {
     throw new Error('the simulated backend failed');
   }
 
+  /** Loads it, or takes it away from under those that use it. */
+  async #changeAdapter(name: string): Promise<void> {
+    if (this.#adapters.delete(name)) return void this.#loop.unloadAdapter(name);
+    const salt = this.#salt++;
+    await this.#loop.loadAdapter(name, adapterFile(salt));
+    this.#adapters.set(name, salt);
+  }
+
   #maybeCancel(chance: number): void {
     const open = this.#open();
     if (open.length === 0 || !this.#random.chance(chance)) return;
@@ -144,8 +167,10 @@ class Simulation {
   #arrive(): void {
     this.#left--;
     const id = this.#fates.length;
-    this.#fates.push({ request: this.#request(), tokens: [], end: undefined, cancelled: false, sawFailure: false });
-    this.#loop.submit(id, this.#fates[id].request);
+    const asked = this.#request();
+    const salt = this.#adapters.get(asked.adapter ?? '') ?? 0;
+    this.#fates.push({ request: asked, tokens: [], end: undefined, cancelled: false, sawFailure: false, salt });
+    this.#loop.submit(id, asked);
     // Now and then a client that goes away at once, or cancels what has ended.
     if (this.#random.chance(0.02)) this.#loop.cancel(this.#random.int(0, id));
     else return;
@@ -166,6 +191,8 @@ class Simulation {
       sampling: { temperature: random.pick([0, 1]), seed: random.int(0, 9) },
       stopTokens: random.chance(0.3) ? [5 as (typeof tokens)[0]] : [],
       priority: random.pick([0, 0, 1]),
+      adapter: random.pick([undefined, undefined, 'x', 'y']),
+      embed: random.chance(0.2),
     });
   }
 
@@ -175,10 +202,11 @@ class Simulation {
     else fate.end = event;
   }
 
-  #checkFate({ request: asked, tokens, end, cancelled, sawFailure }: Fate): void {
+  #checkFate({ request: asked, tokens, end, cancelled, sawFailure, salt }: Fate): void {
     assert.ok(end && end.kind !== 'token', 'no end');
     if (end.kind === 'error') {
       if (end.code === 'context_length_exceeded') assert.ok(asked.tokens.length >= this.#loop.context);
+      else if (end.code === 'adapter_not_found') assert.ok(asked.adapter !== undefined && salt === 0);
       else if (end.code === 'engine_failed') assert.ok(sawFailure || asked.tokens.includes(poison as never));
       else assert.equal(end.code, 'queue_full');
       return;
@@ -186,8 +214,10 @@ class Simulation {
     assert.equal(end.usage.promptTokens, asked.tokens.length);
     assert.equal(end.usage.completionTokens, tokens.length);
     assert.ok(end.usage.cachedTokens % pageTokens === 0 && end.usage.cachedTokens < asked.tokens.length);
+    if (asked.embed && end.reason === 'stop')
+      return assert.deepEqual(end.embedding, expectedEmbedding(asked.tokens, this.#model.pooling as 'mean', salt));
     if (asked.tokens.includes(poison as never)) return assert.equal(end.reason, 'cancelled');
-    const expected = expectedAnswer(asked, vocabSize, this.#loop.context);
+    const expected = expectedAnswer(asked, vocabSize, this.#loop.context, salt);
     if (end.reason !== 'cancelled') return assert.deepEqual(tokens, expected);
     assert.ok(cancelled, 'ended as cancelled, but nobody did');
     assert.deepEqual(tokens, expected.slice(0, tokens.length));

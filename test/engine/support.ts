@@ -1,8 +1,12 @@
+import { encodeGguf } from '../../scripts/synthetic/gguf-writer.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
+import type { Pool } from '../../src/engine/pool.ts';
 import { Sampler } from '../../src/engine/sampler.ts';
 import { resolveSampling } from '../../src/engine/sampling.ts';
 import type { Engine, EngineEvent, EngineRequest } from '../../src/engine/types.ts';
+import { memoryReader } from '../../src/gguf/memory-reader.ts';
+import type { Reader } from '../../src/gguf/types.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
 import { Oracle, type ScriptedModel } from './scripted-model.ts';
 
@@ -42,8 +46,9 @@ export function expectedAnswer(
   { tokens, maxTokens, sampling, stopTokens }: EngineRequest,
   vocabSize: number,
   context: number,
+  salt = 0,
 ) {
-  const oracle = new Oracle();
+  const oracle = new Oracle(salt);
   const sampler = new Sampler(vocabSize);
   const spec = resolveSampling(sampling, vocabSize, 0);
   const history = { tokens: [...tokens], promptTokens: tokens.length };
@@ -55,4 +60,21 @@ export function expectedAnswer(
     oracle.push(token);
   }
   return history.tokens.slice(tokens.length);
+}
+
+/** A file that the scripted model takes for an adapter. */
+export function adapterFile(salt: number): Reader {
+  const metadata = new Map([['salt', { type: 'u32', value: salt }] as const]);
+  return memoryReader(encodeGguf({ metadata, tensors: [] }), 'adapter.gguf');
+}
+
+/** The embedding that a text must get on the scripted model. */
+export function expectedEmbedding(tokens: readonly number[], kind: Pool['kind'] = 'last', salt = 0): Float32Array {
+  const oracle = new Oracle(salt);
+  for (const token of tokens) oracle.push(token);
+  const states = oracle.states();
+  const wanted = { mean: states, cls: states.slice(0, 1), last: states.slice(-1) }[kind];
+  const sums = wanted[0].map((_, i) => wanted.reduce((sum, state) => sum + state[i], 0));
+  const length = Math.sqrt(sums.reduce((total, sum) => total + sum * sum, 0));
+  return sums.map(sum => sum / length);
 }

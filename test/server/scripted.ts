@@ -71,6 +71,7 @@ export class ScriptedModel implements LoadedModel {
     this.generate = (request, signal) => this.#generate(script, request, signal);
     this.engine = {
       info,
+      ended: new AbortController().signal,
       submit: () => {
         throw new Error('texts only');
       },
@@ -84,6 +85,8 @@ export class ScriptedModel implements LoadedModel {
         steps: this.generated,
         memory: { weights: 1, kvCache: 2, work: 3 },
       }),
+      loadAdapter: async () => {},
+      unloadAdapter: async () => {},
       close: async () => {},
     };
   }

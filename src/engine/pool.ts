@@ -1,0 +1,26 @@
+import type { Pooling } from '../model/pooling.ts';
+
+/** The hidden states of one text, pooled into a vector of length 1. */
+export class Pool {
+  readonly kind: Exclude<Pooling, 'rank'>;
+  /** Sums in f64, states in the order of their positions: pieces of a prompt change no bit. */
+  readonly #sums: Float64Array; // [width]
+
+  constructor(kind: Exclude<Pooling, 'rank'>, width: number) {
+    this.kind = kind;
+    this.#sums = new Float64Array(width);
+  }
+
+  /** Takes the state of the token at `position`; they come in order, from 0 again when the text is computed anew. */
+  add(position: number, state: Float32Array): void {
+    if (this.kind === 'last' || position === 0) this.#sums.fill(0);
+    if (this.kind === 'cls' && position > 0) return;
+    for (let i = 0; i < state.length; i++) this.#sums[i] += state[i];
+  }
+
+  /** Scaling to length 1 makes dividing by the number of tokens needless. */
+  vector(): Float32Array {
+    const length = Math.sqrt(this.#sums.reduce((total, sum) => total + sum * sum, 0));
+    return Float32Array.from(this.#sums, sum => (length === 0 ? 0 : sum / length));
+  }
+}
