@@ -15,6 +15,7 @@ import { loadModel, type ServedModel } from './load-model.ts';
 import { isLocalName } from './local.ts';
 import { type Listener, listen } from './node.ts';
 import type { LoadedModel, ServerState, Services } from './services.ts';
+import { watchEngine } from './watch-engine.ts';
 
 export interface StartOptions {
   /** Path of `realm.yaml`; absent: one open tenant, loopback only. */
@@ -57,7 +58,11 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const listener = await listen(createApp(services), host, port);
   try {
     await loadPrograms(config, sandbox, programs);
-    for (const model of modelsOf(config, options)) models.push(await loadModel(model, options));
+    for (const each of modelsOf(config, options)) {
+      const model = await loadModel(each, options);
+      watchEngine(model, services.logger);
+      models.push(model);
+    }
   } catch (error) {
     await stop(services.state, listener, 0, models, sandbox);
     throw error;

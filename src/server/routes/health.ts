@@ -1,15 +1,19 @@
 import { RealmError } from '../../errors.ts';
 import type { Route } from '../route.ts';
+import type { Services } from '../services.ts';
 
-/** The process lives and answers. */
+/** The process lives and answers; `degraded` while some of its models do not, an error when none does. */
 export const healthRoute: Route = {
   method: 'GET',
   path: '/health',
   open: true,
-  handle: context => context.json({ status: 'ok' }),
+  handle(context) {
+    const failed = failedModels(context.var.services);
+    return context.json(failed === 0 ? { status: 'ok' } : { status: 'degraded', failed_models: failed });
+  },
 };
 
-/** New requests are welcome: the models are loaded and the server is not stopping. */
+/** New requests are welcome: the models are loaded, one at least lives, and the server is not stopping. */
 export const readyRoute: Route = {
   method: 'GET',
   path: '/ready',
@@ -19,6 +23,15 @@ export const readyRoute: Route = {
     if (phase === 'loading')
       throw new RealmError('not_ready', 'The model is still being loaded; try again in a moment');
     if (phase === 'draining') throw new RealmError('shutting_down', 'The server is stopping');
+    failedModels(context.var.services);
     return context.json({ status: 'ready' });
   },
 };
+
+/** How many models have lost their engine. Throws `engine_failed` when no other is left. Names need a key. */
+function failedModels({ models, state }: Services): number {
+  if (state.phase === 'draining') return 0;
+  const failed = models.filter(model => model.engine.ended.aborted).length;
+  if (failed === 0 || failed < models.length) return failed;
+  throw new RealmError('engine_failed', 'No model answers any more; restart the server');
+}

@@ -1,0 +1,71 @@
+/** An engine's thread that dies under a server: its requests fail, another model goes on, and health says so. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { textGeneration } from '../../src/engine/generation.ts';
+import { openEngine } from '../../src/engine/handle.ts';
+import type { LoadedModel } from '../../src/server/services.ts';
+import { watchEngine } from '../../src/server/watch-engine.ts';
+import { frames, post, ScriptedModel, scripted, tokenizer } from './scripted.ts';
+
+const opener = new URL('../engine/scripted-opener.ts', import.meta.url).href;
+const chat = '/v1/chat/completions';
+
+/** Its worker is real; every character of the prompt is a token that the scripted model knows. */
+async function mortal(t: TestContext): Promise<LoadedModel> {
+  const engine = await openEngine({ path: 'exits while running', opener });
+  t.after(() => engine.close());
+  const small = {
+    ...tokenizer,
+    encode: (text: string) => tokenizer.encode(text).map(id => (2 + (id % 29)) as typeof id),
+  };
+  const model = new ScriptedModel('mortal', { answer: () => '' });
+  return Object.assign(model, { engine, tokenizer: small, generate: textGeneration(engine, small) });
+}
+
+const ask = (model: string, stream = false) =>
+  post(chat, { model, stream, max_tokens: 100, messages: [{ role: 'user', content: 'Hi' }] });
+
+test('one model of two dies: its requests fail with engine_failed, the other answers, health is degraded', async t => {
+  const [dying, other] = [await mortal(t), new ScriptedModel('other', { answer: () => 'alive' })];
+  const { app, services, lines } = scripted({ answer: () => '' }, { models: [dying, other], anyModelName: false });
+  watchEngine(dying, services.logger);
+  const get = async (path: string) => {
+    const response = await app.fetch(new Request(`http://localhost${path}`));
+    return [response.status, await response.json()];
+  };
+  assert.deepEqual(await get('/health'), [200, { status: 'ok' }]);
+
+  const [streamed, whole] = await Promise.all([app.fetch(ask('mortal', true)), app.fetch(ask('mortal'))]);
+  const last = (await frames(streamed)).at(-1);
+  assert.equal(last.error.code, 'engine_failed');
+  assert.match(last.error.message, /thread ended \(7\)/);
+  assert.equal(whole.status, 500);
+  assert.equal((await whole.json()).error.code, 'engine_failed');
+
+  const later = await app.fetch(ask('mortal'));
+  assert.deepEqual([later.status, (await later.json()).error.code], [500, 'engine_failed']);
+  const alive = await app.fetch(ask('other'));
+  assert.equal((await alive.json()).choices[0].message.content, 'alive');
+
+  assert.deepEqual(await get('/health'), [200, { status: 'degraded', failed_models: 1 }]);
+  assert.deepEqual(await get('/ready'), [200, { status: 'ready' }]);
+  const deaths = lines.filter(line => line.message === 'engine ended');
+  assert.deepEqual(
+    deaths.map(({ level, model, code }) => [level, model, code]),
+    [['error', 'mortal', 'engine_failed']],
+  );
+  const metrics = await (await app.fetch(new Request('http://localhost/metrics'))).text();
+  assert.match(metrics, /realm_sequences_running\{model="other"\}/);
+});
+
+test('when no model is left, health and ready are errors; a server that stops is no failure', async t => {
+  const dying = await mortal(t);
+  const { app, services } = scripted({ answer: () => '' }, { models: [dying] });
+  await app.fetch(ask('mortal'));
+  for (const path of ['/health', '/ready']) {
+    const response = await app.fetch(new Request(`http://localhost${path}`));
+    assert.deepEqual([response.status, (await response.json()).error.code], [500, 'engine_failed']);
+  }
+  services.state.phase = 'draining';
+  assert.equal((await app.fetch(new Request('http://localhost/health'))).status, 200);
+});
