@@ -42,3 +42,20 @@ export async function evaluate(model: LlamaModel, tokens: Int32Array, options: A
   await context.dispose();
   return { tokens, probabilities };
 }
+
+/** llama.cpp's embedding of `tokens` (and of the beginning and end of text that it adds), of length 1. */
+export async function embeddingOf(
+  model: LlamaModel,
+  tokens: Int32Array,
+): Promise<{ tokens: number[]; vector: number[] }> {
+  const context = await model.createEmbeddingContext({ contextSize: tokens.length + 32, threads: 2 });
+  const input = Array.from(tokens, token => token as Token);
+  const { vector } = await context.getEmbeddingFor(input);
+  await context.dispose();
+  const length = Math.hypot(...vector);
+  const { bos, eos, shouldPrependBosToken, shouldAppendEosToken } = model.tokens;
+  const all: number[] = [...tokens];
+  if (shouldPrependBosToken && all[0] !== bos) all.unshift(bos!);
+  if (shouldAppendEosToken && all.at(-1) !== eos) all.push(eos!);
+  return { tokens: all, vector: vector.map(value => value / length) };
+}
