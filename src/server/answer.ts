@@ -5,13 +5,11 @@ import { type ChoiceEvent, newTrace, runChoice, type Trace } from './choice.ts';
 import { addUsage, type Exchange, noUsage } from './exchange.ts';
 import type { Settings } from './fields.ts';
 import { merge } from './merge.ts';
-import { findModel, type LoadedModel, type Services } from './services.ts';
+import { findModel, type LoadedModel, type NamedModel, type Services } from './services.ts';
 
 /** A validated request for text: `settings.n` answers to each prompt. */
-export interface Job {
+export interface Job extends NamedModel {
   readonly tenant: Tenant;
-  readonly model: LoadedModel;
-  readonly modelId: number;
   readonly kind: 'chat' | 'completion';
   readonly prompts: readonly string[];
   readonly settings: Settings;
@@ -36,7 +34,8 @@ export function createJob(
   },
 ): Job {
   const { tenant, kind, prompts, settings } = request;
-  const { model, modelId } = findModel(services, request.model);
+  const named = findModel(services, tenant, request.model);
+  const { model } = named;
   const { choices } = services.limits;
   if (settings.n * prompts.length > choices) {
     const [param, wrong] = prompts.length > choices ? ['prompt', 'has too many entries'] : ['n', 'is too large'];
@@ -46,7 +45,7 @@ export function createJob(
   }
   checkBias(model, settings);
   exchange.model = model.id;
-  return { tenant, model, modelId, kind, prompts, settings };
+  return { ...named, tenant, kind, prompts, settings };
 }
 
 function checkBias(model: LoadedModel, { sampling }: Settings): void {
@@ -82,12 +81,12 @@ function choices(
   job: Job,
   traces: readonly Trace[],
 ): AsyncGenerator<ChoiceEvent>[] {
-  const { prompts, settings, tenant, modelId, kind } = job;
+  const { prompts, settings, tenant, modelId, adapter, kind } = job;
   return traces.map((trace, index) => {
     const id = `${exchange.id}.${index}`;
     const prompt = prompts[Math.floor(index / settings.n)];
     const own = withSeed(settings, index % settings.n);
-    const request = { id, tenant, modelId, kind, prompt, settings: own, signal: exchange.signal };
+    const request = { id, tenant, modelId, adapter, kind, prompt, settings: own, signal: exchange.signal };
     return runChoice(services, request, trace);
   });
 }

@@ -4,11 +4,14 @@ import { limitBody } from './body.ts';
 import { errorBody, reportError } from './errors.ts';
 import { Exchange } from './exchange.ts';
 import { refuseWebPages } from './local.ts';
+import type { Tenant } from '../tenancy/tenants.ts';
 import type { AppContext, AppEnv, Route } from './route.ts';
+import { loadAdapterRoute, unloadAdapterRoute } from './routes/adapters.ts';
 import { applyTemplateRoute } from './routes/apply-template.ts';
 import { chatRoute } from './routes/chat.ts';
 import { completionsRoute } from './routes/completions.ts';
 import { detokenizeRoute } from './routes/detokenize.ts';
+import { embeddingsRoute } from './routes/embeddings.ts';
 import { healthRoute, readyRoute } from './routes/health.ts';
 import { metricsRoute } from './routes/metrics.ts';
 import { modelRoute, modelsRoute } from './routes/models.ts';
@@ -18,8 +21,11 @@ import type { Services } from './services.ts';
 const routes: readonly Route[] = [
   chatRoute,
   completionsRoute,
+  embeddingsRoute,
   modelsRoute,
   modelRoute,
+  loadAdapterRoute,
+  unloadAdapterRoute,
   tokenizeRoute,
   detokenizeRoute,
   applyTemplateRoute,
@@ -33,7 +39,7 @@ export function createApp(services: Services): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
   app.use(track(services));
   for (const route of routes) {
-    const guards = route.open ? [] : [protect(services), limitBody(services.limits.bodyBytes)];
+    const guards = route.open ? [] : [protect(services, route), limitBody(services.limits.bodyBytes)];
     app.on(route.method, route.path, named(route.path), ...guards, context => route.handle(context));
     app.all(route.path, named(route.path), context => notAllowed(context, route.method));
   }
@@ -65,12 +71,12 @@ function named(path: string): MiddlewareHandler<AppEnv> {
 }
 
 /** First the key, before anything else is revealed or read; then whether the server can answer at all. */
-function protect(services: Services): MiddlewareHandler<AppEnv> {
+function protect(services: Services, { admin }: Route): MiddlewareHandler<AppEnv> {
   return (context, next) => {
     if (services.localOnly) refuseWebPages(context.req.url, context.req.header('origin'));
-    const tenant = services.authenticate(context.req.header('authorization'));
-    context.set('tenant', tenant);
-    context.get('exchange').tenant = tenant.id;
+    const authorization = context.req.header('authorization');
+    if (admin) services.authorizeAdmin(authorization);
+    else enter(context, services.authenticate(authorization));
     const { phase } = services.state;
     if (phase === 'loading')
       throw new RealmError('not_ready', 'The model is still being loaded; try again in a moment');
@@ -78,6 +84,11 @@ function protect(services: Services): MiddlewareHandler<AppEnv> {
       throw new RealmError('shutting_down', 'The server is stopping; send the request to another one');
     return next();
   };
+}
+
+function enter(context: AppContext, tenant: Tenant): void {
+  context.set('tenant', tenant);
+  context.get('exchange').tenant = tenant.id;
 }
 
 function notAllowed(context: AppContext, method: string): Response {

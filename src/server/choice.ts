@@ -15,6 +15,8 @@ export interface ChoiceRequest {
   readonly id: string;
   readonly tenant: Tenant;
   readonly modelId: number;
+  /** Of that model. */
+  readonly adapter?: string;
   /** The chat document, or plain text. */
   readonly prompt: string;
   readonly kind: 'chat' | 'completion';
@@ -71,10 +73,18 @@ function programHost(services: Services, request: ChoiceRequest, trace: Trace): 
       throw new RealmError('model_not_found', `The program asked for model ${modelId}, which is not loaded`);
     return model;
   };
+  const adapterOf = (modelId: number) =>
+    modelId === request.modelId ? request.adapter : services.adapters.ownOf(request.tenant, modelId);
   let calls = 0;
   return {
     generate: ({ modelId, prompt, options }, signal) =>
-      generate(find(modelId), { ...request, prompt, id: `${request.id}.${calls++}` }, options, trace, signal),
+      generate(
+        find(modelId),
+        { ...request, prompt, id: `${request.id}.${calls++}`, adapter: adapterOf(modelId) },
+        options,
+        trace,
+        signal,
+      ),
     encode: (modelId, text) => find(modelId).tokenizer.encode(text),
     decode: (modelId, tokens) => find(modelId).tokenizer.decode(checkedTokens(find(modelId), tokens)),
     metadata: modelId => metadata(find(modelId)),
@@ -88,7 +98,7 @@ async function* generate(
   trace: Trace,
   signal: AbortSignal,
 ): AsyncGenerator<string> {
-  const { id, tenant, settings } = request;
+  const { id, tenant, adapter, settings } = request;
   const tokens = encodePrompt(model, request);
   const asked = changed.maxTokens ?? settings.maxTokens;
   const events = model.generate(
@@ -101,6 +111,7 @@ async function* generate(
       stop: settings.stop,
       stopTokens: changed.stopTokens as readonly Token[] | undefined,
       topLogprobs: settings.topLogprobs,
+      adapter,
     },
     signal,
   );

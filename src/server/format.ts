@@ -75,7 +75,7 @@ function header(prefix: string, object: string, exchange: Exchange, job: Job) {
     id: exchange.id.replace('req_', prefix),
     object,
     created: Math.floor(Date.now() / 1000),
-    model: job.model.id,
+    model: job.name,
   };
 }
 

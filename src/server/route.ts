@@ -21,5 +21,7 @@ export interface Route {
   readonly path: string;
   /** Answers without a key. */
   readonly open?: boolean;
+  /** For the operator: answers with an administrator's key, not with a tenant's. */
+  readonly admin?: boolean;
   handle(context: AppContext): Response | Promise<Response>;
 }

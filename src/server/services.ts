@@ -5,8 +5,9 @@ import type { Program, Sandbox } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Limits } from '../tenancy/config.ts';
-import type { Authenticate, Tenant } from '../tenancy/tenants.ts';
+import type { Authenticate, AuthorizeAdmin, Tenant } from '../tenancy/tenants.ts';
 import type { ChatTemplate, Tokenizer } from '../tokenizer/types.ts';
+import type { AdapterRegistry } from './adapters.ts';
 import type { Exchange } from './exchange.ts';
 
 /** A model that requests can name: the engine and the text around it. */
@@ -26,12 +27,14 @@ export interface LoadedModel {
 export interface Services {
   /** In the order in which programs number them. */
   readonly models: readonly LoadedModel[];
+  readonly adapters: AdapterRegistry;
   /** Any model name stands for the first model. */
   readonly anyModelName: boolean;
   readonly sandbox: Sandbox;
   /** The program that answers a tenant's requests. */
   programOf(tenant: Tenant): Program;
   readonly authenticate: Authenticate;
+  readonly authorizeAdmin: AuthorizeAdmin;
   /** There are no keys: only programs on this machine are answered. */
   readonly localOnly: boolean;
   readonly limits: Limits;
@@ -48,19 +51,32 @@ export interface ServerState {
   readonly open: Set<Exchange>;
 }
 
-/** The model that a request names and its number; without a name, the only one. */
-export function findModel(services: Services, name: string | undefined): { model: LoadedModel; modelId: number } {
-  const { models, anyModelName } = services;
+/** What a request's `model` stands for. */
+export interface NamedModel {
+  /** Of the model or the adapter. */
+  readonly name: string;
+  readonly model: LoadedModel;
+  readonly modelId: number;
+  readonly adapter?: string;
+}
+
+/** The model that a request names, with the adapter that it names or that is its tenant's. */
+export function findModel(services: Services, tenant: Tenant, name: string | undefined): NamedModel {
+  const { models, adapters } = services;
+  const named = adapters.find(name, tenant);
+  const modelId = named?.modelId ?? baseModel(services, name, tenant);
+  const adapter = named?.id ?? adapters.ownOf(tenant, modelId);
+  return { name: named?.id ?? models[modelId].id, model: models[modelId], modelId, adapter };
+}
+
+/** The number of the model of that name; without a name, of the only one. */
+export function baseModel(services: Services, name: string | undefined, tenant?: Tenant): number {
+  const { models, adapters, anyModelName } = services;
   const unnamed = anyModelName || (name === undefined && models.length === 1);
   const modelId = unnamed ? 0 : models.findIndex(model => model.id === name);
-  if (modelId >= 0) return { model: models[modelId], modelId };
-  const known = models.map(model => model.id).join(', ');
+  if (modelId >= 0) return modelId;
+  const known = [...models, ...(tenant ? adapters.visible(tenant) : [])].map(({ id }) => id).join(', ');
   const problem = name === undefined ? 'is required' : `there is no model ${JSON.stringify(name)}`;
-  throw new RealmError(
-    name === undefined ? 'invalid_request' : 'model_not_found',
-    `model: ${problem}; models here: ${known}`,
-    {
-      param: 'model',
-    },
-  );
+  const code = name === undefined ? 'invalid_request' : 'model_not_found';
+  throw new RealmError(code, `model: ${problem}; models here: ${known}`, { param: 'model' });
 }

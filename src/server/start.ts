@@ -8,7 +8,8 @@ import type { Program, Sandbox } from '../sandbox/types.ts';
 import { type Logger, silent } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { defaultConfig, loadConfig, type ModelConfig, type RealmConfig } from '../tenancy/config.ts';
-import { keyAuthentication, openAuthentication, type Tenant } from '../tenancy/tenants.ts';
+import { adminAuthorization, keyAuthentication, openAuthentication, type Tenant } from '../tenancy/tenants.ts';
+import { AdapterRegistry } from './adapters.ts';
 import { createApp } from './app.ts';
 import { drain } from './drain.ts';
 import { loadModel, type ServedModel } from './load-model.ts';
@@ -62,6 +63,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       const model = await loadModel(each, options);
       watchEngine(model, services.logger);
       models.push(model);
+      await loadAdapters(services.adapters, models.length - 1, each);
     }
   } catch (error) {
     await stop(services.state, listener, 0, models, sandbox);
@@ -87,10 +89,12 @@ function compose(
 ): Services {
   return {
     models: parts.models,
+    adapters: new AdapterRegistry(parts.models),
     anyModelName: config.models === undefined || options.model !== undefined,
     sandbox: parts.sandbox,
     programOf: tenant => parts.programs.get(programKey(tenant))!,
     authenticate: config.tenants === undefined ? openAuthentication() : keyAuthentication(config.tenants),
+    authorizeAdmin: adminAuthorization(config.adminKeys, config.tenants === undefined),
     localOnly: config.tenants === undefined,
     limits: config.limits,
     metricsFor: config.metrics,
@@ -120,6 +124,22 @@ async function loadPrograms(
       const { code, message } = asRealmError(cause);
       const param = `tenants[${i}].program`;
       throw new RealmError(code, `${param}: ${program}: ${message}`, { param, cause });
+    }
+  }
+}
+
+async function loadAdapters(
+  registry: AdapterRegistry,
+  modelId: number,
+  { adapters = [] }: Partial<ModelConfig>,
+): Promise<void> {
+  for (const [i, adapter] of adapters.entries()) {
+    try {
+      await registry.load(modelId, adapter);
+    } catch (cause) {
+      const { code, message } = asRealmError(cause);
+      const param = `models[${modelId}].adapters[${i}].path`;
+      throw new RealmError(code, `${param}: ${adapter.path}: ${message}`, { param, cause });
     }
   }
 }

@@ -12,6 +12,7 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'realm-config-'));
   await writeFile(join(folder, 'model.gguf'), 'x');
   await writeFile(join(folder, 'shout.wasm'), 'x');
+  await writeFile(join(folder, 'lora.gguf'), 'x');
 });
 after(() => rm(folder, { recursive: true }));
 
@@ -36,21 +37,26 @@ async function mistakes(yaml: string): Promise<string[]> {
 test('a full configuration; paths are relative to the file', async () => {
   const { hash } = createKey('acme');
   const config = await load(`
-server: { host: 0.0.0.0, port: 9000, metrics: public, limits: { body_bytes: 5000, messages: 3, choices: 2, drain_ms: 100 } }
+server: { host: 0.0.0.0, port: 9000, metrics: public, limits: { body_bytes: 5000, messages: 3, choices: 2, inputs: 7, drain_ms: 100 }, admin_keys: ["${hash}"] }
 models:
   - { id: small, path: model.gguf, context: 512, system: Be brief., sampling: { temperature: 0, top_k: 5 } }
-  - { id: other, catalog: smollm2-135m }
+  - { id: other, catalog: smollm2-135m, adapters: [{ id: legal, path: lora.gguf, tenants: [acme] }, { id: chatty, path: lora.gguf }] }
 tenants:
-  - { id: acme, keys: ["${hash}"], program: shout.wasm, memory_mb: 16, deadline_ms: 1000 }
+  - { id: acme, keys: ["${hash}"], adapter: legal, program: shout.wasm, memory_mb: 16, deadline_ms: 1000 }
 `);
   assert.equal(config.host, '0.0.0.0');
   assert.equal(config.port, 9000);
-  assert.deepEqual(config.limits, { bodyBytes: 5000, messages: 3, choices: 2, drainMs: 100 });
+  assert.deepEqual(config.limits, { bodyBytes: 5000, messages: 3, choices: 2, inputs: 7, drainMs: 100 });
+  assert.deepEqual(config.adminKeys, [hash]);
+  assert.deepEqual(config.models?.[1].adapters, [
+    { id: 'legal', path: join(folder, 'lora.gguf'), tenants: ['acme'] },
+    { id: 'chatty', path: join(folder, 'lora.gguf') },
+  ]);
   assert.deepEqual(config.models?.[0].source, { path: join(folder, 'model.gguf') });
   assert.equal(config.models?.[0].sampling?.topK, 5);
   assert.deepEqual(config.models?.[1].source, { catalog: 'smollm2-135m' });
   assert.deepEqual(config.tenants, [
-    { id: 'acme', keys: [hash], program: join(folder, 'shout.wasm'), memoryMb: 16, deadlineMs: 1000 },
+    { id: 'acme', keys: [hash], adapter: 'legal', program: join(folder, 'shout.wasm'), memoryMb: 16, deadlineMs: 1000 },
   ]);
 });
 
@@ -64,10 +70,10 @@ test('every mistake is reported at once, by its path', async () => {
   const found = await mistakes(`
 server: { port: 70000, prot: 1, limits: { messages: none } }
 models:
-  - { id: m, path: gone.gguf }
+  - { id: m, path: gone.gguf, adapters: [{ id: m, path: gone.gguf }, { id: x, path: model.gguf, tenants: [nobody, a] }] }
   - { id: m, path: model.gguf, catalog: x, sampling: { temperature: -1 } }
 tenants:
-  - { id: a, keys: [plain] }
+  - { id: a, keys: [plain], adapter: none }
   - { keys: ["${hash}"], program: gone.wasm, deadline_ms: 0 }
   - { id: "a b", keys: ["${hash}"] }
 `);
@@ -75,6 +81,9 @@ tenants:
   assert.deepEqual(
     paths,
     [
+      'models[0].adapters[0].id',
+      'models[0].adapters[0].path',
+      'models[0].adapters[1].tenants[0]',
       'models[0].path',
       'models[1]',
       'models[1].id',
@@ -82,6 +91,7 @@ tenants:
       'server.limits.messages',
       'server.port',
       'server.prot',
+      'tenants[0].adapter',
       'tenants[0].keys[0]',
       'tenants[1].deadline_ms',
       'tenants[1].id',

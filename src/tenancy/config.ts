@@ -11,6 +11,8 @@ export interface Limits {
   readonly messages: number;
   /** Answers of one request: `n` times its prompts. */
   readonly choices: number;
+  /** Texts of one request for embeddings. */
+  readonly inputs: number;
   /** How long stopping waits for requests to finish. */
   readonly drainMs: number;
 }
@@ -22,6 +24,15 @@ export interface ModelConfig {
   readonly context?: number;
   readonly system?: string;
   readonly sampling?: SamplingConfig;
+  readonly adapters?: readonly AdapterConfig[];
+}
+
+export interface AdapterConfig {
+  readonly id: string;
+  /** Absolute. */
+  readonly path: string;
+  /** Ids of those who may use it; absent: everyone. */
+  readonly tenants?: readonly string[];
 }
 
 /** Defaults for requests that do not say, in the engine's names. */
@@ -40,6 +51,8 @@ export interface RealmConfig {
   readonly port: number;
   readonly metrics: 'local' | 'public';
   readonly limits: Limits;
+  /** Hashes of the keys for loading and unloading; absent: nobody may, unless there are no tenants. */
+  readonly adminKeys?: readonly string[];
   /** Absent: the default model. */
   readonly models?: readonly ModelConfig[];
   /** Absent: one open tenant, loopback only. */
@@ -63,6 +76,7 @@ export async function loadConfig(path: string): Promise<RealmConfig> {
     'issues' in checked ? checked.issues : [],
     duplicates(raw),
     sources(raw),
+    references(raw),
     await files(raw, dirname(path)),
   ].flat();
   if (issues.length > 0 || 'issues' in checked) throw invalid(path, issues);
@@ -93,20 +107,56 @@ function invalid(path: string, issues: readonly Issue[]): RealmError {
 type Loose = Record<string, unknown>;
 
 function entries(raw: unknown, list: string): Loose[] {
-  const value = (raw as Loose | null)?.[list];
+  const value = (raw as Loose | null | undefined)?.[list];
   return Array.isArray(value) ? value.map(entry => (typeof entry === 'object' && entry !== null ? entry : {})) : [];
+}
+
+/** The adapters of all models, and where they stand. */
+function adapters(raw: unknown): { at: (string | number)[]; adapter: Loose }[] {
+  return entries(raw, 'models').flatMap((model, i) =>
+    entries(model, 'adapters').map((adapter, k) => ({ at: ['models', i, 'adapters', k], adapter })),
+  );
 }
 
 function duplicates(raw: unknown): Issue[] {
   const ids = (list: string) =>
     entries(raw, list).map((entry, i) => ({ path: pathText([list, i, 'id']), value: entry.id }));
+  const changed = adapters(raw).map(({ at, adapter }) => ({ path: pathText([...at, 'id']), value: adapter.id }));
   const keys = entries(raw, 'tenants').flatMap((tenant, i) =>
     (Array.isArray(tenant.keys) ? tenant.keys : []).map((value, k) => ({
       path: pathText(['tenants', i, 'keys', k]),
       value,
     })),
   );
-  return [ids('models'), ids('tenants'), keys].flatMap(repeated);
+  // A request names a model or an adapter in the same field.
+  return [[...ids('models'), ...changed], ids('tenants'), keys].flatMap(repeated);
+}
+
+/** Adapters and tenants that are named and do not exist. */
+function references(raw: unknown): Issue[] {
+  const known = {
+    adapter: adapters(raw).map(({ adapter }) => adapter.id),
+    tenant: entries(raw, 'tenants').map(({ id }) => id),
+  };
+  const used = [
+    ...entries(raw, 'tenants').map(({ adapter }, i) => ({
+      what: 'adapter',
+      at: ['tenants', i, 'adapter'],
+      id: adapter,
+    })),
+    ...adapters(raw).flatMap(({ at, adapter }) =>
+      (Array.isArray(adapter.tenants) ? adapter.tenants : []).map((id, i) => ({
+        what: 'tenant',
+        at: [...at, 'tenants', i],
+        id,
+      })),
+    ),
+  ] as const;
+  return used.flatMap(({ what, at, id }) =>
+    typeof id !== 'string' || known[what as 'tenant'].includes(id)
+      ? []
+      : [{ path: pathText(at), message: `there is no ${what} ${id}` }],
+  );
 }
 
 function repeated(fields: readonly { path: string; value: unknown }[]): Issue[] {
@@ -135,6 +185,7 @@ async function files(raw: unknown, base: string): Promise<Issue[]> {
       path: pathText(['tenants', i, 'program']),
       file: tenant.program,
     })),
+    ...adapters(raw).map(({ at, adapter }) => ({ path: pathText([...at, 'path']), file: adapter.path })),
   ];
   const issues = await Promise.all(
     named.map(async ({ path, file }) => {
@@ -151,21 +202,24 @@ async function files(raw: unknown, base: string): Promise<Issue[]> {
 }
 
 function toConfig({ server, models, tenants }: ConfigDocument, base: string): RealmConfig {
-  const { host, port, metrics, limits } = server;
+  const { host, port, metrics, limits, admin_keys } = server;
   return {
     host,
     port,
     metrics,
+    adminKeys: admin_keys,
     limits: {
       bodyBytes: limits.body_bytes,
       messages: limits.messages,
       choices: limits.choices,
+      inputs: limits.inputs,
       drainMs: limits.drain_ms,
     },
     models: models?.map(model => toModel(model, base)),
-    tenants: tenants?.map(({ id, keys, program, memory_mb, deadline_ms }) => ({
+    tenants: tenants?.map(({ id, keys, adapter, program, memory_mb, deadline_ms }) => ({
       id,
       keys,
+      adapter,
       program: program === undefined ? undefined : resolve(base, program),
       memoryMb: memory_mb,
       deadlineMs: deadline_ms,
@@ -173,9 +227,11 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
   };
 }
 
-function toModel({ id, path, catalog, context, system, sampling }: ModelDocument, base: string): ModelConfig {
+function toModel(document: ModelDocument, base: string): ModelConfig {
+  const { id, path, catalog, context, system, sampling } = document;
   const source = path === undefined ? { catalog: catalog! } : { path: resolve(base, path) };
-  return { id, source, context, system, sampling: sampling && toSampling(sampling) };
+  const adapters = document.adapters?.map(adapter => ({ ...adapter, path: resolve(base, adapter.path) }));
+  return { id, source, context, system, sampling: sampling && toSampling(sampling), adapters };
 }
 
 function toSampling(fields: NonNullable<ModelDocument['sampling']>): SamplingConfig {

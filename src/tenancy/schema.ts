@@ -15,14 +15,21 @@ export const limitsSchema = z.strictObject({
   body_bytes: count(1024, 1 << 30).default(1 << 20),
   messages: count(1, 100_000).default(1024),
   choices: count(1, 128).default(8),
+  inputs: count(1, 100_000).default(2048),
   drain_ms: count(0, 3_600_000).default(10_000),
 });
+
+const keys = z
+  .array(z.string().regex(hashPattern, { error: 'must be sha256: and 64 hex digits, as `realm keys create` prints' }))
+  .min(1);
 
 const server = z.strictObject({
   host: z.string().min(1).default('127.0.0.1'),
   port: count(0, 65_535).default(8080),
   /** Who may read /metrics: programs on this machine, or everyone who reaches the port. */
   metrics: z.enum(['local', 'public']).default('local'),
+  /** Of whoever may load and unload adapters. */
+  admin_keys: keys.optional(),
   limits: limitsSchema.prefault({}),
 });
 
@@ -36,6 +43,13 @@ const sampling = z.strictObject({
   frequency_penalty: z.number().min(-2).max(2).optional(),
 });
 
+const adapter = z.strictObject({
+  id: name,
+  path: z.string().min(1),
+  /** Who may use it; absent: everyone. */
+  tenants: z.array(name).min(1).optional(),
+});
+
 const model = z.strictObject({
   id: name,
   path: z.string().min(1).optional(),
@@ -46,13 +60,14 @@ const model = z.strictObject({
   system: z.string().optional(),
   /** Sampling of requests that do not say. */
   sampling: sampling.optional(),
+  adapters: z.array(adapter).optional(),
 });
 
 const tenant = z.strictObject({
   id: name,
-  keys: z
-    .array(z.string().regex(hashPattern, { error: 'must be sha256: and 64 hex digits, as `realm keys create` prints' }))
-    .min(1),
+  keys,
+  /** Of the requests that do not name another; its model is the one it was loaded for. */
+  adapter: name.optional(),
   program: z.string().min(1).optional(),
   memory_mb: count(1, 4096).default(tenantDefaults.memoryMb),
   deadline_ms: count(1, 86_400_000).default(tenantDefaults.deadlineMs),

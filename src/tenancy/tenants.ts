@@ -5,6 +5,8 @@ export interface Tenant {
   readonly id: string;
   /** Absolute path of its own program; absent: the default program. */
   readonly program?: string;
+  /** Adapter of its requests that do not name another. */
+  readonly adapter?: string;
   /** Memory that one instance of its program may have. */
   readonly memoryMb: number;
   /** Wall-clock limit of one request, from the start of the program to its end. */
@@ -26,8 +28,7 @@ export function keyAuthentication(tenants: readonly TenantKeys[]): Authenticate 
   const owners = tenants.flatMap(tenant => tenant.keys.map(() => tenant));
   const hashes = tenants.flatMap(tenant => tenant.keys);
   return authorization => {
-    const key = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1] ?? '';
-    const found = findKey(key, hashes);
+    const found = findKey(bearer(authorization), hashes);
     if (found < 0)
       throw new RealmError('invalid_api_key', 'The API key is missing or wrong: send Authorization: Bearer <key>');
     return owners[found];
@@ -38,4 +39,19 @@ export function keyAuthentication(tenants: readonly TenantKeys[]): Authenticate 
 export function openAuthentication(): Authenticate {
   const tenant: Tenant = { id: 'default', ...tenantDefaults };
   return () => tenant;
+}
+
+/** Lets the operator pass, or throws `invalid_api_key`. */
+export type AuthorizeAdmin = (authorization: string | undefined) => void;
+
+/** With keys, whoever has one; without, everyone on a server that is `open` to this machine only, and nobody on others. */
+export function adminAuthorization(hashes: readonly string[] | undefined, open: boolean): AuthorizeAdmin {
+  return authorization => {
+    if (hashes === undefined ? open : findKey(bearer(authorization), hashes) >= 0) return;
+    throw new RealmError('invalid_api_key', 'This is for the operator, with a key of server.admin_keys in realm.yaml');
+  };
+}
+
+function bearer(authorization: string | undefined): string {
+  return /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1] ?? '';
 }

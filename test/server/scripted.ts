@@ -1,15 +1,16 @@
 /** Services whose model answers from a script: the contracts of engine and sandbox without weights or workers. */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { GenerateText, TextRequest } from '../../src/engine/text-types.ts';
-import type { Engine, EngineInfo, FinishReason } from '../../src/engine/types.ts';
+import type { Engine, EngineEvent, EngineInfo, EngineRequest, FinishReason } from '../../src/engine/types.ts';
 import { RealmError } from '../../src/errors.ts';
 import type { Program, ProgramCall, Sandbox } from '../../src/sandbox/types.ts';
+import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
 import type { LoadedModel, Services } from '../../src/server/services.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { defaultConfig } from '../../src/tenancy/config.ts';
-import { openAuthentication } from '../../src/tenancy/tenants.ts';
+import { adminAuthorization, openAuthentication } from '../../src/tenancy/tenants.ts';
 import type { Token, Tokenizer } from '../../src/tokenizer/types.ts';
 
 /** One token a character: a code point below 256 is its own id. 0 begins a text, 1 ends it. */
@@ -60,6 +61,11 @@ export class ScriptedModel implements LoadedModel {
   };
   readonly defaults: LoadedModel['defaults'];
   readonly requests: TextRequest[] = [];
+  readonly embedded: EngineRequest[] = [];
+  /** Most texts that were being embedded at once. */
+  atOnce = 0;
+  /** Paths of adapters. */
+  readonly adapters = new Map<string, string>();
   running = 0;
   generated = 0;
   readonly generate: GenerateText;
@@ -72,9 +78,7 @@ export class ScriptedModel implements LoadedModel {
     this.engine = {
       info,
       ended: new AbortController().signal,
-      submit: () => {
-        throw new Error('texts only');
-      },
+      submit: (request, signal) => this.#embed(script, request, signal),
       stats: async () => ({
         running: this.running,
         waiting: 0,
@@ -85,10 +89,35 @@ export class ScriptedModel implements LoadedModel {
         steps: this.generated,
         memory: { weights: 1, kvCache: 2, work: 3 },
       }),
-      loadAdapter: async () => {},
-      unloadAdapter: async () => {},
+      loadAdapter: async (name, path) => {
+        if (path === 'broken.gguf') throw new RealmError('adapter_invalid', 'the adapter cannot be used');
+        this.adapters.set(name, path);
+      },
+      unloadAdapter: async name => {
+        this.adapters.delete(name);
+      },
       close: async () => {},
     };
+  }
+
+  /** An embedding tells the text's length and its first token. */
+  async *#embed(script: Script, request: EngineRequest, signal?: AbortSignal): AsyncGenerator<EngineEvent> {
+    if (!request.embed) throw new Error('texts go through generate');
+    this.embedded.push(request);
+    this.atOnce = Math.max(this.atOnce, ++this.running);
+    await (script.pause ?? turn)();
+    this.running--;
+    const { tokens } = request;
+    const usage = { promptTokens: tokens.length, cachedTokens: 0, completionTokens: 0 };
+    if (signal?.aborted) yield { kind: 'end', reason: 'cancelled', usage };
+    else if (tokens.includes(9 as Token)) yield { kind: 'error', code: 'engine_failed', message: 'a nine' };
+    else
+      yield {
+        kind: 'end',
+        reason: 'stop',
+        usage,
+        embedding: Float32Array.of(tokens.length, tokens[0], 0.1, 0, 0, 0, 0, 0),
+      };
   }
 
   async *#generate(script: Script, request: TextRequest, signal?: AbortSignal): ReturnType<GenerateText> {
@@ -149,10 +178,12 @@ export function scripted(script: Script, overrides: Partial<Services> = {}) {
   const lines: Record<string, unknown>[] = [];
   const services: Services = {
     models: [model],
+    adapters: new AdapterRegistry([model]),
     anyModelName: true,
     sandbox: sandboxOf(passThrough),
     programOf: () => program,
     authenticate: openAuthentication(),
+    authorizeAdmin: adminAuthorization(undefined, true),
     localOnly: true,
     limits: { ...defaultConfig().limits, bodyBytes: 10_000, messages: 4, choices: 4, drainMs: 500 },
     metricsFor: 'public',

@@ -11,9 +11,9 @@ export const applyTemplateRoute: Route = {
   method: 'POST',
   path: '/apply-template',
   async handle(context) {
-    const { services } = context.var;
+    const { services, tenant } = context.var;
     const schema = z.object({ model: optional(z.string()), messages: messagesSchema(services.limits.messages) });
     const { model, messages } = await readBody(context.req, schema);
-    return context.json({ prompt: renderChat(findModel(services, model).model, messages) });
+    return context.json({ prompt: renderChat(findModel(services, tenant, model).model, messages) });
   },
 };

@@ -13,7 +13,8 @@ export const detokenizeRoute: Route = {
   path: '/detokenize',
   async handle(context) {
     const { model, tokens } = await readBody(context.req, schema);
-    const { tokenizer } = findModel(context.var.services, model).model;
+    const { services, tenant } = context.var;
+    const { tokenizer } = findModel(services, tenant, model).model;
     const wrong = tokens.findIndex(token => token >= tokenizer.vocabSize);
     if (wrong >= 0) {
       const param = `tokens[${wrong}]`;

@@ -19,7 +19,8 @@ export const tokenizeRoute: Route = {
   path: '/tokenize',
   async handle(context) {
     const body = await readBody(context.req, schema);
-    const { tokenizer } = findModel(context.var.services, body.model).model;
+    const { services, tenant } = context.var;
+    const { tokenizer } = findModel(services, tenant, body.model).model;
     const tokens = tokenizer.encode(body.content, {
       addSpecial: body.add_special ?? false,
       parseSpecial: body.parse_special ?? true,

@@ -1,0 +1,75 @@
+import { RealmError } from '../errors.ts';
+import type { Tenant } from '../tenancy/tenants.ts';
+import type { LoadedModel } from './services.ts';
+
+/** An adapter that requests can name, as if it were a model. */
+export interface ServedAdapter {
+  readonly id: string;
+  /** Number of the model that it changes. */
+  readonly modelId: number;
+  /** Who may use it; absent: everyone. */
+  readonly tenants?: readonly string[];
+  /** When it was loaded, seconds since 1970. */
+  readonly created: number;
+}
+
+/** The adapters of all models by name. Loading and unloading go on while requests are answered. */
+export class AdapterRegistry {
+  readonly #models: readonly LoadedModel[];
+  readonly #adapters = new Map<string, ServedAdapter>();
+  readonly #loading = new Set<string>();
+
+  constructor(models: readonly LoadedModel[]) {
+    this.#models = models;
+  }
+
+  /** Those that a tenant may use. */
+  visible(tenant: Tenant): readonly ServedAdapter[] {
+    return [...this.#adapters.values()].filter(adapter => mayUse(tenant, adapter));
+  }
+
+  /** The adapter of that name if the tenant may use it; one that it may not does not exist for it. */
+  find(id: string | undefined, tenant: Tenant): ServedAdapter | undefined {
+    const adapter = this.#adapters.get(id ?? '');
+    return adapter && mayUse(tenant, adapter) ? adapter : undefined;
+  }
+
+  /** The tenant's own adapter for a model. Throws `adapter_not_found`: without it its answers would be another's. */
+  ownOf(tenant: Tenant, modelId: number): string | undefined {
+    if (tenant.adapter === undefined) return undefined;
+    const own = this.#adapters.get(tenant.adapter);
+    if (own) return own.modelId === modelId ? own.id : undefined;
+    throw new RealmError('adapter_not_found', `The adapter ${tenant.adapter} of this tenant is not loaded`);
+  }
+
+  /** Throws `adapter_exists`, and what is wrong with the file. */
+  async load(
+    modelId: number,
+    request: Pick<ServedAdapter, 'id' | 'tenants'> & { path: string },
+  ): Promise<ServedAdapter> {
+    const { id, path, tenants } = request;
+    const taken = this.#adapters.has(id) || this.#loading.has(id) || this.#models.some(model => model.id === id);
+    if (taken) throw new RealmError('adapter_exists', `There is a model or an adapter ${id} already; use another name`);
+    this.#loading.add(id);
+    try {
+      await this.#models[modelId].engine.loadAdapter(id, path);
+      const adapter = { id, modelId, tenants, created: Math.floor(Date.now() / 1000) };
+      this.#adapters.set(id, adapter);
+      return adapter;
+    } finally {
+      this.#loading.delete(id);
+    }
+  }
+
+  /** No new request gets it from now on; resolves when those that have it have ended. Throws `adapter_not_found`. */
+  async unload(id: string): Promise<void> {
+    const adapter = this.#adapters.get(id);
+    if (!adapter) throw new RealmError('adapter_not_found', `There is no adapter ${id}`, { param: 'lora_name' });
+    this.#adapters.delete(id);
+    await this.#models[adapter.modelId].engine.unloadAdapter(id);
+  }
+}
+
+function mayUse(tenant: Tenant, { id, tenants }: ServedAdapter): boolean {
+  return tenants === undefined || tenants.includes(tenant.id) || tenant.adapter === id;
+}
