@@ -136,6 +136,23 @@ describe('adapters mixed in one batch', () => {
   }
 });
 
+test('sixteen adapters in one batch of a deep model: more operations than a step holds at once', async () => {
+  const deep = syntheticModel({
+    quant: 'Q4_0',
+    with: { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 32 },
+  });
+  const model = await load(deep, await createWasmBackend({ threads: 2 }));
+  const rows: Row[] = [];
+  for (let seed = 0; seed < 16; seed++) {
+    const adapter = await model.loadAdapter(await open(syntheticAdapter(deep.tensors, { seed })));
+    rows.push({ ids: sequence(1, 1 + (seed % 3)), adapter });
+  }
+  const alone: Float32Array[] = [];
+  for (const row of rows) alone.push(...(await logits(model, [row])));
+  assert.deepEqual(await logits(model, rows), alone);
+  await model.close();
+});
+
 test('an adapter of absurd weights does no harm to others', async () => {
   const model = await load(base, await createWasmBackend({ threads: 2 }));
   const row = { ids: sequence(3, 9) };

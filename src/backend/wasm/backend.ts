@@ -195,9 +195,10 @@ export class WasmBackend implements Backend {
     if (items === 0) return;
     const { program } = this.#team;
     if (program.length === 0) this.#loader.flush();
-    if (program.length === mostCommands) throw new RealmError('engine_failed', 'a step of too many operations');
     program.push(operation, memory, items, Math.max(1, chunk), f, g, integers);
     this.#rows = undefined;
+    // A step of more operations (many adapters) runs in pieces.
+    if (program.length === mostCommands) this.#execute();
   }
 
   /**
@@ -216,7 +217,7 @@ export class WasmBackend implements Backend {
     const before = this.#rows;
     if (whole && before?.memory === memory && before.rows === rows) this.#team.program.link('same');
     this.#record(memory, operation, rows, this.#share(rows), integers, f, g);
-    this.#rows = whole ? { memory, rows } : undefined;
+    this.#rows = whole && this.#team.program.length > 0 ? { memory, rows } : undefined;
   }
 
   /** Items claimed at once so that every thread gets several turns. */
@@ -382,7 +383,7 @@ export class WasmBackend implements Backend {
       const { activation, block } = matrix as WasmMatrix;
       const needed = `${activation} in ${block.memory}`;
       if (needed !== ready) this.#quantize(block.memory, activation, x as WasmBuffer, rows);
-      else this.#team.program.link('free');
+      else if (this.#team.program.length > 0) this.#team.program.link('free');
       ready = needed;
       this.#product(out as WasmBuffer, matrix as WasmMatrix, rows, { bias });
     }
