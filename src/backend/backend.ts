@@ -1,4 +1,7 @@
+import type { CacheType } from '../kernels/attention.ts';
 import type { QuantType } from '../quant/types.ts';
+
+export type { CacheType };
 
 /**
  * What a model needs from the machine. Operations are *recorded*, not run: `run()` runs everything recorded since the
@@ -110,7 +113,8 @@ export interface KvShape {
   readonly headDim: number;
   /** Pages of {@link pageTokens} tokens; one page number stands for that page in every layer, keys and values. */
   readonly pages: number;
-  readonly type: 'F16';
+  /** Q8_0: int8 with an f32 scale for 32 dimensions of a position, a bit over half of F16. */
+  readonly type: CacheType;
 }
 
 /** Tokens in a page of the KV cache. */

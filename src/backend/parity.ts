@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { formats } from '../quant/formats.ts';
 import type { QuantType } from '../quant/types.ts';
-import type { AttentionOptions, Backend, Buffer, Matrix } from './backend.ts';
+import type { AttentionOptions, Backend, Buffer, CacheType, Matrix } from './backend.ts';
 import { floats, layout, type Span, shuffledPages, source, weightBytes } from './parity-data.ts';
 import { createReferenceBackend } from './reference/reference.ts';
 import { scalesOf } from './scales.ts';
@@ -205,6 +205,7 @@ interface Heads {
   readonly heads: number;
   readonly kvHeads: number;
   readonly headDim: number;
+  readonly type: CacheType;
 }
 
 function attention(same: Same): void {
@@ -214,17 +215,18 @@ function attention(same: Same): void {
     { window: 5, softcap: 20 },
     { softcap: 50 },
   ];
-  const shapes: Heads[] = [
+  const shapes: Omit<Heads, 'type'>[] = [
     { heads: 4, kvHeads: 4, headDim: 64 },
     { heads: 9, kvHeads: 3, headDim: 64 },
     { heads: 8, kvHeads: 1, headDim: 128 },
     { heads: 6, kvHeads: 2, headDim: 80 },
     { heads: 2, kvHeads: 1, headDim: 256 },
   ];
-  for (const shape of shapes) {
+  const caches = (['F16', 'Q8_0'] as const).flatMap(type => shapes.map(shape => ({ ...shape, type })));
+  for (const shape of caches.filter(({ type, headDim }) => type === 'F16' || headDim % 32 === 0)) {
     for (const variant of variants) {
-      const { heads, kvHeads, headDim } = shape;
-      same(`attention ${heads}/${kvHeads} heads of ${headDim} ${JSON.stringify(variant)}`, async backend => {
+      const { heads, kvHeads, headDim, type } = shape;
+      same(`attention ${heads}/${kvHeads} heads of ${headDim}, ${type} ${JSON.stringify(variant)}`, async backend => {
         const run = sequences(backend, shape, variant);
         const [a, b, c] = shuffledPages(3, 130, 1);
         return [
@@ -251,8 +253,8 @@ function attention(same: Same): void {
 }
 
 /** Runs batches on one cache of two layers: stores seeded keys and values into the second, attends with seeded queries. */
-function sequences(backend: Backend, { heads, kvHeads, headDim }: Heads, options: object) {
-  const cache = backend.kvCache({ layers: 2, kvHeads, headDim, pages: 15, type: 'F16' });
+function sequences(backend: Backend, { heads, kvHeads, headDim, type }: Heads, options: object) {
+  const cache = backend.kvCache({ layers: 2, kvHeads, headDim, pages: 15, type });
   return (spans: readonly Span[], seed: number): Promise<Float32Array[]> => {
     const batch = layout(spans);
     const q = filled(backend, seed, batch.tokens, heads * headDim, 3);

@@ -128,6 +128,7 @@ export const v128 = {
 };
 
 export const i8x16 = {
+  lane: lane('i32', 0x15),
   swizzle: vv(0x0e),
   splat: unary<'i32', 'v128'>('v128', simd(0x0f)),
   shl: shift(0x6b),
@@ -243,6 +244,10 @@ export class Func<P extends Record<string, ValueType> = Record<string, ValueType
 
   store32(address: I32, value: I32, offset = 0): void {
     this.body.push(...address.code, ...value.code, 0x36, ...memoryArgument(offset));
+  }
+
+  store8(address: I32, value: I32, offset = 0): void {
+    this.body.push(...address.code, ...value.code, 0x3a, ...memoryArgument(offset));
   }
 
   store16(address: I32, value: I32, offset = 0): void {

@@ -2,7 +2,7 @@
 import v8 from 'node:v8';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { assembleModule, type Func } from './assembler.ts';
-import { attention, maxQueries, storeKv } from './attention.ts';
+import { attention, cacheTypes, maxQueries, storeKv, storeKvBytes } from './attention.ts';
 import { interleaveFloats, maxTile, quantize32, quantize256 } from './activation.ts';
 import { formats32, product32 } from './blocks32.ts';
 import { formats256, product256 } from './blocks256.ts';
@@ -51,8 +51,8 @@ function functions(part: KernelPart, dot: Dot): Func[] {
 
 function commonFunctions() {
   return [
-    ...Array.from({ length: maxQueries }, (_, i) => attention(i + 1)),
-    ...[quantize32(), quantize256(), interleaveFloats(), rmsNorm(), layerNorm(), storeKv()],
+    ...cacheTypes.flatMap(type => Array.from({ length: maxQueries }, (_, i) => attention(type, i + 1))),
+    ...[quantize32(), quantize256(), interleaveFloats(), rmsNorm(), layerNorm(), storeKv(), storeKvBytes()],
     ...[gate('silu'), gate('gelu'), add(), scale(), softcap(), ropeAdjacent(), ropeHalves()],
   ];
 }

@@ -3,10 +3,10 @@ import { expf, softcap } from './math.ts';
 
 const f = Math.fround;
 
-/** The keys and values of one key-value head at a position: views of headDim F16 numbers. */
+/** The keys and values of one key-value head at a position: headDim numbers. */
 export interface KvHead {
-  key(position: number): Float16Array;
-  value(position: number): Float16Array;
+  key(position: number): ArrayLike<number>;
+  value(position: number): ArrayLike<number>;
 }
 
 /**
@@ -70,7 +70,7 @@ function attendPage(state: Online, q: Float32Array, kv: KvHead, page: Visible, c
   }
 }
 
-function scoreOf(q: Float32Array, key: Float16Array, cap: number | undefined): number {
+function scoreOf(q: Float32Array, key: ArrayLike<number>, cap: number | undefined): number {
   let score = 0;
   for (let d = 0; d < q.length; d++) score = f(score + f(q[d] * key[d]));
   return cap === undefined ? score : softcap(score, cap, f(1 / f(cap)));

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { RealmError } from '../../errors.ts';
 import { type ActivationKind, activationBytes, activationRecord, maxTile } from '../../kernels/activation.ts';
-import { maxQueries } from '../../kernels/attention.ts';
+import { cacheTypes, headBytes, maxQueries } from '../../kernels/attention.ts';
 import { groupRows, type Layout, layouts, packedBytes, unpackRow } from '../../kernels/layout.ts';
 import { type KernelPart, kernelOf, variants } from '../../kernels/module.ts';
 import { formats } from '../../quant/formats.ts';
@@ -70,6 +70,8 @@ interface WasmCache extends KvCache {
   readonly blocks: readonly Block[];
   /** Bytes of one page of one layer. */
   readonly layerPageBytes: number;
+  /** Bytes of a page's keys of one head. */
+  readonly headBytes: number;
 }
 
 const typeNames = Object.keys(layouts) as QuantType[];
@@ -313,13 +315,15 @@ export class WasmBackend implements Backend {
   }
 
   kvCache(shape: KvShape): WasmCache {
-    const layerPageBytes = shape.kvHeads * shape.headDim * pageTokens * 2 * 2;
-    if (shape.headDim % 8)
-      throw new RealmError('kernel_unavailable', `no attention kernel for heads of ${shape.headDim}`);
+    const { type, headDim, kvHeads } = shape;
+    if (headDim % (type === 'F16' ? 8 : 32))
+      throw new RealmError('kernel_unavailable', `no attention kernel for heads of ${headDim} in a ${type} cache`);
+    const perHead = headBytes(type, headDim);
+    const layerPageBytes = 2 * kvHeads * perHead;
     const bytes = layerPageBytes * shape.pages;
     const blocks = Array.from({ length: shape.layers }, () => this.#memories.own(bytes, 'the key-value cache'));
     this.#cacheBytes += bytes * shape.layers;
-    return { ...shape, blocks, layerPageBytes, pageBytes: layerPageBytes * shape.layers };
+    return { ...shape, blocks, layerPageBytes, headBytes: perHead, pageBytes: layerPageBytes * shape.layers };
   }
 
   readPage(cache: KvCache, page: number, target: Uint8Array): void {
@@ -482,27 +486,26 @@ export class WasmBackend implements Backend {
   }
 
   storeKv(cache: KvCache, layer: number, k: Buffer, v: Buffer, batch: BatchLayout): void {
-    const { kvHeads, headDim, layerPageBytes, blocks } = cache as WasmCache;
+    const { kvHeads, headDim, layerPageBytes, headBytes, blocks, type } = cache as WasmCache;
     const { memory, address } = blocks[layer];
     const [keys, values] = [k as WasmBuffer, v as WasmBuffer];
     for (const buffer of [keys, values]) this.#bring(memory, buffer, batch.tokens);
-    const places = this.#placesOf(batch, headDim, layerPageBytes);
-    const valuesAt = kvHeads * headDim * 2 * pageTokens;
+    const places = this.#placesOf(batch, layerPageBytes);
+    const valuesAt = kvHeads * headBytes;
     // biome-ignore format: as `storeKv` takes them
-    const args = [keys.address, keys.stride, values.address, values.stride, places, address, valuesAt, kvHeads, headDim];
+    const args = [keys.address, keys.stride, values.address, values.stride, places, address, valuesAt, kvHeads, headDim,
+      headBytes, cacheTypes.indexOf(type)];
     this.#recordRows(memory, 'storeKv', batch.tokens, areWhole(keys, values), args);
   }
 
-  /** Per token the offsets of its key and its value in a head of a layer; the same for all layers of a step. */
-  #placesOf(batch: BatchLayout, headDim: number, pageBytes: number): number {
+  /** Per token the offset of its page and its place there; the same for all layers of a step. */
+  #placesOf(batch: BatchLayout, pageBytes: number): number {
     if (this.#places?.batch === batch && this.#places.pageBytes === pageBytes) return this.#places.address;
     const places = new Int32Array(2 * batch.tokens);
     for (const { start, count, position, pages } of batch.segments)
       for (let i = 0; i < count; i++) {
-        const slot = (position + i) % pageTokens;
-        const page = pages[Math.floor((position + i) / pageTokens)] * pageBytes;
-        places[2 * (start + i)] = page + 2 * slot;
-        places[2 * (start + i) + 1] = page + 2 * headDim * slot;
+        places[2 * (start + i)] = pages[Math.floor((position + i) / pageTokens)] * pageBytes;
+        places[2 * (start + i) + 1] = (position + i) % pageTokens;
       }
     this.#places = { batch, pageBytes, address: this.#words(places) };
     return this.#places.address;
@@ -516,7 +519,7 @@ export class WasmBackend implements Backend {
     batch: BatchLayout,
     options: AttentionOptions,
   ): void {
-    const { kvHeads, headDim, layerPageBytes, blocks } = cache as WasmCache;
+    const { kvHeads, headDim, layerPageBytes, headBytes, blocks, type } = cache as WasmCache;
     const { memory, address } = blocks[layer];
     const [queries, target] = [q as WasmBuffer, out as WasmBuffer];
     const items = batch.tokens * kvHeads * Math.ceil(options.heads / kvHeads / maxQueries);
@@ -525,7 +528,7 @@ export class WasmBackend implements Backend {
     const reaches = this.#reachesOf(batch, options.window ?? 0);
     // biome-ignore format: as `attention` takes them
     const integers = [queries.address, queries.stride, target.address, target.stride, headDim, reaches, options.heads,
-      kvHeads, address, layerPageBytes, kvHeads * headDim * 2 * pageTokens];
+      kvHeads, address, layerPageBytes, kvHeads * headBytes, headBytes, cacheTypes.indexOf(type)];
     const chunk = Math.min(16, this.#share(items));
     this.#record(memory, 'attention', items, chunk, integers, options.scale, options.softcap ?? 0);
   }

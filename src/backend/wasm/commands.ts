@@ -84,18 +84,23 @@ const execute = {
     for (let row = first; row < first + count; row++)
       kernel(x + row * stride, table + row * tableStride, fours, heads, headBytes);
   },
-  /** places: per row the byte offsets of its key and its value. Items: rows. */
-  storeKv(m, _, first, count, _f, _g, k, kStride, v, vStride, places, base, valuesAt, heads, headDim) {
+  /** places: per row the byte offset of its page and its place there; type: number of the cache's. Items: rows. */
+  storeKv(m, _, first, count, _f, _g, k, kStride, v, vStride, places, base, valuesAt, heads, headDim, headBytes, type) {
     for (let row = first; row < first + count; row++) {
       const at = (places >>> 2) + 2 * row;
-      const key = base + m.words[at];
-      const value = base + valuesAt + m.words[at + 1];
-      m.kernels.store_kv(k + row * kStride, v + row * vStride, key, value, heads, headDim, headDim * 64);
+      const page = base + m.words[at];
+      const slot = m.words[at + 1];
+      const [from, to] = [k + row * kStride, v + row * vStride];
+      if (type === 0) {
+        const value = page + valuesAt + 2 * headDim * slot;
+        m.kernels.store_kv(from, to, page + 2 * slot, value, heads, headDim, headBytes);
+      } else m.kernels.store_kv_q8(from, to, page, page + valuesAt, slot, heads, headDim, headBytes);
     }
   },
   /** reaches: per row its block table, from, to. Items: rows * kvHeads * tiles of the query heads that share one. */
   attention(m, station, first, count, scale, cap, ...integers) {
     const [q, qStride, out, outStride, headDim, reaches, heads, kvHeads, base, pageBytes, valuesAt] = integers;
+    const [headBytes, type] = integers.slice(11);
     const share = heads / kvHeads;
     const tiles = tilesOf(share, maxQueries);
     const perRow = kvHeads * tiles.length;
@@ -107,12 +112,12 @@ const execute = {
       for (let i = 0; i < tile; i++) query += tiles[i];
       const head = query * headDim * 4;
       const at = (reaches >>> 2) + 3 * row;
-      m.attention[tiles[tile]](
+      m.attention[type][tiles[tile]](
         q + row * qStride + head,
         out + row * outStride + head,
         headDim,
         m.words[at],
-        base + kvHead * headDim * 64,
+        base + kvHead * headBytes,
         pageBytes,
         valuesAt,
         m.words[at + 1],

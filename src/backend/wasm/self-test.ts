@@ -2,7 +2,8 @@
 import { formats } from '../../quant/formats.ts';
 import type { KernelPart } from '../../kernels/module.ts';
 import type { QuantType } from '../../quant/types.ts';
-import type { Backend, Buffer, Matrix } from '../backend.ts';
+import { cacheTypes } from '../../kernels/attention.ts';
+import type { Backend, Buffer, CacheType, Matrix } from '../backend.ts';
 import { floats, layout, shuffledPages, source, weightBytes } from '../parity-data.ts';
 
 /** What the part computes on fixed data: on the reference backend, what it must compute. */
@@ -77,22 +78,22 @@ async function checkCommon(backend: Backend): Promise<Float32Array> {
   backend.softcap(y, 5, 3);
   const gathered = backend.buffer(2, columns);
   backend.gather(gathered, y, Int32Array.of(2, 0));
-  const attended = [1, 2, 3, 4].flatMap(share => attend(backend, share));
+  const attended = cacheTypes.flatMap(type => [1, 2, 3, 4].map(share => attend(backend, share, type)));
   return values(backend, [...normed, x, y, silu, gelu, gathered, ...attended]);
 }
 
 /** 34 tokens of one sequence, `share` query heads to a key head. */
-function attend(backend: Backend, share: number): Buffer[] {
+function attend(backend: Backend, share: number, type: CacheType = 'F16'): Buffer {
   const [tokens, kvHeads, headDim] = [34, 1, 64];
   const heads = kvHeads * share;
-  const cache = backend.kvCache({ layers: 1, kvHeads, headDim, pages: 2, type: 'F16' });
+  const cache = backend.kvCache({ layers: 1, kvHeads, headDim, pages: 2, type });
   const [pages] = shuffledPages(1, tokens, share);
   const batch = layout([{ position: 0, count: tokens, pages }]);
   const [k, v] = [filled(backend, 6, tokens, kvHeads * headDim), filled(backend, 7, tokens, kvHeads * headDim)];
   const [q, out] = [filled(backend, 8, tokens, heads * headDim), backend.buffer(tokens, heads * headDim)];
   backend.storeKv(cache, 0, k, v, batch);
   backend.attention(out, q, cache, 0, batch, { heads, scale: 0.125, softcap: share === 2 ? 20 : undefined });
-  return [out];
+  return out;
 }
 
 /** Single tokens and full tiles: what decoding and batches do. */

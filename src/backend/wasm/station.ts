@@ -1,5 +1,5 @@
 /** What one thread executes commands with: the kernels, bound to each of the model's memories. */
-import { maxQueries } from '../../kernels/attention.ts';
+import { attentionName, cacheTypes, maxQueries } from '../../kernels/attention.ts';
 import { type KernelExports, kernelName } from '../../kernels/module.ts';
 import type { QuantType } from '../../quant/types.ts';
 
@@ -13,8 +13,8 @@ export interface Machine {
   readonly words: Int32Array;
   /** Kernels by number of the weight type and tokens of the tile. */
   readonly products: readonly (readonly Kernel[])[];
-  /** Kernels by number of query heads. */
-  readonly attention: readonly Kernel[];
+  /** Kernels by number of the cache's type and query heads. */
+  readonly attention: readonly (readonly Kernel[])[];
 }
 
 type Kernel = (...args: number[]) => void;
@@ -56,7 +56,9 @@ export class Station {
     const products = this.types.map(type =>
       Array.from({ length: this.maxTile + 1 }, (_, tile) => kernels[kernelName(type, tile)]),
     );
-    const attention = Array.from({ length: maxQueries + 1 }, (_, queries) => kernels[`attention_x${queries}`]);
+    const attention = cacheTypes.map(type =>
+      Array.from({ length: maxQueries + 1 }, (_, queries) => kernels[attentionName(type, queries)]),
+    );
     const { buffer } = memory;
     const views = { bytes: new Uint8Array(buffer), words: new Int32Array(buffer) };
     this.machines[index] = { kernels, products, attention, ...views };
