@@ -1,6 +1,7 @@
 import { pageTokens } from '../backend/backend.ts';
 import { createReferenceBackend } from '../backend/reference/reference.ts';
 import { createWasmBackend } from '../backend/wasm/backend.ts';
+import { headBytes } from '../kernels/attention.ts';
 import { openGguf } from '../gguf/open.ts';
 import { readHyper } from '../model/hyper.ts';
 import { loadModel } from '../model/load.ts';
@@ -30,13 +31,15 @@ export async function openModel(
   try {
     const { layers, kvHeads, headDim, trainedContext } = readHyper(file);
     const context = contextOf(options, trainedContext);
-    const kvTokens = options.kvTokens ?? defaultKvTokens(context, layers * kvHeads * headDim * 2 * 2);
+    const perHead = headBytes(options.kvType ?? 'F16', headDim) / pageTokens;
+    const kvTokens = options.kvTokens ?? defaultKvTokens(context, 2 * layers * kvHeads * perHead);
     const backend =
       options.backend === 'reference'
         ? createReferenceBackend()
         : await createWasmBackend({ threads: options.threads });
     const model = await loadModel(file, backend, {
       kvTokens,
+      kvType: options.kvType,
       maxBatchTokens: options.stepTokens ?? defaults.stepTokens,
       maxOutputs: options.maxRunning ?? defaults.maxRunning,
       onProgress,

@@ -1,9 +1,13 @@
+import type { CacheType } from '../backend/backend.ts';
+
 /** How one model is served; everything has a default. Structured-cloneable. */
 export interface EngineOptions {
   /** Most tokens of one sequence, prompt and answer together. Default: the trained context, at most 8192. */
   readonly context?: number;
   /** Tokens that the KV cache holds over all sequences. Default: four contexts, at most 1 GiB, at least one context. */
   readonly kvTokens?: number;
+  /** What the KV cache holds: Q8_0 takes a bit over half of F16's memory. Default F16. */
+  readonly kvType?: CacheType;
   /** Sequences that run at once. Default 16. */
   readonly maxRunning?: number;
   /** Tokens in one step. Default 256. */

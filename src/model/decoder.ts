@@ -63,7 +63,7 @@ export function createDecoder(backend: Backend, options: ModelOptions, recipe: R
   const work = createWorkspace(backend, hyper, options);
   const pages = Math.ceil(options.kvTokens / pageTokens);
   const { layers, kvHeads, headDim } = hyper;
-  const cache = backend.kvCache({ layers, kvHeads, headDim, pages, type: 'F16' });
+  const cache = backend.kvCache({ layers, kvHeads, headDim, pages, type: options.kvType ?? 'F16' });
   const low = new LowRankBuffers(backend, Math.max(maxBatchTokens, maxOutputs));
   return {
     architecture: hyper.architecture,

@@ -1,4 +1,4 @@
-import type { Backend, BatchLayout, MemoryStats, Segment } from '../backend/backend.ts';
+import type { Backend, BatchLayout, CacheType, MemoryStats, Segment } from '../backend/backend.ts';
 import type { GgufFile } from '../gguf/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { Pooling } from './pooling.ts';
@@ -64,6 +64,8 @@ export interface Model {
 export interface ModelOptions {
   /** Tokens that the KV cache holds over all sequences. */
   readonly kvTokens: number;
+  /** What the KV cache holds. Default F16. */
+  readonly kvType?: CacheType;
   readonly maxBatchTokens: number;
   readonly maxOutputs: number;
   /** Called while weights load, bytes of the file. */

@@ -31,6 +31,7 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
   const engine = await openEngine({
     path: file.path,
     context: options.context ?? config.context,
+    kvType: config.kvType,
     threads: options.threads,
     onProgress: options.onProgress,
   });

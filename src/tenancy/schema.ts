@@ -56,6 +56,8 @@ const model = z.strictObject({
   catalog: z.string().min(1).optional(),
   /** Most tokens of one sequence; default: what the model was trained for, within the engine's default. */
   context: count(64, 1 << 24).optional(),
+  /** What the KV cache holds; default f16. */
+  kv_cache: z.enum(['f16', 'q8_0']).optional(),
   /** System prompt of requests that have none. */
   system: z.string().optional(),
   /** Sampling of requests that do not say. */

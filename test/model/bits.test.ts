@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { encodeGguf } from '../../scripts/synthetic/gguf-writer.ts';
 import { syntheticModel } from '../../scripts/synthetic/model.ts';
-import type { Backend } from '../../src/backend/backend.ts';
+import type { Backend, CacheType } from '../../src/backend/backend.ts';
 import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
 import { createWasmBackend, type WasmBackendOptions } from '../../src/backend/wasm/backend.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
@@ -20,9 +20,9 @@ const bytes = encodeGguf(
 const tokens = Int32Array.from({ length: 21 }, (_, i) => (i * 97 + 5) % 400);
 const sequences = 16;
 
-async function load(backend: Backend): Promise<Model> {
+async function load(backend: Backend, kvType: CacheType = 'F16'): Promise<Model> {
   const file = await openGguf(memoryReader(bytes, 'bits.gguf'));
-  return loadModel(file, backend, { kvTokens: 32 * sequences, maxBatchTokens: 128, maxOutputs: sequences });
+  return loadModel(file, backend, { kvTokens: 32 * sequences, kvType, maxBatchTokens: 128, maxOutputs: sequences });
 }
 
 /** Logits after the last token: the sequence in chunks that end at `ends`, in the last step beside `others` others. */
@@ -51,17 +51,23 @@ async function logits(model: Model, ends: readonly number[], others: number): Pr
   return model.logits(0).slice();
 }
 
-let wanted: Float32Array;
+let wantedF16: Float32Array;
+let wantedQ8: Float32Array;
 
 before(async () => {
-  const model = await load(createReferenceBackend());
-  wanted = await logits(model, [tokens.length], 0);
-  assert.ok(wanted.every(Number.isFinite) && new Set(wanted).size > 300);
-  await model.close();
+  for (const type of ['F16', 'Q8_0'] as const) {
+    const model = await load(createReferenceBackend(), type);
+    const wanted = await logits(model, [tokens.length], 0);
+    assert.ok(wanted.every(Number.isFinite) && new Set(wanted).size > 300);
+    if (type === 'F16') wantedF16 = wanted;
+    else wantedQ8 = wanted;
+    await model.close();
+  }
 });
 
-async function same(options: WasmBackendOptions): Promise<void> {
-  const model = await load(await createWasmBackend(options));
+async function same(options: WasmBackendOptions, kvType?: CacheType): Promise<void> {
+  const model = await load(await createWasmBackend(options), kvType);
+  const wanted = kvType === 'Q8_0' ? wantedQ8 : wantedF16;
   assert.deepEqual(await logits(model, [21], 0), wanted, 'alone, at once');
   assert.deepEqual(await logits(model, [1, 2, 7, 20, 21], 0), wanted, 'alone, in chunks');
   assert.deepEqual(await logits(model, [16, 21], 15), wanted, 'the last chunk in a batch of 16');
@@ -73,6 +79,12 @@ for (const { name } of variants)
   for (const threads of [1, 2])
     test(`${name}, ${threads} threads: a sequence has the reference's logits in any batch and chunking`, () =>
       same({ variant: name, threads }));
+
+test('so it does with an 8-bit cache, whose logits are near those of F16', async () => {
+  await same({ threads: 2 }, 'Q8_0');
+  const error = Math.hypot(...wantedQ8.map((x, i) => x - wantedF16[i])) / Math.hypot(...wantedF16);
+  assert.ok(error > 0 && error < 0.05, `relative error ${error}`);
+});
 
 test('so it does when the weights take several memories', async () => {
   const options = { variant: 'relaxed', threads: 2, memoryPages: 1210 };
