@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
 import { test } from 'node:test';
 import type { ProgramCall } from '../../src/sandbox/types.ts';
 import { AdapterRegistry } from '../../src/server/adapters.ts';
@@ -45,7 +46,7 @@ test('an adapter is a model that can be named, until it is unloaded', async () =
   const { models, ask, load, unload, complete } = server();
   const loaded = await load('terse');
   assert.deepEqual([loaded.status, loaded.json.id, loaded.json.parent], [200, 'terse', 'b']);
-  assert.deepEqual([...models[1].adapters], [['terse', 'terse.gguf']]);
+  assert.deepEqual([...models[1].adapters], [['terse', resolve('terse.gguf')]]);
   const { json } = await ask('plain', '/v1/models');
   assert.deepEqual(
     json.data.map(({ id, parent }: { id: string; parent?: string }) => [id, parent]),

@@ -90,7 +90,7 @@ export class ScriptedModel implements LoadedModel {
         memory: { weights: 1, kvCache: 2, work: 3 },
       }),
       loadAdapter: async (name, path) => {
-        if (path === 'broken.gguf') throw new RealmError('adapter_invalid', 'the adapter cannot be used');
+        if (path.endsWith('broken.gguf')) throw new RealmError('adapter_invalid', 'the adapter cannot be used');
         this.adapters.set(name, path);
       },
       unloadAdapter: async name => {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { name } from '../../tenancy/schema.ts';
 import { readBody } from '../body.ts';
@@ -21,7 +22,8 @@ export const loadAdapterRoute: Route = {
     const { services } = context.var;
     const { lora_name: id, lora_path: path, model: wanted, tenants } = await readBody(context.req, loadSchema);
     const modelId = baseModel(services, wanted);
-    const { created } = await services.adapters.load(modelId, { id, path, tenants });
+    // A file of this machine, also when it looks like a URL.
+    const { created } = await services.adapters.load(modelId, { id, path: resolve(path), tenants });
     services.logger.log('info', 'adapter loaded', { adapter: id, model: services.models[modelId].id });
     return context.json({ id, object: 'model', created, owned_by: 'realm', parent: services.models[modelId].id });
   },
