@@ -14,6 +14,7 @@ const order = [
   'kernels',
   'backend',
   'model',
+  'bench',
   'engine',
   'catalog',
   'sandbox',

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import packageFile from '../../package.json' with { type: 'json' };
 import { asRealmError, RealmError } from '../errors.ts';
+import { addBench } from './bench.ts';
+import { addDoctor } from './doctor.ts';
 import { addInspect } from './inspect.ts';
 import { addKeys } from './keys.ts';
 import { addModels } from './models.ts';
@@ -10,7 +12,7 @@ import { addServe } from './serve.ts';
 import { addTokenize } from './tokenize.ts';
 
 /** One file per command; what a command needs is imported when it runs, so that `--help` is quick. */
-const commands = [addRun, addServe, addInspect, addTokenize, addModels, addKeys];
+const commands = [addRun, addServe, addInspect, addTokenize, addModels, addKeys, addBench, addDoctor];
 
 const examples = `
 Examples:

@@ -33,6 +33,12 @@ export type KernelExports = Readonly<Record<string, (...args: number[]) => void>
 /** Kernels that are compiled, checked and chosen together: those of a weight type, or those that need no weights. */
 export type KernelPart = QuantType | 'common';
 
+/** All of them. */
+export const parts: readonly KernelPart[] = [
+  'common',
+  ...(Object.keys({ ...formats32, ...formats256, ...floatFormats }) as QuantType[]),
+];
+
 /** The kernel that multiplies weights of `type` with a tile of tokens. */
 export const kernelName = (type: QuantType, tile: number): string => `${type}x${tile}`;
 

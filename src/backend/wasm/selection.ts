@@ -95,7 +95,8 @@ async function timed(part: KernelPart, verdicts: readonly Verdict[], bench: Benc
 /** How much faster a variant must be than those before it in the list: less is noise. */
 const clearly = 0.9;
 
-function fastest(verdicts: readonly Verdict[]): Verdict | undefined {
+/** The one to use: the first of those that agree, or a later one that is clearly faster. */
+export function fastest(verdicts: readonly Verdict[]): Verdict | undefined {
   const good = verdicts.filter(({ agrees }) => agrees);
   return good.reduce<Verdict | undefined>((best, verdict) => {
     const faster = (verdict.microseconds ?? 0) < clearly * (best?.microseconds ?? Number.POSITIVE_INFINITY);

@@ -1,0 +1,126 @@
+/** How fast a model is, in llama-bench's terms: prompt processing, generation, generation at a depth, generation of a batch. */
+import { pageTokens } from '../backend/backend.ts';
+import type { Batch, Model } from '../model/types.ts';
+
+export interface Work {
+  /** Tokens of the prompt that is processed. */
+  readonly prompt: number;
+  /** Tokens that are generated. */
+  readonly gen: number;
+  /** Sequences that generate at once; 1: no such test. */
+  readonly batch: number;
+  /** Tokens already in the cache when generation begins. */
+  readonly depths: readonly number[];
+  readonly reps: number;
+}
+
+export interface Rates {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface Result {
+  /** `pp512`, `tg64`, `tg64@d3900`, `tg64x8`. */
+  readonly test: string;
+  readonly tokensPerSecond: Rates;
+}
+
+/** One test: a repetition resolves to the tokens that it computed. */
+interface Test {
+  readonly name: string;
+  run(): Promise<number>;
+}
+
+/** Most tokens in one step. */
+export const stepTokens = 512;
+
+/** Tokens that the KV cache must hold for the work. */
+export function tokensNeeded({ prompt, gen, batch, depths }: Work): number {
+  const deepest = Math.max(0, ...depths) + gen;
+  const perSequence = Math.ceil(gen / pageTokens) * pageTokens;
+  return Math.max(prompt, deepest, batch * perSequence) + pageTokens;
+}
+
+/** Every test once in each round, so that a busy moment of the machine touches all alike; a first round only warms up. */
+export async function bench(model: Model, work: Work, onRound?: (round: number) => void): Promise<Result[]> {
+  const tests = testsOf(model, work);
+  const rates = tests.map((): number[] => []);
+  for (const { run } of tests) await run();
+  for (let round = 0; round < work.reps; round++) {
+    onRound?.(round);
+    for (const [i, test] of tests.entries()) {
+      const start = performance.now();
+      const tokens = await test.run();
+      rates[i].push((tokens * 1000) / (performance.now() - start));
+    }
+  }
+  return tests.map(({ name }, i) => ({ test: name, tokensPerSecond: summary(rates[i]) }));
+}
+
+export function summary(values: readonly number[]): Rates {
+  const sorted = values.toSorted((a, b) => a - b);
+  return { median: sorted[sorted.length >> 1], min: sorted[0], max: sorted[sorted.length - 1] };
+}
+
+function testsOf(model: Model, { prompt, gen, batch, depths }: Work): Test[] {
+  const tests: Test[] = [];
+  if (prompt > 0) tests.push({ name: `pp${prompt}`, run: () => process(model, prompt) });
+  if (gen === 0) return tests;
+  for (const depth of depths) {
+    const name = depth === 0 ? `tg${gen}` : `tg${gen}@d${depth}`;
+    tests.push({ name, run: () => generate(model, 1, depth, gen) });
+  }
+  if (batch > 1) tests.push({ name: `tg${gen}x${batch}`, run: () => generate(model, batch, 0, gen) });
+  return tests;
+}
+
+async function process(model: Model, tokens: number): Promise<number> {
+  for (let from = 0; from < tokens; from += stepTokens) {
+    const count = Math.min(stepTokens, tokens - from);
+    await model.run(step(model, [{ count, position: from, firstPage: 0 }], tokens));
+  }
+  return tokens;
+}
+
+/**
+ * `sequences` each gain `gen` tokens, one a step, from position `depth` on. Which tokens they are, and what lies in the
+ * cache before them, makes no difference to the time: neither is computed first.
+ */
+async function generate(model: Model, sequences: number, depth: number, gen: number): Promise<number> {
+  const reach = depth + gen;
+  const pages = Math.ceil(reach / pageTokens);
+  for (let i = 0; i < gen; i++) {
+    const spans = Array.from({ length: sequences }, (_, s) => ({
+      count: 1,
+      position: depth + i,
+      firstPage: s * pages,
+    }));
+    await model.run(step(model, spans, reach));
+  }
+  return sequences * gen;
+}
+
+interface Span {
+  readonly count: number;
+  readonly position: number;
+  readonly firstPage: number;
+}
+
+/** A batch of the spans; logits of the last token of each. */
+function step(model: Model, spans: readonly Span[], reach: number): Batch {
+  let tokens = 0;
+  const segments = spans.map(({ count, position, firstPage }) => {
+    const pages = Int32Array.from({ length: Math.ceil(reach / pageTokens) }, (_, i) => firstPage + i);
+    const start = tokens;
+    tokens += count;
+    return { start, count, position, pages };
+  });
+  return {
+    tokens,
+    segments,
+    ids: Int32Array.from({ length: tokens }, (_, i) => (i * 7919 + 11) % model.vocabSize),
+    positions: Int32Array.from(segments.flatMap(s => Array.from({ length: s.count }, (_, i) => s.position + i))),
+    outputs: Int32Array.from(segments, s => s.start + s.count - 1),
+  };
+}
