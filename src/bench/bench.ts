@@ -42,11 +42,11 @@ export function tokensNeeded({ prompt, gen, batch, depths }: Work): number {
   return Math.max(prompt, deepest, batch * perSequence) + pageTokens;
 }
 
-/** Every test once in each round, so that a busy moment of the machine touches all alike; a first round only warms up. */
+/** Every test once in each round, so that a busy moment of the machine touches all alike, after some time of each to warm up. */
 export async function bench(model: Model, work: Work, onRound?: (round: number) => void): Promise<Result[]> {
   const tests = testsOf(model, work);
   const rates = tests.map((): number[] => []);
-  for (const { run } of tests) await run();
+  for (const test of tests) await warmUp(test);
   for (let round = 0; round < work.reps; round++) {
     onRound?.(round);
     for (const [i, test] of tests.entries()) {
@@ -56,6 +56,15 @@ export async function bench(model: Model, work: Work, onRound?: (round: number) 
     }
   }
   return tests.map(({ name }, i) => ({ test: name, tokensPerSecond: summary(rates[i]) }));
+}
+
+/** V8 compiles what runs often: the first seconds are slower than all that follow. */
+const warmUpMs = 1500;
+
+async function warmUp({ run }: Test): Promise<void> {
+  const start = performance.now();
+  do await run();
+  while (performance.now() - start < warmUpMs);
 }
 
 export function summary(values: readonly number[]): Rates {
