@@ -64,6 +64,24 @@ export interface Backend {
   /** out[i] = x[rows[i]]. */
   gather(out: Buffer, x: Buffer, rows: Int32Array): void;
 
+  /** Which experts each of a batch's tokens goes to, for `tokens` at most. */
+  routing(tokens: number, experts: number, used: number): Routing;
+  /** Chooses the experts of rows by their scores, see {@link chooseExperts}. logits: [rows, experts] */
+  route(routing: Routing, logits: Buffer, rows: number): void;
+  /**
+   * out[slot] = expert's matrix * x[slot's token], or * x[slot]; a slot for each token and expert that it takes. The
+   * experts' matrices lie one below the other in `matrix`, each of out.columns rows, a multiple of 8.
+   */
+  expertMatmuls(
+    products: readonly { out: Buffer; matrix: Matrix }[],
+    x: Buffer,
+    from: 'tokens' | 'slots',
+    routing: Routing,
+    rows: number,
+  ): void;
+  /** out[i] += Σ weight * slot over the token's choices in their order. What is in `slots` is lost. */
+  combine(out: Buffer, slots: Buffer, routing: Routing, rows: number): void;
+
   /** Runs what was recorded. Throws `engine_failed` when a worker died. */
   run(): void | Promise<void>;
   /** Row `row` of a buffer; a view that the next run() may overwrite. Only after run(). */
@@ -105,6 +123,12 @@ export interface Vector {
 export interface Buffer {
   readonly rows: number;
   readonly columns: number;
+}
+
+export interface Routing {
+  readonly experts: number;
+  /** Experts that a token takes. */
+  readonly used: number;
 }
 
 export interface KvShape {

@@ -1,5 +1,6 @@
 import type { RopeTable, Vector } from '../backend/backend.ts';
 import { createDecoder, type Step } from './decoder.ts';
+import { type Experts, Mixture } from './experts.ts';
 import { eachLayer, type Hyper, keysOf, readHyper } from './hyper.ts';
 import {
   type AttentionWeights,
@@ -20,31 +21,38 @@ export interface PreNormLayer {
   readonly attentionNorm: Vector;
   readonly attention: AttentionWeights;
   readonly feedForwardNorm: Vector;
-  readonly feedForward: FeedForwardWeights;
+  readonly feedForward: FeedForwardWeights | Experts;
 }
 
-/** Llama 1 to 3, Mistral, SmolLM2, TinyLlama. arXiv:2302.13971, arXiv:2407.21783 */
+/** Llama 1 to 3, Mistral, Mixtral, SmolLM2, TinyLlama. arXiv:2302.13971, arXiv:2407.21783 */
 export const llama: Architecture = {
   name: 'llama',
   async load(file, backend, options) {
     const hyper = readHyper(file);
     const keys = keysOf(file);
-    if (keys.maybe('expert_count')) keys.fail('expert_count', 'is set; mixtures of experts are not supported');
     const tensors = new Tensors(file, backend, options.onProgress);
     const ends = await loadEnds(tensors, hyper);
     const factors = await tensors.maybeFloats('rope_freqs.weight', hyper.headDim / 2);
     const rope = backend.ropeTable(readRope(keys, hyper, { style: 'adjacent', kvTokens: options.kvTokens, factors }));
-    const layers = await eachLayer(hyper, prefix => loadLayer(tensors, prefix, hyper));
+    const mixture = keys.maybe('expert_count')
+      ? new Mixture(backend, keys, hyper, hyper.feedForward, options)
+      : undefined;
+    const layers = await eachLayer(hyper, prefix => loadLayer(tensors, prefix, hyper, mixture));
     return createDecoder(backend, options, { hyper, ...ends, block: preNormBlock(layers, rope) });
   },
 };
 
-export async function loadLayer(tensors: Tensors, prefix: string, hyper: Hyper): Promise<PreNormLayer> {
+export async function loadLayer(
+  tensors: Tensors,
+  prefix: string,
+  hyper: Hyper,
+  mixture?: Mixture,
+): Promise<PreNormLayer> {
   return {
     attentionNorm: await tensors.vector(`${prefix}.attn_norm.weight`, hyper.width),
     attention: await loadAttention(tensors, prefix, hyper),
     feedForwardNorm: await tensors.vector(`${prefix}.ffn_norm.weight`, hyper.width),
-    feedForward: await loadFeedForward(tensors, prefix, hyper),
+    feedForward: mixture ? await mixture.load(tensors, prefix) : await loadFeedForward(tensors, prefix, hyper),
   };
 }
 
@@ -59,6 +67,7 @@ export function preNormBlock(layers: readonly PreNormLayer[], rope: RopeTable): 
     project(step, [{ out: work.hidden, ...attention.output }], work.mixed, { accumulate: true });
 
     backend.rmsNorm(work.normed, work.hidden, feedForwardNorm, hyper.epsilon, batch.tokens);
+    if ('router' in feedForward) return feedForward.mixture.apply(step, feedForward);
     gated(step, feedForward, 'silu');
     project(step, [{ out: work.hidden, ...feedForward.down }], work.gate, { accumulate: true });
   };

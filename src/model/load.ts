@@ -9,10 +9,11 @@ import { llama } from './llama.ts';
 import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
+import { qwen3moe } from './qwen3moe.ts';
 import type { Architecture, Model, ModelOptions } from './types.ts';
 
 /** Every architecture Realm runs. Adding one is adding a file and a name here. */
-export const architectures: readonly Architecture[] = [llama, qwen2, qwen3, phi3, gemma2, gemma3];
+export const architectures: readonly Architecture[] = [llama, qwen2, qwen3, qwen3moe, phi3, gemma2, gemma3];
 
 /**
  * Loads a model's weights onto a backend, which the model then owns. The file may be closed afterwards.

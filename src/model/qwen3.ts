@@ -1,4 +1,5 @@
 import { createDecoder } from './decoder.ts';
+import type { Mixture } from './experts.ts';
 import { eachLayer, type Hyper, keysOf, readHyper } from './hyper.ts';
 import { loadEnds, loadHeadNorms } from './layers.ts';
 import { loadLayer, type PreNormLayer, preNormBlock } from './llama.ts';
@@ -19,7 +20,12 @@ export const qwen3: Architecture = {
   },
 };
 
-async function loadQwen3Layer(tensors: Tensors, prefix: string, hyper: Hyper): Promise<PreNormLayer> {
-  const layer = await loadLayer(tensors, prefix, hyper);
+export async function loadQwen3Layer(
+  tensors: Tensors,
+  prefix: string,
+  hyper: Hyper,
+  mixture?: Mixture,
+): Promise<PreNormLayer> {
+  const layer = await loadLayer(tensors, prefix, hyper, mixture);
   return { ...layer, attention: { ...layer.attention, ...(await loadHeadNorms(tensors, prefix, hyper)) } };
 }

@@ -51,11 +51,16 @@ export class Tensors {
     range: RowRange = { first: 0, count: rows },
   ): Promise<Matrix> {
     const tensor = this.#find(name, [columns, rows]);
-    const { blockSize } = formats[tensor.type];
-    if (columns % blockSize !== 0) {
-      throw invalid(name, `has ${columns} columns, not a multiple of ${tensor.type}'s block of ${blockSize}`);
-    }
+    this.#checkBlocks(tensor, columns);
     return this.#backend.matrix(this.#source(tensor, columns, range));
+  }
+
+  /** [rows, columns] matrices of all experts, one below the other. */
+  async experts(name: string, experts: number, rows: number, columns: number): Promise<Matrix> {
+    const tensor = this.#find(name, [columns, rows, experts]);
+    if (rows % 8 !== 0) throw invalid(name, `has ${rows} rows for each expert, which must be a multiple of 8`);
+    this.#checkBlocks(tensor, columns);
+    return this.#backend.matrix(this.#source(tensor, columns, { first: 0, count: rows * experts }));
   }
 
   /** `<name>.weight` and, when the file has it, `<name>.bias`; or a range of the rows of both. */
@@ -107,6 +112,13 @@ export class Tensors {
         this.#progress(bytes.length);
       },
     };
+  }
+
+  #checkBlocks({ name, type }: TensorInfo, columns: number): void {
+    const { blockSize } = formats[type];
+    if (columns % blockSize !== 0) {
+      throw invalid(name, `has ${columns} columns, not a multiple of ${type}'s block of ${blockSize}`);
+    }
   }
 
   #find(name: string, shape: readonly number[]): TensorInfo {

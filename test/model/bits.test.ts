@@ -11,17 +11,17 @@ import { variants } from '../../src/kernels/module.ts';
 import { loadModel } from '../../src/model/load.ts';
 import type { Model } from '../../src/model/types.ts';
 
-const bytes = encodeGguf(
-  syntheticModel({
-    quant: 'Q4_K_M',
-    with: { width: 256, heads: 4, kvHeads: 2, ffn: 512, vocab: 400, layers: 8 },
-  }),
-);
+const shape = { width: 256, heads: 4, kvHeads: 2, ffn: 512, vocab: 400 };
+const bytes = encodeGguf(syntheticModel({ quant: 'Q4_K_M', with: { ...shape, layers: 8 } }));
+const mixtures = (['mixtral', 'qwen3moe'] as const).map(architecture => ({
+  architecture,
+  bytes: encodeGguf(syntheticModel({ architecture, quant: 'Q4_K_M', with: { ...shape, ffn: 256, layers: 2 } })),
+}));
 const tokens = Int32Array.from({ length: 21 }, (_, i) => (i * 97 + 5) % 400);
 const sequences = 16;
 
-async function load(backend: Backend, kvType: CacheType = 'F16'): Promise<Model> {
-  const file = await openGguf(memoryReader(bytes, 'bits.gguf'));
+async function load(backend: Backend, kvType: CacheType = 'F16', model = bytes): Promise<Model> {
+  const file = await openGguf(memoryReader(model, 'bits.gguf'));
   return loadModel(file, backend, { kvTokens: 32 * sequences, kvType, maxBatchTokens: 128, maxOutputs: sequences });
 }
 
@@ -67,12 +67,15 @@ before(async () => {
 
 async function same(options: WasmBackendOptions, kvType?: CacheType): Promise<void> {
   const model = await load(await createWasmBackend(options), kvType);
-  const wanted = kvType === 'Q8_0' ? wantedQ8 : wantedF16;
+  await agrees(model, kvType === 'Q8_0' ? wantedQ8 : wantedF16);
+  await model.close();
+}
+
+async function agrees(model: Model, wanted: Float32Array): Promise<void> {
   assert.deepEqual(await logits(model, [21], 0), wanted, 'alone, at once');
   assert.deepEqual(await logits(model, [1, 2, 7, 20, 21], 0), wanted, 'alone, in chunks');
   assert.deepEqual(await logits(model, [16, 21], 15), wanted, 'the last chunk in a batch of 16');
   assert.deepEqual(await logits(model, [20, 21], 15), wanted, 'the last token in a batch of 16');
-  await model.close();
 }
 
 for (const { name } of variants)
@@ -94,3 +97,16 @@ test('so it does when the weights take several memories', async () => {
   await model.close();
   await same(options);
 });
+
+for (const { architecture, bytes } of mixtures) {
+  test(`a mixture of experts, ${architecture}, has the reference's logits in any batch and chunking`, async () => {
+    const reference = await load(createReferenceBackend(), 'F16', bytes);
+    const wanted = await logits(reference, [tokens.length], 0);
+    assert.ok(wanted.every(Number.isFinite) && new Set(wanted).size > 300);
+    for (const options of [{ threads: 1 }, { threads: 2 }, { threads: 2, variant: 'plain', memoryPages: 1210 }]) {
+      const model = await load(await createWasmBackend(options), 'F16', bytes);
+      await agrees(model, wanted);
+      await model.close();
+    }
+  });
+}

@@ -11,6 +11,8 @@ export interface Agreement {
   readonly meanKl: number;
   /** Root mean square difference of the logarithms of all probabilities: sees differences that rounding hides from KL. */
   readonly logDifference: number;
+  /** The same at the median position. */
+  readonly medianLogDifference: number;
   /** Perplexity of the text under each. */
   readonly perplexity: readonly [number, number];
 }
@@ -18,13 +20,13 @@ export interface Agreement {
 export function agreement({ tokens, probabilities: first }: Answer, second: readonly Float32Array[]): Agreement {
   let same = 0;
   let kl = 0;
-  let squares = 0;
+  const squares: number[] = [];
   const surprise = [0, 0];
   first.forEach((p, i) => {
     const q = second[i];
     if (argmax(p) === argmax(q)) same++;
     kl += divergence(p, q);
-    squares += meanSquareOfLogs(p, q);
+    squares.push(meanSquareOfLogs(p, q));
     if (i + 1 === tokens.length) return;
     surprise[0] -= Math.log(p[tokens[i + 1]]);
     surprise[1] -= Math.log(q[tokens[i + 1]]);
@@ -35,7 +37,8 @@ export function agreement({ tokens, probabilities: first }: Answer, second: read
     positions,
     sameTop: same / positions,
     meanKl: kl / positions,
-    logDifference: Math.sqrt(squares / positions),
+    logDifference: Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / positions),
+    medianLogDifference: Math.sqrt(squares.toSorted((a, b) => a - b)[positions >> 1]),
     perplexity: [a, b],
   };
 }

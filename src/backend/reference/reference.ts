@@ -11,8 +11,10 @@ import type {
   MemoryStats,
   RopeSpec,
   RopeTable,
+  Routing,
   Vector,
 } from '../backend.ts';
+import { assignSlots, chooseExperts } from '../routing.ts';
 import { attend } from './attention.ts';
 import { dot, type Input, prepareInput } from './dot.ts';
 import { ReferenceKvCache } from './kv-cache.ts';
@@ -56,6 +58,14 @@ class ReferenceBuffer implements Buffer {
   first(count: number): Float32Array[] {
     return Array.from({ length: count }, (_, row) => this.row(row));
   }
+}
+
+interface ReferenceRouting extends Routing {
+  readonly chosen: Int32Array;
+  readonly weights: Float32Array;
+  readonly slotOf: Int32Array;
+  readonly tokenOf: Int32Array;
+  readonly starts: Int32Array;
 }
 
 const rowsOf = (buffer: Buffer, count: number) => (buffer as ReferenceBuffer).first(count);
@@ -228,6 +238,56 @@ class ReferenceBackend implements Backend {
       rows.forEach((row, i) => {
         rowOf(out, i).set(rowOf(x, row));
       });
+    });
+  }
+
+  routing(tokens: number, experts: number, used: number): ReferenceRouting {
+    const slots = () => new Int32Array(tokens * used);
+    const weights = new Float32Array(tokens * used);
+    const table = { slotOf: slots(), tokenOf: slots(), starts: new Int32Array(experts + 1) };
+    return { experts, used, chosen: slots(), weights, ...table };
+  }
+
+  route(routing: Routing, logits: Buffer, rows: number): void {
+    const { used, chosen, weights, ...table } = routing as ReferenceRouting;
+    this.#record(() => {
+      rowsOf(logits, rows).forEach((scores, row) => {
+        const [from, to] = [row * used, (row + 1) * used];
+        chooseExperts(scores, chosen.subarray(from, to), weights.subarray(from, to));
+      });
+      assignSlots(chosen.subarray(0, rows * used), used, table);
+    });
+  }
+
+  expertMatmuls(
+    products: readonly { out: Buffer; matrix: Matrix }[],
+    x: Buffer,
+    from: 'tokens' | 'slots',
+    routing: Routing,
+  ): void {
+    const { experts, starts, tokenOf } = routing as ReferenceRouting;
+    this.#record(() => {
+      for (const { out, matrix } of products) {
+        for (let expert = 0; expert < experts; expert++) {
+          for (let slot = starts[expert]; slot < starts[expert + 1]; slot++) {
+            const input = prepareInput(matrix.type, rowOf(x, from === 'tokens' ? tokenOf[slot] : slot));
+            const target = rowOf(out, slot);
+            for (let r = 0; r < target.length; r++) {
+              target[r] = dot((matrix as ReferenceMatrix).unpack(expert * target.length + r), input);
+            }
+          }
+        }
+      }
+    });
+  }
+
+  combine(out: Buffer, slots: Buffer, routing: Routing, rows: number): void {
+    const { used, slotOf, weights } = routing as ReferenceRouting;
+    this.#each(out, rows, (row, i) => {
+      for (let choice = i * used; choice < (i + 1) * used; choice++) {
+        const slot = rowOf(slots, slotOf[choice]);
+        for (let c = 0; c < row.length; c++) row[c] = f(row[c] + f(weights[choice] * slot[c]));
+      }
     });
   }
 

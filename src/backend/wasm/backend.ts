@@ -20,9 +20,11 @@ import {
   pageTokens,
   type RopeSpec,
   type RopeTable,
+  type Routing,
   type Vector,
 } from '../backend.ts';
 import { mostCommands, type Operation } from './commands.ts';
+import { routingParts } from './experts.ts';
 import { Loader, stagingBytes } from './loader.ts';
 import { align, type Block, Memories, mostPages } from './memories.ts';
 import { type Bench, chooseKernels, type Kernels, kernelsOf, variantNamed } from './selection.ts';
@@ -74,6 +76,17 @@ interface WasmCache extends KvCache {
   readonly headBytes: number;
 }
 
+interface WasmRouting extends Routing {
+  /** What the addresses that follow lie in. */
+  readonly table: WasmBuffer;
+  readonly chosen: number;
+  readonly weights: number;
+  readonly slotOf: number;
+  readonly tokenOf: number;
+  readonly starts: number;
+}
+
+const activationKinds: readonly ActivationKind[] = ['q32', 'q256', 'f32'];
 const typeNames = Object.keys(layouts) as QuantType[];
 /** Scratch of one thread: scaled queries and scores of an attention call, scales of a block. */
 const scratchBytes = 65536;
@@ -394,18 +407,24 @@ export class WasmBackend implements Backend {
   }
 
   #quantize(memory: number, kind: ActivationKind, x: WasmBuffer, rows: number): void {
-    const perToken = activationBytes(kind, x.columns);
+    const perToken = this.#reserve(kind, x.columns, rows);
+    this.#bring(memory, x, rows);
+    const blocks = x.columns / activationRecord[kind].columns;
+    const number = activationKinds.indexOf(kind);
+    const args = [number, x.address, x.stride, blocks, this.#quantized.address, perToken, rows];
+    this.#recordRows(memory, 'quantize', rows, areWhole(x), args);
+  }
+
+  /** Sees to room for the quantised rows; returns the bytes of one. */
+  #reserve(kind: ActivationKind, columns: number, rows: number): number {
+    const perToken = activationBytes(kind, columns);
     const need = perToken * Math.max(rows, 64);
     if (need > this.#quantized.bytes) {
       const address = this.#memories.shared(2 * need, 'quantised activations');
       this.#quantized = { address, bytes: 2 * need };
       this.#work += 2 * need;
     }
-    this.#bring(memory, x, rows);
-    const blocks = x.columns / activationRecord[kind].columns;
-    const number = ['q32', 'q256', 'f32'].indexOf(kind);
-    const args = [number, x.address, x.stride, blocks, this.#quantized.address, perToken, rows];
-    this.#recordRows(memory, 'quantize', rows, areWhole(x), args);
+    return perToken;
   }
 
   #product(out: WasmBuffer, matrix: WasmMatrix, rows: number, options: { bias?: Vector; accumulate?: boolean }): void {
@@ -587,6 +606,73 @@ export class WasmBackend implements Backend {
       rows.map(row => address + row * stride),
       columns,
     );
+  }
+
+  routing(tokens: number, experts: number, used: number): WasmRouting {
+    const parts = routingParts(tokens, used, experts);
+    const table = this.buffer(1, parts.words);
+    const at = (word: number) => table.address + 4 * word;
+    return {
+      ...{ experts, used, table, chosen: at(parts.chosen), weights: at(parts.weights) },
+      ...{ slotOf: at(parts.slotOf), tokenOf: at(parts.tokenOf), starts: at(parts.starts) },
+    };
+  }
+
+  route(routing: Routing, logits: Buffer, rows: number): void {
+    const { experts, used, table, chosen, weights, slotOf, tokenOf, starts } = routing as WasmRouting;
+    const { address, stride } = logits as WasmBuffer;
+    const memory = this.#through(table, logits, 1);
+    this.#record(memory, 'route', rows, this.#share(rows), [address, stride, experts, used, chosen, weights]);
+    this.#record(memory, 'assign', 1, 1, [rows, used, experts, chosen, slotOf, tokenOf, starts]);
+  }
+
+  expertMatmuls(
+    products: readonly { out: Buffer; matrix: Matrix }[],
+    x: Buffer,
+    from: 'tokens' | 'slots',
+    routing: Routing,
+    rows: number,
+  ): void {
+    const { experts, used, table, tokenOf, starts } = routing as WasmRouting;
+    const { address, stride, columns } = x as WasmBuffer;
+    const slots = rows * used;
+    for (const { out, matrix } of products) {
+      const { block, kind, activation, blocks, groupStride } = matrix as WasmMatrix;
+      const { memory } = block;
+      const perToken = this.#reserve(activation, columns, slots);
+      this.#bring(memory, table, 1);
+      this.#bring(memory, x, from === 'tokens' ? rows : slots);
+      this.#writes(memory, out, slots);
+      const number = activationKinds.indexOf(activation);
+      const source = from === 'tokens' ? tokenOf : 0;
+      const inputs = [number, address, stride, blocks, this.#quantized.address, perToken, starts, source];
+      this.#record(memory, 'quantizeSlots', experts, 1, inputs);
+      const target = out as WasmBuffer;
+      const groups = target.columns / groupRows;
+      // biome-ignore format: as `expertProduct` takes them
+      const args = [kind, block.address, blocks, groupStride, this.#quantized.address, perToken, target.address,
+        target.stride, starts, groups];
+      this.#record(memory, 'expertProduct', experts * groups, this.#share(groups), args);
+    }
+  }
+
+  combine(out: Buffer, slots: Buffer, routing: Routing, rows: number): void {
+    const { used, table, slotOf, weights } = routing as WasmRouting;
+    const [target, source] = [out as WasmBuffer, slots as WasmBuffer];
+    const memory = this.#home(slots);
+    this.#bring(memory, table, 1);
+    this.#writes(memory, out, rows, true);
+    const args = [
+      target.address,
+      target.stride,
+      source.address,
+      source.stride,
+      source.stride / 32,
+      used,
+      slotOf,
+      weights,
+    ];
+    this.#record(memory, 'combine', rows, this.#share(rows), args);
   }
 
   /** The memory in which an operation from `x` to `out` works: where x is. */

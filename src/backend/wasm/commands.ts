@@ -5,6 +5,7 @@
 import { tilesOf } from '../../kernels/activation.ts';
 import { maxQueries } from '../../kernels/attention.ts';
 import { hasBadScale } from '../scales.ts';
+import { expertOperations } from './experts.ts';
 import type { Machine, Station } from './station.ts';
 
 /** 32-bit words of a command: operation, items, items claimed at once, memory, link, two floats, then arguments. */
@@ -160,6 +161,7 @@ const execute = {
       m.bytes.set(machines[from].bytes.subarray(at, at + bytes), at);
     }
   },
+  ...expertOperations,
   /** A scale that is not finite throws. Items: row groups. */
   pack(m, { types }, first, count, _f, _g, type, source, rowBytes, blocks, target, groupStride, rows) {
     const from = source + first * 8 * rowBytes;

@@ -1,0 +1,74 @@
+import type { Backend, Buffer, Matrix, Routing } from '../backend/backend.ts';
+import type { Step } from './decoder.ts';
+import type { Hyper, Keys } from './hyper.ts';
+import type { Tensors } from './tensors.ts';
+import type { ModelOptions } from './types.ts';
+
+/** The weights of a mixture of experts; those of all experts one below the other. */
+export interface Experts {
+  /** [experts, width] */
+  readonly router: Matrix;
+  /** [experts * feedForward, width] */
+  readonly gate: Matrix;
+  readonly up: Matrix;
+  /** [experts * width, feedForward] */
+  readonly down: Matrix;
+  readonly mixture: Mixture;
+}
+
+const mostExperts = 1024;
+
+/** The feed-forward networks of which each token takes a few. arXiv:2401.04088 */
+export class Mixture {
+  readonly #experts: number;
+  readonly #width: number;
+  readonly #feedForward: number;
+  readonly #routing: Routing;
+  /** [tokens, experts] */
+  readonly #scores: Buffer;
+  /** A row for each token and expert that it takes. */
+  readonly #gate: Buffer;
+  readonly #up: Buffer;
+  readonly #down: Buffer;
+
+  constructor(backend: Backend, keys: Keys, { width }: Hyper, feedForward: number, options: ModelOptions) {
+    const experts = keys.size('expert_count', mostExperts);
+    const used = keys.size('expert_used_count', experts);
+    const slots = options.maxBatchTokens * used;
+    this.#experts = experts;
+    this.#width = width;
+    this.#feedForward = feedForward;
+    this.#routing = backend.routing(options.maxBatchTokens, experts, used);
+    this.#scores = backend.buffer(options.maxBatchTokens, experts);
+    this.#gate = backend.buffer(slots, feedForward);
+    this.#up = backend.buffer(slots, feedForward);
+    this.#down = backend.buffer(slots, width);
+  }
+
+  async load(tensors: Tensors, prefix: string): Promise<Experts> {
+    const [experts, width, inner] = [this.#experts, this.#width, this.#feedForward];
+    return {
+      router: await tensors.matrix(`${prefix}.ffn_gate_inp.weight`, experts, width),
+      gate: await tensors.experts(`${prefix}.ffn_gate_exps.weight`, experts, inner, width),
+      up: await tensors.experts(`${prefix}.ffn_up_exps.weight`, experts, inner, width),
+      down: await tensors.experts(`${prefix}.ffn_down_exps.weight`, experts, width, inner),
+      mixture: this,
+    };
+  }
+
+  /** hidden += what the chosen experts make of `work.normed`, weighted. */
+  apply({ backend, work, batch }: Step, { router, gate, up, down }: Experts): void {
+    const rows = batch.tokens;
+    const routing = this.#routing;
+    backend.matmul(this.#scores, router, work.normed, rows);
+    backend.route(routing, this.#scores, rows);
+    const products = [
+      { out: this.#gate, matrix: gate },
+      { out: this.#up, matrix: up },
+    ];
+    backend.expertMatmuls(products, work.normed, 'tokens', routing, rows);
+    backend.gate(this.#gate, this.#gate, this.#up, 'silu', rows * routing.used);
+    backend.expertMatmuls([{ out: this.#down, matrix: down }], this.#gate, 'slots', routing, rows);
+    backend.combine(work.hidden, this.#down, routing, rows);
+  }
+}

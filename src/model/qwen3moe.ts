@@ -1,0 +1,24 @@
+import { createDecoder } from './decoder.ts';
+import { Mixture } from './experts.ts';
+import { eachLayer, keysOf, readHyper } from './hyper.ts';
+import { loadEnds } from './layers.ts';
+import { preNormBlock } from './llama.ts';
+import { loadQwen3Layer } from './qwen3.ts';
+import { readRope } from './rope.ts';
+import { Tensors } from './tensors.ts';
+import type { Architecture } from './types.ts';
+
+/** Qwen 3's mixtures of experts: its attention, and many small experts instead of a feed-forward network. arXiv:2505.09388 */
+export const qwen3moe: Architecture = {
+  name: 'qwen3moe',
+  async load(file, backend, options) {
+    const hyper = readHyper(file);
+    const keys = keysOf(file);
+    const tensors = new Tensors(file, backend, options.onProgress);
+    const ends = await loadEnds(tensors, hyper);
+    const rope = backend.ropeTable(readRope(keys, hyper, { style: 'halves', kvTokens: options.kvTokens }));
+    const mixture = new Mixture(backend, keys, hyper, keys.size('expert_feed_forward_length', 1 << 20), options);
+    const layers = await eachLayer(hyper, prefix => loadQwen3Layer(tensors, prefix, hyper, mixture));
+    return createDecoder(backend, options, { hyper, ...ends, block: preNormBlock(layers, rope) });
+  },
+};
