@@ -10,12 +10,13 @@ import { BlockPool } from './block-pool.ts';
 import { defaults, type EngineOptions } from './options.ts';
 import { Pool } from './pool.ts';
 import { PrefixCache } from './prefix-cache.ts';
+import { PromptLookup } from './prompt-lookup.ts';
 import { type Deliveries, failure } from './request-streams.ts';
 import { type Ran, Runner } from './runner.ts';
 import { Sampler } from './sampler.ts';
 import { resolveSampling, type SamplingSpec } from './sampling.ts';
 import { Scheduler } from './scheduler.ts';
-import { createSequence, type Sequence } from './sequence.ts';
+import { createSequence, pending, type Sequence } from './sequence.ts';
 import type { EngineEvent, EngineRequest, EngineStats, FinishReason } from './types.ts';
 
 /** A request that has been accepted and has not ended. */
@@ -26,6 +27,8 @@ interface Job {
   readonly topLogprobs: number | undefined;
   /** Of a request for an embedding. */
   readonly pool: Pool | undefined;
+  /** Drafts its tokens, where that is wanted. */
+  readonly lookup: PromptLookup | undefined;
 }
 
 /**
@@ -45,6 +48,7 @@ export class EngineLoop {
   readonly #runner: Runner;
   readonly #sampler: Sampler;
   readonly #adapters: Adapters;
+  readonly #speculation: EngineOptions['speculation'];
   readonly #deliver: (deliveries: Deliveries) => void;
   readonly #jobs = new Map<number, Job>();
   #outbox: [number, EngineEvent][] = [];
@@ -53,6 +57,8 @@ export class EngineLoop {
   #working: Promise<void> | undefined;
   #promptTokens = 0;
   #completionTokens = 0;
+  #drafted = 0;
+  #accepted = 0;
   #steps = 0;
   #pace = new Pace();
 
@@ -72,6 +78,7 @@ export class EngineLoop {
       maxRunning: Math.min(options.maxRunning ?? defaults.maxRunning, model.maxOutputs, stepTokens - 1),
       stepTokens,
       mixedTokens: options.mixedTokens ?? defaults.mixedTokens,
+      maxOutputs: model.maxOutputs,
       maxWaiting: options.maxWaiting ?? defaults.maxWaiting,
       weights: options.weights,
     };
@@ -79,6 +86,7 @@ export class EngineLoop {
     this.#runner = new Runner(model);
     this.#sampler = new Sampler(model.vocabSize);
     this.#adapters = new Adapters(model);
+    this.#speculation = options.speculation ?? defaults.speculation;
     this.#deliver = deliver;
     this.#turn = turn;
   }
@@ -119,6 +127,8 @@ export class EngineLoop {
       pagesUsed: this.pool.used,
       promptTokens: this.#promptTokens,
       completionTokens: this.#completionTokens,
+      draftedTokens: this.#drafted,
+      acceptedTokens: this.#accepted,
       steps: this.#steps,
       memory: this.#model.memory(),
     };
@@ -145,8 +155,9 @@ export class EngineLoop {
     const pool = request.embed ? this.#createPool() : undefined;
     const states = pool && (pool.kind === 'last' ? 'last' : 'all');
     const adapter = request.adapter === undefined ? undefined : this.#adapters.use(request.adapter);
+    const lookup = this.#speculation === 'lookup' && !pool ? new PromptLookup() : undefined;
     const sequence = createSequence({ id, tenant, priority, limit, prompt: tokens, adapter, states });
-    this.#jobs.set(id, { sequence, sampling, stopTokens: new Set(request.stopTokens), topLogprobs, pool });
+    this.#jobs.set(id, { sequence, sampling, stopTokens: new Set(request.stopTokens), topLogprobs, pool, lookup });
     this.scheduler.submit(sequence);
     this.#working ??= this.#work();
   }
@@ -180,13 +191,14 @@ export class EngineLoop {
 
   /** Schedule, run, sample, emit. */
   async #step(): Promise<void> {
+    this.#guess();
     const work = this.scheduler.plan();
     this.#running = true;
     const ran = await this.#runner.run(work).catch(error => this.#failRunning(error));
     this.#running = false;
     if (ran) {
       this.scheduler.commit(work);
-      for (const [output, sequence] of ran.ready.entries()) this.#sample(sequence, output);
+      for (const each of ran.ready) this.#sample(each);
       for (const embedded of ran.embedded) this.#pool(embedded);
     }
     this.#sweep();
@@ -206,17 +218,40 @@ export class EngineLoop {
     this.#fail(sequence.id, new RealmError('engine_failed', 'the model computed values that are not numbers'));
   }
 
-  #sample(sequence: Sequence, output: number): void {
+  /** Drafts for those whose next token is due. */
+  #guess(): void {
+    for (const sequence of this.scheduler.running) {
+      const job = this.#jobs.get(sequence.id);
+      const most = sequence.limit - sequence.tokens.length - 1;
+      sequence.draft = pending(sequence) === 1 ? (job?.lookup?.draft(sequence.tokens, most) ?? []) : [];
+    }
+  }
+
+  /**
+   * Samples the next token, and goes on as long as it is the one that was drafted: then the row behind it is what plain
+   * decoding would compute next, to the bit, and the sampler's choice depends on nothing else. Drafts change no output.
+   */
+  #sample({ sequence, output, draft }: Ran['ready'][number]): void {
     const job = this.#jobs.get(sequence.id);
     // Cancelled while the batch ran.
     if (!job) return;
+    let accepted = 0;
     try {
-      const logits = this.#model.logits(output);
-      const token = this.#sampler.sample(logits, sequence, job.sampling);
-      this.#advance(job, token, logits);
+      for (;;) {
+        const logits = this.#model.logits(output + accepted);
+        const token = this.#sampler.sample(logits, sequence, job.sampling);
+        this.#advance(job, token, logits);
+        if (sequence.state !== 'running' || draft[accepted] !== token) break;
+        this.scheduler.accept(sequence);
+        accepted++;
+      }
     } catch (error) {
       this.#fail(sequence.id, asRealmError(error));
     }
+    this.scheduler.trim(sequence);
+    job.lookup?.learn(draft.length, accepted);
+    this.#drafted += draft.length;
+    this.#accepted += accepted;
   }
 
   #advance({ sequence, stopTokens, topLogprobs }: Job, token: Token, logits: Float32Array): void {

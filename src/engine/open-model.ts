@@ -41,7 +41,7 @@ export async function openModel(
       kvTokens,
       kvType: options.kvType,
       maxBatchTokens: options.stepTokens ?? defaults.stepTokens,
-      maxOutputs: options.maxRunning ?? defaults.maxRunning,
+      maxOutputs: (options.maxRunning ?? defaults.maxRunning) + defaults.draftRows,
       onProgress,
     });
     const loadMs = performance.now() - started;

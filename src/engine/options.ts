@@ -14,6 +14,8 @@ export interface EngineOptions {
   readonly stepTokens?: number;
   /** Prompt tokens in a step in which others decode: larger is faster in all, smaller smoother for them. Default 128. */
   readonly mixedTokens?: number;
+  /** `lookup`: guess tokens that repeat the prompt, check several in one step; changes no output. Default `lookup`. */
+  readonly speculation?: 'off' | 'lookup';
   /** Requests of one tenant that may wait. Default 1024. */
   readonly maxWaiting?: number;
   /** A tenant's weight in sharing the engine. Default 1 for each. */
@@ -31,5 +33,8 @@ export const defaults = {
   maxRunning: 16,
   stepTokens: 256,
   mixedTokens: 128,
+  speculation: 'lookup',
+  /** Rows of logits beyond those of the sequences that run at once. */
+  draftRows: 6,
   maxWaiting: 1024,
 } as const;

@@ -1,11 +1,12 @@
 import type { AdaptedSegment, Model } from '../model/types.ts';
+import type { Token } from '../tokenizer/types.ts';
 import type { Work } from './scheduler.ts';
 import type { Sequence } from './sequence.ts';
 
 /** What a batch has computed. */
 export interface Ran {
-  /** The sequences whose next token can be sampled now; the logits of the i-th are at model.logits(i). */
-  readonly ready: readonly Sequence[];
+  /** The sequences whose next token can be sampled now, from model.logits(output); the rows after it are its draft's. */
+  readonly ready: readonly { sequence: Sequence; output: number; draft: readonly Token[] }[];
   /** Whose hidden states are wanted: that of the token at `position + i` is at model.state(row + i). */
   readonly embedded: readonly { sequence: Sequence; row: number; position: number; count: number }[];
 }
@@ -25,18 +26,19 @@ export class Runner {
   async run(work: readonly Work[]): Promise<Ran> {
     const segments: AdaptedSegment[] = [];
     const outputs: number[] = [];
-    const ready: Sequence[] = [];
+    const ready: Ran['ready'][number][] = [];
     const embedded: Ran['embedded'][number][] = [];
     let tokens = 0;
-    for (const { sequence, count } of byAdapter(work)) {
+    for (const { sequence, count, draft } of byAdapter(work)) {
       const position = sequence.computed;
-      segments.push(this.#segment(sequence, tokens, count));
+      segments.push(this.#segment(sequence, tokens, count, draft));
       tokens += count;
       if (sequence.states) embedded.push({ sequence, row: tokens - count, position, count });
       else if (position + count === sequence.tokens.length) {
-        outputs.push(tokens - 1);
-        ready.push(sequence);
+        ready.push({ sequence, output: outputs.length, draft });
+        for (let row = tokens - 1; row < tokens + draft.length; row++) outputs.push(row);
       }
+      tokens += draft.length;
     }
     await this.#model.run({
       tokens,
@@ -49,10 +51,11 @@ export class Runner {
     return { ready, embedded };
   }
 
-  #segment(sequence: Sequence, start: number, count: number): AdaptedSegment {
+  #segment(sequence: Sequence, start: number, known: number, draft: readonly Token[]): AdaptedSegment {
     const position = sequence.computed;
+    const count = known + draft.length;
     for (let i = 0; i < count; i++) {
-      this.#ids[start + i] = sequence.tokens[position + i];
+      this.#ids[start + i] = i < known ? sequence.tokens[position + i] : draft[i - known];
       this.#positions[start + i] = position + i;
     }
     return { start, count, position, pages: Int32Array.from(sequence.pages), adapter: sequence.adapter?.adapter };

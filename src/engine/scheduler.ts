@@ -12,17 +12,23 @@ export interface SchedulerOptions {
   readonly stepTokens: number;
   /** Prompt tokens in a step in which others decode: what they wait for. */
   readonly mixedTokens: number;
+  /** Rows of logits that one step gives. */
+  readonly maxOutputs: number;
   /** Requests of one tenant that may wait. */
   readonly maxWaiting: number;
   /** A tenant's weight in sharing the engine; 1 where absent. */
   readonly weights?: ReadonlyMap<string, number>;
 }
 
-/** tokens[computed, computed + count) of a sequence go through the model in this step. */
+/** tokens[computed, computed + count) of a sequence go through the model in this step, and `draft` behind them. */
 export interface Work {
   readonly sequence: Sequence;
   readonly count: number;
+  readonly draft: readonly Token[];
 }
+
+/** Decoding rows of a step, drafted ones too, beyond which drafts cost others more than they bring. */
+const draftedRows = 6;
 
 /**
  * Decides what runs in each step: every decoding sequence, then pieces of prompts, tenants in the order of
@@ -91,7 +97,30 @@ export class Scheduler {
       if (sequence.state === 'running' && pending(sequence) === 1 && this.#grow(sequence)) this.#plan.set(sequence, 1);
     }
     this.#fill();
-    return [...this.#plan].map(([sequence, count]) => ({ sequence, count }));
+    return this.#withDrafts();
+  }
+
+  /** Drafts go where room is left: they push nobody out and nobody waits for them. */
+  #withDrafts(): Work[] {
+    const { maxOutputs, stepTokens } = this.#options;
+    const tokens = [...this.#plan.values()].reduce((sum, count) => sum + count, 0);
+    let room = Math.min(Math.min(draftedRows, maxOutputs) - this.#plan.size, stepTokens - tokens);
+    return [...this.#plan].map(([sequence, count]) => {
+      const draft = room > 0 && pending(sequence) === 1 ? this.#fitting(sequence, room) : [];
+      room -= draft.length;
+      return { sequence, count, draft };
+    });
+  }
+
+  /** As much of the draft as there are free pages for, and as the sequence may still get. */
+  #fitting(sequence: Sequence, room: number): readonly Token[] {
+    const { tokens, pages, limit } = sequence;
+    const draft = sequence.draft.slice(0, Math.min(room, limit - tokens.length - 1));
+    const need = pagesFor(tokens.length + draft.length) - pages.length;
+    if (need <= 0) return draft;
+    if (!this.#pool.canAllocate(need)) return [];
+    pages.push(...this.#pool.allocate(need));
+    return draft;
   }
 
   /** The work was done: its keys and values are in their pages. */
@@ -101,6 +130,18 @@ export class Scheduler {
       sequence.computed += count;
       this.#cache.register(sequence);
     }
+  }
+
+  /** The token that was just appended had been drafted: its keys and values are in their page already. */
+  accept(sequence: Sequence): void {
+    sequence.computed++;
+    this.#cache.register(sequence);
+  }
+
+  /** A step's drafts are judged: pages that only the wrong ones needed are free again. */
+  trim(sequence: Sequence): void {
+    if (sequence.state !== 'running') return;
+    while (sequence.pages.length > pagesFor(sequence.tokens.length)) this.#pool.release(sequence.pages.pop()!);
   }
 
   /** A running sequence got its next token. */

@@ -126,6 +126,9 @@ export interface EngineStats {
   readonly pagesUsed: number;
   readonly promptTokens: number;
   readonly completionTokens: number;
+  /** Tokens that were guessed, and those of them that were right. */
+  readonly draftedTokens: number;
+  readonly acceptedTokens: number;
   readonly steps: number;
   readonly memory: MemoryStats;
 }

@@ -22,6 +22,8 @@ export interface ModelSample {
   /** Tokens over all requests since it was loaded, unfinished ones too. */
   readonly promptTokens: number;
   readonly completionTokens: number;
+  readonly draftedTokens: number;
+  readonly acceptedTokens: number;
   readonly steps: number;
   /** Bytes by use. */
   readonly memory: Readonly<Record<string, number>>;
@@ -115,6 +117,8 @@ function modelMetrics(registers: Registry[]): (samples: readonly ModelSample[]) 
     pagesUsed: gauge('realm_kv_pages_used', 'Pages of the KV cache in use'),
     promptTokens: gauge('realm_engine_prompt_tokens', 'Prompt tokens computed since the model was loaded'),
     completionTokens: gauge('realm_engine_completion_tokens', 'Tokens generated since the model was loaded'),
+    draftedTokens: gauge('realm_engine_drafted_tokens', 'Tokens guessed since the model was loaded'),
+    acceptedTokens: gauge('realm_engine_accepted_tokens', 'Guessed tokens that were right'),
     steps: gauge('realm_engine_steps', 'Steps since the model was loaded'),
   };
   const memory = gauge('realm_model_memory_bytes', 'Memory of the model by use', 'kind');

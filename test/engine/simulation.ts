@@ -26,6 +26,7 @@ export interface Tally {
   ended: Record<string, number>;
   preemptions: number;
   cachedTokens: number;
+  acceptedTokens: number;
 }
 
 const vocabSize = 32;
@@ -114,7 +115,13 @@ class Simulation {
       ended[how] = (ended[how] ?? 0) + 1;
       if (end!.kind === 'end') cachedTokens += end!.usage.cachedTokens;
     }
-    return { steps: this.#steps, ended, preemptions: this.#loop.scheduler.preemptions, cachedTokens };
+    return {
+      steps: this.#steps,
+      ended,
+      preemptions: this.#loop.scheduler.preemptions,
+      cachedTokens,
+      acceptedTokens: this.#loop.stats().acceptedTokens,
+    };
   }
 
   #open(): number[] {

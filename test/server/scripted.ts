@@ -86,6 +86,8 @@ export class ScriptedModel implements LoadedModel {
         pagesUsed: this.running,
         promptTokens: 0,
         completionTokens: this.generated,
+        draftedTokens: 0,
+        acceptedTokens: 0,
         steps: this.generated,
         memory: { weights: 1, kvCache: 2, work: 3 },
       }),
