@@ -9,6 +9,8 @@ const model = {
   pagesTotal: 10,
   pagesUsed: 4,
   promptTokens: 7,
+  draftedTokens: 0,
+  acceptedTokens: 0,
   completionTokens: 5,
   steps: 6,
   memory: { weights: 1000 },

@@ -191,8 +191,6 @@ const counters = 8;
 
 /** Turns of the loop that a thread waits awake before it sleeps: a tenth of a millisecond. */
 const spins = 50_000;
-/** How long a thread waits for one that does not arrive, ms: no command takes a tenth of that. */
-const patienceMs = 20_000;
 
 /** What became of a step: `failed`, a kernel threw; `stalled`, a thread never arrived. */
 export type Outcome = 'done' | 'failed' | 'stalled';
@@ -203,10 +201,17 @@ export class Program {
   readonly threads: number;
   readonly #words: Int32Array;
   readonly #floats: Float32Array;
+  readonly #patienceMs: number;
   #count = 0;
 
-  constructor(threads: number, shared = new SharedArrayBuffer(4 * (counters + mostCommands * (1 + commandWords)))) {
+  /** `patienceMs`: how long a thread waits for one that does not arrive; no command takes a tenth of the default. */
+  constructor(
+    threads: number,
+    shared = new SharedArrayBuffer(4 * (counters + mostCommands * (1 + commandWords))),
+    patienceMs = 20_000,
+  ) {
     this.threads = threads;
+    this.#patienceMs = patienceMs;
     this.control = new Int32Array(shared, 0, counters + mostCommands);
     this.#words = new Int32Array(shared, 4 * this.control.length);
     this.#floats = new Float32Array(shared, 4 * this.control.length);
@@ -347,7 +352,7 @@ export class Program {
     const passed = () => ((Atomics.load(control, phase) - next) | 0) >= 0;
     Atomics.add(control, sleepers, 1);
     let here = true;
-    while (here && !passed()) here = Atomics.wait(control, phase, (next - 1) | 0, patienceMs) !== 'timed-out';
+    while (here && !passed()) here = Atomics.wait(control, phase, (next - 1) | 0, this.#patienceMs) !== 'timed-out';
     Atomics.sub(control, sleepers, 1);
     return here || passed();
   }
