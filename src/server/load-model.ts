@@ -32,6 +32,7 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
     path: file.path,
     context: options.context ?? config.context,
     kvType: config.kvType,
+    speculation: config.speculation,
     threads: options.threads,
     onProgress: options.onProgress,
   });

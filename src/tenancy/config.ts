@@ -24,6 +24,8 @@ export interface ModelConfig {
   readonly context?: number;
   /** What the KV cache holds; default F16. */
   readonly kvType?: 'F16' | 'Q8_0';
+  /** Guesses at tokens; default lookup. */
+  readonly speculation?: 'off' | 'lookup';
   readonly system?: string;
   readonly sampling?: SamplingConfig;
   readonly adapters?: readonly AdapterConfig[];
@@ -230,11 +232,11 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
 }
 
 function toModel(document: ModelDocument, base: string): ModelConfig {
-  const { id, path, catalog, context, system, sampling } = document;
+  const { id, path, catalog, context, speculation, system, sampling } = document;
   const kvType = document.kv_cache === 'q8_0' ? 'Q8_0' : undefined;
   const source = path === undefined ? { catalog: catalog! } : { path: resolve(base, path) };
   const adapters = document.adapters?.map(adapter => ({ ...adapter, path: resolve(base, adapter.path) }));
-  return { id, source, context, kvType, system, sampling: sampling && toSampling(sampling), adapters };
+  return { id, source, context, kvType, speculation, system, sampling: sampling && toSampling(sampling), adapters };
 }
 
 function toSampling(fields: NonNullable<ModelDocument['sampling']>): SamplingConfig {

@@ -58,6 +58,8 @@ const model = z.strictObject({
   context: count(64, 1 << 24).optional(),
   /** What the KV cache holds; default f16. */
   kv_cache: z.enum(['f16', 'q8_0']).optional(),
+  /** Whether tokens are guessed and checked several at once; it changes no output. Default lookup. */
+  speculation: z.enum(['off', 'lookup']).optional(),
   /** System prompt of requests that have none. */
   system: z.string().optional(),
   /** Sampling of requests that do not say. */

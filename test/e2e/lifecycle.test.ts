@@ -1,7 +1,9 @@
 /** How a server refuses to start, loses clients, and stops. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
+import { writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { syntheticBytes } from '../../scripts/synthetic/model.ts';
 import { client, folder, metric, modelPath, RealmProcess, serve, until } from './server-process.ts';
 
 let model: string;
@@ -138,6 +140,28 @@ test('the command line goes before the configuration', async () => {
     const content = 'word '.repeat(300);
     const request = client(url).chat.completions.create({ model: 'small', messages: [{ role: 'user', content }] });
     await assert.rejects(request, { status: 400, code: 'context_length_exceeded', message: /256/ });
+  } finally {
+    await process.stop();
+    await config.remove();
+  }
+});
+
+test('two models from one server, each with its own engine: `model` selects', async () => {
+  const config = await folder({ 'random.gguf': syntheticBytes({ quant: 'Q8_0' }) });
+  const lines = `models:\n  - { id: real, path: ${JSON.stringify(model)}, context: 512 }\n  - { id: random, path: random.gguf, speculation: off }\n`;
+  await writeFile(`${config.path}/realm.yaml`, lines);
+  const { process, url } = await serve('--config', `${config.path}/realm.yaml`);
+  try {
+    const ask = (model: string) =>
+      client(url).completions.create({ model, prompt: 'The capital of France is', max_tokens: 8, temperature: 0 });
+    // At the same time: neither waits for the other's engine.
+    const [real, random] = await Promise.all([ask('real'), ask('random')]);
+    assert.match(real.choices[0].text, /Paris/);
+    assert.doesNotMatch(random.choices[0].text, /Paris/);
+    assert.equal(random.usage!.completion_tokens, 8);
+    assert.equal((await ask('random')).choices[0].text, random.choices[0].text);
+    for (const id of ['real', 'random']) assert.ok((await metric(url, `realm_engine_steps{model="${id}"}`)) >= 8);
+    await assert.rejects(ask('third'), { status: 404, code: 'model_not_found' });
   } finally {
     await process.stop();
     await config.remove();
