@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { RealmError } from '../../errors.ts';
 import { type ActivationKind, activationBytes, activationRecord, maxTile } from '../../kernels/activation.ts';
 import { cacheTypes, headBytes, maxQueries } from '../../kernels/attention.ts';
-import { groupRows, type Layout, layouts, packedBytes, unpackRow } from '../../kernels/layout.ts';
+import { groupRows, layouts, packedBytes, unpackRow } from '../../kernels/layout.ts';
 import { type KernelPart, kernelOf, variants } from '../../kernels/module.ts';
 import { formats } from '../../quant/formats.ts';
 import type { QuantType } from '../../quant/types.ts';
@@ -25,8 +25,9 @@ import {
 } from '../backend.ts';
 import { mostCommands, type Operation } from './commands.ts';
 import { routingParts } from './experts.ts';
+import type { WasmBuffer, WasmCache, WasmMatrix, WasmRouting, WasmVector } from './handles.ts';
 import { Loader, stagingBytes } from './loader.ts';
-import { align, type Block, Memories, mostPages } from './memories.ts';
+import { align, Memories, mostPages } from './memories.ts';
 import { type Bench, chooseKernels, type Kernels, kernelsOf, variantNamed } from './selection.ts';
 import { Team } from './team.ts';
 
@@ -36,54 +37,6 @@ export interface WasmBackendOptions {
   readonly variant?: string;
   /** Size of one memory, in units of 64 KiB. Default 4 GiB; a larger model takes several. */
   readonly memoryPages?: number;
-}
-
-export interface WasmMatrix extends Matrix {
-  readonly block: Block;
-  readonly layout: Layout;
-  readonly activation: ActivationKind;
-  /** Number of its type. */
-  readonly kind: number;
-  /** Blocks in a row. */
-  readonly blocks: number;
-  readonly groups: number;
-  readonly groupStride: number;
-  /** Bytes of one token's activations. */
-  readonly perToken: number;
-}
-interface WasmVector extends Vector {
-  readonly address: number;
-}
-export interface WasmBuffer extends Buffer {
-  readonly address: number;
-  /** Bytes between rows. */
-  readonly stride: number;
-  readonly whole: Whole;
-}
-/** A buffer with all its rows, of which others are views. */
-interface Whole {
-  readonly address: number;
-  readonly rows: number;
-  /** Bit m: memory m holds what was last written. */
-  valid: number;
-}
-interface WasmCache extends KvCache {
-  /** One block a layer: its pages, one after the other. */
-  readonly blocks: readonly Block[];
-  /** Bytes of one page of one layer. */
-  readonly layerPageBytes: number;
-  /** Bytes of a page's keys of one head. */
-  readonly headBytes: number;
-}
-
-interface WasmRouting extends Routing {
-  /** What the addresses that follow lie in. */
-  readonly table: WasmBuffer;
-  readonly chosen: number;
-  readonly weights: number;
-  readonly slotOf: number;
-  readonly tokenOf: number;
-  readonly starts: number;
 }
 
 const activationKinds: readonly ActivationKind[] = ['q32', 'q256', 'f32'];

@@ -3,8 +3,8 @@ import { RealmError } from '../../errors.ts';
 import { groupRows } from '../../kernels/layout.ts';
 import type { MatrixSource } from '../backend.ts';
 import { checkScales } from '../scales.ts';
-import type { WasmMatrix } from './backend.ts';
 import type { Operation } from './commands.ts';
+import type { WasmMatrix } from './handles.ts';
 
 /** Two halves: one is read into while the other is packed. */
 export const stagingBytes = 16 << 20;

@@ -1,8 +1,8 @@
 /** A small piece of work for each part of the kernels: its results are compared with the reference's, and it is timed. */
-import { formats } from '../../quant/formats.ts';
-import type { KernelPart } from '../../kernels/module.ts';
-import type { QuantType } from '../../quant/types.ts';
 import { cacheTypes } from '../../kernels/attention.ts';
+import type { KernelPart } from '../../kernels/module.ts';
+import { formats } from '../../quant/formats.ts';
+import type { QuantType } from '../../quant/types.ts';
 import type { Backend, Buffer, CacheType, Matrix } from '../backend.ts';
 import { floats, layout, shuffledPages, source, weightBytes } from '../parity-data.ts';
 

@@ -1,0 +1,57 @@
+/** What the CPU backend knows of the things that its callers hold: where they lie. */
+import type { ActivationKind } from '../../kernels/activation.ts';
+import type { Layout } from '../../kernels/layout.ts';
+import type { Buffer, KvCache, Matrix, Routing, Vector } from '../backend.ts';
+import type { Block } from './memories.ts';
+
+export interface WasmMatrix extends Matrix {
+  readonly block: Block;
+  readonly layout: Layout;
+  readonly activation: ActivationKind;
+  /** Number of its type. */
+  readonly kind: number;
+  /** Blocks in a row. */
+  readonly blocks: number;
+  readonly groups: number;
+  readonly groupStride: number;
+  /** Bytes of one token's activations. */
+  readonly perToken: number;
+}
+
+export interface WasmVector extends Vector {
+  readonly address: number;
+}
+
+export interface WasmBuffer extends Buffer {
+  readonly address: number;
+  /** Bytes between rows. */
+  readonly stride: number;
+  readonly whole: Whole;
+}
+
+/** A buffer with all its rows, of which others are views. */
+export interface Whole {
+  readonly address: number;
+  readonly rows: number;
+  /** Bit m: memory m holds what was last written. */
+  valid: number;
+}
+
+export interface WasmCache extends KvCache {
+  /** One block a layer: its pages, one after the other. */
+  readonly blocks: readonly Block[];
+  /** Bytes of one page of one layer. */
+  readonly layerPageBytes: number;
+  /** Bytes of a page's keys of one head. */
+  readonly headBytes: number;
+}
+
+export interface WasmRouting extends Routing {
+  /** What the addresses that follow lie in. */
+  readonly table: WasmBuffer;
+  readonly chosen: number;
+  readonly weights: number;
+  readonly slotOf: number;
+  readonly tokenOf: number;
+  readonly starts: number;
+}
