@@ -14,6 +14,7 @@ export const errorCodes = {
   tokenizer_unknown: 400,
   template_invalid: 400,
   template_limit: 400,
+  draft_invalid: 400,
   adapter_invalid: 400,
   adapter_not_found: 404,
   adapter_exists: 409,

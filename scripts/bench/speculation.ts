@@ -1,6 +1,7 @@
 /**
- * What drafting by prompt lookup brings: tokens a second with it and without, on a text that the model copies and on one
- * that it makes up. Both engines hold the model and take turns. `npm run bench:speculation [MODEL] [ROUNDS]`
+ * What drafts bring: tokens a second with prompt lookup, and with a draft model too where one is named, beside plain decoding, on a
+ * text that the model copies and on one that it makes up. The engines hold the model and take turns.
+ * `npm run bench:speculation -- [MODEL] [ROUNDS] [DRAFT_MODEL]`
  */
 import { randomUUID } from 'node:crypto';
 import { summary } from '../../src/bench/bench.ts';
@@ -25,8 +26,13 @@ const file = await openGguf(path);
 const tokenizer = createTokenizer(file.metadata);
 await file.close();
 const noEnd = [...tokenizer.endOfGeneration].map(token => [token, -100] as const);
-const modes = ['off', 'lookup'] as const;
-const engines = await Promise.all(modes.map(speculation => openEngine({ path, speculation, context: 2048 })));
+const draft = process.argv[4] && (await resolveModel(process.argv[4])).path;
+const modes = [
+  { name: 'plain', options: { speculation: 'off' } },
+  { name: 'with lookup', options: { speculation: 'lookup' } },
+  ...(draft ? [{ name: 'with lookup and a draft model', options: { draft } }] : []),
+] as const;
+const engines = await Promise.all(modes.map(({ options }) => openEngine({ path, context: 2048, ...options })));
 
 async function rate(engine: Engine, tokens: readonly Token[]): Promise<number> {
   const sampling = { temperature: 0, logitBias: noEnd };
@@ -42,19 +48,17 @@ async function rate(engine: Engine, tokens: readonly Token[]): Promise<number> {
 
 for (const [task, text] of Object.entries(tasks)) {
   const tokens = tokenizer.encode(text);
-  const ratios: number[] = [];
-  const rates: number[][] = [[], []];
+  const rates: number[][] = modes.map(() => []);
   for (let round = -2; round < rounds; round++) {
-    const pair = [];
-    for (const engine of engines) pair.push(await rate(engine, tokens));
-    if (round < 0) continue;
-    ratios.push(pair[1]! / pair[0]!);
-    pair.forEach((value, i) => void rates[i]!.push(value));
+    for (const [i, engine] of engines.entries()) {
+      const value = await rate(engine, tokens);
+      if (round >= 0) rates[i]!.push(value);
+    }
   }
-  const [off, lookup] = rates.map(values => summary(values).median.toFixed(1));
-  const { median, min, max } = summary(ratios);
-  console.log(
-    `${task}: ${off} tok/s plain, ${lookup} with lookup: ${median.toFixed(2)}x (${min.toFixed(2)}..${max.toFixed(2)})`,
-  );
+  for (const [i, { name }] of modes.entries()) {
+    const ratio = summary(rates[i]!.map((value, round) => value / rates[0]![round]!));
+    const spread = `${ratio.median.toFixed(2)}x (${ratio.min.toFixed(2)}..${ratio.max.toFixed(2)})`;
+    console.log(`${task}, ${name}: ${summary(rates[i]!).median.toFixed(1)} tok/s, ${spread}`);
+  }
 }
 await Promise.all(engines.map(engine => engine.close()));

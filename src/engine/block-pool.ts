@@ -10,11 +10,13 @@ export class BlockPool {
   readonly total: number;
   readonly #free: BlockId[];
   readonly #references: Int32Array; // [total]
+  readonly #allocations: Int32Array; // [total]
 
   constructor(total: number) {
     this.total = total;
     this.#free = Array.from({ length: total }, (_, i) => (total - 1 - i) as BlockId);
     this.#references = new Int32Array(total);
+    this.#allocations = new Int32Array(total);
   }
 
   get free(): number {
@@ -29,6 +31,11 @@ export class BlockPool {
     return this.#references[block];
   }
 
+  /** Times that the page was given out: whoever noted something about it knows whether it is still the same use. */
+  allocation(block: BlockId): number {
+    return this.#allocations[block];
+  }
+
   canAllocate(count: number): boolean {
     return count <= this.#free.length;
   }
@@ -37,7 +44,10 @@ export class BlockPool {
   allocate(count: number): BlockId[] {
     if (!this.canAllocate(count)) throw new Error(`${count} pages asked, ${this.#free.length} free`);
     const blocks = this.#free.splice(this.#free.length - count).reverse();
-    for (const block of blocks) this.#references[block] = 1;
+    for (const block of blocks) {
+      this.#references[block] = 1;
+      this.#allocations[block]++;
+    }
     return blocks;
   }
 

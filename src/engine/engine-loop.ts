@@ -7,16 +7,17 @@ import type { Token } from '../tokenizer/types.ts';
 import { Adapters } from './adapters.ts';
 import { checkRequest } from './admission.ts';
 import { BlockPool } from './block-pool.ts';
+import { DraftModel } from './draft-model.ts';
 import { defaults, type EngineOptions } from './options.ts';
 import { Pool } from './pool.ts';
 import { PrefixCache } from './prefix-cache.ts';
-import { PromptLookup } from './prompt-lookup.ts';
 import { type Deliveries, failure } from './request-streams.ts';
 import { type Ran, Runner } from './runner.ts';
 import { Sampler } from './sampler.ts';
 import { resolveSampling, type SamplingSpec } from './sampling.ts';
-import { Scheduler } from './scheduler.ts';
-import { createSequence, pending, type Sequence } from './sequence.ts';
+import { Scheduler, type Work } from './scheduler.ts';
+import { createSequence, type Sequence } from './sequence.ts';
+import { Speculation } from './speculation.ts';
 import type { EngineEvent, EngineRequest, EngineStats, FinishReason } from './types.ts';
 
 /** A request that has been accepted and has not ended. */
@@ -27,8 +28,16 @@ interface Job {
   readonly topLogprobs: number | undefined;
   /** Of a request for an embedding. */
   readonly pool: Pool | undefined;
-  /** Drafts its tokens, where that is wanted. */
-  readonly lookup: PromptLookup | undefined;
+}
+
+/** What an engine may have beside its model. */
+export interface EngineParts {
+  /** A smaller model of the same vocabulary on the same backend, with as many pages: it guesses. */
+  readonly draft?: Model;
+  /** Lets the event loop go round once between steps. */
+  readonly turn?: () => Promise<void>;
+  /** Milliseconds, by which it is measured what drafts cost. */
+  readonly clock?: () => number;
 }
 
 /**
@@ -45,10 +54,11 @@ export class EngineLoop {
   readonly scheduler: Scheduler;
   readonly #model: Model;
   readonly #turn: () => Promise<void>;
+  readonly #clock: () => number;
   readonly #runner: Runner;
   readonly #sampler: Sampler;
   readonly #adapters: Adapters;
-  readonly #speculation: EngineOptions['speculation'];
+  readonly #speculation: Speculation | undefined;
   readonly #deliver: (deliveries: Deliveries) => void;
   readonly #jobs = new Map<number, Job>();
   #outbox: [number, EngineEvent][] = [];
@@ -62,12 +72,11 @@ export class EngineLoop {
   #steps = 0;
   #pace = new Pace();
 
-  /** `turn` lets the event loop go round once between steps. */
   constructor(
     model: Model,
     options: EngineOptions,
     deliver: (deliveries: Deliveries) => void,
-    turn: () => Promise<void> = nextTurn,
+    { draft, turn = nextTurn, clock = () => performance.now() }: EngineParts = {},
   ) {
     const stepTokens = Math.min(options.stepTokens ?? defaults.stepTokens, model.maxBatchTokens);
     this.context = Math.min(contextOf(options, model.trainedContext), model.pages * pageTokens);
@@ -86,9 +95,12 @@ export class EngineLoop {
     this.#runner = new Runner(model);
     this.#sampler = new Sampler(model.vocabSize);
     this.#adapters = new Adapters(model);
-    this.#speculation = options.speculation ?? defaults.speculation;
+    const drafts = draft && new DraftModel(draft, this.pool, model.vocabSize, clock);
+    const guessing = (options.speculation ?? defaults.speculation) === 'lookup';
+    this.#speculation = guessing ? new Speculation(this.scheduler, drafts) : undefined;
     this.#deliver = deliver;
     this.#turn = turn;
+    this.#clock = clock;
   }
 
   submit(id: number, request: EngineRequest): void {
@@ -155,9 +167,9 @@ export class EngineLoop {
     const pool = request.embed ? this.#createPool() : undefined;
     const states = pool && (pool.kind === 'last' ? 'last' : 'all');
     const adapter = request.adapter === undefined ? undefined : this.#adapters.use(request.adapter);
-    const lookup = this.#speculation === 'lookup' && !pool ? new PromptLookup() : undefined;
     const sequence = createSequence({ id, tenant, priority, limit, prompt: tokens, adapter, states });
-    this.#jobs.set(id, { sequence, sampling, stopTokens: new Set(request.stopTokens), topLogprobs, pool, lookup });
+    if (!pool) this.#speculation?.begin(sequence, sampling);
+    this.#jobs.set(id, { sequence, sampling, stopTokens: new Set(request.stopTokens), topLogprobs, pool });
     this.scheduler.submit(sequence);
     this.#working ??= this.#work();
   }
@@ -191,19 +203,28 @@ export class EngineLoop {
 
   /** Schedule, run, sample, emit. */
   async #step(): Promise<void> {
-    this.#guess();
-    const work = this.scheduler.plan();
     this.#running = true;
-    const ran = await this.#runner.run(work).catch(error => this.#failRunning(error));
+    const done = await this.#run(this.scheduler.plan()).catch(error => this.#failRunning(error));
     this.#running = false;
-    if (ran) {
-      this.scheduler.commit(work);
-      for (const each of ran.ready) this.#sample(each);
-      for (const embedded of ran.embedded) this.#pool(embedded);
+    if (done) {
+      this.scheduler.commit(done.work);
+      for (const each of done.ran.ready) this.#sample(each);
+      for (const embedded of done.ran.embedded) this.#pool(embedded);
     }
     this.#sweep();
     this.#send();
     this.#steps++;
+  }
+
+  /** The plan, with drafts, through the model. */
+  async #run(plan: readonly Work[]): Promise<{ work: readonly Work[]; ran: Ran }> {
+    const drafted = (await this.#speculation?.drafted(plan)) ?? plan;
+    // Some may have been cancelled meanwhile.
+    const work = drafted.filter(({ sequence }) => sequence.state === 'running');
+    const started = this.#clock();
+    const ran = await this.#runner.run(work);
+    this.#speculation?.timed(work, this.#clock() - started);
+    return { work, ran };
   }
 
   #pool({ sequence, row, position, count }: Ran['embedded'][number]): void {
@@ -216,15 +237,6 @@ export class EngineLoop {
     const embedding = pool.vector();
     if (embedding.every(Number.isFinite)) return this.#end(sequence.id, 'stop', embedding);
     this.#fail(sequence.id, new RealmError('engine_failed', 'the model computed values that are not numbers'));
-  }
-
-  /** Drafts for those whose next token is due. */
-  #guess(): void {
-    for (const sequence of this.scheduler.running) {
-      const job = this.#jobs.get(sequence.id);
-      const most = sequence.limit - sequence.tokens.length - 1;
-      sequence.draft = pending(sequence) === 1 ? (job?.lookup?.draft(sequence.tokens, most) ?? []) : [];
-    }
   }
 
   /**
@@ -249,7 +261,7 @@ export class EngineLoop {
       this.#fail(sequence.id, asRealmError(error));
     }
     this.scheduler.trim(sequence);
-    job.lookup?.learn(draft.length, accepted);
+    this.#speculation?.learn(sequence, draft.length, accepted);
     this.#drafted += draft.length;
     this.#accepted += accepted;
   }

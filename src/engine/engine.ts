@@ -1,6 +1,6 @@
 import { RealmError } from '../errors.ts';
 import type { Model } from '../model/types.ts';
-import { EngineLoop } from './engine-loop.ts';
+import { EngineLoop, type EngineParts } from './engine-loop.ts';
 import type { EngineOptions } from './options.ts';
 import { RequestStreams } from './request-streams.ts';
 import type { Engine, EngineInfo } from './types.ts';
@@ -9,12 +9,17 @@ import type { Engine, EngineInfo } from './types.ts';
 export type ModelSource = Pick<EngineInfo, 'backend' | 'fileSize' | 'loadMs'>;
 
 /** An engine in this thread; it owns the model and closes it. */
-export function createEngine(model: Model, source: ModelSource, options: EngineOptions = {}): Engine {
+export function createEngine(
+  model: Model,
+  source: ModelSource,
+  options: EngineOptions = {},
+  parts: EngineParts = {},
+): Engine {
   const streams = new RequestStreams({
     submit: (id, request) => loop.submit(id, request),
     cancel: id => loop.cancel(id),
   });
-  const loop = new EngineLoop(model, options, deliveries => streams.deliver(deliveries));
+  const loop = new EngineLoop(model, options, deliveries => streams.deliver(deliveries), parts);
   const ended = new AbortController();
   return {
     info: infoOf(model, source, loop),

@@ -3,11 +3,13 @@ import { createReferenceBackend } from '../backend/reference/reference.ts';
 import { createWasmBackend } from '../backend/wasm/backend.ts';
 import { headBytes } from '../kernels/attention.ts';
 import { openGguf } from '../gguf/open.ts';
+import type { GgufFile } from '../gguf/types.ts';
 import { readHyper } from '../model/hyper.ts';
 import { loadModel } from '../model/load.ts';
 import type { Model } from '../model/types.ts';
 import type { ModelSource } from './engine.ts';
 import { contextOf } from './engine-loop.ts';
+import { checkDraft } from './check-draft.ts';
 import { defaults, type EngineOptions } from './options.ts';
 
 /** Which file, on what. Structured-cloneable. */
@@ -15,44 +17,61 @@ export interface OpenOptions extends EngineOptions {
   readonly path: string;
   /** Default `wasm`; `reference` is slow and exact. */
   readonly backend?: 'wasm' | 'reference';
+  /** File of a smaller model of the same vocabulary that drafts. */
+  readonly draft?: string;
   /** Compute threads. Default: the processors this process may use. */
   readonly threads?: number;
 }
 
 type Progress = (loaded: number, total: number) => void;
 
-/** Opens a model file and puts its weights on a backend. Errors: those of openGguf, loadModel and the backend. */
-export async function openModel(
-  options: OpenOptions,
-  onProgress?: Progress,
-): Promise<{ model: Model; source: ModelSource }> {
+/** A model on its backend, and the one that drafts for it. */
+export interface OpenedModel {
+  readonly model: Model;
+  /** On the same backend: closing the model closes both. */
+  readonly draft?: Model;
+  readonly source: ModelSource;
+}
+
+/** Opens model files and puts their weights on a backend. Errors: those of openGguf, loadModel and the backend, `draft_invalid`. */
+export async function openModel(options: OpenOptions, onProgress?: Progress): Promise<OpenedModel> {
   const started = performance.now();
-  const file = await openGguf(options.path);
-  try {
-    const { layers, kvHeads, headDim, trainedContext } = readHyper(file);
-    const context = contextOf(options, trainedContext);
-    const perHead = headBytes(options.kvType ?? 'F16', headDim) / pageTokens;
-    const kvTokens = options.kvTokens ?? defaultKvTokens(context, 2 * layers * kvHeads * perHead);
-    const backend =
-      options.backend === 'reference'
-        ? createReferenceBackend()
-        : await createWasmBackend({ threads: options.threads });
-    const model = await loadModel(file, backend, {
-      kvTokens,
-      kvType: options.kvType,
-      maxBatchTokens: options.stepTokens ?? defaults.stepTokens,
-      maxOutputs: (options.maxRunning ?? defaults.maxRunning) + defaults.draftRows,
-      onProgress,
-    });
-    const loadMs = performance.now() - started;
-    return { model, source: { backend: backend.name, fileSize: file.size, loadMs } };
-  } finally {
-    await file.close();
-  }
+  await using file = await disposable(openGguf(options.path));
+  await using draftFile = options.draft === undefined ? undefined : await disposable(openGguf(options.draft));
+  if (draftFile) checkDraft(file, draftFile);
+  const total = file.size + (draftFile?.size ?? 0);
+  const backend =
+    options.backend === 'reference' ? createReferenceBackend() : await createWasmBackend({ threads: options.threads });
+  const shared = { kvType: options.kvType, maxBatchTokens: options.stepTokens ?? defaults.stepTokens };
+  const maxRunning = options.maxRunning ?? defaults.maxRunning;
+  const model = await loadModel(file, backend, {
+    ...shared,
+    kvTokens: options.kvTokens ?? defaultKvTokens(file, options),
+    maxOutputs: maxRunning + defaults.draftRows,
+    onProgress: loaded => onProgress?.(loaded, total),
+  });
+  const draft =
+    draftFile &&
+    (await loadModel(draftFile, backend, {
+      ...shared,
+      kvTokens: model.pages * pageTokens,
+      maxOutputs: maxRunning,
+      onProgress: loaded => onProgress?.(file.size + loaded, total),
+    }));
+  const loadMs = performance.now() - started;
+  return { model, draft, source: { backend: backend.name, fileSize: file.size, loadMs } };
+}
+
+async function disposable(opening: Promise<GgufFile>): Promise<GgufFile & AsyncDisposable> {
+  const file = await opening;
+  return Object.assign(file, { [Symbol.asyncDispose]: () => file.close() });
 }
 
 /** Four contexts as far as 1 GiB reaches, but one context in any case; whole pages. */
-function defaultKvTokens(context: number, bytesPerToken: number): number {
+function defaultKvTokens(file: GgufFile, options: OpenOptions): number {
+  const { layers, kvHeads, headDim, trainedContext } = readHyper(file);
+  const context = contextOf(options, trainedContext);
+  const bytesPerToken = (2 * layers * kvHeads * headBytes(options.kvType ?? 'F16', headDim)) / pageTokens;
   const affordable = Math.floor(defaults.kvBytes / bytesPerToken);
   const tokens = Math.max(context, Math.min(defaults.kvContexts * context, affordable));
   return Math.ceil(tokens / pageTokens) * pageTokens;

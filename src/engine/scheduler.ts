@@ -1,3 +1,4 @@
+import { pageTokens } from '../backend/backend.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { BlockPool } from './block-pool.ts';
 import { before, Fairness, prices } from './fairness.ts';
@@ -97,30 +98,22 @@ export class Scheduler {
       if (sequence.state === 'running' && pending(sequence) === 1 && this.#grow(sequence)) this.#plan.set(sequence, 1);
     }
     this.#fill();
-    return this.#withDrafts();
+    return [...this.#plan].map(([sequence, count]) => ({ sequence, count, draft: [] }));
   }
 
-  /** Drafts go where room is left: they push nobody out and nobody waits for them. */
-  #withDrafts(): Work[] {
+  /** Tokens that may be drafted in a step with this plan: drafts push nobody out and nobody waits for them. */
+  roomForDrafts(work: readonly Work[]): number {
     const { maxOutputs, stepTokens } = this.#options;
-    const tokens = [...this.#plan.values()].reduce((sum, count) => sum + count, 0);
-    let room = Math.min(Math.min(draftedRows, maxOutputs) - this.#plan.size, stepTokens - tokens);
-    return [...this.#plan].map(([sequence, count]) => {
-      const draft = room > 0 && pending(sequence) === 1 ? this.#fitting(sequence, room) : [];
-      room -= draft.length;
-      return { sequence, count, draft };
-    });
+    const tokens = work.reduce((sum, { count }) => sum + count, 0);
+    return Math.min(Math.min(draftedRows, maxOutputs) - work.length, stepTokens - tokens);
   }
 
-  /** As much of the draft as there are free pages for, and as the sequence may still get. */
-  #fitting(sequence: Sequence, room: number): readonly Token[] {
-    const { tokens, pages, limit } = sequence;
-    const draft = sequence.draft.slice(0, Math.min(room, limit - tokens.length - 1));
-    const need = pagesFor(tokens.length + draft.length) - pages.length;
-    if (need <= 0) return draft;
-    if (!this.#pool.canAllocate(need)) return [];
-    pages.push(...this.#pool.allocate(need));
-    return draft;
+  /** Pages for `most` tokens behind the sequence's last one, as far as free ones reach. How many fit; {@link trim} frees them. */
+  reserve(sequence: Sequence, most: number): number {
+    const { tokens, pages } = sequence;
+    const need = pagesFor(tokens.length + most) - pages.length;
+    if (need > 0 && this.#pool.canAllocate(need)) pages.push(...this.#pool.allocate(need));
+    return Math.min(most, pages.length * pageTokens - tokens.length);
   }
 
   /** The work was done: its keys and values are in their pages. */

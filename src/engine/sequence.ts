@@ -31,8 +31,6 @@ export interface Sequence {
   cachedTokens: number | undefined;
   /** Leading tokens that its tenant has been charged for. */
   charged: number;
-  /** A guess at its next tokens, which the next step may check. */
-  draft: readonly Token[];
 }
 
 export function createSequence(
@@ -52,7 +50,6 @@ export function createSequence(
     keys: [],
     cachedTokens: undefined,
     charged: 0,
-    draft: [],
   };
 }
 

@@ -13,10 +13,10 @@ async function serve(options: WorkerOptions): Promise<void> {
   const send = (message: FromEngine): void => port?.postMessage(message);
   try {
     const opener: typeof import('./open-model.ts') = await import(options.opener ?? './open-model.ts');
-    const { model, source } = await opener.openModel(options, (loaded, total) =>
+    const { model, draft, source } = await opener.openModel(options, (loaded, total) =>
       send({ kind: 'progress', loaded, total }),
     );
-    const loop = new EngineLoop(model, options, deliveries => send({ kind: 'events', deliveries }));
+    const loop = new EngineLoop(model, options, deliveries => send({ kind: 'events', deliveries }), { draft });
     port?.on('message', (message: ToEngine) => receive(loop, message, send));
     send({ kind: 'ready', info: infoOf(model, source, loop) });
   } catch (error) {

@@ -3,7 +3,7 @@ import type { FetchObserver, ModelFile } from '../catalog/types.ts';
 import { textGeneration } from '../engine/generation.ts';
 import { openEngine } from '../engine/handle.ts';
 import { openGguf } from '../gguf/open.ts';
-import type { ModelConfig } from '../tenancy/config.ts';
+import type { ModelConfig, ModelPlace } from '../tenancy/config.ts';
 import { chatTemplate } from '../tokenizer/chat-template.ts';
 import { createTokenizer } from '../tokenizer/create.ts';
 import type { LoadedModel } from './services.ts';
@@ -25,11 +25,12 @@ export interface LoadOptions {
 /** Finds or fetches a model's file and loads it. Options go before the configuration, and that before what the catalog recommends. */
 export async function loadModel(config: Partial<ModelConfig>, options: LoadOptions): Promise<ServedModel> {
   const { source, system, sampling } = config;
-  const named = source && ('path' in source ? source.path : source.catalog);
-  const file = await resolveModel(named, options.observer);
+  const file = await resolveModel(nameOf(source), options.observer);
+  const draft = config.draft && (await resolveModel(nameOf(config.draft), options.observer));
   const { tokenizer, template } = await readText(file.path);
   const engine = await openEngine({
     path: file.path,
+    draft: draft?.path,
     context: options.context ?? config.context,
     kvType: config.kvType,
     speculation: config.speculation,
@@ -46,6 +47,10 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
     defaults: { system: system ?? file.entry?.system, sampling: { ...file.entry?.sampling, ...sampling } },
     created: Math.floor(Date.now() / 1000),
   };
+}
+
+function nameOf(place: ModelPlace | undefined): string | undefined {
+  return place && ('path' in place ? place.path : place.catalog);
 }
 
 /** The half of a model that stays with the server: text to tokens and back. */

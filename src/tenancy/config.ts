@@ -17,10 +17,14 @@ export interface Limits {
   readonly drainMs: number;
 }
 
+/** Either an absolute path, or a name in the catalog. */
+export type ModelPlace = { readonly path: string } | { readonly catalog: string };
+
 export interface ModelConfig {
   readonly id: string;
-  /** Either an absolute path, or a name in the catalog. */
-  readonly source: { readonly path: string } | { readonly catalog: string };
+  readonly source: ModelPlace;
+  /** A smaller model that drafts for it. */
+  readonly draft?: ModelPlace;
   readonly context?: number;
   /** What the KV cache holds; default F16. */
   readonly kvType?: 'F16' | 'Q8_0';
@@ -122,6 +126,13 @@ function adapters(raw: unknown): { at: (string | number)[]; adapter: Loose }[] {
   );
 }
 
+/** The draft models, each with its model's number. */
+function drafts(models: readonly Loose[]): { model: number; draft: Loose }[] {
+  return models.flatMap(({ draft }, model) =>
+    typeof draft === 'object' && draft !== null ? [{ model, draft: draft as Loose }] : [],
+  );
+}
+
 function duplicates(raw: unknown): Issue[] {
   const ids = (list: string) =>
     entries(raw, list).map((entry, i) => ({ path: pathText([list, i, 'id']), value: entry.id }));
@@ -176,15 +187,28 @@ function repeated(fields: readonly { path: string; value: unknown }[]): Issue[] 
 }
 
 function sources(raw: unknown): Issue[] {
-  const wrong = (model: Loose) => (model.path === undefined) === (model.catalog === undefined);
-  return entries(raw, 'models').flatMap((model, i) =>
-    wrong(model) ? [{ path: pathText(['models', i]), message: 'must have either path or catalog' }] : [],
-  );
+  const places = entries(raw, 'models').flatMap((model, i) => [
+    { at: ['models', i], place: model },
+    ...drafts([model]).map(({ draft }) => ({ at: ['models', i, 'draft'], place: draft })),
+  ]);
+  const wrong = places.filter(({ place }) => (place.path === undefined) === (place.catalog === undefined));
+  return [
+    ...wrong.map(({ at }) => ({ path: pathText(at), message: 'must have either path or catalog' })),
+    ...entries(raw, 'models').flatMap((model, i) =>
+      model.draft !== undefined && model.speculation === 'off'
+        ? [{ path: pathText(['models', i, 'draft']), message: 'is of no use with speculation: off' }]
+        : [],
+    ),
+  ];
 }
 
 async function files(raw: unknown, base: string): Promise<Issue[]> {
   const named = [
     ...entries(raw, 'models').map((model, i) => ({ path: pathText(['models', i, 'path']), file: model.path })),
+    ...drafts(entries(raw, 'models')).map(({ model, draft }) => ({
+      path: pathText(['models', model, 'draft', 'path']),
+      file: draft.path,
+    })),
     ...entries(raw, 'tenants').map((tenant, i) => ({
       path: pathText(['tenants', i, 'program']),
       file: tenant.program,
@@ -234,9 +258,24 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
 function toModel(document: ModelDocument, base: string): ModelConfig {
   const { id, path, catalog, context, speculation, system, sampling } = document;
   const kvType = document.kv_cache === 'q8_0' ? 'Q8_0' : undefined;
-  const source = path === undefined ? { catalog: catalog! } : { path: resolve(base, path) };
+  const source = toPlace({ path, catalog }, base);
+  const draft = document.draft && toPlace(document.draft, base);
   const adapters = document.adapters?.map(adapter => ({ ...adapter, path: resolve(base, adapter.path) }));
-  return { id, source, context, kvType, speculation, system, sampling: sampling && toSampling(sampling), adapters };
+  return {
+    id,
+    source,
+    draft,
+    context,
+    kvType,
+    speculation,
+    system,
+    sampling: sampling && toSampling(sampling),
+    adapters,
+  };
+}
+
+function toPlace({ path, catalog }: { path?: string; catalog?: string }, base: string): ModelPlace {
+  return path === undefined ? { catalog: catalog! } : { path: resolve(base, path) };
 }
 
 function toSampling(fields: NonNullable<ModelDocument['sampling']>): SamplingConfig {

@@ -60,6 +60,8 @@ const model = z.strictObject({
   kv_cache: z.enum(['f16', 'q8_0']).optional(),
   /** Whether tokens are guessed and checked several at once; it changes no output. Default lookup. */
   speculation: z.enum(['off', 'lookup']).optional(),
+  /** A smaller model of the same vocabulary that guesses where the prompt does not say. */
+  draft: z.strictObject({ path: z.string().min(1).optional(), catalog: z.string().min(1).optional() }).optional(),
   /** System prompt of requests that have none. */
   system: z.string().optional(),
   /** Sampling of requests that do not say. */

@@ -11,6 +11,8 @@ export interface ScriptedOptions {
   readonly maxBatchTokens?: number;
   readonly maxOutputs?: number;
   readonly pooling?: Model['pooling'];
+  /** Share of the positions at which it says something else than it would: a draft model's errors. */
+  readonly noise?: number;
 }
 
 /** What the scripted model takes for an adapter: it changes every token that goes in. */
@@ -41,6 +43,7 @@ export class ScriptedModel implements Model {
   readonly maxOutputs: number;
   readonly pages: number;
   readonly #kv: Int32Array; // [pages * pageTokens]
+  readonly #noise: number;
   #logits: Float32Array[] = [];
   #states: Float32Array[] = [];
   /** Adapters in use. */
@@ -57,6 +60,7 @@ export class ScriptedModel implements Model {
     this.maxOutputs = options.maxOutputs ?? 16;
     this.pages = options.pages ?? 64;
     this.pooling = options.pooling;
+    this.#noise = options.noise ?? 0;
     this.#kv = new Int32Array(this.pages * pageTokens);
   }
 
@@ -139,6 +143,7 @@ export class ScriptedModel implements Model {
 
   #row(segment: Segment, position: number): Float32Array {
     const ends = pageEnds(position).map(end => this.#kv[slot(segment, end)]);
+    if ((ends.at(-1)! % 1000) / 1000 < this.#noise) ends.push(1);
     return logitsOf(ends, this.vocabSize);
   }
 }

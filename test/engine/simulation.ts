@@ -48,6 +48,7 @@ export async function simulate(seed: number): Promise<Tally> {
 class Simulation {
   readonly #random: Random;
   readonly #model: ScriptedModel;
+  readonly #draft: ScriptedModel | undefined;
   readonly #options: EngineOptions & { maxWaiting: number; maxRunning: number };
   readonly #loop: EngineLoop;
   readonly #fates: Fate[] = [];
@@ -82,15 +83,24 @@ class Simulation {
       pooling: random.pick(['mean', 'cls', 'last', undefined]),
     });
     this.#model.beforeRun = () => this.#beforeRun();
+    const { pages } = this.#model;
+    const noise = random.pick([0, 0.2, 0.9]);
+    if (random.chance(0.5))
+      this.#draft = new ScriptedModel({ vocabSize, pages, maxOutputs: 6, maxBatchTokens: 40, noise });
+    if (this.#draft) this.#draft.beforeRun = () => this.#beforeRun();
     this.#loop = new EngineLoop(
       this.#model,
       this.#options,
       deliveries => {
         for (const [id, event] of deliveries) this.#hear(this.#fates[id], event);
       },
-      async () => {
-        await null;
-        await this.#turn().catch(error => this.#giveUp(error));
+      {
+        turn: async () => {
+          await null;
+          await this.#turn().catch(error => this.#giveUp(error));
+        },
+        draft: this.#draft,
+        clock: () => this.#random.int(0, 9),
       },
     );
   }

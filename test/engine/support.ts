@@ -10,8 +10,9 @@ import type { Reader } from '../../src/gguf/types.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
 import { Oracle, type ScriptedModel } from './scripted-model.ts';
 
-export function engineOf(model: ScriptedModel, options: EngineOptions = {}): Engine {
-  return createEngine(model, { backend: 'scripted', fileSize: 0, loadMs: 0 }, options);
+export function engineOf(model: ScriptedModel, options: EngineOptions = {}, draft?: ScriptedModel): Engine {
+  // A clock that stands still: drafts are taken to cost what an engine assumes before it has measured.
+  return createEngine(model, { backend: 'scripted', fileSize: 0, loadMs: 0 }, options, { draft, clock: () => 0 });
 }
 
 /** A request with a prompt of `length` tokens that depends on `seed`; the scripted model's poison is not in it. */

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bestLength, DraftLength } from './draft-length.ts';
+import { StepCosts } from './step-costs.ts';
+
+test('the length with the most tokens in a time', () => {
+  assert.equal(bestLength(1, { row: 0, pass: 0 }, 5), 5);
+  assert.equal(bestLength(0, { row: 0, pass: 0 }, 5), 0);
+  // (1 + 0.8 + 0.64 + 0.512) / (1 + 3 * 0.2) = 1.845; with two or four it is 1.743 and 1.868, with five 1.845.
+  assert.equal(bestLength(0.8, { row: 0.1, pass: 0.1 }, 5), 4);
+  assert.equal(bestLength(0.8, { row: 0.1, pass: 0.1 }, 2), 2);
+  // Every drafted token costs as much as a plain one.
+  assert.equal(bestLength(0.9, { row: 0.5, pass: 0.5 }, 5), 0);
+});
+
+test('drafts stop when they are wrong, for longer each time, and come back when they are right', () => {
+  const costs = { row: 0.1, pass: 0.1 };
+  const length = new DraftLength(0.7);
+  const drafted: number[] = [];
+  for (let step = 0; step < 1000; step++) {
+    const wanted = length.next(costs, 5);
+    if (wanted > 0) drafted.push(step);
+    length.learn(wanted, 0);
+  }
+  assert.ok(drafted.length < 80, `${drafted.length} of 1000 steps drafted`);
+  assert.ok(drafted.filter(step => step >= 500).length < drafted.filter(step => step < 500).length);
+  let lengths = 0;
+  for (let step = 0; step < 2000; step++) {
+    const wanted = length.next(costs, 5);
+    length.learn(wanted, wanted);
+    if (step >= 1900) lengths += wanted;
+  }
+  assert.equal(lengths, 500);
+});
+
+test('costs are those of a line through the steps that were timed', () => {
+  const costs = new StepCosts();
+  assert.deepEqual(costs.costs(1), { row: 0.15, pass: 0.15 });
+  for (let i = 0; i < 100; i++) costs.step(1 + (i % 5), 10 + 2 * (1 + (i % 5)));
+  for (let i = 0; i < 100; i++) costs.pass(3);
+  const { row, pass } = costs.costs(1);
+  assert.ok(Math.abs(row - 2 / 12) < 1e-6 && Math.abs(pass - 3 / 12) < 1e-6, `${row} ${pass}`);
+  const three = costs.costs(3);
+  assert.ok(Math.abs(three.row - (2 * 3) / 16) < 1e-6 && Math.abs(three.pass - 3 / 16) < 1e-6);
+});

@@ -1,0 +1,90 @@
+import { DraftLength } from './draft-length.ts';
+import type { DraftModel, DraftWanted } from './draft-model.ts';
+import { PromptLookup } from './prompt-lookup.ts';
+import type { SamplingSpec } from './sampling.ts';
+import type { Scheduler, Work } from './scheduler.ts';
+import { pending, type Sequence } from './sequence.ts';
+import { StepCosts } from './step-costs.ts';
+
+/** Who guesses for one sequence, and who did last. */
+interface Guesses {
+  readonly sampling: SamplingSpec;
+  readonly lookup: PromptLookup;
+  readonly length: DraftLength;
+  by: 'lookup' | 'model';
+}
+
+/** Share of drafted tokens that is expected to be right before any was judged. */
+const firstRate = 0.7;
+/** Passes with more rows caught up on a prompt: their time says nothing about drafting. */
+const draftingRows = 8;
+
+/**
+ * Guesses at the next tokens of the sequences that decode: what the prompt says where it repeats, otherwise what a draft model
+ * says where there is one. Costs are measured as it goes; they decide about drafts, and drafts change no output.
+ */
+export class Speculation {
+  readonly #scheduler: Scheduler;
+  readonly #model: DraftModel | undefined;
+  readonly #costs = new StepCosts();
+  readonly #guesses = new WeakMap<Sequence, Guesses>();
+  /** Of all sequences lately: what a new one begins with. */
+  readonly #overall = new DraftLength(firstRate);
+
+  constructor(scheduler: Scheduler, model: DraftModel | undefined) {
+    this.#scheduler = scheduler;
+    this.#model = model;
+  }
+
+  begin(sequence: Sequence, sampling: SamplingSpec): void {
+    this.#overall.drift();
+    const length = new DraftLength(this.#overall.rate);
+    this.#guesses.set(sequence, { sampling, lookup: new PromptLookup(), length, by: 'lookup' });
+  }
+
+  /** The plan with drafts behind its decoding sequences' tokens, and pages for them. */
+  async drafted(work: readonly Work[]): Promise<readonly Work[]> {
+    const drafts = new Map<Sequence, Work['draft']>();
+    const wanted: DraftWanted[] = [];
+    let room = this.#scheduler.roomForDrafts(work);
+    for (const { sequence } of work) {
+      const guesses = this.#guesses.get(sequence);
+      const most = Math.min(room, sequence.limit - sequence.tokens.length - 1);
+      if (most <= 0 || !guesses || pending(sequence) !== 1) continue;
+      const found = guesses.lookup.draft(sequence.tokens, most);
+      guesses.by = found.length > 0 ? 'lookup' : 'model';
+      const asked = found.length || this.#lengthFor(sequence, guesses, most, work.length);
+      const length = this.#scheduler.reserve(sequence, asked);
+      if (found.length > 0) drafts.set(sequence, found.slice(0, length));
+      else wanted.push({ sequence, length, sampling: guesses.sampling });
+      room -= length;
+    }
+    const modelled = await this.#model?.draft(wanted, (rows, ms) => rows <= draftingRows && this.#costs.pass(ms));
+    for (const [sequence, draft] of modelled ?? []) drafts.set(sequence, draft);
+    return work.map(each => ({ ...each, draft: drafts.get(each.sequence) ?? [] }));
+  }
+
+  #lengthFor({ tokens }: Sequence, { length }: Guesses, most: number, sequences: number): number {
+    if (!this.#model || tokens.length + most > this.#model.model.trainedContext) return 0;
+    return length.next(this.#costs.costs(sequences), most);
+  }
+
+  /** How long a step took. */
+  timed(work: readonly Work[], ms: number): void {
+    if (!this.#model || work.some(({ sequence }) => pending(sequence) !== 1)) return;
+    this.#costs.step(
+      work.reduce((rows, { draft }) => rows + 1 + draft.length, 0),
+      ms,
+    );
+  }
+
+  /** What became of a draft. */
+  learn(sequence: Sequence, drafted: number, accepted: number): void {
+    const guesses = this.#guesses.get(sequence);
+    if (drafted === 0 || !guesses) return;
+    if (guesses.by === 'lookup') return guesses.lookup.learn(drafted, accepted);
+    this.#model?.learn(sequence, accepted);
+    guesses.length.learn(drafted, accepted);
+    this.#overall.learn(drafted, accepted);
+  }
+}
