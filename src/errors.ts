@@ -31,6 +31,11 @@ export const errorCodes = {
   queue_full: 429,
   request_cancelled: 499,
   deadline_exceeded: 504,
+  session_not_found: 404,
+  session_mismatch: 409,
+  session_corrupted: 409,
+  session_limit: 409,
+  session_failed: 500,
   // Tenant programs
   program_invalid: 400,
   program_trapped: 502,

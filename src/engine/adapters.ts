@@ -1,4 +1,5 @@
 import { RealmError } from '../errors.ts';
+import { fingerprint } from '../gguf/fingerprint.ts';
 import { openGguf } from '../gguf/open.ts';
 import type { Reader } from '../gguf/types.ts';
 import type { Adapter, Model } from '../model/types.ts';
@@ -8,6 +9,8 @@ export interface AdapterInUse {
   readonly adapter: Adapter;
   /** Differs between any two loads, of the same file too: cached pages are told apart by it. */
   readonly origin: string;
+  /** The same for every load of the same file. */
+  readonly fingerprint: string;
 }
 
 interface Entry extends AdapterInUse {
@@ -33,9 +36,9 @@ export class Adapters {
       throw new RealmError('adapter_exists', `an adapter ${name} is loaded already: unload it first`);
     this.#loading.add(name);
     try {
-      const adapter = await this.#read(source);
+      const { adapter, fingerprint } = await this.#read(source);
       const origin = `adapter ${this.#loads++}`;
-      this.#named.set(name, { adapter, origin, users: 0, freed: Promise.withResolvers() });
+      this.#named.set(name, { adapter, origin, fingerprint, users: 0, freed: Promise.withResolvers() });
     } finally {
       this.#loading.delete(name);
     }
@@ -76,10 +79,10 @@ export class Adapters {
     throw new RealmError('adapter_not_found', `there is no adapter ${name}: load it first`, { param: 'adapter' });
   }
 
-  async #read(source: string | Reader): Promise<Adapter> {
+  async #read(source: string | Reader): Promise<Pick<Entry, 'adapter' | 'fingerprint'>> {
     const file = await openGguf(source);
     try {
-      return await this.#model.loadAdapter(file);
+      return { adapter: await this.#model.loadAdapter(file), fingerprint: await fingerprint(file) };
     } finally {
       await file.close();
     }

@@ -4,7 +4,7 @@ import { asRealmError, RealmError } from '../errors.ts';
 import type { Reader } from '../gguf/types.ts';
 import type { Model } from '../model/types.ts';
 import type { Token } from '../tokenizer/types.ts';
-import { Adapters } from './adapters.ts';
+import { type AdapterInUse, Adapters } from './adapters.ts';
 import { checkRequest } from './admission.ts';
 import { BlockPool } from './block-pool.ts';
 import { DraftModel } from './draft-model.ts';
@@ -17,6 +17,7 @@ import { Sampler } from './sampler.ts';
 import { resolveSampling, type SamplingSpec } from './sampling.ts';
 import { Scheduler, type Work } from './scheduler.ts';
 import { createSequence, type Sequence } from './sequence.ts';
+import { type SessionInfo, type SessionRequest, Sessions } from './sessions.ts';
 import { Speculation } from './speculation.ts';
 import type { EngineEvent, EngineRequest, EngineStats, FinishReason } from './types.ts';
 
@@ -34,6 +35,8 @@ interface Job {
 export interface EngineParts {
   /** A smaller model of the same vocabulary on the same backend, with as many pages: it guesses. */
   readonly draft?: Model;
+  /** Tells its weights from others': sessions are bound to it. */
+  readonly fingerprint?: string;
   /** Lets the event loop go round once between steps. */
   readonly turn?: () => Promise<void>;
   /** Milliseconds, by which it is measured what drafts cost. */
@@ -58,6 +61,9 @@ export class EngineLoop {
   readonly #runner: Runner;
   readonly #sampler: Sampler;
   readonly #adapters: Adapters;
+  readonly #sessions: Sessions;
+  /** Waits for the end of the batch that runs. */
+  #afterwards: (() => void)[] = [];
   readonly #speculation: Speculation | undefined;
   readonly #deliver: (deliveries: Deliveries) => void;
   readonly #jobs = new Map<number, Job>();
@@ -76,7 +82,7 @@ export class EngineLoop {
     model: Model,
     options: EngineOptions,
     deliver: (deliveries: Deliveries) => void,
-    { draft, turn = nextTurn, clock = () => performance.now() }: EngineParts = {},
+    { draft, fingerprint = '', turn = nextTurn, clock = () => performance.now() }: EngineParts = {},
   ) {
     const stepTokens = Math.min(options.stepTokens ?? defaults.stepTokens, model.maxBatchTokens);
     this.context = Math.min(contextOf(options, model.trainedContext), model.pages * pageTokens);
@@ -98,6 +104,8 @@ export class EngineLoop {
     const drafts = draft && new DraftModel(draft, this.pool, model.vocabSize, clock);
     const guessing = (options.speculation ?? defaults.speculation) === 'lookup';
     this.#speculation = guessing ? new Speculation(this.scheduler, drafts) : undefined;
+    const between = <T>(work: () => T): Promise<T> => this.#between(work);
+    this.#sessions = new Sessions({ model, pool: this.pool, cache: this.cache, between, fingerprint });
     this.#deliver = deliver;
     this.#turn = turn;
     this.#clock = clock;
@@ -131,6 +139,16 @@ export class EngineLoop {
     await freed;
   }
 
+  /** Saves what the tenant's cache holds for the tokens. */
+  saveSession(request: SessionRequest, tokens: readonly Token[]): Promise<SessionInfo> {
+    return this.#withAdapter(request, adapter => this.#sessions.save(request, tokens, adapter));
+  }
+
+  /** Puts a saved sequence into the tenant's cache. */
+  restoreSession(request: SessionRequest): Promise<SessionInfo> {
+    return this.#withAdapter(request, adapter => this.#sessions.restore(request, adapter));
+  }
+
   stats(): EngineStats {
     return {
       running: this.scheduler.running.size,
@@ -144,6 +162,23 @@ export class EngineLoop {
       steps: this.#steps,
       memory: this.#model.memory(),
     };
+  }
+
+  async #withAdapter<T>({ adapter: name }: SessionRequest, work: (adapter?: AdapterInUse) => Promise<T>): Promise<T> {
+    if (this.#closing) throw new RealmError('shutting_down', 'the engine is shutting down');
+    const adapter = name === undefined ? undefined : this.#adapters.use(name);
+    try {
+      return await work(adapter);
+    } finally {
+      if (adapter) this.#adapters.release(adapter);
+      this.#sweep();
+    }
+  }
+
+  /** Runs `work` when no batch is running: at once, or at the end of the step. */
+  async #between<T>(work: () => T): Promise<T> {
+    if (this.#running) await new Promise<void>(resolve => this.#afterwards.push(resolve));
+    return work();
   }
 
   /** Ends what is left with `shutting_down`, waits for the step in progress and closes the model. */
@@ -214,6 +249,7 @@ export class EngineLoop {
     this.#sweep();
     this.#send();
     this.#steps++;
+    for (const resume of this.#afterwards.splice(0)) resume();
   }
 
   /** The plan, with drafts, through the model. */
@@ -221,6 +257,8 @@ export class EngineLoop {
     const drafted = (await this.#speculation?.drafted(plan)) ?? plan;
     // Some may have been cancelled meanwhile.
     const work = drafted.filter(({ sequence }) => sequence.state === 'running');
+    // Nothing fits while a session that is being saved holds pages.
+    if (work.length === 0) return { work, ran: { ready: [], embedded: [] } };
     const started = this.#clock();
     const ran = await this.#runner.run(work);
     this.#speculation?.timed(work, this.#clock() - started);

@@ -28,6 +28,8 @@ export function createEngine(
     stats: async () => loop.stats(),
     loadAdapter: (name, path) => loop.loadAdapter(name, path),
     unloadAdapter: name => loop.unloadAdapter(name),
+    saveSession: (request, tokens) => loop.saveSession(request, tokens),
+    restoreSession: request => loop.restoreSession(request),
     close: async () => {
       await loop.close();
       const error = new RealmError('shutting_down', 'the engine was closed');

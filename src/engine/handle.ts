@@ -1,8 +1,10 @@
 import { Worker } from 'node:worker_threads';
 import { RealmError } from '../errors.ts';
 import { shareCompileLock } from '../kernels/module.ts';
+import type { Token } from '../tokenizer/types.ts';
 import type { OpenOptions } from './open-model.ts';
 import { type Deliveries, RequestStreams } from './request-streams.ts';
+import type { SessionRequest } from './sessions.ts';
 import type { Engine, EngineFailure, EngineInfo, EngineRequest, EngineStats } from './types.ts';
 
 /** What the main thread says to an engine's worker. */
@@ -12,6 +14,13 @@ export type ToEngine =
   | { readonly kind: 'stats' }
   | { readonly kind: 'loadAdapter'; readonly call: number; readonly name: string; readonly path: string }
   | { readonly kind: 'unloadAdapter'; readonly call: number; readonly name: string }
+  | {
+      readonly kind: 'saveSession';
+      readonly call: number;
+      readonly request: SessionRequest;
+      readonly tokens: readonly Token[];
+    }
+  | { readonly kind: 'restoreSession'; readonly call: number; readonly request: SessionRequest }
   | { readonly kind: 'close' };
 
 /** What it answers. All events of one step come in one message. */
@@ -22,7 +31,7 @@ export type FromEngine =
   | { readonly kind: 'events'; readonly deliveries: Deliveries }
   | { readonly kind: 'stats'; readonly stats: EngineStats }
   /** The end of call number `call`. */
-  | { readonly kind: 'done'; readonly call: number; readonly failure?: EngineFailure }
+  | { readonly kind: 'done'; readonly call: number; readonly failure?: EngineFailure; readonly result?: unknown }
   | { readonly kind: 'closed' };
 
 /** What the worker is started with. */
@@ -50,6 +59,8 @@ export async function openEngine({ onProgress, ...options }: OpenEngineOptions):
       stats: () => handle.stats(),
       loadAdapter: (name, path) => handle.call(call => ({ kind: 'loadAdapter', call, name, path })),
       unloadAdapter: name => handle.call(call => ({ kind: 'unloadAdapter', call, name })),
+      saveSession: (request, tokens) => handle.call(call => ({ kind: 'saveSession', call, request, tokens })),
+      restoreSession: request => handle.call(call => ({ kind: 'restoreSession', call, request })),
       close: () => handle.close(),
     };
   } catch (error) {
@@ -66,7 +77,7 @@ class EngineHandle {
   readonly #opening = Promise.withResolvers<EngineInfo>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #statsWaiting: PromiseWithResolvers<EngineStats>[] = [];
-  readonly #calls = new Map<number, PromiseWithResolvers<void>>();
+  readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
   #nextCall = 0;
   readonly #onProgress: OpenEngineOptions['onProgress'];
   readonly #ended = new AbortController();
@@ -97,14 +108,14 @@ class EngineHandle {
     return waiting.promise;
   }
 
-  /** Sends a message with a number and waits for its end. */
-  async call(message: (call: number) => ToEngine): Promise<void> {
+  /** Sends a message with a number and waits for its result. */
+  async call<T>(message: (call: number) => ToEngine): Promise<T> {
     this.ended.throwIfAborted();
-    const done = Promise.withResolvers<void>();
+    const done = Promise.withResolvers<unknown>();
     const call = this.#nextCall++;
     this.#calls.set(call, done);
     this.#send(message(call));
-    return done.promise;
+    return (await done.promise) as T;
   }
 
   async close(): Promise<void> {
@@ -129,10 +140,10 @@ class EngineHandle {
       case 'failed':
         return this.#opening.reject(errorOf(message.failure));
       case 'done': {
-        const { call, failure } = message;
+        const { call, failure, result } = message;
         const done = this.#calls.get(call);
         this.#calls.delete(call);
-        return failure ? done?.reject(errorOf(failure)) : done?.resolve();
+        return failure ? done?.reject(errorOf(failure)) : done?.resolve(result);
       }
       case 'events':
         return this.streams.deliver(message.deliveries);

@@ -1,15 +1,16 @@
 import { pageTokens } from '../backend/backend.ts';
 import { createReferenceBackend } from '../backend/reference/reference.ts';
 import { createWasmBackend } from '../backend/wasm/backend.ts';
-import { headBytes } from '../kernels/attention.ts';
+import { fingerprint } from '../gguf/fingerprint.ts';
 import { openGguf } from '../gguf/open.ts';
 import type { GgufFile } from '../gguf/types.ts';
+import { headBytes } from '../kernels/attention.ts';
 import { readHyper } from '../model/hyper.ts';
 import { loadModel } from '../model/load.ts';
 import type { Model } from '../model/types.ts';
+import { checkDraft } from './check-draft.ts';
 import type { ModelSource } from './engine.ts';
 import { contextOf } from './engine-loop.ts';
-import { checkDraft } from './check-draft.ts';
 import { defaults, type EngineOptions } from './options.ts';
 
 /** Which file, on what. Structured-cloneable. */
@@ -31,6 +32,7 @@ export interface OpenedModel {
   /** On the same backend: closing the model closes both. */
   readonly draft?: Model;
   readonly source: ModelSource;
+  readonly fingerprint?: string;
 }
 
 /** Opens model files and puts their weights on a backend. Errors: those of openGguf, loadModel and the backend, `draft_invalid`. */
@@ -59,7 +61,12 @@ export async function openModel(options: OpenOptions, onProgress?: Progress): Pr
       onProgress: loaded => onProgress?.(file.size + loaded, total),
     }));
   const loadMs = performance.now() - started;
-  return { model, draft, source: { backend: backend.name, fileSize: file.size, loadMs } };
+  return {
+    model,
+    draft,
+    fingerprint: await fingerprint(file),
+    source: { backend: backend.name, fileSize: file.size, loadMs },
+  };
 }
 
 async function disposable(opening: Promise<GgufFile>): Promise<GgufFile & AsyncDisposable> {

@@ -1,6 +1,7 @@
 import type { MemoryStats } from '../backend/backend.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Token } from '../tokenizer/types.ts';
+import type { SessionInfo, SessionRequest } from './sessions.ts';
 
 /** How the next token is chosen. Absent fields have the neutral value in the comment. */
 export interface Sampling {
@@ -102,6 +103,16 @@ export interface Engine {
   loadAdapter(name: string, path: string): Promise<void>;
   /** No new request gets it from now on; resolves when those that have it have ended. Throws `adapter_not_found`. */
   unloadAdapter(name: string): Promise<void>;
+  /**
+   * Writes what the tenant's prefix cache holds for the tokens to a file that {@link restoreSession} reads, in another process
+   * too. Throws `session_failed`, `adapter_not_found`.
+   */
+  saveSession(request: SessionRequest, tokens: readonly Token[]): Promise<SessionInfo>;
+  /**
+   * Puts it back into the tenant's cache, from which a request with the same tokens takes it. Throws `session_not_found`,
+   * `session_corrupted`, `session_mismatch` (another tenant, model or adapter), `adapter_not_found`; the cache is as it was then.
+   */
+  restoreSession(request: SessionRequest): Promise<SessionInfo>;
   close(): Promise<void>;
 }
 

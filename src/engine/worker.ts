@@ -13,10 +13,10 @@ async function serve(options: WorkerOptions): Promise<void> {
   const send = (message: FromEngine): void => port?.postMessage(message);
   try {
     const opener: typeof import('./open-model.ts') = await import(options.opener ?? './open-model.ts');
-    const { model, draft, source } = await opener.openModel(options, (loaded, total) =>
+    const { model, source, ...parts } = await opener.openModel(options, (loaded, total) =>
       send({ kind: 'progress', loaded, total }),
     );
-    const loop = new EngineLoop(model, options, deliveries => send({ kind: 'events', deliveries }), { draft });
+    const loop = new EngineLoop(model, options, deliveries => send({ kind: 'events', deliveries }), parts);
     port?.on('message', (message: ToEngine) => receive(loop, message, send));
     send({ kind: 'ready', info: infoOf(model, source, loop) });
   } catch (error) {
@@ -36,6 +36,10 @@ function receive(loop: EngineLoop, message: ToEngine, send: (message: FromEngine
       return finish(message.call, loop.loadAdapter(message.name, message.path), send);
     case 'unloadAdapter':
       return finish(message.call, loop.unloadAdapter(message.name), send);
+    case 'saveSession':
+      return finish(message.call, loop.saveSession(message.request, message.tokens), send);
+    case 'restoreSession':
+      return finish(message.call, loop.restoreSession(message.request), send);
     case 'close':
       void loop.close().finally(() => send({ kind: 'closed' }));
       return;
@@ -44,9 +48,9 @@ function receive(loop: EngineLoop, message: ToEngine, send: (message: FromEngine
   }
 }
 
-function finish(call: number, work: Promise<void>, send: (message: FromEngine) => void): void {
+function finish(call: number, work: Promise<unknown>, send: (message: FromEngine) => void): void {
   work.then(
-    () => send({ kind: 'done', call }),
+    result => send({ kind: 'done', call, result }),
     error => send({ kind: 'done', call, failure: failure(asRealmError(error)) }),
   );
 }

@@ -74,6 +74,7 @@ export function createDecoder(backend: Backend, options: ModelOptions, recipe: R
     maxBatchTokens,
     maxOutputs,
     pages,
+    pageBytes: cache.pageBytes,
     kvBytesPerToken: cache.pageBytes / pageTokens,
     pooling: hyper.pooling,
     run(batch) {
@@ -95,6 +96,8 @@ export function createDecoder(backend: Backend, options: ModelOptions, recipe: R
       return adapter;
     },
     unloadAdapter: adapter => freeAdapter(adapter as LoadedAdapter, backend),
+    readPage: (page, target) => backend.readPage(cache, page, target),
+    writePage: (page, source) => backend.writePage(cache, page, source),
     memory: () => backend.memory(),
     close: () => backend.close(),
   };

@@ -41,6 +41,8 @@ export interface Model {
   readonly maxOutputs: number;
   /** Pages of the KV cache. */
   readonly pages: number;
+  /** Bytes of one page of the KV cache over all layers. */
+  readonly pageBytes: number;
   /** Bytes of KV cache per token. */
   readonly kvBytesPerToken: number;
   /** How the hidden states of a text become one embedding, as the file says. */
@@ -57,6 +59,10 @@ export interface Model {
   loadAdapter(file: GgufFile): Promise<Adapter>;
   /** Frees an adapter that no later batch uses. */
   unloadAdapter(adapter: Adapter): void;
+  /** Copies a page, pageBytes bytes in a layout of the backend's own. Only between runs. */
+  readPage(page: number, target: Uint8Array): void;
+  /** Overwrites a page with what {@link readPage} gave. Only between runs. */
+  writePage(page: number, source: Uint8Array): void;
   memory(): MemoryStats;
   close(): Promise<void>;
 }

@@ -36,6 +36,7 @@ export class ScriptedModel implements Model {
   readonly width = 2;
   readonly layers = 1;
   readonly kvBytesPerToken = 4;
+  readonly pageBytes = 4 * pageTokens;
   readonly pooling: Model['pooling'];
   readonly vocabSize: number;
   readonly trainedContext: number;
@@ -44,6 +45,7 @@ export class ScriptedModel implements Model {
   readonly pages: number;
   readonly #kv: Int32Array; // [pages * pageTokens]
   readonly #noise: number;
+  #busy = false;
   #logits: Float32Array[] = [];
   #states: Float32Array[] = [];
   /** Adapters in use. */
@@ -65,7 +67,12 @@ export class ScriptedModel implements Model {
   }
 
   async run(batch: Batch): Promise<void> {
-    await this.beforeRun(batch);
+    this.#busy = true;
+    try {
+      await this.beforeRun(batch);
+    } finally {
+      this.#busy = false;
+    }
     this.runs++;
     this.#check(batch);
     for (const segment of batch.segments) this.#store(segment, batch.ids);
@@ -95,6 +102,16 @@ export class ScriptedModel implements Model {
 
   unloadAdapter(adapter: Adapter): void {
     assert.ok(this.adapters.delete(adapter as ScriptedAdapter), 'freed twice');
+  }
+
+  readPage(page: number, target: Uint8Array): void {
+    assert.ok(!this.#busy, 'read while a batch runs');
+    target.set(new Uint8Array(this.#kv.buffer, page * this.pageBytes, this.pageBytes));
+  }
+
+  writePage(page: number, source: Uint8Array): void {
+    assert.ok(!this.#busy, 'written while a batch runs');
+    new Uint8Array(this.#kv.buffer, page * this.pageBytes, this.pageBytes).set(source);
   }
 
   memory() {

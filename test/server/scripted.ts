@@ -1,4 +1,5 @@
 /** Services whose model answers from a script: the contracts of engine and sandbox without weights or workers. */
+import { readFile, writeFile } from 'node:fs/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { GenerateText, TextRequest } from '../../src/engine/text-types.ts';
 import type { Engine, EngineEvent, EngineInfo, EngineRequest, FinishReason } from '../../src/engine/types.ts';
@@ -66,6 +67,8 @@ export class ScriptedModel implements LoadedModel {
   atOnce = 0;
   /** Paths of adapters. */
   readonly adapters = new Map<string, string>();
+  /** Paths of sessions that were restored. */
+  readonly restored: string[] = [];
   running = 0;
   generated = 0;
   readonly generate: GenerateText;
@@ -97,6 +100,19 @@ export class ScriptedModel implements LoadedModel {
       },
       unloadAdapter: async name => {
         this.adapters.delete(name);
+      },
+      saveSession: async (request, tokens) => {
+        if (request.path.endsWith('full.session')) throw new RealmError('session_failed', 'the disk is full');
+        await writeFile(request.path, JSON.stringify({ tenant: request.tenant, tokens }));
+        return { tokens: tokens.length, computed: 32 * Math.floor(tokens.length / 32), bytes: 100 };
+      },
+      restoreSession: async ({ tenant, path }) => {
+        const text = await readFile(path, 'utf8').catch(() => undefined);
+        if (text === undefined) throw new RealmError('session_not_found', 'there is no such session');
+        const saved = JSON.parse(text);
+        if (saved.tenant !== tenant) throw new RealmError('session_mismatch', 'the session belongs to another tenant');
+        this.restored.push(path);
+        return { tokens: saved.tokens.length, computed: 0 };
       },
       close: async () => {},
     };

@@ -1,0 +1,206 @@
+import { createHash, createHmac, type Hash, randomUUID, timingSafeEqual } from 'node:crypto';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { RealmError } from '../errors.ts';
+import type { Token } from '../tokenizer/types.ts';
+
+/**
+ * A saved sequence: magic, length of the header (u32), header (JSON), tokens (i32), their seal (HMAC-SHA-256 of their SHA-256); then the pages, and the
+ * seal of everything before it. Little-endian. Nothing of a file is believed before its seal is right.
+ */
+const magic = new TextEncoder().encode('REALMKV1');
+const hmacBytes = 32;
+const longestHeader = 1 << 16;
+const mostTokens = 1 << 24;
+
+/** What a saved sequence is bound to: it can be restored by nobody and to nothing else. */
+export interface SessionBinding {
+  readonly tenant: string;
+  /** Fingerprint of the weights, and how their cache lies in memory. */
+  readonly model: string;
+  /** Fingerprint of the adapter; empty without one. */
+  readonly adapter: string;
+}
+
+interface Header extends SessionBinding {
+  readonly tokens: number;
+  readonly pages: number;
+  readonly pageBytes: number;
+}
+
+export interface SessionContent {
+  readonly tokens: readonly Token[];
+  readonly pages: number;
+  readonly pageBytes: number;
+}
+
+/** Writes a file, whole or not at all; `page(i)` gives the bytes of page i, which may be reused afterwards. Returns its length. */
+export async function writeSession(
+  path: string,
+  seal: Uint8Array,
+  binding: SessionBinding,
+  content: SessionContent & { page(index: number): Promise<Uint8Array> },
+): Promise<number> {
+  const temporary = `${path}.${randomUUID()}.part`;
+  try {
+    const file = await open(temporary, 'wx', 0o600);
+    try {
+      const { tokens, pages, pageBytes } = content;
+      const out = new SealedWriter(file, seal);
+      const header: Header = { ...binding, tokens: tokens.length, pages, pageBytes };
+      const json = new TextEncoder().encode(JSON.stringify(header));
+      await out.write(magic);
+      await out.write(bytesOf(Uint32Array.of(json.length)));
+      await out.write(json);
+      await out.write(bytesOf(Int32Array.from(tokens)));
+      await out.seal();
+      for (let i = 0; i < pages; i++) await out.write(await content.page(i));
+      await out.seal();
+      await file.sync();
+      await rename(temporary, path);
+      return out.length;
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw new RealmError('session_failed', `the session could not be saved: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** A file that is being read: its tokens are known to be as they were written, its pages once all have been read. */
+export interface OpenSession extends SessionContent {
+  /** The next page; the bytes are the caller's until the next call. Throws `session_corrupted`. */
+  next(): Promise<Uint8Array>;
+  /** Call after the last page. Throws `session_corrupted`. */
+  verify(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Throws `session_not_found`, `session_corrupted`, `session_mismatch`. */
+export async function openSession(path: string, seal: Uint8Array, binding: SessionBinding): Promise<OpenSession> {
+  const file = await open(path).catch(cause => {
+    throw new RealmError('session_not_found', 'there is no such session', { cause });
+  });
+  try {
+    const source = new SealedReader(file, seal);
+    if (!Buffer.from(await source.read(magic.length)).equals(magic)) throw corrupted();
+    const header = await readHeader(source);
+    const tokens = new Int32Array((await source.read(4 * header.tokens)).slice().buffer);
+    await source.verify();
+    for (const key of ['tenant', 'model', 'adapter'] as const) if (header[key] !== binding[key]) throw mismatch(key);
+    const page = new Uint8Array(header.pageBytes);
+    return {
+      tokens: [...tokens] as Token[],
+      pages: header.pages,
+      pageBytes: header.pageBytes,
+      next: () => source.read(header.pageBytes, page),
+      verify: () => source.verify(),
+      close: () => file.close(),
+    };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** Lengths are checked before anything is allocated for them. */
+async function readHeader(source: SealedReader): Promise<Header> {
+  const length = new DataView((await source.read(4)).slice().buffer).getUint32(0, true);
+  if (length > longestHeader) throw corrupted();
+  const header = parse(new TextDecoder().decode(await source.read(length)));
+  const { tokens, pages, pageBytes } = header;
+  const counts = [tokens, pages, pageBytes].every(value => Number.isSafeInteger(value) && value >= 0);
+  if (!counts || tokens > mostTokens) throw corrupted();
+  const size = magic.length + 4 + length + 4 * tokens + pages * pageBytes + 2 * hmacBytes;
+  if ((await source.size()) !== size) throw corrupted();
+  return header;
+}
+
+function parse(json: string): Header {
+  try {
+    return { ...JSON.parse(json) };
+  } catch {
+    throw corrupted();
+  }
+}
+
+function corrupted(): RealmError {
+  return new RealmError(
+    'session_corrupted',
+    'the session’s file is damaged or was changed: delete it and save the session again',
+  );
+}
+
+function mismatch(key: keyof SessionBinding): RealmError {
+  return new RealmError('session_mismatch', `the session belongs to another ${key}`);
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array | Int32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+class SealedWriter {
+  length = 0;
+  readonly #file: FileHandle;
+  readonly #hash: Hash = createHash('sha256');
+  readonly #seal: Uint8Array;
+  #sealed = 0;
+
+  constructor(file: FileHandle, seal: Uint8Array) {
+    this.#file = file;
+    this.#seal = seal;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.#hash.update(bytes);
+    await this.#file.writeFile(bytes);
+    this.length += bytes.length;
+  }
+
+  /** Of everything so far. */
+  async seal(): Promise<void> {
+    await this.write(digestOf(this.#hash, this.#seal, this.#sealed++));
+  }
+}
+
+class SealedReader {
+  readonly #file: FileHandle;
+  readonly #seal: Uint8Array;
+  readonly #hash: Hash = createHash('sha256');
+  #sealed = 0;
+  #at = 0;
+
+  constructor(file: FileHandle, seal: Uint8Array) {
+    this.#file = file;
+    this.#seal = seal;
+  }
+
+  async size(): Promise<number> {
+    return (await this.#file.stat()).size;
+  }
+
+  async read(length: number, into = new Uint8Array(length)): Promise<Uint8Array> {
+    await this.#fill(into);
+    this.#hash.update(into);
+    return into;
+  }
+
+  async verify(): Promise<void> {
+    const expected = digestOf(this.#hash, this.#seal, this.#sealed++);
+    if (!timingSafeEqual(expected, await this.read(hmacBytes))) throw corrupted();
+  }
+
+  async #fill(into: Uint8Array): Promise<void> {
+    for (let done = 0; done < into.length; ) {
+      const { bytesRead } = await this.#file.read(into, done, into.length - done, this.#at);
+      if (bytesRead === 0) throw corrupted();
+      done += bytesRead;
+      this.#at += bytesRead;
+    }
+  }
+}
+
+/** HMAC of everything so far; the number keeps the two of a file from standing for each other. */
+function digestOf(hash: Hash, seal: Uint8Array, index: number): Uint8Array {
+  return createHmac('sha256', seal).update(hash.copy().digest()).update(Uint8Array.of(index)).digest();
+}

@@ -1,0 +1,23 @@
+import { createHash } from 'node:crypto';
+import type { GgufFile } from './types.ts';
+
+/** Bytes of each tensor that count. */
+const sampled = 4096;
+
+/**
+ * Tells files with different weights apart without reading them whole: SHA-256 over every tensor's name, type and shape and its
+ * first bytes, and over the metadata. Hex.
+ */
+export async function fingerprint(file: GgufFile): Promise<string> {
+  const hash = createHash('sha256');
+  for (const [key, value] of file.metadata) hash.update(JSON.stringify([key, value], withBigints));
+  for (const { name, type, shape, file: index, offset, bytes } of file.tensors.values()) {
+    hash.update(JSON.stringify([name, type, shape]));
+    hash.update(await file.readers[index].read(offset, Math.min(sampled, bytes)));
+  }
+  return hash.digest('hex');
+}
+
+function withBigints(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
+}
