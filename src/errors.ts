@@ -31,6 +31,7 @@ export const errorCodes = {
   queue_full: 429,
   request_cancelled: 499,
   deadline_exceeded: 504,
+  queue_timeout: 503,
   session_not_found: 404,
   session_mismatch: 409,
   session_corrupted: 409,

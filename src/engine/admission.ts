@@ -19,6 +19,9 @@ export function checkRequest(request: EngineRequest, vocabSize: number, context:
   if (request.priority !== undefined && !Number.isFinite(request.priority)) {
     throw invalid('priority', `must be a number, not ${request.priority}`);
   }
+  if (request.queueMs !== undefined && !(request.queueMs >= 1 && request.queueMs < 2 ** 31)) {
+    throw invalid('queueMs', `must be from 1 to ${2 ** 31 - 1}, not ${request.queueMs}`);
+  }
   if (embed && tokens.length > context) {
     const message = `the text has ${tokens.length} tokens, but the context is ${context}: shorten it`;
     throw new RealmError('context_length_exceeded', message, { param: 'tokens' });

@@ -29,6 +29,8 @@ interface Job {
   readonly topLogprobs: number | undefined;
   /** Of a request for an embedding. */
   readonly pool: Pool | undefined;
+  /** Ends it while it waits for its first step. */
+  readonly queueTimer: NodeJS.Timeout | undefined;
 }
 
 /** What an engine may have beside its model. */
@@ -88,7 +90,11 @@ export class EngineLoop {
     this.context = Math.min(contextOf(options, model.trainedContext), model.pages * pageTokens);
     this.#model = model;
     this.pool = new BlockPool(model.pages);
-    this.cache = new PrefixCache(this.pool, { quota: options.cacheQuota, floor: options.cacheFloor });
+    this.cache = new PrefixCache(this.pool, {
+      quota: options.cacheQuota,
+      floor: options.cacheFloor,
+      shared: options.sharedPrefixes,
+    });
     const limits = {
       maxRunning: Math.min(options.maxRunning ?? defaults.maxRunning, model.maxOutputs, stepTokens - 1),
       stepTokens,
@@ -203,8 +209,9 @@ export class EngineLoop {
     const states = pool && (pool.kind === 'last' ? 'last' : 'all');
     const adapter = request.adapter === undefined ? undefined : this.#adapters.use(request.adapter);
     const sequence = createSequence({ id, tenant, priority, limit, prompt: tokens, adapter, states });
+    const queueTimer = request.queueMs === undefined ? undefined : this.#limitQueue(id, request.queueMs);
     if (!pool) this.#speculation?.begin(sequence, sampling);
-    this.#jobs.set(id, { sequence, sampling, stopTokens: new Set(request.stopTokens), topLogprobs, pool });
+    this.#jobs.set(id, { sequence, sampling, stopTokens: new Set(request.stopTokens), topLogprobs, pool, queueTimer });
     this.scheduler.submit(sequence);
     this.#working ??= this.#work();
   }
@@ -216,6 +223,17 @@ export class EngineLoop {
     throw new RealmError('invalid_request', 'the model ranks texts and has no embeddings: use another model', {
       param: 'model',
     });
+  }
+
+  #limitQueue(id: number, ms: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      // It has run: what it waits for now is its own deadline's.
+      if (this.#jobs.get(id)?.sequence.cachedTokens !== undefined) return;
+      const message = `the request waited ${ms} ms and had not begun: the server is busy`;
+      this.#fail(id, new RealmError('queue_timeout', message, { retryAfter: this.#pace.retryAfter() }));
+      this.#sweep();
+      this.#send();
+    }, ms);
   }
 
   #queueFull(tenant: string): RealmError {
@@ -338,6 +356,7 @@ export class EngineLoop {
     const job = this.#jobs.get(id);
     if (!job) return undefined;
     this.#jobs.delete(id);
+    clearTimeout(job.queueTimer);
     this.scheduler.remove(job.sequence, keep);
     if (job.sequence.adapter) this.#adapters.release(job.sequence.adapter);
     this.#pace.ended();

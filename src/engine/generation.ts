@@ -21,13 +21,13 @@ async function* generate(
   const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   const stream = tokenizer.stream();
   const stops = new StopStrings(request.stop);
-  let completionTokens = 0;
+  const tokens = [...request.tokens];
   for await (const event of engine.submit(engineRequest(request, tokenizer), either)) {
     switch (event.kind) {
       case 'token': {
         // A step that was under way when the stop string came: nobody asked for its token.
         if (stops.stopped) break;
-        completionTokens++;
+        tokens.push(event.token);
         const text = stops.push(stream.push(event.token));
         yield { kind: 'text', text, logprobs: logprobsOf(tokenizer, event) };
         if (stops.stopped) stop.abort();
@@ -37,7 +37,8 @@ async function* generate(
         const text = stops.stopped ? '' : stops.push(stream.end()) + stops.end();
         if (text !== '') yield { kind: 'text', text, logprobs: [] };
         const reason = stops.stopped ? 'stop' : event.reason;
-        yield { kind: 'end', reason, usage: { ...event.usage, completionTokens } };
+        const completionTokens = tokens.length - request.tokens.length;
+        yield { kind: 'end', reason, usage: { ...event.usage, completionTokens }, tokens };
         return;
       }
       case 'error':
@@ -49,9 +50,9 @@ async function* generate(
 }
 
 function engineRequest(request: TextRequest, tokenizer: Tokenizer): EngineRequest {
-  const { id, tenant, tokens, maxTokens, sampling, topLogprobs, adapter, stopTokens = [] } = request;
+  const { id, tenant, tokens, maxTokens, sampling, topLogprobs, adapter, queueMs, stopTokens = [] } = request;
   const ends = [...tokenizer.endOfGeneration, ...stopTokens];
-  return { id, tenant, tokens, maxTokens, sampling, stopTokens: ends, topLogprobs, adapter };
+  return { id, tenant, tokens, maxTokens, sampling, stopTokens: ends, topLogprobs, adapter, queueMs };
 }
 
 function logprobsOf(tokenizer: Tokenizer, { logprob }: EngineEvent & { kind: 'token' }): TextLogprob[] {

@@ -20,6 +20,8 @@ export interface EngineOptions {
   readonly maxWaiting?: number;
   /** A tenant's weight in sharing the engine. Default 1 for each. */
   readonly weights?: ReadonlyMap<string, number>;
+  /** Beginnings of prompts whose cached pages all tenants share: only what the operator declares. */
+  readonly sharedPrefixes?: readonly (readonly number[])[];
   /** Share of the pages that one tenant's unused prefixes may hold. Default 1/2. */
   readonly cacheQuota?: number;
   /** Share of the pages that is kept, in equal parts, for every tenant's prefixes against its neighbours. Default 1/4. */

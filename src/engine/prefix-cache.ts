@@ -11,9 +11,14 @@ export interface CachedPage {
   readonly tokens: readonly Token[];
   /** Key of the page before it. */
   readonly previous: string | undefined;
+  /** Tenant whose page it is, or {@link everyone}. */
+  readonly holder: string;
   /** Running sequences that read it; at 0 it is idle and may be dropped. */
   users: number;
 }
+
+/** Stands for all tenants where the operator declared a prefix shared; no tenant can have this name. */
+export const everyone = '*';
 
 interface TenantPages {
   readonly id: string;
@@ -28,16 +33,20 @@ export interface PrefixCacheOptions {
   readonly quota?: number;
   /** Share of the pool that is kept for all tenants' idle pages together, in equal parts, against their neighbours. Default 1/4. */
   readonly floor?: number;
+  /** Prefixes, tokens, whose full pages all tenants share. */
+  readonly shared?: readonly (readonly number[])[];
 }
 
 /**
  * Finds pages again that hold the same tokens after the same prefix, within one tenant. Each tenant has its own
- * secret, table, quota and least-recently-used order, so none can see or flush another's pages.
+ * secret, table, quota and least-recently-used order, so none can see or flush another's pages. Pages of a prefix that
+ * the operator declared shared are held as if by one more tenant, in whose name all find them.
  */
 export class PrefixCache {
   readonly floor: number;
   readonly #pool: BlockPool;
   readonly #quota: number;
+  readonly #shared: readonly (readonly number[])[];
   /** Tenants that hold pages. */
   readonly #tenants = new Map<string, TenantPages>();
   /** Of every tenant seen, so that keys stay the same while it holds none. */
@@ -47,6 +56,7 @@ export class PrefixCache {
     this.#pool = pool;
     this.#quota = Math.floor(pool.total * (options.quota ?? 1 / 2));
     this.floor = options.floor ?? 1 / 4;
+    this.#shared = options.shared ?? [];
   }
 
   /** Every page in the cache, for accounting and tests. */
@@ -65,11 +75,10 @@ export class PrefixCache {
    */
   acquire(sequence: Sequence): void {
     if (sequence.states === 'all') return;
-    const tenant = this.#tenants.get(sequence.tenant);
-    if (!tenant) return;
     const full = Math.floor((sequence.tokens.length - 1) / pageTokens);
     while (sequence.pages.length < full) {
-      const page = this.#find(tenant, sequence);
+      const tenant = this.#tenants.get(this.#holderOf(sequence, sequence.pages.length));
+      const page = tenant && this.#find(tenant, sequence);
       if (!page) break;
       this.#use(tenant, sequence, page);
       sequence.pages.push(page.block);
@@ -81,9 +90,9 @@ export class PrefixCache {
   register(sequence: Sequence): void {
     const full = Math.floor(sequence.computed / pageTokens);
     if (sequence.cached.length >= full) return;
-    const tenant = this.#tenant(sequence.tenant);
     while (sequence.cached.length < full) {
       const index = sequence.cached.length;
+      const tenant = this.#tenant(this.#holderOf(sequence, index));
       const page = this.#find(tenant, sequence) ?? this.#add(tenant, sequence);
       if (!page) break;
       this.#use(tenant, sequence, page);
@@ -95,18 +104,20 @@ export class PrefixCache {
 
   /** Takes a sequence's pages from it; `keep` leaves those that are in the cache there, otherwise they go too. */
   release(sequence: Sequence, keep: boolean): void {
-    const tenant = this.#tenants.get(sequence.tenant);
+    const holders = new Set<TenantPages>();
     for (const block of sequence.pages) this.#pool.release(block);
     // From the end, so that a page is dropped before those it builds on.
     for (const page of sequence.cached.toReversed()) {
       if (--page.users > 0) continue;
-      tenant!.idle.add(page);
-      if (!keep) this.#drop(tenant!, page);
+      const holder = this.#tenants.get(page.holder)!;
+      holder.idle.add(page);
+      if (keep) holders.add(holder);
+      else this.#drop(holder, page);
     }
     sequence.pages.length = 0;
     sequence.cached.length = 0;
     sequence.computed = 0;
-    while (tenant && tenant.idle.size > this.#quota) this.#dropOldest(tenant);
+    for (const holder of holders) while (holder.idle.size > this.#quota) this.#dropOldest(holder);
   }
 
   /**
@@ -123,6 +134,12 @@ export class PrefixCache {
     if (!(this.#pool.free + droppable >= count)) return false;
     while (!this.#pool.canAllocate(count)) this.#dropOldest(holders.reduce((a, b) => (above(b) > above(a) ? b : a)));
     return true;
+  }
+
+  /** Who holds a sequence's page: its tenant, or everyone. */
+  #holderOf(sequence: Sequence, index: number): string {
+    sequence.sharedPages ??= Math.max(0, ...this.#shared.map(prefix => sharedPages(prefix, sequence.tokens)));
+    return index < sequence.sharedPages ? everyone : sequence.tenant;
   }
 
   /** The cached page that holds the sequence's next full page, compared token by token. */
@@ -147,7 +164,7 @@ export class PrefixCache {
     if (tenant.pages.has(key)) return undefined;
     const block = sequence.pages[index];
     const previous = sequence.cached[index - 1]?.key;
-    const page: CachedPage = { key, block, tokens: tokensOf(sequence, index), previous, users: 0 };
+    const page: CachedPage = { key, block, tokens: tokensOf(sequence, index), previous, holder: tenant.id, users: 0 };
     this.#pool.retain(block);
     tenant.pages.set(key, page);
     return page;
@@ -181,6 +198,12 @@ export class PrefixCache {
     this.#tenants.set(id, tenant);
     return tenant;
   }
+}
+
+/** Full pages at the beginning of `tokens` that are the prefix's. */
+function sharedPages(prefix: readonly number[], tokens: readonly Token[]): number {
+  const differs = prefix.findIndex((token, i) => token !== tokens[i]);
+  return Math.floor((differs < 0 ? prefix.length : differs) / pageTokens);
 }
 
 function tokensOf(sequence: Sequence, page: number): readonly Token[] {

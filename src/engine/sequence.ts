@@ -27,6 +27,8 @@ export interface Sequence {
   readonly cached: CachedPage[];
   /** Chain of the full pages' cache keys, as far as it was needed. */
   readonly keys: string[];
+  /** Leading pages that are of a declared prefix, and so every tenant's; counted when it was first needed. */
+  sharedPages: number | undefined;
   /** Prompt tokens found in the prefix cache when it first ran. */
   cachedTokens: number | undefined;
   /** Leading tokens that its tenant has been charged for. */
@@ -48,6 +50,7 @@ export function createSequence(
     pages: [],
     cached: [],
     keys: [],
+    sharedPages: undefined,
     cachedTokens: undefined,
     charged: 0,
   };

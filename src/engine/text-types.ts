@@ -14,6 +14,8 @@ export interface TextRequest {
   readonly stopTokens?: readonly Token[];
   readonly topLogprobs?: number;
   readonly adapter?: string;
+  /** Milliseconds that it may wait for its first step. */
+  readonly queueMs?: number;
 }
 
 export interface TextLogprob {
@@ -27,7 +29,13 @@ export interface TextLogprob {
 export type TextEvent =
   /** One token's worth; `text` may be empty while a character or a possible stop string is incomplete. */
   | { readonly kind: 'text'; readonly text: string; readonly logprobs: readonly TextLogprob[] }
-  | { readonly kind: 'end'; readonly reason: FinishReason; readonly usage: EngineUsage };
+  /** `tokens`: prompt and answer. */
+  | {
+      readonly kind: 'end';
+      readonly reason: FinishReason;
+      readonly usage: EngineUsage;
+      readonly tokens: readonly Token[];
+    };
 
 /** Throws RealmError when the engine reports an error. */
 export type GenerateText = (request: TextRequest, signal?: AbortSignal) => AsyncIterable<TextEvent>;

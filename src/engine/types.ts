@@ -41,6 +41,8 @@ export interface EngineRequest {
   readonly topLogprobs?: number;
   /** Higher goes first among the same tenant's. Default 0. */
   readonly priority?: number;
+  /** Milliseconds after which it fails with `queue_timeout` if it has not run by then. */
+  readonly queueMs?: number;
   /** Name of the adapter that it runs with. */
   readonly adapter?: string;
   /** An embedding of the tokens is wanted, as the model pools it, instead of more tokens. */

@@ -1,5 +1,5 @@
 import type { EngineUsage } from '../engine/types.ts';
-import { RealmError } from '../errors.ts';
+import { asRealmError, RealmError } from '../errors.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import { type ChoiceEvent, newTrace, runChoice, type Trace } from './choice.ts';
 import { addUsage, type Exchange, noUsage } from './exchange.ts';
@@ -44,8 +44,18 @@ export function createJob(
     });
   }
   checkBias(model, settings);
+  checkSessions(services, settings, prompts.length);
   exchange.model = model.id;
   return { ...named, tenant, kind, prompts, settings };
+}
+
+function checkSessions({ sessions }: Services, { session, saveSession, n }: Settings, prompts: number): void {
+  if (session !== undefined) sessions.checkEnabled('session');
+  if (saveSession === undefined) return;
+  sessions.checkEnabled('save_session');
+  if (n * prompts === 1) return;
+  const message = 'save_session: a request for several answers saves none; ask for one';
+  throw new RealmError('invalid_request', message, { param: 'save_session' });
 }
 
 function checkBias(model: LoadedModel, { sampling }: Settings): void {
@@ -63,15 +73,34 @@ export async function* answer(services: Services, exchange: Exchange, job: Job):
   const traces = Array.from({ length: prompts.length * settings.n }, newTrace);
   exchange.usage = () => totalUsage(traces, settings.n);
   try {
+    if (settings.session !== undefined) await services.sessions.restore({ ...placeOf(job), id: settings.session });
     for await (const event of merge(choices(services, exchange, job, traces))) {
       if (event.value.kind === 'text') exchange.token();
       yield event;
     }
+    if (settings.saveSession !== undefined) exchange.session = await save(services, job, traces[0]);
   } catch (error) {
     // What failed because it was aborted failed for the reason of the abort.
     exchange.signal.throwIfAborted();
     exchange.cancel(new RealmError('request_cancelled', 'Another answer of the same request failed'));
     throw error;
+  }
+}
+
+function placeOf({ tenant, model, adapter }: Job) {
+  return { tenant: tenant.id, model, adapter };
+}
+
+/** What the answer says of the session: the answer is not lost where it could not be saved. */
+async function save(services: Services, job: Job, { tokens }: Trace): Promise<object> {
+  const id = job.settings.saveSession!;
+  try {
+    const info = await services.sessions.save({ ...placeOf(job), id }, tokens);
+    return { id, tokens: info.tokens, computed_tokens: info.computed, bytes: info.bytes };
+  } catch (error) {
+    const { code, message } = asRealmError(error);
+    services.logger.log('warn', 'session not saved', { tenant: job.tenant.id, code, message });
+    return { id, error: { code, message } };
   }
 }
 

@@ -34,9 +34,11 @@ export interface Trace {
   reason: FinishReason;
   /** Over all calls until now, also when the request ends before they do. */
   usage: EngineUsage;
+  /** Prompt and answer of the last call to the request's own model. */
+  tokens: readonly Token[];
 }
 
-export const newTrace = (): Trace => ({ logprobs: [], reason: 'stop', usage: noUsage });
+export const newTrace = (): Trace => ({ logprobs: [], reason: 'stop', usage: noUsage, tokens: [] });
 
 /** Longest stretch of a program's own computing between two calls to the host. */
 const sliceMs = 2_000;
@@ -79,6 +81,7 @@ function programHost(services: Services, request: ChoiceRequest, trace: Trace): 
   return {
     generate: ({ modelId, prompt, options }, signal) =>
       generate(
+        services,
         find(modelId),
         { ...request, prompt, id: `${request.id}.${calls++}`, adapter: adapterOf(modelId) },
         options,
@@ -92,6 +95,7 @@ function programHost(services: Services, request: ChoiceRequest, trace: Trace): 
 }
 
 async function* generate(
+  services: Services,
   model: LoadedModel,
   request: ChoiceRequest,
   changed: Partial<GenOptions>,
@@ -112,6 +116,7 @@ async function* generate(
       stopTokens: changed.stopTokens as readonly Token[] | undefined,
       topLogprobs: settings.topLogprobs,
       adapter,
+      queueMs: tenant.queueMs,
     },
     signal,
   );
@@ -120,6 +125,7 @@ async function* generate(
   for await (const event of events) {
     if (event.kind === 'end') {
       trace.usage = addUsage(before, event.usage);
+      if (model === services.models[request.modelId]) trace.tokens = event.tokens;
       // Cancelled here means that the program has enough.
       trace.reason = event.reason === 'cancelled' ? 'stop' : event.reason;
       return;

@@ -31,6 +31,8 @@ export class Exchange {
   tenant: string | undefined;
   model: string | undefined;
   code: ErrorCode | undefined;
+  /** What the answer says of the session that it saved. */
+  session: object | undefined;
   /** What the request has cost until now. */
   usage: () => EngineUsage = () => noUsage;
   /** The body outlives the handler; whoever writes it calls finish. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { name } from '../tenancy/schema.ts';
 import type { Sampling } from '../engine/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 
@@ -52,6 +53,9 @@ export const sharedFields = {
   top_k: optional(z.int().min(-1)),
   min_p: optional(z.number().min(0).max(1)),
   repetition_penalty: optional(z.number().positive().max(10)),
+  // Realm's own: names of saved sessions.
+  session: optional(name),
+  save_session: optional(name),
 };
 
 export const topLogprobs = z.int().min(0).max(20);
@@ -68,6 +72,10 @@ export interface Settings {
   readonly n: number;
   readonly stream: boolean;
   readonly includeUsage: boolean;
+  /** Restored before the answer. */
+  readonly session?: string;
+  /** Saved after it. */
+  readonly saveSession?: string;
 }
 
 export function toSettings(fields: SamplingFields): Omit<Settings, 'maxTokens' | 'topLogprobs'> {
@@ -75,6 +83,8 @@ export function toSettings(fields: SamplingFields): Omit<Settings, 'maxTokens' |
     sampling: toSampling(fields),
     stop: fields.stop,
     n: fields.n ?? 1,
+    session: fields.session,
+    saveSession: fields.save_session,
     stream: fields.stream ?? false,
     includeUsage: fields.stream_options?.include_usage ?? false,
   };

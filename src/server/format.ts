@@ -39,6 +39,8 @@ export async function* chunks(
     const logprobs = topLogprobs === undefined ? null : format.logprobs(value.logprobs, offset);
     yield chunk([format.delta(index, value.text, logprobs)], null);
   }
+  const { session } = exchange;
+  if (session) yield { ...chunk([], null), session };
   if (includeUsage) yield chunk([], usageBody(exchange.usage()));
 }
 
@@ -67,6 +69,7 @@ export async function whole(
     ...header(format.idPrefix, format.object.whole, exchange, job),
     choices: choices.map(({ text, logprobs: list, reason }, i) => format.whole(i, text, logprobs(list), reason)),
     usage: usageBody(exchange.usage()),
+    ...(exchange.session && { session: exchange.session }),
   };
 }
 

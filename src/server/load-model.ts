@@ -5,7 +5,9 @@ import { openEngine } from '../engine/handle.ts';
 import { openGguf } from '../gguf/open.ts';
 import type { ModelConfig, ModelPlace } from '../tenancy/config.ts';
 import { chatTemplate } from '../tokenizer/chat-template.ts';
+import type { Token } from '../tokenizer/types.ts';
 import { createTokenizer } from '../tokenizer/create.ts';
+import { encodeChat } from './prompt.ts';
 import type { LoadedModel } from './services.ts';
 
 /** A loaded model and where its file came from. */
@@ -34,6 +36,7 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
     context: options.context ?? config.context,
     kvType: config.kvType,
     speculation: config.speculation,
+    sharedPrefixes: config.sharedPrompts?.map(text => prefixOf(text, { tokenizer, template })),
     threads: options.threads,
     onProgress: options.onProgress,
   });
@@ -47,6 +50,19 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
     defaults: { system: system ?? file.entry?.system, sampling: { ...file.entry?.sampling, ...sampling } },
     created: Math.floor(Date.now() / 1000),
   };
+}
+
+/** What the tokens of all chats with this system prompt begin with. */
+function prefixOf(system: string, text: Pick<LoadedModel, 'tokenizer' | 'template'>): Token[] {
+  const [one, other] = ['a', '0'].map(content => {
+    const messages = [
+      { role: 'system', content: system },
+      { role: 'user', content },
+    ];
+    return encodeChat(text, text.template.render(messages, { addGenerationPrompt: true }));
+  });
+  const differs = one.findIndex((token, i) => token !== other[i]);
+  return differs < 0 ? one : one.slice(0, differs);
 }
 
 function nameOf(place: ModelPlace | undefined): string | undefined {

@@ -27,7 +27,7 @@ export function renderChat(model: LoadedModel, messages: readonly ChatMessage[])
 }
 
 /** The tokens of a rendered chat, which may begin with the beginning-of-text token already. */
-export function encodeChat({ tokenizer }: LoadedModel, text: string): Token[] {
+export function encodeChat({ tokenizer }: Pick<LoadedModel, 'tokenizer'>, text: string): Token[] {
   const { bos } = tokenizer;
   const begins = bos !== undefined && text.startsWith(tokenizer.text(bos));
   return tokenizer.encode(text, { addSpecial: !begins, parseSpecial: true });

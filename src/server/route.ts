@@ -17,7 +17,7 @@ export type AppContext = Context<AppEnv>;
 
 /** An endpoint: one file in routes/ each. */
 export interface Route {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   /** Answers without a key. */
   readonly open?: boolean;

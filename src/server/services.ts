@@ -8,6 +8,7 @@ import type { Limits } from '../tenancy/config.ts';
 import type { Authenticate, AuthorizeAdmin, Tenant } from '../tenancy/tenants.ts';
 import type { ChatTemplate, Tokenizer } from '../tokenizer/types.ts';
 import type { AdapterRegistry } from './adapters.ts';
+import type { SessionStore } from './sessions.ts';
 import type { Exchange } from './exchange.ts';
 
 /** A model that requests can name: the engine and the text around it. */
@@ -28,6 +29,7 @@ export interface Services {
   /** In the order in which programs number them. */
   readonly models: readonly LoadedModel[];
   readonly adapters: AdapterRegistry;
+  readonly sessions: SessionStore;
   /** Any model name stands for the first model. */
   readonly anyModelName: boolean;
   readonly sandbox: Sandbox;

@@ -16,6 +16,7 @@ import { loadModel, type ServedModel } from './load-model.ts';
 import { isLocalName } from './local.ts';
 import { type Listener, listen } from './node.ts';
 import type { LoadedModel, ServerState, Services } from './services.ts';
+import { SessionStore } from './sessions.ts';
 import { watchEngine } from './watch-engine.ts';
 
 export interface StartOptions {
@@ -90,6 +91,7 @@ function compose(
   return {
     models: parts.models,
     adapters: new AdapterRegistry(parts.models),
+    sessions: new SessionStore(config.sessions),
     anyModelName: config.models === undefined || options.model !== undefined,
     sandbox: parts.sandbox,
     programOf: tenant => parts.programs.get(programKey(tenant))!,

@@ -30,6 +30,8 @@ export interface ModelConfig {
   readonly kvType?: 'F16' | 'Q8_0';
   /** Guesses at tokens; default lookup. */
   readonly speculation?: 'off' | 'lookup';
+  /** System prompts whose cached pages all tenants share. */
+  readonly sharedPrompts?: readonly string[];
   readonly system?: string;
   readonly sampling?: SamplingConfig;
   readonly adapters?: readonly AdapterConfig[];
@@ -54,11 +56,19 @@ export interface SamplingConfig {
   readonly frequencyPenalty?: number;
 }
 
+export interface SessionLimits {
+  /** Absolute; a folder. */
+  readonly path: string;
+  readonly perTenant: number;
+  readonly bytesPerTenant: number;
+}
+
 export interface RealmConfig {
   readonly host: string;
   readonly port: number;
   readonly metrics: 'local' | 'public';
   readonly limits: Limits;
+  readonly sessions?: SessionLimits;
   /** Hashes of the keys for loading and unloading; absent: nobody may, unless there are no tenants. */
   readonly adminKeys?: readonly string[];
   /** Absent: the default model. */
@@ -230,12 +240,17 @@ async function files(raw: unknown, base: string): Promise<Issue[]> {
 }
 
 function toConfig({ server, models, tenants }: ConfigDocument, base: string): RealmConfig {
-  const { host, port, metrics, limits, admin_keys } = server;
+  const { host, port, metrics, limits, admin_keys, sessions } = server;
   return {
     host,
     port,
     metrics,
     adminKeys: admin_keys,
+    sessions: sessions && {
+      path: resolve(base, sessions.path),
+      perTenant: sessions.per_tenant,
+      bytesPerTenant: sessions.megabytes_per_tenant * 1e6,
+    },
     limits: {
       bodyBytes: limits.body_bytes,
       messages: limits.messages,
@@ -244,19 +259,20 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       drainMs: limits.drain_ms,
     },
     models: models?.map(model => toModel(model, base)),
-    tenants: tenants?.map(({ id, keys, adapter, program, memory_mb, deadline_ms }) => ({
+    tenants: tenants?.map(({ id, keys, adapter, program, memory_mb, deadline_ms, queue_ms }) => ({
       id,
       keys,
       adapter,
       program: program === undefined ? undefined : resolve(base, program),
       memoryMb: memory_mb,
       deadlineMs: deadline_ms,
+      queueMs: queue_ms,
     })),
   };
 }
 
 function toModel(document: ModelDocument, base: string): ModelConfig {
-  const { id, path, catalog, context, speculation, system, sampling } = document;
+  const { id, path, catalog, context, speculation, system, sampling, shared_prompts } = document;
   const kvType = document.kv_cache === 'q8_0' ? 'Q8_0' : undefined;
   const source = toPlace({ path, catalog }, base);
   const draft = document.draft && toPlace(document.draft, base);
@@ -268,6 +284,7 @@ function toModel(document: ModelDocument, base: string): ModelConfig {
     context,
     kvType,
     speculation,
+    sharedPrompts: shared_prompts,
     system,
     sampling: sampling && toSampling(sampling),
     adapters,

@@ -31,6 +31,14 @@ const server = z.strictObject({
   /** Of whoever may load and unload adapters. */
   admin_keys: keys.optional(),
   limits: limitsSchema.prefault({}),
+  /** Where saved sequences lie; absent: none are saved. */
+  sessions: z
+    .strictObject({
+      path: z.string().min(1),
+      per_tenant: count(1, 100_000).default(16),
+      megabytes_per_tenant: count(1, 1 << 20).default(1024),
+    })
+    .optional(),
 });
 
 const sampling = z.strictObject({
@@ -62,6 +70,8 @@ const model = z.strictObject({
   speculation: z.enum(['off', 'lookup']).optional(),
   /** A smaller model of the same vocabulary that guesses where the prompt does not say. */
   draft: z.strictObject({ path: z.string().min(1).optional(), catalog: z.string().min(1).optional() }).optional(),
+  /** System prompts whose cached pages all tenants share; nothing else is ever shared. */
+  shared_prompts: z.array(z.string().min(1)).optional(),
   /** System prompt of requests that have none. */
   system: z.string().optional(),
   /** Sampling of requests that do not say. */
@@ -77,6 +87,8 @@ const tenant = z.strictObject({
   program: z.string().min(1).optional(),
   memory_mb: count(1, 4096).default(tenantDefaults.memoryMb),
   deadline_ms: count(1, 86_400_000).default(tenantDefaults.deadlineMs),
+  /** How long a request may wait before its first step; absent: as long as it may take. */
+  queue_ms: count(1, 86_400_000).optional(),
 });
 
 export const configSchema = z.strictObject({

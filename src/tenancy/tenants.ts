@@ -11,6 +11,8 @@ export interface Tenant {
   readonly memoryMb: number;
   /** Wall-clock limit of one request, from the start of the program to its end. */
   readonly deadlineMs: number;
+  /** How long a request may wait for its first step. */
+  readonly queueMs?: number;
 }
 
 export interface TenantKeys extends Tenant {

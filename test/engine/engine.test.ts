@@ -198,6 +198,30 @@ test('logits that are no numbers end that request only, and leave nothing in the
   await engine.close();
 });
 
+test('a request that waits longer than it may for its first step fails; one that runs does not', async () => {
+  const model = new ScriptedModel();
+  model.beforeRun = () => new Promise(resolve => setTimeout(resolve, 5));
+  const engine = engineOf(model, { maxRunning: 1, speculation: 'off' });
+  const running = collect(engine.submit(request(1, 40, { maxTokens: 100, queueMs: 400 })));
+  const [late] = await collect(engine.submit(request(2, 40, { queueMs: 1 })));
+  assert.ok(late.kind === 'error' && late.code === 'queue_timeout');
+  assert.equal((await running).at(-1)!.kind, 'end');
+  await engine.close();
+});
+
+test('a prefix that the operator declared shared is computed once for all tenants, and nothing behind it', async () => {
+  const { tokens } = request(5, 200);
+  const engine = engineOf(new ScriptedModel(), { sharedPrefixes: [tokens.slice(0, 100)] });
+  const cached = async (tenant: string): Promise<number> => {
+    const events = await collect(engine.submit(request(5, 200, { tenant })));
+    assert.deepEqual(tokensOf(events), expectedAnswer(request(5, 200), 32, 512));
+    const end = events.at(-1)!;
+    return end.kind === 'end' ? end.usage.cachedTokens : -1;
+  };
+  assert.deepEqual([await cached('a'), await cached('b'), await cached('b')], [0, 96, 192]);
+  await engine.close();
+});
+
 test('closing ends everything with one error, also what comes later', async () => {
   const model = new ScriptedModel();
   const engine = engineOf(model, { maxRunning: 1 });

@@ -8,6 +8,7 @@ import type { Program, ProgramCall, Sandbox } from '../../src/sandbox/types.ts';
 import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
 import type { LoadedModel, Services } from '../../src/server/services.ts';
+import { SessionStore } from '../../src/server/sessions.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { defaultConfig } from '../../src/tenancy/config.ts';
@@ -157,7 +158,7 @@ export class ScriptedModel implements LoadedModel {
         yield { kind: 'text', text, logprobs: request.topLogprobs === undefined ? [] : [{ ...one, top }] };
       }
       const usage = { promptTokens: request.tokens.length, cachedTokens: 2, completionTokens: count };
-      yield { kind: 'end', reason, usage };
+      yield { kind: 'end', reason, usage, tokens: request.tokens };
     } finally {
       this.running--;
     }
@@ -197,6 +198,7 @@ export function scripted(script: Script, overrides: Partial<Services> = {}) {
   const services: Services = {
     models: [model],
     adapters: new AdapterRegistry([model]),
+    sessions: new SessionStore(undefined),
     anyModelName: true,
     sandbox: sandboxOf(passThrough),
     programOf: () => program,
