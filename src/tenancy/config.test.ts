@@ -37,17 +37,20 @@ async function mistakes(yaml: string): Promise<string[]> {
 test('a full configuration; paths are relative to the file', async () => {
   const { hash } = createKey('acme');
   const config = await load(`
-server: { host: 0.0.0.0, port: 9000, metrics: public, limits: { body_bytes: 5000, messages: 3, choices: 2, inputs: 7, drain_ms: 100 }, admin_keys: ["${hash}"] }
+server: { host: 0.0.0.0, port: 9000, metrics: public, limits: { body_bytes: 5000, messages: 3, choices: 2, inputs: 7, drain_ms: 100 }, admin_keys: ["${hash}"], sessions: { path: kept, per_tenant: 3, megabytes_per_tenant: 2 } }
 models:
-  - { id: small, path: model.gguf, context: 512, system: Be brief., sampling: { temperature: 0, top_k: 5 } }
+  - { id: small, path: model.gguf, draft: { catalog: smollm2-135m }, context: 512, system: Be brief., shared_prompts: [Be kind.], sampling: { temperature: 0, top_k: 5 } }
   - { id: other, catalog: smollm2-135m, adapters: [{ id: legal, path: lora.gguf, tenants: [acme] }, { id: chatty, path: lora.gguf }] }
 tenants:
-  - { id: acme, keys: ["${hash}"], adapter: legal, program: shout.wasm, memory_mb: 16, deadline_ms: 1000 }
+  - { id: acme, keys: ["${hash}"], adapter: legal, program: shout.wasm, memory_mb: 16, deadline_ms: 1000, queue_ms: 500 }
 `);
   assert.equal(config.host, '0.0.0.0');
   assert.equal(config.port, 9000);
   assert.deepEqual(config.limits, { bodyBytes: 5000, messages: 3, choices: 2, inputs: 7, drainMs: 100 });
   assert.deepEqual(config.adminKeys, [hash]);
+  assert.deepEqual(config.sessions, { path: join(folder, 'kept'), perTenant: 3, bytesPerTenant: 2e6 });
+  assert.deepEqual(config.models?.[0].draft, { catalog: 'smollm2-135m' });
+  assert.deepEqual(config.models?.[0].sharedPrompts, ['Be kind.']);
   assert.deepEqual(config.models?.[1].adapters, [
     { id: 'legal', path: join(folder, 'lora.gguf'), tenants: ['acme'] },
     { id: 'chatty', path: join(folder, 'lora.gguf') },
@@ -56,7 +59,15 @@ tenants:
   assert.equal(config.models?.[0].sampling?.topK, 5);
   assert.deepEqual(config.models?.[1].source, { catalog: 'smollm2-135m' });
   assert.deepEqual(config.tenants, [
-    { id: 'acme', keys: [hash], adapter: 'legal', program: join(folder, 'shout.wasm'), memoryMb: 16, deadlineMs: 1000 },
+    {
+      id: 'acme',
+      keys: [hash],
+      adapter: 'legal',
+      program: join(folder, 'shout.wasm'),
+      memoryMb: 16,
+      deadlineMs: 1000,
+      queueMs: 500,
+    },
   ]);
 });
 
@@ -72,6 +83,8 @@ server: { port: 70000, prot: 1, limits: { messages: none } }
 models:
   - { id: m, path: gone.gguf, adapters: [{ id: m, path: gone.gguf }, { id: x, path: model.gguf, tenants: [nobody, a] }] }
   - { id: m, path: model.gguf, catalog: x, sampling: { temperature: -1 } }
+  - { id: n, path: model.gguf, draft: { path: gone.gguf }, speculation: off }
+  - { id: o, path: model.gguf, draft: {} }
 tenants:
   - { id: a, keys: [plain], adapter: none }
   - { keys: ["${hash}"], program: gone.wasm, deadline_ms: 0 }
@@ -88,6 +101,9 @@ tenants:
       'models[1]',
       'models[1].id',
       'models[1].sampling.temperature',
+      'models[2].draft',
+      'models[2].draft.path',
+      'models[3].draft',
       'server.limits.messages',
       'server.port',
       'server.prot',
