@@ -24,19 +24,3 @@ test('mistakes in the books are found at once', () => {
   assert.throws(() => pool.retain(a), /not in use/);
   assert.throws(() => pool.allocate(3), /3 pages asked, 2 free/);
 });
-
-test('a fork shares its pages until somebody writes', () => {
-  const pool = new BlockPool(4);
-  const parent = pool.allocate(2);
-  const child = pool.fork(parent);
-  assert.deepEqual(child, parent);
-  assert.equal(pool.used, 2);
-  const copy = pool.own(child, 1);
-  assert.deepEqual(copy, { from: parent[1], to: child[1] });
-  assert.notEqual(child[1], parent[1]);
-  assert.equal(pool.own(child, 1), undefined);
-  assert.equal(pool.own(parent, 1), undefined, 'the parent is alone with its page again');
-  assert.equal(pool.references(parent[0]), 2);
-  for (const block of [...parent, ...child]) pool.release(block);
-  assert.equal(pool.used, 0);
-});

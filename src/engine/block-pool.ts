@@ -61,25 +61,6 @@ export class BlockPool {
     if (--this.#references[block] === 0) this.#free.push(block);
   }
 
-  /** A second block table over the same pages; whoever writes first calls {@link own}. */
-  fork(table: readonly BlockId[]): BlockId[] {
-    for (const block of table) this.retain(block);
-    return [...table];
-  }
-
-  /**
-   * Makes table[index] the caller's alone before it writes there. Returns the copy that the backend has to make, or
-   * undefined when the page was not shared. Needs a free page if it was.
-   */
-  own(table: BlockId[], index: number): { from: BlockId; to: BlockId } | undefined {
-    const from = table[index];
-    if (this.references(from) === 1) return undefined;
-    const [to] = this.allocate(1);
-    this.release(from);
-    table[index] = to;
-    return { from, to };
-  }
-
   #mustBeUsed(block: BlockId): void {
     if (!(this.#references[block] > 0)) throw new Error(`page ${block} is not in use`);
   }

@@ -15,7 +15,7 @@ import { type Deliveries, failure } from './request-streams.ts';
 import { type Ran, Runner } from './runner.ts';
 import { Sampler } from './sampler.ts';
 import { resolveSampling, type SamplingSpec } from './sampling.ts';
-import { Scheduler, type Work } from './scheduler.ts';
+import { type PageCopy, type Plan, Scheduler, type Work } from './scheduler.ts';
 import { createSequence, type Sequence } from './sequence.ts';
 import { type SessionInfo, type SessionRequest, Sessions } from './sessions.ts';
 import { Speculation } from './speculation.ts';
@@ -79,6 +79,8 @@ export class EngineLoop {
   #accepted = 0;
   #steps = 0;
   #pace = new Pace();
+  /** A page on its way from one place to another. [model.pageBytes] */
+  readonly #page: Uint8Array;
 
   constructor(
     model: Model,
@@ -89,6 +91,7 @@ export class EngineLoop {
     const stepTokens = Math.min(options.stepTokens ?? defaults.stepTokens, model.maxBatchTokens);
     this.context = Math.min(contextOf(options, model.trainedContext), model.pages * pageTokens);
     this.#model = model;
+    this.#page = new Uint8Array(model.pageBytes);
     this.pool = new BlockPool(model.pages);
     this.cache = new PrefixCache(this.pool, {
       quota: options.cacheQuota,
@@ -271,7 +274,8 @@ export class EngineLoop {
   }
 
   /** The plan, with drafts, through the model. */
-  async #run(plan: readonly Work[]): Promise<{ work: readonly Work[]; ran: Ran }> {
+  async #run({ copies, work: plan }: Plan): Promise<{ work: readonly Work[]; ran: Ran }> {
+    for (const copy of copies) this.#copy(copy);
     const drafted = (await this.#speculation?.drafted(plan)) ?? plan;
     // Some may have been cancelled meanwhile.
     const work = drafted.filter(({ sequence }) => sequence.state === 'running');
@@ -281,6 +285,11 @@ export class EngineLoop {
     const ran = await this.#runner.run(work);
     this.#speculation?.timed(work, this.#clock() - started);
     return { work, ran };
+  }
+
+  #copy({ from, to }: PageCopy): void {
+    this.#model.readPage(from, this.#page);
+    this.#model.writePage(to, this.#page);
   }
 
   #pool({ sequence, row, position, count }: Ran['embedded'][number]): void {

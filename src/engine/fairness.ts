@@ -27,9 +27,12 @@ export class Fairness<A extends Account> {
   #last = 0;
   #joined = 0;
 
-  /** The tenant whose turn it is. */
-  next(): A | undefined {
-    return this.#waiting.first();
+  /** The tenant whose turn it is, when `except` are passed over. */
+  next(except?: ReadonlySet<A>): A | undefined {
+    const first = this.#waiting.first();
+    if (!first || !except?.has(first)) return first;
+    const others = [...this.#waiting.values()].filter(account => !except.has(account));
+    return others.reduce<A | undefined>((a, b) => (a && before(a, b) ? a : b), undefined);
   }
 
   /** The tenant begins to wait. */

@@ -24,7 +24,7 @@ function sequence(tenant: string, length: number, priority = 0): Sequence {
 
 /** One step of a model that always says 7; returns what ran. */
 function step(scheduler: Scheduler): { sequence: Sequence; count: number }[] {
-  const work = scheduler.plan();
+  const { work } = scheduler.plan();
   scheduler.commit(work);
   for (const { sequence: each } of work) {
     if (each.computed === each.tokens.length) scheduler.append(each, 7 as Token);
@@ -182,7 +182,7 @@ test('a step is planned in less than a millisecond with 10,000 requests waiting'
     const times: number[] = [];
     for (let i = 0; i < 300; i++) {
       const started = performance.now();
-      const work = scheduler.plan();
+      const { work } = scheduler.plan();
       scheduler.commit(work);
       times.push(performance.now() - started);
       for (const { sequence: each } of work) {

@@ -1,10 +1,10 @@
 import { pageTokens } from '../backend/backend.ts';
 import type { Token } from '../tokenizer/types.ts';
-import type { BlockPool } from './block-pool.ts';
+import type { BlockId, BlockPool } from './block-pool.ts';
 import { before, Fairness, prices } from './fairness.ts';
 import { createLane, type Lane, pagesOf, youngest } from './lane.ts';
 import type { PrefixCache } from './prefix-cache.ts';
-import { pagesFor, pending, type Sequence } from './sequence.ts';
+import { commonTokens, pagesFor, pending, type Sequence } from './sequence.ts';
 
 export interface SchedulerOptions {
   /** Sequences that run at once. */
@@ -27,6 +27,21 @@ export interface Work {
   readonly count: number;
   readonly draft: readonly Token[];
 }
+
+/** A page whose content another one gets. */
+export interface PageCopy {
+  readonly from: BlockId;
+  readonly to: BlockId;
+}
+
+/** One step: the copies, in their order and before anything else, then the work as one batch. */
+export interface Plan {
+  readonly copies: readonly PageCopy[];
+  readonly work: readonly Work[];
+}
+
+/** Tokens that another request of the tenant must be about to compute for it to be worth waiting for them. */
+const worthWaiting = pageTokens / 2;
 
 /** Decoding rows of a step, drafted ones too, beyond which drafts cost others more than they bring. */
 const draftedRows = 6;
@@ -53,6 +68,7 @@ export class Scheduler {
   #preemptions = 0;
   /** The plan in the making. */
   readonly #plan = new Map<Sequence, number>();
+  #copies: PageCopy[] = [];
 
   constructor(options: SchedulerOptions, pool: BlockPool, cache: PrefixCache) {
     this.#options = options;
@@ -91,14 +107,15 @@ export class Scheduler {
     this.#wait(this.#lane(sequence.tenant), sequence);
   }
 
-  /** The next step's work; empty only when there is nothing to do. */
-  plan(): Work[] {
+  /** The next step; without work only when there is nothing to do. Copies hold even where their sequence gave way again. */
+  plan(): Plan {
     this.#plan.clear();
+    this.#copies = [];
     for (const sequence of [...this.#running]) {
       if (sequence.state === 'running' && pending(sequence) === 1 && this.#grow(sequence)) this.#plan.set(sequence, 1);
     }
     this.#fill();
-    return [...this.#plan].map(([sequence, count]) => ({ sequence, count, draft: [] }));
+    return { copies: this.#copies, work: [...this.#plan].map(([sequence, count]) => ({ sequence, count, draft: [] })) };
   }
 
   /** Tokens that may be drafted in a step with this plan: drafts push nobody out and nobody waits for them. */
@@ -159,12 +176,17 @@ export class Scheduler {
     const decoding = this.#plan.size;
     let budget = decoding > 0 ? Math.min(mixedTokens, stepTokens - decoding) : stepTokens;
     let blocked = false;
+    const patient = new Set<Lane>();
     while (budget > 0) {
       let sequence = this.#nextStarted();
       // A prompt that can be finished in this step is finished before another is begun: that serves all sooner.
       const finishing = sequence !== undefined && pending(sequence) <= budget;
-      const lane = blocked || finishing ? undefined : this.#fairness.next();
+      const lane = blocked || finishing ? undefined : this.#fairness.next(patient);
       if (lane && (!sequence || before(lane, this.#lane(sequence.tenant)))) {
+        if (isComing(lane)) {
+          patient.add(lane);
+          continue;
+        }
         sequence = this.#admit(lane);
         // Nobody overtakes the tenant whose turn it is: otherwise large requests would starve.
         blocked = !sequence;
@@ -203,9 +225,14 @@ export class Scheduler {
     const holder = full ? this.#aboveShareOfPlaces(lane) : undefined;
     if (full && !holder) return undefined;
     this.#cache.acquire(sequence);
+    const fork = forkOf(lane, sequence);
     if (!this.#reserve(lane, sequence)) {
       this.#cache.release(sequence, true);
       return undefined;
+    }
+    if (fork) {
+      this.#copies.push({ from: fork.page, to: sequence.pages[Math.floor(sequence.computed / pageTokens)] });
+      sequence.computed = fork.computed;
     }
     if (this.#running.size >= this.#options.maxRunning) this.#preempt(youngest(holder!), true);
     this.#unwait(lane, sequence);
@@ -317,4 +344,28 @@ export class Scheduler {
     this.#lanes.set(tenant, lane);
     return lane;
   }
+}
+
+/** Whether another request of the tenant is about to compute what its first waiting one begins with. */
+function isComing(lane: Lane): boolean {
+  const sequence = lane.waiting.first()!;
+  const has = (other: Sequence): boolean => commonTokens(sequence, other) - other.computed >= worthWaiting;
+  return [...lane.running].some(other => pending(other) > 1 && has(other));
+}
+
+/**
+ * The page behind a sequence's cached ones that another of its tenant has begun in the same way, and how far: the sequence goes
+ * on in a copy of it. So answers to one prompt compute it once, and share its full pages.
+ */
+function forkOf(lane: Lane, sequence: Sequence): { page: BlockId; computed: number } | undefined {
+  if (sequence.states === 'all') return undefined;
+  const index = sequence.pages.length;
+  // Its last token is always computed, because its logits are wanted.
+  const most = Math.min(sequence.tokens.length - 1, (index + 1) * pageTokens);
+  let best: { page: BlockId; computed: number } | undefined;
+  for (const other of lane.running) {
+    const computed = Math.min(commonTokens(sequence, other), other.computed, most);
+    if (computed > (best?.computed ?? sequence.computed)) best = { page: other.pages[index], computed };
+  }
+  return best;
 }

@@ -65,3 +65,12 @@ export function pagesFor(tokens: number): number {
 export function pending(sequence: Sequence): number {
   return sequence.tokens.length - sequence.computed;
 }
+
+/** Leading tokens that two sequences have in common, if what is computed for one holds for the other: they have the same adapter. */
+export function commonTokens(a: Sequence, b: Sequence): number {
+  if (a.adapter !== b.adapter) return 0;
+  const most = Math.min(a.tokens.length, b.tokens.length);
+  let common = 0;
+  while (common < most && a.tokens[common] === b.tokens[common]) common++;
+  return common;
+}

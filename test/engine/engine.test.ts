@@ -237,6 +237,32 @@ test('closing ends everything with one error, also what comes later', async () =
   assert.ok(model.closed);
 });
 
+test('answers to one prompt compute it once, even when it fills no page, and each is its own', async () => {
+  for (const length of [20, 64, 200]) {
+    const model = new ScriptedModel();
+    const engine = engineOf(model, { speculation: 'off' });
+    let computed = 0;
+    model.beforeRun = ({ tokens }) => void (computed += tokens);
+    const all = [1, 2, 3, 4].map(seed => request(1, length, { sampling: { seed } }));
+    const answers = await Promise.all(all.map(each => collect(engine.submit(each))));
+    for (const [i, events] of answers.entries()) assert.deepEqual(tokensOf(events), expectedAnswer(all[i], 32, 512));
+    const cached = answers.map(events => (events.at(-1) as EngineEvent & { kind: 'end' }).usage.cachedTokens);
+    assert.deepEqual(cached, [0, length - 1, length - 1, length - 1]);
+    // The prompt, its last token for three more, and 19 tokens of each answer.
+    assert.equal(computed, length + 3 + 4 * 19);
+    await engine.close();
+  }
+});
+
+test('another tenant with the same prompt shares nothing, at the same time either', async () => {
+  const engine = engineOf(new ScriptedModel());
+  const all = ['a', 'b', 'a'].map(tenant => request(1, 100, { tenant }));
+  const answers = await Promise.all(all.map(each => collect(engine.submit(each))));
+  const cached = answers.map(events => (events.at(-1) as EngineEvent & { kind: 'end' }).usage.cachedTokens);
+  assert.deepEqual(cached, [0, 0, 99]);
+  await engine.close();
+});
+
 test('the second request of a tenant with the same prefix skips it; another tenant does not', async () => {
   const model = new ScriptedModel();
   const engine = engineOf(model);

@@ -7,7 +7,14 @@ const only = process.env.SEED;
 const seeds = Number(process.env.SEEDS ?? 10_000);
 
 test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, async () => {
-  const total = { steps: 0, preemptions: 0, cachedTokens: 0, acceptedTokens: 0, ended: {} as Record<string, number> };
+  const total = {
+    steps: 0,
+    preemptions: 0,
+    cachedTokens: 0,
+    forked: 0,
+    acceptedTokens: 0,
+    ended: {} as Record<string, number>,
+  };
   const [first, last] = only ? [Number(only), Number(only) + 1] : [0, seeds];
   for (let seed = first; seed < last; seed++) {
     const tally = await simulate(seed).catch(cause => {
@@ -16,6 +23,7 @@ test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, asyn
     total.steps += tally.steps;
     total.preemptions += tally.preemptions;
     total.cachedTokens += tally.cachedTokens;
+    total.forked += tally.forked;
     total.acceptedTokens += tally.acceptedTokens;
     for (const [how, count] of Object.entries(tally.ended)) total.ended[how] = (total.ended[how] ?? 0) + count;
   }
@@ -24,6 +32,7 @@ test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, asyn
   // A simulation that never meets something proves nothing about it.
   assert.ok(total.preemptions > seeds / 10);
   assert.ok(total.cachedTokens > seeds);
+  assert.ok(total.forked > seeds / 10);
   assert.ok(total.acceptedTokens > seeds / 10);
   const met = ['stop', 'length', 'cancelled', 'embedded', 'engine_failed', 'queue_full', 'context_length_exceeded'];
   for (const how of [...met, 'adapter_not_found']) {
