@@ -82,8 +82,11 @@ export interface Backend {
   /** out[i] += Σ weight * slot over the token's choices in their order. What is in `slots` is lost. */
   combine(out: Buffer, slots: Buffer, routing: Routing, rows: number): void;
 
-  /** Runs what was recorded. Throws `engine_failed` when a worker died. */
-  run(): void | Promise<void>;
+  /**
+   * Runs what was recorded; returns the share of it that was done: 1, or less when `giveWay` said so on the way. Buffers and pages
+   * that it was to write hold nothing to rely on then. Throws `engine_failed` when a worker died.
+   */
+  run(giveWay?: GiveWay): number | Promise<number>;
   /** Row `row` of a buffer; a view that the next run() may overwrite. Only after run(). */
   read(buffer: Buffer, row: number): Float32Array;
   /** Overwrites row `row` of a buffer, for tests and for embeddings given by the caller. Only between runs. */
@@ -97,6 +100,9 @@ export interface Backend {
   memory(): MemoryStats;
   close(): Promise<void>;
 }
+
+/** Asked again and again while a step runs; true: the rest is not wanted any more. A backend may ask never. */
+export type GiveWay = () => boolean;
 
 export interface MatrixSource {
   readonly name: string;

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { pageTokens } from '../backend/backend.ts';
+import { type GiveWay, pageTokens } from '../backend/backend.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { Reader } from '../gguf/types.ts';
 import type { Model } from '../model/types.ts';
@@ -21,6 +21,9 @@ import { type SessionInfo, type SessionRequest, Sessions } from './sessions.ts';
 import { Speculation } from './speculation.ts';
 import type { EngineEvent, EngineRequest, EngineStats, FinishReason } from './types.ts';
 
+/** How often a step that runs looks who has come. */
+const receiveEveryMs = 2;
+
 /** A request that has been accepted and has not ended. */
 interface Job {
   readonly sequence: Sequence;
@@ -41,6 +44,8 @@ export interface EngineParts {
   readonly fingerprint?: string;
   /** Lets the event loop go round once between steps. */
   readonly turn?: () => Promise<void>;
+  /** Takes what has arrived while a step runs: submissions and cancellations that are worth giving it up for. */
+  readonly receive?: () => void;
   /** Milliseconds, by which it is measured what drafts cost. */
   readonly clock?: () => number;
 }
@@ -59,6 +64,7 @@ export class EngineLoop {
   readonly scheduler: Scheduler;
   readonly #model: Model;
   readonly #turn: () => Promise<void>;
+  readonly #receive: (() => void) | undefined;
   readonly #clock: () => number;
   readonly #runner: Runner;
   readonly #sampler: Sampler;
@@ -78,6 +84,7 @@ export class EngineLoop {
   #drafted = 0;
   #accepted = 0;
   #steps = 0;
+  #abandoned = 0;
   #pace = new Pace();
   /** A page on its way from one place to another. [model.pageBytes] */
   readonly #page: Uint8Array;
@@ -86,7 +93,7 @@ export class EngineLoop {
     model: Model,
     options: EngineOptions,
     deliver: (deliveries: Deliveries) => void,
-    { draft, fingerprint = '', turn = nextTurn, clock = () => performance.now() }: EngineParts = {},
+    { draft, fingerprint = '', turn = nextTurn, receive, clock = () => performance.now() }: EngineParts = {},
   ) {
     const stepTokens = Math.min(options.stepTokens ?? defaults.stepTokens, model.maxBatchTokens);
     this.context = Math.min(contextOf(options, model.trainedContext), model.pages * pageTokens);
@@ -117,6 +124,7 @@ export class EngineLoop {
     this.#sessions = new Sessions({ model, pool: this.pool, cache: this.cache, between, fingerprint });
     this.#deliver = deliver;
     this.#turn = turn;
+    this.#receive = receive;
     this.#clock = clock;
   }
 
@@ -164,11 +172,13 @@ export class EngineLoop {
       waiting: this.scheduler.waiting,
       pagesTotal: this.pool.total,
       pagesUsed: this.pool.used,
+      pagesCached: this.cache.idlePages,
       promptTokens: this.#promptTokens,
       completionTokens: this.#completionTokens,
       draftedTokens: this.#drafted,
       acceptedTokens: this.#accepted,
       steps: this.#steps,
+      abandonedSteps: this.#abandoned,
       memory: this.#model.memory(),
     };
   }
@@ -262,7 +272,8 @@ export class EngineLoop {
     this.#running = true;
     const done = await this.#run(this.scheduler.plan()).catch(error => this.#failRunning(error));
     this.#running = false;
-    if (done) {
+    if (done && done.ran.share < 1) this.#abandon(done);
+    else if (done) {
       this.scheduler.commit(done.work);
       for (const each of done.ran.ready) this.#sample(each);
       for (const embedded of done.ran.embedded) this.#pool(embedded);
@@ -280,11 +291,27 @@ export class EngineLoop {
     // Some may have been cancelled meanwhile.
     const work = drafted.filter(({ sequence }) => sequence.state === 'running');
     // Nothing fits while a session that is being saved holds pages.
-    if (work.length === 0) return { work, ran: { ready: [], embedded: [] } };
+    if (work.length === 0) return { work, ran: { share: 1, ready: [], embedded: [] } };
     const started = this.#clock();
-    const ran = await this.#runner.run(work);
-    this.#speculation?.timed(work, this.#clock() - started);
+    const ran = await this.#runner.run(work, this.#receive && this.#giveWay(work, this.#receive));
+    if (ran.share === 1) this.#speculation?.timed(work, this.#clock() - started);
     return { work, ran };
+  }
+
+  /** Asks now and then: between two messages of a neighbour a step has time to get on. */
+  #giveWay(work: readonly Work[], receive: () => void): GiveWay {
+    let next = this.#clock() + receiveEveryMs;
+    return () => {
+      if (this.#clock() < next) return false;
+      receive();
+      next = this.#clock() + receiveEveryMs;
+      return this.scheduler.givesWay(work);
+    };
+  }
+
+  #abandon({ work, ran }: { work: readonly Work[]; ran: Ran }): void {
+    this.scheduler.abandon(work, ran.share);
+    this.#abandoned++;
   }
 
   #copy({ from, to }: PageCopy): void {

@@ -64,6 +64,13 @@ export class PrefixCache {
     for (const [tenant, { pages }] of this.#tenants) for (const page of pages.values()) yield { tenant, page };
   }
 
+  /** Pages of all tenants that no sequence uses. */
+  get idlePages(): number {
+    let pages = 0;
+    for (const { idle } of this.#tenants.values()) pages += idle.size;
+    return pages;
+  }
+
   /** Pages that no sequence uses. */
   idle(tenant: string): number {
     return this.#tenants.get(tenant)?.idle.size ?? 0;

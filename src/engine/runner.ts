@@ -1,3 +1,4 @@
+import type { GiveWay } from '../backend/backend.ts';
 import type { AdaptedSegment, Model } from '../model/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { Work } from './scheduler.ts';
@@ -5,6 +6,8 @@ import type { Sequence } from './sequence.ts';
 
 /** What a batch has computed. */
 export interface Ran {
+  /** 1, or less where it gave way. */
+  readonly share: number;
   /** The sequences whose next token can be sampled now, from model.logits(output); the rows after it are its draft's. */
   readonly ready: readonly { sequence: Sequence; output: number; draft: readonly Token[] }[];
   /** Whose hidden states are wanted: that of the token at `position + i` is at model.state(row + i). */
@@ -23,7 +26,8 @@ export class Runner {
     this.#positions = new Int32Array(model.maxBatchTokens);
   }
 
-  async run(work: readonly Work[]): Promise<Ran> {
+  /** `giveWay` is asked on the way whether to leave it; what is computed then is worth nothing. */
+  async run(work: readonly Work[], giveWay?: GiveWay): Promise<Ran> {
     const segments: AdaptedSegment[] = [];
     const outputs: number[] = [];
     const ready: Ran['ready'][number][] = [];
@@ -40,15 +44,15 @@ export class Runner {
       }
       tokens += draft.length;
     }
-    await this.#model.run({
+    const batch = {
       tokens,
       segments,
       ids: this.#ids.subarray(0, tokens),
       positions: this.#positions.subarray(0, tokens),
       outputs: Int32Array.from(outputs),
       states: embedded.length > 0,
-    });
-    return { ready, embedded };
+    };
+    return { share: await this.#model.run(batch, giveWay), ready, embedded };
   }
 
   #segment(sequence: Sequence, start: number, known: number, draft: readonly Token[]): AdaptedSegment {

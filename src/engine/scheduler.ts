@@ -66,6 +66,10 @@ export class Scheduler {
   readonly #running = new Set<Sequence>();
   #waiting = 0;
   #preemptions = 0;
+  /** Tokens' worth of work that was given up since the last plan. */
+  #lost = 0;
+  /** The last plan was for one tenant's first prompt alone. */
+  #gaveWay = false;
   /** The plan in the making. */
   readonly #plan = new Map<Sequence, number>();
   #copies: PageCopy[] = [];
@@ -111,11 +115,27 @@ export class Scheduler {
   plan(): Plan {
     this.#plan.clear();
     this.#copies = [];
+    this.#gaveWay = this.#fillUrgent();
+    if (!this.#gaveWay) this.#fillAll();
+    return { copies: this.#copies, work: [...this.#plan].map(([sequence, count]) => ({ sequence, count, draft: [] })) };
+  }
+
+  /** Whether a step with this work had better be given up: nobody wants it any more, or someone has come who goes before all that runs. */
+  givesWay(work: readonly Work[]): boolean {
+    return this.#urgent() !== undefined || work.every(({ sequence }) => sequence.state !== 'running');
+  }
+
+  /** The work was given up when `share` of it was done. */
+  abandon(work: readonly Work[], share: number): void {
+    for (const { sequence } of work) this.trim(sequence);
+    this.#lost = share * work.reduce((sum, { count, draft }) => sum + count + draft.length, 0);
+  }
+
+  #fillAll(): void {
     for (const sequence of [...this.#running]) {
       if (sequence.state === 'running' && pending(sequence) === 1 && this.#grow(sequence)) this.#plan.set(sequence, 1);
     }
     this.#fill();
-    return { copies: this.#copies, work: [...this.#plan].map(([sequence, count]) => ({ sequence, count, draft: [] })) };
   }
 
   /** Tokens that may be drafted in a step with this plan: drafts push nobody out and nobody waits for them. */
@@ -170,6 +190,31 @@ export class Scheduler {
     this.#settle(lane);
   }
 
+  /** A step for the beginning of one prompt, without those who wait for it no longer than they would in a step with it. */
+  #fillUrgent(): boolean {
+    const lane = this.#urgent();
+    const sequence = lane && this.#admit(lane);
+    const lost = this.#lost;
+    this.#lost = 0;
+    if (!sequence) return false;
+    this.#take(sequence, this.#options.mixedTokens);
+    // Who others gave way to pays for what that cost.
+    this.#fairness.charge(lane, lost, prices.input);
+    return true;
+  }
+
+  /**
+   * A tenant with nothing running that was served no more than any other, while all that runs is of tenants that want more than
+   * they get or have more than their share. Not twice in a row: those go on in between.
+   */
+  #urgent(): Lane | undefined {
+    const lane = this.#gaveWay ? undefined : this.#fairness.next();
+    if (!lane || lane.running.size > 0 || this.#running.size === 0) return undefined;
+    const yields = (other: Lane): boolean =>
+      before(lane, other) && (other.waiting.size > 0 || other.running.size > this.#places(other));
+    return [...this.#running].every(sequence => yields(this.#lane(sequence.tenant))) ? lane : undefined;
+  }
+
   /** Spends the budget of prompt tokens on started prompts and on new ones, least served tenant first. */
   #fill(): void {
     const { stepTokens, mixedTokens } = this.#options;
@@ -193,11 +238,16 @@ export class Scheduler {
         if (blocked) continue;
       }
       if (!sequence) return;
-      const count = Math.min(budget, pending(sequence));
-      this.#plan.set(sequence, count);
-      this.#charge(sequence, sequence.computed + count);
-      budget -= count;
+      budget -= this.#take(sequence, budget);
     }
+  }
+
+  /** So many of its tokens, at most, go into the step. */
+  #take(sequence: Sequence, most: number): number {
+    const count = Math.min(most, pending(sequence));
+    this.#plan.set(sequence, count);
+    this.#charge(sequence, sequence.computed + count);
+    return count;
   }
 
   /** The started prompt that goes on next. */
@@ -278,10 +328,14 @@ export class Scheduler {
 
   /** The tenant that has to give a place to `lane`, if `lane` may ask for one. */
   #aboveShareOfPlaces(lane: Lane): Lane | undefined {
-    const places = (of: Lane): number => Math.max(1, this.#share(of, this.#options.maxRunning));
-    if (lane.running.size + 1 > places(lane)) return undefined;
+    if (lane.running.size + 1 > this.#places(lane)) return undefined;
     const holder = this.#greatest(of => of.running.size / of.weight);
-    return holder && holder.running.size > places(holder) ? holder : undefined;
+    return holder && holder.running.size > this.#places(holder) ? holder : undefined;
+  }
+
+  /** Running sequences that fall to the lane. */
+  #places(lane: Lane): number {
+    return Math.max(1, this.#share(lane, this.#options.maxRunning));
   }
 
   /** The lane with running sequences that has the most of something. */

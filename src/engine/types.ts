@@ -137,11 +137,15 @@ export interface EngineStats {
   readonly waiting: number;
   readonly pagesTotal: number;
   readonly pagesUsed: number;
+  /** Of those, the ones that no request uses: they keep prefixes for later ones. */
+  readonly pagesCached: number;
   readonly promptTokens: number;
   readonly completionTokens: number;
   /** Tokens that were guessed, and those of them that were right. */
   readonly draftedTokens: number;
   readonly acceptedTokens: number;
   readonly steps: number;
+  /** Of those, the ones that were given up for a tenant that had come meanwhile. */
+  readonly abandonedSteps: number;
   readonly memory: MemoryStats;
 }

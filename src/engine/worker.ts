@@ -1,5 +1,5 @@
 /** The engine's thread: one for each loaded model. Messages in and out are typed in handle.ts. */
-import { parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { asRealmError } from '../errors.ts';
 import { infoOf } from './engine.ts';
 import { EngineLoop } from './engine-loop.ts';
@@ -16,8 +16,12 @@ async function serve(options: WorkerOptions): Promise<void> {
     const { model, source, ...parts } = await opener.openModel(options, (loaded, total) =>
       send({ kind: 'progress', loaded, total }),
     );
-    const loop = new EngineLoop(model, options, deliveries => send({ kind: 'events', deliveries }), parts);
-    port?.on('message', (message: ToEngine) => receive(loop, message, send));
+    const arrive = (message: ToEngine): void => receive(loop, message, send);
+    const loop = new EngineLoop(model, options, deliveries => send({ kind: 'events', deliveries }), {
+      ...parts,
+      receive: () => receiveAll(port!, arrive),
+    });
+    port?.on('message', arrive);
     send({ kind: 'ready', info: infoOf(model, source, loop) });
   } catch (error) {
     send({ kind: 'failed', failure: failure(asRealmError(error)) });
@@ -45,6 +49,15 @@ function receive(loop: EngineLoop, message: ToEngine, send: (message: FromEngine
       return;
     default:
       message satisfies never;
+  }
+}
+
+/** The event loop stands still while a step runs: what was posted meanwhile is fetched. */
+function receiveAll(port: MessagePort, arrive: (message: ToEngine) => void): void {
+  for (;;) {
+    const received = receiveMessageOnPort(port);
+    if (!received) return;
+    arrive(received.message as ToEngine);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Backend, BatchLayout, CacheType, MemoryStats, Segment } from '../backend/backend.ts';
+import type { Backend, BatchLayout, CacheType, GiveWay, MemoryStats, Segment } from '../backend/backend.ts';
 import type { GgufFile } from '../gguf/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { Pooling } from './pooling.ts';
@@ -47,8 +47,11 @@ export interface Model {
   readonly kvBytesPerToken: number;
   /** How the hidden states of a text become one embedding, as the file says. */
   readonly pooling: Pooling | undefined;
-  /** Runs one batch; afterwards logits(i) is the [vocabSize] row of batch.outputs[i], valid until the next run. */
-  run(batch: Batch): void | Promise<void>;
+  /**
+   * Runs one batch; afterwards logits(i) is the [vocabSize] row of batch.outputs[i], valid until the next run. Returns the share
+   * that was done: less than 1 when `giveWay` said so on the way, and then the batch counts as not run at all.
+   */
+  run(batch: Batch, giveWay?: GiveWay): number | Promise<number>;
   logits(output: number): Float32Array;
   /** Final hidden state of the batch's row, after the last norm, [width]; valid until the next run. Only if batch.states. */
   state(row: number): Float32Array;

@@ -8,11 +8,13 @@ const model = {
   waiting: 2,
   pagesTotal: 10,
   pagesUsed: 4,
+  pagesCached: 1,
   promptTokens: 7,
   draftedTokens: 0,
   acceptedTokens: 0,
   completionTokens: 5,
   steps: 6,
+  abandonedSteps: 0,
   memory: { weights: 1000 },
 };
 

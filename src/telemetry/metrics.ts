@@ -19,12 +19,14 @@ export interface ModelSample {
   readonly waiting: number;
   readonly pagesTotal: number;
   readonly pagesUsed: number;
+  readonly pagesCached: number;
   /** Tokens over all requests since it was loaded, unfinished ones too. */
   readonly promptTokens: number;
   readonly completionTokens: number;
   readonly draftedTokens: number;
   readonly acceptedTokens: number;
   readonly steps: number;
+  readonly abandonedSteps: number;
   /** Bytes by use. */
   readonly memory: Readonly<Record<string, number>>;
 }
@@ -115,11 +117,16 @@ function modelMetrics(registers: Registry[]): (samples: readonly ModelSample[]) 
     waiting: gauge('realm_sequences_waiting', 'Sequences waiting for their turn'),
     pagesTotal: gauge('realm_kv_pages', 'Pages of the KV cache'),
     pagesUsed: gauge('realm_kv_pages_used', 'Pages of the KV cache in use'),
+    pagesCached: gauge('realm_kv_pages_cached', 'Pages in use that only keep prefixes for later requests'),
     promptTokens: gauge('realm_engine_prompt_tokens', 'Prompt tokens computed since the model was loaded'),
     completionTokens: gauge('realm_engine_completion_tokens', 'Tokens generated since the model was loaded'),
     draftedTokens: gauge('realm_engine_drafted_tokens', 'Tokens guessed since the model was loaded'),
     acceptedTokens: gauge('realm_engine_accepted_tokens', 'Guessed tokens that were right'),
     steps: gauge('realm_engine_steps', 'Steps since the model was loaded'),
+    abandonedSteps: gauge(
+      'realm_engine_abandoned_steps',
+      'Steps that were given up for a tenant that had come meanwhile',
+    ),
   };
   const memory = gauge('realm_model_memory_bytes', 'Memory of the model by use', 'kind');
   return samples => {

@@ -242,7 +242,9 @@ test('answers to one prompt compute it once, even when it fills no page, and eac
     const model = new ScriptedModel();
     const engine = engineOf(model, { speculation: 'off' });
     let computed = 0;
-    model.beforeRun = ({ tokens }) => void (computed += tokens);
+    model.beforeRun = ({ tokens }) => {
+      computed += tokens;
+    };
     const all = [1, 2, 3, 4].map(seed => request(1, length, { sampling: { seed } }));
     const answers = await Promise.all(all.map(each => collect(engine.submit(each))));
     for (const [i, events] of answers.entries()) assert.deepEqual(tokensOf(events), expectedAnswer(all[i], 32, 512));

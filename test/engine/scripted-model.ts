@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { pageTokens, type Segment } from '../../src/backend/backend.ts';
+import { type GiveWay, pageTokens, type Segment } from '../../src/backend/backend.ts';
 import { RealmError } from '../../src/errors.ts';
 import type { GgufFile } from '../../src/gguf/types.ts';
 import type { AdaptedSegment, Adapter, Batch, Model } from '../../src/model/types.ts';
@@ -66,7 +66,7 @@ export class ScriptedModel implements Model {
     this.#kv = new Int32Array(this.pages * pageTokens);
   }
 
-  async run(batch: Batch): Promise<void> {
+  async run(batch: Batch, giveWay?: GiveWay): Promise<number> {
     this.#busy = true;
     try {
       await this.beforeRun(batch);
@@ -76,11 +76,13 @@ export class ScriptedModel implements Model {
     this.runs++;
     this.#check(batch);
     for (const segment of batch.segments) this.#store(segment, batch.ids);
+    if (giveWay?.()) return 0.5;
     this.#states = batch.states ? [...batch.positions].map((_, row) => this.#state(batch, row)) : [];
     this.#logits = [...batch.outputs].map(row => {
       const segment = batch.segments.find(({ start, count }) => row >= start && row < start + count)!;
       return this.#row(segment, segment.position + row - segment.start);
     });
+    return 1;
   }
 
   logits(output: number): Float32Array {

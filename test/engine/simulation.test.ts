@@ -12,6 +12,7 @@ test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, asyn
     preemptions: 0,
     cachedTokens: 0,
     forked: 0,
+    abandonedSteps: 0,
     acceptedTokens: 0,
     ended: {} as Record<string, number>,
   };
@@ -24,6 +25,7 @@ test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, asyn
     total.preemptions += tally.preemptions;
     total.cachedTokens += tally.cachedTokens;
     total.forked += tally.forked;
+    total.abandonedSteps += tally.abandonedSteps;
     total.acceptedTokens += tally.acceptedTokens;
     for (const [how, count] of Object.entries(tally.ended)) total.ended[how] = (total.ended[how] ?? 0) + count;
   }
@@ -33,6 +35,7 @@ test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, asyn
   assert.ok(total.preemptions > seeds / 10);
   assert.ok(total.cachedTokens > seeds);
   assert.ok(total.forked > seeds / 10);
+  assert.ok(total.abandonedSteps > seeds / 10);
   assert.ok(total.acceptedTokens > seeds / 10);
   const met = ['stop', 'length', 'cancelled', 'embedded', 'engine_failed', 'queue_full', 'context_length_exceeded'];
   for (const how of [...met, 'adapter_not_found']) {

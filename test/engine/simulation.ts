@@ -29,6 +29,7 @@ export interface Tally {
   cachedTokens: number;
   /** Requests that began in a copy of a page that another had begun. */
   forked: number;
+  abandonedSteps: number;
   acceptedTokens: number;
 }
 
@@ -102,6 +103,10 @@ class Simulation {
           await this.#turn().catch(error => this.#giveUp(error));
         },
         draft: this.#draft,
+        receive: () => {
+          while (this.#left > 0 && this.#random.chance(0.3)) this.#arrive();
+          this.#maybeCancel(0.01);
+        },
         clock: () => this.#random.int(0, 9),
       },
     );
@@ -139,6 +144,7 @@ class Simulation {
       preemptions: this.#loop.scheduler.preemptions,
       cachedTokens,
       forked,
+      abandonedSteps: this.#loop.stats().abandonedSteps,
       acceptedTokens: this.#loop.stats().acceptedTokens,
     };
   }

@@ -88,11 +88,13 @@ export class ScriptedModel implements LoadedModel {
         waiting: 0,
         pagesTotal: 10,
         pagesUsed: this.running,
+        pagesCached: 0,
         promptTokens: 0,
         completionTokens: this.generated,
         draftedTokens: 0,
         acceptedTokens: 0,
         steps: this.generated,
+        abandonedSteps: 0,
         memory: { weights: 1, kvCache: 2, work: 3 },
       }),
       loadAdapter: async (name, path) => {

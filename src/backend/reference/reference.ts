@@ -4,6 +4,7 @@ import type {
   Backend,
   BatchLayout,
   Buffer,
+  GiveWay,
   KvCache,
   KvShape,
   Matrix,
@@ -291,8 +292,13 @@ class ReferenceBackend implements Backend {
     });
   }
 
-  run(): void {
-    for (const operation of this.#recorded.splice(0)) operation();
+  run(giveWay?: GiveWay): number {
+    const recorded = this.#recorded.splice(0);
+    for (const [i, operation] of recorded.entries()) {
+      if (giveWay?.()) return i / recorded.length;
+      operation();
+    }
+    return 1;
   }
 
   read(buffer: Buffer, row: number): Float32Array {

@@ -12,6 +12,7 @@ import {
   type Backend,
   type BatchLayout,
   type Buffer,
+  type GiveWay,
   type KvCache,
   type KvShape,
   type Matrix,
@@ -635,17 +636,17 @@ export class WasmBackend implements Backend {
     return memory;
   }
 
-  run(): void {
+  run(giveWay?: GiveWay): number {
     this.#arena = this.#arenaStart;
     this.#rotations.clear();
     this.#reaches.clear();
     this.#places = undefined;
-    this.#execute();
+    return this.#execute(giveWay);
   }
 
-  #execute(): void {
+  #execute(giveWay?: GiveWay): number {
     this.#rows = undefined;
-    if (this.#team.program.length > 0) this.#team.run();
+    return this.#team.program.length > 0 ? this.#team.run(giveWay) : 1;
   }
 
   read(buffer: Buffer, row: number): Float32Array {

@@ -4,6 +4,7 @@
  */
 import { tilesOf } from '../../kernels/activation.ts';
 import { maxQueries } from '../../kernels/attention.ts';
+import type { GiveWay } from '../backend.ts';
 import { hasBadScale } from '../scales.ts';
 import { expertOperations } from './experts.ts';
 import type { Machine, Station } from './station.ts';
@@ -187,13 +188,14 @@ const sleepers = 4;
 const failed = 5;
 const firstPhase = 6;
 const partCount = 7;
-const counters = 8;
+const stopPhase = 8;
+const counters = 9;
 
 /** Turns of the loop that a thread waits awake before it sleeps: a tenth of a millisecond. */
 const spins = 50_000;
 
-/** What became of a step: `failed`, a kernel threw; `stalled`, a thread never arrived. */
-export type Outcome = 'done' | 'failed' | 'stalled';
+/** What became of a step: `failed`, a kernel threw; `stalled`, a thread never arrived; `gave way`, it was told to. */
+export type Outcome = 'done' | 'failed' | 'stalled' | 'gave way';
 
 /** The shared state of a team of threads: the commands, and where everyone stands. */
 export class Program {
@@ -203,6 +205,7 @@ export class Program {
   readonly #floats: Float32Array;
   readonly #patienceMs: number;
   #count = 0;
+  #done = 0;
 
   /** `patienceMs`: how long a thread waits for one that does not arrive; no command takes a tenth of the default. */
   constructor(
@@ -235,6 +238,11 @@ export class Program {
     return this.#count;
   }
 
+  /** Commands of the last step that were worked through before it ended. */
+  get done(): number {
+    return this.#done;
+  }
+
   /** Appends a command, see {@link Execute}. */
   push(
     operation: Operation,
@@ -262,8 +270,8 @@ export class Program {
     this.#words[(this.#count - 1) * commandWords + 4] = links[link];
   }
 
-  /** Starts the commands on every thread and works through them on this one. */
-  start(station: Station): Outcome {
+  /** Starts the commands on every thread and works through them on this one; `giveWay` is asked between them whether to stop there. */
+  start(station: Station, giveWay?: GiveWay): Outcome {
     const count = this.#count;
     this.#count = 0;
     this.control.fill(0, counters, counters + count);
@@ -271,8 +279,9 @@ export class Program {
     this.control[commandCount] = count;
     Atomics.add(this.control, generation, 1);
     if (this.threads > 1) Atomics.notify(this.control, generation);
-    if (!this.work(station)) return 'stalled';
-    return Atomics.exchange(this.control, failed, 0) === 0 ? 'done' : 'failed';
+    if (!this.work(station, giveWay)) return 'stalled';
+    if (Atomics.exchange(this.control, failed, 0) !== 0) return 'failed';
+    return this.#done === count ? 'done' : 'gave way';
   }
 
   /** Sleeps until the next start; returns its number. A negative generation ends the team. */
@@ -290,7 +299,7 @@ export class Program {
   }
 
   /** Works through the commands; a kernel that throws is noted, and the barriers still met. False: another thread is gone. */
-  work(station: Station): boolean {
+  work(station: Station, giveWay?: GiveWay): boolean {
     const words = this.#words;
     const count = this.control[commandCount];
     let next = this.control[firstPhase];
@@ -303,8 +312,15 @@ export class Program {
       }
       if (words[last * commandWords + 4] === links.free) continue;
       next = (next + 1) | 0;
+      // Said before anybody passes this barrier: all threads stop at it, or none.
+      if (giveWay?.()) Atomics.store(this.control, stopPhase, next);
       if (!this.#meet(next)) return false;
+      if (Atomics.load(this.control, stopPhase) === next) {
+        this.#done = last + 1;
+        return true;
+      }
     }
+    this.#done = count;
     return true;
   }
 

@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { RealmError } from '../../errors.ts';
 import type { QuantType } from '../../quant/types.ts';
+import type { GiveWay } from '../backend.ts';
 import { Program } from './commands.ts';
 import { type Part, Station } from './station.ts';
 import type { ThreadData } from './thread.ts';
@@ -47,15 +48,20 @@ export class Team {
     this.program.parts = this.#station.parts;
   }
 
-  /** Works through the program's commands. Throws `engine_failed` when a kernel threw or a thread is gone; the team is lost then. */
-  run(): void {
+  /**
+   * Works through the program's commands; returns the share that was done, 1 unless it gave way. Throws `engine_failed` when a
+   * kernel threw or a thread is gone; the team is lost then.
+   */
+  run(giveWay?: GiveWay): number {
     if (this.#dead) throw lost(this.#dead);
-    const outcome = this.program.start(this.#station);
+    const commands = this.program.length;
+    const outcome = this.program.start(this.#station, giveWay);
     if (outcome === 'failed') throw new RealmError('engine_failed', 'a kernel failed');
     if (outcome === 'stalled') {
       this.#dead = new Error('it stopped in the middle of a step');
       throw lost(this.#dead);
     }
+    return this.program.done / commands;
   }
 
   async close(): Promise<void> {
