@@ -4,8 +4,8 @@ import type { Client } from './load.ts';
 import { prompt } from './prompts.ts';
 import { load, startRealm } from './servers.ts';
 
-const clients = 40;
-const each = 250;
+const clients = 25;
+const each = 400;
 
 /** Ten thousand requests that are left at a random moment: in the queue, in their prompt, in their answer. */
 export async function aborts({ model, tokenizer }: Setup): Promise<Figure[]> {
@@ -17,7 +17,7 @@ export async function aborts({ model, tokenizer }: Setup): Promise<Figure[]> {
       jobs: Array.from({ length: each }, (_, i) => {
         const number = 2 + client * each + i;
         const job = server.job(1 + (client % 4), prompt(tokenizer, 10 + ((number * 37) % 150), number), 100);
-        return { ...job, abortMs: (number * 7919) % 400 };
+        return { ...job, abortMs: (number * 7919) % 500 };
       }),
     }));
     const [disturbed, ...left] = await load([{ ...bystander, loop: 'others' }, ...leaving]);

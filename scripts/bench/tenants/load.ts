@@ -12,8 +12,8 @@ export interface Job {
   readonly url: string;
   readonly key?: string;
   readonly body: object;
-  /** Wait before it. */
-  readonly pauseMs?: number;
+  /** When it is sent at the earliest, since the load began. */
+  readonly atMs?: number;
   /** Leave that long after it was sent. */
   readonly abortMs?: number;
 }
@@ -94,7 +94,7 @@ async function run({ jobs, loop }: Client, goesOn: () => boolean): Promise<Seen[
   const sent: { startMs: number; endMs: number; pieces: [number, Buffer][]; aborted: boolean }[] = [];
   do {
     for (const job of jobs) {
-      if (job.pauseMs) await sleep(job.pauseMs);
+      if (job.atMs) await sleep(begun + job.atMs - performance.now());
       const startMs = performance.now();
       const answer = await send(job);
       sent.push({ startMs, endMs: performance.now(), ...answer });
