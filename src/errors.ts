@@ -30,6 +30,7 @@ export const errorCodes = {
   host_not_allowed: 403,
   queue_full: 429,
   request_cancelled: 499,
+  request_not_found: 404,
   deadline_exceeded: 504,
   queue_timeout: 503,
   session_not_found: 404,

@@ -111,6 +111,7 @@ export class EngineLoop {
       mixedTokens: options.mixedTokens ?? defaults.mixedTokens,
       maxOutputs: model.maxOutputs,
       maxWaiting: options.maxWaiting ?? defaults.maxWaiting,
+      maxWaitingOf: options.maxWaitingOf,
       weights: options.weights,
     };
     this.scheduler = new Scheduler(limits, this.pool, this.cache);

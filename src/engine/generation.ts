@@ -50,9 +50,8 @@ async function* generate(
 }
 
 function engineRequest(request: TextRequest, tokenizer: Tokenizer): EngineRequest {
-  const { id, tenant, tokens, maxTokens, sampling, topLogprobs, adapter, queueMs, stopTokens = [] } = request;
-  const ends = [...tokenizer.endOfGeneration, ...stopTokens];
-  return { id, tenant, tokens, maxTokens, sampling, stopTokens: ends, topLogprobs, adapter, queueMs };
+  const { stop: _, stopTokens = [], ...same } = request;
+  return { ...same, stopTokens: [...tokenizer.endOfGeneration, ...stopTokens] };
 }
 
 function logprobsOf(tokenizer: Tokenizer, { logprob }: EngineEvent & { kind: 'token' }): TextLogprob[] {

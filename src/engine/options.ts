@@ -18,6 +18,8 @@ export interface EngineOptions {
   readonly speculation?: 'off' | 'lookup';
   /** Requests of one tenant that may wait. Default 1024. */
   readonly maxWaiting?: number;
+  /** The same for single tenants. */
+  readonly maxWaitingOf?: ReadonlyMap<string, number>;
   /** A tenant's weight in sharing the engine. Default 1 for each. */
   readonly weights?: ReadonlyMap<string, number>;
   /** Beginnings of prompts whose cached pages all tenants share: only what the operator declares. */

@@ -195,3 +195,72 @@ test('a step is planned in less than a millisecond with 10,000 requests waiting'
     assert.ok(median < 1, `${tenants} tenants: ${median} ms`);
   }
 });
+
+/** A tenant with all eight places and more requests waiting, decoding. */
+function flooded() {
+  const { scheduler } = setUp();
+  for (let i = 0; i < 12; i++) scheduler.submit(sequence('flood', 4));
+  step(scheduler);
+  step(scheduler);
+  return scheduler;
+}
+
+test('a tenant that comes while one takes more than its share has the next step for itself, and not every step', () => {
+  const scheduler = flooded();
+  const quiet = sequence('quiet', 20);
+  scheduler.submit(quiet);
+  assert.deepEqual(step(scheduler), [{ sequence: quiet, count: 20 }]);
+  // The next that comes waits until the others had a step.
+  scheduler.submit(sequence('third', 20));
+  const after = step(scheduler);
+  assert.ok(after.filter(({ sequence: { tenant } }) => tenant === 'flood').length >= 6);
+  assert.ok(after.some(({ sequence: each }) => each === quiet));
+});
+
+test('a step is given up for such a tenant, who pays for what was lost; not among equals, nor for the flooder itself', () => {
+  const scheduler = flooded();
+  const { work } = scheduler.plan();
+  assert.ok(!scheduler.givesWay(work));
+  scheduler.submit(sequence('flood', 4));
+  assert.ok(!scheduler.givesWay(work));
+  const quiet = sequence('quiet', 20);
+  scheduler.submit(quiet);
+  assert.ok(scheduler.givesWay(work));
+  const before = scheduler.served('quiet');
+  scheduler.abandon(work, 0.5);
+  assert.deepEqual(step(scheduler), [{ sequence: quiet, count: 20 }]);
+  const lost = 0.5 * work.reduce((sum, { count }) => sum + count, 0);
+  // Its prompt, what was lost, and the token that it got.
+  assert.equal(scheduler.served('quiet') - before, 20 + lost + 2);
+
+  const equals = setUp().scheduler;
+  for (const tenant of ['a', 'b', 'c']) equals.submit(sequence(tenant, 4));
+  const running = equals.plan().work;
+  equals.submit(sequence('d', 4));
+  assert.ok(!equals.givesWay(running));
+});
+
+test('a step that nobody wants any more is given up', () => {
+  const { scheduler } = setUp();
+  const [a, b] = [sequence('a', 20), sequence('b', 20)];
+  for (const each of [a, b]) scheduler.submit(each);
+  const { work } = scheduler.plan();
+  scheduler.remove(a, true);
+  assert.ok(!scheduler.givesWay(work));
+  scheduler.remove(b, true);
+  assert.ok(scheduler.givesWay(work));
+});
+
+test('a tenant may have a queue of its own length', () => {
+  const { scheduler } = setUp({ maxRunning: 1, maxWaiting: 3, maxWaitingOf: new Map([['short', 1]]) });
+  for (const [tenant, most] of [
+    ['short', 1],
+    ['other', 3],
+  ] as const) {
+    for (let i = 0; i < most; i++) {
+      assert.ok(scheduler.canSubmit(tenant));
+      scheduler.submit(sequence(tenant, 4));
+    }
+    assert.ok(!scheduler.canSubmit(tenant));
+  }
+});

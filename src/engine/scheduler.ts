@@ -17,6 +17,8 @@ export interface SchedulerOptions {
   readonly maxOutputs: number;
   /** Requests of one tenant that may wait. */
   readonly maxWaiting: number;
+  /** The same for single tenants. */
+  readonly maxWaitingOf?: ReadonlyMap<string, number>;
   /** A tenant's weight in sharing the engine; 1 where absent. */
   readonly weights?: ReadonlyMap<string, number>;
 }
@@ -42,6 +44,9 @@ export interface Plan {
 
 /** Tokens that another request of the tenant must be about to compute for it to be worth waiting for them. */
 const worthWaiting = pageTokens / 2;
+
+/** A prompt that is as near to its end as this many whole steps is not put off for another tenant's. */
+const soonSteps = 2;
 
 /** Decoding rows of a step, drafted ones too, beyond which drafts cost others more than they bring. */
 const draftedRows = 6;
@@ -103,7 +108,8 @@ export class Scheduler {
   }
 
   canSubmit(tenant: string): boolean {
-    return this.queued(tenant) < this.#options.maxWaiting;
+    const { maxWaiting, maxWaitingOf } = this.#options;
+    return this.queued(tenant) < (maxWaitingOf?.get(tenant) ?? maxWaiting);
   }
 
   /** Queues a sequence that fits the pool when it is alone; ask canSubmit first. */
@@ -224,8 +230,8 @@ export class Scheduler {
     const patient = new Set<Lane>();
     while (budget > 0) {
       let sequence = this.#nextStarted();
-      // A prompt that can be finished in this step is finished before another is begun: that serves all sooner.
-      const finishing = sequence !== undefined && pending(sequence) <= budget;
+      // A prompt that is soon finished is finished before another is begun: that serves all sooner.
+      const finishing = sequence !== undefined && pending(sequence) <= soonSteps * stepTokens;
       const lane = blocked || finishing ? undefined : this.#fairness.next(patient);
       if (lane && (!sequence || before(lane, this.#lane(sequence.tenant)))) {
         if (isComing(lane)) {

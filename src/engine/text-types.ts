@@ -14,6 +14,8 @@ export interface TextRequest {
   readonly stopTokens?: readonly Token[];
   readonly topLogprobs?: number;
   readonly adapter?: string;
+  /** Higher goes first among the same tenant's. */
+  readonly priority?: number;
   /** Milliseconds that it may wait for its first step. */
   readonly queueMs?: number;
 }

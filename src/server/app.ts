@@ -15,6 +15,7 @@ import { embeddingsRoute } from './routes/embeddings.ts';
 import { healthRoute, readyRoute } from './routes/health.ts';
 import { metricsRoute } from './routes/metrics.ts';
 import { modelRoute, modelsRoute } from './routes/models.ts';
+import { cancelRequestRoute, requestsRoute } from './routes/requests.ts';
 import { deleteSessionRoute, sessionsRoute } from './routes/sessions.ts';
 import { tokenizeRoute } from './routes/tokenize.ts';
 import type { Services } from './services.ts';
@@ -27,6 +28,8 @@ const routes: readonly Route[] = [
   modelRoute,
   loadAdapterRoute,
   unloadAdapterRoute,
+  requestsRoute,
+  cancelRequestRoute,
   sessionsRoute,
   deleteSessionRoute,
   tokenizeRoute,

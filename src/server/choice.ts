@@ -116,6 +116,7 @@ async function* generate(
       stopTokens: changed.stopTokens as readonly Token[] | undefined,
       topLogprobs: settings.topLogprobs,
       adapter,
+      priority: settings.priority,
       queueMs: tenant.queueMs,
     },
     signal,

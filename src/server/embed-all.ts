@@ -24,7 +24,13 @@ export async function embedAll(
   const work = async () => {
     while (next < texts.length) {
       const i = next++;
-      const request = { id: `${exchange.id}.${i}`, tenant: tenant.id, tokens: texts[i], adapter };
+      const request = {
+        id: `${exchange.id}.${i}`,
+        tenant: tenant.id,
+        tokens: texts[i],
+        adapter,
+        queueMs: tenant.queueMs,
+      };
       embeddings[i] = await embed(model.engine, request, signal);
     }
   };

@@ -25,6 +25,10 @@ export interface ExchangeBook {
 export class Exchange {
   /** Made here and never taken from the client, so that it is unique. */
   readonly id = `req_${randomBytes(12).toString('hex')}`;
+  /** What the client calls it. */
+  readonly clientId: string | undefined;
+  /** Seconds since 1970. */
+  readonly created = Math.floor(Date.now() / 1000);
   readonly method: string;
   readonly path: string;
   route = 'unknown';
@@ -47,6 +51,7 @@ export class Exchange {
     this.#book = book;
     this.method = request.method;
     this.path = new URL(request.url).pathname;
+    this.clientId = request.headers.get('x-client-request-id') ?? undefined;
     book.state.open.add(this);
     const gone = () => this.cancel(new RealmError('request_cancelled', 'The client closed the connection'));
     if (request.signal.aborted) gone();

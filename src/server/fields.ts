@@ -53,7 +53,8 @@ export const sharedFields = {
   top_k: optional(z.int().min(-1)),
   min_p: optional(z.number().min(0).max(1)),
   repetition_penalty: optional(z.number().positive().max(10)),
-  // Realm's own: names of saved sessions.
+  // Realm's own: which of the tenant's requests go first, and names of saved sessions.
+  priority: optional(z.int().min(-1000).max(1000)),
   session: optional(name),
   save_session: optional(name),
 };
@@ -72,6 +73,8 @@ export interface Settings {
   readonly n: number;
   readonly stream: boolean;
   readonly includeUsage: boolean;
+  /** Higher goes first among the tenant's own. */
+  readonly priority?: number;
   /** Restored before the answer. */
   readonly session?: string;
   /** Saved after it. */
@@ -83,6 +86,7 @@ export function toSettings(fields: SamplingFields): Omit<Settings, 'maxTokens' |
     sampling: toSampling(fields),
     stop: fields.stop,
     n: fields.n ?? 1,
+    priority: fields.priority,
     session: fields.session,
     saveSession: fields.save_session,
     stream: fields.stream ?? false,

@@ -9,6 +9,7 @@ import type { Token } from '../tokenizer/types.ts';
 import { createTokenizer } from '../tokenizer/create.ts';
 import { encodeChat } from './prompt.ts';
 import type { LoadedModel } from './services.ts';
+import type { Tenant } from '../tenancy/tenants.ts';
 
 /** A loaded model and where its file came from. */
 export interface ServedModel extends LoadedModel {
@@ -18,6 +19,8 @@ export interface ServedModel extends LoadedModel {
 export interface LoadOptions {
   readonly context?: number;
   readonly threads?: number;
+  /** Who shares the model, as far as they are known. */
+  readonly tenants?: readonly Tenant[];
   /** Hears of downloads. */
   readonly observer?: FetchObserver;
   /** Hears of weights being loaded, bytes. */
@@ -36,6 +39,8 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
     context: options.context ?? config.context,
     kvType: config.kvType,
     speculation: config.speculation,
+    weights: valuesOf(options.tenants, 'weight'),
+    maxWaitingOf: valuesOf(options.tenants, 'maxQueued'),
     sharedPrefixes: config.sharedPrompts?.map(text => prefixOf(text, { tokenizer, template })),
     threads: options.threads,
     onProgress: options.onProgress,
@@ -50,6 +55,12 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
     defaults: { system: system ?? file.entry?.system, sampling: { ...file.entry?.sampling, ...sampling } },
     created: Math.floor(Date.now() / 1000),
   };
+}
+
+/** What is said of single tenants, by their ids. */
+function valuesOf(tenants: readonly Tenant[] = [], key: 'weight' | 'maxQueued'): Map<string, number> {
+  const said = tenants.filter(tenant => tenant[key] !== undefined);
+  return new Map(said.map(tenant => [tenant.id, tenant[key]!]));
 }
 
 /** What the tokens of all chats with this system prompt begin with. */

@@ -61,7 +61,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   try {
     await loadPrograms(config, sandbox, programs);
     for (const each of modelsOf(config, options)) {
-      const model = await loadModel(each, options);
+      const model = await loadModel(each, { ...options, tenants: config.tenants });
       watchEngine(model, services.logger);
       models.push(model);
       await loadAdapters(services.adapters, models.length - 1, each);

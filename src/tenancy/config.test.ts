@@ -42,7 +42,7 @@ models:
   - { id: small, path: model.gguf, draft: { catalog: smollm2-135m }, context: 512, system: Be brief., shared_prompts: [Be kind.], sampling: { temperature: 0, top_k: 5 } }
   - { id: other, catalog: smollm2-135m, adapters: [{ id: legal, path: lora.gguf, tenants: [acme] }, { id: chatty, path: lora.gguf }] }
 tenants:
-  - { id: acme, keys: ["${hash}"], adapter: legal, program: shout.wasm, memory_mb: 16, deadline_ms: 1000, queue_ms: 500 }
+  - { id: acme, keys: ["${hash}"], adapter: legal, program: shout.wasm, memory_mb: 16, deadline_ms: 1000, queue_ms: 500, max_queued: 7, weight: 2.5 }
 `);
   assert.equal(config.host, '0.0.0.0');
   assert.equal(config.port, 9000);
@@ -67,6 +67,8 @@ tenants:
       memoryMb: 16,
       deadlineMs: 1000,
       queueMs: 500,
+      maxQueued: 7,
+      weight: 2.5,
     },
   ]);
 });

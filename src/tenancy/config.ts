@@ -259,14 +259,16 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       drainMs: limits.drain_ms,
     },
     models: models?.map(model => toModel(model, base)),
-    tenants: tenants?.map(({ id, keys, adapter, program, memory_mb, deadline_ms, queue_ms }) => ({
+    tenants: tenants?.map(({ id, keys, adapter, program, weight, ...limits }) => ({
       id,
       keys,
       adapter,
       program: program === undefined ? undefined : resolve(base, program),
-      memoryMb: memory_mb,
-      deadlineMs: deadline_ms,
-      queueMs: queue_ms,
+      memoryMb: limits.memory_mb,
+      deadlineMs: limits.deadline_ms,
+      queueMs: limits.queue_ms,
+      maxQueued: limits.max_queued,
+      weight,
     })),
   };
 }

@@ -89,6 +89,10 @@ const tenant = z.strictObject({
   deadline_ms: count(1, 86_400_000).default(tenantDefaults.deadlineMs),
   /** How long a request may wait before its first step; absent: as long as it may take. */
   queue_ms: count(1, 86_400_000).optional(),
+  /** Requests that may wait, for each model; the engine's default where absent. */
+  max_queued: count(1, 1_000_000).optional(),
+  /** Its share of a model beside other tenants' that want it too. */
+  weight: z.number().min(0.01).max(100).optional(),
 });
 
 export const configSchema = z.strictObject({

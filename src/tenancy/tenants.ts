@@ -13,6 +13,10 @@ export interface Tenant {
   readonly deadlineMs: number;
   /** How long a request may wait for its first step. */
   readonly queueMs?: number;
+  /** Requests that may wait, for each model; absent: as many as the engine's default. */
+  readonly maxQueued?: number;
+  /** Its share of a model beside other tenants' that want it too; absent: 1. */
+  readonly weight?: number;
 }
 
 export interface TenantKeys extends Tenant {

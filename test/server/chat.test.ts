@@ -167,9 +167,13 @@ test('max_tokens ends an answer by length, and the context bounds it', async () 
   const short = await (await app.fetch(chat({ max_tokens: 3 }))).json();
   assert.equal(short.choices[0].finish_reason, 'length');
   assert.equal(short.choices[0].message.content, 'xxx');
-  const long = await (await app.fetch(chat({ max_tokens: 5000 }))).json();
+  const long = await (await app.fetch(chat({ max_tokens: 200 }))).json();
   assert.equal(long.usage.total_tokens, 200);
   assert.equal(model.requests[1].maxTokens, 180);
+  const absurd = await app.fetch(chat({ max_tokens: 201 }));
+  const { error } = await absurd.json();
+  assert.deepEqual([absurd.status, error.code, error.param], [400, 'context_length_exceeded', 'max_tokens']);
+  assert.match(error.message, /\b201\b.*\b200\b/);
 });
 
 test('a prompt longer than the context is refused with both numbers, streamed or not', async () => {

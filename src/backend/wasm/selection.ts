@@ -93,7 +93,7 @@ async function timed(part: KernelPart, verdicts: readonly Verdict[], bench: Benc
 }
 
 /** How much faster a variant must be than those before it in the list: less is noise. */
-const clearly = 0.9;
+const clearly = 0.97;
 
 /** The one to use: the first of those that agree, or a later one that is clearly faster. */
 export function fastest(verdicts: readonly Verdict[]): Verdict | undefined {
