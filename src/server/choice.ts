@@ -30,7 +30,10 @@ export type ChoiceEvent =
 
 /** What the program's calls to the engine leave behind, beside the text that goes through the program. */
 export interface Trace {
-  logprobs: TextLogprob[];
+  /** Of tokens whose text has not been streamed yet, and the text generated before each. */
+  readonly logprobs: { readonly start: number; readonly values: readonly TextLogprob[] }[];
+  /** Characters generated. */
+  generated: number;
   reason: FinishReason;
   /** Over all calls until now, also when the request ends before they do. */
   usage: EngineUsage;
@@ -38,12 +41,12 @@ export interface Trace {
   tokens: readonly Token[];
 }
 
-export const newTrace = (): Trace => ({ logprobs: [], reason: 'stop', usage: noUsage, tokens: [] });
+export const newTrace = (): Trace => ({ logprobs: [], generated: 0, reason: 'stop', usage: noUsage, tokens: [] });
 
 /** Longest stretch of a program's own computing between two calls to the host. */
 const sliceMs = 2_000;
 
-/** Runs the tenant's program on the prompt; log-probabilities travel with the text that the program streams next. */
+/** Runs the tenant's program on the prompt; log-probabilities travel with the text of their tokens. */
 export async function* runChoice(
   services: Services,
   request: ChoiceRequest,
@@ -61,10 +64,21 @@ export async function* runChoice(
     host: programHost(services, request, trace),
     signal,
   });
-  for await (const piece of text) yield { kind: 'text', text: piece, logprobs: trace.logprobs.splice(0) };
+  let streamed = 0;
+  for await (const piece of text) {
+    streamed += piece.length;
+    yield { kind: 'text', text: piece, logprobs: takeUntil(trace, streamed) };
+  }
   signal.throwIfAborted();
-  if (trace.logprobs.length > 0) yield { kind: 'text', text: '', logprobs: trace.logprobs };
+  const rest = takeUntil(trace, Number.POSITIVE_INFINITY);
+  if (rest.length > 0) yield { kind: 'text', text: '', logprobs: rest };
   yield { kind: 'end', reason: trace.reason };
+}
+
+/** Log-probabilities of the tokens that begin before so many characters: how far the engine is ahead of the text shows nowhere. */
+function takeUntil({ logprobs }: Trace, characters: number): TextLogprob[] {
+  const later = logprobs.findIndex(({ start }) => start >= characters);
+  return logprobs.splice(0, later < 0 ? logprobs.length : later).flatMap(({ values }) => values);
 }
 
 /** The host side of the program's calls, for one request. */
@@ -133,7 +147,8 @@ async function* generate(
     }
     used = { ...used, completionTokens: used.completionTokens + 1 };
     trace.usage = addUsage(before, used);
-    trace.logprobs.push(...event.logprobs);
+    if (event.logprobs.length > 0) trace.logprobs.push({ start: trace.generated, values: event.logprobs });
+    trace.generated += event.text.length;
     if (event.text !== '') yield event.text;
   }
 }
