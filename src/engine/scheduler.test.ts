@@ -197,8 +197,8 @@ test('a step is planned in less than a millisecond with 10,000 requests waiting'
 });
 
 /** A tenant with all eight places and more requests waiting, decoding. */
-function flooded() {
-  const { scheduler } = setUp();
+function flooded(options: Partial<SchedulerOptions> = {}) {
+  const { scheduler } = setUp(options);
   for (let i = 0; i < 12; i++) scheduler.submit(sequence('flood', 4));
   step(scheduler);
   step(scheduler);
@@ -249,6 +249,13 @@ test('a step that nobody wants any more is given up', () => {
   assert.ok(!scheduler.givesWay(work));
   scheduler.remove(b, true);
   assert.ok(scheduler.givesWay(work));
+});
+
+test('a step for one prompt alone is no longer than any other', () => {
+  const scheduler = flooded({ stepTokens: 16, mixedTokens: 100 });
+  const quiet = sequence('quiet', 50);
+  scheduler.submit(quiet);
+  assert.deepEqual(step(scheduler), [{ sequence: quiet, count: 16 }]);
 });
 
 test('a tenant may have a queue of its own length', () => {

@@ -203,7 +203,7 @@ export class Scheduler {
     const lost = this.#lost;
     this.#lost = 0;
     if (!sequence) return false;
-    this.#take(sequence, this.#options.mixedTokens);
+    this.#take(sequence, Math.min(this.#options.mixedTokens, this.#options.stepTokens));
     // Who others gave way to pays for what that cost.
     this.#fairness.charge(lane, lost, prices.input);
     return true;
