@@ -4,10 +4,10 @@
  * interleaved, each with four columns, so that one 32-bit broadcast serves a whole row group.
  *
  *   blocks of 32:  8 x T words of four int8 · T x f32 d * 2^112 · T x i32 sum · T x f32 d * sum
- *   blocks of 256: 64 x T words of four int8 · T x f32 d * 2^112 · 8 x T pairs of i16 sums of 16 · 4 x T pairs of i16 sums of 32
+ *   blocks of 256: 64 x T words of four int8 · T x f32 d · 8 x T pairs of i16 sums of 16 · 4 x T pairs of i16 sums of 32
  *   floats:        columns x T f32
  *
- * The 2^112 turns an f16 that was shifted into f32's place into its value (see constants.ts).
+ * The 2^112 for blocks of 32 turns an f16 that was shifted into f32's place into its value (see constants.ts).
  */
 import { Func, f32, f32x4, i8x16, i16x8, i32, i32x4, type Local, type V128, v128 } from './assembler.ts';
 
@@ -130,7 +130,7 @@ export function quantize256(): Func<typeof params> {
     for (let i = 1; i < 8; i++) f.set(amax, f32x4.max(amax, magnitude32(x, 128 * i)));
     scaleOf(f, amax, d, inverse);
     f.set(scan, i32.add(out, i32.mul(step, i32.const(64))));
-    f.storeF32(scan, f32.mul(d, halfScale));
+    f.storeF32(scan, d);
     f.set(sums16, i32.add(scan, step));
     f.set(sums32, i32.add(sums16, i32.mul(step, i32.const(8))));
     f.set(scan, i32.add(sums32, i32.mul(step, i32.const(4))));

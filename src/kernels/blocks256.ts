@@ -9,10 +9,10 @@ import {
   addProducts,
   constants,
   type Dot,
-  halves,
   type ProductFunc,
   product,
   type Step,
+  smallHalves,
   storePair,
 } from './product.ts';
 
@@ -288,8 +288,9 @@ export const formats256 = {
 const pairsAt = 512;
 
 const constantNames = [
-  'halfMask', 'onesI16', 'byte', 'zero', 'nibble', 'eight', 'bit4', 'bits45', 'three', 'bit2', 'low16', 'high16', 'low4',
-  'high4', 'scale45', 'scale2021', 'i16_15', 'i16_63', 'i16_48', 'i16_32', 'iq4Low', 'iq4High', 'inverseHalfScale',
+  'onesI16', 'byte', 'zero', 'nibble', 'eight', 'bit4', 'bits45', 'three', 'bit2', 'low16', 'high16', 'low4',
+  'high4', 'scale45', 'scale2021', 'i16_15', 'i16_63', 'i16_48', 'i16_32', 'iq4Low', 'iq4High', 'low15',
+  'firstNormal', 'halfBias', 'smallestNormal', 'sign',
 ] as const; // biome-ignore format: a list
 
 export function product256(type: keyof typeof formats256, tile: number, dot: Dot): ProductFunc {
@@ -384,9 +385,9 @@ function scaleUp(
   setPair(
     f,
     scale,
-    format.wideScale ? pair(h => v128.load(w, format.scaleAt + 16 * h)) : halves(w, format.scaleAt, c('halfMask')),
+    format.wideScale ? pair(h => v128.load(w, format.scaleAt + 16 * h)) : smallHalves(f, w, format.scaleAt, c),
   );
-  if (format.minimumAt) setPair(f, minimum, halves(w, format.minimumAt, c('halfMask')));
+  if (format.minimumAt) setPair(f, minimum, smallHalves(f, w, format.minimumAt, c));
   sums.forEach((sum, t) => {
     for (let i = 0; i < 128 / format.part; i++) {
       f.set(factor, field(firstSum + i, t));
@@ -394,7 +395,6 @@ function scaleUp(
       setPair(f, correction, i === 0 ? dots : pair(h => i32x4.add(correction[h], dots[h])));
     }
     f.set(factor, field(64, t));
-    if (format.wideScale) f.set(factor, f32x4.mul(factor, c('inverseHalfScale')[0]));
     const { offsetShift } = format;
     const exact = offsetShift
       ? pair(h => i32x4.sub(integers[t][h], i32x4.shl(correction[h], offsetShift)))

@@ -39,8 +39,12 @@ const entries = {
   halfScale: words(0x77800000),
   /** -infinity as f32. */
   minusInfinity: words(0xff800000),
-  /** 2^-112. */
-  inverseHalfScale: words(0x07800000),
+  /** For f16 of any size: all but the sign, the first that is not subnormal, 112 << 23, 2^-14 as f32, the sign. */
+  low15: words(0x7fff),
+  firstNormal: words(0x400),
+  halfBias: words(0x38000000),
+  smallestNormal: words(0x38800000),
+  sign: words(0x80000000),
   /** The values of IQ4_NL and IQ4_XS plus 128: low and high nibbles. */
   iq4Low: iq4(value => value & 15),
   iq4High: iq4(value => value >> 4),
