@@ -1,10 +1,13 @@
 /**
- * Matrix kernels of the formats with 256 weights in a block and integer scales for its parts: Q2_K Q3_K Q4_K Q5_K Q6_K
- * Q8_K IQ4_XS. A block's scales are unpacked to the thread's scratch first, as 16-bit lanes ready for the widening dot;
- * the walk over its weights is then the same short loop in every format.
+ * Matrix kernels of the formats with 256 weights in a block and integer scales for its parts (see formats256.ts). A
+ * block's scales are unpacked first, as 16-bit lanes ready for the widening dot; the walk over its weights is then the
+ * same short loop in every format. `product256` unpacks weights where it multiplies them; `panelProduct256` takes them
+ * from a panel, where `unpack256` has put them (see panel.ts).
  */
-import { type Func, f32x4, i8x16, i16x8, i32, i32x4, type Local, type V128, v128 } from './assembler.ts';
-import { type ConstantName, type Pair, pair, pairLocal, setPair } from './constants.ts';
+import { Func, f32x4, i32, i32x4, type Local, v128 } from './assembler.ts';
+import { type Pair, pair, pairLocal, setPair } from './constants.ts';
+import { type ConstantOf, type Format256, formats256, type Place, type Walk } from './formats256.ts';
+import { panelsAtOnce, unpackBlocks, unpackParams } from './panel.ts';
 import {
   addProducts,
   constants,
@@ -12,353 +15,149 @@ import {
   type ProductFunc,
   product,
   type Step,
+  type Sums,
   smallHalves,
   storePair,
+  sumsOf,
 } from './product.ts';
 
-type ConstantOf = (name: ConstantName) => Pair;
+type Type256 = keyof typeof formats256;
 
-/** Where the walk stands inside a block. */
-interface Place {
-  /** The block's first byte. */
-  readonly block: Local<'i32'>;
-  /** The weights of this turn. */
-  readonly w: Local<'i32'>;
-  readonly outer: Local<'i32'>;
-  readonly inner: Local<'i32'>;
-  readonly constantOf: ConstantOf;
-}
+/** Where the pairs for the minimums or the offset begin, behind the scales of 32 bytes each; and where they end. */
+const pairsAt = ({ part }: Format256) => 32 * (256 / part);
+const scalesEnd = ({ part }: Format256) => 48 * (256 / part);
 
-/** Weights that share a scale, in one turn of the walk. */
-interface Run {
-  /** Index of the scale, counted from the turn's first. */
-  readonly scale: number;
-  readonly planes: readonly { readonly shift: number; readonly perSum: number; readonly steps: readonly Step[] }[];
-}
-
-/** Two nested loops over a block; what each turn adds to the pointers (the outer loop adds on top of its inner turns). */
-interface Walk {
-  readonly outer: number;
-  readonly inner: number;
-  /** Bytes of weights, words of activations, scales. */
-  readonly innerAdvance: readonly [weights: number, words: number, scales: number];
-  readonly outerAdvance: readonly [weights: number, words: number, scales: number];
-  readonly runs: (place: Place) => readonly Run[];
-}
-
-interface Format256 {
-  readonly groupBytes: number;
-  /** Weights that share a scale. */
-  readonly part: 16 | 32;
-  /**
-   * Scales of parts 2i and 2i + 1 of each row, as a pair of 16-bit lanes; absent: all 1.
-   * @param w the block's first byte
-   */
-  readonly scales?: (f: Func, w: Local<'i32'>, constantOf: ConstantOf, i: number) => Pair;
-  /** The same for the minimums. */
-  readonly minimums?: (f: Func, w: Local<'i32'>, constantOf: ConstantOf, i: number) => Pair;
-  /** log2 of what is subtracted from every weight. */
-  readonly offsetShift?: number;
-  readonly scaleAt: number;
-  /** The block's scale is f32 instead of f16. */
-  readonly wideScale?: boolean;
-  readonly minimumAt?: number;
-  readonly walk: Walk;
-}
-
-const steps = (count: number, make: (j: number, half: 0 | 1) => V128, firstWord = 0): Step[] =>
-  Array.from({ length: count }, (_, j) => ({ word: firstWord + j, weights: half => make(j, half) }));
-
-const at = (w: Local<'i32'>, offset: number, half: 0 | 1): V128 => v128.load(w, offset + 16 * half);
-
-// ---- scales -------------------------------------------------------------------------------------------------------
-
-const bytePairs = (w: Local<'i32'>, offset: number): Pair => pair(h => v128.load8x8u(w, offset + 8 * h));
-
-/** Q4_K, Q5_K: 6-bit scales (part 0) and minimums (part 1) of 8 parts in 12 bytes; pairs 2 and 3 are split over two bytes. */
-const sixBits =
-  (offset: number, minimum: 0 | 1) =>
-  (_: Func, w: Local<'i32'>, c: ConstantOf, i: number): Pair => {
-    const whole = bytePairs(w, offset + 16 * ((i & 1) + 2 * minimum));
-    if (i < 2) return pair(h => v128.and(whole[h], c('i16_63')[h]));
-    const split = bytePairs(w, offset + 16 * (4 + (i & 1)));
-    return pair(h =>
-      v128.or(
-        minimum ? i16x8.shrU(split[h], 4) : v128.and(split[h], c('i16_15')[h]),
-        v128.and(i16x8.shrU(whole[h], 2), c('i16_48')[h]),
-      ),
-    );
-  };
-
-const q3kScales = (_: Func, w: Local<'i32'>, c: ConstantOf, i: number): Pair => {
-  const low = bytePairs(w, 768 + 16 * (i & 3));
-  const high = bytePairs(w, 768 + 16 * (4 + (i & 1)));
-  const highShift = 2 * (i >> 1);
-  return pair(h =>
-    i16x8.sub(
-      v128.or(
-        v128.and(i16x8.shrU(low[h], 4 * (i >> 2)), c('i16_15')[h]),
-        v128.and(i16x8.shl(i16x8.shrU(high[h], highShift), 4), c('i16_48')[h]),
-      ),
-      c('i16_32')[h],
-    ),
-  );
-};
-
-const iq4xsScales = (_: Func, w: Local<'i32'>, c: ConstantOf, i: number): Pair => {
-  const high = pair(h => v128.load16x4u(w, 1056 + 8 * h));
-  return pair(h => {
-    const bytes = v128.load8x8u(w, 1024 + 16 * (i >> 1) + 8 * h);
-    const byte = i & 1 ? i32x4.shrU(bytes, 16) : v128.and(bytes, c('low16')[h]);
-    const lowBits = v128.or(v128.and(byte, c('low4')[h]), v128.and(i32x4.shl(byte, 12), c('high4')[h]));
-    const pairOf = i32x4.shrU(high[h], 4 * i);
-    const highBits = v128.or(
-      v128.and(i32x4.shl(pairOf, 4), c('scale45')[h]),
-      v128.and(i32x4.shl(pairOf, 18), c('scale2021')[h]),
-    );
-    return i16x8.sub(v128.or(lowBits, highBits), c('i16_32')[h]);
-  });
-};
-
-// ---- weights ------------------------------------------------------------------------------------------------------
-
-/** Q4_K, Q5_K: 64 weights a turn; low nibbles are the first part, high nibbles the second. */
-const nibbleParts = (perSum: number, fifth?: (place: Place, j: number, half: 0 | 1, part: 0 | 1) => V128): Walk => ({
-  outer: 4,
-  inner: 1,
-  innerAdvance: [256, 16, 2],
-  outerAdvance: [0, 0, 0],
-  runs: place =>
-    ([0, 1] as const).map(part => ({
-      scale: part,
-      planes: [
-        {
-          shift: 0,
-          perSum,
-          steps: steps(
-            8,
-            (j, half) => {
-              const bytes = at(place.w, 32 * j, half);
-              const nibble = v128.and(part ? i16x8.shrU(bytes, 4) : bytes, place.constantOf('nibble')[half]);
-              return fifth ? v128.or(nibble, fifth(place, j, half, part)) : nibble;
-            },
-            8 * part,
-          ),
-        },
-      ],
-    })),
-});
-
-/** Bit 2 outer + part of the 32 bytes of high bits, moved to bit 4. */
-const q5kFifth = ({ block, outer, constantOf }: Place, j: number, half: 0 | 1, part: 0 | 1): V128 => {
-  const bits = i16x8.shrU(at(block, 1024 + 32 * j, half), i32.shl(outer, i32.const(1)));
-  return v128.and(i16x8.shl(bits, 4 - part), constantOf('bit4')[half]);
-};
-
-/**
- * Q6_K, Q3_K, Q2_K: halves of 128 weights in four streams of 32; a turn takes 16 columns of each stream.
- * @param bytes weights' bytes of one turn
- */
-const streams = (
-  bytes: number,
-  perSum: number,
-  weights: (place: Place, j: number, half: 0 | 1, stream: number) => V128,
-): Walk => ({
-  outer: 2,
-  inner: 2,
-  innerAdvance: [bytes, 4, 1],
-  outerAdvance: [0, 24, 6],
-  runs: place =>
-    [0, 1, 2, 3].map(stream => ({
-      scale: 2 * stream,
-      planes: [{ shift: 0, perSum, steps: steps(4, (j, half) => weights(place, j, half, stream), 8 * stream) }],
-    })),
-});
-
-const q6kWeights = ({ w, constantOf }: Place, j: number, half: 0 | 1, stream: number): V128 => {
-  const low = at(w, 96 * j + 32 * (stream & 1), half);
-  const high = at(w, 96 * j + 64, half);
-  const shifted = [i16x8.shl(high, 4), i16x8.shl(high, 2), high, i16x8.shrU(high, 2)][stream];
-  return v128.or(
-    v128.and(stream < 2 ? low : i16x8.shrU(low, 4), constantOf('nibble')[half]),
-    v128.and(shifted, constantOf('bits45')[half]),
-  );
-};
-
-const twoBits = ({ w, constantOf }: Place, j: number, half: 0 | 1, stream: number): V128 => {
-  const bytes = at(w, 32 * j, half);
-  return v128.and(stream ? i16x8.shrU(bytes, 2 * stream) : bytes, constantOf('three')[half]);
-};
-
-/** Q3_K: the third bit is bit 4 outer + stream of the mask byte. */
-const q3kWeights = (place: Place, j: number, half: 0 | 1, stream: number): V128 => {
-  const { block, outer, inner, constantOf } = place;
-  const mask = v128.load(i32.add(block, i32.shl(inner, i32.const(7))), 512 + 32 * j + 16 * half);
-  const bits = i16x8.shrU(mask, i32.shl(outer, i32.const(2)));
-  const moved = [i16x8.shl(bits, 2), i16x8.shl(bits, 1), bits, i16x8.shrU(bits, 1)][stream];
-  return v128.or(twoBits(place, j, half, stream), v128.and(moved, constantOf('bit2')[half]));
-};
-
-/** Parts of 32 bytes or of 16 bytes of nibbles, in two planes of four bits. */
-const planes = (bytes: number, plane: (place: Place, j: number, half: 0 | 1, high: 0 | 1) => V128): Walk => ({
-  outer: 8,
-  inner: 1,
-  innerAdvance: [bytes, 8, 1],
-  outerAdvance: [0, 0, 0],
-  runs: place => [
-    {
-      scale: 0,
-      planes: ([0, 1] as const).map(high => ({
-        shift: 4 * high,
-        perSum: 8,
-        steps: steps(8, (j, half) => plane(place, j, half, high)),
-      })),
-    },
-  ],
-});
-
-const iq4Plane = ({ w, constantOf }: Place, j: number, half: 0 | 1, high: 0 | 1): V128 => {
-  const bytes = at(w, 32 * (j & 3), half);
-  const index = v128.and(j < 4 ? bytes : i16x8.shrU(bytes, 4), constantOf('nibble')[half]);
-  return i8x16.swizzle(constantOf(high ? 'iq4High' : 'iq4Low')[half], index);
-};
-
-const bytePlane = ({ w, constantOf }: Place, j: number, half: 0 | 1, high: 0 | 1): V128 => {
-  const bytes = at(w, 32 * j, half);
-  const nibble = v128.and(high ? i16x8.shrU(bytes, 4) : bytes, constantOf('nibble')[half]);
-  return high ? v128.xor(nibble, constantOf('eight')[half]) : nibble;
-};
-
-export const formats256 = {
-  Q2_K: {
-    groupBytes: 672,
-    part: 16,
-    scales: (_, w, c, i) => pair(h => v128.and(bytePairs(w, 512 + 16 * i)[h], c('i16_15')[h])),
-    minimums: (_, w, __, i) => pair(h => i16x8.shrU(bytePairs(w, 512 + 16 * i)[h], 4)),
-    scaleAt: 640,
-    minimumAt: 656,
-    walk: streams(128, 4, twoBits),
-  },
-  Q3_K: {
-    groupBytes: 880,
-    part: 16,
-    scales: q3kScales,
-    offsetShift: 2,
-    scaleAt: 864,
-    walk: streams(128, 4, q3kWeights),
-  },
-  Q4_K: {
-    groupBytes: 1152,
-    part: 32,
-    scales: sixBits(1024, 0),
-    minimums: sixBits(1024, 1),
-    scaleAt: 1120,
-    minimumAt: 1136,
-    walk: nibbleParts(8),
-  },
-  Q5_K: {
-    groupBytes: 1408,
-    part: 32,
-    scales: sixBits(1280, 0),
-    minimums: sixBits(1280, 1),
-    scaleAt: 1376,
-    minimumAt: 1392,
-    walk: nibbleParts(4, q5kFifth),
-  },
-  Q6_K: {
-    groupBytes: 1680,
-    part: 16,
-    scales: (_, w, __, i) => pair(h => v128.load8x8s(w, 1536 + 16 * i + 8 * h)),
-    offsetShift: 5,
-    scaleAt: 1664,
-    walk: streams(384, 2, q6kWeights),
-  },
-  Q8_K: { groupBytes: 2336, part: 32, offsetShift: 7, scaleAt: 2304, wideScale: true, walk: planes(256, bytePlane) },
-  IQ4_XS: {
-    groupBytes: 1088,
-    part: 32,
-    scales: iq4xsScales,
-    offsetShift: 7,
-    scaleAt: 1072,
-    walk: planes(128, iq4Plane),
-  },
-} as const satisfies Record<string, Format256>;
-
-/** Scratch of a block: up to 16 scales of 32 bytes, then up to 8 pairs for the minimums or the offset. */
-const pairsAt = 512;
+/** A block of a panel: 64 words of eight rows; scales and pairs as in scratch; the f32 scales and minimums. */
+const panelScales = 2048;
+export const panelBytes256 = (type: Type256): number => panelScales + scalesEnd(formats256[type]) + 64;
 
 const constantNames = [
-  'onesI16', 'byte', 'zero', 'nibble', 'eight', 'bit4', 'bits45', 'three', 'bit2', 'low16', 'high16', 'low4',
-  'high4', 'scale45', 'scale2021', 'i16_15', 'i16_63', 'i16_48', 'i16_32', 'iq4Low', 'iq4High', 'low15',
-  'firstNormal', 'halfBias', 'smallestNormal', 'sign',
+  'onesI16', 'byte', 'zero', 'nibble', 'eight', 'bit4', 'bits45', 'three', 'bit2', 'low16', 'high16', 'low4', 'high4',
+  'scale45', 'scale2021', 'i16_15', 'i16_63', 'i16_48', 'i16_32', 'iq4Low', 'iq4High', 'low15', 'firstNormal',
+  'halfBias', 'smallestNormal', 'sign',
 ] as const; // biome-ignore format: a list
 
-export function product256(type: keyof typeof formats256, tile: number, dot: Dot): ProductFunc {
+function constants256(f: Func): ConstantOf {
+  const constantOf = constants(f);
+  for (const name of constantNames) constantOf(name);
+  return constantOf;
+}
+
+/** One row group at a time: memory is read fastest in one stream. */
+export function product256(type: Type256, tile: number, dot: Dot): ProductFunc {
   const format: Format256 = formats256[type];
-  return product(`${type}x${tile}`, tile, (f, sums) => {
-    const constantOf = constants(f);
-    for (const name of constantNames) constantOf(name);
-    const integers = sums.map(() => pairLocal(f));
+  return product(`${type}x${tile}`, tile, { atOnce: 1, blockBytes: format.groupBytes }, (f, sums, [w]) => {
+    const constantOf = constants256(f);
+    const { scratch } = f.params;
+    const integers = sumsOf(f, 1, tile);
+    const [scale, minimum] = [pairLocal(f), pairLocal(f)];
     return x => {
-      expandScales(f, format, constantOf);
-      for (const sum of integers) setPair(f, sum, constantOf('zero'));
-      walk(f, format, dot, constantOf, x, integers);
-      scaleUp(f, format, constantOf, x, integers, sums);
-      f.advance(f.params.w, format.groupBytes);
+      expandScales(f, format, constantOf, w, scratch);
+      for (const sum of integers[0]) setPair(f, sum, constantOf('zero'));
+      multiply(f, format, dot, constantOf, w, x, integers);
+      setPair(f, scale, scaleOf(f, format, w, constantOf));
+      if (format.minimumAt) setPair(f, minimum, smallHalves(f, w, format.minimumAt, constantOf));
+      scaleUp(f, format, x, integers, sums, {
+        pairs: (_, i) => pair(h => v128.load(scratch, pairsAt(format) + 32 * i + 16 * h)),
+        scale: () => scale,
+        minimum: () => minimum,
+      });
+      f.advance(w, format.groupBytes);
       f.advance(x, 308 * tile);
     };
   });
 }
 
-/** Scales to scratch: every part's twice per row, and in pairs for what is subtracted at the end. */
-function expandScales(f: ProductFunc, format: Format256, c: ConstantOf): void {
-  const { w, scratch } = f.params;
+export function panelProduct256(type: Type256, tile: number, dot: Dot): ProductFunc {
+  const format: Format256 = formats256[type];
+  const blockBytes = panelBytes256(type);
+  const at = (p: Local<'i32'>, offset: number): Pair => pair(h => v128.load(p, offset + 16 * h));
+  return product(`${type}p${tile}`, tile, { atOnce: panelsAtOnce(dot), blockBytes }, (f, sums, panels) => {
+    const constantOf = constants256(f);
+    const integers = sumsOf(f, panels.length, tile);
+    return x => {
+      for (const sum of integers.flat()) setPair(f, sum, constantOf('zero'));
+      multiplyPanels(f, format, dot, constantOf, panels, x, integers);
+      scaleUp(f, format, x, integers, sums, {
+        pairs: (g, i) => at(panels[g], panelScales + pairsAt(format) + 32 * i),
+        scale: g => at(panels[g], blockBytes - 64),
+        minimum: g => at(panels[g], blockBytes - 32),
+      });
+      for (const panel of panels) f.advance(panel, blockBytes);
+      f.advance(x, 308 * tile);
+    };
+  });
+}
+
+/** Row groups to a panel. */
+export function unpack256(type: Type256): Func<typeof unpackParams> {
+  const format: Format256 = formats256[type];
+  const blockBytes = panelBytes256(type);
+  const f = new Func(`unpack_${type}`, unpackParams);
+  const { w, panel } = f.params;
+  const constantOf = constants256(f);
+  f.for(unpackBlocks(f, format.groupBytes), () => {
+    const scales = f.local('i32', i32.add(panel, i32.const(panelScales)));
+    expandScales(f, format, constantOf, w, scales);
+    storePair(f, panel, scaleOf(f, format, w, constantOf), blockBytes - 64);
+    if (format.minimumAt) storePair(f, panel, smallHalves(f, w, format.minimumAt, constantOf), blockBytes - 32);
+    const to = f.local('i32', panel);
+    walk(f, format.walk, constantOf, w, [[to, 32, 0]], place => {
+      for (const run of format.walk.runs(place))
+        for (const { word, weights } of run.planes[0].steps) storePair(f, to, pair(weights), 32 * word);
+    });
+    f.advance(w, format.groupBytes);
+    f.advance(panel, blockBytes);
+  });
+  return f;
+}
+
+function scaleOf(f: Func, format: Format256, w: Local<'i32'>, constantOf: ConstantOf): Pair {
+  if (format.wideScale) return pair(h => v128.load(w, format.scaleAt + 16 * h));
+  return smallHalves(f, w, format.scaleAt, constantOf);
+}
+
+/** A block's scales to `to`: every part's twice per row, then in pairs for what is subtracted at the end. */
+function expandScales(f: Func, format: Format256, c: ConstantOf, w: Local<'i32'>, to: Local<'i32'>): void {
   const both = pairLocal(f);
   for (let i = 0; i < 128 / format.part; i++) {
     setPair(f, both, format.scales?.(f, w, c, i) ?? c('onesI16'));
     const even = pair(h => v128.or(v128.and(both[h], c('low16')[h]), i32x4.shl(both[h], 16)));
     const odd = pair(h => v128.or(v128.and(both[h], c('high16')[h]), i32x4.shrU(both[h], 16)));
-    storePair(f, scratch, even, 64 * i);
-    storePair(f, scratch, odd, 64 * i + 32);
-    storePair(f, scratch, format.minimums?.(f, w, c, i) ?? both, pairsAt + 32 * i);
+    storePair(f, to, even, 64 * i);
+    storePair(f, to, odd, 64 * i + 32);
+    storePair(f, to, format.minimums?.(f, w, c, i) ?? both, pairsAt(format) + 32 * i);
   }
 }
 
+/** A pointer that goes along with a walk: how far for a word, for a scale. */
+type Follower = readonly [pointer: Local<'i32'>, perWord: number, perScale: number];
+
+/** Walks over a block, calling `turn` with the place (once, when the loop is generated). */
 function walk(
-  f: ProductFunc,
-  { walk: { outer, inner, innerAdvance, outerAdvance, runs } }: Format256,
-  dot: Dot,
+  f: Func,
+  { outer, inner, innerAdvance, outerAdvance }: Walk,
   constantOf: ConstantOf,
-  x: Local<'i32'>,
-  integers: readonly Pair<Local<'v128'>>[],
+  block: Local<'i32'>,
+  followers: readonly Follower[],
+  turn: (place: Place) => void,
 ): void {
-  const tile = integers.length;
-  const [w, words, scales] = [f.local('i32', f.params.w), f.local('i32', x), f.local('i32', f.params.scratch)];
+  const w = f.local('i32', block);
   const [i, j] = [f.local('i32', i32.const(0)), f.local('i32')];
-  const advance = ([bytes, count, parts]: Walk['innerAdvance']) => {
+  const advance = ([bytes, words, scales]: Walk['innerAdvance']) => {
     f.advance(w, bytes);
-    f.advance(words, count * 4 * tile);
-    f.advance(scales, parts * 32);
+    for (const [pointer, perWord, perScale] of followers) f.advance(pointer, words * perWord + scales * perScale);
   };
-  const scale = pairLocal(f);
-  const turn = () => {
-    for (const run of runs({ block: f.params.w, w, outer: i, inner: j, constantOf })) {
-      setPair(
-        f,
-        scale,
-        pair(h => v128.load(scales, 32 * run.scale + 16 * h)),
-      );
-      for (const plane of run.planes)
-        addProducts(f, dot, constantOf, integers, { x: words, ...plane, scale, first: false });
-    }
+  const innerTurn = () => {
+    turn({ block, w, outer: i, inner: j, constantOf });
     advance(innerAdvance);
     f.advance(j, 1);
   };
   f.doWhile(
     () => {
       f.set(j, i32.const(0));
-      if (inner === 1) turn();
-      else f.doWhile(turn, () => i32.ltU(j, i32.const(inner)));
+      if (inner === 1) innerTurn();
+      else f.doWhile(innerTurn, () => i32.ltU(j, i32.const(inner)));
       advance(outerAdvance);
       f.advance(i, 1);
     },
@@ -366,49 +165,107 @@ function walk(
   );
 }
 
+/** Weights are unpacked where they are multiplied. */
+function multiply(
+  f: ProductFunc,
+  format: Format256,
+  dot: Dot,
+  constantOf: ConstantOf,
+  w: Local<'i32'>,
+  x: Local<'i32'>,
+  integers: Sums,
+): void {
+  const [words, scales] = [f.local('i32', x), f.local('i32', f.params.scratch)];
+  const followers: Follower[] = [
+    [words, 4 * integers[0].length, 0],
+    [scales, 0, 32],
+  ];
+  walk(f, format.walk, constantOf, w, followers, place => {
+    for (const run of format.walk.runs(place)) {
+      const scale = () => pair(h => v128.load(scales, 32 * run.scale + 16 * h));
+      for (const { shift, steps } of run.planes) {
+        const products = { x: words, steps, perSum: format.perSum, shift, scale, first: false };
+        addProducts(f, dot, constantOf, integers, products);
+      }
+    }
+  });
+}
+
+/** Eight words at a time: one part of 32 or two of 16. */
+function multiplyPanels(
+  f: ProductFunc,
+  { part, perSum }: Format256,
+  dot: Dot,
+  constantOf: ConstantOf,
+  panels: readonly Local<'i32'>[],
+  x: Local<'i32'>,
+  integers: Sums,
+): void {
+  const words = f.local('i32', x);
+  const weights = panels.map(panel => f.local('i32', panel));
+  const scales = panels.map(panel => f.local('i32', i32.add(panel, i32.const(panelScales))));
+  const perPart = part / 4;
+  f.for(i32.const(8), () => {
+    for (let first = 0; first < 8; first += perPart) {
+      const steps = Array.from({ length: perPart }, (_, i): Step => {
+        const word = first + i;
+        return { word, weights: (h, g) => v128.load(weights[g], 32 * word + 16 * h) };
+      });
+      const scale = (g: number) => pair(h => v128.load(scales[g], (32 * first) / perPart + 16 * h));
+      addProducts(f, dot, constantOf, integers, { x: words, steps, perSum, scale, first: false });
+    }
+    for (const at of weights) f.advance(at, 256);
+    for (const at of scales) f.advance(at, 32 * (32 / part));
+    f.advance(words, 32 * integers[0].length);
+  });
+}
+
+/** What a block's integers are scaled with. */
+interface Scales {
+  /** Minimums, or scales for the offset, of parts 2i and 2i + 1. */
+  readonly pairs: (group: number, i: number) => Pair;
+  readonly scale: (group: number) => Pair;
+  readonly minimum: (group: number) => Pair;
+}
+
 /** The block's integers, less offset or minimums, times its scales, onto the float sums. */
 function scaleUp(
   f: ProductFunc,
-  format: Format256,
-  c: ConstantOf,
+  { part, offsetShift, minimumAt }: Format256,
   x: Local<'i32'>,
-  integers: readonly Pair<Local<'v128'>>[],
-  sums: readonly Pair<Local<'v128'>>[],
+  integers: Sums,
+  sums: Sums,
+  { pairs, scale, minimum }: Scales,
 ): void {
-  const { w, scratch } = f.params;
-  const tile = sums.length;
-  const [scale, minimum, correction] = [pairLocal(f), pairLocal(f), pairLocal(f)];
+  const tile = sums[0].length;
+  const corrections = sums.map(() => pairLocal(f));
   const factor = f.local('v128');
   // Words of the record: 64 of bytes, 1 scale, 8 sums of 16, 4 sums of 32.
   const field = (word: number, token: number) => v128.splat32(x, (word * tile + token) * 4);
-  const firstSum = format.part === 16 ? 65 : 73;
-  setPair(
-    f,
-    scale,
-    format.wideScale ? pair(h => v128.load(w, format.scaleAt + 16 * h)) : smallHalves(f, w, format.scaleAt, c),
-  );
-  if (format.minimumAt) setPair(f, minimum, smallHalves(f, w, format.minimumAt, c));
-  sums.forEach((sum, t) => {
-    for (let i = 0; i < 128 / format.part; i++) {
+  const firstSum = part === 16 ? 65 : 73;
+  for (let t = 0; t < tile; t++) {
+    for (let i = 0; i < 128 / part; i++) {
       f.set(factor, field(firstSum + i, t));
-      const dots = pair(h => i32x4.dot(v128.load(scratch, pairsAt + 32 * i + 16 * h), factor));
-      setPair(f, correction, i === 0 ? dots : pair(h => i32x4.add(correction[h], dots[h])));
+      for (const [g, correction] of corrections.entries()) {
+        const dots = pair(h => i32x4.dot(pairs(g, i)[h], factor));
+        setPair(f, correction, i === 0 ? dots : pair(h => i32x4.add(correction[h], dots[h])));
+      }
     }
     f.set(factor, field(64, t));
-    const { offsetShift } = format;
-    const exact = offsetShift
-      ? pair(h => i32x4.sub(integers[t][h], i32x4.shl(correction[h], offsetShift)))
-      : integers[t];
-    setPair(
-      f,
-      sum,
-      pair(h => f32x4.add(sum[h], f32x4.mul(f32x4.convert(exact[h]), f32x4.mul(scale[h], factor)))),
-    );
-    if (!format.minimumAt) return;
-    setPair(
-      f,
-      sum,
-      pair(h => f32x4.sub(sum[h], f32x4.mul(f32x4.convert(correction[h]), f32x4.mul(minimum[h], factor)))),
-    );
-  });
+    for (const [g, correction] of corrections.entries()) {
+      const [sum, whole] = [sums[g][t], integers[g][t]];
+      const exact = offsetShift ? pair(h => i32x4.sub(whole[h], i32x4.shl(correction[h], offsetShift))) : whole;
+      setPair(
+        f,
+        sum,
+        pair(h => f32x4.add(sum[h], f32x4.mul(f32x4.convert(exact[h]), f32x4.mul(scale(g)[h], factor)))),
+      );
+      if (!minimumAt) continue;
+      setPair(
+        f,
+        sum,
+        pair(h => f32x4.sub(sum[h], f32x4.mul(f32x4.convert(correction[h]), f32x4.mul(minimum(g)[h], factor)))),
+      );
+    }
+  }
 }

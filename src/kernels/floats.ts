@@ -18,12 +18,12 @@ export const floatFormats = {
 
 export function productFloat(type: keyof typeof floatFormats, tile: number): ProductFunc {
   const { groupBytes, load }: { groupBytes: number; load: Load } = floatFormats[type];
-  return product(`${type}x${tile}`, tile, (f, sums) => {
+  return product(`${type}x${tile}`, tile, { atOnce: 1, blockBytes: groupBytes }, (f, [sums], [w]) => {
     const constantOf = constants(f);
     for (const name of ['halfMask', 'halfScale'] as const) constantOf(name);
     const [weights, factor] = [pairLocal(f), f.local('v128')];
     return x => {
-      setPair(f, weights, load(f.params.w, constantOf));
+      setPair(f, weights, load(w, constantOf));
       sums.forEach((sum, t) => {
         f.set(factor, v128.splat32(x, 4 * t));
         setPair(
@@ -32,7 +32,7 @@ export function productFloat(type: keyof typeof floatFormats, tile: number): Pro
           pair(h => f32x4.add(sum[h], f32x4.mul(weights[h], factor))),
         );
       });
-      f.advance(f.params.w, groupBytes);
+      f.advance(w, groupBytes);
       f.advance(x, 4 * tile);
     };
   });

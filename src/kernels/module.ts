@@ -4,10 +4,11 @@ import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { assembleModule, type Func } from './assembler.ts';
 import { attention, cacheTypes, maxQueries, storeKv, storeKvBytes } from './attention.ts';
 import { interleaveFloats, maxTile, quantize32, quantize256 } from './activation.ts';
-import { formats32, product32 } from './blocks32.ts';
-import { formats256, product256 } from './blocks256.ts';
+import { formats32, panelBytes32, panelProduct32, product32, unpack32 } from './blocks32.ts';
+import { panelBytes256, panelProduct256, product256, unpack256 } from './blocks256.ts';
 import { add, gate, ropeAdjacent, ropeHalves, scale, softcap } from './elementwise.ts';
 import { floatFormats, productFloat } from './floats.ts';
+import { formats256 } from './formats256.ts';
 import { layerNorm, rmsNorm } from './norm.ts';
 import { pack } from './pack.ts';
 import type { Dot } from './product.ts';
@@ -42,16 +43,32 @@ export const parts: readonly KernelPart[] = [
 /** The kernel that multiplies weights of `type` with a tile of tokens. */
 export const kernelName = (type: QuantType, tile: number): string => `${type}x${tile}`;
 
+/** The kernel that multiplies a panel of such weights with a tile, and the one that fills the panel. */
+export const panelKernelName = (type: QuantType, tile: number): string => `${type}p${tile}`;
+export const unpackKernelName = (type: QuantType): string => `unpack_${type}`;
+
 const tiles = Array.from({ length: maxTile }, (_, i) => i + 1);
+
+/** What more tokens than one tile are cut into. */
+const panelTiles = tiles.filter(tile => 2 * tile >= maxTile);
+
+const is32 = (type: string): type is keyof typeof formats32 => type in formats32;
+const is256 = (type: string): type is keyof typeof formats256 => type in formats256;
+
+/** Bytes of a block of a panel of such weights; 0: they have none, since their values need more than seven bits. */
+export function panelBytes(type: QuantType): number {
+  if (is32(type)) return formats32[type].planes.length > 1 ? 0 : panelBytes32;
+  return is256(type) && !('inPlanes' in formats256[type]) ? panelBytes256(type) : 0;
+}
 
 /** The variants of a part that differ: only kernels of quantised weights have integer products. */
 export function variantsOf(part: KernelPart): readonly Variant[] {
-  if (part in formats32 || part in formats256) return variants;
+  if (is32(part) || is256(part)) return variants;
   return variants.filter((v, i) => variants.findIndex(other => other.revectorize === v.revectorize) === i);
 }
 
 function functions(part: KernelPart, dot: Dot): Func[] {
-  const list = part === 'common' ? commonFunctions() : [...products(part, dot), pack(part)];
+  const list = part === 'common' ? commonFunctions() : [...products(part, dot), ...panels(part, dot), pack(part)];
   return list as unknown as Func[];
 }
 
@@ -65,10 +82,16 @@ function commonFunctions() {
 
 function products(type: QuantType, dot: Dot) {
   return tiles.map(tile => {
-    if (type in formats32) return product32(type as keyof typeof formats32, tile, dot);
-    if (type in formats256) return product256(type as keyof typeof formats256, tile, dot);
+    if (is32(type)) return product32(type, tile, dot);
+    if (is256(type)) return product256(type, tile, dot);
     return productFloat(type as keyof typeof floatFormats, tile);
   });
+}
+
+function panels(type: QuantType, dot: Dot) {
+  if (!panelBytes(type)) return [];
+  if (is32(type)) return [...panelTiles.map(tile => panelProduct32(type, tile, dot)), unpack32(type)];
+  return is256(type) ? [...panelTiles.map(tile => panelProduct256(type, tile, dot)), unpack256(type)] : [];
 }
 
 /**
@@ -115,9 +138,8 @@ function exclusively<T>(work: () => T): T {
 
 /** How a weight type's kernels take their input, and the bytes of one block of a row group. */
 export function kernelOf(type: QuantType): { activation: 'q32' | 'q256' | 'f32'; groupBytes: number } | undefined {
-  if (type in formats32) return { activation: 'q32', groupBytes: formats32[type as keyof typeof formats32].groupBytes };
-  if (type in formats256)
-    return { activation: 'q256', groupBytes: formats256[type as keyof typeof formats256].groupBytes };
+  if (is32(type)) return { activation: 'q32', groupBytes: formats32[type].groupBytes };
+  if (is256(type)) return { activation: 'q256', groupBytes: formats256[type].groupBytes };
   if (type in floatFormats)
     return { activation: 'f32', groupBytes: floatFormats[type as keyof typeof floatFormats].groupBytes };
   return undefined;

@@ -3,7 +3,7 @@
  * variant's way, and the write-out. A kernel multiplies groups of eight rows with a tile of T tokens; T is fixed when the
  * kernel is generated, so that sums are registers.
  */
-import { Func, f32x4, i16x8, i32x4, type Local, type V128, v128 } from './assembler.ts';
+import { Func, f32x4, i16x8, i32, i32x4, type Local, type V128, v128 } from './assembler.ts';
 import { type ConstantName, constant, type Pair, pair, pairLocal, setPair } from './constants.ts';
 
 /**
@@ -34,27 +34,66 @@ export const productParams = {
 
 export type ProductFunc = Func<typeof productParams>;
 
-/** Walks the groups: `block` adds one block to the sums and advances w and x; afterwards the sums are written. */
+/** A kernel's sums, one pair of vectors for each row group that is walked at once and each token of the tile. */
+export type Sums = readonly (readonly Pair<Local<'v128'>>[])[];
+
+export const sumsOf = (f: Func, atOnce: number, tile: number): Sums =>
+  Array.from({ length: atOnce }, () => Array.from({ length: tile }, () => pairLocal(f)));
+
+/** Adds one block to the sums and advances the groups' pointers and `x`. */
+type Block = (x: Local<'i32'>) => void;
+
+/** Row groups that are walked together, and the bytes of a block of one. */
+export interface Walkers {
+  readonly atOnce: number;
+  readonly blockBytes: number;
+}
+
+/**
+ * Walks the groups, `atOnce` together as long as there are so many, then one by one; afterwards the sums are written.
+ * @param setUp called for either number, with a pointer to each group's block
+ */
 export function product(
   name: string,
   tile: number,
-  setUp: (f: ProductFunc, sums: Pair<Local<'v128'>>[]) => (x: Local<'i32'>) => void,
+  { atOnce, blockBytes }: Walkers,
+  setUp: (f: ProductFunc, sums: Sums, w: readonly Local<'i32'>[]) => Block,
 ): ProductFunc {
   const f = new Func(name, productParams);
-  const { blocks, groups, x, y, bias } = f.params;
   const zero = constant(f, 'zero');
-  const sums = Array.from({ length: tile }, () => pairLocal(f));
-  const record = f.local('i32');
-  const block = setUp(f, sums);
-  f.for(groups, () => {
-    for (const sum of sums) setPair(f, sum, zero);
-    f.set(record, x);
-    f.for(blocks, () => block(record));
-    writeOut(f, sums);
+  const left = f.local('i32', f.params.groups);
+  const rowBytes = f.local('i32', i32.mul(f.params.blocks, i32.const(blockBytes)));
+  for (const together of new Set([atOnce, 1])) {
+    const sums = sumsOf(f, together, tile);
+    const w = [f.params.w, ...Array.from({ length: together - 1 }, () => f.local('i32'))];
+    const block = setUp(f, sums, w);
+    const enough = () => i32.ltU(i32.const(together - 1), left);
+    f.if(enough(), () => f.doWhile(() => walkGroups(f, zero, sums, w, rowBytes, left, block), enough));
+  }
+  return f;
+}
+
+function walkGroups(
+  f: ProductFunc,
+  zero: Pair,
+  sums: Sums,
+  w: readonly Local<'i32'>[],
+  rowBytes: Local<'i32'>,
+  left: Local<'i32'>,
+  block: Block,
+): void {
+  const { blocks, x, y, bias } = f.params;
+  for (let g = 1; g < w.length; g++) f.set(w[g], i32.add(w[g - 1], rowBytes));
+  for (const sum of sums.flat()) setPair(f, sum, zero);
+  const record = f.local('i32', x);
+  f.for(blocks, () => block(record));
+  for (const group of sums) {
+    writeOut(f, group);
     f.advance(y, 32);
     f.if(bias, () => f.advance(bias, 32));
-  });
-  return f;
+  }
+  if (w.length > 1) f.set(w[0], w[w.length - 1]);
+  f.advance(left, -w.length);
 }
 
 function writeOut(f: ProductFunc, sums: readonly Pair<Local<'v128'>>[]): void {
@@ -106,11 +145,11 @@ export function constants(f: Func): (name: ConstantName) => Pair<Local<'v128'>> 
   };
 }
 
-/** Four columns of eight rows, each a byte 0..127. */
+/** Four columns of eight rows of a group, each a byte 0..127. */
 export interface Step {
   /** Byte offset of these columns' word of token 0 in the record, in words of the tile. */
   readonly word: number;
-  readonly weights: (half: 0 | 1) => V128;
+  readonly weights: (half: 0 | 1, group: number) => V128;
 }
 
 export interface Products {
@@ -118,8 +157,8 @@ export interface Products {
   readonly steps: readonly Step[];
   /** Steps whose products fit a 16-bit sum: largest weight * 127 * 2 * perSum < 32768. */
   readonly perSum: number;
-  /** Per row a factor, as two equal 16-bit lanes; absent: 1. */
-  readonly scale?: Pair;
+  /** Per row of a group a factor, as two equal 16-bit lanes; absent: 1. */
+  readonly scale?: (group: number) => Pair;
   /** Sums times 2^shift. */
   readonly shift?: number;
   /** The sums start here: overwrite what they hold. */
@@ -131,25 +170,27 @@ export function addProducts(
   f: Func,
   dot: Dot,
   constantOf: (name: ConstantName) => Pair,
-  into: readonly Pair<Local<'v128'>>[],
+  into: Sums,
   products: Products,
 ): void {
-  if (dot === 'relaxed') return addRelaxed(f, constantOf('onesI16'), into, products);
-  const exact =
-    dot === 'dotadd'
-      ? dotAdd(f, constantOf('zero'), into.length, products)
-      : plain(f, constantOf('byte'), into.length, products);
+  if (dot === 'relaxed') {
+    for (const group of into.keys()) addRelaxed(f, constantOf('onesI16'), into[group], group, products);
+    return;
+  }
+  const exact = dot === 'dotadd' ? dotAdd(f, constantOf('zero'), into, products) : plain(f, constantOf, into, products);
   const { scale, shift, first } = products;
-  const factor = scale && pairLocal(f);
-  if (factor)
-    setPair(
-      f,
-      factor,
-      pair(h => i32x4.shrS(i32x4.shl(scale[h], 16), 16)),
-    );
-  into.forEach((sum, t) => {
-    const scaled = pair(h => (factor ? i32x4.mul(exact[t][h], factor[h]) : exact[t][h]));
-    addTo(f, sum, scaled, shift, first);
+  into.forEach((sums, g) => {
+    const factor = scale && pairLocal(f);
+    if (factor)
+      setPair(
+        f,
+        factor,
+        pair(h => i32x4.shrS(i32x4.shl(scale(g)[h], 16), 16)),
+      );
+    sums.forEach((sum, t) => {
+      const scaled = pair(h => (factor ? i32x4.mul(exact[g][t][h], factor[h]) : exact[g][t][h]));
+      addTo(f, sum, scaled, shift, first);
+    });
   });
 }
 
@@ -162,13 +203,24 @@ const word = (x: Local<'i32'>, step: Step, tile: number, token: number) =>
   v128.splat32(x, (step.word * tile + token) * 4);
 
 /** 16-bit sums of two products each, widened (and scaled in the same instruction) before they can overflow. */
-function addRelaxed(f: Func, ones: Pair, into: readonly Pair<Local<'v128'>>[], products: Products): void {
-  const { x, steps, perSum, scale, shift, first } = products;
+function addRelaxed(
+  f: Func,
+  ones: Pair,
+  into: readonly Pair<Local<'v128'>>[],
+  group: number,
+  { x, steps, perSum, scale, shift, first }: Products,
+): void {
   const [w, broadcast] = [pairLocal(f), f.local('v128')];
+  const factor = scale && pairLocal(f);
+  if (factor) setPair(f, factor, scale(group));
   const partial = into.map(() => pairLocal(f));
   for (let start = 0; start < steps.length; start += perSum) {
     steps.slice(start, start + perSum).forEach((step, i) => {
-      setPair(f, w, pair(step.weights));
+      setPair(
+        f,
+        w,
+        pair(h => step.weights(h, group)),
+      );
       partial.forEach((sum, t) => {
         f.set(broadcast, word(x, step, into.length, t));
         const dots = pair(h => i16x8.relaxedDot(broadcast, w[h]));
@@ -176,53 +228,70 @@ function addRelaxed(f: Func, ones: Pair, into: readonly Pair<Local<'v128'>>[], p
       });
     });
     into.forEach((sum, t) => {
-      const wide = pair(h => i32x4.dot(partial[t][h], (scale ?? ones)[h]));
+      const wide = pair(h => i32x4.dot(partial[t][h], (factor ?? ones)[h]));
       addTo(f, sum, wide, shift, first && start === 0);
     });
   }
 }
 
-function dotAdd(f: Func, zero: Pair, tile: number, { x, steps }: Products): Pair<Local<'v128'>>[] {
-  const [w, broadcast] = [pairLocal(f), f.local('v128')];
-  const exact = Array.from({ length: tile }, () => pairLocal(f));
+/** Every broadcast word serves all the groups. */
+function dotAdd(f: Func, zero: Pair, into: Sums, { x, steps }: Products): Sums {
+  const tile = into[0].length;
+  const [w, broadcast] = [into.map(() => pairLocal(f)), f.local('v128')];
+  const exact = sumsOf(f, into.length, tile);
   steps.forEach((step, i) => {
-    setPair(f, w, pair(step.weights));
-    exact.forEach((sum, t) => {
-      f.set(broadcast, word(x, step, tile, t));
+    for (const [g, weights] of w.entries())
       setPair(
         f,
-        sum,
-        pair(h => i32x4.relaxedDotAdd(broadcast, w[h], i === 0 ? zero[h] : sum[h])),
+        weights,
+        pair(h => step.weights(h, g)),
       );
-    });
+    for (let t = 0; t < tile; t++) {
+      f.set(broadcast, word(x, step, tile, t));
+      for (const [g, weights] of w.entries()) {
+        const sum = exact[g][t];
+        setPair(
+          f,
+          sum,
+          pair(h => i32x4.relaxedDotAdd(broadcast, weights[h], i === 0 ? zero[h] : sum[h])),
+        );
+      }
+    }
   });
   return exact;
 }
 
 /** Even and odd columns as 16-bit lanes, of weights (unsigned) and activations (signed) alike. */
-function plain(f: Func, byte: Pair, tile: number, { x, steps }: Products): Pair<Local<'v128'>>[] {
+function plain(f: Func, constantOf: (name: ConstantName) => Pair, into: Sums, { x, steps }: Products): Sums {
+  const tile = into[0].length;
   const [w, even, odd] = [pairLocal(f), pairLocal(f), pairLocal(f)];
   const [both, xEven, xOdd] = [f.local('v128'), f.local('v128'), f.local('v128')];
-  const exact = Array.from({ length: tile }, () => pairLocal(f));
+  const exact = sumsOf(f, into.length, tile);
   steps.forEach((step, i) => {
-    setPair(f, w, pair(step.weights));
-    setPair(
-      f,
-      even,
-      pair(h => v128.and(w[h], byte[h])),
-    );
-    setPair(
-      f,
-      odd,
-      pair(h => i16x8.shrU(w[h], 8)),
-    );
-    exact.forEach((sum, t) => {
-      f.set(both, word(x, step, tile, t));
-      f.set(xEven, i16x8.shrS(i16x8.shl(both, 8), 8));
-      f.set(xOdd, i16x8.shrS(both, 8));
-      const dots = pair(h => i32x4.add(i32x4.dot(xEven, even[h]), i32x4.dot(xOdd, odd[h])));
-      setPair(f, sum, i === 0 ? dots : pair(h => i32x4.add(sum[h], dots[h])));
-    });
+    for (const [g, sums] of exact.entries()) {
+      setPair(
+        f,
+        w,
+        pair(h => step.weights(h, g)),
+      );
+      setPair(
+        f,
+        even,
+        pair(h => v128.and(w[h], constantOf('byte')[h])),
+      );
+      setPair(
+        f,
+        odd,
+        pair(h => i16x8.shrU(w[h], 8)),
+      );
+      sums.forEach((sum, t) => {
+        f.set(both, word(x, step, tile, t));
+        f.set(xEven, i16x8.shrS(i16x8.shl(both, 8), 8));
+        f.set(xOdd, i16x8.shrS(both, 8));
+        const dots = pair(h => i32x4.add(i32x4.dot(xEven, even[h]), i32x4.dot(xOdd, odd[h])));
+        setPair(f, sum, i === 0 ? dots : pair(h => i32x4.add(sum[h], dots[h])));
+      });
+    }
   });
   return exact;
 }

@@ -4,7 +4,8 @@ import { RealmError } from '../../errors.ts';
 import { type ActivationKind, activationBytes, activationRecord, maxTile } from '../../kernels/activation.ts';
 import { cacheTypes, headBytes, maxQueries } from '../../kernels/attention.ts';
 import { groupRows, layouts, packedBytes, unpackRow } from '../../kernels/layout.ts';
-import { type KernelPart, kernelOf, variants } from '../../kernels/module.ts';
+import { type KernelPart, kernelOf, panelBytes, variants } from '../../kernels/module.ts';
+import { panelGroups } from '../../kernels/panel.ts';
 import { formats } from '../../quant/formats.ts';
 import type { QuantType } from '../../quant/types.ts';
 import {
@@ -30,6 +31,7 @@ import type { WasmBuffer, WasmCache, WasmMatrix, WasmRouting, WasmVector } from 
 import { Loader, stagingBytes } from './loader.ts';
 import { align, Memories, mostPages } from './memories.ts';
 import { type Bench, chooseKernels, type Kernels, kernelsOf, variantNamed } from './selection.ts';
+import { scratchBytes } from './station.ts';
 import { Team } from './team.ts';
 
 export interface WasmBackendOptions {
@@ -42,8 +44,6 @@ export interface WasmBackendOptions {
 
 const activationKinds: readonly ActivationKind[] = ['q32', 'q256', 'f32'];
 const typeNames = Object.keys(layouts) as QuantType[];
-/** Scratch of one thread: scaled queries and scores of an attention call, scales of a block. */
-const scratchBytes = 65536;
 /** Tables that live for one run: block tables, rotations, embedded rows. */
 const arenaBytes = 48 << 20;
 /** Row groups of about this many bytes stay in a core's cache while the tiles pass. */
@@ -383,14 +383,22 @@ export class WasmBackend implements Backend {
 
   #product(out: WasmBuffer, matrix: WasmMatrix, rows: number, options: { bias?: Vector; accumulate?: boolean }): void {
     const { kind, block, blocks, groups, groupStride, perToken } = matrix;
-    const chunk = Math.min(this.#share(groups), rows > maxTile ? Math.ceil(cacheBytes / groupStride) : groups);
     const bias = (options.bias as WasmVector | undefined)?.address ?? 0;
     const add = options.accumulate ? 1 : 0;
     this.#writes(block.memory, out, rows, options.accumulate);
     // biome-ignore format: as `product` takes them
     const args = [kind, block.address, blocks, groupStride, this.#quantized.address, perToken, rows, out.address,
       out.stride, bias, add];
-    this.#record(block.memory, 'product', groups, chunk, args);
+    const share = this.#share(groups);
+    const panelStride = blocks * panelBytes(typeNames[kind]);
+    const together = rows > 2 * maxTile && panelStride ? panelGroups(panelStride) : 0;
+    if (together) {
+      const chunk = Math.max(1, Math.floor(share / together)) * together;
+      this.#record(block.memory, 'panelProduct', groups, chunk, [...args, together]);
+    } else {
+      const chunk = Math.min(share, rows > maxTile ? Math.ceil(cacheBytes / groupStride) : groups);
+      this.#record(block.memory, 'product', groups, chunk, args);
+    }
   }
 
   rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number): void {

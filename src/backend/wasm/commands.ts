@@ -55,6 +55,22 @@ const execute = {
       row += tile;
     }
   },
+  /** The same by panels: `together` groups are unpacked at a time, then all tiles pass over them. Items: row groups. */
+  panelProduct(m, station, first, count, _f, _g, ...integers) {
+    const [type, w, blocks, groupStride, x, perToken, rows, y, stride, bias, add, together] = integers;
+    const { panel, scratch, maxTile } = station;
+    for (let group = first; group < first + count; group += together) {
+      const groups = Math.min(together, first + count - group);
+      m.unpackers[type](w + group * groupStride, blocks, groups, panel);
+      const column = group * 32;
+      let row = 0;
+      for (const tile of tilesOf(rows, maxTile)) {
+        const [from, to] = [x + row * perToken, y + row * stride + column];
+        m.panels[type][tile](panel, blocks, groups, from, to, stride, bias && bias + column, add, scratch);
+        row += tile;
+      }
+    }
+  },
   /** Items: rows. */
   quantize(m, station, first, count, _f, _g, kind, x, stride, blocks, out, perToken, rows) {
     const { quantize_q32, quantize_q256, quantize_f32 } = m.kernels;

@@ -1,6 +1,7 @@
 /** What one thread executes commands with: the kernels, bound to each of the model's memories. */
 import { attentionName, cacheTypes, maxQueries } from '../../kernels/attention.ts';
-import { type KernelExports, kernelName } from '../../kernels/module.ts';
+import { type KernelExports, kernelName, panelKernelName, unpackKernelName } from '../../kernels/module.ts';
+import { panelRoom } from '../../kernels/panel.ts';
 import type { QuantType } from '../../quant/types.ts';
 
 /** What reaches a team's threads between steps. */
@@ -13,9 +14,16 @@ export interface Machine {
   readonly words: Int32Array;
   /** Kernels by number of the weight type and tokens of the tile. */
   readonly products: readonly (readonly Kernel[])[];
+  /** Those for weights in a panel, and by number of the weight type what fills it. */
+  readonly panels: readonly (readonly Kernel[])[];
+  readonly unpackers: readonly Kernel[];
   /** Kernels by number of the cache's type and query heads. */
   readonly attention: readonly (readonly Kernel[])[];
 }
+
+/** A thread's scratch: scaled queries and scores of an attention call, scales of a block; then its panel. */
+const panelStart = 65536;
+export const scratchBytes = panelStart + panelRoom;
 
 type Kernel = (...args: number[]) => void;
 
@@ -23,6 +31,8 @@ export class Station {
   readonly machines: Machine[] = [];
   /** Address of this thread's own scratch, in every memory. */
   readonly scratch: number;
+  /** Address of this thread's panel. */
+  readonly panel: number;
   readonly types: readonly QuantType[];
   readonly maxTile: number;
   /** Parts so far. */
@@ -33,6 +43,7 @@ export class Station {
 
   constructor(scratch: number, types: readonly QuantType[], maxTile: number) {
     this.scratch = scratch;
+    this.panel = scratch + panelStart;
     this.types = types;
     this.maxTile = maxTile;
   }
@@ -53,14 +64,15 @@ export class Station {
     const memory = this.#memories[index];
     const instance = new WebAssembly.Instance(module, { env: { memory } });
     const kernels = Object.assign(this.#exports[index], instance.exports);
-    const products = this.types.map(type =>
-      Array.from({ length: this.maxTile + 1 }, (_, tile) => kernels[kernelName(type, tile)]),
-    );
+    const byTile = (name: (type: QuantType, tile: number) => string) =>
+      this.types.map(type => Array.from({ length: this.maxTile + 1 }, (_, tile) => kernels[name(type, tile)]));
+    const [products, panels] = [byTile(kernelName), byTile(panelKernelName)];
+    const unpackers = this.types.map(type => kernels[unpackKernelName(type)]);
     const attention = cacheTypes.map(type =>
       Array.from({ length: maxQueries + 1 }, (_, queries) => kernels[attentionName(type, queries)]),
     );
     const { buffer } = memory;
     const views = { bytes: new Uint8Array(buffer), words: new Int32Array(buffer) };
-    this.machines[index] = { kernels, products, attention, ...views };
+    this.machines[index] = { kernels, products, panels, unpackers, attention, ...views };
   }
 }
