@@ -38,6 +38,8 @@ export type FromEngine =
 export interface WorkerOptions extends OpenOptions {
   /** URL of a module whose `openModel` opens the model, for other kinds than open-model.ts knows. */
   readonly opener?: string;
+  /** How long a token may wait for others to be sent with it, see Outbox. Default 40 ms. */
+  readonly streamMs?: number;
 }
 
 export interface OpenEngineOptions extends WorkerOptions {

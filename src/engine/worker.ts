@@ -1,9 +1,11 @@
 /** The engine's thread: one for each loaded model. Messages in and out are typed in handle.ts. */
+import { setImmediate } from 'node:timers/promises';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { asRealmError } from '../errors.ts';
 import { infoOf } from './engine.ts';
 import { EngineLoop } from './engine-loop.ts';
 import type { FromEngine, ToEngine, WorkerOptions } from './handle.ts';
+import { Outbox } from './outbox.ts';
 import { failure } from './request-streams.ts';
 
 const port = parentPort;
@@ -17,9 +19,17 @@ async function serve(options: WorkerOptions): Promise<void> {
       send({ kind: 'progress', loaded, total }),
     );
     const arrive = (message: ToEngine): void => receive(loop, message, send);
-    const loop = new EngineLoop(model, options, deliveries => send({ kind: 'events', deliveries }), {
+    const outbox = new Outbox(deliveries => send({ kind: 'events', deliveries }), options.streamMs);
+    const loop = new EngineLoop(model, options, deliveries => outbox.put(deliveries), {
       ...parts,
-      receive: () => receiveAll(port!, arrive),
+      turn: async () => {
+        outbox.tick();
+        await setImmediate();
+      },
+      receive: () => {
+        outbox.tick();
+        receiveAll(port!, arrive);
+      },
     });
     port?.on('message', arrive);
     send({ kind: 'ready', info: infoOf(model, source, loop) });

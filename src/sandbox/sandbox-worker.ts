@@ -11,7 +11,7 @@ export interface WorkerRun {
   lost(loss: Loss): void;
 }
 
-const WATCH_MS = 20;
+const WATCH_MS = 100;
 
 /** The main thread's side of one sandbox worker: sends to it, hands out what it says, and ends it when it hangs. */
 export class SandboxWorker {

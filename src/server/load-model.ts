@@ -39,6 +39,7 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
     context: options.context ?? config.context,
     kvType: config.kvType,
     speculation: config.speculation,
+    streamMs: config.streamMs,
     weights: valuesOf(options.tenants, 'weight'),
     maxWaitingOf: valuesOf(options.tenants, 'maxQueued'),
     sharedPrefixes: config.sharedPrompts?.map(text => prefixOf(text, { tokenizer, template })),

@@ -44,7 +44,8 @@ const tokenSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 /** Metrics of one server, in a registry of its own. They add up over tenants: no label says whose a request was. */
 export function createMetrics(): Metrics {
   const registers = [new Registry()];
-  collectDefaultMetrics({ register: registers[0] });
+  // The default looks every 10 ms, which takes half a percent of a machine that computes on all its cores.
+  collectDefaultMetrics({ register: registers[0], eventLoopMonitoringPrecision: 100 });
   const requests = requestMetrics(registers);
   const models = modelMetrics(registers);
   const open = new Gauge({ name: 'realm_requests_open', help: 'Requests being answered', registers });

@@ -30,6 +30,8 @@ export interface ModelConfig {
   readonly kvType?: 'F16' | 'Q8_0';
   /** Guesses at tokens; default lookup. */
   readonly speculation?: 'off' | 'lookup';
+  /** How long tokens may wait to be sent together; default 40. */
+  readonly streamMs?: number;
   /** System prompts whose cached pages all tenants share. */
   readonly sharedPrompts?: readonly string[];
   readonly system?: string;
@@ -286,6 +288,7 @@ function toModel(document: ModelDocument, base: string): ModelConfig {
     context,
     kvType,
     speculation,
+    streamMs: document.stream_interval_ms,
     sharedPrompts: shared_prompts,
     system,
     sampling: sampling && toSampling(sampling),

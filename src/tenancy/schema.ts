@@ -68,6 +68,8 @@ const model = z.strictObject({
   kv_cache: z.enum(['f16', 'q8_0']).optional(),
   /** Whether tokens are guessed and checked several at once; it changes no output. Default lookup. */
   speculation: z.enum(['off', 'lookup']).optional(),
+  /** How long tokens of quick steps may wait to be sent together; default 40, 0: not at all. */
+  stream_interval_ms: count(0, 1000).optional(),
   /** A smaller model of the same vocabulary that guesses where the prompt does not say. */
   draft: z.strictObject({ path: z.string().min(1).optional(), catalog: z.string().min(1).optional() }).optional(),
   /** System prompts whose cached pages all tenants share; nothing else is ever shared. */
