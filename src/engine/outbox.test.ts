@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import type { Token } from '../tokenizer/types.ts';
 import { Outbox } from './outbox.ts';
@@ -69,6 +70,15 @@ test('a token that nothing follows goes out at the next tick that finds it old e
   clock.now = 11;
   box.tick();
   box.tick();
+  assert.deepEqual(sizes(), [1, 1]);
+});
+
+test('a token that nothing follows goes out by itself', async () => {
+  const { box, sizes } = outbox();
+  box.put([token(1, 0)]);
+  box.put([token(1, 1)]);
+  assert.deepEqual(sizes(), [1]);
+  await sleep(30);
   assert.deepEqual(sizes(), [1, 1]);
 });
 

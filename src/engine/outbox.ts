@@ -14,6 +14,7 @@ export class Outbox {
   readonly #begun = new Set<number>();
   #waiting: Deliveries[number][] = [];
   #since = 0;
+  #timer: NodeJS.Timeout | undefined;
   #last = Number.NEGATIVE_INFINITY;
 
   constructor(send: (deliveries: Deliveries) => void, togetherMs = 40, clock: () => number = () => performance.now()) {
@@ -30,10 +31,13 @@ export class Outbox {
     this.#waiting.push(...deliveries);
     const urgent = deliveries.map(delivery => this.#isUrgent(delivery)).includes(true);
     if (slow || urgent) this.#flush();
-    else this.tick();
+    else {
+      this.tick();
+      if (this.#waiting.length > 0) this.#timer ??= setTimeout(() => this.#flush(), this.#togetherMs);
+    }
   }
 
-  /** Called again and again while an engine works: sends what has waited long enough. */
+  /** Called now and then in a long step, in which no timer fires: sends what has waited long enough. */
   tick(): void {
     if (this.#waiting.length > 0 && this.#clock() - this.#since >= this.#togetherMs) this.#flush();
   }
@@ -46,6 +50,8 @@ export class Outbox {
   }
 
   #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     const deliveries = this.#waiting;
     this.#waiting = [];
     this.#send(deliveries);

@@ -1,5 +1,4 @@
 /** The engine's thread: one for each loaded model. Messages in and out are typed in handle.ts. */
-import { setImmediate } from 'node:timers/promises';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { asRealmError } from '../errors.ts';
 import { infoOf } from './engine.ts';
@@ -22,10 +21,6 @@ async function serve(options: WorkerOptions): Promise<void> {
     const outbox = new Outbox(deliveries => send({ kind: 'events', deliveries }), options.streamMs);
     const loop = new EngineLoop(model, options, deliveries => outbox.put(deliveries), {
       ...parts,
-      turn: async () => {
-        outbox.tick();
-        await setImmediate();
-      },
       receive: () => {
         outbox.tick();
         receiveAll(port!, arrive);

@@ -28,7 +28,8 @@ test('an engine in its worker: progress, answers at once, statistics, close', as
 });
 
 test('cancelling reaches the worker', async () => {
-  const engine = await openEngine({ path: 'good', opener });
+  // Otherwise this quick engine is done before it has said anything.
+  const engine = await openEngine({ path: 'good', opener, streamMs: 0 });
   const controller = new AbortController();
   const events = [];
   for await (const event of engine.submit(request(1, 5, { maxTokens: 500 }), controller.signal)) {
