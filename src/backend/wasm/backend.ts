@@ -47,7 +47,7 @@ const typeNames = Object.keys(layouts) as QuantType[];
 /** Tables that live for one run: block tables, rotations, embedded rows. */
 const arenaBytes = 48 << 20;
 /** Row groups of about this many bytes stay in a core's cache while the tiles pass. */
-const cacheBytes = 96 << 10;
+const cacheBytes = 256 << 10;
 /** Where the threads' scratch begins: behind the kernels' constants. */
 const scratchStart = 4096;
 

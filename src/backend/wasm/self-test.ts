@@ -47,7 +47,7 @@ async function weights(backend: Backend, type: QuantType, rows: number, columns:
 
 /** Every tile, a bias, and an accumulation. */
 async function checkProducts(type: QuantType, backend: Backend): Promise<Float32Array> {
-  const [rows, columns] = [11, Math.max(64, 2 * formats[type].blockSize)];
+  const [rows, columns] = [19, Math.max(64, 2 * formats[type].blockSize)];
   const matrix = await weights(backend, type, rows, columns);
   const bias = backend.vector(floats(1, rows));
   const outs = [1, 2, 3, 4, 5, 6, 13].map(tokens => {
