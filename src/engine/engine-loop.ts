@@ -8,7 +8,9 @@ import { type AdapterInUse, Adapters } from './adapters.ts';
 import { checkRequest } from './admission.ts';
 import { BlockPool } from './block-pool.ts';
 import { DraftModel } from './draft-model.ts';
-import { defaults, type EngineOptions } from './options.ts';
+import type { EngineParts } from './engine-parts.ts';
+import { contextOf, defaults, type EngineOptions } from './options.ts';
+import { Pace } from './pace.ts';
 import { Pool } from './pool.ts';
 import { PrefixCache } from './prefix-cache.ts';
 import { type Deliveries, failure } from './request-streams.ts';
@@ -34,20 +36,6 @@ interface Job {
   readonly pool: Pool | undefined;
   /** Ends it while it waits for its first step. */
   readonly queueTimer: NodeJS.Timeout | undefined;
-}
-
-/** What an engine may have beside its model. */
-export interface EngineParts {
-  /** A smaller model of the same vocabulary on the same backend, with as many pages: it guesses. */
-  readonly draft?: Model;
-  /** Tells its weights from others': sessions are bound to it. */
-  readonly fingerprint?: string;
-  /** Lets the event loop go round once between steps. */
-  readonly turn?: () => Promise<void>;
-  /** Takes what has arrived while a step runs: submissions and cancellations that are worth giving it up for. */
-  readonly receive?: () => void;
-  /** Milliseconds, by which it is measured what drafts cost. */
-  readonly clock?: () => number;
 }
 
 /**
@@ -409,32 +397,5 @@ export class EngineLoop {
     const deliveries = this.#outbox;
     this.#outbox = [];
     this.#deliver(deliveries);
-  }
-}
-
-/** The context that is asked for or the default, no more than the model was trained for. */
-export function contextOf(options: EngineOptions, trainedContext: number): number {
-  return Math.min(options.context ?? defaults.maxContext, trainedContext);
-}
-
-/** How often requests end: after that long a place in the queue is free again. */
-class Pace {
-  #last = 0;
-  #interval = 1000;
-
-  /** Work begins; the time before it says nothing. */
-  start(): void {
-    this.#last = performance.now();
-  }
-
-  ended(): void {
-    const now = performance.now();
-    this.#interval += (now - this.#last - this.#interval) / 8;
-    this.#last = now;
-  }
-
-  /** Seconds, 1 to 60. */
-  retryAfter(): number {
-    return Math.min(60, Math.max(1, Math.ceil(this.#interval / 1000)));
   }
 }

@@ -1,6 +1,7 @@
 import { RealmError } from '../errors.ts';
 import type { Model } from '../model/types.ts';
-import { EngineLoop, type EngineParts } from './engine-loop.ts';
+import { EngineLoop } from './engine-loop.ts';
+import type { EngineParts } from './engine-parts.ts';
 import type { EngineOptions } from './options.ts';
 import { RequestStreams } from './request-streams.ts';
 import type { Engine, EngineInfo } from './types.ts';

@@ -10,8 +10,7 @@ import { loadModel } from '../model/load.ts';
 import type { Model } from '../model/types.ts';
 import { checkDraft } from './check-draft.ts';
 import type { ModelSource } from './engine.ts';
-import { contextOf } from './engine-loop.ts';
-import { defaults, type EngineOptions } from './options.ts';
+import { contextOf, defaults, type EngineOptions } from './options.ts';
 
 /** Which file, on what. Structured-cloneable. */
 export interface OpenOptions extends EngineOptions {

@@ -42,3 +42,8 @@ export const defaults = {
   draftRows: 6,
   maxWaiting: 1024,
 } as const;
+
+/** The context that is asked for or the default, no more than the model was trained for. */
+export function contextOf(options: EngineOptions, trainedContext: number): number {
+  return Math.min(options.context ?? defaults.maxContext, trainedContext);
+}

@@ -2,9 +2,10 @@ import { pageTokens } from '../backend/backend.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { BlockId, BlockPool } from './block-pool.ts';
 import { before, Fairness, prices } from './fairness.ts';
-import { createLane, type Lane, pagesOf, youngest } from './lane.ts';
+import { type Lane, Lanes, pagesOf, youngest } from './lane.ts';
 import type { PrefixCache } from './prefix-cache.ts';
-import { commonTokens, pagesFor, pending, type Sequence } from './sequence.ts';
+import { pagesFor, pending, type Sequence } from './sequence.ts';
+import { forkOf, isComing } from './siblings.ts';
 
 export interface SchedulerOptions {
   /** Sequences that run at once. */
@@ -42,9 +43,6 @@ export interface Plan {
   readonly work: readonly Work[];
 }
 
-/** Tokens that another request of the tenant must be about to compute for it to be worth waiting for them. */
-const worthWaiting = pageTokens / 2;
-
 /** A prompt that is as near to its end as this many whole steps is not put off for another tenant's. */
 const soonSteps = 2;
 
@@ -64,10 +62,7 @@ export class Scheduler {
   readonly #pool: BlockPool;
   readonly #cache: PrefixCache;
   readonly #fairness = new Fairness<Lane>();
-  readonly #lanes = new Map<string, Lane>();
-  /** Lanes with requests, and the sum of their weights. */
-  readonly #active = new Set<Lane>();
-  #activeWeight = 0;
+  readonly #lanes: Lanes;
   readonly #running = new Set<Sequence>();
   #waiting = 0;
   #preemptions = 0;
@@ -83,6 +78,7 @@ export class Scheduler {
     this.#options = options;
     this.#pool = pool;
     this.#cache = cache;
+    this.#lanes = new Lanes(options.weights);
   }
 
   get running(): ReadonlySet<Sequence> {
@@ -99,12 +95,12 @@ export class Scheduler {
 
   /** Requests of the tenant that wait. */
   queued(tenant: string): number {
-    return this.#lanes.get(tenant)?.waiting.size ?? 0;
+    return this.#lanes.known(tenant)?.waiting.size ?? 0;
   }
 
   /** Priced tokens that the tenant was served, divided by its weight. */
   served(tenant: string): number {
-    return this.#lanes.get(tenant)?.served ?? 0;
+    return this.#lanes.known(tenant)?.served ?? 0;
   }
 
   canSubmit(tenant: string): boolean {
@@ -114,7 +110,7 @@ export class Scheduler {
 
   /** Queues a sequence that fits the pool when it is alone; ask canSubmit first. */
   submit(sequence: Sequence): void {
-    this.#wait(this.#lane(sequence.tenant), sequence);
+    this.#wait(this.#lanes.of(sequence.tenant), sequence);
   }
 
   /** The next step; without work only when there is nothing to do. Copies hold even where their sequence gave way again. */
@@ -184,12 +180,12 @@ export class Scheduler {
   append(sequence: Sequence, token: Token): void {
     sequence.tokens.push(token);
     sequence.charged = sequence.tokens.length;
-    this.#fairness.charge(this.#lane(sequence.tenant), 1, prices.output);
+    this.#fairness.charge(this.#lanes.of(sequence.tenant), 1, prices.output);
   }
 
   /** Takes a sequence out, whatever it is doing; `keep` leaves its computed pages in the prefix cache. */
   remove(sequence: Sequence, keep: boolean): void {
-    const lane = this.#lane(sequence.tenant);
+    const lane = this.#lanes.of(sequence.tenant);
     if (sequence.state === 'waiting') this.#unwait(lane, sequence);
     if (sequence.state === 'running') this.#stop(lane, sequence, keep);
     sequence.state = 'gone';
@@ -218,7 +214,7 @@ export class Scheduler {
     if (!lane || lane.running.size > 0 || this.#running.size === 0) return undefined;
     const yields = (other: Lane): boolean =>
       before(lane, other) && (other.waiting.size > 0 || other.running.size > this.#places(other));
-    return [...this.#running].every(sequence => yields(this.#lane(sequence.tenant))) ? lane : undefined;
+    return [...this.#running].every(sequence => yields(this.#lanes.of(sequence.tenant))) ? lane : undefined;
   }
 
   /** Spends the budget of prompt tokens on started prompts and on new ones, least served tenant first. */
@@ -233,7 +229,7 @@ export class Scheduler {
       // A prompt that is soon finished is finished before another is begun: that serves all sooner.
       const finishing = sequence !== undefined && pending(sequence) <= soonSteps * stepTokens;
       const lane = blocked || finishing ? undefined : this.#fairness.next(patient);
-      if (lane && (!sequence || before(lane, this.#lane(sequence.tenant)))) {
+      if (lane && (!sequence || before(lane, this.#lanes.of(sequence.tenant)))) {
         if (isComing(lane)) {
           patient.add(lane);
           continue;
@@ -261,7 +257,7 @@ export class Scheduler {
     let next: Sequence | undefined;
     for (const sequence of this.#running) {
       if (pending(sequence) === 1 || this.#plan.has(sequence)) continue;
-      if (!next || before(this.#lane(sequence.tenant), this.#lane(next.tenant))) next = sequence;
+      if (!next || before(this.#lanes.of(sequence.tenant), this.#lanes.of(next.tenant))) next = sequence;
     }
     return next;
   }
@@ -270,7 +266,7 @@ export class Scheduler {
   #charge(sequence: Sequence, until: number): void {
     const from = Math.max(sequence.charged, sequence.computed);
     if (until <= from) return;
-    this.#fairness.charge(this.#lane(sequence.tenant), until - from, prices.input);
+    this.#fairness.charge(this.#lanes.of(sequence.tenant), until - from, prices.input);
     sequence.charged = until;
   }
 
@@ -300,10 +296,10 @@ export class Scheduler {
   #reserve(lane: Lane, sequence: Sequence): boolean {
     const need = pagesFor(sequence.tokens.length) - sequence.pages.length;
     const pages = this.#pool.total * (1 - this.#cache.floor);
-    const entitled = pagesOf(lane) + sequence.pages.length + need <= this.#share(lane, pages);
+    const entitled = pagesOf(lane) + sequence.pages.length + need <= this.#lanes.share(lane, pages);
     while (!this.#cache.makeRoom(lane.tenant, need, this.#running.size === 0)) {
       const holder = entitled ? this.#mostPages() : undefined;
-      if (!holder || holder === lane || pagesOf(holder) <= this.#share(holder, pages)) return false;
+      if (!holder || holder === lane || pagesOf(holder) <= this.#lanes.share(holder, pages)) return false;
       this.#preempt(youngest(holder), false);
     }
     sequence.pages.push(...this.#pool.allocate(need));
@@ -322,11 +318,6 @@ export class Scheduler {
     return true;
   }
 
-  /** What falls to a lane of `amount`, shared by weight among the tenants that have requests. */
-  #share(lane: Lane, amount: number): number {
-    return (amount * lane.weight) / this.#activeWeight;
-  }
-
   /** The tenant with the most pages for its weight. */
   #mostPages(): Lane | undefined {
     return this.#greatest(lane => pagesOf(lane) / lane.weight);
@@ -341,17 +332,17 @@ export class Scheduler {
 
   /** Running sequences that fall to the lane. */
   #places(lane: Lane): number {
-    return Math.max(1, this.#share(lane, this.#options.maxRunning));
+    return Math.max(1, this.#lanes.share(lane, this.#options.maxRunning));
   }
 
   /** The lane with running sequences that has the most of something. */
   #greatest(of: (lane: Lane) => number): Lane | undefined {
-    const lanes = new Set([...this.#running].map(sequence => this.#lane(sequence.tenant)));
+    const lanes = new Set([...this.#running].map(sequence => this.#lanes.of(sequence.tenant)));
     return [...lanes].reduce<Lane | undefined>((a, b) => (a && of(a) >= of(b) ? a : b), undefined);
   }
 
   #preempt(sequence: Sequence, keep: boolean): void {
-    const lane = this.#lane(sequence.tenant);
+    const lane = this.#lanes.of(sequence.tenant);
     this.#stop(lane, sequence, keep);
     this.#wait(lane, sequence);
     this.#preemptions++;
@@ -389,43 +380,6 @@ export class Scheduler {
   /** Call after the lane's queues have changed. */
   #settle(lane: Lane): void {
     this.#fairness.update(lane);
-    const active = lane.waiting.size + lane.running.size > 0;
-    if (active === this.#active.has(lane)) return;
-    if (active) this.#active.add(lane);
-    else this.#active.delete(lane);
-    // Starting from 0 again when nobody is left keeps rounding from adding up.
-    this.#activeWeight = this.#active.size === 0 ? 0 : this.#activeWeight + (active ? lane.weight : -lane.weight);
+    this.#lanes.settle(lane);
   }
-
-  #lane(tenant: string): Lane {
-    const known = this.#lanes.get(tenant);
-    if (known) return known;
-    const lane = createLane(tenant, this.#options.weights?.get(tenant) ?? 1);
-    this.#lanes.set(tenant, lane);
-    return lane;
-  }
-}
-
-/** Whether another request of the tenant is about to compute what its first waiting one begins with. */
-function isComing(lane: Lane): boolean {
-  const sequence = lane.waiting.first()!;
-  const has = (other: Sequence): boolean => commonTokens(sequence, other) - other.computed >= worthWaiting;
-  return [...lane.running].some(other => pending(other) > 1 && has(other));
-}
-
-/**
- * The page behind a sequence's cached ones that another of its tenant has begun in the same way, and how far: the sequence goes
- * on in a copy of it. So answers to one prompt compute it once, and share its full pages.
- */
-function forkOf(lane: Lane, sequence: Sequence): { page: BlockId; computed: number } | undefined {
-  if (sequence.states === 'all') return undefined;
-  const index = sequence.pages.length;
-  // Its last token is always computed, because its logits are wanted.
-  const most = Math.min(sequence.tokens.length - 1, (index + 1) * pageTokens);
-  let best: { page: BlockId; computed: number } | undefined;
-  for (const other of lane.running) {
-    const computed = Math.min(commonTokens(sequence, other), other.computed, most);
-    if (computed > (best?.computed ?? sequence.computed)) best = { page: other.pages[index], computed };
-  }
-  return best;
 }

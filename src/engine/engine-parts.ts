@@ -1,0 +1,15 @@
+import type { Model } from '../model/types.ts';
+
+/** What an engine may have beside its model. */
+export interface EngineParts {
+  /** A smaller model of the same vocabulary on the same backend, with as many pages: it guesses. */
+  readonly draft?: Model;
+  /** Tells its weights from others': sessions are bound to it. */
+  readonly fingerprint?: string;
+  /** Lets the event loop go round once between steps. */
+  readonly turn?: () => Promise<void>;
+  /** Takes what has arrived while a step runs: submissions and cancellations that are worth giving it up for. */
+  readonly receive?: () => void;
+  /** Milliseconds, by which it is measured what drafts cost. */
+  readonly clock?: () => number;
+}

@@ -1,0 +1,32 @@
+/** Requests of one tenant that begin alike compute their common beginning once. */
+import { pageTokens } from '../backend/backend.ts';
+import type { BlockId } from './block-pool.ts';
+import type { Lane } from './lane.ts';
+import { commonTokens, pending, type Sequence } from './sequence.ts';
+
+/** Tokens that another request of the tenant must be about to compute for it to be worth waiting for them. */
+const worthWaiting = pageTokens / 2;
+
+/** Whether another request of the tenant is about to compute what its first waiting one begins with. */
+export function isComing(lane: Lane): boolean {
+  const sequence = lane.waiting.first()!;
+  const has = (other: Sequence): boolean => commonTokens(sequence, other) - other.computed >= worthWaiting;
+  return [...lane.running].some(other => pending(other) > 1 && has(other));
+}
+
+/**
+ * The page behind a sequence's cached ones that another of its tenant has begun in the same way, and how far: the sequence goes
+ * on in a copy of it. So answers to one prompt compute it once, and share its full pages.
+ */
+export function forkOf(lane: Lane, sequence: Sequence): { page: BlockId; computed: number } | undefined {
+  if (sequence.states === 'all') return undefined;
+  const index = sequence.pages.length;
+  // Its last token is always computed, because its logits are wanted.
+  const most = Math.min(sequence.tokens.length - 1, (index + 1) * pageTokens);
+  let best: { page: BlockId; computed: number } | undefined;
+  for (const other of lane.running) {
+    const computed = Math.min(commonTokens(sequence, other), other.computed, most);
+    if (computed > (best?.computed ?? sequence.computed)) best = { page: other.pages[index], computed };
+  }
+  return best;
+}
