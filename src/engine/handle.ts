@@ -50,7 +50,11 @@ export interface OpenEngineOptions extends WorkerOptions {
 /** Loads a model into an engine worker of its own. Throws what is wrong with the file, the model or the machine. */
 export async function openEngine({ onProgress, ...options }: OpenEngineOptions): Promise<Engine> {
   shareCompileLock();
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { engine: options } });
+  // Its tensors are no garbage: what is left dies young, and need not pile up.
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    workerData: { engine: options },
+    resourceLimits: { maxYoungGenerationSizeMb: 8 },
+  });
   const handle = new EngineHandle(worker, onProgress);
   try {
     const info = await handle.ready;
