@@ -20,7 +20,10 @@ export function floats(seed: number, count: number, scale = 1): Float32Array {
   return Float32Array.from({ length: count }, () => (next() * 2 - 1) * scale * (next() < 0.02 ? 10 : 1));
 }
 
-/** Blocks of random bits with sensible scales of either sign: every integer that a format can hold occurs. */
+/**
+ * Blocks of random bits with sensible scales of either sign, some of them subnormal as F16: every integer that a format can
+ * hold occurs.
+ */
 export function weightBytes(type: QuantType, elements: number, seed: number): Uint8Array {
   const next = random(seed);
   const bytes = Uint8Array.from({ length: byteLength(type, elements) }, () => next() * 256);
@@ -28,7 +31,7 @@ export function weightBytes(type: QuantType, elements: number, seed: number): Ui
   const { offsets, kind } = scalesOf(type);
   for (let block = 0; block < bytes.length; block += formats[type].blockBytes) {
     for (const offset of offsets) {
-      const value = next() * 0.2 - 0.1;
+      const value = (next() * 0.2 - 0.1) * (next() < 0.25 ? 2 ** -12 : 1);
       if (kind === 'F16') view.setFloat16(block + offset, value, true);
       if (kind === 'F32') view.setFloat32(block + offset, value, true);
       if (kind === 'BF16') view.setUint16(block + offset, bf16Bits(value), true);

@@ -29,7 +29,8 @@ export class Outbox {
     this.#last = now;
     if (this.#waiting.length === 0) this.#since = now;
     this.#waiting.push(...deliveries);
-    const urgent = deliveries.map(delivery => this.#isUrgent(delivery)).includes(true);
+    let urgent = false;
+    for (const delivery of deliveries) urgent = this.#isUrgent(delivery) || urgent;
     if (slow || urgent) this.#flush();
     else {
       this.tick();

@@ -37,17 +37,11 @@ const constantNames = [
   'halfBias', 'smallestNormal', 'sign',
 ] as const; // biome-ignore format: a list
 
-function constants256(f: Func): ConstantOf {
-  const constantOf = constants(f);
-  for (const name of constantNames) constantOf(name);
-  return constantOf;
-}
-
 /** One row group at a time: memory is read fastest in one stream. */
 export function product256(type: Type256, tile: number, dot: Dot): ProductFunc {
   const format: Format256 = formats256[type];
   return product(`${type}x${tile}`, tile, { atOnce: 1, blockBytes: format.groupBytes }, (f, sums, [w]) => {
-    const constantOf = constants256(f);
+    const constantOf = constants(f, constantNames);
     const { scratch } = f.params;
     const integers = sumsOf(f, 1, tile);
     const [scale, minimum] = [pairLocal(f), pairLocal(f)];
@@ -73,7 +67,7 @@ export function panelProduct256(type: Type256, tile: number, dot: Dot): ProductF
   const blockBytes = panelBytes256(type);
   const at = (p: Local<'i32'>, offset: number): Pair => pair(h => v128.load(p, offset + 16 * h));
   return product(`${type}p${tile}`, tile, { atOnce: panelsAtOnce(dot), blockBytes }, (f, sums, panels) => {
-    const constantOf = constants256(f);
+    const constantOf = constants(f, constantNames);
     const integers = sumsOf(f, panels.length, tile);
     return x => {
       for (const sum of integers.flat()) setPair(f, sum, constantOf('zero'));
@@ -95,7 +89,7 @@ export function unpack256(type: Type256): Func<typeof unpackParams> {
   const blockBytes = panelBytes256(type);
   const f = new Func(`unpack_${type}`, unpackParams);
   const { w, panel } = f.params;
-  const constantOf = constants256(f);
+  const constantOf = constants(f, constantNames);
   f.for(unpackBlocks(f, format.groupBytes), () => {
     const scales = f.local('i32', i32.add(panel, i32.const(panelScales)));
     expandScales(f, format, constantOf, w, scales);

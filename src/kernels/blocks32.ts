@@ -86,17 +86,10 @@ const constantNames = [
   'halfMask', 'halfScale', 'onesI16', 'byte', 'zero', 'nibble', 'eight', 'low4', 'spread', 'bit0', 'iq4Low', 'iq4High',
 ] as const; // biome-ignore format: a list
 
-/** Loaded here, before the loops. */
-function constants32(f: Func): ConstantOf {
-  const constantOf = constants(f);
-  for (const name of constantNames) constantOf(name);
-  return constantOf;
-}
-
 export function product32(type: Type32, tile: number, dot: Dot): ProductFunc {
   const format: Format32 = formats32[type];
   return product(`${type}x${tile}`, tile, { atOnce: 1, blockBytes: format.groupBytes }, (f, sums, [w]) => {
-    const constantOf = constants32(f);
+    const constantOf = constants(f, constantNames);
     const integers = sumsOf(f, 1, tile);
     const [scale, minimum] = [pairLocal(f), pairLocal(f)];
     return x => {
@@ -121,7 +114,7 @@ export function panelProduct32(type: Type32, tile: number, dot: Dot): ProductFun
   const walkers = { atOnce: panelsAtOnce(dot), blockBytes: panelBytes32 };
   const at = (p: Local<'i32'>, offset: number): Pair => pair(h => v128.load(p, offset + 16 * h));
   return product(`${type}p${tile}`, tile, walkers, (f, sums, panels) => {
-    const constantOf = constants32(f);
+    const constantOf = constants(f, constantNames);
     const integers = sumsOf(f, panels.length, tile);
     const steps = stepsOf((word, h, g) => v128.load(panels[g], 32 * word + 16 * h));
     return x => {
@@ -138,7 +131,7 @@ export function unpack32(type: Type32): Func<typeof unpackParams> {
   const format: Format32 = formats32[type];
   const f = new Func(`unpack_${type}`, unpackParams);
   const { w, panel } = f.params;
-  const constantOf = constants32(f);
+  const constantOf = constants(f, constantNames);
   f.for(unpackBlocks(f, format.groupBytes), () => {
     for (const { word, weights } of stepsOf((word, h) => format.planes[0].weights(w, word, h, constantOf)))
       storePair(

@@ -19,8 +19,7 @@ export const floatFormats = {
 export function productFloat(type: keyof typeof floatFormats, tile: number): ProductFunc {
   const { groupBytes, load }: { groupBytes: number; load: Load } = floatFormats[type];
   return product(`${type}x${tile}`, tile, { atOnce: 1, blockBytes: groupBytes }, (f, [sums], [w]) => {
-    const constantOf = constants(f);
-    for (const name of ['halfMask', 'halfScale'] as const) constantOf(name);
+    const constantOf = constants(f, ['halfMask', 'halfScale']);
     const [weights, factor] = [pairLocal(f), f.local('v128')];
     return x => {
       setPair(f, weights, load(w, constantOf));

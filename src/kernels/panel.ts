@@ -1,8 +1,8 @@
 /**
  * Panels: row groups whose weights have been unpacked to bytes, and whose scales to what the sums are multiplied with.
  * A step of many tokens unpacks a few groups at a time into a panel of its thread, which stays in the core's cache, and
- * lets all tiles pass over it: unpacking once instead of in every tile is worth a fifth (Q4_K) to a half (Q6_K) of a
- * prompt's time where four products are one instruction. A tile that comes alone is multiplied without.
+ * lets all tiles pass over it: where four products are one instruction, a fifth (Q4_K) to a half (Q6_K) more of them a
+ * second than with unpacking in every tile. A tile or two are multiplied without: see `panelRows`.
  */
 import { type Func, i32, type Local } from './assembler.ts';
 import type { Dot } from './product.ts';
@@ -39,6 +39,9 @@ export function unpackBlocks(f: Func<typeof unpackParams>, blockBytes: number): 
 
 /** Groups that share every broadcast word of activations: two where a thread's registers hold the sums of both. */
 export const panelsAtOnce = (dot: Dot): number => (dot === 'dotadd' ? 2 : 1);
+
+/** Fewer tokens than this do not pay for a panel: unpacking costs as much as multiplying with nine of them. */
+export const panelRows = 13;
 
 /** Room for the panel of a thread. */
 export const panelRoom = 448 << 10;

@@ -135,12 +135,12 @@ export function storePair(f: Func, at: Local<'i32'>, value: Pair, offset = 0): v
   f.store(at, value[1], offset + 16);
 }
 
-/** Constants of a kernel, loaded before its loops, each once. */
-export function constants(f: Func): (name: ConstantName) => Pair<Local<'v128'>> {
-  const known = new Map<ConstantName, Pair<Local<'v128'>>>();
+/** Constants of a kernel, each loaded once; call it before the loops. */
+export function constants(f: Func, names: readonly ConstantName[]): (name: ConstantName) => Pair<Local<'v128'>> {
+  const loaded = new Map(names.map(name => [name, constant(f, name)]));
   return name => {
-    const found = known.get(name) ?? constant(f, name);
-    known.set(name, found);
+    const found = loaded.get(name);
+    if (!found) throw new Error(`${f.name} does not load the constant ${name}`);
     return found;
   };
 }

@@ -5,7 +5,7 @@ import { type ActivationKind, activationBytes, activationRecord, maxTile } from 
 import { cacheTypes, headBytes, maxQueries } from '../../kernels/attention.ts';
 import { groupRows, layouts, packedBytes, unpackRow } from '../../kernels/layout.ts';
 import { type KernelPart, kernelOf, panelBytes, variants } from '../../kernels/module.ts';
-import { panelGroups } from '../../kernels/panel.ts';
+import { panelGroups, panelRows } from '../../kernels/panel.ts';
 import { formats } from '../../quant/formats.ts';
 import type { QuantType } from '../../quant/types.ts';
 import {
@@ -391,7 +391,7 @@ export class WasmBackend implements Backend {
       out.stride, bias, add];
     const share = this.#share(groups);
     const panelStride = blocks * panelBytes(typeNames[kind]);
-    const together = rows > 2 * maxTile && panelStride ? panelGroups(panelStride) : 0;
+    const together = rows >= panelRows && panelStride ? panelGroups(panelStride) : 0;
     if (together) {
       const chunk = Math.max(1, Math.floor(share / together)) * together;
       this.#record(block.memory, 'panelProduct', groups, chunk, [...args, together]);
