@@ -5,6 +5,8 @@
 export class Channel<T> {
   readonly #capacity: number;
   #items: T[] = [];
+  /** Of the first unread one: shifting a long list is dear. */
+  #first = 0;
   #ending: { readonly error?: unknown } | undefined;
   #readable: (() => void) | undefined;
   #writable: (() => void) | undefined;
@@ -28,13 +30,13 @@ export class Channel<T> {
   }
 
   fail(error: unknown, options: { drop?: boolean } = {}): void {
-    if (options.drop && !this.#ending) this.#items = [];
+    if (options.drop && !this.#ending) this.#clear();
     this.#end({ error });
   }
 
   /** Resolves when fewer than `capacity` items are unread, or the channel has ended. */
   async room(): Promise<void> {
-    while (this.#items.length >= this.#capacity && !this.#ending) {
+    while (this.#unread >= this.#capacity && !this.#ending) {
       await new Promise<void>(resolve => {
         this.#writable = resolve;
       });
@@ -43,9 +45,11 @@ export class Channel<T> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     while (true) {
-      if (this.#items.length > 0) {
-        const item = this.#items.shift() as T;
-        if (this.#items.length < this.#capacity) this.#writable?.();
+      if (this.#unread > 0) {
+        const item = this.#items[this.#first++];
+        if (this.#unread === 0) this.#clear();
+        else if (this.#first >= 1024) this.#compact();
+        if (this.#unread < this.#capacity) this.#writable?.();
         yield item;
       } else if (this.#ending) {
         if ('error' in this.#ending) throw this.#ending.error;
@@ -56,6 +60,20 @@ export class Channel<T> {
         });
       }
     }
+  }
+
+  get #unread(): number {
+    return this.#items.length - this.#first;
+  }
+
+  #compact(): void {
+    this.#items = this.#items.slice(this.#first);
+    this.#first = 0;
+  }
+
+  #clear(): void {
+    this.#items = [];
+    this.#first = 0;
   }
 
   #end(ending: { readonly error?: unknown }): void {

@@ -52,8 +52,6 @@ export function writeTokensAnswer(memory: GuestMemory, reply: HostReply, address
   if (reply.length > room >>> 0) return GuestError.bufferTooSmall;
   const view = memory.view(address, reply.length * 4);
   if (!view) return GuestError.invalidPointer;
-  reply.forEach((token, index) => {
-    view.setUint32(index * 4, token, true);
-  });
+  for (let index = 0; index < reply.length; index++) view.setUint32(index * 4, reply[index], true);
   return reply.length;
 }

@@ -1,11 +1,13 @@
 import { GuestError, MAX_STOP_TOKENS, OPTIONS_BYTES, unsupportedFunctions, writeOptions } from './abi.ts';
 import { readChangedOptions, readText, readTokens, writeTextAnswer, writeTokensAnswer } from './guest-arguments.ts';
+import { ByteBuffer } from './byte-buffer.ts';
 import { encodeText, GuestMemory, writeText } from './guest-memory.ts';
-import { MAX_HOST_CALLS, MAX_STREAMED_BYTES } from './limits.ts';
-import type { FromWorker, HostQuery, HostReply, Outcome, ToWorker } from './messages.ts';
+import { MAX_HOST_CALLS, MAX_STREAMED_BYTES, MAX_UNREAD_TEXT } from './limits.ts';
+import type { FromGuest, HostQuery, HostReply, Outcome, ToGuest } from './messages.ts';
 import { classify, Fault } from './outcome.ts';
 
-type Start = Extract<ToWorker, { kind: 'start' }>;
+type Start = Extract<ToGuest, { kind: 'start' }>;
+type Message = Exclude<ToGuest, { kind: 'compile' | 'start' }>;
 type Export = (...args: number[]) => number;
 /** The arguments of a host function: validation has seen to it that the module passes as many as it takes. */
 type Six = [number, number, number, number, number, number];
@@ -17,12 +19,11 @@ const { promising, Suspending } = WebAssembly as unknown as {
   Suspending: new (js: (...args: number[]) => number | Promise<number>) => WebAssembly.ImportValue;
 };
 
-/** One run of a program: its instance, and the host functions that it sees. Lives in a sandbox worker. */
+/** One run of a program: its instance, and the host functions that it sees. Lives where the program runs. */
 export class GuestRun {
   readonly #start: Start;
-  readonly #send: (message: FromWorker) => void;
-  /** Tells the watchdog that the program's turn begins. */
-  readonly #turn: () => void;
+  readonly #module: WebAssembly.Module | undefined;
+  readonly #post: (message: FromGuest) => void;
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   #memory!: GuestMemory;
   #alloc: Export | undefined;
@@ -37,12 +38,17 @@ export class GuestRun {
   #autoStream = false;
   #pieces: string[] = [];
   #wake: (() => void) | undefined;
+  /** Not sent yet. */
+  readonly #streamed = new ByteBuffer();
+  /** Characters that were sent and that nobody has read yet. */
+  #unread = 0;
+  #wakeReader: (() => void) | undefined;
   #query: { resolve(value: HostReply): void; reject(error: Error): void } | undefined;
 
-  constructor(start: Start, send: (message: FromWorker) => void, turn: () => void) {
+  constructor(start: Start, module: WebAssembly.Module | undefined, post: (message: FromGuest) => void) {
     this.#start = start;
-    this.#send = send;
-    this.#turn = turn;
+    this.#module = module;
+    this.#post = post;
   }
 
   /** The size of the program's memory. */
@@ -56,12 +62,13 @@ export class GuestRun {
       await this.#call();
       return { kind: 'done', message: '', hostFailed: this.#hostFailed };
     } catch (error) {
+      this.#sendText();
       const cause = this.#fault ?? error;
       return { ...classify(cause, this.memoryBytes, this.#start.memoryMb), hostFailed: this.#hostFailed };
     }
   }
 
-  receive(message: Exclude<ToWorker, Start>): void {
+  receive(message: Message): void {
     switch (message.kind) {
       case 'text':
         this.#pieces.push(message.text);
@@ -74,6 +81,10 @@ export class GuestRun {
       case 'reply':
         this.#query?.resolve(message.value);
         break;
+      case 'read':
+        this.#unread -= message.length;
+        this.#wakeReader?.();
+        break;
       case 'cancel':
         this.#kill(new Fault('killed', 'cancelled'));
         break;
@@ -83,8 +94,8 @@ export class GuestRun {
   }
 
   async #call(): Promise<void> {
-    this.#turn();
-    const { exports } = new WebAssembly.Instance(this.#start.module, { env: this.#imports() });
+    if (!this.#module) throw new Fault('failed', 'it was not compiled');
+    const { exports } = new WebAssembly.Instance(this.#module, { env: this.#imports() });
     this.#memory = new GuestMemory(exports.memory as WebAssembly.Memory);
     this.#alloc = exports.realm_alloc as Export | undefined;
     if (exports.realm_on_token) this.#onToken = promising(exports.realm_on_token as Export);
@@ -92,7 +103,6 @@ export class GuestRun {
     this.#checkAlive();
     if (exports.realm_auto_stream) this.#autoStream = (exports.realm_auto_stream as Export)() !== 0;
     const { promptAt, promptLength, optionsAt } = this.#placeInput();
-    this.#turn();
     const generate = promising(exports.generate as Export);
     const answer = await generate(promptAt, promptLength, this.#start.modelId, optionsAt);
     if (this.#fault) throw this.#fault;
@@ -130,7 +140,7 @@ export class GuestRun {
       if (!bytes) throw new Fault('failed', `generate returned ${address}, which is no answer inside its memory`);
       this.#stream(bytes);
     }
-    this.#emit(this.#decoder.decode());
+    this.#sendText({ last: true });
   }
 
   #imports(): Record<string, WebAssembly.ImportValue> {
@@ -158,10 +168,10 @@ export class GuestRun {
       if (++this.#hostCalls > MAX_HOST_CALLS) {
         this.#kill(new Fault('failed', `made more than ${MAX_HOST_CALLS} host calls`));
       }
+      await this.#readerCaughtUp();
       this.#checkAlive();
       const result = await body(...(args as Six));
       this.#checkAlive();
-      this.#turn();
       return result;
     });
   }
@@ -180,13 +190,31 @@ export class GuestRun {
       this.#kill(new Fault('failed', `streamed more than ${MAX_STREAMED_BYTES} bytes`));
       this.#checkAlive();
     }
-    this.#emit(this.#decoder.decode(bytes, { stream: true }));
+    if (bytes.length > 0) this.#hostFailed = false;
+    this.#streamed.append(bytes);
   }
 
-  #emit(text: string): void {
+  /** All that was streamed in one stretch of computing leaves as one piece: a million calls make no million messages. */
+  #sendText({ last = false } = {}): void {
+    const text = this.#decoder.decode(this.#streamed.take(), { stream: !last });
     if (text === '') return;
-    this.#hostFailed = false;
-    this.#send({ kind: 'text', run: this.#start.run, text });
+    this.#unread += text.length;
+    this.#post({ kind: 'text', run: this.#start.run, text });
+  }
+
+  #send(message: FromGuest): void {
+    this.#sendText();
+    this.#post(message);
+  }
+
+  /** A program that is far ahead of whoever reads its text is held back when it next calls the host. */
+  async #readerCaughtUp(): Promise<void> {
+    this.#sendText();
+    while (this.#unread > MAX_UNREAD_TEXT && !this.#fault) {
+      await new Promise<void>(resolve => {
+        this.#wakeReader = resolve;
+      });
+    }
   }
 
   async #hostGenerate(
@@ -230,6 +258,7 @@ export class GuestRun {
       else if (!stopped) {
         offered += piece.length;
         stopped = await this.#offer(piece);
+        await this.#readerCaughtUp();
       }
       this.#checkAlive();
     }
@@ -239,7 +268,6 @@ export class GuestRun {
 
   /** Calls realm_on_token, which may itself wait for the host; true when it asked to stop. */
   async #offer(piece: string): Promise<boolean> {
-    this.#turn();
     try {
       const bytes = encodeText(piece);
       const address = this.#scratchFor(bytes.length);
@@ -305,6 +333,7 @@ export class GuestRun {
     this.#fault ??= fault;
     this.#query?.reject(fault);
     this.#wake?.();
+    this.#wakeReader?.();
   }
 
   #checkAlive(): void {

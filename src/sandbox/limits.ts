@@ -19,7 +19,25 @@ export const MAX_TEXT_BYTES = 4 * 1024 * 1024;
 export const MAX_STREAMED_BYTES = 4 * 1024 * 1024;
 /** Host calls that wait for an answer (all but realm_stream_token), in one call of a program. */
 export const MAX_HOST_CALLS = 10_000;
-/** Pieces of text that wait for their reader before the generation is held back. */
+/** Pieces of generated text that may wait for their reader before the generation is held back. */
 export const MAX_UNREAD_PIECES = 256;
+
+/** Characters of a program's own text that may wait for their reader before the program is held back. */
+export const MAX_UNREAD_TEXT = 65_536;
+/** Messages to a place where programs run that it has not dealt with, before generations for it are held back. */
+export const MAX_UNHANDLED = 1024;
+
+/** CPU time for compiling a program, ms. The limits of `function-bodies.ts` keep honest ones far below. */
+export const COMPILE_MS = 10_000;
+/**
+ * Resident memory of a tenant's process beside the memories of its runs: Node takes some 45 MB, compiling the largest
+ * program that is let in up to 256 MB.
+ */
+export const PROCESS_MB = 320;
+/** Runs of one tenant at once; the others wait for their turn. */
+export const MAX_RUNS = 16;
+/** Queries of a tenant's programs (encode, decode, metadata) a second and in a burst; further ones are answered later. */
+export const QUERIES_PER_SECOND = 1000;
+export const QUERY_BURST = 10_000;
 
 export const pagesOf = (memoryMb: number): number => Math.floor((memoryMb * 1024 * 1024) / PAGE_BYTES);

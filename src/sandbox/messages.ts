@@ -1,11 +1,14 @@
 import type { GenOptions } from './types.ts';
 
-/** What the main thread tells a sandbox worker; one message carries an array of these. `run` names the program's run. */
-export type ToWorker =
+/** What the server tells a place where programs run; they travel in arrays. `run` names the program's run. */
+export type ToGuest =
+  /** Compiles a program, once for each place; answered by `compiled`. */
+  | { readonly kind: 'compile'; readonly run: number; readonly digest: string; readonly bytes: Uint8Array }
   | {
       readonly kind: 'start';
       readonly run: number;
-      readonly module: WebAssembly.Module;
+      /** Of a program that was compiled there. */
+      readonly digest: string;
       readonly prompt: string;
       readonly modelId: number;
       readonly options: GenOptions;
@@ -17,12 +20,16 @@ export type ToWorker =
   | { readonly kind: 'generated'; readonly run: number; readonly code: number; readonly text: string }
   /** The answer to encode, decode or metadata. */
   | { readonly kind: 'reply'; readonly run: number; readonly value: HostReply }
+  /** So many characters of the program's own text have found their reader. */
+  | { readonly kind: 'read'; readonly run: number; readonly length: number }
   | { readonly kind: 'cancel'; readonly run: number };
 
-export type HostReply = number | string | readonly number[];
+export type HostReply = number | string | readonly number[] | Uint32Array;
 
-/** What a sandbox worker tells the main thread. */
-export type FromWorker =
+/** What a place where programs run tells the server. */
+export type FromGuest =
+  /** Undefined: it compiles; else V8's words. */
+  | { readonly kind: 'compiled'; readonly run: number; readonly error: string | undefined }
   | { readonly kind: 'text'; readonly run: number; readonly text: string }
   | {
       readonly kind: 'generate';
@@ -45,14 +52,15 @@ export type HostQuery =
   | { readonly kind: 'decode'; readonly run: number; readonly modelId: number; readonly tokens: readonly number[] }
   | { readonly kind: 'metadata'; readonly run: number; readonly modelId: number };
 
+/** `handled`: how many more of the messages to it are done with, so that the watchdog knows which one takes long. */
+export interface FromGuestBatch {
+  readonly handled: number;
+  readonly messages: readonly FromGuest[];
+}
+
 export interface Outcome {
   readonly kind: 'done' | 'trapped' | 'out_of_memory' | 'failed' | 'killed';
   readonly message: string;
   /** A generation failed, and the program neither streamed anything after it nor got another one to succeed. */
   readonly hostFailed: boolean;
 }
-
-/** Words of the memory that a worker shares with the main thread, so that its watchdog needs no messages. */
-export const BUSY = 0;
-export const TURN = 1;
-export const PULSE_BYTES = 8;

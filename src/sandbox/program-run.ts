@@ -1,21 +1,28 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RealmError } from '../errors.ts';
 import { GuestError } from './abi.ts';
 import { Channel } from './channel.ts';
 import { MAX_UNREAD_PIECES } from './limits.ts';
-import type { FromWorker, HostQuery, HostReply, Outcome } from './messages.ts';
-import type { Loss, SandboxWorker, WorkerRun } from './sandbox-worker.ts';
+import { closedError, type GuestHost, type HostedRun, type Loss } from './guest-host.ts';
+import type { FromGuest, HostQuery, HostReply, Outcome } from './messages.ts';
 import type { ProgramCall } from './types.ts';
 
-type Generate = Extract<FromWorker, { kind: 'generate' }>;
+type Generate = Extract<FromGuest, { kind: 'generate' }>;
 
-/** The main thread's side of one run: answers the program's host calls and collects what it streams. */
-export class ProgramRun implements WorkerRun {
-  readonly text = new Channel<string>(MAX_UNREAD_PIECES);
+/** A piece of the answer. `own`: the program made it, and is told when it was read. */
+interface Piece {
+  readonly text: string;
+  readonly own: boolean;
+}
+
+/** The server's side of one run: answers the program's host calls and collects what it streams. */
+export class ProgramRun implements HostedRun {
+  readonly #pieces = new Channel<Piece>(MAX_UNREAD_PIECES);
   readonly sliceMs: number;
   readonly #call: ProgramCall;
   readonly #id: number;
   readonly #over = new AbortController();
-  #worker: SandboxWorker | undefined;
+  #place: GuestHost | undefined;
   #generation: AbortController | undefined;
   #hostError: unknown;
   /** Called once when the worker has nothing more to do with this run. */
@@ -32,29 +39,38 @@ export class ProgramRun implements WorkerRun {
     return this.#over.signal;
   }
 
-  start(worker: SandboxWorker, module: WebAssembly.Module): void {
-    if (this.text.ended) {
+  /** What the program streams, as it comes. */
+  async *read(): AsyncGenerator<string, void, undefined> {
+    for await (const { text, own } of this.#pieces) {
+      if (own) this.#place!.send({ kind: 'read', run: this.#id, length: text.length });
+      yield text;
+    }
+  }
+
+  /** Begins in a place where the program has been compiled. */
+  start(place: GuestHost, digest: string): void {
+    if (this.#pieces.ended) {
       this.onSettled();
       return;
     }
     const { prompt, modelId, options, limits } = this.#call;
-    this.#worker = worker;
-    worker.attach(this.#id, this);
-    worker.send({ kind: 'start', run: this.#id, module, prompt, modelId, options, memoryMb: limits.memoryMb });
+    this.#place = place;
+    place.attach(this.#id, this);
+    place.send({ kind: 'start', run: this.#id, digest, prompt, modelId, options, memoryMb: limits.memoryMb });
   }
 
   /** Ends the run early: what it generates is stopped, what it streamed but nobody read is dropped. */
   cancel(error: unknown): void {
-    if (this.text.ended) return;
-    this.text.fail(error, { drop: true });
+    if (this.#pieces.ended) return;
+    this.#pieces.fail(error, { drop: true });
     this.#end();
-    this.#worker?.send({ kind: 'cancel', run: this.#id });
+    this.#place?.send({ kind: 'cancel', run: this.#id });
   }
 
-  receive(message: FromWorker): void {
+  receive(message: FromGuest): void {
     switch (message.kind) {
       case 'text':
-        this.text.push(message.text);
+        for (const text of slices(message.text)) this.#pieces.push({ text, own: true });
         break;
       case 'generate':
         void this.#generate(message);
@@ -65,21 +81,23 @@ export class ProgramRun implements WorkerRun {
       case 'end':
         this.#finish(message.outcome);
         break;
+      case 'compiled':
+        break;
       default:
-        this.#answer(message);
+        void this.#answer(message);
     }
   }
 
   lost(loss: Loss): void {
     const { trusted, name } = this.#call.program;
-    if (loss.kind === 'closed') this.text.fail(new RealmError('shutting_down', 'The server is shutting down.'));
-    else this.text.fail(new RealmError(lossCode(loss, trusted), `Program ${name}: ${loss.message}.`));
+    if (loss.kind === 'closed') this.#pieces.fail(closedError());
+    else this.#pieces.fail(new RealmError(lossCode(loss, trusted), `Program ${name}: ${loss.message}.`));
     this.#end();
     this.onSettled();
   }
 
   async #generate({ modelId, prompt, options, pieces, keepBytes }: Generate): Promise<void> {
-    if (this.text.ended) return;
+    if (this.#pieces.ended) return;
     const generation = new AbortController();
     this.#generation = generation;
     let code = 0;
@@ -89,17 +107,18 @@ export class ProgramRun implements WorkerRun {
         if (generation.signal.aborted) break;
         if (answer.length < keepBytes) answer += text;
         if (text !== '') this.#deliver(text, pieces);
-        await this.text.room();
+        await this.#pieces.room();
+        await this.#place!.room();
       }
     } catch (error) {
       if (!generation.signal.aborted) code = this.#failed(error);
     }
-    this.#worker!.send({ kind: 'generated', run: this.#id, code, text: answer });
+    this.#place!.send({ kind: 'generated', run: this.#id, code, text: answer });
   }
 
   #deliver(text: string, pieces: Generate['pieces']): void {
-    if (pieces === 'send') this.#worker!.send({ kind: 'text', run: this.#id, text });
-    else if (pieces === 'stream') this.text.push(text);
+    if (pieces === 'send') this.#place!.send({ kind: 'text', run: this.#id, text });
+    else if (pieces === 'stream') this.#pieces.push({ text, own: false });
   }
 
   #failed(error: unknown): number {
@@ -107,18 +126,21 @@ export class ProgramRun implements WorkerRun {
     return guestCode(error);
   }
 
-  #answer(query: HostQuery): void {
-    this.#worker!.send({ kind: 'reply', run: this.#id, value: this.#lookUp(query) });
+  async #answer(query: HostQuery): Promise<void> {
+    const delayMs = this.#place!.queryDelayMs();
+    if (delayMs >= 1) await sleep(delayMs);
+    if (this.#pieces.ended) return;
+    this.#place!.send({ kind: 'reply', run: this.#id, value: await this.#lookUp(query) });
   }
 
-  #lookUp(query: HostQuery): HostReply {
+  async #lookUp(query: HostQuery): Promise<HostReply> {
     const { host } = this.#call;
     try {
       switch (query.kind) {
         case 'encode':
-          return [...host.encode(query.modelId, query.text)];
+          return Uint32Array.from(await host.encode(query.modelId, query.text));
         case 'decode':
-          return host.decode(query.modelId, query.tokens);
+          return await host.decode(query.modelId, query.tokens);
         case 'metadata':
           return host.metadata(query.modelId);
       }
@@ -129,9 +151,9 @@ export class ProgramRun implements WorkerRun {
 
   #finish(outcome: Outcome): void {
     const { program, limits } = this.#call;
-    if (outcome.hostFailed && outcome.kind !== 'killed') this.text.fail(this.#hostError);
-    else if (outcome.kind === 'done') this.text.close();
-    else this.text.fail(outcomeError(outcome, program.name, limits.memoryMb));
+    if (outcome.hostFailed && outcome.kind !== 'killed') this.#pieces.fail(this.#hostError);
+    else if (outcome.kind === 'done') this.#pieces.close();
+    else this.#pieces.fail(outcomeError(outcome, program.name, limits.memoryMb));
     this.#end();
     this.onSettled();
   }
@@ -139,6 +161,19 @@ export class ProgramRun implements WorkerRun {
   #end(): void {
     this.#over.abort();
     this.#generation?.abort();
+  }
+}
+
+/** A program may stream megabytes in one piece; so much is written at a time. */
+const SLICE_CHARACTERS = 16_384;
+
+function* slices(text: string): Generator<string> {
+  for (let at = 0; at < text.length; ) {
+    let end = Math.min(at + SLICE_CHARACTERS, text.length);
+    // Never between the halves of a surrogate pair.
+    if (end < text.length && (text.charCodeAt(end) & 0xfc00) === 0xdc00) end--;
+    yield text.slice(at, end);
+    at = end;
   }
 }
 

@@ -1,67 +1,62 @@
 import { createHash } from 'node:crypto';
 import { RealmError } from '../errors.ts';
 import { ModuleError } from './byte-reader.ts';
-import { DEFAULT_MEMORY_MB } from './limits.ts';
+import { CompileFailed } from './guest-host.ts';
 import type { ModuleLayout } from './module-reader.ts';
 import type { Program } from './types.ts';
 import { limitModule, validateProgram } from './validate.ts';
 
-/** A Program, and its compiled forms: one for each memory limit that it is used with. */
+/** A module as it is compiled: with the memory limit of whoever runs it. */
+export interface LimitedModule {
+  readonly bytes: Uint8Array;
+  /** Of these bytes. */
+  readonly digest: string;
+}
+
+/** A Program that was read and found to be in order; one module for each memory limit that it is used with. */
 export class LoadedProgram implements Program {
   readonly name: string;
   readonly digest: string;
-  readonly module: WebAssembly.Module;
   readonly trusted: boolean;
   readonly #layout: ModuleLayout;
-  readonly #modules: Map<number, WebAssembly.Module>;
-
-  private constructor(
-    name: string,
-    bytes: Uint8Array,
-    trusted: boolean,
-    layout: ModuleLayout,
-    first: { memoryMb: number; module: WebAssembly.Module },
-  ) {
-    this.name = name;
-    this.digest = createHash('sha256').update(bytes).digest('hex');
-    this.module = first.module;
-    this.trusted = trusted;
-    this.#layout = layout;
-    this.#modules = new Map([[first.memoryMb, first.module]]);
-  }
+  readonly #modules = new Map<number, LimitedModule>();
 
   /** Throws RealmError `program_invalid`. */
-  static async load(
-    name: string,
-    bytes: Uint8Array,
-    { trusted = false, memoryMb = DEFAULT_MEMORY_MB }: { trusted?: boolean; memoryMb?: number } = {},
-  ): Promise<LoadedProgram> {
+  constructor(name: string, bytes: Uint8Array, trusted: boolean) {
     const own = bytes.slice();
-    try {
-      const layout = validateProgram(own);
-      const module = await WebAssembly.compile(limitModule(layout, memoryMb));
-      return new LoadedProgram(name, own, trusted, layout, { memoryMb, module });
-    } catch (error) {
-      throw invalid(name, error);
-    }
+    this.name = name;
+    this.digest = sha256(own);
+    this.trusted = trusted;
+    this.#layout = this.#checked(() => validateProgram(own));
   }
 
   /** The module that cannot use more than `memoryMb`; throws RealmError `program_invalid` when it starts with more. */
-  async moduleFor(memoryMb: number): Promise<WebAssembly.Module> {
-    const known = this.#modules.get(memoryMb);
-    if (known) return known;
-    try {
-      const module = await WebAssembly.compile(limitModule(this.#layout, memoryMb));
+  moduleFor(memoryMb: number): LimitedModule {
+    let module = this.#modules.get(memoryMb);
+    if (!module) {
+      const bytes = this.#checked(() => limitModule(this.#layout, memoryMb));
+      module = { bytes, digest: sha256(bytes) };
       this.#modules.set(memoryMb, module);
-      return module;
+    }
+    return module;
+  }
+
+  /** What was found wrong with it, as whoever sent it reads it. */
+  invalid(error: unknown): unknown {
+    if (!(error instanceof ModuleError || error instanceof CompileFailed)) return error;
+    const reason = error instanceof ModuleError ? error.message : `it does not compile: ${error.message}`;
+    return new RealmError('program_invalid', `Program ${this.name} cannot be used: ${reason}.`, { cause: error });
+  }
+
+  #checked<T>(read: () => T): T {
+    try {
+      return read();
     } catch (error) {
-      throw invalid(this.name, error);
+      throw this.invalid(error);
     }
   }
 }
 
-function invalid(name: string, error: unknown): unknown {
-  if (!(error instanceof ModuleError || error instanceof WebAssembly.CompileError)) return error;
-  const reason = error instanceof ModuleError ? error.message : `it does not compile: ${error.message}`;
-  return new RealmError('program_invalid', `Program ${name} cannot be used: ${reason}.`, { cause: error });
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -1,35 +1,48 @@
+import { breathe } from '../breathe.ts';
 import { RealmError } from '../errors.ts';
-import { WorkerPool } from './pool.ts';
-import { LoadedProgram } from './program.ts';
+import { CompileFailed, closedError, GuestHost } from './guest-host.ts';
+import { DEFAULT_MEMORY_MB } from './limits.ts';
+import { type Place, ProcessPool, type ProcessPoolOptions } from './process-pool.ts';
+import { type LimitedModule, LoadedProgram } from './program.ts';
 import { ProgramRun } from './program-run.ts';
-import type { Program, ProgramCall, Sandbox } from './types.ts';
+import { startGuestThread } from './thread-transport.ts';
+import type { Program, ProgramCall, Sandbox, SandboxStats } from './types.ts';
 
-export interface SandboxOptions {
-  /** Workers in which tenants' own programs run, one run at a time each; more calls than that wait. Default 8. */
-  readonly maxWorkers?: number;
-}
+export type SandboxOptions = ProcessPoolOptions;
 
-/** Workers are started when they are first needed, and one ahead once a tenant's own program is loaded. */
+/** Thread and processes are started when they are first needed; one process is ready ahead once a tenant's own program is loaded. */
 export function createSandbox(options: SandboxOptions = {}): Sandbox {
-  return new WorkerSandbox(new WorkerPool(options.maxWorkers ?? 8));
+  return new GuestSandbox(new ProcessPool(options));
 }
 
-class WorkerSandbox implements Sandbox {
-  readonly #pool: WorkerPool;
-  #lastRun = 0;
+const LOOK_MS = 100;
 
-  constructor(pool: WorkerPool) {
+class GuestSandbox implements Sandbox {
+  readonly #pool: ProcessPool;
+  /** The thread that all built-in programs share. */
+  #shared: GuestHost | undefined;
+  #watch: NodeJS.Timeout | undefined;
+  #lastRun = 0;
+  #closed = false;
+
+  constructor(pool: ProcessPool) {
     this.#pool = pool;
   }
 
   async load(
     name: string,
     bytes: Uint8Array,
-    options: { trusted?: boolean; memoryMb?: number } = {},
+    { trusted = false, memoryMb = DEFAULT_MEMORY_MB }: { trusted?: boolean; memoryMb?: number } = {},
   ): Promise<Program> {
-    const program = await LoadedProgram.load(name, bytes, options);
-    if (program.trusted) this.#pool.shared();
-    else this.#pool.warm();
+    const program = new LoadedProgram(name, bytes, trusted);
+    const module = program.moduleFor(memoryMb);
+    try {
+      if (trusted) await this.#thread().compile(++this.#lastRun, module.digest, module.bytes);
+      else await this.#pool.check(module.digest, module.bytes);
+    } catch (error) {
+      throw program.invalid(error);
+    }
+    if (!trusted) this.#pool.warm();
     return program;
   }
 
@@ -41,7 +54,10 @@ class WorkerSandbox implements Sandbox {
     call.signal.addEventListener('abort', onAbort, { once: true });
     void this.#start(run, call);
     try {
-      yield* run.text;
+      for await (const piece of run.read()) {
+        yield piece;
+        await breathe();
+      }
     } finally {
       clearTimeout(timer);
       call.signal.removeEventListener('abort', onAbort);
@@ -50,20 +66,62 @@ class WorkerSandbox implements Sandbox {
     }
   }
 
+  stats(): SandboxStats {
+    return this.#pool.stats();
+  }
+
   async close(): Promise<void> {
-    await this.#pool.close();
+    this.#closed = true;
+    clearInterval(this.#watch);
+    await Promise.all([this.#shared?.close(), this.#pool.close()]);
   }
 
   async #start(run: ProgramRun, { program, limits, tenant }: ProgramCall): Promise<void> {
     try {
-      const module = await (program as LoadedProgram).moduleFor(limits.memoryMb);
-      if (program.trusted) return run.start(this.#pool.shared(), module);
-      const worker = await this.#pool.acquire(tenant, run.over);
-      run.onSettled = () => this.#pool.release(worker);
-      run.start(worker, module);
+      const { digest, bytes } = (program as LoadedProgram).moduleFor(limits.memoryMb);
+      if (program.trusted) {
+        const thread = this.#thread();
+        await thread.compile(++this.#lastRun, digest, bytes);
+        return run.start(thread, digest);
+      }
+      const place = await this.#place(tenant, limits.memoryMb, { digest, bytes }, run.over);
+      run.onSettled = place.release;
+      run.start(place.host, digest);
     } catch (error) {
-      run.cancel(error);
+      run.cancel((program as LoadedProgram).invalid(error));
     }
+  }
+
+  /** A place in a process where the module has been compiled; another one when that was ended for something else meanwhile. */
+  async #place(tenant: string, memoryMb: number, module: LimitedModule, signal: AbortSignal): Promise<Place> {
+    for (let tries = 1; ; tries++) {
+      const place = await this.#pool.acquire(tenant, memoryMb, signal);
+      try {
+        await place.host.compile(++this.#lastRun, module.digest, module.bytes);
+        return place;
+      } catch (error) {
+        place.release();
+        if (!(error instanceof CompileFailed && error.interrupted) || tries === 3) throw error;
+      }
+    }
+  }
+
+  #thread(): GuestHost {
+    if (this.#closed) throw closedError();
+    this.#shared ??= new GuestHost(startGuestThread, {
+      onLost: () => {
+        this.#shared = undefined;
+      },
+    });
+    this.#watch ??= setInterval(() => this.#look(), LOOK_MS).unref();
+    return this.#shared;
+  }
+
+  #look(): void {
+    this.#shared?.look(undefined);
+    if (this.#shared && this.#shared.runCount > 0) return;
+    clearInterval(this.#watch);
+    this.#watch = undefined;
   }
 }
 

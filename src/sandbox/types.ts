@@ -22,8 +22,8 @@ export interface ProgramHost {
     call: { modelId: number; prompt: string; options: Partial<GenOptions> },
     signal: AbortSignal,
   ): AsyncIterable<string>;
-  encode(modelId: number, text: string): readonly number[];
-  decode(modelId: number, tokens: readonly number[]): string;
+  encode(modelId: number, text: string): readonly number[] | Uint32Array | Promise<readonly number[] | Uint32Array>;
+  decode(modelId: number, tokens: readonly number[]): string | Promise<string>;
   /** JSON for realm_get_model_metadata. */
   metadata(modelId: number): string;
 }
@@ -33,8 +33,7 @@ export interface Program {
   readonly name: string;
   /** SHA-256 of the .wasm, hex. */
   readonly digest: string;
-  readonly module: WebAssembly.Module;
-  /** Built-in programs share a worker; a tenant's own runs alone in one. */
+  /** Built-in programs share a thread of the server; a tenant's own runs in the tenant's process. */
   readonly trusted: boolean;
 }
 
@@ -60,8 +59,8 @@ export interface ProgramCall {
 
 export interface Sandbox {
   /**
-   * Checks a program's bytes: `program_invalid` says what is wrong. `memoryMb` (default 64) is the cap that calls
-   * will state in `limits.memoryMb`: a program that starts with more is refused here rather than at its first call.
+   * Checks a program's bytes and compiles it: `program_invalid` says what is wrong. `memoryMb` (default 64) is the cap
+   * that calls will state in `limits.memoryMb`: a program that starts with more is refused here rather than at its first call.
    */
   load(name: string, bytes: Uint8Array, options?: { trusted?: boolean; memoryMb?: number }): Promise<Program>;
   /**
@@ -70,5 +69,13 @@ export interface Sandbox {
    * An error that host.generate threw is thrown again unchanged when it ended the program.
    */
   run(call: ProgramCall): AsyncIterable<string>;
+  stats(): SandboxStats;
   close(): Promise<void>;
+}
+
+/** The processes of tenants' own programs, the one that is ready for the next tenant among them. */
+export interface SandboxStats {
+  readonly processes: number;
+  readonly residentBytes: number;
+  readonly cpuMs: number;
 }

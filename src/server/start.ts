@@ -55,7 +55,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   refuseOpenToOthers(config, host);
   const models: ServedModel[] = [];
   const programs = new Map<string, Program>();
-  const sandbox = createSandbox();
+  const sandbox = createSandbox(config.programs);
   const services = compose(config, options, { models, programs, sandbox });
   const listener = await listen(createApp(services), host, port);
   try {

@@ -65,11 +65,19 @@ export interface SessionLimits {
   readonly bytesPerTenant: number;
 }
 
+/** Of all tenants' own programs together. */
+export interface ProgramsConfig {
+  readonly maxProcesses: number;
+  /** Resident; absent: a quarter of the machine's. */
+  readonly memoryMb?: number;
+}
+
 export interface RealmConfig {
   readonly host: string;
   readonly port: number;
   readonly metrics: 'local' | 'public';
   readonly limits: Limits;
+  readonly programs: ProgramsConfig;
   readonly sessions?: SessionLimits;
   /** Hashes of the keys for loading and unloading; absent: nobody may, unless there are no tenants. */
   readonly adminKeys?: readonly string[];
@@ -242,7 +250,7 @@ async function files(raw: unknown, base: string): Promise<Issue[]> {
 }
 
 function toConfig({ server, models, tenants }: ConfigDocument, base: string): RealmConfig {
-  const { host, port, metrics, limits, admin_keys, sessions } = server;
+  const { host, port, metrics, limits, programs, admin_keys, sessions } = server;
   return {
     host,
     port,
@@ -260,6 +268,7 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       inputs: limits.inputs,
       drainMs: limits.drain_ms,
     },
+    programs: { maxProcesses: programs.processes, memoryMb: programs.memory_mb },
     models: models?.map(model => toModel(model, base)),
     tenants: tenants?.map(({ id, keys, adapter, program, weight, ...limits }) => ({
       id,

@@ -31,6 +31,14 @@ const server = z.strictObject({
   /** Of whoever may load and unload adapters. */
   admin_keys: keys.optional(),
   limits: limitsSchema.prefault({}),
+  programs: z
+    .strictObject({
+      /** In which tenants' own programs run, one for each tenant that uses its program. */
+      processes: count(1, 10_000).default(32),
+      /** Resident memory of all of them; default: a quarter of the machine's. */
+      memory_mb: count(128, 1 << 24).optional(),
+    })
+    .prefault({}),
   /** Where saved sequences lie; absent: none are saved. */
   sessions: z
     .strictObject({

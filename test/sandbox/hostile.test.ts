@@ -69,14 +69,14 @@ test('an allocator that has no room, or answers outside of the memory, ends the 
   await assert.rejects(run(program('(i32.const 0)', alloc('-1'))), fails('program_failed', /realm_alloc/));
 });
 
-test('an endless loop ends, and a request beside it goes on', async () => {
+test('an endless loop ends, and a request of another tenant goes on beside it', async () => {
   const hostile = await load(program(loop));
   const good = await load(program(`${passOn} (i32.const 0)`, streamTokens));
   let ended = false;
   const looping = Array.fromAsync(call({ program: hostile, limits: { sliceMs: 600 } })).finally(() => {
     ended = true;
   });
-  assert.deepEqual(await Array.fromAsync(call({ program: good })), ['Hello', ', ', 'world']);
+  assert.deepEqual(await Array.fromAsync(call({ program: good, tenant: 'other' })), ['Hello', ', ', 'world']);
   assert.equal(ended, false, 'the good one did not wait for the other');
   await assert.rejects(looping, fails('program_deadline', /600 ms/));
 });
@@ -91,8 +91,11 @@ test('endless loops everywhere else end too', async () => {
     // The host calls of a loop that never waits do not count as giving way.
     program(`(loop $l (drop (call $stream (i32.const 0) (i32.const 0))) (br $l))`),
   ];
-  const ends = looping.map(bytes =>
-    assert.rejects(run(bytes, { limits: { sliceMs: 100 } }), fails('program_deadline', /100 ms/)),
+  const ends = looping.map((bytes, i) =>
+    assert.rejects(
+      run(bytes, { tenant: `tenant ${i}`, limits: { sliceMs: 100 } }),
+      fails('program_deadline', /100 ms/),
+    ),
   );
   await Promise.all(ends);
 });
@@ -154,7 +157,7 @@ test('answers outside of the memory fail', async () => {
 });
 
 test('the failure of one program leaves its worker fit for the next', async () => {
-  const own = rig({ maxWorkers: 1 });
+  const own = rig();
   const good = program(`${passOn} (i32.const 0)`, streamTokens);
   for (const bad of ['(unreachable)', loop, '(i32.const -1)']) {
     await assert.rejects(own.run(program(bad), { limits: { sliceMs: 100 } }));

@@ -3,11 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, test } from 'node:test';
 import { readBuiltinProgram } from '../../src/sandbox/builtin.ts';
-import { WorkerPool } from '../../src/sandbox/pool.ts';
 import type { Program } from '../../src/sandbox/types.ts';
 import { endlessHost, fakeHost, passOn, program, rig, streamTokens } from './helpers.ts';
 
-const { sandbox, load, call } = rig({ maxWorkers: 3 });
+const { sandbox, load, call } = rig({ maxRuns: 3 });
 after(() => sandbox.close());
 const passing = program(`${passOn} (i32.const 0)`, streamTokens);
 
@@ -76,7 +75,7 @@ test('50 requests at once share one worker, each with its own answer', async () 
   await Promise.all(Array.from({ length: 50 }, (_, index) => run(index)));
 });
 
-test('programs of tenants run in a bounded number of workers; the others wait', async () => {
+test('a bounded number of runs of one tenant is open at once; the others wait', async () => {
   const tested = await load(passing);
   const { host, count } = countingHost();
   const runs = Array.from({ length: 20 }, () => Array.fromAsync(call({ program: tested, host })));
@@ -104,24 +103,33 @@ test('a program in the queue can be cancelled, and its deadline counts', async (
   assert.deepEqual(await next, ['Hello', ', ', 'world']);
 });
 
-test('the tenant with the fewest runs gets the next worker', async () => {
-  const pool = new WorkerPool(2);
-  const never = new AbortController().signal;
-  const [a1] = [await pool.acquire('a', never), await pool.acquire('a', never)];
-  const order: string[] = [];
-  const wait = async (tenant: string) => {
-    const worker = await pool.acquire(tenant, never);
-    order.push(tenant);
-    return worker;
-  };
-  const third = wait('a');
-  const other = wait('b');
-  pool.release(a1);
-  pool.release(await other);
-  await third;
-  assert.deepEqual(order, ['b', 'a']);
-  assert.equal(pool.size, 2);
-  await pool.close();
+test('a tenant that comes when all processes are taken gets the first that is idle, and none that is not', async () => {
+  const own = rig({ maxProcesses: 1 });
+  const tested = await own.load(passing);
+  const stop = new AbortController();
+  const { host } = endlessHost();
+  const first = Array.fromAsync(own.call({ program: tested, tenant: 'a', host, signal: stop.signal }));
+  let ended = false;
+  const second = Array.fromAsync(own.call({ program: tested, tenant: 'b' })).finally(() => {
+    ended = true;
+  });
+  await sleep(300);
+  assert.equal(ended, false);
+  stop.abort();
+  await assert.rejects(first, { code: 'request_cancelled' });
+  assert.deepEqual(await second, ['Hello', ', ', 'world']);
+  await own.sandbox.close();
+});
+
+test('each tenant has one process, however many runs it has', async () => {
+  const own = rig();
+  const tested = await own.load(passing);
+  const run = (tenant: string) => Array.fromAsync(own.call({ program: tested, tenant }));
+  await Promise.all(['a', 'b', 'a', 'b', 'a'].map(run));
+  // One more is ready for the next tenant.
+  assert.equal(own.sandbox.stats().processes, 3);
+  await own.sandbox.close();
+  assert.equal(own.sandbox.stats().processes, 0);
 });
 
 test('a reader that falls behind holds the generation back', async () => {
@@ -142,7 +150,7 @@ test('two runs of a program share no memory', async () => {
 });
 
 test('closing the sandbox ends what runs and refuses the rest', async () => {
-  const own = rig({ maxWorkers: 1 });
+  const own = rig({ maxRuns: 1 });
   const programs = [await own.load(passing, true), await own.load(passing)];
   const { host } = endlessHost();
   const runs = [...programs, programs[1]].map(each => Array.fromAsync(own.call({ program: each, host })));

@@ -1,0 +1,7 @@
+import { parentPort } from 'node:worker_threads';
+import { GuestLoop } from './guest-loop.ts';
+
+/** The thread in which the built-in programs run. */
+const port = parentPort!;
+const loop = new GuestLoop(batch => port.postMessage(batch));
+port.on('message', batch => loop.receive(batch));
