@@ -51,10 +51,13 @@ export class ProcessPool {
   readonly #lanes = new Map<string, Lane>();
   /** Started ahead, so that a tenant's first request does not wait for it. */
   #spare: GuestHost | undefined;
-  readonly #all = new Set<GuestHost>();
+  /** All of them, with what they had computed when they were last looked at, ms. */
+  readonly #all = new Map<GuestHost, number>();
   #watch: NodeJS.Timeout | undefined;
   #closed = false;
   #lastCheck = 0;
+  /** What processes that have ended had computed when they were last looked at. */
+  #endedCpuMs = 0;
 
   constructor({ maxProcesses = 32, maxRuns = MAX_RUNS, memoryMb = totalmem() / MB / 4 }: ProcessPoolOptions = {}) {
     this.#maxProcesses = maxProcesses;
@@ -64,11 +67,11 @@ export class ProcessPool {
 
   /** Of all processes: their number, and what those that live use. */
   stats(): SandboxStats {
-    const usages = [...this.#all].map(host => host.usage()).filter(usage => usage !== undefined);
+    const usages = [...this.#all.keys()].map(host => host.usage()).filter(usage => usage !== undefined);
     return {
       processes: this.#all.size,
       residentBytes: usages.reduce((sum, { residentBytes }) => sum + residentBytes, 0),
-      cpuMs: usages.reduce((sum, { cpuMs }) => sum + cpuMs, 0),
+      cpuMs: usages.reduce((sum, { cpuMs }) => sum + cpuMs, this.#endedCpuMs),
     };
   }
 
@@ -123,7 +126,7 @@ export class ProcessPool {
     for (const lane of this.#lanes.values()) {
       for (const waiter of lane.waiting.splice(0)) waiter.refuse(closedError());
     }
-    await Promise.all([...this.#all].map(host => host.close()));
+    await Promise.all([...this.#all.keys()].map(host => host.close()));
   }
 
   #laneOf(tenant: string): Lane {
@@ -192,12 +195,13 @@ export class ProcessPool {
         for (const lane of this.#lanes.values()) if (lane.host === host) this.#serve(lane);
       },
     });
-    this.#all.add(host);
+    this.#all.set(host, 0);
     this.#watch ??= setInterval(() => this.#look(), LOOK_MS).unref();
     return host;
   }
 
   #lost(host: GuestHost): void {
+    this.#endedCpuMs += this.#all.get(host) ?? 0;
     this.#all.delete(host);
     if (this.#spare === host) this.#spare = undefined;
     for (const lane of this.#lanes.values()) {
@@ -222,8 +226,11 @@ export class ProcessPool {
 
   /** Ten times a second: ends what hangs, what holds too much memory, and what has been idle for long. */
   #look(): void {
-    const usages = new Map([...this.#all].map(host => [host, host.usage()] as const));
-    for (const [host, usage] of usages) host.look(usage);
+    const usages = new Map([...this.#all.keys()].map(host => [host, host.usage()] as const));
+    for (const [host, usage] of usages) {
+      if (usage) this.#all.set(host, usage.cpuMs);
+      host.look(usage);
+    }
     for (const lane of this.#hosted()) {
       limitMemory(lane, usages.get(lane.host!));
       if (lane.host && lane.runs.size === 0 && performance.now() - lane.idleSince > IDLE_MS) void lane.host.close();

@@ -77,5 +77,6 @@ export interface Sandbox {
 export interface SandboxStats {
   readonly processes: number;
   readonly residentBytes: number;
+  /** Of all of them, ended ones too. */
   readonly cpuMs: number;
 }

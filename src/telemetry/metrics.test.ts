@@ -18,6 +18,8 @@ const model = {
   memory: { weights: 1000 },
 };
 
+const noPrograms = { processes: 0, residentBytes: 0, cpuMs: 0 };
+
 test('requests and models appear on the page', async () => {
   const metrics = createMetrics();
   const tokens = { promptTokens: 20, cachedTokens: 5, completionTokens: 11 };
@@ -37,7 +39,7 @@ test('requests and models appear on the page', async () => {
     cachedTokens: 0,
     completionTokens: 0,
   });
-  const lines = (await metrics.page([model], 3)).split('\n');
+  const lines = (await metrics.page([model], noPrograms, 3)).split('\n');
   for (const line of [
     'realm_requests_total{route="/v1/chat/completions",status="200"} 1',
     'realm_requests_total{route="/health",status="200"} 1',
@@ -58,5 +60,5 @@ test('requests and models appear on the page', async () => {
 test('two servers in a process do not share counters', async () => {
   const [a, b] = [createMetrics(), createMetrics()];
   a.request({ route: '/health', status: 200, durationMs: 1, promptTokens: 0, cachedTokens: 0, completionTokens: 0 });
-  assert.ok(!(await b.page([], 0)).includes('route="/health"'));
+  assert.ok(!(await b.page([], noPrograms, 0)).includes('route="/health"'));
 });

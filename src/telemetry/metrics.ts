@@ -31,11 +31,19 @@ export interface ModelSample {
   readonly memory: Readonly<Record<string, number>>;
 }
 
+/** The processes of tenants' own programs when metrics are read. */
+export interface ProgramsSample {
+  readonly processes: number;
+  readonly residentBytes: number;
+  /** Of all processes until now. */
+  readonly cpuMs: number;
+}
+
 export interface Metrics {
   readonly contentType: string;
   request(sample: RequestSample): void;
   /** The Prometheus text page. */
-  page(models: readonly ModelSample[], openRequests: number): Promise<string>;
+  page(models: readonly ModelSample[], programs: ProgramsSample, openRequests: number): Promise<string>;
 }
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
@@ -48,12 +56,14 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registers[0], eventLoopMonitoringPrecision: 100 });
   const requests = requestMetrics(registers);
   const models = modelMetrics(registers);
+  const programs = programMetrics(registers);
   const open = new Gauge({ name: 'realm_requests_open', help: 'Requests being answered', registers });
   return {
     contentType: registers[0].contentType,
     request: requests,
-    page: (samples, openRequests) => {
+    page: (samples, programsSample, openRequests) => {
       models(samples);
+      programs(programsSample);
       open.set(openRequests);
       return registers[0].metrics();
     },
@@ -136,5 +146,17 @@ function modelMetrics(registers: Registry[]): (samples: readonly ModelSample[]) 
       for (const key of Object.keys(simple) as (keyof typeof simple)[]) simple[key].set({ model }, sample[key]);
       for (const [kind, bytes] of Object.entries(sample.memory)) memory.set({ model, kind }, bytes);
     }
+  };
+}
+
+function programMetrics(registers: Registry[]): (sample: ProgramsSample) => void {
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
+  const processes = gauge('realm_program_processes', "Processes of tenants' own programs");
+  const memory = gauge('realm_program_memory_bytes', 'Resident memory of these processes');
+  const cpu = gauge('realm_program_cpu_seconds', 'CPU time of these processes, ended ones too');
+  return sample => {
+    processes.set(sample.processes);
+    memory.set(sample.residentBytes);
+    cpu.set(sample.cpuMs / 1000);
   };
 }

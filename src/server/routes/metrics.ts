@@ -10,7 +10,7 @@ export const metricsRoute: Route = {
   path: '/metrics',
   open: true,
   async handle(context) {
-    const { metricsFor, metrics, models, state } = context.var.services;
+    const { metricsFor, metrics, models, sandbox, state } = context.var.services;
     if (metricsFor === 'local' && !isLocalAddress(context.env?.remoteAddress)) {
       throw new RealmError(
         'route_not_found',
@@ -19,7 +19,7 @@ export const metricsRoute: Route = {
     }
     const samples = await Promise.all(models.map(sample));
     // Who reads them is no load.
-    const page = await metrics.page(samples.flat(), state.open.size - 1);
+    const page = await metrics.page(samples.flat(), sandbox.stats(), state.open.size - 1);
     return context.body(page, 200, { 'content-type': metrics.contentType });
   },
 };

@@ -1,0 +1,155 @@
+/** Tenants that do their worst, and one beside them: its bytes, its speed, and the loop of the thread that serves. */
+import assert from 'node:assert/strict';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { after, before, test } from 'node:test';
+import { createKey } from '../../src/tenancy/keys.ts';
+import { hostilePrograms } from '../sandbox/hostile-modules.ts';
+import { passOn, program, streamTokens } from '../sandbox/helpers.ts';
+import { folder, metric, modelPath, type RunningServer, serve, until } from './server-process.ts';
+
+const programs: Record<string, Uint8Array> = {
+  ...hostilePrograms,
+  passing: program(`${passOn} (i32.const 0)`, streamTokens),
+};
+const names = ['calm', 'plain', ...Object.keys(programs)];
+const keys = new Map(names.map(name => [name, createKey(name)]));
+let files: Awaited<ReturnType<typeof folder>>;
+let server: RunningServer;
+
+before(async () => {
+  const tenants = names.map(id => {
+    const own = id in programs ? `, program: ${id}.wasm, memory_mb: 64, deadline_ms: 3000` : '';
+    return `  - { id: ${id}, keys: ["${keys.get(id)!.hash}"]${own} }`;
+  });
+  files = await folder({
+    ...Object.fromEntries(Object.entries(programs).map(([name, bytes]) => [`${name}.wasm`, bytes])),
+    'realm.yaml': `
+server: { metrics: public }
+models:
+  - { id: tiny, path: ${JSON.stringify(await modelPath())}, context: 1024 }
+tenants:
+${tenants.join('\n')}
+`,
+  });
+  const watch = new URL('./loop-watch.mjs', import.meta.url).href;
+  Object.assign(process.env, { NODE_OPTIONS: `--import=${watch}`, REALM_LOOP_FILE: join(files.path, 'loop') });
+  server = await serve('--config', `${files.path}/realm.yaml`);
+  delete process.env.NODE_OPTIONS;
+  delete process.env.REALM_LOOP_FILE;
+});
+after(async () => {
+  await server?.process.stop();
+  await files?.remove();
+});
+
+/** The longest stretch that the serving thread has computed without turning its loop since the last call, ms. */
+async function longestTurn(): Promise<number> {
+  const file = join(files.path, 'loop');
+  await rm(file, { force: true });
+  server.process.child.kill('SIGUSR2');
+  return until('the loop was looked at', async () => {
+    const text = await readFile(file, 'utf8').catch(() => '');
+    return text === '' ? undefined : Number(text);
+  });
+}
+
+function post(tenant: string, path: string, body: string | object, init: RequestInit = {}): Promise<Response> {
+  return fetch(`${server.url}${path}`, {
+    ...init,
+    method: 'POST',
+    headers: { authorization: `Bearer ${keys.get(tenant)!.key}`, 'content-type': 'application/json' },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+}
+
+const question = {
+  messages: [{ role: 'user', content: 'Name the capital city of France, and tell me all about it.' }],
+  temperature: 0,
+  max_tokens: 100,
+  logit_bias: { 2: -100 },
+};
+
+interface Answer {
+  readonly text: string;
+  readonly ms: number;
+}
+
+/** The bystander's answer, with the time that it took. */
+async function ask(tenant = 'calm', more: object = {}): Promise<Answer> {
+  const start = performance.now();
+  const response = await post(tenant, '/v1/chat/completions', { ...question, ...more });
+  const body = await response.json();
+  assert.equal(response.status, 200, JSON.stringify(body));
+  return { text: body.choices[0].message.content, ms: performance.now() - start };
+}
+
+const best = async (tenant: string, times = 3): Promise<Answer> => {
+  const answers: Answer[] = [];
+  for (let i = 0; i < times; i++) answers.push(await ask(tenant));
+  return answers.reduce((a, b) => (b.ms < a.ms ? b : a));
+};
+
+/** What a hostile tenant does, once; it must be answered or refused, and never with a fault of ours. */
+type Attack = () => Promise<void>;
+
+const withProgram =
+  (name: string): Attack =>
+  async () => {
+    const response = await post(name, '/v1/chat/completions', { ...question, max_tokens: 4 });
+    const text = await response.text();
+    assert.notEqual(JSON.parse(text).error?.code, 'internal_error', text);
+  };
+
+/** The bystander beside `attack` by `clients` at once: its best time of a few and the longest turn of the loop. */
+async function beside(attack: Attack, tenant: string, clients: number): Promise<Answer & { loopMs: number }> {
+  let over = false;
+  const attackers = Array.from({ length: clients }, async () => {
+    while (!over) await attack();
+  });
+  try {
+    await sleep(500);
+    await longestTurn();
+    const answer = await best(tenant);
+    return { ...answer, loopMs: await longestTurn() };
+  } finally {
+    over = true;
+    await Promise.all(attackers);
+  }
+}
+
+/** Machines of tests are noisy: the best of three series counts. */
+async function holds(attack: Attack, { tenant = 'calm', clients = 8 } = {}): Promise<void> {
+  const alone = await best(tenant, 5);
+  const series: { slower: number; loopMs: number }[] = [];
+  for (let tries = 0; tries < 3; tries++) {
+    const answer = await beside(attack, tenant, clients);
+    assert.equal(answer.text, alone.text);
+    series.push({ slower: answer.ms / alone.ms, loopMs: answer.loopMs });
+    if (answer.ms < 2 * alone.ms && answer.loopMs < 50) return;
+  }
+  assert.fail(`the bystander beside ${clients} clients: ${JSON.stringify(series)}`);
+}
+
+for (const name of Object.keys(hostilePrograms)) {
+  test(`the program ${name}: a bystander keeps its bytes and its speed`, { timeout: 180_000 }, () =>
+    holds(withProgram(name)),
+  );
+}
+
+test('the memory and the processes of hostile programs are gone afterwards', async () => {
+  await until('processes end', async () => (await metric(server.url, 'realm_program_processes')) < 40 || undefined);
+  assert.ok((await metric(server.url, 'realm_program_memory_bytes')) < 8e9);
+});
+
+test('SIGTERM ends the server while programs loop', async () => {
+  const running = ['memoryFillLoop', 'tableFillLoop', 'infiniteLoop'].map(name => withProgram(name)().catch(() => {}));
+  await sleep(300);
+  const start = performance.now();
+  server.process.child.kill('SIGTERM');
+  const { code } = await server.process.exited;
+  assert.equal(code, 0);
+  assert.ok(performance.now() - start < 25_000);
+  await Promise.all(running);
+});
