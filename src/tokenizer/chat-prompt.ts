@@ -70,17 +70,26 @@ export function chatPrompt(
     const { marks, texts, composes } = analysisOf(template, tokenizer);
     const values = valuesOf(chat);
     if (!locate && !composes && !values.some(value => marks.canTouch(value))) return { text, values: [] };
-    const markedBy = (marking: Marking) => render(marked(chat, marking, marks.controls));
-    const markings = [marks.all, ...[true, false].map(letters => marks.except(texts.searched, { letters }))];
-    for (const marking of markings) {
-      const ranges = attempt(() => marks.ranges(text, markedBy(marking)));
-      if (ranges) return { text, values: ranges };
+    const marked = (marking: Marking, searched?: Marking) => render(mark(chat, marking, searched));
+    const hasControls = values.some(value => marks.hasControl(value));
+    for (const marking of markingsOf(marks, texts)) {
+      // A template that looks for a control token finds a marked one only where it looks for such; its own, otherwise.
+      for (const searched of hasControls ? [undefined, marks.controls] : [undefined]) {
+        const ranges = attempt(() => marks.ranges(text, marked(marking, searched)));
+        if (ranges) return { text, values: ranges };
+      }
     }
-    if (!values.some(value => marks.hasControl(value))) return { text, values: [] };
-    const safe = markedBy(marks.controls);
+    if (!hasControls) return { text, values: [] };
+    const safe = marked(marks.controls);
     const unmarked = marks.unmark(safe);
     return { text: unmarked, values: marks.ranges(unmarked, safe) ?? [] };
   });
+}
+
+/** From all of a value to a character of each control token in it. */
+function markingsOf(marks: ValueMarks, { searched }: TemplateTexts): readonly Marking[] {
+  const most = [true, false].map(letters => marks.except(searched, { letters }));
+  return [marks.all, ...most, marks.controls];
 }
 
 interface Analysis {
@@ -113,7 +122,7 @@ function attempt(work: () => TextRange[] | undefined): TextRange[] | undefined {
   }
 }
 
-function marked({ messages, options }: Chat, marking: Marking, searched: Marking): Chat {
+function mark({ messages, options }: Chat, marking: Marking, searched: Marking | undefined): Chat {
   const change = (value: unknown) => changeTexts(value, marking);
   return {
     messages: messages.map(message => change(message) as ChatMessage),
