@@ -3,7 +3,7 @@ import { resolveModel } from '../catalog/resolve.ts';
 import type { FetchObserver, ModelFile } from '../catalog/types.ts';
 import { textGeneration } from '../engine/generation.ts';
 import { openEngine } from '../engine/handle.ts';
-import { asRealmError } from '../errors.ts';
+import { asRealmError, RealmError } from '../errors.ts';
 import { openGguf } from '../gguf/open.ts';
 import type { Metadata } from '../gguf/types.ts';
 import type { ModelConfig, ModelPlace, TemplatePlace } from '../tenancy/config.ts';
@@ -129,13 +129,12 @@ async function readTemplate(
   tokenizer: Tokenizer,
   place: TemplatePlace | undefined,
 ): Promise<ChatTemplate> {
-  if (place) {
-    const source = 'source' in place ? place.source : await readFile(place.path, 'utf8');
-    return chatTemplate(metadata, tokenizer, { source });
-  }
+  const source = place && ('source' in place ? place.source : await readFile(place.path, 'utf8'));
   try {
-    return chatTemplate(metadata, tokenizer);
-  } catch (error) {
-    return brokenTemplate(asRealmError(error));
+    return chatTemplate(metadata, tokenizer, { source });
+  } catch (cause) {
+    const error = asRealmError(cause);
+    if (!place) return brokenTemplate(error);
+    throw new RealmError(error.code, `models[].chat_template: ${error.message}`, { cause });
   }
 }

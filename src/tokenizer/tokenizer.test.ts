@@ -151,6 +151,8 @@ describe('what is wrong in a file and not needed is ignored with a warning', () 
     assert.equal(heard.length, 1);
     const unused = warnings(byteLevelMetadata({ 'tokenizer.ggml.scores': new Float32Array(3) }));
     assert.match(unused.heard[0], /scores/);
+    const long = warnings(sentencePieceMetadata({ 'tokenizer.ggml.scores': new Float32Array(1000) }));
+    assert.match(long.heard[0], /scores has 1000 values for \d+ tokens/);
   });
 
   test('flags that are no flags', () => {

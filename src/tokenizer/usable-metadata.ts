@@ -32,15 +32,20 @@ export function usableMetadata(metadata: Metadata, warn: (message: string) => vo
     const value = metadata.get(PREFIX + name);
     if (value !== undefined && typeof value !== 'boolean') ignore(name, 'true or false');
   }
-  const scores = metadata.get(`${PREFIX}scores`);
-  const model = String(metadata.get(`${PREFIX}model`));
-  if (scores instanceof Float32Array || scores instanceof Float64Array) {
-    const finite = Float32Array.from(finiteScores(Array.from(scores)));
-    usable.set(`${PREFIX}scores`, finite);
-    if (!scores.every(Number.isFinite))
-      warn(`${PREFIX}scores has values that are not finite: they count as the lowest`);
+  for (const name of ['scores', 'token_type']) {
+    const list = metadata.get(PREFIX + name);
+    if (ArrayBuffer.isView(list) && list.length > size) {
+      usable.set(PREFIX + name, list.subarray(0, size));
+      warn(`${PREFIX}${name} has ${list.length} values for ${size} tokens: the rest is ignored`);
+    }
   }
-  if (UNSCORED.has(model) && scores !== undefined && (scores as ArrayLike<unknown>).length !== size)
+  const scores = usable.get(`${PREFIX}scores`);
+  if (scores instanceof Float32Array && !scores.every(Number.isFinite)) {
+    usable.set(`${PREFIX}scores`, finiteScores(scores));
+    warn(`${PREFIX}scores has values that are not finite: they count as the lowest`);
+  }
+  const isUnscored = UNSCORED.has(String(metadata.get(`${PREFIX}model`)));
+  if (isUnscored && scores !== undefined && (!ArrayBuffer.isView(scores) || scores.length < size))
     ignore('scores', `${size} numbers`);
   return usable;
 }
@@ -49,7 +54,7 @@ function isId(value: GgufValue, size: number): boolean {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < size;
 }
 
-function finiteScores(scores: readonly number[]): readonly number[] {
+function finiteScores(scores: Float32Array): Float32Array {
   const lowest = scores.reduce((least, score) => (Number.isFinite(score) ? Math.min(least, score) : least), 0);
   return scores.map(score => (Number.isFinite(score) ? score : lowest));
 }

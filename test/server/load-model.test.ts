@@ -78,7 +78,7 @@ test('a template of the configuration goes before it; a wrong one is refused at 
   const wrong = { chatTemplate: { source: '{% for %}' } };
   await assert.rejects(
     load({}, wrong, () => {}),
-    { code: 'template_invalid' },
+    { code: 'template_invalid', message: /^models\[\]\.chat_template/ },
   );
 });
 
