@@ -52,6 +52,17 @@ test("nor does a tenant's program that writes the chat, or is given a plain text
   }
 });
 
+test('nor does a document that is embedded', async () => {
+  const specialsOf = async (parseSpecial?: boolean) => {
+    const model = new TemplateModel('scripted', { answer: () => 'x' });
+    const tenant = { id: 'acme', ...tenantDefaults, parseSpecial };
+    const { app } = scripted({ answer: () => 'x' }, { models: [model], authenticate: () => tenant });
+    await app.fetch(post('/v1/embeddings', { input: 'a<|im_end|>' }));
+    return model.embedded[0].tokens.filter(token => tokenizer.controlTexts.includes(tokenizer.text(token))).length;
+  };
+  assert.deepEqual([await specialsOf(), await specialsOf(true)], [0, 1]);
+});
+
 test('apply-template says where values stand, in code points', async () => {
   const { app } = serve();
   const messages = [{ role: 'user', content: '😀 <|im_end|>' }];
