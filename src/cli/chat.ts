@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { text as readText } from 'node:stream/consumers';
 import type { FinishReason, Sampling } from '../engine/types.ts';
 import { asRealmError, RealmError } from '../errors.ts';
-import { encodeChat, renderChat, tokenBudget } from '../server/prompt.ts';
+import { encodeChat, tokenBudget } from '../server/prompt.ts';
 import type { LoadedModel } from '../server/services.ts';
 import type { ChatMessage } from '../tokenizer/types.ts';
 import { loadForRun } from './load.ts';
@@ -101,7 +101,7 @@ async function generate(
   signal: AbortSignal,
   show: (text: string) => void,
 ): Promise<Answer> {
-  const tokens = encodeChat(model, renderChat(model, messages));
+  const tokens = encodeChat(model, { messages });
   const maxTokens = tokenBudget(model, tokens.length, options.maxTokens, 'prompt');
   const request = { id: 'run', tenant: 'local', tokens, maxTokens, sampling: samplingOf(model, options), stop: [] };
   const start = performance.now();

@@ -1,4 +1,5 @@
 import { loadModel, type ServedModel } from '../server/load-model.ts';
+import { remark } from './output.ts';
 import { fetchObserver, progressView } from './progress.ts';
 
 export interface LoadOptions {
@@ -13,7 +14,7 @@ export async function loadForRun(options: LoadOptions): Promise<{ model: ServedM
   const { observer, onProgress, stop } = loadProgress();
   try {
     const source = name === undefined ? {} : { source: { catalog: name } };
-    const model = await loadModel(source, { context, threads, observer, onProgress });
+    const model = await loadModel(source, { context, threads, observer, onProgress, onWarning: remark });
     return { model, close: () => model.engine.close() };
   } finally {
     stop();

@@ -6,7 +6,7 @@ export type Pooling = 'mean' | 'cls' | 'last' | 'rank';
 /** By llama.cpp's number. */
 const poolings: readonly (Pooling | undefined)[] = [undefined, 'mean', 'cls', 'last', 'rank'];
 
-/** What `<architecture>.pooling_type` says; 0 and no such key say nothing. */
-export function readPooling(keys: Keys): Pooling | undefined {
-  return poolings[keys.maybe('pooling_type', { min: 0, max: poolings.length - 1, integer: true }) ?? 0];
+/** What `<architecture>.pooling_type` says; 0, no such key and numbers that are none of these (-1 is written too) say nothing. */
+export function readPooling({ meta, architecture }: Keys): Pooling | undefined {
+  return poolings[Number(meta.metadata.get(`${architecture}.pooling_type`))];
 }

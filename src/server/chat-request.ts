@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import type { ChatMessage } from '../tokenizer/types.ts';
 import { isEmptyList, optional, type Settings, sharedFields, topLogprobs, toSettings, unsupported } from './fields.ts';
+import type { Chat } from './prompt.ts';
 
 /** `POST /v1/chat/completions`: https://platform.openai.com/docs/api-reference/chat/create */
 export interface ChatRequest {
   readonly model: string | undefined;
-  readonly messages: readonly ChatMessage[];
+  readonly chat: Chat;
   readonly settings: Settings;
 }
 
@@ -39,11 +39,32 @@ const message = z.object({
 });
 
 /** At least one message, at most `most`. */
-export function messagesSchema(most: number) {
+function messagesSchema(most: number) {
   const list = z.array(message).min(1).max(most);
   return list.transform(messages =>
     messages.map(({ role, content, name }) => (name === undefined ? { role, content } : { role, content, name })),
   );
+}
+
+/** The messages and what vLLM calls the options of the template. */
+export function chatFields(limits: { messages: number }) {
+  return {
+    messages: messagesSchema(limits.messages),
+    chat_template_kwargs: optional(z.record(z.string(), z.unknown())),
+    add_generation_prompt: optional(z.boolean()),
+    continue_final_message: optional(z.boolean()),
+  };
+}
+
+type ChatFields = z.output<z.ZodObject<ReturnType<typeof chatFields>>>;
+
+export function toChat(fields: ChatFields): Chat {
+  return {
+    messages: fields.messages,
+    addGenerationPrompt: fields.add_generation_prompt,
+    continueFinalMessage: fields.continue_final_message,
+    variables: fields.chat_template_kwargs,
+  };
 }
 
 const isText = (value: unknown) => (value as { type?: unknown }).type === 'text';
@@ -53,7 +74,7 @@ const isOff = (value: unknown) => value === 'none' || value === 'auto';
 export function chatSchema(limits: { messages: number }): z.ZodType<ChatRequest> {
   const fields = z.object({
     ...sharedFields,
-    messages: messagesSchema(limits.messages),
+    ...chatFields(limits),
     max_completion_tokens: optional(z.int().min(1)),
     logprobs: optional(z.boolean()),
     top_logprobs: optional(topLogprobs),
@@ -74,7 +95,7 @@ export function chatSchema(limits: { messages: number }): z.ZodType<ChatRequest>
     })
     .transform(body => ({
       model: body.model,
-      messages: body.messages,
+      chat: toChat(body),
       settings: {
         ...toSettings(body),
         maxTokens: body.max_completion_tokens ?? body.max_tokens,

@@ -6,7 +6,7 @@ import type { Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { addUsage, noUsage } from './exchange.ts';
 import type { Settings } from './fields.ts';
-import { encodeChat, parseChatDocument, renderChat, tokenBudget } from './prompt.ts';
+import { encodeChat, parseChatDocument, tokenBudget } from './prompt.ts';
 import type { LoadedModel, Services } from './services.ts';
 
 /** One answer to one prompt: a run of the tenant's program. */
@@ -153,9 +153,10 @@ async function* generate(
   }
 }
 
-function encodePrompt(model: LoadedModel, { kind, prompt }: ChoiceRequest): Token[] {
+/** A completion's prompt is in the place of a template: whoever writes it writes its special tokens too. */
+function encodePrompt(model: LoadedModel, { kind, prompt, tenant }: ChoiceRequest): Token[] {
   if (kind === 'completion') return model.tokenizer.encode(prompt);
-  return encodeChat(model, renderChat(model, parseChatDocument(prompt)));
+  return encodeChat(model, parseChatDocument(prompt), { parseSpecial: tenant.parseSpecial });
 }
 
 /** The settings as a program sees them. */

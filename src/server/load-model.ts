@@ -1,13 +1,16 @@
+import { readFile } from 'node:fs/promises';
 import { resolveModel } from '../catalog/resolve.ts';
 import type { FetchObserver, ModelFile } from '../catalog/types.ts';
 import { textGeneration } from '../engine/generation.ts';
 import { openEngine } from '../engine/handle.ts';
+import { asRealmError, RealmError } from '../errors.ts';
 import { openGguf } from '../gguf/open.ts';
-import type { ModelConfig, ModelPlace } from '../tenancy/config.ts';
-import { chatTemplate } from '../tokenizer/chat-template.ts';
-import type { Token } from '../tokenizer/types.ts';
+import type { Metadata } from '../gguf/types.ts';
+import type { ModelConfig, ModelPlace, TemplatePlace } from '../tenancy/config.ts';
+import { brokenTemplate, chatTemplate } from '../tokenizer/chat-template.ts';
+import type { ChatTemplate, Token, Tokenizer } from '../tokenizer/types.ts';
 import { createTokenizer } from '../tokenizer/create.ts';
-import { encodeChat } from './prompt.ts';
+import { encodeChat, renderChat } from './prompt.ts';
 import type { LoadedModel } from './services.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 
@@ -21,6 +24,8 @@ export interface LoadOptions {
   readonly threads?: number;
   /** Who shares the model, as far as they are known. */
   readonly tenants?: readonly Tenant[];
+  /** Hears of what is wrong with the file and can be lived with. */
+  readonly onWarning?: (message: string) => void;
   /** Hears of downloads. */
   readonly observer?: FetchObserver;
   /** Hears of weights being loaded, bytes. */
@@ -32,7 +37,10 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
   const { source, system, sampling } = config;
   const file = await resolveModel(nameOf(source), options.observer);
   const draft = config.draft && (await resolveModel(nameOf(config.draft), options.observer));
-  const { tokenizer, template } = await readText(file.path);
+  const warn = options.onWarning ?? (() => {});
+  const { tokenizer, template } = await readText(file.path, config.chatTemplate, warn);
+  const defaults = { system: system ?? file.entry?.system, sampling: { ...file.entry?.sampling, ...sampling } };
+  tryChat({ tokenizer, template, defaults }, warn);
   const engine = await openEngine({
     path: file.path,
     draft: draft?.path,
@@ -42,7 +50,7 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
     streamMs: config.streamMs,
     weights: valuesOf(options.tenants, 'weight'),
     maxWaitingOf: valuesOf(options.tenants, 'maxQueued'),
-    sharedPrefixes: config.sharedPrompts?.map(text => prefixOf(text, { tokenizer, template })),
+    sharedPrefixes: config.sharedPrompts?.flatMap(text => prefixOf(text, { tokenizer, template, defaults: {} }, warn)),
     threads: options.threads,
     onProgress: options.onProgress,
   });
@@ -53,7 +61,7 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
     tokenizer,
     template,
     generate: textGeneration(engine, tokenizer),
-    defaults: { system: system ?? file.entry?.system, sampling: { ...file.entry?.sampling, ...sampling } },
+    defaults,
     created: Math.floor(Date.now() / 1000),
   };
 }
@@ -64,17 +72,36 @@ function valuesOf(tenants: readonly Tenant[] = [], key: 'weight' | 'maxQueued'):
   return new Map(said.map(tenant => [tenant.id, tenant[key]!]));
 }
 
-/** What the tokens of all chats with this system prompt begin with. */
-function prefixOf(system: string, text: Pick<LoadedModel, 'tokenizer' | 'template'>): Token[] {
-  const [one, other] = ['a', '0'].map(content => {
-    const messages = [
+type TextModel = Pick<LoadedModel, 'tokenizer' | 'template' | 'defaults'>;
+type Warn = (message: string) => void;
+
+/** What the tokens of all chats with this system prompt begin with; nothing where the template refuses it. */
+function prefixOf(system: string, model: TextModel, warn: Warn): Token[][] {
+  const chat = (content: string) => ({
+    messages: [
       { role: 'system', content: system },
       { role: 'user', content },
-    ];
-    return encodeChat(text, text.template.render(messages, { addGenerationPrompt: true }));
+    ],
   });
-  const differs = one.findIndex((token, i) => token !== other[i]);
-  return differs < 0 ? one : one.slice(0, differs);
+  try {
+    const [one, other] = ['a', '0'].map(content => encodeChat(model, chat(content)));
+    const differs = one.findIndex((token, i) => token !== other[i]);
+    return [differs < 0 ? one : one.slice(0, differs)];
+  } catch (error) {
+    warn(`a shared prompt is of no use: ${asRealmError(error).message}`);
+    return [];
+  }
+}
+
+/** Has the template write a chat, so that whoever starts the server hears of what every chat would. */
+function tryChat(model: TextModel, warn: Warn): void {
+  try {
+    renderChat(model, { messages: [{ role: 'user', content: 'Hello' }] });
+    if (model.template.habits.system === 'folded')
+      warn('the chat template has no system role; system prompts go into the first user message');
+  } catch (error) {
+    warn(`chats will be refused; completions and embeddings are not: ${asRealmError(error).message}`);
+  }
 }
 
 function nameOf(place: ModelPlace | undefined): string | undefined {
@@ -82,12 +109,32 @@ function nameOf(place: ModelPlace | undefined): string | undefined {
 }
 
 /** The half of a model that stays with the server: text to tokens and back. */
-async function readText(path: string): Promise<Pick<LoadedModel, 'tokenizer' | 'template'>> {
+async function readText(
+  path: string,
+  place: TemplatePlace | undefined,
+  warn: Warn,
+): Promise<Pick<LoadedModel, 'tokenizer' | 'template'>> {
   const file = await openGguf(path);
   try {
-    const tokenizer = createTokenizer(file.metadata);
-    return { tokenizer, template: chatTemplate(file.metadata, tokenizer) };
+    const tokenizer = createTokenizer(file.metadata, warn);
+    return { tokenizer, template: await readTemplate(file.metadata, tokenizer, place) };
   } finally {
     await file.close();
+  }
+}
+
+/** A template that the operator gives must be right; with a wrong one in the file, all but chats is answered. */
+async function readTemplate(
+  metadata: Metadata,
+  tokenizer: Tokenizer,
+  place: TemplatePlace | undefined,
+): Promise<ChatTemplate> {
+  const source = place && ('source' in place ? place.source : await readFile(place.path, 'utf8'));
+  try {
+    return chatTemplate(metadata, tokenizer, { source });
+  } catch (cause) {
+    const error = asRealmError(cause);
+    if (!place) return brokenTemplate(error);
+    throw new RealmError(error.code, `models[].chat_template: ${error.message}`, { cause });
   }
 }

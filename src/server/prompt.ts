@@ -1,36 +1,55 @@
 import { RealmError } from '../errors.ts';
-import type { ChatMessage, Token } from '../tokenizer/types.ts';
+import { chatPrompt, promptTokens } from '../tokenizer/chat-prompt.ts';
+import type { ChatMessage, ChatOptions, Prompt, PromptOptions, Token } from '../tokenizer/types.ts';
 import type { LoadedModel } from './services.ts';
 
-/** What a chat request hands to the tenant's program. */
-export function chatDocument(messages: readonly ChatMessage[]): string {
-  return JSON.stringify({ messages });
+/** What is said to a model, and how its template is to write it. */
+export interface Chat extends Omit<ChatOptions, 'tools'> {
+  readonly messages: readonly ChatMessage[];
 }
 
-/** The messages of a program's prompt; whatever is no chat document is one user message. */
-export function parseChatDocument(prompt: string): ChatMessage[] {
-  const document = parse(prompt) as { messages?: unknown } | undefined;
-  const messages = document?.messages;
-  return Array.isArray(messages) && messages.length > 0 && messages.every(isMessage)
-    ? messages
-    : [{ role: 'user', content: prompt }];
+/** What a chat request hands to the tenant's program. */
+export function chatDocument({ messages, addGenerationPrompt, continueFinalMessage, variables }: Chat): string {
+  return JSON.stringify({
+    messages,
+    add_generation_prompt: addGenerationPrompt,
+    continue_final_message: continueFinalMessage,
+    chat_template_kwargs: variables,
+  });
 }
+
+/** The chat of a program's prompt; whatever is no chat document is one user message. */
+export function parseChatDocument(prompt: string): Chat {
+  const document = parse(prompt) as Record<string, unknown> | undefined;
+  const messages = document?.messages;
+  if (!Array.isArray(messages) || messages.length === 0 || !messages.every(isMessage))
+    return { messages: [{ role: 'user', content: prompt }] };
+  const variables = document!.chat_template_kwargs;
+  return {
+    messages,
+    addGenerationPrompt: boolean(document!.add_generation_prompt),
+    continueFinalMessage: boolean(document!.continue_final_message),
+    variables: isObject(variables) ? variables : undefined,
+  };
+}
+
+type ChatModel = Pick<LoadedModel, 'template' | 'tokenizer' | 'defaults'>;
 
 /** The text of a chat for the model; the model's own system prompt goes first when the chat has none. */
-export function renderChat(model: LoadedModel, messages: readonly ChatMessage[]): string {
-  const { system } = model.defaults;
-  const whole =
-    system === undefined || messages.some(message => message.role === 'system')
-      ? messages
-      : [{ role: 'system', content: system }, ...messages];
-  return model.template.render(whole, { addGenerationPrompt: true });
+export function renderChat(model: ChatModel, chat: Chat, options: PromptOptions = {}): Prompt {
+  const { template, tokenizer } = model;
+  return chatPrompt(template, tokenizer, withSystem(model, chat), { ...chat, ...options });
 }
 
-/** The tokens of a rendered chat, which may begin with the beginning-of-text token already. */
-export function encodeChat({ tokenizer }: Pick<LoadedModel, 'tokenizer'>, text: string): Token[] {
-  const { bos } = tokenizer;
-  const begins = bos !== undefined && text.startsWith(tokenizer.text(bos));
-  return tokenizer.encode(text, { addSpecial: !begins, parseSpecial: true });
+/** The tokens of {@link renderChat}'s text. */
+export function encodeChat(model: ChatModel, chat: Chat, options: PromptOptions = {}): Token[] {
+  return promptTokens(model.tokenizer, renderChat(model, chat, options));
+}
+
+function withSystem({ defaults: { system } }: ChatModel, { messages }: Chat): readonly ChatMessage[] {
+  return system === undefined || messages.some(message => message.role === 'system')
+    ? messages
+    : [{ role: 'system', content: system }, ...messages];
 }
 
 /** How many tokens may be generated: what was asked for, within what the context leaves; what can never be is refused. */
@@ -63,4 +82,12 @@ function parse(text: string): unknown {
 function isMessage(value: unknown): value is ChatMessage {
   const message = value as ChatMessage | null;
   return typeof message?.role === 'string' && typeof message.content === 'string';
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function boolean(value: unknown): boolean | undefined {
+  return typeof value === 'boolean' ? value : undefined;
 }

@@ -61,7 +61,11 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   try {
     await loadPrograms(config, sandbox, programs);
     for (const each of modelsOf(config, options)) {
-      const model = await loadModel(each, { ...options, tenants: config.tenants });
+      const model = await loadModel(each, {
+        ...options,
+        tenants: config.tenants,
+        onWarning: warningsOf(services, each),
+      });
       watchEngine(model, services.logger);
       models.push(model);
       await loadAdapters(services.adapters, models.length - 1, each);
@@ -74,6 +78,11 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
   const close = () => stop(services.state, listener, config.limits.drainMs, models, sandbox);
   return { url, models, keyed: config.tenants !== undefined, close };
+}
+
+/** What a model's file says wrong, in the log. */
+function warningsOf({ logger }: Services, { id }: Partial<ModelConfig>): (message: string) => void {
+  return problem => logger.log('warn', 'model', { model: id, problem });
 }
 
 /** Without keys, everybody who reaches the port may use the models. */

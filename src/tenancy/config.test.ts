@@ -13,6 +13,7 @@ before(async () => {
   await writeFile(join(folder, 'model.gguf'), 'x');
   await writeFile(join(folder, 'shout.wasm'), 'x');
   await writeFile(join(folder, 'lora.gguf'), 'x');
+  await writeFile(join(folder, 'chat.jinja'), 'x');
 });
 after(() => rm(folder, { recursive: true }));
 
@@ -39,10 +40,10 @@ test('a full configuration; paths are relative to the file', async () => {
   const config = await load(`
 server: { host: 0.0.0.0, port: 9000, metrics: public, limits: { body_bytes: 5000, messages: 3, choices: 2, inputs: 7, drain_ms: 100 }, programs: { processes: 5, memory_mb: 500 }, admin_keys: ["${hash}"], sessions: { path: kept, per_tenant: 3, megabytes_per_tenant: 2 } }
 models:
-  - { id: small, path: model.gguf, draft: { catalog: smollm2-135m }, context: 512, system: Be brief., shared_prompts: [Be kind.], stream_interval_ms: 0, sampling: { temperature: 0, top_k: 5 } }
-  - { id: other, catalog: smollm2-135m, adapters: [{ id: legal, path: lora.gguf, tenants: [acme] }, { id: chatty, path: lora.gguf }] }
+  - { id: small, path: model.gguf, draft: { catalog: smollm2-135m }, context: 512, system: Be brief., shared_prompts: [Be kind.], stream_interval_ms: 0, sampling: { temperature: 0, top_k: 5 }, chat_template: chat.jinja }
+  - { id: other, catalog: smollm2-135m, chat_template: "{{ messages[0].content }}", adapters: [{ id: legal, path: lora.gguf, tenants: [acme] }, { id: chatty, path: lora.gguf }] }
 tenants:
-  - { id: acme, keys: ["${hash}"], adapter: legal, program: shout.wasm, memory_mb: 16, deadline_ms: 1000, queue_ms: 500, max_queued: 7, weight: 2.5 }
+  - { id: acme, keys: ["${hash}"], adapter: legal, program: shout.wasm, memory_mb: 16, deadline_ms: 1000, queue_ms: 500, max_queued: 7, weight: 2.5, parse_special: true }
 `);
   assert.equal(config.host, '0.0.0.0');
   assert.equal(config.port, 9000);
@@ -59,6 +60,8 @@ tenants:
   ]);
   assert.deepEqual(config.models?.[0].source, { path: join(folder, 'model.gguf') });
   assert.equal(config.models?.[0].sampling?.topK, 5);
+  assert.deepEqual(config.models?.[0].chatTemplate, { path: join(folder, 'chat.jinja') });
+  assert.deepEqual(config.models?.[1].chatTemplate, { source: '{{ messages[0].content }}' });
   assert.deepEqual(config.models?.[1].source, { catalog: 'smollm2-135m' });
   assert.deepEqual(config.tenants, [
     {
@@ -71,6 +74,7 @@ tenants:
       queueMs: 500,
       maxQueued: 7,
       weight: 2.5,
+      parseSpecial: true,
     },
   ]);
 });

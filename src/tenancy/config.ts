@@ -20,6 +20,9 @@ export interface Limits {
 /** Either an absolute path, or a name in the catalog. */
 export type ModelPlace = { readonly path: string } | { readonly catalog: string };
 
+/** Either the template itself, or the absolute path of a file with it. */
+export type TemplatePlace = { readonly source: string } | { readonly path: string };
+
 export interface ModelConfig {
   readonly id: string;
   readonly source: ModelPlace;
@@ -35,6 +38,8 @@ export interface ModelConfig {
   /** System prompts whose cached pages all tenants share. */
   readonly sharedPrompts?: readonly string[];
   readonly system?: string;
+  /** In the place of the file's. */
+  readonly chatTemplate?: TemplatePlace;
   readonly sampling?: SamplingConfig;
   readonly adapters?: readonly AdapterConfig[];
 }
@@ -225,6 +230,10 @@ function sources(raw: unknown): Issue[] {
 async function files(raw: unknown, base: string): Promise<Issue[]> {
   const named = [
     ...entries(raw, 'models').map((model, i) => ({ path: pathText(['models', i, 'path']), file: model.path })),
+    ...entries(raw, 'models').map((model, i) => ({
+      path: pathText(['models', i, 'chat_template']),
+      file: isTemplate(model.chat_template) ? undefined : model.chat_template,
+    })),
     ...drafts(entries(raw, 'models')).map(({ model, draft }) => ({
       path: pathText(['models', model, 'draft', 'path']),
       file: draft.path,
@@ -280,6 +289,7 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       queueMs: limits.queue_ms,
       maxQueued: limits.max_queued,
       weight,
+      parseSpecial: limits.parse_special,
     })),
   };
 }
@@ -300,9 +310,20 @@ function toModel(document: ModelDocument, base: string): ModelConfig {
     streamMs: document.stream_interval_ms,
     sharedPrompts: shared_prompts,
     system,
+    chatTemplate: toTemplate(document.chat_template, base),
     sampling: sampling && toSampling(sampling),
     adapters,
   };
+}
+
+/** No path has such brackets, and no template does without. */
+function isTemplate(text: unknown): boolean {
+  return /\{[{%]/.test(String(text));
+}
+
+function toTemplate(text: string | undefined, base: string): TemplatePlace | undefined {
+  if (text === undefined) return undefined;
+  return isTemplate(text) ? { source: text } : { path: resolve(base, text) };
 }
 
 function toPlace({ path, catalog }: { path?: string; catalog?: string }, base: string): ModelPlace {

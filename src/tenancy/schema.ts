@@ -84,6 +84,8 @@ const model = z.strictObject({
   shared_prompts: z.array(z.string().min(1)).optional(),
   /** System prompt of requests that have none. */
   system: z.string().optional(),
+  /** In the place of the file's: the template itself, or the path of a file with it. */
+  chat_template: z.string().min(1).optional(),
   /** Sampling of requests that do not say. */
   sampling: sampling.optional(),
   adapters: z.array(adapter).optional(),
@@ -103,6 +105,8 @@ const tenant = z.strictObject({
   max_queued: count(1, 1_000_000).optional(),
   /** Its share of a model beside other tenants' that want it too. */
   weight: z.number().min(0.01).max(100).optional(),
+  /** Reads control tokens in messages as if the chat template had written them. */
+  parse_special: z.boolean().optional(),
 });
 
 export const configSchema = z.strictObject({

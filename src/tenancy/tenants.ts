@@ -17,6 +17,8 @@ export interface Tenant {
   readonly maxQueued?: number;
   /** Its share of a model beside other tenants' that want it too; absent: 1. */
   readonly weight?: number;
+  /** Control tokens in messages are read as if the template had written them. */
+  readonly parseSpecial?: boolean;
 }
 
 export interface TenantKeys extends Tenant {

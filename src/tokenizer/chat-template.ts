@@ -4,8 +4,10 @@ import { type BuiltinName, builtinFor, builtinTemplates } from './builtin-templa
 import { Environment, type Node, parse, tokenize } from './jinja.ts';
 import { strftime } from './strftime.ts';
 import { applyFixups } from './template-fixups.ts';
+import { adapt, findHabits } from './template-habits.ts';
 import { bodySizes, exceeded, MeteredInterpreter, templateLimits } from './template-interpreter.ts';
-import type { ChatMessage, ChatTemplate, Tokenizer } from './types.ts';
+import { changeSearched } from './template-texts.ts';
+import type { ChatMessage, ChatTemplate, RenderOptions, TemplateHabits, Tokenizer } from './types.ts';
 
 const PARAM = 'tokenizer.chat_template';
 /** The library's whitespace control looks through a run of spaces once for each of them. */
@@ -36,18 +38,53 @@ export function chatTemplate(
   const program = guarded(() => compile(source));
   const special = { bos_token: tokenText(tokenizer, tokenizer.bos), eos_token: tokenText(tokenizer, tokenizer.eos) };
   const { now = Date.now, clock = () => performance.now() } = options;
-  return {
-    name,
-    source,
-    render: (messages, { addGenerationPrompt = true, tools } = {}) => {
-      const variables = {
+  const programFor = variants(program, source);
+  const renderAsIs = (messages: readonly ChatMessage[], options: RenderOptions = {}) => {
+    const { addGenerationPrompt = true, tools, variables, searched } = options;
+    return guarded(() => {
+      const all = {
+        ...variables,
+        ...globals(now),
         ...special,
         messages: sharable(messages),
         ...toolVariables(tools),
         add_generation_prompt: addGenerationPrompt,
       };
-      return guarded(() => run(program, { ...globals(now), ...variables }, clock));
+      return run(programFor(searched), all, clock);
+    });
+  };
+  let found: TemplateHabits | undefined;
+  const template: ChatTemplate = {
+    name,
+    source,
+    get habits() {
+      found ??= findHabits(renderAsIs);
+      return found;
     },
+    render: (messages, options) => renderAsIs(adapt(messages, template.habits), options),
+  };
+  return template;
+}
+
+/** A template that nobody can use: the model answers all but chats. */
+export function brokenTemplate(error: RealmError): ChatTemplate {
+  const render = () => {
+    throw new RealmError(error.code, `${error.message} (models[].chat_template in realm.yaml can replace it)`, {
+      param: PARAM,
+      cause: error,
+    });
+  };
+  return { name: 'broken', source: '', habits: { content: 'text', system: 'own' }, render };
+}
+
+/** The program by what becomes of the texts that it searches; each is compiled once. */
+function variants(program: Compiled, source: string): (searched: RenderOptions['searched']) => Compiled {
+  const known = new WeakMap<(text: string) => string, Compiled>();
+  return searched => {
+    if (!searched) return program;
+    const variant = known.get(searched) ?? compile(source, searched);
+    known.set(searched, variant);
+    return variant;
   };
 }
 
@@ -70,12 +107,13 @@ interface Compiled {
   readonly bodies: ReadonlyMap<Node, number>;
 }
 
-function compile(source: string): Compiled {
+function compile(source: string, searched?: (text: string) => string): Compiled {
   if (source.length > templateLimits.source) throw exceeded('has more than', templateLimits.source, 'characters');
   if (source.split(/\S+/).some(spaces => spaces.length > MAX_SPACES)) {
     throw exceeded('has a run of more than', MAX_SPACES, 'spaces');
   }
   const tree = applyFixups(parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true })));
+  if (searched) changeSearched(tree, searched);
   return { tree, bodies: bodySizes(tree) };
 }
 
@@ -124,7 +162,7 @@ function sharable(messages: readonly ChatMessage[]): unknown {
 }
 
 /** Every failure as a refusal; running out of stack or of string length is a limit like the counted ones. */
-function guarded<T>(work: () => T): T {
+export function guarded<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {

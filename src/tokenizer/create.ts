@@ -8,6 +8,7 @@ import { SentencePieceEncoder } from './sentencepiece.ts';
 import { type Algorithm, VocabularyTokenizer } from './tokenizer.ts';
 import type { Tokenizer } from './types.ts';
 import { UnigramEncoder } from './unigram.ts';
+import { usableMetadata } from './usable-metadata.ts';
 import { readVocabulary } from './vocabulary.ts';
 import { WordPieceEncoder } from './wordpiece.ts';
 
@@ -21,10 +22,11 @@ const algorithms: Readonly<Record<string, (metadata: Metadata) => Algorithm>> = 
 };
 
 /**
- * The tokenizer of a model file.
+ * The tokenizer of a model file; `warn` hears of what is wrong in it and can be ignored.
  * Throws `tokenizer_unknown` for an algorithm or pre-tokenizer that Realm lacks, `model_invalid` for a bad vocabulary.
  */
-export function createTokenizer(metadata: Metadata): Tokenizer {
+export function createTokenizer(file: Metadata, warn: (message: string) => void = () => {}): Tokenizer {
+  const metadata = usableMetadata(file, warn);
   const model = text(metadata, 'model');
   if (model === undefined || !Object.hasOwn(algorithms, model)) {
     const problem = model === undefined ? 'the file has no tokenizer' : `the tokenizer '${model}' is not known`;

@@ -81,6 +81,8 @@ const FILL_IN_THE_MIDDLE: readonly { key: string; ends: boolean; names: readonly
   { key: 'fim_sep_token_id', ends: true, names: ['<|file_sep|>'] },
 ];
 
+export const fillInTheMiddleKeys = FILL_IN_THE_MIDDLE.map(({ key }) => key);
+
 /**
  * The tokens that end a generation: those that the file marks (`marked`) and those with a well-known text. Such texts
  * are often mislabelled as ordinary tokens, so their kind is corrected in `tokenKinds`, as llama.cpp does.

@@ -1,6 +1,7 @@
 import { RealmError } from '../errors.ts';
 import { kinds } from './kinds.ts';
 import { codeUnits, Trie } from './trie.ts';
+import type { TextRange } from './types.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** No real special token comes near it; without a bound a search could cost text times token length. */
@@ -9,8 +10,8 @@ const ASCII_SPACE = /[ \t-\r]/;
 const ASCII_SPACES_RIGHT = /^[ \t-\r]+/;
 
 /**
- * Cuts texts at the special tokens in them. User-defined tokens are always found; control tokens only when asked,
- * so that a user cannot write one. At each place the longest one wins.
+ * Cuts texts at the special tokens in them. User-defined tokens are always found; control tokens only when asked and
+ * only outside of values, so that a user cannot write one. At each place the longest one wins.
  */
 export class SpecialTokens {
   readonly #all = new TokenSet();
@@ -26,13 +27,20 @@ export class SpecialTokens {
     });
   }
 
-  /** The special tokens (numbers) and the non-empty texts between them, in order. */
-  partition(text: string, parseSpecial: boolean): (string | number)[] {
+  /**
+   * The special tokens (numbers) and the non-empty texts between them, in order. The text of a control token that
+   * touches one of `values` (in order, apart from each other) is plain text.
+   */
+  partition(text: string, parseSpecial: boolean, values: readonly TextRange[] = []): (string | number)[] {
     const tokens = parseSpecial ? this.#all : this.#userDefined;
+    let nextValue = 0;
     const parts: (string | number)[] = [];
     let rest = 0;
     for (let at = tokens.next(text, 0); at < text.length; at = tokens.next(text, at)) {
-      const { value, end } = tokens.longest(text, at);
+      while (nextValue < values.length && values[nextValue][1] <= at) nextValue++;
+      const found = tokens.longest(text, at);
+      const isPlain = nextValue < values.length && values[nextValue][0] < found.end;
+      const { value, end } = isPlain ? this.#userDefined.longest(text, at) : found;
       if (value < 0) {
         at++;
         continue;

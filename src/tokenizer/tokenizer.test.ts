@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import type { Metadata } from '../gguf/types.ts';
 import { createTokenizer } from './create.ts';
 import {
   byteLevelMetadata,
@@ -117,8 +118,46 @@ describe('refusals', () => {
     refuses(byteLevelMetadata({ 'tokenizer.ggml.pre': 'nonsense' }), 'tokenizer_unknown', /nonsense/);
   });
 
+  test('a vocabulary that is none', () => {
+    refuses(byteLevelMetadata({ 'tokenizer.ggml.tokens': ['a', 'a'] }), 'model_invalid', /twice/);
+  });
+});
+
+describe('what is wrong in a file and not needed is ignored with a warning', () => {
+  const warnings = (metadata: Metadata) => {
+    const heard: string[] = [];
+    return { tokenizer: createTokenizer(metadata, warning => heard.push(warning)), heard };
+  };
+
   test('special ids outside the vocabulary', () => {
-    refuses(byteLevelMetadata({ 'tokenizer.ggml.eos_token_id': 100_000 }), 'model_invalid', /eos_token_id/);
+    const names = ['bos', 'eos', 'eot', 'eom', 'unknown', 'seperator', 'fim_pre', 'fim_suf', 'fim_sep'];
+    for (const value of [4294967295, 100_000, -1, 0.5, 'none', true, 2n ** 60n]) {
+      const changes = Object.fromEntries(names.map(name => [`tokenizer.ggml.${name}_token_id`, value]));
+      const { tokenizer, heard } = warnings(byteLevelMetadata(changes));
+      assert.equal(tokenizer.decode(tokenizer.encode('hello')), 'hello');
+      assert.equal(heard.length, names.length, heard.join('\n'));
+    }
+    const { tokenizer, heard } = warnings(sentencePieceMetadata({ 'tokenizer.ggml.eos_token_id': 4294967295 }));
+    assert.equal(tokenizer.eos, 2, "the algorithm's own");
+    assert.match(heard[0], /eos_token_id is 4294967295, not a token id below/);
+  });
+
+  test('scores that are no numbers', () => {
+    const scores = Float32Array.from(sentencePieceMetadata().get('tokenizer.ggml.scores') as Float32Array);
+    const expected = sentencePiece.encode('hello aa');
+    scores.set([Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]);
+    const { tokenizer, heard } = warnings(sentencePieceMetadata({ 'tokenizer.ggml.scores': scores }));
+    assert.deepEqual(tokenizer.encode('hello aa'), expected);
+    assert.equal(heard.length, 1);
+    const unused = warnings(byteLevelMetadata({ 'tokenizer.ggml.scores': new Float32Array(3) }));
+    assert.match(unused.heard[0], /scores/);
+    const long = warnings(sentencePieceMetadata({ 'tokenizer.ggml.scores': new Float32Array(1000) }));
+    assert.match(long.heard[0], /scores has 1000 values for \d+ tokens/);
+  });
+
+  test('flags that are no flags', () => {
+    const { heard } = warnings(byteLevelMetadata({ 'tokenizer.ggml.add_bos_token': 'yes' }));
+    assert.match(heard[0], /add_bos_token is "yes", not true or false/);
   });
 });
 

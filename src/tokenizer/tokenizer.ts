@@ -26,6 +26,7 @@ export class VocabularyTokenizer implements Tokenizer {
   readonly bos: Token | undefined;
   readonly eos: Token | undefined;
   readonly endOfGeneration: ReadonlySet<Token>;
+  readonly controlTexts: readonly string[];
   readonly #algorithm: Algorithm;
   readonly #vocabulary: Vocabulary;
   readonly #specialTokens: SpecialTokens;
@@ -34,18 +35,19 @@ export class VocabularyTokenizer implements Tokenizer {
     this.#algorithm = algorithm;
     this.#vocabulary = algorithm.vocabulary;
     this.#specialTokens = new SpecialTokens(algorithm.vocabulary);
+    this.controlTexts = this.#vocabulary.texts.filter((_, id) => this.#isSpecial(id as Token));
     this.vocabSize = this.#vocabulary.texts.length;
     this.bos = this.#vocabulary.bos as Token | undefined;
     this.eos = this.#vocabulary.eos as Token | undefined;
     this.endOfGeneration = this.#vocabulary.endOfGeneration as ReadonlySet<Token>;
   }
 
-  encode(text: string, { addSpecial = true, parseSpecial = true }: EncodeOptions = {}): Token[] {
+  encode(text: string, { addSpecial = true, parseSpecial = true, values }: EncodeOptions = {}): Token[] {
     const { addBos, addEos, bos, eos } = this.#vocabulary;
     const out: number[] = [];
     if (addSpecial && addBos && bos !== undefined) out.push(bos);
     let atStart = true;
-    for (const part of this.#specialTokens.partition(text.toWellFormed(), parseSpecial)) {
+    for (const part of this.#specialTokens.partition(text.toWellFormed(), parseSpecial, values)) {
       if (typeof part === 'number') out.push(part);
       else this.#algorithm.encode(part, out, atStart);
       atStart = typeof part === 'number';

@@ -1,11 +1,16 @@
 /** A token id; an ordinary number that must not be confused with a position or a count. */
 export type Token = number & { readonly __token: never };
 
+/** Beginning and end in a text, in UTF-16 code units. */
+export type TextRange = readonly [start: number, end: number];
+
 export interface EncodeOptions {
   /** Add the beginning- and end-of-text tokens that the model's metadata asks for. Default true. */
   addSpecial?: boolean;
   /** Turn the text of special tokens into those tokens; otherwise it is ordinary text. Default true. */
   parseSpecial?: boolean;
+  /** Where control tokens are ordinary text all the same; in order and apart from each other. */
+  values?: readonly TextRange[];
 }
 
 export interface Tokenizer {
@@ -14,6 +19,8 @@ export interface Tokenizer {
   readonly eos: Token | undefined;
   /** Tokens that end a generation (eos, end-of-turn, end-of-message). */
   readonly endOfGeneration: ReadonlySet<Token>;
+  /** The texts of the tokens that nobody may write in a value. */
+  readonly controlTexts: readonly string[];
   encode(text: string, options?: EncodeOptions): Token[];
   /** The whole text of `tokens`; special tokens appear as text when `special` is set, else they are dropped. */
   decode(tokens: readonly Token[], options?: { special?: boolean }): string;
@@ -41,14 +48,54 @@ export interface ChatMessage {
   [field: string]: unknown;
 }
 
+export interface RenderOptions {
+  /** Begin the model's answer. Default true. */
+  addGenerationPrompt?: boolean;
+  tools?: unknown[];
+  /** More variables of the template, `chat_template_kwargs`; they replace none of its own. */
+  variables?: Readonly<Record<string, unknown>>;
+  /** What becomes of the texts that the template looks for or compares with. */
+  searched?: (text: string) => string;
+}
+
+/** What a template does not know of itself; messages are adapted to it. */
+export interface TemplateHabits {
+  /** Content as text, or only as a list of parts. */
+  readonly content: 'text' | 'parts';
+  /** A turn of its own, or a part of the first user turn. */
+  readonly system: 'own' | 'folded';
+}
+
 export interface ChatTemplate {
   /** Where the template came from: `file`, or the name of a built-in one. */
   readonly name: string;
   /** The template's source text. */
   readonly source: string;
-  /**
-   * The prompt for `messages`. It holds special tokens as text: encode it with parseSpecial, and with addSpecial
-   * only when it does not begin with the bos token already.
-   */
-  render(messages: readonly ChatMessage[], options?: { addGenerationPrompt?: boolean; tools?: unknown[] }): string;
+  /** Tries chats on the template the first time. */
+  readonly habits: TemplateHabits;
+  /** The text for `messages`, special tokens as text; chat-prompt.ts says which of them are the template's own. */
+  render(messages: readonly ChatMessage[], options?: RenderOptions): string;
+}
+
+/** A rendered chat. */
+export interface Prompt {
+  readonly text: string;
+  /** Where `text` is not the template's own, as far as control tokens could be read there. */
+  readonly values: readonly TextRange[];
+}
+
+export interface ChatOptions {
+  /** Default true, unless the final message is to be continued. */
+  readonly addGenerationPrompt?: boolean;
+  /** The text ends with the final message's content, so that the model goes on with it. */
+  readonly continueFinalMessage?: boolean;
+  readonly tools?: unknown[];
+  readonly variables?: Readonly<Record<string, unknown>>;
+}
+
+export interface PromptOptions extends ChatOptions {
+  /** Read control tokens in values too, as if the template had written them. */
+  readonly parseSpecial?: boolean;
+  /** Find all values, not only those that could hold a control token. */
+  readonly locate?: boolean;
 }

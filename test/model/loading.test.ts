@@ -31,6 +31,13 @@ const f32 = (value: number): MetaValue => ({ type: 'f32', value });
 const text = (value: string): MetaValue => ({ type: 'string', value });
 const perLayer = (...values: number[]): MetaValue => ({ array: 'u32', values });
 
+test('a pooling that nobody knows says nothing', async () => {
+  for (const value of [u32(4294967295), u32(9), text('none')]) {
+    const model = await load(synthetic({ 'llama.pooling_type': value }));
+    await model.close();
+  }
+});
+
 describe('metadata that no decoder can have is refused by its key', () => {
   const cases: [key: string, value: MetaValue, message: RegExp][] = [
     ['block_count', u32(0), /block_count" is 0/],

@@ -71,6 +71,7 @@ test('tokenize and detokenize speak as llama-server does', async () => {
   assert.deepEqual(await ask('/detokenize', { tokens: [72, 105] }), { content: 'Hi' });
   assert.deepEqual(await ask('/apply-template', { messages: [{ role: 'user', content: 'Hi' }] }), {
     prompt: '[user]Hi[assistant]',
+    values: [[6, 8]],
   });
 });
 

@@ -21,6 +21,7 @@ export const tokenizer: Tokenizer = {
   bos: 0 as Token,
   eos: 1 as Token,
   endOfGeneration: new Set([1 as Token]),
+  controlTexts: [],
   encode: (text, options = {}) => {
     const ids = [...text].map(c => c.codePointAt(0)! as Token);
     return options.addSpecial === false ? ids : [0 as Token, ...ids];
@@ -59,6 +60,7 @@ export class ScriptedModel implements LoadedModel {
   readonly template: LoadedModel['template'] = {
     name: 'file',
     source: '',
+    habits: { content: 'text', system: 'own' },
     render: messages => `${messages.map(({ role, content }) => `[${role}]${content}`).join('')}[assistant]`,
   };
   readonly defaults: LoadedModel['defaults'];

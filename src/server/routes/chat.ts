@@ -9,8 +9,8 @@ export const chatRoute: Route = {
   method: 'POST',
   path: '/v1/chat/completions',
   async handle(context) {
-    const { model, messages, settings } = await readBody(context.req, chatSchema(context.var.services.limits));
-    const prompts = [chatDocument(messages)];
+    const { model, chat, settings } = await readBody(context.req, chatSchema(context.var.services.limits));
+    const prompts = [chatDocument(chat)];
     return respond(context, chatFormat, { model, kind: 'chat', prompts, settings });
   },
 };

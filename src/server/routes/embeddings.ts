@@ -1,4 +1,5 @@
 import { RealmError } from '../../errors.ts';
+import type { Tenant } from '../../tenancy/tenants.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import { readBody } from '../body.ts';
 import { embedAll } from '../embed-all.ts';
@@ -15,7 +16,7 @@ export const embeddingsRoute: Route = {
     const request = await readBody(context.req, embeddingsSchema);
     const named = findModel(services, tenant, request.model);
     exchange.model = named.model.id;
-    const texts = encodeInputs(named.model, request, services.limits.inputs);
+    const texts = encodeInputs(named.model, request, services.limits.inputs, tenant);
     const embeddings = await embedAll(exchange, tenant, named, texts);
     const { promptTokens } = exchange.usage();
     return context.json({
@@ -31,14 +32,20 @@ export const embeddingsRoute: Route = {
   },
 };
 
-function encodeInputs(model: LoadedModel, { inputs, dimensions }: EmbeddingsRequest, most: number): Token[][] {
+/** Documents are values: what they say is no control token. */
+function encodeInputs(
+  model: LoadedModel,
+  { inputs, dimensions }: EmbeddingsRequest,
+  most: number,
+  { parseSpecial = false }: Tenant,
+): Token[][] {
   const { width, vocabSize, context } = model.engine.info;
   if (inputs.length > most) throw wrong('input', `has ${inputs.length} texts; one request may have ${most}`);
   if (dimensions !== undefined && dimensions !== width)
     throw wrong('dimensions', `must be ${width} or left out: the model was not made for shorter embeddings`);
   return inputs.map((input, i) => {
     const param = inputs.length === 1 ? 'input' : `input[${i}]`;
-    const tokens = typeof input === 'string' ? model.tokenizer.encode(input) : [...input];
+    const tokens = typeof input === 'string' ? model.tokenizer.encode(input, { parseSpecial }) : [...input];
     if (tokens.length === 0) throw wrong(param, 'is empty');
     const stray = tokens.find(token => token >= vocabSize);
     if (stray !== undefined) throw wrong(param, `has token ${stray}; the vocabulary has ${vocabSize}`);
