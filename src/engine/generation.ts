@@ -1,5 +1,5 @@
-import { RealmError } from '../errors.ts';
 import type { Token, Tokenizer } from '../tokenizer/types.ts';
+import { errorOf } from './request-streams.ts';
 import { StopStrings } from './stop-strings.ts';
 import type { GenerateText, TextEvent, TextLogprob, TextRequest } from './text-types.ts';
 import type { Engine, EngineEvent, EngineRequest } from './types.ts';
@@ -42,7 +42,7 @@ async function* generate(
         return;
       }
       case 'error':
-        throw new RealmError(event.code, event.message, { param: event.param, retryAfter: event.retryAfter });
+        throw errorOf(event);
       default:
         event satisfies never;
     }

@@ -78,6 +78,8 @@ export interface EngineFailure {
   readonly param?: string;
   /** Seconds after which another try makes sense (`queue_full`). */
   readonly retryAfter?: number;
+  /** The system's own words, which may name files: for the log. */
+  readonly detail?: string;
 }
 
 export interface EngineUsage {
