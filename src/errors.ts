@@ -28,6 +28,8 @@ export const errorCodes = {
   body_too_large: 413,
   invalid_api_key: 401,
   host_not_allowed: 403,
+  path_not_allowed: 403,
+  no_admin_keys: 403,
   queue_full: 429,
   request_cancelled: 499,
   request_not_found: 404,

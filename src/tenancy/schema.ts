@@ -26,11 +26,13 @@ const keys = z
 const server = z.strictObject({
   host: z.string().min(1).default('127.0.0.1'),
   port: count(0, 65_535).default(8080),
-  /** Who may read /metrics: programs on this machine, or everyone who reaches the port. */
+  /** Who may read /metrics: programs on this machine (with tenants: whoever has an admin key), or everyone who reaches the port. */
   metrics: z.enum(['local', 'public']).default('local'),
   /** Of whoever may load and unload adapters. */
   admin_keys: keys.optional(),
   limits: limitsSchema.prefault({}),
+  /** Where files of models and adapters may lie; absent: anywhere. */
+  folders: z.array(z.string().min(1)).min(1).optional(),
   /** Where saved sequences lie; absent: none are saved. */
   sessions: z
     .strictObject({

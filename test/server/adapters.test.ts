@@ -162,11 +162,22 @@ test('only the operator loads and unloads', async () => {
   // No keys for administrators where tenants have keys: nobody is one.
   const { services } = server();
   const closed = createApp({ ...services, authorizeAdmin: adminAuthorization(undefined, false) });
-  assert.equal((await closed.fetch(post('/v1/load_lora_adapter', body))).status, 401);
+  assert.equal((await closed.fetch(post('/v1/load_lora_adapter', body))).status, 403);
   // A server for this machine only has no keys at all; a web page still may not.
   const open = scripted(says);
   const load = (init: RequestInit) =>
     open.app.fetch(post('/v1/load_lora_adapter', { ...body, model: undefined }, init));
   assert.equal((await load({ headers: { origin: 'https://evil.example' } })).status, 403);
   assert.equal((await load({})).status, 200);
+});
+
+test('adapters come from the folders that the operator names', async () => {
+  const { app, model } = scripted(says, { folders: ['/srv/adapters'] });
+  const load = async (lora_path: string) =>
+    (await app.fetch(post('/v1/load_lora_adapter', { lora_name: 'x', lora_path }))).status;
+  for (const path of ['/etc/shadow', '/srv/adapters/../x.gguf', 'x.gguf', '/srv/adapters']) {
+    assert.equal(await load(path), 403, path);
+  }
+  assert.equal(await load('/srv/adapters/x.gguf'), 200);
+  assert.deepEqual([...model.adapters.values()], ['/srv/adapters/x.gguf']);
 });

@@ -1,5 +1,5 @@
-import { resolve } from 'node:path';
 import { z } from 'zod';
+import { allowedFile } from '../../tenancy/folders.ts';
 import { name } from '../../tenancy/schema.ts';
 import { readBody } from '../body.ts';
 import { optional } from '../fields.ts';
@@ -23,7 +23,8 @@ export const loadAdapterRoute: Route = {
     const { lora_name: id, lora_path: path, model: wanted, tenants } = await readBody(context.req, loadSchema);
     const modelId = baseModel(services, wanted);
     // A file of this machine, also when it looks like a URL.
-    const { created } = await services.adapters.load(modelId, { id, path: resolve(path), tenants });
+    const file = await allowedFile(path, services.folders);
+    const { created } = await services.adapters.load(modelId, { id, path: file, tenants });
     services.logger.log('info', 'adapter loaded', { adapter: id, model: services.models[modelId].id });
     return context.json({ id, object: 'model', created, owned_by: 'realm', parent: services.models[modelId].id });
   },
