@@ -124,11 +124,11 @@ function choices(
   });
 }
 
-/** The answers to one prompt differ: each has the next seed. */
+/** The answers to one prompt differ: each has the next seed; after the last of 64 bits comes the first. */
 function withSeed(settings: Settings, offset: number): Settings {
   const { seed } = settings.sampling;
   if (seed === undefined || offset === 0) return settings;
-  return { ...settings, sampling: { ...settings.sampling, seed: seed + offset } };
+  return { ...settings, sampling: { ...settings.sampling, seed: BigInt.asUintN(64, BigInt(seed) + BigInt(offset)) } };
 }
 
 /** As OpenAI counts: a prompt once, however many answers it has; every generated token. */

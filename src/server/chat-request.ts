@@ -1,6 +1,15 @@
 import { z } from 'zod';
 import type { ChatMessage } from '../tokenizer/types.ts';
-import { isEmptyList, optional, type Settings, sharedFields, topLogprobs, toSettings, unsupported } from './fields.ts';
+import {
+  isEmptyList,
+  maxTokens,
+  optional,
+  type Settings,
+  sharedFields,
+  topLogprobs,
+  toSettings,
+  unsupported,
+} from './fields.ts';
 
 /** `POST /v1/chat/completions`: https://platform.openai.com/docs/api-reference/chat/create */
 export interface ChatRequest {
@@ -54,7 +63,7 @@ export function chatSchema(limits: { messages: number }): z.ZodType<ChatRequest>
   const fields = z.object({
     ...sharedFields,
     messages: messagesSchema(limits.messages),
-    max_completion_tokens: optional(z.int().min(1)),
+    max_completion_tokens: optional(maxTokens),
     logprobs: optional(z.boolean()),
     top_logprobs: optional(topLogprobs),
     tools: unsupported(isEmptyList),
@@ -68,7 +77,7 @@ export function chatSchema(limits: { messages: number }): z.ZodType<ChatRequest>
     web_search_options: unsupported(),
   });
   return fields
-    .refine(body => body.top_logprobs === undefined || body.logprobs === true, {
+    .refine(body => !body.top_logprobs || body.logprobs === true, {
       path: ['top_logprobs'],
       error: 'needs logprobs: true',
     })

@@ -1,6 +1,7 @@
 import type { TextLogprob } from '../engine/text-types.ts';
 import type { EngineUsage, FinishReason, Sampling } from '../engine/types.ts';
 import { RealmError } from '../errors.ts';
+import { isWithin, outside, type Range, ranges } from '../ranges.ts';
 import type { GenOptions, ProgramHost } from '../sandbox/types.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
@@ -162,7 +163,7 @@ function encodePrompt(model: LoadedModel, { kind, prompt }: ChoiceRequest): Toke
 function guestOptions(model: LoadedModel, settings: Settings): GenOptions {
   const sampling = { ...model.defaults.sampling, ...settings.sampling };
   return {
-    maxTokens: settings.maxTokens ?? model.engine.info.context,
+    maxTokens: Math.min(settings.maxTokens ?? Number.POSITIVE_INFINITY, model.engine.info.context),
     temperature: sampling.temperature ?? 1,
     topP: sampling.topP ?? 1,
     topK: sampling.topK ?? 0,
@@ -174,24 +175,20 @@ function guestOptions(model: LoadedModel, settings: Settings): GenOptions {
 
 /** The sampling that a program changed, checked: it is as untrusted as a request. */
 function guestSampling({ temperature, topP, topK, repetitionPenalty, seed }: Partial<GenOptions>): Sampling {
-  const inRange = (name: string, value: number | undefined, least: number, most: number) => {
-    if (value === undefined || (value >= least && value <= most)) return value;
-    throw new RealmError(
-      'invalid_request',
-      `The program asked for ${name} ${value}; it must be from ${least} to ${most}`,
-    );
+  const inRange = (value: number | undefined, range: Range) => {
+    if (value === undefined || isWithin(value, range)) return value;
+    const { field } = range;
+    throw new RealmError('invalid_request', `The program asked for ${field} ${value}; it ${outside(value, range)}`);
   };
   const fields: Sampling = {
-    temperature: inRange('temperature', temperature, 0, 2),
-    topP: inRange('top_p', topP, 0, 1),
-    topK,
-    repetitionPenalty: inRange('repetition_penalty', repetitionPenalty, 0.01, 10),
+    temperature: inRange(temperature, ranges.temperature),
+    topP: inRange(topP, ranges.topP),
+    topK: inRange(topK, ranges.topK),
+    repetitionPenalty: inRange(repetitionPenalty, ranges.repetitionPenalty),
   };
   const changed = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-  // 0 is the program's word for a random seed; 53 bits are what the engine takes.
-  return seed === undefined
-    ? changed
-    : { ...changed, seed: seed === 0n ? undefined : Number(BigInt.asUintN(53, seed)) };
+  // 0 is the program's word for a random seed.
+  return seed === undefined ? changed : { ...changed, seed: seed === 0n ? undefined : seed };
 }
 
 function checkedTokens({ tokenizer }: LoadedModel, tokens: readonly number[]): Token[] {

@@ -33,7 +33,7 @@ export function encodeChat({ tokenizer }: Pick<LoadedModel, 'tokenizer'>, text: 
   return tokenizer.encode(text, { addSpecial: !begins, parseSpecial: true });
 }
 
-/** How many tokens may be generated: what was asked for, within what the context leaves; what can never be is refused. */
+/** How many tokens may be generated: what was asked for, within what the context leaves. A prompt that leaves nothing is refused. */
 export function tokenBudget(
   model: LoadedModel,
   promptTokens: number,
@@ -44,10 +44,6 @@ export function tokenBudget(
   if (promptTokens >= context) {
     const message = `The prompt has ${promptTokens} tokens and the model's context is ${context}, answer included; shorten the ${param}`;
     throw new RealmError('context_length_exceeded', message, { param });
-  }
-  if (asked !== undefined && asked > context) {
-    const message = `An answer of ${asked} tokens was asked for and the model's context is ${context}, prompt included; ask for less`;
-    throw new RealmError('context_length_exceeded', message, { param: 'max_tokens' });
   }
   return Math.min(asked ?? Number.POSITIVE_INFINITY, context - promptTokens);
 }

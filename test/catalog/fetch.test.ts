@@ -296,8 +296,7 @@ describe('a store that cannot be written', () => {
   const homes = async () => {
     const file = join(root, 'no-folder');
     await writeFile(file, '');
-    const longest = join(root, 'x'.repeat(300));
-    return [join(file, 'models'), longest, '/proc/realm/models'].slice(0, process.platform === 'linux' ? 3 : 2);
+    return [join(file, 'models'), join(root, 'x'.repeat(300))];
   };
 
   it('is no obstacle where the model is there', async () => {

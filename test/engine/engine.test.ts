@@ -63,13 +63,13 @@ test('what can never run is refused at once, by name and with both numbers', asy
   const engine = engineOf(new ScriptedModel({ pages: 4 }));
   assert.equal(engine.info.context, 128, 'the KV cache bounds the context');
   const refusals: [Partial<EngineRequest>, string, string][] = [
-    [{ tokens: [] }, 'invalid_request', 'tokens'],
-    [{ tokens: [32 as Token] }, 'invalid_request', 'tokens'],
-    [{ tokens: [-1 as Token] }, 'invalid_request', 'tokens'],
-    [{ tokens: [1.5 as Token] }, 'invalid_request', 'tokens'],
-    [{ maxTokens: 0 }, 'invalid_request', 'maxTokens'],
-    [{ maxTokens: Number.NaN }, 'invalid_request', 'maxTokens'],
-    [{ topLogprobs: -1 }, 'invalid_request', 'topLogprobs'],
+    [{ tokens: [] }, 'invalid_request', 'prompt'],
+    [{ tokens: [32 as Token] }, 'invalid_request', 'prompt'],
+    [{ tokens: [-1 as Token] }, 'invalid_request', 'prompt'],
+    [{ tokens: [1.5 as Token] }, 'invalid_request', 'prompt'],
+    [{ maxTokens: 0 }, 'invalid_request', 'max_tokens'],
+    [{ maxTokens: Number.NaN }, 'invalid_request', 'max_tokens'],
+    [{ topLogprobs: -1 }, 'invalid_request', 'top_logprobs'],
     [{ priority: Number.NaN }, 'invalid_request', 'priority'],
     [{ sampling: { temperature: -1 } }, 'invalid_request', 'temperature'],
   ];

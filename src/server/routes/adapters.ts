@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { allowedFile } from '../../tenancy/folders.ts';
-import { name } from '../../tenancy/schema.ts';
+import { modelName, name } from '../../tenancy/schema.ts';
 import { readBody } from '../body.ts';
 import { optional } from '../fields.ts';
 import type { Route } from '../route.ts';
@@ -8,7 +8,7 @@ import { baseModel } from '../services.ts';
 
 /** vLLM's two routes, with its names of the fields; `model` when there are several, `tenants` to reserve an adapter. */
 const loadSchema = z.object({
-  lora_name: name,
+  lora_name: modelName,
   lora_path: z.string().min(1),
   model: optional(z.string()),
   tenants: optional(z.array(name).min(1)),
