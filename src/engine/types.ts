@@ -86,6 +86,7 @@ export interface EngineUsage {
   readonly promptTokens: number;
   /** Of those, taken from the prefix cache. */
   readonly cachedTokens: number;
+  /** Tokens that were computed: the one that ended the answer counts too, as with OpenAI, vLLM and llama-server. */
   readonly completionTokens: number;
 }
 

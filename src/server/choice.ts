@@ -33,8 +33,10 @@ export type ChoiceEvent =
 export interface Trace {
   /** Of tokens whose text has not been streamed yet, and the text generated before each. */
   readonly logprobs: { readonly start: number; readonly values: readonly TextLogprob[] }[];
-  /** Characters generated. */
+  /** Characters generated, as JavaScript counts them. */
   generated: number;
+  /** The same in code points; counted where offsets are wanted. */
+  characters: number;
   reason: FinishReason;
   /** Over all calls until now, also when the request ends before they do. */
   usage: EngineUsage;
@@ -42,7 +44,14 @@ export interface Trace {
   tokens: readonly Token[];
 }
 
-export const newTrace = (): Trace => ({ logprobs: [], generated: 0, reason: 'stop', usage: noUsage, tokens: [] });
+export const newTrace = (): Trace => ({
+  logprobs: [],
+  generated: 0,
+  characters: 0,
+  reason: 'stop',
+  usage: noUsage,
+  tokens: [],
+});
 
 /** Longest stretch of a program's own computing between two calls to the host. */
 const sliceMs = 2_000;
@@ -137,6 +146,7 @@ async function* generate(
     signal,
   );
   const before = trace.usage;
+  const earlier = trace.characters;
   let used: EngineUsage = { promptTokens: tokens.length, cachedTokens: 0, completionTokens: 0 };
   for await (const event of events) {
     if (event.kind === 'end') {
@@ -148,7 +158,11 @@ async function* generate(
     }
     used = { ...used, completionTokens: used.completionTokens + 1 };
     trace.usage = addUsage(before, used);
-    if (event.logprobs.length > 0) trace.logprobs.push({ start: trace.generated, values: event.logprobs });
+    if (event.logprobs.length > 0) {
+      const values = event.logprobs.map(each => ({ ...each, offset: earlier + each.offset }));
+      trace.logprobs.push({ start: trace.generated, values });
+    }
+    if (settings.topLogprobs !== undefined) trace.characters += [...event.text].length;
     trace.generated += event.text.length;
     if (event.text !== '') yield event.text;
   }

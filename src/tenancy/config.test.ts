@@ -134,6 +134,16 @@ test('what is no mapping, no YAML or no file is refused', async () => {
   await assert.rejects(loadConfig(join(folder, 'none.yaml')), { code: 'config_invalid' });
 });
 
+test('models and adapters may have names with slashes and colons, tenants may not', async () => {
+  const hash = createKey('t').hash;
+  const yaml = (tenant: string) => `
+models: [{ id: "org/model:Q4", path: model.gguf, adapters: [{ id: "org/style:1", path: lora.gguf }] }]
+tenants: [{ id: "${tenant}", keys: ["${hash}"], adapter: "org/style:1" }]
+`;
+  assert.equal((await load(yaml('t'))).models?.[0].id, 'org/model:Q4');
+  assert.match((await mistakes(yaml('a/b')))[0], /^tenants\[0\]\.id: must be/);
+});
+
 test('models and adapters come from the folders that the operator names', async () => {
   const one = (path: string) => `
 server: { folders: [inside] }

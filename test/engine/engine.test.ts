@@ -36,6 +36,15 @@ test('a stop token ends the answer and is not part of it', async () => {
   assert.deepEqual(tokensOf(events), answer.slice(0, answer.indexOf(stop)));
   const end = events.at(-1);
   assert.ok(end?.kind === 'end' && end.reason === 'stop');
+  // It was computed all the same, and whoever reads usage or figures wants to know.
+  const computed = answer.indexOf(stop) + 1;
+  assert.equal(end.usage.completionTokens, computed);
+  assert.equal((await engine.stats()).completionTokens, computed);
+  const alone = await collect(engine.submit({ ...plain, stopTokens: [answer[0]] }));
+  assert.deepEqual(
+    alone.map(event => event.kind === 'end' && event.usage.completionTokens),
+    [1],
+  );
   await engine.close();
 });
 
