@@ -41,6 +41,10 @@ export function tokenBudget(
   param: string,
 ): number {
   const { context } = model.engine.info;
+  if (promptTokens === 0) {
+    const message = `${param}: has no tokens: the model needs one at least`;
+    throw new RealmError('invalid_request', message, { param });
+  }
   if (promptTokens >= context) {
     const message = `The prompt has ${promptTokens} tokens and the model's context is ${context}, answer included; shorten the ${param}`;
     throw new RealmError('context_length_exceeded', message, { param });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createApp } from '../../src/server/app.ts';
 import type { Services } from '../../src/server/services.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
 import { adminAuthorization } from '../../src/tenancy/tenants.ts';
@@ -57,6 +58,15 @@ test('a completion that is longer than the context names its field', async () =>
   const { app } = scripted(says('x'));
   const { error } = await (await app.fetch(post('/v1/completions', { prompt: 'y'.repeat(300) }))).json();
   assert.deepEqual([error.code, error.param], ['context_length_exceeded', 'prompt']);
+});
+
+test('an empty prompt names its field, where the model puts no token before it', async () => {
+  const { model, services } = scripted(says('x'));
+  const encode = (text: string) => model.tokenizer.encode(text, { addSpecial: false });
+  const bare = { ...model, tokenizer: { ...model.tokenizer, encode }, engine: model.engine, generate: model.generate };
+  const app = createApp({ ...services, models: [bare] });
+  const { error } = await (await app.fetch(post('/v1/completions', { prompt: '' }))).json();
+  assert.deepEqual([error.code, error.param], ['invalid_request', 'prompt']);
 });
 
 test('tokenize and detokenize speak as llama-server does', async () => {
