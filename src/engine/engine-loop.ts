@@ -373,7 +373,7 @@ export class EngineLoop {
   }
 
   #failRunning(cause: unknown): void {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = asRealmError(cause).message;
     const error = new RealmError('engine_failed', `the model failed while the request ran: ${reason}`, { cause });
     for (const { id } of [...this.scheduler.running]) this.#fail(id, error);
   }

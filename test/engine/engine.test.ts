@@ -48,6 +48,17 @@ test('a stop token ends the answer and is not part of it', async () => {
   await engine.close();
 });
 
+test('a bias that bans every token fails nobody: the answer is the one without it', async () => {
+  const engine = engineOf(new ScriptedModel());
+  const ask = async (logitBias: (readonly [Token, number])[]) =>
+    tokensOf(await collect(engine.submit(request(3, 10, { sampling: { temperature: 0, logitBias } }))));
+  const every = Array.from({ length: 32 }, (_, id) => [id as Token, -100] as const);
+  const plain = await ask([]);
+  assert.ok(plain.length > 0);
+  assert.deepEqual(await ask(every), plain);
+  await engine.close();
+});
+
 test('an answer ends where the context ends', async () => {
   const engine = engineOf(new ScriptedModel(), { context: 50 });
   const events = await collect(engine.submit(request(1, 40, { maxTokens: 999 })));
