@@ -19,6 +19,8 @@ export const ranges = {
   /** 64 bits, signed or not. JSON's numbers cannot tell 2^64 - 1 from 2^64. */
   seed: { field: 'seed', min: -(2 ** 63), max: 2 ** 64, integer: true },
   topLogprobs: { field: 'top_logprobs', min: 0, max: 20, integer: true },
+  /** Most tokens of one sequence. */
+  context: { field: 'context', min: 64, max: 2 ** 24, integer: true },
   priority: { field: 'priority', min: -1000, max: 1000, integer: true },
 } as const satisfies Record<string, Range>;
 

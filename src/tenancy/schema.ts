@@ -79,7 +79,7 @@ const model = z.strictObject({
   path: z.string().min(1).optional(),
   catalog: z.string().min(1).optional(),
   /** Most tokens of one sequence; default: what the model was trained for, within the engine's default. */
-  context: count(64, 1 << 24).optional(),
+  context: within(ranges.context).optional(),
   /** What the KV cache holds; default f16. */
   kv_cache: z.enum(['f16', 'q8_0']).optional(),
   /** Whether tokens are guessed and checked several at once; it changes no output. Default lookup. */
