@@ -28,6 +28,8 @@ export const errorCodes = {
   body_too_large: 413,
   invalid_api_key: 401,
   host_not_allowed: 403,
+  path_not_allowed: 403,
+  no_admin_keys: 403,
   queue_full: 429,
   request_cancelled: 499,
   request_not_found: 404,
@@ -52,6 +54,7 @@ export const errorCodes = {
   download_failed: 502,
   checksum_mismatch: 502,
   store_locked: 500,
+  storage_failed: 500,
   engine_failed: 500,
   kernel_unavailable: 500,
   not_ready: 503,
@@ -87,9 +90,46 @@ export class RealmError extends Error {
   }
 }
 
-/** The RealmError in `error`, or an `internal_error` around anything else. */
+/** What the system's errors about files mean. Its own words name paths: they are for the log. */
+const systemReasons: Readonly<Record<string, string>> = {
+  ENOENT: 'a file or folder is not there',
+  EACCES: 'permission is denied',
+  EPERM: 'permission is denied',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'the file would be too large',
+  ENOTDIR: 'a part of the path is no folder',
+  EISDIR: 'a folder stands where a file should be',
+  EEXIST: 'a file stands where it should not',
+  ENOTEMPTY: 'a folder is not empty',
+  ENAMETOOLONG: 'the name is too long',
+  ELOOP: 'its symbolic links go in a circle',
+  EMFILE: 'too many files are open',
+  ENFILE: 'too many files are open',
+  EBUSY: 'the file is in use',
+  ETXTBSY: 'the file is in use',
+  EXDEV: 'it lies on another file system',
+  EINVAL: 'the file system does not do that',
+  ENOTSUP: 'the file system does not do that',
+  ENOSYS: 'the file system does not do that',
+  EIO: 'the disk failed',
+  ENODEV: 'the disk is gone',
+  ENXIO: 'the disk is gone',
+  ESTALE: 'the disk is gone',
+};
+
+/** Why a call about files failed, without a path; undefined for other errors. */
+export function systemReason(error: unknown): string | undefined {
+  const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  return typeof syscall === 'string' && code !== undefined ? systemReasons[code] : undefined;
+}
+
+/** The RealmError in `error`; a `storage_failed` around the system's errors about files, an `internal_error` around the rest. */
 export function asRealmError(error: unknown): RealmError {
   if (error instanceof RealmError) return error;
+  const reason = systemReason(error);
+  if (reason) return new RealmError('storage_failed', `a file cannot be read or written: ${reason}`, { cause: error });
   const message = error instanceof Error ? error.message : String(error);
   return new RealmError('internal_error', message, { cause: error });
 }

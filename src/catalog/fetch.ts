@@ -2,7 +2,7 @@ import { mkdir, rename, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lock } from 'proper-lockfile';
-import { asRealmError, RealmError } from '../errors.ts';
+import { asRealmError, RealmError, systemReason } from '../errors.ts';
 import { findInFolder } from './local-source.ts';
 import { rememberPin, type Store } from './store.ts';
 import type { CatalogEntry, FetchObserver, ModelFile, Pin, Source } from './types.ts';
@@ -35,7 +35,7 @@ export async function fetchModel(store: Store, entry: CatalogEntry, options: Fet
   const attempt: Attempt = { store, entry, options, failures: [] };
   const local = await tryLocal(attempt);
   if (local) return local;
-  await mkdir(store.folder, { recursive: true });
+  await mkdir(store.folder, { recursive: true }).catch(cause => cannotWrite(attempt, cause));
   return withLock(attempt, async held => {
     const meanwhile = await fromFolder(attempt, store.folder);
     if (meanwhile) return meanwhile;
@@ -157,16 +157,14 @@ async function withLock<T>(attempt: Attempt, work: (held: AbortSignal) => Promis
   }
 }
 
-async function waitForLock(
-  { store, entry, options }: Attempt,
-  onCompromised: () => void,
-): Promise<() => Promise<void>> {
+async function waitForLock(attempt: Attempt, onCompromised: () => void): Promise<() => Promise<void>> {
+  const { store, entry, options } = attempt;
   const path = join(store.folder, entry.file);
   for (let waited = 0; waited < lockWaitMs; waited += 500) {
     try {
       return await lock(path, { realpath: false, lockfilePath: `${path}.lock`, stale: 10_000, onCompromised });
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ELOCKED') throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'ELOCKED') cannotWrite(attempt, error);
     }
     if (waited === 0) options.note?.(`Another process is fetching ${entry.name}; waiting for it`);
     await sleep(500, undefined, { signal: options.signal });
@@ -195,6 +193,18 @@ function describe(error: unknown): string {
 
 function modelFile(entry: CatalogEntry, path: string, origin: string): ModelFile {
   return { name: entry.name, path, entry, origin };
+}
+
+/** Nothing can be downloaded into the store, and the model is nowhere else. */
+function cannotWrite({ entry, store, failures }: Attempt, cause: unknown): never {
+  const reason = systemReason(cause) ?? describe(cause);
+  const tried = failures.map(line => `\n  - ${line}`).join('');
+  throw new RealmError(
+    'download_failed',
+    `${entry.name} is not on this machine and cannot be kept in ${store.folder}: ${reason}. Looked in:${tried}\n` +
+      `Set REALM_HOME to a folder that can be written, or give the path of ${entry.file} with --model.`,
+    { cause },
+  );
 }
 
 function unreachable({ entry, store, failures }: Attempt): RealmError {

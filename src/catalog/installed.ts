@@ -21,6 +21,7 @@ export async function removeDownloads(store: Store, file: string): Promise<strin
   if (ours.length === 0) return [];
   const path = join(store.folder, file);
   const release = await lock(path, { realpath: false, lockfilePath: `${path}.lock` }).catch(cause => {
+    if (cause.code !== 'ELOCKED') throw cause;
     throw new RealmError('store_locked', `${path} is being downloaded; end that first.`, { cause });
   });
   try {

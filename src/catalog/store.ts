@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -74,8 +74,8 @@ async function writeStamps(store: Store, stamps: Record<string, Stamp>): Promise
     await mkdir(store.folder, { recursive: true });
     await writeFile(temporary, `${JSON.stringify(stamps, null, 2)}\n`);
     await rename(temporary, target);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code !== 'EACCES' && code !== 'EROFS' && code !== 'EPERM' && code !== 'ENOSPC') throw error;
+  } catch {
+    // Whatever the system has against it: read-only, full, no home at all. The model is there all the same.
+    await rm(temporary, { force: true }).catch(() => {});
   }
 }

@@ -46,8 +46,10 @@ function usageError(error: CommanderError): RealmError | undefined {
 
 function fail(error: unknown): void {
   process.exitCode = 1;
-  const { code, message } = asRealmError(error);
-  process.stderr.write(`realm: ${code}: ${visible(message)}\n`);
+  const { code, message, cause } = asRealmError(error);
+  // Whoever types the command may see the path.
+  const detail = code === 'storage_failed' && cause instanceof Error ? ` (${cause.message})` : '';
+  process.stderr.write(`realm: ${code}: ${visible(message + detail)}\n`);
   if (process.env.REALM_DEBUG) console.error(error);
 }
 

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { isWithin, ranges } from '../ranges.ts';
 
 /** A parser for options that are whole numbers within bounds. */
 export function wholeNumber(least: number, most: number): (text: string) => number {
@@ -22,6 +23,12 @@ export function realNumber(least: number, most: number): (text: string) => numbe
   };
 }
 
+/** Any integer of 64 bits, to the last digit. */
+export function seed(text: string): bigint {
+  if (/^-?\d{1,20}$/.test(text) && isWithin(BigInt(text), ranges.seed)) return BigInt(text);
+  throw new InvalidArgumentError('must be an integer of 64 bits.');
+}
+
 /** The bounds of options that several commands share. */
-export const context = wholeNumber(64, 1 << 24);
+export const context = wholeNumber(ranges.context.min, ranges.context.max);
 export const threads = wholeNumber(1, 256);

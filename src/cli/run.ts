@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { context as contextOption, realNumber, threads, wholeNumber } from './options.ts';
+import { context as contextOption, realNumber, threads, wholeNumber, seed } from './options.ts';
+import { ranges } from '../ranges.ts';
 
 export interface RunOptions {
   readonly model?: string;
@@ -9,7 +10,7 @@ export interface RunOptions {
   readonly maxTokens?: number;
   readonly temperature?: number;
   readonly topP?: number;
-  readonly seed?: number;
+  readonly seed?: bigint;
   readonly json?: boolean;
 }
 
@@ -21,9 +22,13 @@ export function addRun(realm: Command): void {
     .option('-m, --model <name|file>', 'a catalog name or a GGUF file (default: smollm2-135m)')
     .option('--system <text>', 'system prompt')
     .option('--max-tokens <n>', 'longest answer', wholeNumber(1, 1 << 24))
-    .option('--temperature <t>', '0 is greedy', realNumber(0, 2))
-    .option('--top-p <p>', 'smallest set of tokens whose probability reaches p', realNumber(0, 1))
-    .option('--seed <n>', 'the same seed gives the same text', wholeNumber(0, Number.MAX_SAFE_INTEGER))
+    .option('--temperature <t>', '0 is greedy', realNumber(ranges.temperature.min, ranges.temperature.max))
+    .option(
+      '--top-p <p>',
+      'smallest set of tokens whose probability reaches p',
+      realNumber(ranges.topP.min, ranges.topP.max),
+    )
+    .option('--seed <n>', 'the same seed gives the same text', seed)
     .option('--context <tokens>', 'longest prompt and answer together', contextOption)
     .option('--threads <n>', 'compute threads', threads)
     .option('--json', 'print the answer and its measurements as JSON (one prompt only)')

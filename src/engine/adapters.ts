@@ -76,7 +76,7 @@ export class Adapters {
   #find(name: string): Entry {
     const entry = this.#named.get(name);
     if (entry) return entry;
-    throw new RealmError('adapter_not_found', `there is no adapter ${name}: load it first`, { param: 'adapter' });
+    throw new RealmError('adapter_not_found', `there is no adapter ${name}: load it first`, { param: 'model' });
   }
 
   async #read(source: string | Reader): Promise<Pick<Entry, 'adapter' | 'fingerprint'>> {

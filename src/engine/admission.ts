@@ -1,36 +1,36 @@
 import { RealmError } from '../errors.ts';
+import { isWithin, outside, ranges } from '../ranges.ts';
 import type { EngineRequest } from './types.ts';
 
-/** Refuses what can never run: `invalid_request`, or `context_length_exceeded` with both numbers. */
+/** Refuses what can never run: `invalid_request`, or `context_length_exceeded` with both numbers. Fields have the names that clients know. */
 export function checkRequest(request: EngineRequest, vocabSize: number, context: number): void {
-  const { tokens, maxTokens, topLogprobs, embed } = request;
-  if (tokens.length === 0) throw invalid('tokens', 'the prompt is empty: it needs at least one token');
+  const { tokens, maxTokens, embed } = request;
+  if (tokens.length === 0) throw invalid('prompt', 'the prompt is empty: it needs at least one token');
   for (const token of tokens) {
     if (!(Number.isInteger(token) && token >= 0 && token < vocabSize)) {
-      throw invalid('tokens', `the prompt has token ${token}, but the vocabulary has ${vocabSize} tokens`);
+      throw invalid('prompt', `the prompt has token ${token}, but the vocabulary has ${vocabSize} tokens`);
     }
   }
   if (!(Number.isInteger(maxTokens) && maxTokens >= 1)) {
-    throw invalid('maxTokens', `must be an integer of 1 or more, not ${maxTokens}`);
+    throw invalid('max_tokens', `must be an integer of 1 or more, not ${maxTokens}`);
   }
-  if (topLogprobs !== undefined && !(Number.isInteger(topLogprobs) && topLogprobs >= 0 && topLogprobs <= 100)) {
-    throw invalid('topLogprobs', `must be an integer from 0 to 100, not ${topLogprobs}`);
-  }
-  if (request.priority !== undefined && !Number.isFinite(request.priority)) {
-    throw invalid('priority', `must be a number, not ${request.priority}`);
+  for (const key of ['topLogprobs', 'priority'] as const) {
+    const value = request[key];
+    if (value !== undefined && !isWithin(value, ranges[key]))
+      throw invalid(ranges[key].field, outside(value, ranges[key]));
   }
   if (request.queueMs !== undefined && !(request.queueMs >= 1 && request.queueMs < 2 ** 31)) {
-    throw invalid('queueMs', `must be from 1 to ${2 ** 31 - 1}, not ${request.queueMs}`);
+    throw invalid('queue_ms', `must be from 1 to ${2 ** 31 - 1}, not ${request.queueMs}`);
   }
   if (embed && tokens.length > context) {
     const message = `the text has ${tokens.length} tokens, but the context is ${context}: shorten it`;
-    throw new RealmError('context_length_exceeded', message, { param: 'tokens' });
+    throw new RealmError('context_length_exceeded', message, { param: 'prompt' });
   }
   if (!embed && tokens.length >= context) {
     throw new RealmError(
       'context_length_exceeded',
       `the prompt has ${tokens.length} tokens, but prompt and answer together may have ${context}: shorten the prompt`,
-      { param: 'tokens' },
+      { param: 'prompt' },
     );
   }
 }

@@ -1,5 +1,6 @@
 import { RealmError } from '../errors.ts';
 import type { Token } from '../tokenizer/types.ts';
+import { errorOf } from './request-streams.ts';
 import type { Engine, EngineUsage } from './types.ts';
 
 export interface EmbeddingRequest {
@@ -19,8 +20,7 @@ export interface Embedding {
 export async function embed(engine: Engine, request: EmbeddingRequest, signal?: AbortSignal): Promise<Embedding> {
   const asked = { ...request, embed: true, maxTokens: 1, sampling: {}, stopTokens: [] };
   for await (const event of engine.submit(asked, signal)) {
-    if (event.kind === 'error')
-      throw new RealmError(event.code, event.message, { param: event.param, retryAfter: event.retryAfter });
+    if (event.kind === 'error') throw errorOf(event);
     if (event.kind === 'end' && event.embedding) return { values: event.embedding, usage: event.usage };
   }
   throw new RealmError('request_cancelled', 'the request was cancelled');

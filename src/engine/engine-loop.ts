@@ -348,11 +348,11 @@ export class EngineLoop {
   }
 
   #advance({ sequence, stopTokens, topLogprobs }: Job, token: Token, logits: Float32Array): void {
+    if (sequence.tokens.length === sequence.promptTokens) this.#promptTokens += sequence.promptTokens;
+    this.#completionTokens++;
     if (stopTokens.has(token)) return this.#end(sequence.id, 'stop');
     const logprob = topLogprobs === undefined ? undefined : this.#sampler.logprob(logits, token, topLogprobs);
-    if (sequence.tokens.length === sequence.promptTokens) this.#promptTokens += sequence.promptTokens;
     this.scheduler.append(sequence, token);
-    this.#completionTokens++;
     this.#outbox.push([sequence.id, logprob ? { kind: 'token', token, logprob } : { kind: 'token', token }]);
     if (sequence.tokens.length >= sequence.limit) this.#end(sequence.id, 'length');
   }
@@ -361,7 +361,9 @@ export class EngineLoop {
     const sequence = this.#take(id, true);
     if (!sequence) return;
     const { tokens, promptTokens, cachedTokens = 0 } = sequence;
-    const usage = { promptTokens, cachedTokens, completionTokens: tokens.length - promptTokens };
+    // The token that ends an answer is no part of it, and was computed as the others were.
+    const ended = reason === 'stop' && !embedding ? 1 : 0;
+    const usage = { promptTokens, cachedTokens, completionTokens: tokens.length - promptTokens + ended };
     this.#outbox.push([id, { kind: 'end', reason, usage, ...(embedding && { embedding }) }]);
   }
 
@@ -371,7 +373,7 @@ export class EngineLoop {
   }
 
   #failRunning(cause: unknown): void {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = asRealmError(cause).message;
     const error = new RealmError('engine_failed', `the model failed while the request ran: ${reason}`, { cause });
     for (const { id } of [...this.scheduler.running]) this.#fail(id, error);
   }

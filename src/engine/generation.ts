@@ -1,5 +1,5 @@
-import { RealmError } from '../errors.ts';
 import type { Token, Tokenizer } from '../tokenizer/types.ts';
+import { errorOf } from './request-streams.ts';
 import { StopStrings } from './stop-strings.ts';
 import type { GenerateText, TextEvent, TextLogprob, TextRequest } from './text-types.ts';
 import type { Engine, EngineEvent, EngineRequest } from './types.ts';
@@ -22,14 +22,18 @@ async function* generate(
   const stream = tokenizer.stream();
   const stops = new StopStrings(request.stop);
   const tokens = [...request.tokens];
+  /** Characters decoded so far. */
+  let offset = 0;
   for await (const event of engine.submit(engineRequest(request, tokenizer), either)) {
     switch (event.kind) {
       case 'token': {
         // A step that was under way when the stop string came: nobody asked for its token.
         if (stops.stopped) break;
         tokens.push(event.token);
-        const text = stops.push(stream.push(event.token));
-        yield { kind: 'text', text, logprobs: logprobsOf(tokenizer, event) };
+        const decoded = stream.push(event.token);
+        const text = stops.push(decoded);
+        yield { kind: 'text', text, logprobs: logprobsOf(tokenizer, event, offset) };
+        if (event.logprob) offset += characters(decoded);
         if (stops.stopped) stop.abort();
         break;
       }
@@ -37,12 +41,13 @@ async function* generate(
         const text = stops.stopped ? '' : stops.push(stream.end()) + stops.end();
         if (text !== '') yield { kind: 'text', text, logprobs: [] };
         const reason = stops.stopped ? 'stop' : event.reason;
-        const completionTokens = tokens.length - request.tokens.length;
+        const { completionTokens: computed } = event.usage;
+        const completionTokens = stops.stopped ? tokens.length - request.tokens.length : computed;
         yield { kind: 'end', reason, usage: { ...event.usage, completionTokens }, tokens };
         return;
       }
       case 'error':
-        throw new RealmError(event.code, event.message, { param: event.param, retryAfter: event.retryAfter });
+        throw errorOf(event);
       default:
         event satisfies never;
     }
@@ -54,11 +59,18 @@ function engineRequest(request: TextRequest, tokenizer: Tokenizer): EngineReques
   return { ...same, stopTokens: [...tokenizer.endOfGeneration, ...stopTokens] };
 }
 
-function logprobsOf(tokenizer: Tokenizer, { logprob }: EngineEvent & { kind: 'token' }): TextLogprob[] {
+function logprobsOf(tokenizer: Tokenizer, { logprob }: EngineEvent & { kind: 'token' }, offset: number): TextLogprob[] {
   if (!logprob) return [];
   const one = ({ token, logprob: value }: { token: Token; logprob: number }) => {
     const bytes = tokenizer.bytes(token, { special: true });
     return { token: decoder.decode(bytes), bytes: [...bytes], logprob: value };
   };
-  return [{ ...one(logprob), top: logprob.top.map(one) }];
+  return [{ ...one(logprob), offset, top: logprob.top.map(one) }];
+}
+
+/** Code points, as OpenAI's clients count: a character outside the first plane is one. */
+function characters(text: string): number {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
 }

@@ -3,7 +3,7 @@ import { RealmError } from '../errors.ts';
 import { shareCompileLock } from '../kernels/module.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { OpenOptions } from './open-model.ts';
-import { type Deliveries, RequestStreams } from './request-streams.ts';
+import { type Deliveries, errorOf, RequestStreams } from './request-streams.ts';
 import type { SessionRequest } from './sessions.ts';
 import type { Engine, EngineFailure, EngineInfo, EngineRequest, EngineStats } from './types.ts';
 
@@ -176,10 +176,6 @@ class EngineHandle {
     this.#calls.clear();
     this.streams.fail(error);
   }
-}
-
-function errorOf({ code, message, param }: EngineFailure): RealmError {
-  return new RealmError(code, message, { param });
 }
 
 function messageOf(error: unknown): string {

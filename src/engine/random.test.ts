@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { philox, uniform, type Words } from './random.ts';
+import { philox, seedOf, uniform, type Words } from './random.ts';
 
 const ones = 0xffffffff;
 
@@ -20,7 +20,7 @@ test("the authors' published vectors", () => {
 });
 
 test('numbers are uniform, and seeds that differ anywhere differ', () => {
-  const numbers = Array.from({ length: 20_000 }, (_, i) => uniform(42, i));
+  const numbers = Array.from({ length: 20_000 }, (_, i) => uniform(seedOf(42), i));
   assert.ok(numbers.every(x => x >= 0 && x < 1));
   const buckets = new Float64Array(20);
   for (const x of numbers) buckets[Math.floor(x * 20)]++;
@@ -28,5 +28,13 @@ test('numbers are uniform, and seeds that differ anywhere differ', () => {
   // 19 degrees of freedom: 43.8 is passed once in a thousand.
   assert.ok(chiSquare < 43.8, `chi-square ${chiSquare}`);
   const seeds = [0, 1, -1, 2 ** 32, -(2 ** 32), 2 ** 52, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER];
-  assert.equal(new Set(seeds.map(seed => uniform(seed, 5))).size, seeds.length);
+  assert.equal(new Set(seeds.map(seed => uniform(seedOf(seed), 5))).size, seeds.length);
+});
+
+test('64 bits of a seed count, signed or not, and seeds of before are what they were', () => {
+  assert.deepEqual(seedOf(-1), seedOf(2n ** 64n - 1n));
+  assert.deepEqual(seedOf(-1), [ones, ones]);
+  assert.deepEqual(seedOf(2 ** 53 - 1), [ones, 0x1fffff]);
+  assert.notDeepEqual(seedOf(2n ** 63n), seedOf(2n ** 63n + 1n));
+  assert.deepEqual(seedOf(2 ** 64), seedOf(0));
 });

@@ -40,9 +40,18 @@ function multiplyHigh(a: number, b: number): number {
   return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(carry / 0x10000)) | 0;
 }
 
-/** The `index`-th number of `seed` (both safe integers), uniform in [0, 1) with 53 bits. */
-export function uniform(seed: number, index: number): number {
-  const [a, b] = philox([index >>> 0, high(index), 0, 0], seed >>> 0, high(seed));
+/** The lower and the upper 32 bits of an integer. */
+export type Seed = readonly [low: number, high: number];
+
+/** The lowest 64 bits of any integer: a negative number and the unsigned one with its bits are one seed. */
+export function seedOf(integer: number | bigint): Seed {
+  const bits = BigInt.asUintN(64, BigInt(integer));
+  return [Number(bits & 0xffffffffn), Number(bits >> 32n)];
+}
+
+/** The `index`-th number of `seed` (a safe integer), uniform in [0, 1) with 53 bits. */
+export function uniform(seed: Seed, index: number): number {
+  const [a, b] = philox([index >>> 0, high(index), 0, 0], seed[0], seed[1]);
   return ((a >>> 5) * 0x4000000 + (b >>> 6)) / 0x20000000000000;
 }
 

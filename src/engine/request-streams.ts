@@ -1,4 +1,4 @@
-import type { RealmError } from '../errors.ts';
+import { RealmError, systemReason } from '../errors.ts';
 import type { EngineEvent, EngineFailure, EngineRequest } from './types.ts';
 
 /** What one step has to say, to all requests: [number of the request, event]. */
@@ -63,8 +63,22 @@ export class RequestStreams {
 }
 
 export function failure(error: RealmError): EngineFailure {
-  const { code, message, param, retryAfter } = error;
-  return { kind: 'error', code, message, ...(param && { param }), ...(retryAfter && { retryAfter }) };
+  const { code, message, param, retryAfter, cause } = error;
+  const detail = systemReason(cause) && (cause as Error).message;
+  return {
+    kind: 'error',
+    code,
+    message,
+    ...(param && { param }),
+    ...(retryAfter && { retryAfter }),
+    ...(detail && { detail }),
+  };
+}
+
+/** What {@link failure} made portable. */
+export function errorOf({ code, message, param, retryAfter, detail }: EngineFailure): RealmError {
+  const cause = detail === undefined ? undefined : new Error(detail);
+  return new RealmError(code, message, { param, retryAfter, cause });
 }
 
 /** Events of one request that wait to be read. A generation bounds them: there is no more than one for each token. */

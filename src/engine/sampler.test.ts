@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { ranges } from '../ranges.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { Sampler } from './sampler.ts';
 import { resolveSampling } from './sampling.ts';
@@ -72,7 +73,7 @@ test('a set of filters chooses only what a sort of everything would allow', () =
     topK: fc.integer({ min: 0, max: 30 }),
     topP: fc.double({ min: 0, max: 1, noNaN: true }),
     minP: fc.double({ min: 0, max: 1, noNaN: true }),
-    temperature: fc.double({ min: 0.1, max: 3, noNaN: true }),
+    temperature: fc.double({ min: 0.1, max: 2, noNaN: true }),
     seed: fc.maxSafeInteger(),
   });
   fc.assert(
@@ -124,7 +125,7 @@ test('the row is left as it was, and nothing is remembered between calls', () =>
   const sampler = new Sampler(3);
   const row = Float32Array.of(4, 3, 1);
   const penal = resolveSampling(
-    { temperature: 0, frequencyPenalty: 5, repetitionPenalty: 3, logitBias: [[token(2), 3]] },
+    { temperature: 0, frequencyPenalty: 2, repetitionPenalty: 3, logitBias: [[token(2), 3]] },
     3,
     0,
   );
@@ -145,15 +146,48 @@ test('logits that are no numbers are refused', () => {
     assert.throws(() => choose(bad, {}), { code: 'engine_failed' });
     assert.throws(() => choose(bad, { temperature: 1 }), { code: 'engine_failed' });
   }
-  assert.throws(
-    () =>
-      choose([1, 2], {
-        logitBias: [
-          [token(0), -100],
-          [token(1), -200],
-        ],
-      }),
-    { code: 'engine_failed' },
+});
+
+test('bans that leave nothing are no bans: the answer is the one without them', () => {
+  const every = (bias: number) => ({ logitBias: [0, 1, 2].map(id => [token(id), bias] as const) });
+  assert.equal(choose([1, 3, 2], every(-100)), 1);
+  assert.equal(choose([1, 3, 2], { ...every(-100), repetitionPenalty: 10 }, [1]), 2);
+  // What the model itself would never say does not count as left.
+  const all = {
+    logitBias: [
+      [token(1), -100],
+      [token(2), -100],
+    ] as const,
+  };
+  assert.equal(choose([-Infinity, 3, 2], all), 1);
+  assertDistribution(counts(logits, { logitBias: [0, 1, 2, 3, 4].map(id => [token(id), -100] as const) }), halves);
+});
+
+test('whatever the values in range, a token comes out', () => {
+  const within = ({ min, max }: { min: number; max: number }) =>
+    fc.oneof(fc.double({ min, max, noNaN: true }), fc.constantFrom(min, max));
+  const sampling = fc.record({
+    temperature: within(ranges.temperature),
+    topK: fc.constantFrom(0, 1, 2, 5, 2 ** 32 - 1),
+    topP: within(ranges.topP),
+    minP: within(ranges.minP),
+    repetitionPenalty: within(ranges.repetitionPenalty),
+    presencePenalty: within(ranges.presencePenalty),
+    frequencyPenalty: within(ranges.frequencyPenalty),
+    logitBias: fc.array(fc.tuple(fc.nat(4).map(token), within(ranges.logitBias)), { maxLength: 8 }),
+    seed: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }),
+  });
+  const row = fc.array(fc.oneof(fc.float({ min: -1000, max: 1000, noNaN: true }), fc.constant(-Infinity)), {
+    minLength: 5,
+    maxLength: 5,
+  });
+  fc.assert(
+    fc.property(row, sampling, (logits, fields) => {
+      fc.pre(logits.some(Number.isFinite));
+      const id = choose(logits, fields, [0, 1, 1, 4], 1);
+      assert.ok(Number.isInteger(id) && id >= 0 && id < 5);
+    }),
+    { numRuns: 500 },
   );
 });
 
@@ -185,14 +219,18 @@ test('sampling parameters out of range are refused by name', () => {
   const bad: [Sampling, string][] = [
     [{ temperature: -1 }, 'temperature'],
     [{ temperature: Number.NaN }, 'temperature'],
-    [{ topK: 1.5 }, 'topK'],
-    [{ topP: 1.1 }, 'topP'],
-    [{ minP: -0.1 }, 'minP'],
-    [{ repetitionPenalty: 0 }, 'repetitionPenalty'],
-    [{ penaltyWindow: -1 }, 'penaltyWindow'],
-    [{ seed: 2 ** 53 }, 'seed'],
-    [{ logitBias: [[token(9), 1]] }, 'logitBias'],
-    [{ logitBias: [[token(1), Number.NaN]] }, 'logitBias'],
+    [{ topK: 1.5 }, 'top_k'],
+    [{ topP: 1.1 }, 'top_p'],
+    [{ minP: -0.1 }, 'min_p'],
+    [{ repetitionPenalty: 0 }, 'repetition_penalty'],
+    [{ penaltyWindow: -1 }, 'penalty_window'],
+    [{ seed: 2 ** 65 }, 'seed'],
+    [{ seed: -(2n ** 63n) - 1n }, 'seed'],
+    [{ seed: 0.5 }, 'seed'],
+    [{ temperature: 2.1 }, 'temperature'],
+    [{ logitBias: [[token(9), 1]] }, 'logit_bias'],
+    [{ logitBias: [[token(1), Number.NaN]] }, 'logit_bias'],
+    [{ logitBias: [[token(1), 101]] }, 'logit_bias'],
   ];
   for (const [sampling, param] of bad) {
     assert.throws(() => resolveSampling(sampling, 9, 0), { code: 'invalid_request', param });

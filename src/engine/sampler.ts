@@ -1,10 +1,14 @@
 import { RealmError } from '../errors.ts';
+import { ranges } from '../ranges.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { uniform } from './random.ts';
 import type { SamplingSpec } from './sampling.ts';
 import { keepBest } from './select.ts';
 import type { TokenLogprob } from './types.ts';
 import { weigh } from './weigh.ts';
+
+/** A bias that bans its token. */
+const banned = ranges.logitBias.min;
 
 /** What was said so far: the prompt, then the answer. */
 export interface History {
@@ -33,8 +37,14 @@ export class Sampler {
 
   /** The next token. logits: // [vocab], not changed. Throws `engine_failed` when there is no finite best one. */
   sample(logits: Float32Array, history: History, spec: SamplingSpec): Token {
-    const row = this.#adjust(logits, history, spec);
-    const best = bestOf(row);
+    let row = this.#adjust(logits, history, spec, true);
+    let greatest = greatestOf(row);
+    if (greatest === -Infinity && spec.bias.length > 0) {
+      // Every token is banned that the model would say: then none is more than the others.
+      row = this.#adjust(logits, history, spec, false);
+      greatest = greatestOf(row);
+    }
+    const best = indexOf(row, greatest);
     if (spec.temperature === 0 || spec.topK === 1) return best as Token;
     let count = this.#candidates(row, spec.topK);
     const total = weigh(this.#keys, count, row[best], spec.temperature);
@@ -45,7 +55,8 @@ export class Sampler {
 
   /** The probability of `token` and of the `top` most likely ones in the untouched distribution. */
   logprob(logits: Float32Array, token: Token, top: number): TokenLogprob {
-    const best = logits[bestOf(logits)];
+    const best = greatestOf(logits);
+    if (!Number.isFinite(best)) throw notFinite(best);
     const norm = best + Math.log(weigh(this.#keys, this.#candidates(logits, 0), best, 1));
     const of = (id: number): number => logits[id] - norm;
     const count = top > 0 ? this.#candidates(logits, top) : 0;
@@ -53,7 +64,8 @@ export class Sampler {
     return { token, logprob: of(token), top: ids.map(id => ({ token: id as Token, logprob: of(id) })) };
   }
 
-  #adjust(logits: Float32Array, history: History, spec: SamplingSpec): Float32Array {
+  /** The row with penalties and bias; the lowest bias bans its token if `bans`, or else is a number like others. */
+  #adjust(logits: Float32Array, history: History, spec: SamplingSpec, bans: boolean): Float32Array {
     const repeats = spec.repetitionPenalty !== 1 && spec.penaltyWindow > 0;
     const counts = spec.presencePenalty !== 0 || spec.frequencyPenalty !== 0;
     if (!repeats && !counts && spec.bias.length === 0) return logits;
@@ -70,7 +82,7 @@ export class Sampler {
         row[token] -= spec.presencePenalty + count * spec.frequencyPenalty;
       });
     }
-    for (const [token, bias] of spec.bias) row[token] = bias <= -100 ? -Infinity : row[token] + bias;
+    for (const [token, bias] of spec.bias) row[token] = bans && bias <= banned ? -Infinity : row[token] + bias;
     return row;
   }
 
@@ -133,13 +145,17 @@ export class Sampler {
   }
 }
 
-/** The index of the greatest logit, the first of equal ones. */
-function bestOf(row: Float32Array): number {
-  // Math.max is NaN as soon as one of the values is.
+/** NaN as soon as one of the values is. */
+function greatestOf(row: Float32Array): number {
   let best = -Infinity;
   for (let i = 0; i < row.length; i++) best = Math.max(best, row[i]);
-  if (!Number.isFinite(best)) throw notFinite(best);
-  return row.indexOf(best);
+  return best;
+}
+
+/** The index of the greatest logit, the first of equal ones. */
+function indexOf(row: Float32Array, greatest: number): number {
+  if (!Number.isFinite(greatest)) throw notFinite(greatest);
+  return row.indexOf(greatest);
 }
 
 /** At most the `n`-th greatest of the row: the least of the maxima of n parts. Few logits reach it. */

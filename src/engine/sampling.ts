@@ -1,5 +1,7 @@
 import { RealmError } from '../errors.ts';
+import { isWithin, outside, type Range, ranges } from '../ranges.ts';
 import type { Token } from '../tokenizer/types.ts';
+import { type Seed, seedOf } from './random.ts';
 import type { Sampling } from './types.ts';
 
 /** A {@link Sampling} with every field given and checked. */
@@ -13,55 +15,48 @@ export interface SamplingSpec {
   readonly frequencyPenalty: number;
   readonly penaltyWindow: number;
   readonly bias: readonly (readonly [Token, number])[];
-  readonly seed: number;
+  readonly seed: Seed;
 }
 
-interface Field {
-  readonly neutral: number;
-  readonly min: number;
-  readonly max: number;
-  readonly integer?: boolean;
-}
-
-const fields = {
-  temperature: { neutral: 1, min: 0, max: 100 },
-  topK: { neutral: 0, min: 0, max: Number.MAX_SAFE_INTEGER, integer: true },
-  topP: { neutral: 1, min: 0, max: 1 },
-  minP: { neutral: 0, min: 0, max: 1 },
-  repetitionPenalty: { neutral: 1, min: 0.01, max: 100 },
-  presencePenalty: { neutral: 0, min: -100, max: 100 },
-  frequencyPenalty: { neutral: 0, min: -100, max: 100 },
-  penaltyWindow: { neutral: 64, min: 0, max: Number.MAX_SAFE_INTEGER, integer: true },
-} as const satisfies Record<string, Field>;
+const fields: Readonly<Record<Exclude<keyof SamplingSpec, 'bias' | 'seed'>, Range & { readonly neutral: number }>> = {
+  temperature: { ...ranges.temperature, neutral: 1 },
+  topK: { ...ranges.topK, neutral: 0 },
+  topP: { ...ranges.topP, neutral: 1 },
+  minP: { ...ranges.minP, neutral: 0 },
+  repetitionPenalty: { ...ranges.repetitionPenalty, neutral: 1 },
+  presencePenalty: { ...ranges.presencePenalty, neutral: 0 },
+  frequencyPenalty: { ...ranges.frequencyPenalty, neutral: 0 },
+  penaltyWindow: { field: 'penalty_window', min: 0, max: 2 ** 32, integer: true, neutral: 64 },
+};
 
 /**
  * Fills in the neutral values and checks ranges; `randomSeed` is used when the request has no seed.
- * Throws `invalid_request` naming the field.
+ * Throws `invalid_request` naming the client's field.
  */
 export function resolveSampling(sampling: Sampling, vocabSize: number, randomSeed: number): SamplingSpec {
   const numbers = Object.fromEntries(
-    Object.entries(fields).map(([name, field]) => [name, checked(name, sampling[name as keyof typeof fields], field)]),
+    Object.entries(fields).map(([name, field]) => {
+      const value = sampling[name as keyof typeof fields];
+      return [name, value === undefined ? field.neutral : checked(value, field)];
+    }),
   ) as Record<keyof typeof fields, number>;
-  const seed = sampling.seed ?? randomSeed;
-  if (!Number.isSafeInteger(seed)) throw invalid('seed', `must be an integer between -2^53 and 2^53, not ${seed}`);
+  const seed = seedOf(checked(sampling.seed ?? randomSeed, ranges.seed));
   return { ...numbers, bias: checkedBias(sampling.logitBias, vocabSize), seed };
 }
 
-function checked(name: string, value: number | undefined, field: Field): number {
-  if (value === undefined) return field.neutral;
-  const fits = value >= field.min && value <= field.max && (!field.integer || Number.isInteger(value));
-  if (fits) return value;
-  const range = field.max === Number.MAX_SAFE_INTEGER ? `${field.min} or more` : `from ${field.min} to ${field.max}`;
-  throw invalid(name, `must be ${field.integer ? 'an integer' : 'a number'} ${range}, not ${value}`);
+function checked<T extends number | bigint>(value: T, range: Range): T {
+  if (isWithin(value, range)) return value;
+  throw invalid(range.field, outside(value, range));
 }
 
 function checkedBias(bias: Sampling['logitBias'], vocabSize: number): SamplingSpec['bias'] {
   const pairs = [...(bias ?? [])];
+  const range = ranges.logitBias;
   for (const [token, value] of pairs) {
     if (!(Number.isInteger(token) && token >= 0 && token < vocabSize)) {
-      throw invalid('logitBias', `names token ${token}, but the vocabulary has ${vocabSize} tokens`);
+      throw invalid(range.field, `names token ${token}, but the vocabulary has ${vocabSize} tokens`);
     }
-    if (Number.isNaN(value)) throw invalid('logitBias', `of token ${token} is not a number`);
+    if (!isWithin(value, range)) throw invalid(range.field, `of token ${token} ${outside(value, range)}`);
   }
   return pairs;
 }

@@ -1,6 +1,6 @@
 import { createHash, createHmac, type Hash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { RealmError } from '../errors.ts';
+import { asRealmError, RealmError } from '../errors.ts';
 import type { Token } from '../tokenizer/types.ts';
 
 /**
@@ -62,8 +62,8 @@ export async function writeSession(
       await file.close();
     }
   } catch (cause) {
-    await rm(temporary, { force: true });
-    throw new RealmError('session_failed', `the session could not be saved: ${(cause as Error).message}`, { cause });
+    await rm(temporary, { force: true }).catch(() => {});
+    throw new RealmError('session_failed', `the session could not be saved: ${asRealmError(cause).message}`, { cause });
   }
 }
 
@@ -79,7 +79,8 @@ export interface OpenSession extends SessionContent {
 /** Throws `session_not_found`, `session_corrupted`, `session_mismatch`. */
 export async function openSession(path: string, seal: Uint8Array, binding: SessionBinding): Promise<OpenSession> {
   const file = await open(path).catch(cause => {
-    throw new RealmError('session_not_found', 'there is no such session', { cause });
+    if (cause.code === 'ENOENT') throw new RealmError('session_not_found', 'there is no such session', { cause });
+    throw new RealmError('session_failed', `the session cannot be read: ${asRealmError(cause).message}`, { cause });
   });
   try {
     const source = new SealedReader(file, seal);

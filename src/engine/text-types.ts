@@ -25,6 +25,8 @@ export interface TextLogprob {
   readonly token: string;
   readonly bytes: readonly number[];
   readonly logprob: number;
+  /** Characters (code points) of the text before the one that it begins, goes on with or ends. */
+  readonly offset: number;
   readonly top: readonly { readonly token: string; readonly bytes: readonly number[]; readonly logprob: number }[];
 }
 

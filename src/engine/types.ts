@@ -21,10 +21,10 @@ export interface Sampling {
   frequencyPenalty?: number;
   /** Tokens of context (prompt included) that repetitionPenalty looks at. Default 64; 0 switches it off. */
   penaltyWindow?: number;
-  /** Added to the logits of tokens; -100 or less bans one. */
+  /** Added to the logits of tokens, from -100 to 100; -100 bans one, as long as another is left. */
   logitBias?: ReadonlyMap<Token, number> | ReadonlyArray<readonly [Token, number]>;
-  /** Same seed, same text. Random when absent. Any safe integer. */
-  seed?: number;
+  /** Same seed, same text. Random when absent. Any integer of 64 bits, signed or not. */
+  seed?: number | bigint;
 }
 
 /** A request for tokens: what the engine itself understands (no text). Structured-cloneable. */
@@ -78,12 +78,15 @@ export interface EngineFailure {
   readonly param?: string;
   /** Seconds after which another try makes sense (`queue_full`). */
   readonly retryAfter?: number;
+  /** The system's own words, which may name files: for the log. */
+  readonly detail?: string;
 }
 
 export interface EngineUsage {
   readonly promptTokens: number;
   /** Of those, taken from the prefix cache. */
   readonly cachedTokens: number;
+  /** Tokens that were computed: the one that ended the answer counts too, as with OpenAI, vLLM and llama-server. */
   readonly completionTokens: number;
 }
 

@@ -48,7 +48,8 @@ async function readVersion(cursor: Cursor): Promise<number> {
     refuse('gguf_truncated', name, `has ${cursor.remaining} bytes; a GGUF file has at least 24`);
   await cursor.fill(8);
   const magic = String.fromCharCode(...cursor.bytes(4));
-  if (magic !== 'GGUF') refuse('gguf_invalid', name, `is not a GGUF file: it begins with "${escapeText(magic)}"`);
+  // Until now it may be any file of this machine: nothing of it is quoted.
+  if (magic !== 'GGUF') refuse('gguf_invalid', name, 'is not a GGUF file: it does not begin with "GGUF"');
   const version = cursor.u32();
   if (version === 2 || version === 3) return version;
   if (version !== 0 && (version & 0xffff) === 0)

@@ -2,6 +2,7 @@ import type { EngineUsage } from '../engine/types.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import { type ChoiceEvent, newTrace, runChoice, type Trace } from './choice.ts';
+import { errorBody } from './errors.ts';
 import { addUsage, type Exchange, noUsage } from './exchange.ts';
 import type { Settings } from './fields.ts';
 import { merge } from './merge.ts';
@@ -78,7 +79,7 @@ export async function* answer(services: Services, exchange: Exchange, job: Job):
       if (event.value.kind === 'text') exchange.token();
       yield event;
     }
-    if (settings.saveSession !== undefined) exchange.session = await save(services, job, traces[0]);
+    if (settings.saveSession !== undefined) exchange.session = await save(services, exchange, job, traces[0]);
   } catch (error) {
     // What failed because it was aborted failed for the reason of the abort.
     exchange.signal.throwIfAborted();
@@ -92,15 +93,18 @@ function placeOf({ tenant, model, adapter }: Job) {
 }
 
 /** What the answer says of the session: the answer is not lost where it could not be saved. */
-async function save(services: Services, job: Job, { tokens }: Trace): Promise<object> {
+async function save(services: Services, exchange: Exchange, job: Job, { tokens }: Trace): Promise<object> {
   const id = job.settings.saveSession!;
   try {
     const info = await services.sessions.save({ ...placeOf(job), id }, tokens);
     return { id, tokens: info.tokens, computed_tokens: info.computed, bytes: info.bytes };
   } catch (error) {
-    const { code, message } = asRealmError(error);
-    services.logger.log('warn', 'session not saved', { tenant: job.tenant.id, code, message });
-    return { id, error: { code, message } };
+    const failure = asRealmError(error);
+    const { code, message, cause } = failure;
+    const detail = cause instanceof Error ? cause.message : undefined;
+    services.logger.log('warn', 'session not saved', { tenant: job.tenant.id, code, message, detail });
+    const said = errorBody(failure, exchange.id).error;
+    return { id, error: { code, message: said.message } };
   }
 }
 
@@ -120,11 +124,11 @@ function choices(
   });
 }
 
-/** The answers to one prompt differ: each has the next seed. */
+/** The answers to one prompt differ: each has the next seed; after the last of 64 bits comes the first. */
 function withSeed(settings: Settings, offset: number): Settings {
   const { seed } = settings.sampling;
   if (seed === undefined || offset === 0) return settings;
-  return { ...settings, sampling: { ...settings.sampling, seed: seed + offset } };
+  return { ...settings, sampling: { ...settings.sampling, seed: BigInt.asUintN(64, BigInt(seed) + BigInt(offset)) } };
 }
 
 /** As OpenAI counts: a prompt once, however many answers it has; every generated token. */

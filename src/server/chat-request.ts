@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { isEmptyList, optional, type Settings, sharedFields, topLogprobs, toSettings, unsupported } from './fields.ts';
+import {
+  isEmptyList,
+  maxTokens,
+  optional,
+  type Settings,
+  sharedFields,
+  topLogprobs,
+  toSettings,
+  unsupported,
+} from './fields.ts';
 import type { Chat } from './prompt.ts';
 
 /** `POST /v1/chat/completions`: https://platform.openai.com/docs/api-reference/chat/create */
@@ -75,7 +84,7 @@ export function chatSchema(limits: { messages: number }): z.ZodType<ChatRequest>
   const fields = z.object({
     ...sharedFields,
     ...chatFields(limits),
-    max_completion_tokens: optional(z.int().min(1)),
+    max_completion_tokens: optional(maxTokens),
     logprobs: optional(z.boolean()),
     top_logprobs: optional(topLogprobs),
     tools: unsupported(isEmptyList),
@@ -89,7 +98,7 @@ export function chatSchema(limits: { messages: number }): z.ZodType<ChatRequest>
     web_search_options: unsupported(),
   });
   return fields
-    .refine(body => body.top_logprobs === undefined || body.logprobs === true, {
+    .refine(body => !body.top_logprobs || body.logprobs === true, {
       path: ['top_logprobs'],
       error: 'needs logprobs: true',
     })

@@ -1,6 +1,7 @@
 import type { TextLogprob } from '../engine/text-types.ts';
 import type { EngineUsage, FinishReason, Sampling } from '../engine/types.ts';
 import { RealmError } from '../errors.ts';
+import { isWithin, outside, type Range, ranges } from '../ranges.ts';
 import type { GenOptions, ProgramHost } from '../sandbox/types.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
@@ -32,8 +33,10 @@ export type ChoiceEvent =
 export interface Trace {
   /** Of tokens whose text has not been streamed yet, and the text generated before each. */
   readonly logprobs: { readonly start: number; readonly values: readonly TextLogprob[] }[];
-  /** Characters generated. */
+  /** Characters generated, as JavaScript counts them. */
   generated: number;
+  /** The same in code points; counted where offsets are wanted. */
+  characters: number;
   reason: FinishReason;
   /** Over all calls until now, also when the request ends before they do. */
   usage: EngineUsage;
@@ -41,7 +44,14 @@ export interface Trace {
   tokens: readonly Token[];
 }
 
-export const newTrace = (): Trace => ({ logprobs: [], generated: 0, reason: 'stop', usage: noUsage, tokens: [] });
+export const newTrace = (): Trace => ({
+  logprobs: [],
+  generated: 0,
+  characters: 0,
+  reason: 'stop',
+  usage: noUsage,
+  tokens: [],
+});
 
 /** Longest stretch of a program's own computing between two calls to the host. */
 const sliceMs = 2_000;
@@ -136,6 +146,7 @@ async function* generate(
     signal,
   );
   const before = trace.usage;
+  const earlier = trace.characters;
   let used: EngineUsage = { promptTokens: tokens.length, cachedTokens: 0, completionTokens: 0 };
   for await (const event of events) {
     if (event.kind === 'end') {
@@ -147,7 +158,11 @@ async function* generate(
     }
     used = { ...used, completionTokens: used.completionTokens + 1 };
     trace.usage = addUsage(before, used);
-    if (event.logprobs.length > 0) trace.logprobs.push({ start: trace.generated, values: event.logprobs });
+    if (event.logprobs.length > 0) {
+      const values = event.logprobs.map(each => ({ ...each, offset: earlier + each.offset }));
+      trace.logprobs.push({ start: trace.generated, values });
+    }
+    if (settings.topLogprobs !== undefined) trace.characters += [...event.text].length;
     trace.generated += event.text.length;
     if (event.text !== '') yield event.text;
   }
@@ -163,7 +178,7 @@ function encodePrompt(model: LoadedModel, { kind, prompt, tenant }: ChoiceReques
 function guestOptions(model: LoadedModel, settings: Settings): GenOptions {
   const sampling = { ...model.defaults.sampling, ...settings.sampling };
   return {
-    maxTokens: settings.maxTokens ?? model.engine.info.context,
+    maxTokens: Math.min(settings.maxTokens ?? Number.POSITIVE_INFINITY, model.engine.info.context),
     temperature: sampling.temperature ?? 1,
     topP: sampling.topP ?? 1,
     topK: sampling.topK ?? 0,
@@ -175,24 +190,20 @@ function guestOptions(model: LoadedModel, settings: Settings): GenOptions {
 
 /** The sampling that a program changed, checked: it is as untrusted as a request. */
 function guestSampling({ temperature, topP, topK, repetitionPenalty, seed }: Partial<GenOptions>): Sampling {
-  const inRange = (name: string, value: number | undefined, least: number, most: number) => {
-    if (value === undefined || (value >= least && value <= most)) return value;
-    throw new RealmError(
-      'invalid_request',
-      `The program asked for ${name} ${value}; it must be from ${least} to ${most}`,
-    );
+  const inRange = (value: number | undefined, range: Range) => {
+    if (value === undefined || isWithin(value, range)) return value;
+    const { field } = range;
+    throw new RealmError('invalid_request', `The program asked for ${field} ${value}; it ${outside(value, range)}`);
   };
   const fields: Sampling = {
-    temperature: inRange('temperature', temperature, 0, 2),
-    topP: inRange('top_p', topP, 0, 1),
-    topK,
-    repetitionPenalty: inRange('repetition_penalty', repetitionPenalty, 0.01, 10),
+    temperature: inRange(temperature, ranges.temperature),
+    topP: inRange(topP, ranges.topP),
+    topK: inRange(topK, ranges.topK),
+    repetitionPenalty: inRange(repetitionPenalty, ranges.repetitionPenalty),
   };
   const changed = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-  // 0 is the program's word for a random seed; 53 bits are what the engine takes.
-  return seed === undefined
-    ? changed
-    : { ...changed, seed: seed === 0n ? undefined : Number(BigInt.asUintN(53, seed)) };
+  // 0 is the program's word for a random seed.
+  return seed === undefined ? changed : { ...changed, seed: seed === 0n ? undefined : seed };
 }
 
 function checkedTokens({ tokenizer }: LoadedModel, tokens: readonly number[]): Token[] {

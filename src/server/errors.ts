@@ -25,9 +25,11 @@ function errorType(status: number): string {
   return status < 500 ? 'invalid_request_error' : 'server_error';
 }
 
-/** Faults of the server's own are logged with their stack; the client sees the request id only. */
+/** Faults of the server's own, and what the system said, are logged with their stack; the client sees neither. */
 export function reportError({ logger }: Services, { id }: Exchange, error: RealmError): void {
-  if (error.code !== 'internal_error') return;
-  const cause = error.cause instanceof Error ? error.cause : error;
-  logger.log('error', 'internal error', { request_id: id, stack: cause.stack });
+  const { code, status } = error;
+  const cause = error.cause instanceof Error ? error.cause : undefined;
+  if (code === 'internal_error')
+    logger.log('error', 'internal error', { request_id: id, stack: (cause ?? error).stack });
+  else if (status === 500 && cause) logger.log('error', 'failed', { request_id: id, code, stack: cause.stack });
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { name } from '../tenancy/schema.ts';
+import { isWithin, ranges } from '../ranges.ts';
+import { name, within } from '../tenancy/schema.ts';
 import type { Sampling } from '../engine/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 
@@ -23,6 +24,12 @@ export function ofType(message: string) {
     issue.code === 'invalid_type' && issue.input !== undefined ? message : undefined;
 }
 
+/** As much as is left: nothing is too large. */
+export const maxTokens = z.number().min(1).refine(Number.isInteger, { error: 'must be an integer' });
+
+/** Beyond 2^53 a seed is the nearest number that JavaScript has. */
+const seed = z.number().refine(value => isWithin(value, ranges.seed), { error: 'must be an integer of 64 bits' });
+
 const stopString = z.string().min(1).max(1024);
 
 const stop = z
@@ -32,34 +39,34 @@ const stop = z
   .pipe(z.array(stopString, { error: ofType('must be a string or a list of up to 4 strings') }).max(4));
 
 const logitBias = z
-  .record(z.string().regex(/^\d{1,9}$/, { error: 'must be a token id' }), z.number().min(-100).max(100))
+  .record(z.string().regex(/^\d{1,9}$/, { error: 'must be a token id' }), within(ranges.logitBias))
   .transform(bias => Object.entries(bias).map(([id, value]) => [Number(id) as Token, value] as const));
 
 export const sharedFields = {
   model: optional(z.string()),
   stream: optional(z.boolean()),
   stream_options: optional(z.object({ include_usage: optional(z.boolean()) })),
-  max_tokens: optional(z.int().min(1)),
+  max_tokens: optional(maxTokens),
   n: optional(z.int().min(1)),
   stop,
-  seed: optional(z.int()),
-  temperature: optional(z.number().min(0).max(2)),
-  top_p: optional(z.number().min(0).max(1)),
-  presence_penalty: optional(z.number().min(-2).max(2)),
-  frequency_penalty: optional(z.number().min(-2).max(2)),
+  seed: optional(seed),
+  temperature: optional(within(ranges.temperature)),
+  top_p: optional(within(ranges.topP)),
+  presence_penalty: optional(within(ranges.presencePenalty)),
+  frequency_penalty: optional(within(ranges.frequencyPenalty)),
   logit_bias: optional(logitBias),
   user: optional(z.string()),
   // Not OpenAI's, with the names that llama-server and vLLM use.
-  top_k: optional(z.int().min(-1)),
-  min_p: optional(z.number().min(0).max(1)),
-  repetition_penalty: optional(z.number().positive().max(10)),
+  top_k: optional(within({ ...ranges.topK, min: -1 })),
+  min_p: optional(within(ranges.minP)),
+  repetition_penalty: optional(within(ranges.repetitionPenalty)),
   // Realm's own: which of the tenant's requests go first, and names of saved sessions.
-  priority: optional(z.int().min(-1000).max(1000)),
+  priority: optional(within(ranges.priority)),
   session: optional(name),
   save_session: optional(name),
 };
 
-export const topLogprobs = z.int().min(0).max(20);
+export const topLogprobs = within(ranges.topLogprobs);
 
 type SamplingFields = { [Field in keyof typeof sharedFields]: z.output<(typeof sharedFields)[Field]> };
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { TextLogprob } from '../engine/text-types.ts';
 import type { EngineUsage, FinishReason } from '../engine/types.ts';
 import type { AnswerEvent, Job } from './answer.ts';
@@ -12,8 +13,7 @@ export interface Format {
   delta(index: number, text: string, logprobs: object | null): object;
   end(index: number, reason: FinishReason): object;
   whole(index: number, text: string, logprobs: object | null, reason: FinishReason): object;
-  /** `offset`: characters of the choice's text before these tokens. */
-  logprobs(logprobs: readonly TextLogprob[], offset: number): object;
+  logprobs(logprobs: readonly TextLogprob[]): object;
 }
 
 /** The chunks of a streamed answer, in order. */
@@ -26,17 +26,15 @@ export async function* chunks(
   const head = header(format.idPrefix, format.object.chunk, exchange, job);
   const { includeUsage, topLogprobs } = job.settings;
   const chunk = (choices: object[], usage: object | null) => ({ ...head, choices, ...(includeUsage ? { usage } : {}) });
-  const lengths = new Map<number, number>();
+  const started = new Set<number>();
   for await (const { index, value } of events) {
-    const offset = lengths.get(index) ?? 0;
-    if (format.start !== undefined && !lengths.has(index)) yield chunk([format.start(index)], null);
-    lengths.set(index, offset);
+    if (format.start !== undefined && !started.has(index)) yield chunk([format.start(index)], null);
+    started.add(index);
     if (value.kind === 'end') {
       yield chunk([format.end(index, value.reason)], null);
       continue;
     }
-    lengths.set(index, offset + value.text.length);
-    const logprobs = topLogprobs === undefined ? null : format.logprobs(value.logprobs, offset);
+    const logprobs = topLogprobs === undefined ? null : format.logprobs(value.logprobs);
     yield chunk([format.delta(index, value.text, logprobs)], null);
   }
   const { session } = exchange;
@@ -64,7 +62,7 @@ export async function whole(
       choice.logprobs.push(...value.logprobs);
     }
   }
-  const logprobs = (list: TextLogprob[]) => (job.settings.topLogprobs === undefined ? null : format.logprobs(list, 0));
+  const logprobs = (list: TextLogprob[]) => (job.settings.topLogprobs === undefined ? null : format.logprobs(list));
   return {
     ...header(format.idPrefix, format.object.whole, exchange, job),
     choices: choices.map(({ text, logprobs: list, reason }, i) => format.whole(i, text, logprobs(list), reason)),
@@ -104,7 +102,7 @@ export const chatFormat: Format = {
     finish_reason: reason,
   }),
   logprobs: list => {
-    const entry = ({ token, logprob, bytes }: Omit<TextLogprob, 'top'>) => ({ token, logprob, bytes });
+    const entry = ({ token, logprob, bytes }: Omit<TextLogprob, 'top' | 'offset'>) => ({ token, logprob, bytes });
     return { content: list.map(token => ({ ...entry(token), top_logprobs: token.top.map(entry) })), refusal: null };
   },
 };
@@ -115,18 +113,23 @@ export const completionFormat: Format = {
   delta: (index, text, logprobs) => ({ index, text, logprobs, finish_reason: null }),
   end: (index, reason) => ({ index, text: '', logprobs: null, finish_reason: reason }),
   whole: (index, text, logprobs, reason) => ({ index, text, logprobs, finish_reason: reason }),
-  logprobs: (list, offset) => ({
-    tokens: list.map(({ token }) => token),
+  logprobs: list => ({
+    tokens: list.map(tokenName),
     token_logprobs: list.map(({ logprob }) => logprob),
-    top_logprobs: list.map(({ top }) => Object.fromEntries(top.map(({ token, logprob }) => [token, logprob]))),
-    text_offset: textOffsets(list, offset),
+    top_logprobs: list.map(({ top }) => byName(top)),
+    text_offset: list.map(({ offset }) => offset),
   }),
 };
 
-function textOffsets(list: readonly TextLogprob[], start: number): number[] {
-  let offset = start;
-  return list.map(({ token }) => {
-    offset += token.length;
-    return offset - token.length;
-  });
+/** Best first: where two tokens have the same bytes, the likelier one has the name. */
+function byName(top: TextLogprob['top']): Record<string, number> {
+  return Object.fromEntries(top.map(each => [tokenName(each), each.logprob] as const).reverse());
+}
+
+/** A token's text, or, of one that is no whole characters, its bytes as OpenAI writes them: `bytes:\xe2\x82`. */
+function tokenName({ token, bytes }: Pick<TextLogprob, 'token' | 'bytes'>): string {
+  if (isUtf8(Uint8Array.from(bytes))) return token;
+  const printable = (byte: number) => byte >= 0x20 && byte < 0x7f && byte !== 0x5c;
+  const escaped = (byte: number) => `\\x${byte.toString(16).padStart(2, '0')}`;
+  return `bytes:${bytes.map(byte => (printable(byte) ? String.fromCharCode(byte) : escaped(byte))).join('')}`;
 }

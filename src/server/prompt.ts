@@ -52,7 +52,7 @@ function withSystem({ defaults: { system } }: ChatModel, { messages }: Chat): re
     : [{ role: 'system', content: system }, ...messages];
 }
 
-/** How many tokens may be generated: what was asked for, within what the context leaves; what can never be is refused. */
+/** How many tokens may be generated: what was asked for, within what the context leaves. A prompt that leaves nothing is refused. */
 export function tokenBudget(
   model: LoadedModel,
   promptTokens: number,
@@ -60,13 +60,13 @@ export function tokenBudget(
   param: string,
 ): number {
   const { context } = model.engine.info;
+  if (promptTokens === 0) {
+    const message = `${param}: has no tokens: the model needs one at least`;
+    throw new RealmError('invalid_request', message, { param });
+  }
   if (promptTokens >= context) {
     const message = `The prompt has ${promptTokens} tokens and the model's context is ${context}, answer included; shorten the ${param}`;
     throw new RealmError('context_length_exceeded', message, { param });
-  }
-  if (asked !== undefined && asked > context) {
-    const message = `An answer of ${asked} tokens was asked for and the model's context is ${context}, prompt included; ask for less`;
-    throw new RealmError('context_length_exceeded', message, { param: 'max_tokens' });
   }
   return Math.min(asked ?? Number.POSITIVE_INFINITY, context - promptTokens);
 }

@@ -40,6 +40,8 @@ export interface Services {
   /** There are no keys: only programs on this machine are answered. */
   readonly localOnly: boolean;
   readonly limits: Limits;
+  /** Where files of adapters may lie; absent: anywhere. */
+  readonly folders?: readonly string[];
   readonly metricsFor: 'local' | 'public';
   readonly logger: Logger;
   readonly metrics: Metrics;

@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SessionInfo } from '../engine/sessions.ts';
-import { RealmError } from '../errors.ts';
+import { RealmError, systemReason } from '../errors.ts';
 import type { SessionLimits } from '../tenancy/config.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { LoadedModel } from './services.ts';
+import { openSessionFolder, sessionFile, sessionIn, tenantFolder } from './session-folder.ts';
 
 /** A saved session as its tenant sees it. */
 export interface SavedSession {
@@ -24,9 +24,7 @@ export interface SessionPlace {
   readonly adapter?: string;
 }
 
-const ending = '.session';
-
-/** Saved sessions in a folder for each tenant. Names are checked where requests are: they are file names here. */
+/** Saved sessions of all tenants. What the system says of their files is for the log: clients get a code. */
 export class SessionStore {
   readonly #limits: SessionLimits | undefined;
   #seal: Promise<Uint8Array> | undefined;
@@ -43,12 +41,14 @@ export class SessionStore {
     this.#require(param);
   }
 
-  /** Throws `session_not_found`, `session_mismatch`, `session_corrupted`. */
+  /** Throws `session_not_found`, `session_mismatch`, `session_corrupted`, `session_failed`. */
   async restore({ id, tenant, model, adapter }: SessionPlace): Promise<SessionInfo> {
     const { path } = this.#require('session');
-    const request = { tenant, adapter, path: join(path, tenant, id + ending), seal: await this.#key() };
-    return model.engine.restoreSession(request).catch((cause: RealmError) => {
-      throw new RealmError(cause.code, `session ${id}: ${cause.message}`, { param: 'session', cause });
+    const seal = await this.#open();
+    const request = { tenant, adapter, path: sessionFile(path, tenant, id), seal };
+    return model.engine.restoreSession(request).catch(error => {
+      const { code, message, cause } = failed(error);
+      throw new RealmError(code, `session ${id}: ${message}`, { param: 'session', cause });
     });
   }
 
@@ -67,34 +67,39 @@ export class SessionStore {
   }
 
   async list(tenant: string): Promise<SavedSession[]> {
-    const folder = join(this.#require('session').path, tenant);
-    const names = (await readdir(folder).catch(() => [])).filter(name => name.endsWith(ending)).sort();
-    return Promise.all(
-      names.map(async name => {
-        const { size, mtimeMs } = await stat(join(folder, name));
-        const id = name.slice(0, -ending.length);
-        return { id, object: 'session' as const, bytes: size, created: Math.floor(mtimeMs / 1000) };
-      }),
-    );
+    const folder = tenantFolder(this.#require('session').path, tenant);
+    await this.#open();
+    const files = await readdir(folder).catch(nothingThere([]));
+    const sessions = files.flatMap(file => {
+      const id = sessionIn(file);
+      return id === undefined ? [] : [describe(id, join(folder, file))];
+    });
+    const found = (await Promise.all(sessions)).filter(session => session !== undefined);
+    return found.sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  /** Throws `session_not_found`. */
+  /** Throws `session_not_found`, `session_failed`. */
   async remove(tenant: string, id: string): Promise<void> {
-    await rm(join(this.#require('session').path, tenant, id + ending)).catch(cause => {
-      throw new RealmError('session_not_found', `There is no session ${id}`, { cause });
+    const { path } = this.#require('session');
+    await this.#open();
+    await rm(sessionFile(path, tenant, id)).catch(cause => {
+      if (cause.code === 'ENOENT') throw new RealmError('session_not_found', `There is no session ${id}`, { cause });
+      throw failed(cause);
     });
   }
 
   async #save({ id, tenant, model, adapter }: SessionPlace, tokens: readonly Token[]): Promise<SessionInfo> {
     const { path, perTenant, bytesPerTenant } = this.#require('save_session');
-    const folder = join(path, tenant);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const seal = await this.#open();
+    await mkdir(tenantFolder(path, tenant), { recursive: true, mode: 0o700 }).catch(cause => {
+      throw failed(cause);
+    });
     const others = (await this.list(tenant)).filter(session => session.id !== id);
     const bytes = others.reduce((sum, session) => sum + session.bytes, 0);
     if (others.length >= perTenant) throw limit(`${others.length} sessions are saved already`);
     if (bytes >= bytesPerTenant) throw limit(`the saved sessions have ${bytes} bytes of ${bytesPerTenant}`);
-    const file = join(folder, id + ending);
-    const info = await model.engine.saveSession({ tenant, adapter, path: file, seal: await this.#key() }, tokens);
+    const file = sessionFile(path, tenant, id);
+    const info = await model.engine.saveSession({ tenant, adapter, path: file, seal }, tokens);
     if (bytes + (info.bytes ?? 0) <= bytesPerTenant) return info;
     await rm(file, { force: true });
     throw limit(`with ${info.bytes} bytes more the saved sessions would have more than ${bytesPerTenant}`);
@@ -106,24 +111,36 @@ export class SessionStore {
     throw new RealmError('invalid_request', message, { param });
   }
 
-  /** Made once, and kept beside the sessions: files that were changed, or come from elsewhere, do not fit it. */
-  #key(): Promise<Uint8Array> {
-    this.#seal ??= readKey(this.#require('session').path).catch(cause => {
+  /** The key of the seals; the folder is ready then. */
+  #open(): Promise<Uint8Array> {
+    this.#seal ??= openSessionFolder(this.#require('session').path).catch(cause => {
       this.#seal = undefined;
-      throw new RealmError('session_failed', `the key of the sessions cannot be read: ${cause.message}`, { cause });
+      throw failed(cause);
     });
     return this.#seal;
   }
 }
 
-async function readKey(folder: string): Promise<Uint8Array> {
-  const path = join(folder, 'key');
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  // Another server on the same folder may have made it first: then that one counts.
-  await writeFile(path, randomBytes(32), { flag: 'wx', mode: 0o600 }).catch(error => {
-    if (error.code !== 'EEXIST') throw error;
+/** Gone meanwhile: undefined. */
+async function describe(id: string, file: string): Promise<SavedSession | undefined> {
+  const found = await stat(file).catch(nothingThere(undefined));
+  return found && { id, object: 'session', bytes: found.size, created: Math.floor(found.mtimeMs / 1000) };
+}
+
+/** A Realm error as it is; all others become `session_failed`, without their own words. */
+function failed(cause: unknown): RealmError {
+  if (cause instanceof RealmError && cause.code !== 'storage_failed') return cause;
+  const reason = cause instanceof RealmError ? cause.message : (systemReason(cause) ?? 'the server’s log says why');
+  return new RealmError('session_failed', `the folder of the sessions cannot be used: ${reason}`, {
+    cause: cause instanceof RealmError ? cause.cause : cause,
   });
-  return readFile(path);
+}
+
+function nothingThere<T>(instead: T): (error: NodeJS.ErrnoException) => T {
+  return error => {
+    if (error.code === 'ENOENT') return instead;
+    throw failed(error);
+  };
 }
 
 function limit(problem: string): RealmError {

@@ -108,6 +108,7 @@ function compose(
     authorizeAdmin: adminAuthorization(config.adminKeys, config.tenants === undefined),
     localOnly: config.tenants === undefined,
     limits: config.limits,
+    folders: config.folders,
     metricsFor: config.metrics,
     logger: options.logger ?? silent,
     metrics: createMetrics(),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -137,4 +137,34 @@ test('what is no mapping, no YAML or no file is refused', async () => {
   const bomb = ['a: &a0 [x, x]', ...Array.from({ length: 12 }, (_, i) => `a${i}: &a${i + 1} [*a${i}, *a${i}, *a${i}]`)];
   assert.match((await mistakes(bomb.join('\n')))[0], /alias/);
   await assert.rejects(loadConfig(join(folder, 'none.yaml')), { code: 'config_invalid' });
+});
+
+test('models and adapters may have names with slashes and colons, tenants may not', async () => {
+  const hash = createKey('t').hash;
+  const yaml = (tenant: string) => `
+models: [{ id: "org/model:Q4", path: model.gguf, adapters: [{ id: "org/style:1", path: lora.gguf }] }]
+tenants: [{ id: "${tenant}", keys: ["${hash}"], adapter: "org/style:1" }]
+`;
+  assert.equal((await load(yaml('t'))).models?.[0].id, 'org/model:Q4');
+  assert.match((await mistakes(yaml('a/b')))[0], /^tenants\[0\]\.id: must be/);
+});
+
+test('models and adapters come from the folders that the operator names', async () => {
+  const one = (path: string) => `
+server: { folders: [inside] }
+models: [{ id: m, path: ${path}, draft: { path: ${path} }, adapters: [{ id: a, path: ${path} }] }]
+tenants: [{ id: t, keys: ["${createKey('t').hash}"], program: shout.wasm }]
+`;
+  await mkdir(join(folder, 'inside'));
+  await writeFile(join(folder, 'inside', 'model.gguf'), 'x');
+  await symlink(join(folder, 'model.gguf'), join(folder, 'inside', 'link.gguf'));
+  assert.deepEqual((await load(one('inside/model.gguf'))).folders, [join(folder, 'inside')]);
+  for (const path of ['model.gguf', 'inside/../model.gguf', 'inside/link.gguf', 'gone.gguf']) {
+    const found = await mistakes(one(path));
+    assert.deepEqual(
+      found.map(line => line.split(': ')[0]),
+      ['models[0].path', 'models[0].draft.path', 'models[0].adapters[0].path'],
+    );
+    for (const line of found) assert.match(line, /lies outside of the folders/);
+  }
 });

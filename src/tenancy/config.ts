@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { RealmError } from '../errors.ts';
+import { allowedFile } from './folders.ts';
 import { type Issue, check, issueText, pathText } from './issues.ts';
 import { type ConfigDocument, configSchema, type ModelDocument } from './schema.ts';
 import type { TenantKeys } from './tenants.ts';
@@ -84,6 +85,8 @@ export interface RealmConfig {
   readonly limits: Limits;
   readonly programs: ProgramsConfig;
   readonly sessions?: SessionLimits;
+  /** Absolute: where files of models and adapters may lie; absent: anywhere. */
+  readonly folders?: readonly string[];
   /** Hashes of the keys for loading and unloading; absent: nobody may, unless there are no tenants. */
   readonly adminKeys?: readonly string[];
   /** Absent: the default model. */
@@ -228,43 +231,53 @@ function sources(raw: unknown): Issue[] {
 }
 
 async function files(raw: unknown, base: string): Promise<Issue[]> {
-  const named = [
-    ...entries(raw, 'models').map((model, i) => ({ path: pathText(['models', i, 'path']), file: model.path })),
-    ...entries(raw, 'models').map((model, i) => ({
-      path: pathText(['models', i, 'chat_template']),
-      file: isTemplate(model.chat_template) ? undefined : model.chat_template,
+  const models = entries(raw, 'models');
+  const own = [
+    ...entries(raw, 'tenants').map(({ program }, i) => ({ at: ['tenants', i, 'program'], file: program })),
+    ...models.map(({ chat_template: template }, i) => ({
+      at: ['models', i, 'chat_template'],
+      file: isTemplate(template) ? undefined : template,
     })),
-    ...drafts(entries(raw, 'models')).map(({ model, draft }) => ({
-      path: pathText(['models', model, 'draft', 'path']),
-      file: draft.path,
-    })),
-    ...entries(raw, 'tenants').map((tenant, i) => ({
-      path: pathText(['tenants', i, 'program']),
-      file: tenant.program,
-    })),
-    ...adapters(raw).map(({ at, adapter }) => ({ path: pathText([...at, 'path']), file: adapter.path })),
   ];
-  const issues = await Promise.all(
-    named.map(async ({ path, file }) => {
-      if (typeof file !== 'string' || file === '') return [];
-      const full = resolve(base, file);
-      const isFile = await stat(full).then(
-        found => found.isFile(),
-        () => false,
-      );
-      return isFile ? [] : [{ path, message: `there is no file ${full}` }];
-    }),
-  );
+  const weights = [
+    ...models.map(({ path }, i) => ({ at: ['models', i, 'path'], file: path })),
+    ...drafts(models).map(({ model, draft }) => ({ at: ['models', model, 'draft', 'path'], file: draft.path })),
+    ...adapters(raw).map(({ at, adapter }) => ({ at: [...at, 'path'], file: adapter.path })),
+  ];
+  const folders = (raw as { server?: { folders?: unknown } } | null)?.server?.folders;
+  const bounds = Array.isArray(folders) ? folders.map(folder => resolve(base, String(folder))) : undefined;
+  const issues = await Promise.all([
+    ...own.map(({ at, file }) => fileIssue(at, file, base, undefined)),
+    ...weights.map(({ at, file }) => fileIssue(at, file, base, bounds)),
+  ]);
   return issues.flat();
 }
 
+async function fileIssue(
+  at: readonly PropertyKey[],
+  file: unknown,
+  base: string,
+  folders: readonly string[] | undefined,
+): Promise<Issue[]> {
+  if (typeof file !== 'string' || file === '') return [];
+  const path = pathText(at);
+  const full = resolve(base, file);
+  try {
+    const found = await stat(await allowedFile(full, folders)).catch(() => undefined);
+    return found?.isFile() ? [] : [{ path, message: `there is no file ${full}` }];
+  } catch (error) {
+    return [{ path, message: (error as RealmError).message }];
+  }
+}
+
 function toConfig({ server, models, tenants }: ConfigDocument, base: string): RealmConfig {
-  const { host, port, metrics, limits, programs, admin_keys, sessions } = server;
+  const { host, port, metrics, limits, programs, admin_keys, sessions, folders } = server;
   return {
     host,
     port,
     metrics,
     adminKeys: admin_keys,
+    folders: folders?.map(folder => resolve(base, folder)),
     sessions: sessions && {
       path: resolve(base, sessions.path),
       perTenant: sessions.per_tenant,

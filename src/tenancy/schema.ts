@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Range, ranges } from '../ranges.ts';
 import { hashPattern } from './keys.ts';
 import { tenantDefaults } from './tenants.ts';
 
@@ -7,6 +8,19 @@ import { tenantDefaults } from './tenants.ts';
 export const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, {
   error: 'must be 1 to 64 letters, digits, dots, dashes or underscores, beginning with a letter or digit',
 });
+
+/** What a request may call a model or an adapter: names of repositories and tags too. No path is made of it. */
+export const modelName = z
+  .string()
+  .max(128)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*(?:[/:][A-Za-z0-9_][A-Za-z0-9._-]*)*$/, {
+    error: 'must be letters, digits, dots, dashes or underscores, in parts between single slashes or colons',
+  });
+
+/** A number as the table of ranges has it. */
+export function within({ min, max, integer }: Range) {
+  return (integer ? z.int() : z.number()).min(min).max(max);
+}
 
 const count = (least: number, most: number) => z.int().min(least).max(most);
 
@@ -26,7 +40,7 @@ const keys = z
 const server = z.strictObject({
   host: z.string().min(1).default('127.0.0.1'),
   port: count(0, 65_535).default(8080),
-  /** Who may read /metrics: programs on this machine, or everyone who reaches the port. */
+  /** Who may read /metrics: programs on this machine (with tenants: whoever has an admin key), or everyone who reaches the port. */
   metrics: z.enum(['local', 'public']).default('local'),
   /** Of whoever may load and unload adapters. */
   admin_keys: keys.optional(),
@@ -39,6 +53,8 @@ const server = z.strictObject({
       memory_mb: count(128, 1 << 24).optional(),
     })
     .prefault({}),
+  /** Where files of models and adapters may lie; absent: anywhere. */
+  folders: z.array(z.string().min(1)).min(1).optional(),
   /** Where saved sequences lie; absent: none are saved. */
   sessions: z
     .strictObject({
@@ -50,28 +66,28 @@ const server = z.strictObject({
 });
 
 const sampling = z.strictObject({
-  temperature: z.number().min(0).max(2).optional(),
-  top_k: count(0, 1_000_000).optional(),
-  top_p: z.number().min(0).max(1).optional(),
-  min_p: z.number().min(0).max(1).optional(),
-  repetition_penalty: z.number().positive().max(10).optional(),
-  presence_penalty: z.number().min(-2).max(2).optional(),
-  frequency_penalty: z.number().min(-2).max(2).optional(),
+  temperature: within(ranges.temperature).optional(),
+  top_k: within(ranges.topK).optional(),
+  top_p: within(ranges.topP).optional(),
+  min_p: within(ranges.minP).optional(),
+  repetition_penalty: within(ranges.repetitionPenalty).optional(),
+  presence_penalty: within(ranges.presencePenalty).optional(),
+  frequency_penalty: within(ranges.frequencyPenalty).optional(),
 });
 
 const adapter = z.strictObject({
-  id: name,
+  id: modelName,
   path: z.string().min(1),
   /** Who may use it; absent: everyone. */
   tenants: z.array(name).min(1).optional(),
 });
 
 const model = z.strictObject({
-  id: name,
+  id: modelName,
   path: z.string().min(1).optional(),
   catalog: z.string().min(1).optional(),
   /** Most tokens of one sequence; default: what the model was trained for, within the engine's default. */
-  context: count(64, 1 << 24).optional(),
+  context: within(ranges.context).optional(),
   /** What the KV cache holds; default f16. */
   kv_cache: z.enum(['f16', 'q8_0']).optional(),
   /** Whether tokens are guessed and checked several at once; it changes no output. Default lookup. */
@@ -95,7 +111,7 @@ const tenant = z.strictObject({
   id: name,
   keys,
   /** Of the requests that do not name another; its model is the one it was loaded for. */
-  adapter: name.optional(),
+  adapter: modelName.optional(),
   program: z.string().min(1).optional(),
   memory_mb: count(1, 4096).default(tenantDefaults.memoryMb),
   deadline_ms: count(1, 86_400_000).default(tenantDefaults.deadlineMs),

@@ -49,13 +49,19 @@ export function openAuthentication(): Authenticate {
   return () => tenant;
 }
 
-/** Lets the operator pass, or throws `invalid_api_key`. */
+/** Lets the operator pass, or throws `invalid_api_key`, `no_admin_keys`. */
 export type AuthorizeAdmin = (authorization: string | undefined) => void;
 
 /** With keys, whoever has one; without, everyone on a server that is `open` to this machine only, and nobody on others. */
 export function adminAuthorization(hashes: readonly string[] | undefined, open: boolean): AuthorizeAdmin {
   return authorization => {
-    if (hashes === undefined ? open : findKey(bearer(authorization), hashes) >= 0) return;
+    if (hashes === undefined) {
+      if (open) return;
+      const message =
+        'This is for the operator, and nobody has a key for it: name one in server.admin_keys of realm.yaml';
+      throw new RealmError('no_admin_keys', message);
+    }
+    if (findKey(bearer(authorization), hashes) >= 0) return;
     throw new RealmError('invalid_api_key', 'This is for the operator, with a key of server.admin_keys in realm.yaml');
   };
 }

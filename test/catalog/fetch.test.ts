@@ -290,3 +290,38 @@ describe('a hub that cannot be reached', () => {
     assert.match(error.message, /ECONNREFUSED|fetch failed/);
   });
 });
+
+describe('a store that cannot be written', () => {
+  /** No folder can be made in any of them, and each says so with another error. */
+  const homes = async () => {
+    const file = join(root, 'no-folder');
+    await writeFile(file, '');
+    return [join(file, 'models'), join(root, 'x'.repeat(300))];
+  };
+
+  it('is no obstacle where the model is there', async () => {
+    for (const folder of await homes()) {
+      const local = await mkdtemp(join(root, 'local-'));
+      await writeFile(join(local, entry.file), content);
+      const file = await fetchModel({ folder, localFolders: [local, folder] }, entry);
+      assert.equal(file.path, join(local, entry.file));
+    }
+  });
+
+  it('is named where it is not', async () => {
+    for (const folder of await homes()) {
+      const error = await refusal(fetchModel({ folder, localFolders: [folder] }, entry));
+      assert.equal(error.code, 'download_failed');
+      assert.match(error.message, /cannot be kept in .*: [a-z].*\. Looked in:/);
+      assert.match(error.message, /REALM_HOME/);
+    }
+  });
+
+  it('loses no model that lies in it', async () => {
+    await writeFile(join(store.folder, entry.file), content);
+    // Its own note of checked files cannot be replaced: a folder stands there.
+    await mkdir(join(store.folder, 'verified.json', 'x'), { recursive: true });
+    assert.equal((await fetchModel(store, entry)).path, join(store.folder, entry.file));
+    assert.deepEqual(await files(), ['tiny.gguf', 'verified.json']);
+  });
+});

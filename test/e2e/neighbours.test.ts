@@ -16,7 +16,7 @@ let server: RunningServer;
 before(async () => {
   const tenants = names.map(id => `  - { id: ${id}, keys: ["${keys[id].hash}"], max_queued: 40 }`).join('\n');
   files = await folder({
-    'realm.yaml': `models:\n  - { id: tiny, path: ${JSON.stringify(await modelPath())}, context: 1024 }\ntenants:\n${tenants}\n`,
+    'realm.yaml': `server: { metrics: public }\nmodels:\n  - { id: tiny, path: ${JSON.stringify(await modelPath())}, context: 1024 }\ntenants:\n${tenants}\n`,
   });
   server = await serve('--config', `${files.path}/realm.yaml`);
 });

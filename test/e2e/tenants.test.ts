@@ -23,6 +23,7 @@ before(async () => {
     'loop.wasm': program('(loop $forever (br $forever)) (i32.const 0)'),
     'trap.wasm': program(`${passOn} (unreachable)`, streamTokens),
     'realm.yaml': `
+server: { metrics: public }
 models:
   - { id: tiny, path: ${JSON.stringify(await modelPath())}, context: 512 }
 tenants:

@@ -132,7 +132,7 @@ test('adapters and embeddings through the worker', async () => {
   await assert.rejects(engine.loadAdapter('x', await fileOf(7)), { code: 'adapter_exists' });
   await engine.unloadAdapter('x');
   const unknown = embed(engine, { id: 'e', tenant: 'a', tokens: asked.tokens, adapter: 'x' });
-  await assert.rejects(unknown, { code: 'adapter_not_found', param: 'adapter' });
+  await assert.rejects(unknown, { code: 'adapter_not_found', param: 'model' });
   await engine.close();
   await assert.rejects(engine.loadAdapter('x', 'anything'), { code: 'shutting_down' });
 });

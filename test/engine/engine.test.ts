@@ -36,6 +36,26 @@ test('a stop token ends the answer and is not part of it', async () => {
   assert.deepEqual(tokensOf(events), answer.slice(0, answer.indexOf(stop)));
   const end = events.at(-1);
   assert.ok(end?.kind === 'end' && end.reason === 'stop');
+  // It was computed all the same, and whoever reads usage or figures wants to know.
+  const computed = answer.indexOf(stop) + 1;
+  assert.equal(end.usage.completionTokens, computed);
+  assert.equal((await engine.stats()).completionTokens, computed);
+  const alone = await collect(engine.submit({ ...plain, stopTokens: [answer[0]] }));
+  assert.deepEqual(
+    alone.map(event => event.kind === 'end' && event.usage.completionTokens),
+    [1],
+  );
+  await engine.close();
+});
+
+test('a bias that bans every token fails nobody: the answer is the one without it', async () => {
+  const engine = engineOf(new ScriptedModel());
+  const ask = async (logitBias: (readonly [Token, number])[]) =>
+    tokensOf(await collect(engine.submit(request(3, 10, { sampling: { temperature: 0, logitBias } }))));
+  const every = Array.from({ length: 32 }, (_, id) => [id as Token, -100] as const);
+  const plain = await ask([]);
+  assert.ok(plain.length > 0);
+  assert.deepEqual(await ask(every), plain);
   await engine.close();
 });
 
@@ -63,13 +83,13 @@ test('what can never run is refused at once, by name and with both numbers', asy
   const engine = engineOf(new ScriptedModel({ pages: 4 }));
   assert.equal(engine.info.context, 128, 'the KV cache bounds the context');
   const refusals: [Partial<EngineRequest>, string, string][] = [
-    [{ tokens: [] }, 'invalid_request', 'tokens'],
-    [{ tokens: [32 as Token] }, 'invalid_request', 'tokens'],
-    [{ tokens: [-1 as Token] }, 'invalid_request', 'tokens'],
-    [{ tokens: [1.5 as Token] }, 'invalid_request', 'tokens'],
-    [{ maxTokens: 0 }, 'invalid_request', 'maxTokens'],
-    [{ maxTokens: Number.NaN }, 'invalid_request', 'maxTokens'],
-    [{ topLogprobs: -1 }, 'invalid_request', 'topLogprobs'],
+    [{ tokens: [] }, 'invalid_request', 'prompt'],
+    [{ tokens: [32 as Token] }, 'invalid_request', 'prompt'],
+    [{ tokens: [-1 as Token] }, 'invalid_request', 'prompt'],
+    [{ tokens: [1.5 as Token] }, 'invalid_request', 'prompt'],
+    [{ maxTokens: 0 }, 'invalid_request', 'max_tokens'],
+    [{ maxTokens: Number.NaN }, 'invalid_request', 'max_tokens'],
+    [{ topLogprobs: -1 }, 'invalid_request', 'top_logprobs'],
     [{ priority: Number.NaN }, 'invalid_request', 'priority'],
     [{ sampling: { temperature: -1 } }, 'invalid_request', 'temperature'],
   ];

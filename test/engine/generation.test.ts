@@ -96,7 +96,7 @@ test('logprobs name the token’s own bytes', async () => {
   const [first] = events;
   assert.ok(first.kind === 'text');
   const one = { token: '\uFFFD', bytes: [0xc3], logprob: -0.5 };
-  assert.deepEqual(first.logprobs, [{ ...one, top: [one] }]);
+  assert.deepEqual(first.logprobs, [{ ...one, offset: 0, top: [one] }]);
 });
 
 test('the caller’s signal reaches the engine', async () => {
@@ -112,4 +112,24 @@ test('an error of the engine is thrown as it came', async () => {
     assert.deepEqual([error.code, error.message, error.param, error.retryAfter], ['queue_full', 'full', 'p', 4]);
     return true;
   });
+});
+
+test('offsets count characters of the text, whatever is held back', async () => {
+  const offsets = async (text: string, rest: Partial<TextRequest> = {}) => {
+    const { events } = await run(text, { maxTokens: utf8.encode(text).length, topLogprobs: 0, ...rest });
+    return events.flatMap(event => (event.kind === 'text' ? event.logprobs.map(({ offset }) => offset) : []));
+  };
+  assert.deepEqual(await offsets('aé€b'), [0, 1, 1, 2, 2, 2, 3]);
+  // A character outside the first plane is one, though JavaScript's strings count it twice.
+  assert.deepEqual(await offsets('😀😀b'), [0, 0, 0, 0, 1, 1, 1, 1, 2]);
+  assert.deepEqual(await offsets('one', { stop: ['ned'] }), [0, 1, 2]);
+});
+
+test('the token that ends an answer is computed, and counts', async () => {
+  const usage = { promptTokens: 3, cachedTokens: 0, completionTokens: 3 };
+  const { generate } = saying(utf8.encode('ab'), { kind: 'end', reason: 'stop', usage });
+  const end = (await Array.fromAsync(generate(request()))).at(-1)!;
+  assert.ok(end.kind === 'end');
+  assert.equal(end.usage.completionTokens, 3);
+  assert.equal(end.tokens.length, 3 + 2);
 });

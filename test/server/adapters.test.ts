@@ -162,11 +162,42 @@ test('only the operator loads and unloads', async () => {
   // No keys for administrators where tenants have keys: nobody is one.
   const { services } = server();
   const closed = createApp({ ...services, authorizeAdmin: adminAuthorization(undefined, false) });
-  assert.equal((await closed.fetch(post('/v1/load_lora_adapter', body))).status, 401);
+  assert.equal((await closed.fetch(post('/v1/load_lora_adapter', body))).status, 403);
   // A server for this machine only has no keys at all; a web page still may not.
   const open = scripted(says);
   const load = (init: RequestInit) =>
     open.app.fetch(post('/v1/load_lora_adapter', { ...body, model: undefined }, init));
   assert.equal((await load({ headers: { origin: 'https://evil.example' } })).status, 403);
   assert.equal((await load({})).status, 200);
+});
+
+test('models and adapters may have names with slashes and colons', async () => {
+  const first = new ScriptedModel('org/model:Q4_K_M', says);
+  const second = new ScriptedModel('plain', says);
+  const models = [first, second];
+  const { app } = scripted(says, { models, adapters: new AdapterRegistry(models), anyModelName: false });
+  const get = async (path: string) => (await (await app.fetch(new Request(`http://localhost${path}`))).json()).id;
+  const lora = { lora_name: 'org/style:v1.2', lora_path: 'x.gguf', model: 'org/model:Q4_K_M' };
+  assert.equal((await app.fetch(post('/v1/load_lora_adapter', lora))).status, 200);
+  for (const id of ['org/model:Q4_K_M', 'org/style:v1.2']) {
+    assert.equal(await get(`/v1/models/${id}`), id);
+    assert.equal(await get(`/v1/models/${encodeURIComponent(id)}`), id);
+    const answer = await (await app.fetch(post('/v1/completions', { model: id, prompt: 'x' }))).json();
+    assert.equal(answer.model, id);
+  }
+  assert.equal((await app.fetch(post('/v1/unload_lora_adapter', { lora_name: 'org/style:v1.2' }))).status, 200);
+  for (const bad of ['/x', 'x/', 'a//b', 'a/../b', 'a/.b', ':x', 'a:', 'a b', 'x'.repeat(129), '']) {
+    assert.equal((await app.fetch(post('/v1/load_lora_adapter', { ...lora, lora_name: bad }))).status, 400, bad);
+  }
+});
+
+test('adapters come from the folders that the operator names', async () => {
+  const { app, model } = scripted(says, { folders: ['/srv/adapters'] });
+  const load = async (lora_path: string) =>
+    (await app.fetch(post('/v1/load_lora_adapter', { lora_name: 'x', lora_path }))).status;
+  for (const path of ['/etc/shadow', '/srv/adapters/../x.gguf', 'x.gguf', '/srv/adapters']) {
+    assert.equal(await load(path), 403, path);
+  }
+  assert.equal(await load('/srv/adapters/x.gguf'), 200);
+  assert.deepEqual([...model.adapters.values()], ['/srv/adapters/x.gguf']);
 });

@@ -35,14 +35,16 @@ const refused: [string, unknown, string][] = [
   [chat, { messages, top_p: 1.5 }, 'top_p: must be at most 1'],
   [chat, { messages, top_k: -2 }, 'top_k: must be at least -1'],
   [chat, { messages, min_p: -1 }, 'min_p: must be at least 0'],
-  [chat, { messages, repetition_penalty: 0 }, 'repetition_penalty: must be more than 0'],
+  [chat, { messages, repetition_penalty: 0 }, 'repetition_penalty: must be at least 0.01'],
   [chat, { messages, presence_penalty: 3 }, 'presence_penalty: must be at most 2'],
   [chat, { messages, n: 0 }, 'n: must be at least 1'],
   [chat, { messages, n: 1.5 }, 'n: must be an integer'],
   [chat, { messages, n: 5 }, 'n: is too large; one request gets at most 4 answers'],
   [chat, { messages, max_tokens: 0 }, 'max_tokens: must be at least 1'],
   [chat, { messages, max_completion_tokens: -5 }, 'max_completion_tokens: must be at least 1'],
-  [chat, { messages, seed: 1e300 }, 'seed: must be'],
+  [chat, { messages, seed: 1e300 }, 'seed: must be an integer of 64 bits'],
+  [chat, { messages, seed: 0.5 }, 'seed: must be an integer of 64 bits'],
+  [chat, { messages, max_tokens: 1.5 }, 'max_tokens: must be an integer'],
   [chat, { messages, stream: 'yes' }, 'stream: must be true or false'],
   [chat, { messages, stop: ['a', 'b', 'c', 'd', 'e'] }, 'stop: must have at most 4 entries'],
   [chat, { messages, stop: [''] }, 'stop[0]: must have at least 1 characters'],
@@ -108,6 +110,39 @@ test('values that change nothing are accepted', async () => {
   };
   assert.equal((await app.fetch(post(chat, { messages, ...neutral }))).status, 200);
   assert.equal((await app.fetch(post(completion, { prompt: 'a', echo: false, suffix: null, best_of: 1 }))).status, 200);
+  const values = {
+    top_logprobs: 0,
+    logprobs: false,
+    logit_bias: {},
+    stop: [],
+    top_k: -1,
+    top_p: 1,
+    min_p: 0,
+    repetition_penalty: 1,
+    presence_penalty: 0,
+    frequency_penalty: 0,
+    priority: 0,
+    n: 1,
+    stream_options: {},
+    tools: null,
+  };
+  for (const [field, value] of Object.entries(values)) {
+    const fields = { messages, logprobs: false, [field]: value };
+    assert.equal((await app.fetch(post(chat, fields))).status, 200, field);
+  }
+  const optional = [...Object.keys(values), ...Object.keys(neutral), 'model', 'seed', 'max_tokens', 'session', 'user'];
+  for (const field of [
+    ...optional,
+    'temperature',
+    'save_session',
+    'echo',
+    'suffix',
+    'best_of',
+    'max_completion_tokens',
+  ]) {
+    assert.equal((await app.fetch(post(chat, { messages, [field]: null }))).status, 200, field);
+    assert.equal((await app.fetch(post(completion, { prompt: 'a', [field]: null }))).status, 200, field);
+  }
 });
 
 test('what is no JSON is invalid_json', async () => {

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createApp } from '../../src/server/app.ts';
+import type { Services } from '../../src/server/services.ts';
+import { createKey } from '../../src/tenancy/keys.ts';
+import { adminAuthorization } from '../../src/tenancy/tenants.ts';
 import { frames, post, scripted } from './scripted.ts';
 
 const says = (text: string) => ({ answer: () => text });
@@ -56,6 +60,15 @@ test('a completion that is longer than the context names its field', async () =>
   assert.deepEqual([error.code, error.param], ['context_length_exceeded', 'prompt']);
 });
 
+test('an empty prompt names its field, where the model puts no token before it', async () => {
+  const { model, services } = scripted(says('x'));
+  const encode = (text: string) => model.tokenizer.encode(text, { addSpecial: false });
+  const bare = { ...model, tokenizer: { ...model.tokenizer, encode }, engine: model.engine, generate: model.generate };
+  const app = createApp({ ...services, models: [bare] });
+  const { error } = await (await app.fetch(post('/v1/completions', { prompt: '' }))).json();
+  assert.deepEqual([error.code, error.param], ['invalid_request', 'prompt']);
+});
+
 test('tokenize and detokenize speak as llama-server does', async () => {
   const { app } = scripted(says('x'));
   const ask = async (path: string, body: object) => (await app.fetch(post(path, body))).json();
@@ -87,6 +100,29 @@ test('metrics show requests, tokens and the engine; on other machines only when 
   assert.equal((await read('::ffff:127.0.0.1')).status, 200);
   assert.equal((await read('10.0.0.1')).status, 404);
   assert.equal((await read()).status, 404);
+});
+
+test('with tenants metrics are for the operator, wherever he is, unless they are public', async () => {
+  const admin = createKey('admin');
+  const keyed = { metricsFor: 'local', localOnly: false } as const;
+  const read = (overrides: Partial<Services>, key?: string) => {
+    const { app } = scripted(says('abc'), { ...keyed, ...overrides });
+    const headers = key === undefined ? undefined : { authorization: `Bearer ${key}` };
+    const request = new Request('http://localhost/metrics', { headers });
+    return app.fetch(request, { remoteAddress: key === undefined ? '127.0.0.1' : '10.0.0.1' });
+  };
+  const operator = { authorizeAdmin: adminAuthorization([admin.hash], false) };
+  assert.equal((await read(operator, admin.key)).status, 200);
+  for (const key of [undefined, createKey('x').key]) {
+    const refused = await read(operator, key);
+    assert.deepEqual([refused.status, (await refused.json()).error.code], [401, 'invalid_api_key']);
+  }
+  const nobody = { authorizeAdmin: adminAuthorization(undefined, false) };
+  const closed = await read(nobody);
+  const { error } = await closed.json();
+  assert.deepEqual([closed.status, error.code], [403, 'no_admin_keys']);
+  assert.match(error.message, /server\.admin_keys/);
+  assert.equal((await read({ ...nobody, metricsFor: 'public' })).status, 200);
 });
 
 test('a path that somebody tries does not become a label', async () => {

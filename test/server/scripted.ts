@@ -147,6 +147,7 @@ export class ScriptedModel implements LoadedModel {
     this.requests.push(request);
     this.running++;
     let count = 0;
+    let offset = 0;
     let reason: FinishReason = 'stop';
     try {
       for (const text of script.answer(request)) {
@@ -159,7 +160,11 @@ export class ScriptedModel implements LoadedModel {
         this.generated++;
         const one = { token: text, bytes: [...Buffer.from(text)], logprob: -0.5 };
         const top = Array.from({ length: request.topLogprobs ?? 0 }, () => one);
-        yield { kind: 'text', text, logprobs: request.topLogprobs === undefined ? [] : [{ ...one, top }] };
+        yield {
+          kind: 'text',
+          text,
+          logprobs: request.topLogprobs === undefined ? [] : [{ ...one, offset: offset++, top }],
+        };
       }
       const usage = { promptTokens: request.tokens.length, cachedTokens: 2, completionTokens: count };
       yield { kind: 'end', reason, usage, tokens: request.tokens };

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { openSessionFolder } from '../../src/server/session-folder.ts';
 import { SessionStore } from '../../src/server/sessions.ts';
 import { post, scripted } from './scripted.ts';
 
@@ -63,4 +65,73 @@ test('a limit holds when saves come at once, and no answer is lost by it', async
     bodies.filter(body => body.session.error).map(body => body.session.error.code),
     ['session_limit', 'session_limit'],
   );
+});
+
+test('a tenant may have any name that is one: the seal is no tenant’s folder, and cases are kept apart', async () => {
+  const path = join(folder, 'names');
+  const model = scripted(script).model;
+  const store = new SessionStore({ path, perTenant: 9, bytesPerTenant: 1e6 });
+  const tenants = ['key', '.seal', 'acme', 'Acme', 'ACME', 'con', 'a.', 'seal'];
+  for (const tenant of tenants) await store.save({ id: 'One', tenant, model }, []);
+  for (const tenant of tenants) {
+    assert.deepEqual(
+      (await store.list(tenant)).map(({ id }) => id),
+      ['One'],
+      tenant,
+    );
+    await store.restore({ id: 'One', tenant, model });
+    await assert.rejects(store.restore({ id: 'one', tenant, model }), { code: 'session_not_found' });
+  }
+  const lower = new Set((await readdir(path)).map(file => file.toLowerCase()));
+  assert.equal(lower.size, tenants.length + 1);
+});
+
+test('a store of before is read, and found again by the next server', async () => {
+  const path = join(folder, 'old');
+  await mkdir(join(path, 'Acme'), { recursive: true });
+  await mkdir(join(path, 'plain'), { recursive: true });
+  await writeFile(join(path, 'key'), randomBytes(32));
+  const saved = (tenant: string) => JSON.stringify({ tenant, tokens: [] });
+  await writeFile(join(path, 'Acme', 'Chat.session'), saved('Acme'));
+  await writeFile(join(path, 'plain', 'chat.session'), saved('plain'));
+  const { model } = scripted(script);
+  for (let i = 0; i < 2; i++) {
+    const store = new SessionStore({ path, perTenant: 9, bytesPerTenant: 1e6 });
+    assert.deepEqual(
+      (await store.list('Acme')).map(({ id }) => id),
+      ['Chat'],
+    );
+    await store.restore({ id: 'Chat', tenant: 'Acme', model });
+    await store.restore({ id: 'chat', tenant: 'plain', model });
+    await store.save({ id: 'x', tenant: 'key', model }, []);
+  }
+});
+
+test('the seal of an old store stays the seal', async () => {
+  const path = join(folder, 'sealed');
+  const seal = randomBytes(32);
+  await mkdir(path);
+  await writeFile(join(path, 'key'), seal);
+  assert.deepEqual(Buffer.from(await openSessionFolder(path)), seal);
+  assert.deepEqual(Buffer.from(await openSessionFolder(path)), seal);
+});
+
+test('what the system says of files is for the log: clients get a code and no path', async () => {
+  const file = join(folder, 'file');
+  await writeFile(file, '');
+  const sessions = new SessionStore({ path: join(file, 'sessions'), perTenant: 2, bytesPerTenant: 1e6 });
+  const { app, lines } = scripted(script, { sessions });
+  const ask = [
+    chat({ save_session: 'a' }),
+    chat({ session: 'a' }),
+    new Request('http://localhost/v1/sessions'),
+    new Request('http://localhost/v1/sessions/a', { method: 'DELETE' }),
+  ];
+  for (const request of ask) {
+    const text = await (await app.fetch(request)).text();
+    assert.match(text, /"session_failed"/);
+    assert.match(text, /a part of the path is no folder/);
+    assert.doesNotMatch(text, /realm-sessions|ENOTDIR/);
+  }
+  assert.equal(lines.filter(line => /ENOTDIR/.test(JSON.stringify(line))).length, ask.length);
 });

@@ -42,6 +42,7 @@ export async function startRealm({ model, tenants, ends, options }: RealmSetup):
   const folder = await mkdtemp(join(tmpdir(), 'realm-bench-'));
   const config = {
     models: [{ id: 'm', path: model, context: 2048, ...options }],
+    server: { metrics: 'public' },
     tenants: keys.map(({ hash }, i) => ({ id: `t${i}`, keys: [hash] })),
   };
   await writeFile(join(folder, 'realm.yaml'), JSON.stringify(config));

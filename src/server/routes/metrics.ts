@@ -1,28 +1,37 @@
 import { RealmError } from '../../errors.ts';
 import type { ModelSample } from '../../telemetry/metrics.ts';
 import { isLocalAddress } from '../local.ts';
-import type { Route } from '../route.ts';
+import type { AppContext, Route } from '../route.ts';
 import type { LoadedModel } from '../services.ts';
 
-/** Prometheus' text format. The figures of all tenants together tell each of them about the others: local readers only by default. */
+/**
+ * Prometheus' text format. The figures of all tenants together tell each of them about the others: where there are tenants they are
+ * for the operator, whoever else has a shell on this machine, and elsewhere for programs on this machine.
+ */
 export const metricsRoute: Route = {
   method: 'GET',
   path: '/metrics',
   open: true,
   async handle(context) {
-    const { metricsFor, metrics, models, sandbox, state } = context.var.services;
-    if (metricsFor === 'local' && !isLocalAddress(context.env?.remoteAddress)) {
-      throw new RealmError(
-        'route_not_found',
-        'Metrics are for programs on this machine; server.metrics: public opens them',
-      );
-    }
+    const { metrics, models, sandbox, state } = context.var.services;
+    checkReader(context);
     const samples = await Promise.all(models.map(sample));
     // Who reads them is no load.
     const page = await metrics.page(samples.flat(), sandbox.stats(), state.open.size - 1);
     return context.body(page, 200, { 'content-type': metrics.contentType });
   },
 };
+
+function checkReader(context: AppContext): void {
+  const { metricsFor, localOnly, authorizeAdmin } = context.var.services;
+  if (metricsFor === 'public') return;
+  if (!localOnly) return authorizeAdmin(context.req.header('authorization'));
+  if (isLocalAddress(context.env?.remoteAddress)) return;
+  throw new RealmError(
+    'route_not_found',
+    'Metrics are for programs on this machine; server.metrics: public opens them',
+  );
+}
 
 /** An engine that cannot answer is left out; its requests say what is wrong with it. */
 async function sample({ id, engine }: LoadedModel): Promise<ModelSample[]> {
