@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 /** The order of docs/architecture.md. */
 const order = [
   'errors.ts',
+  'breathe.ts',
   'ranges.ts',
   'telemetry',
   'quant',
