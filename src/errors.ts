@@ -29,6 +29,7 @@ export const errorCodes = {
   invalid_api_key: 401,
   host_not_allowed: 403,
   queue_full: 429,
+  text_failed: 500,
   request_cancelled: 499,
   request_not_found: 404,
   deadline_exceeded: 504,

@@ -19,7 +19,7 @@ export type ToWorker =
   | { readonly kind: 'reply'; readonly run: number; readonly value: HostReply }
   | { readonly kind: 'cancel'; readonly run: number };
 
-export type HostReply = number | string | readonly number[];
+export type HostReply = number | string | readonly number[] | Int32Array;
 
 /** What a sandbox worker tells the main thread. */
 export type FromWorker =

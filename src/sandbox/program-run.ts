@@ -66,7 +66,7 @@ export class ProgramRun implements WorkerRun {
         this.#finish(message.outcome);
         break;
       default:
-        this.#answer(message);
+        void this.#answer(message);
     }
   }
 
@@ -107,18 +107,19 @@ export class ProgramRun implements WorkerRun {
     return guestCode(error);
   }
 
-  #answer(query: HostQuery): void {
-    this.#worker!.send({ kind: 'reply', run: this.#id, value: this.#lookUp(query) });
+  async #answer(query: HostQuery): Promise<void> {
+    const value = await this.#lookUp(query);
+    this.#worker!.send({ kind: 'reply', run: this.#id, value });
   }
 
-  #lookUp(query: HostQuery): HostReply {
+  async #lookUp(query: HostQuery): Promise<HostReply> {
     const { host } = this.#call;
     try {
       switch (query.kind) {
         case 'encode':
-          return [...host.encode(query.modelId, query.text)];
+          return await host.encode(query.modelId, query.text);
         case 'decode':
-          return host.decode(query.modelId, query.tokens);
+          return await host.decode(query.modelId, query.tokens);
         case 'metadata':
           return host.metadata(query.modelId);
       }

@@ -22,8 +22,8 @@ export interface ProgramHost {
     call: { modelId: number; prompt: string; options: Partial<GenOptions> },
     signal: AbortSignal,
   ): AsyncIterable<string>;
-  encode(modelId: number, text: string): readonly number[];
-  decode(modelId: number, tokens: readonly number[]): string;
+  encode(modelId: number, text: string): Promise<readonly number[] | Int32Array>;
+  decode(modelId: number, tokens: readonly number[]): Promise<string>;
   /** JSON for realm_get_model_metadata. */
   metadata(modelId: number): string;
 }

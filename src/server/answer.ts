@@ -5,6 +5,7 @@ import { type ChoiceEvent, newTrace, runChoice, type Trace } from './choice.ts';
 import { addUsage, type Exchange, noUsage } from './exchange.ts';
 import type { Settings } from './fields.ts';
 import { merge } from './merge.ts';
+import { PromptTokens } from './prompt-tokens.ts';
 import { findModel, type LoadedModel, type NamedModel, type Services } from './services.ts';
 
 /** A validated request for text: `settings.n` answers to each prompt. */
@@ -38,9 +39,8 @@ export function createJob(
   const { model } = named;
   const { choices } = services.limits;
   if (settings.n * prompts.length > choices) {
-    const [param, wrong] = prompts.length > choices ? ['prompt', 'has too many entries'] : ['n', 'is too large'];
-    throw new RealmError('invalid_request', `${param}: ${wrong}; one request gets at most ${choices} answers`, {
-      param,
+    throw new RealmError('invalid_request', `n: is too large; one request gets at most ${choices} answers`, {
+      param: 'n',
     });
   }
   checkBias(model, settings);
@@ -111,11 +111,13 @@ function choices(
   traces: readonly Trace[],
 ): AsyncGenerator<ChoiceEvent>[] {
   const { prompts, settings, tenant, modelId, adapter, kind } = job;
+  const promptTokens = new PromptTokens();
   return traces.map((trace, index) => {
     const id = `${exchange.id}.${index}`;
     const prompt = prompts[Math.floor(index / settings.n)];
     const own = withSeed(settings, index % settings.n);
-    const request = { id, tenant, modelId, adapter, kind, prompt, settings: own, signal: exchange.signal };
+    const { signal } = exchange;
+    const request = { id, tenant, modelId, adapter, kind, prompt, promptTokens, settings: own, signal };
     return runChoice(services, request, trace);
   });
 }

@@ -23,6 +23,21 @@ export function ofType(message: string) {
     issue.code === 'invalid_type' && issue.input !== undefined ? message : undefined;
 }
 
+/** Token ids as one object, however many they are; of wrong ones the first is named. */
+export const tokenList = z.unknown().transform((value, context): Float64Array => {
+  if (!Array.isArray(value)) {
+    context.addIssue({ code: 'custom', message: value === undefined ? 'is required' : 'must be a list' });
+    return z.NEVER;
+  }
+  const wrong = value.findIndex(id => !isTokenId(id));
+  if (wrong < 0) return Float64Array.from(value);
+  const message = Number.isSafeInteger(value[wrong]) ? 'must be at least 0' : 'must be an integer';
+  context.addIssue({ code: 'custom', path: [wrong], message });
+  return z.NEVER;
+});
+
+export const isTokenId = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
 const stopString = z.string().min(1).max(1024);
 
 const stop = z

@@ -2,12 +2,10 @@ import { resolveModel } from '../catalog/resolve.ts';
 import type { FetchObserver, ModelFile } from '../catalog/types.ts';
 import { textGeneration } from '../engine/generation.ts';
 import { openEngine } from '../engine/handle.ts';
-import { openGguf } from '../gguf/open.ts';
 import type { ModelConfig, ModelPlace } from '../tenancy/config.ts';
-import { chatTemplate } from '../tokenizer/chat-template.ts';
 import type { Token } from '../tokenizer/types.ts';
-import { createTokenizer } from '../tokenizer/create.ts';
 import { encodeChat } from './prompt.ts';
+import { type ModelText, openModelText } from './text/model-text.ts';
 import type { LoadedModel } from './services.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 
@@ -32,7 +30,8 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
   const { source, system, sampling } = config;
   const file = await resolveModel(nameOf(source), options.observer);
   const draft = config.draft && (await resolveModel(nameOf(config.draft), options.observer));
-  const { tokenizer, template } = await readText(file.path);
+  const textSource = { path: file.path, system: system ?? file.entry?.system };
+  const { tokenizer, template } = await openModelText(textSource);
   const engine = await openEngine({
     path: file.path,
     draft: draft?.path,
@@ -52,8 +51,9 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
     engine,
     tokenizer,
     template,
+    textSource,
     generate: textGeneration(engine, tokenizer),
-    defaults: { system: system ?? file.entry?.system, sampling: { ...file.entry?.sampling, ...sampling } },
+    defaults: { system: textSource.system, sampling: { ...file.entry?.sampling, ...sampling } },
     created: Math.floor(Date.now() / 1000),
   };
 }
@@ -65,7 +65,7 @@ function valuesOf(tenants: readonly Tenant[] = [], key: 'weight' | 'maxQueued'):
 }
 
 /** What the tokens of all chats with this system prompt begin with. */
-function prefixOf(system: string, text: Pick<LoadedModel, 'tokenizer' | 'template'>): Token[] {
+function prefixOf(system: string, text: Omit<ModelText, 'defaults'>): Token[] {
   const [one, other] = ['a', '0'].map(content => {
     const messages = [
       { role: 'system', content: system },
@@ -79,15 +79,4 @@ function prefixOf(system: string, text: Pick<LoadedModel, 'tokenizer' | 'templat
 
 function nameOf(place: ModelPlace | undefined): string | undefined {
   return place && ('path' in place ? place.path : place.catalog);
-}
-
-/** The half of a model that stays with the server: text to tokens and back. */
-async function readText(path: string): Promise<Pick<LoadedModel, 'tokenizer' | 'template'>> {
-  const file = await openGguf(path);
-  try {
-    const tokenizer = createTokenizer(file.metadata);
-    return { tokenizer, template: chatTemplate(file.metadata, tokenizer) };
-  } finally {
-    await file.close();
-  }
 }

@@ -1,6 +1,8 @@
 import { RealmError } from '../errors.ts';
-import type { ChatMessage, Token } from '../tokenizer/types.ts';
+import { finish, type Steps } from '../tokenizer/steps.ts';
+import type { ChatMessage, Token, Tokenizer } from '../tokenizer/types.ts';
 import type { LoadedModel } from './services.ts';
+import type { ModelText } from './text/model-text.ts';
 
 /** What a chat request hands to the tenant's program. */
 export function chatDocument(messages: readonly ChatMessage[]): string {
@@ -17,7 +19,7 @@ export function parseChatDocument(prompt: string): ChatMessage[] {
 }
 
 /** The text of a chat for the model; the model's own system prompt goes first when the chat has none. */
-export function renderChat(model: LoadedModel, messages: readonly ChatMessage[]): string {
+export function renderChat(model: Omit<ModelText, 'tokenizer'>, messages: readonly ChatMessage[]): string {
   const { system } = model.defaults;
   const whole =
     system === undefined || messages.some(message => message.role === 'system')
@@ -27,10 +29,24 @@ export function renderChat(model: LoadedModel, messages: readonly ChatMessage[])
 }
 
 /** The tokens of a rendered chat, which may begin with the beginning-of-text token already. */
-export function encodeChat({ tokenizer }: Pick<LoadedModel, 'tokenizer'>, text: string): Token[] {
+export function encodeChat(model: Pick<ModelText, 'tokenizer'>, text: string): Token[] {
+  return finish(encodeChatInSteps(model, text));
+}
+
+export function encodeChatInSteps({ tokenizer }: Pick<ModelText, 'tokenizer'>, text: string): Steps<Token[]> {
   const { bos } = tokenizer;
   const begins = bos !== undefined && text.startsWith(tokenizer.text(bos));
-  return tokenizer.encode(text, { addSpecial: !begins, parseSpecial: true });
+  return tokenizer.encodeInSteps(text, { addSpecial: !begins, parseSpecial: true });
+}
+
+/** Refuses a text that cannot fit, whatever its tokens are: before it costs anything to find them. */
+export function refuseLongText({ maxTokenBytes }: Tokenizer, text: string, context: number, param: string): void {
+  if (maxTokenBytes === undefined || text.length < context) return;
+  const bytes = Buffer.byteLength(text);
+  const least = Math.ceil(bytes / maxTokenBytes);
+  if (least <= context) return;
+  const message = `The prompt has ${bytes} bytes, which are at least ${least} tokens, and the model's context is ${context}; shorten the ${param}`;
+  throw new RealmError('context_length_exceeded', message, { param });
 }
 
 /** How many tokens may be generated: what was asked for, within what the context leaves; what can never be is refused. */
