@@ -42,7 +42,7 @@ export type FromWorker =
 
 export type HostQuery =
   | { readonly kind: 'encode'; readonly run: number; readonly modelId: number; readonly text: string }
-  | { readonly kind: 'decode'; readonly run: number; readonly modelId: number; readonly tokens: readonly number[] }
+  | { readonly kind: 'decode'; readonly run: number; readonly modelId: number; readonly tokens: Uint32Array }
   | { readonly kind: 'metadata'; readonly run: number; readonly modelId: number };
 
 export interface Outcome {

@@ -23,7 +23,7 @@ export interface ProgramHost {
     signal: AbortSignal,
   ): AsyncIterable<string>;
   encode(modelId: number, text: string): Promise<readonly number[] | Int32Array>;
-  decode(modelId: number, tokens: readonly number[]): Promise<string>;
+  decode(modelId: number, tokens: Uint32Array): Promise<string>;
   /** JSON for realm_get_model_metadata. */
   metadata(modelId: number): string;
 }

@@ -25,6 +25,16 @@ export interface TextCall {
 /** One finished piece of work. */
 export type TextObserver = (sample: { job: JobName; model: string | undefined; ms: number }) => void;
 
+export interface TextServiceOptions {
+  /** The largest body. */
+  readonly bodyBytes: number;
+  /** Most that the thread for long texts may hold. Default: what vocabularies and the values of such bodies take. */
+  readonly heapMb?: number;
+  readonly observe?: TextObserver;
+}
+
+const heapFor = (bodyBytes: number) => 1024 + Math.ceil((64 * bodyBytes) / 2 ** 20);
+
 interface Long extends Work, TextCall {
   readonly id: number;
   readonly name: JobName;
@@ -53,11 +63,10 @@ export class TextService {
   /** Of this turn's short work. */
   #spentMs = 0;
 
-  constructor({ bodyBytes, observe = () => {} }: { bodyBytes: number; observe?: TextObserver }) {
+  constructor({ bodyBytes, heapMb = heapFor(bodyBytes), observe = () => {} }: TextServiceOptions) {
     this.#observe = observe;
     this.#thread = new TextThread({
-      // Vocabularies, and what a body's values and a text's pieces may take.
-      heapMb: 1024 + Math.ceil((64 * bodyBytes) / 2 ** 20),
+      heapMb,
       onAnswer: answer => this.#answered(answer),
       onLost: reason => this.#lost(reason),
     });

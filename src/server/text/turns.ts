@@ -24,6 +24,8 @@ interface Line<W> extends Account {
 const maxQueued = 1024;
 /** Of one tenant's waiting work. */
 const maxBytes = 64 * 2 ** 20;
+/** How far behind the others short work may put a tenant. */
+const mostDebtMs = 500;
 const nobody = { size: 0 };
 
 /** Work of several tenants for one worker: whoever has had least of its time goes next, each tenant's own in order. */
@@ -47,6 +49,7 @@ export class Turns<W extends Work> {
       const message = `${line.waiting.size} long texts of this tenant are waiting already: try again in 1 s`;
       throw new RealmError('queue_full', message, { retryAfter: 1 });
     }
+    if (line.waiting.size === 0) this.#forgive(line);
     line.waiting.add(work);
     line.bytes += bytes;
     this.#waiting++;
@@ -75,6 +78,12 @@ export class Turns<W extends Work> {
   /** The tenant has been served for so long, here or elsewhere. */
   charge(owner: Owner, ms: number): void {
     this.#fairness.charge(this.#lineOf(owner), ms, 1);
+  }
+
+  /** Short work is charged while nobody waits as well, when it takes nothing from anybody: it counts up to a bound. */
+  #forgive(line: Line<W>): void {
+    const least = this.#fairness.next()?.served ?? line.served;
+    line.served = Math.min(line.served, least + mostDebtMs);
   }
 
   #lineOf({ id, weight = 1 }: Owner): Line<W> {
