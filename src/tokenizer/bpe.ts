@@ -25,24 +25,21 @@ export class BytePairEncoder {
   readonly #vocabulary: Vocabulary;
   readonly #pre: PreTokenizer;
   readonly #pieces: PieceTable;
-  readonly #words: (text: string) => string[];
+  readonly #cutSpaces: ((text: string) => string[]) | undefined;
 
   constructor(metadata: Metadata, vocabulary: Vocabulary, pre: PreTokenizer) {
     this.#vocabulary = vocabulary;
     this.#pre = pre;
     this.#pieces = new PieceTable(vocabulary);
     this.merger = new Merger(readMerges(metadata, this.#pieces));
-    const spaces = pre.raw ? spaceSplitter(this.#pieces.texts) : undefined;
-    this.#words = text => {
-      const words = split(text, pre.splitters);
-      return spaces ? words.flatMap(spaces) : words;
-    };
+    this.#cutSpaces = pre.raw ? spaceSplitter(this.#pieces.texts) : undefined;
   }
 
   /** Appends the tokens of ordinary text to `out`. */
-  encode(text: string, out: number[]): Steps<void> {
+  *encode(text: string, out: number[]): Steps<void> {
     const raw = this.#pre.raw ? text.replaceAll(' ', '▁') : text;
-    return encodeWords(this.#words(raw), this, out);
+    const words = yield* split(raw, this.#pre.splitters);
+    yield* encodeWords(this.#cutSpaces ? words.flatMap(this.#cutSpaces) : words, this, out);
   }
 
   wholeWord(word: string): readonly number[] | undefined {
@@ -102,7 +99,10 @@ class PieceTable {
   }
 
   ofBytes(word: string): Int32Array {
-    return Int32Array.from(utf8.encode(word), byte => this.#bytes[byte]);
+    const bytes = utf8.encode(word);
+    const pieces = new Int32Array(bytes.length);
+    for (let i = 0; i < bytes.length; i++) pieces[i] = this.#bytes[bytes[i]];
+    return pieces;
   }
 
   ofCharacters(word: string): Int32Array {

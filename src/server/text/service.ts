@@ -171,13 +171,14 @@ export class TextService {
     this.#settle(work, () => work.result.reject(work.signal.reason));
   }
 
-  /** What had been begun is lost with the thread; the rest gets a new one. */
+  /** What it was working on fails with the thread; whatever else had been begun is begun again in another. */
   #lost(reason: string): void {
-    const message = `The thread for long texts failed (${reason}); send the request again, or a shorter one`;
-    const error = new RealmError('text_failed', message);
+    const work = this.#current;
     this.#current = undefined;
-    for (const work of this.#turns.values()) {
-      if (work.state === 'begun') this.#settle(work, () => work.result.reject(error));
+    for (const each of this.#turns.values()) each.state = 'waiting';
+    if (work && work.state !== 'left') {
+      const message = `The thread for long texts failed (${reason}); send the request again, or a shorter one`;
+      this.#settle(work, () => work.result.reject(new RealmError('text_failed', message)));
     }
     this.#next();
   }
