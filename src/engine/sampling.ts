@@ -56,7 +56,7 @@ function checked(name: string, value: number | undefined, field: Field): number 
 }
 
 function checkedBias(bias: Sampling['logitBias'], vocabSize: number): SamplingSpec['bias'] {
-  const pairs = [...(bias ?? [])];
+  const pairs = bias instanceof Float64Array ? pairsOf(bias) : [...(bias ?? [])];
   for (const [token, value] of pairs) {
     if (!(Number.isInteger(token) && token >= 0 && token < vocabSize)) {
       throw invalid('logitBias', `names token ${token}, but the vocabulary has ${vocabSize} tokens`);
@@ -64,6 +64,10 @@ function checkedBias(bias: Sampling['logitBias'], vocabSize: number): SamplingSp
     if (Number.isNaN(value)) throw invalid('logitBias', `of token ${token} is not a number`);
   }
   return pairs;
+}
+
+function pairsOf(flat: Float64Array): [Token, number][] {
+  return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i] as Token, flat[2 * i + 1]]);
 }
 
 function invalid(param: string, rest: string): RealmError {

@@ -21,8 +21,8 @@ export interface Sampling {
   frequencyPenalty?: number;
   /** Tokens of context (prompt included) that repetitionPenalty looks at. Default 64; 0 switches it off. */
   penaltyWindow?: number;
-  /** Added to the logits of tokens; -100 or less bans one. */
-  logitBias?: ReadonlyMap<Token, number> | ReadonlyArray<readonly [Token, number]>;
+  /** Added to the logits of tokens; -100 or less bans one. As one array (token, value, token, value …) it goes from thread to thread at once. */
+  logitBias?: ReadonlyMap<Token, number> | ReadonlyArray<readonly [Token, number]> | Float64Array;
   /** Same seed, same text. Random when absent. Any safe integer. */
   seed?: number;
 }

@@ -60,11 +60,11 @@ function checkSessions({ sessions }: Services, { session, saveSession, n }: Sett
 
 function checkBias(model: LoadedModel, { sampling }: Settings): void {
   const { vocabSize } = model.engine.info;
-  for (const [token] of sampling.logitBias ?? []) {
-    if (token < vocabSize) continue;
-    const message = `logit_bias.${token}: there is no such token; the vocabulary has ${vocabSize}`;
-    throw new RealmError('invalid_request', message, { param: `logit_bias.${token}` });
-  }
+  const wrong = sampling.logitBias?.findIndex((token, i) => i % 2 === 0 && token >= vocabSize) ?? -1;
+  if (wrong < 0) return;
+  const param = `logit_bias.${sampling.logitBias![wrong]}`;
+  const message = `${param}: there is no such token; the vocabulary has ${vocabSize}`;
+  throw new RealmError('invalid_request', message, { param });
 }
 
 /** Runs all the choices at once, each in a program of its own; the first failure ends them all. */

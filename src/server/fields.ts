@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { name } from '../tenancy/schema.ts';
 import type { Sampling } from '../engine/types.ts';
-import type { Token } from '../tokenizer/types.ts';
 
 /** Request fields that chat and plain completions share. A null stands for an absent field, as OpenAI's clients send it. */
 
@@ -48,7 +47,7 @@ const stop = z
 
 const logitBias = z
   .record(z.string().regex(/^\d{1,9}$/, { error: 'must be a token id' }), z.number().min(-100).max(100))
-  .transform(bias => Object.entries(bias).map(([id, value]) => [Number(id) as Token, value] as const));
+  .transform(bias => Float64Array.from(Object.entries(bias).flatMap(([id, value]) => [Number(id), value])));
 
 export const sharedFields = {
   model: optional(z.string()),
@@ -80,7 +79,7 @@ type SamplingFields = { [Field in keyof typeof sharedFields]: z.output<(typeof s
 
 /** What a request asks of the generation, whichever route it came by. */
 export interface Settings {
-  readonly sampling: Sampling;
+  readonly sampling: Sampling & { logitBias?: Float64Array };
   /** Absent: until the model ends or the context is full. */
   readonly maxTokens?: number;
   readonly stop: readonly string[];
@@ -110,8 +109,8 @@ export function toSettings(fields: SamplingFields): Omit<Settings, 'maxTokens' |
 }
 
 /** Only the fields that were sent, so that a model's defaults can fill the rest. */
-function toSampling(fields: SamplingFields): Sampling {
-  const sampling: Sampling = {
+function toSampling(fields: SamplingFields): Settings['sampling'] {
+  const sampling: Settings['sampling'] = {
     temperature: fields.temperature,
     topK: fields.top_k === undefined ? undefined : Math.max(0, fields.top_k),
     topP: fields.top_p,

@@ -154,6 +154,12 @@ for (const [what, [path, body, code]] of Object.entries(bodies)) {
   });
 }
 
+test('eight answers with a bias for every token', async () => {
+  const logit_bias = Object.fromEntries(Array.from({ length: 49_152 }, (_, i) => [i, 1]));
+  const body = JSON.stringify({ messages: [user('Hi')], n: 8, max_tokens: 2, logit_bias });
+  await undisturbed(async () => assert.equal((await post('/v1/chat/completions', body)).status, 200));
+});
+
 test('answers of megabytes', async () => {
   const { tokenizer } = await openModelText({ path: await modelPath() });
   const content = Array.from({ length: 60_000 }, (_, i) => `w${i.toString(36)} 🙂`).join('\n');

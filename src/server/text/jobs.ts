@@ -25,7 +25,7 @@ interface Inputs {
 const job = <Input, Output>(definition: Job<Input, Output>) => definition;
 
 const shortText = 8 << 10;
-const shortBody = 16 << 10;
+const shortBody = 8 << 10;
 const shortAnswer = 4 << 10;
 
 export const jobs = {
