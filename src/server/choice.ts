@@ -56,6 +56,7 @@ export async function* runChoice(
   trace: Trace,
 ): AsyncGenerator<ChoiceEvent> {
   const { tenant, id, prompt, modelId, signal } = request;
+  await services.text.pace(prompt.length);
   const text = services.sandbox.run({
     requestId: id,
     tenant: tenant.id,

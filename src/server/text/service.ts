@@ -47,6 +47,9 @@ interface Long extends Work, TextCall {
 
 /** How long the short work of one turn of the event loop may take together. */
 const turnMs = 8;
+/** What one turn hands to other threads together, and what need not be counted: copying a megabyte takes half a millisecond. */
+const turnBytes = 2 << 20;
+const fewBytes = 64 << 10;
 /** Turns that short work waits for time before it goes where the long is. */
 const soon = 8;
 
@@ -62,6 +65,8 @@ export class TextService {
   #nextId = 0;
   /** Of this turn's short work. */
   #spentMs = 0;
+  /** Bytes that went to other threads in this turn. */
+  #handed = 0;
 
   constructor({ bodyBytes, heapMb = heapFor(bodyBytes), observe = () => {} }: TextServiceOptions) {
     this.#observe = observe;
@@ -80,6 +85,14 @@ export class TextService {
     const here = call.model !== undefined && call.model.textSource === undefined;
     if (here || (size <= job.short && (await this.#hasTime(call)))) return this.#now(name, call, input);
     return (await this.#later(name, call, input, size)) as JobOutput<N>;
+  }
+
+  /** Waits for a turn of the event loop in which so many bytes can be handed to another thread beside those of others. */
+  async pace(bytes: number): Promise<void> {
+    if (bytes < fewBytes) return;
+    while (this.#handed > 0 && this.#handed + bytes > turnBytes) await turn();
+    if (this.#handed === 0) void turn().then(() => this.#nextTurn());
+    this.#handed += bytes;
   }
 
   async close(): Promise<void> {
@@ -112,6 +125,7 @@ export class TextService {
 
   #nextTurn(): void {
     this.#spentMs = 0;
+    this.#handed = 0;
   }
 
   #later(name: JobName, call: TextCall, input: unknown, bytes: number): Promise<unknown> {
