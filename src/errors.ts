@@ -31,6 +31,7 @@ export const errorCodes = {
   path_not_allowed: 403,
   no_admin_keys: 403,
   queue_full: 429,
+  text_failed: 500,
   request_cancelled: 499,
   request_not_found: 404,
   deadline_exceeded: 504,

@@ -34,8 +34,8 @@ async function throughProgram(source: (signal: AbortSignal) => AsyncIterable<str
   let count = 0;
   const host = {
     generate: (_: unknown, signal: AbortSignal) => source(signal),
-    encode: () => [],
-    decode: () => '',
+    encode: async () => [],
+    decode: async () => '',
     metadata: () => '{}',
   };
   const options = { maxTokens, temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 0n, stopTokens: [] };

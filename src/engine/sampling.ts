@@ -50,7 +50,7 @@ function checked<T extends number | bigint>(value: T, range: Range): T {
 }
 
 function checkedBias(bias: Sampling['logitBias'], vocabSize: number): SamplingSpec['bias'] {
-  const pairs = [...(bias ?? [])];
+  const pairs = bias instanceof Float64Array ? pairsOf(bias) : [...(bias ?? [])];
   const range = ranges.logitBias;
   for (const [token, value] of pairs) {
     if (!(Number.isInteger(token) && token >= 0 && token < vocabSize)) {
@@ -59,6 +59,10 @@ function checkedBias(bias: Sampling['logitBias'], vocabSize: number): SamplingSp
     if (!isWithin(value, range)) throw invalid(range.field, `of token ${token} ${outside(value, range)}`);
   }
   return pairs;
+}
+
+function pairsOf(flat: Float64Array): [Token, number][] {
+  return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i] as Token, flat[2 * i + 1]]);
 }
 
 function invalid(param: string, rest: string): RealmError {

@@ -21,8 +21,11 @@ export interface Sampling {
   frequencyPenalty?: number;
   /** Tokens of context (prompt included) that repetitionPenalty looks at. Default 64; 0 switches it off. */
   penaltyWindow?: number;
-  /** Added to the logits of tokens, from -100 to 100; -100 bans one, as long as another is left. */
-  logitBias?: ReadonlyMap<Token, number> | ReadonlyArray<readonly [Token, number]>;
+  /**
+   * Added to the logits of tokens, from -100 to 100; -100 bans one, as long as another is left. As one array (token, value,
+   * token, value …) it goes from thread to thread at once.
+   */
+  logitBias?: ReadonlyMap<Token, number> | ReadonlyArray<readonly [Token, number]> | Float64Array;
   /** Same seed, same text. Random when absent. Any integer of 64 bits, signed or not. */
   seed?: number | bigint;
 }

@@ -11,9 +11,11 @@ export function readText(memory: GuestMemory, address: number, length: number): 
   return memory.text(address, length) ?? GuestError.invalidPointer;
 }
 
-export function readTokens(memory: GuestMemory, address: number, count: number): readonly number[] | number {
+/** As one object: there may be a million of them, and they go on to other threads. */
+export function readTokens(memory: GuestMemory, address: number, count: number): Uint32Array | number {
   if (count >>> 0 > MAX_TEXT_BYTES / 4) return GuestError.invalidArgument;
-  return memory.words(address, count >>> 0) ?? GuestError.invalidPointer;
+  const words = memory.words(address, count >>> 0);
+  return words ? Uint32Array.from(words) : GuestError.invalidPointer;
 }
 
 /** What the options there differ in from those that the program was given; address 0 stands for these. */

@@ -24,7 +24,7 @@ export type ToGuest =
   | { readonly kind: 'read'; readonly run: number; readonly length: number }
   | { readonly kind: 'cancel'; readonly run: number };
 
-export type HostReply = number | string | readonly number[] | Uint32Array;
+export type HostReply = number | string | readonly number[] | Int32Array;
 
 /** What a place where programs run tells the server. */
 export type FromGuest =
@@ -49,7 +49,7 @@ export type FromGuest =
 
 export type HostQuery =
   | { readonly kind: 'encode'; readonly run: number; readonly modelId: number; readonly text: string }
-  | { readonly kind: 'decode'; readonly run: number; readonly modelId: number; readonly tokens: readonly number[] }
+  | { readonly kind: 'decode'; readonly run: number; readonly modelId: number; readonly tokens: Uint32Array }
   | { readonly kind: 'metadata'; readonly run: number; readonly modelId: number };
 
 /** `handled`: how many more of the messages to it are done with, so that the watchdog knows which one takes long. */

@@ -138,7 +138,7 @@ export class ProgramRun implements HostedRun {
     try {
       switch (query.kind) {
         case 'encode':
-          return Uint32Array.from(await host.encode(query.modelId, query.text));
+          return await host.encode(query.modelId, query.text);
         case 'decode':
           return await host.decode(query.modelId, query.tokens);
         case 'metadata':

@@ -22,8 +22,8 @@ export interface ProgramHost {
     call: { modelId: number; prompt: string; options: Partial<GenOptions> },
     signal: AbortSignal,
   ): AsyncIterable<string>;
-  encode(modelId: number, text: string): readonly number[] | Uint32Array | Promise<readonly number[] | Uint32Array>;
-  decode(modelId: number, tokens: readonly number[]): string | Promise<string>;
+  encode(modelId: number, text: string): Promise<readonly number[] | Int32Array>;
+  decode(modelId: number, tokens: Uint32Array): Promise<string>;
   /** JSON for realm_get_model_metadata. */
   metadata(modelId: number): string;
 }

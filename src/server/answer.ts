@@ -6,6 +6,7 @@ import { errorBody } from './errors.ts';
 import { addUsage, type Exchange, noUsage } from './exchange.ts';
 import type { Settings } from './fields.ts';
 import { merge } from './merge.ts';
+import { PromptTokens } from './prompt-tokens.ts';
 import { findModel, type LoadedModel, type NamedModel, type Services } from './services.ts';
 
 /** A validated request for text: `settings.n` answers to each prompt. */
@@ -39,9 +40,8 @@ export function createJob(
   const { model } = named;
   const { choices } = services.limits;
   if (settings.n * prompts.length > choices) {
-    const [param, wrong] = prompts.length > choices ? ['prompt', 'has too many entries'] : ['n', 'is too large'];
-    throw new RealmError('invalid_request', `${param}: ${wrong}; one request gets at most ${choices} answers`, {
-      param,
+    throw new RealmError('invalid_request', `n: is too large; one request gets at most ${choices} answers`, {
+      param: 'n',
     });
   }
   checkBias(model, settings);
@@ -61,11 +61,11 @@ function checkSessions({ sessions }: Services, { session, saveSession, n }: Sett
 
 function checkBias(model: LoadedModel, { sampling }: Settings): void {
   const { vocabSize } = model.engine.info;
-  for (const [token] of sampling.logitBias ?? []) {
-    if (token < vocabSize) continue;
-    const message = `logit_bias.${token}: there is no such token; the vocabulary has ${vocabSize}`;
-    throw new RealmError('invalid_request', message, { param: `logit_bias.${token}` });
-  }
+  const wrong = sampling.logitBias?.findIndex((token, i) => i % 2 === 0 && token >= vocabSize) ?? -1;
+  if (wrong < 0) return;
+  const param = `logit_bias.${sampling.logitBias![wrong]}`;
+  const message = `${param}: there is no such token; the vocabulary has ${vocabSize}`;
+  throw new RealmError('invalid_request', message, { param });
 }
 
 /** Runs all the choices at once, each in a program of its own; the first failure ends them all. */
@@ -115,11 +115,13 @@ function choices(
   traces: readonly Trace[],
 ): AsyncGenerator<ChoiceEvent>[] {
   const { prompts, settings, tenant, modelId, adapter, kind } = job;
+  const promptTokens = new PromptTokens();
   return traces.map((trace, index) => {
     const id = `${exchange.id}.${index}`;
     const prompt = prompts[Math.floor(index / settings.n)];
     const own = withSeed(settings, index % settings.n);
-    const request = { id, tenant, modelId, adapter, kind, prompt, settings: own, signal: exchange.signal };
+    const { signal } = exchange;
+    const request = { id, tenant, modelId, adapter, kind, prompt, promptTokens, settings: own, signal };
     return runChoice(services, request, trace);
   });
 }

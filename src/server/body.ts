@@ -1,8 +1,8 @@
 import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import type { z } from 'zod';
 import { RealmError } from '../errors.ts';
-import { check, issueText } from '../tenancy/issues.ts';
+import type { AppContext } from './route.ts';
+import type { Body, BodyForm } from './text/bodies.ts';
 
 /** Refuses a body over `bytes` by its declared length, or else as soon as that many bytes have come. */
 export function limitBody(bytes: number): MiddlewareHandler {
@@ -14,21 +14,13 @@ export function limitBody(bytes: number): MiddlewareHandler {
   });
 }
 
-/** The request's JSON as `schema` wants it; throws `invalid_json`, or `invalid_request` naming every field at fault. */
-export async function readBody<T>(request: { text(): Promise<string> }, schema: z.ZodType<T>): Promise<T> {
-  const result = check(schema, parseJson(await request.text()));
-  if ('value' in result) return result.value;
-  const { issues } = result;
-  throw new RealmError('invalid_request', issues.slice(0, 10).map(issueText).join('; '), {
-    param: issues[0].path || undefined,
-  });
-}
+/** Whose work the body of an operator's request is. */
+const operator = { id: '' };
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    // The parser's message quotes the body; the client has it already.
-    throw new RealmError('invalid_json', `The body is not JSON: ${(cause as Error).message}`, { cause });
-  }
+/** The request's JSON as its form wants it; throws `invalid_json`, or `invalid_request` naming every field at fault. */
+export async function readBody<F extends BodyForm>(context: AppContext, form: F): Promise<Body<F>> {
+  const { services, exchange } = context.var;
+  const bytes = new Uint8Array(await context.req.arrayBuffer());
+  const call = { owner: context.get('tenant') ?? operator, signal: exchange.signal };
+  return (await services.text.run('body', call, { form, bytes, limits: services.limits })) as Body<F>;
 }

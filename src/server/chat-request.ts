@@ -9,30 +9,32 @@ import {
   toSettings,
   unsupported,
 } from './fields.ts';
-import type { Chat } from './prompt.ts';
+import { type Chat, chatDocument } from './prompt.ts';
 
 /** `POST /v1/chat/completions`: https://platform.openai.com/docs/api-reference/chat/create */
 export interface ChatRequest {
   readonly model: string | undefined;
-  readonly chat: Chat;
+  /** The chat as the document that the tenant's program gets. */
+  readonly document: string;
   readonly settings: Settings;
 }
 
-const textPart = z.object({
-  type: z.literal('text', { error: 'must be "text"; other parts are not supported' }),
-  text: z.string(),
+/** A string, or text parts that are joined; of wrong parts the first is named, there may be very many. */
+const content = z.unknown().transform((value, context): string => {
+  if (typeof value === 'string') return value;
+  const refuse = (message: string, ...path: (string | number)[]) => {
+    context.addIssue({ code: 'custom', message, path });
+    return z.NEVER;
+  };
+  if (value === undefined) return refuse('is required');
+  if (!Array.isArray(value)) return refuse('must be a string or a list of text parts');
+  const wrong = value.findIndex(part => part?.type !== 'text' || typeof part.text !== 'string');
+  if (wrong < 0) return value.map(part => part.text).join('');
+  const part: { type?: unknown; text?: unknown } | null = value[wrong];
+  if (typeof part !== 'object' || part === null) return refuse('must be an object', wrong);
+  if (part.type !== 'text') return refuse('must be "text"; other parts are not supported', wrong, 'type');
+  return refuse(part.text === undefined ? 'is required' : 'must be a string', wrong, 'text');
 });
-
-/** A string, or text parts that are joined. */
-const content = z
-  .unknown()
-  .transform(value => (typeof value === 'string' ? [{ type: 'text', text: value }] : value))
-  .pipe(
-    z.array(textPart, {
-      error: issue => (issue.input === undefined ? 'is required' : 'must be a string or a list of text parts'),
-    }),
-  )
-  .transform(parts => parts.map(part => part.text).join(''));
 
 const role = z
   .enum(['system', 'developer', 'user', 'assistant'])
@@ -47,9 +49,9 @@ const message = z.object({
   audio: unsupported(),
 });
 
-/** At least one message, at most `most`. */
+/** At least one message, at most `most`. They are counted before any of them is looked at. */
 function messagesSchema(most: number) {
-  const list = z.array(message).min(1).max(most);
+  const list = z.array(z.unknown()).min(1).max(most).pipe(z.array(message));
   return list.transform(messages =>
     messages.map(({ role, content, name }) => (name === undefined ? { role, content } : { role, content, name })),
   );
@@ -104,7 +106,7 @@ export function chatSchema(limits: { messages: number }): z.ZodType<ChatRequest>
     })
     .transform(body => ({
       model: body.model,
-      chat: toChat(body),
+      document: chatDocument(toChat(body)),
       settings: {
         ...toSettings(body),
         maxTokens: body.max_completion_tokens ?? body.max_tokens,

@@ -7,7 +7,8 @@ import type { Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { addUsage, noUsage } from './exchange.ts';
 import type { Settings } from './fields.ts';
-import { encodeChat, parseChatDocument, tokenBudget } from './prompt.ts';
+import { tokenBudget } from './prompt.ts';
+import type { PromptTokens } from './prompt-tokens.ts';
 import type { LoadedModel, Services } from './services.ts';
 
 /** One answer to one prompt: a run of the tenant's program. */
@@ -21,6 +22,8 @@ export interface ChoiceRequest {
   /** The chat document, or plain text. */
   readonly prompt: string;
   readonly kind: 'chat' | 'completion';
+  /** Shared by the choices of a request. */
+  readonly promptTokens: PromptTokens;
   readonly settings: Settings;
   readonly signal: AbortSignal;
 }
@@ -63,6 +66,7 @@ export async function* runChoice(
   trace: Trace,
 ): AsyncGenerator<ChoiceEvent> {
   const { tenant, id, prompt, modelId, signal } = request;
+  await services.text.pace(prompt.length);
   const text = services.sandbox.run({
     requestId: id,
     tenant: tenant.id,
@@ -101,6 +105,7 @@ function programHost(services: Services, request: ChoiceRequest, trace: Trace): 
   };
   const adapterOf = (modelId: number) =>
     modelId === request.modelId ? request.adapter : services.adapters.ownOf(request.tenant, modelId);
+  const call = (modelId: number) => ({ owner: request.tenant, model: find(modelId), signal: request.signal });
   let calls = 0;
   return {
     generate: ({ modelId, prompt, options }, signal) =>
@@ -112,8 +117,8 @@ function programHost(services: Services, request: ChoiceRequest, trace: Trace): 
         trace,
         signal,
       ),
-    encode: (modelId, text) => find(modelId).tokenizer.encode(text),
-    decode: (modelId, tokens) => find(modelId).tokenizer.decode(checkedTokens(find(modelId), tokens)),
+    encode: async (modelId, text) => services.text.run('encode', call(modelId), text),
+    decode: async (modelId, tokens) => services.text.run('decode', call(modelId), tokens),
     metadata: modelId => metadata(find(modelId)),
   };
 }
@@ -127,14 +132,15 @@ async function* generate(
   signal: AbortSignal,
 ): AsyncGenerator<string> {
   const { id, tenant, adapter, settings } = request;
-  const tokens = encodePrompt(model, request);
+  const encoded = await request.promptTokens.of(services, model, request);
   const asked = changed.maxTokens ?? settings.maxTokens;
+  const maxTokens = tokenBudget(model, encoded.length, asked, request.kind === 'chat' ? 'messages' : 'prompt');
   const events = model.generate(
     {
       id,
       tenant: tenant.id,
-      tokens,
-      maxTokens: tokenBudget(model, tokens.length, asked, request.kind === 'chat' ? 'messages' : 'prompt'),
+      tokens: Array.from(encoded) as Token[],
+      maxTokens,
       sampling: { ...model.defaults.sampling, ...settings.sampling, ...guestSampling(changed) },
       stop: settings.stop,
       stopTokens: changed.stopTokens as readonly Token[] | undefined,
@@ -147,7 +153,7 @@ async function* generate(
   );
   const before = trace.usage;
   const earlier = trace.characters;
-  let used: EngineUsage = { promptTokens: tokens.length, cachedTokens: 0, completionTokens: 0 };
+  let used: EngineUsage = { promptTokens: encoded.length, cachedTokens: 0, completionTokens: 0 };
   for await (const event of events) {
     if (event.kind === 'end') {
       trace.usage = addUsage(before, event.usage);
@@ -166,12 +172,6 @@ async function* generate(
     trace.generated += event.text.length;
     if (event.text !== '') yield event.text;
   }
-}
-
-/** A completion's prompt is in the place of a template: whoever writes it writes its special tokens too. */
-function encodePrompt(model: LoadedModel, { kind, prompt, tenant }: ChoiceRequest): Token[] {
-  if (kind === 'completion') return model.tokenizer.encode(prompt);
-  return encodeChat(model, parseChatDocument(prompt), { parseSpecial: tenant.parseSpecial });
 }
 
 /** The settings as a program sees them. */
@@ -204,13 +204,6 @@ function guestSampling({ temperature, topP, topK, repetitionPenalty, seed }: Par
   const changed = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
   // 0 is the program's word for a random seed.
   return seed === undefined ? changed : { ...changed, seed: seed === 0n ? undefined : seed };
-}
-
-function checkedTokens({ tokenizer }: LoadedModel, tokens: readonly number[]): Token[] {
-  const wrong = tokens.find(token => !Number.isInteger(token) || token < 0 || token >= tokenizer.vocabSize);
-  if (wrong !== undefined)
-    throw new RealmError('invalid_request', `There is no token ${wrong}; the vocabulary has ${tokenizer.vocabSize}`);
-  return tokens as Token[];
 }
 
 function metadata({ id, engine, tokenizer }: LoadedModel): string {

@@ -16,28 +16,35 @@ const wrongPrompt = (value: unknown) => {
   return holdsTokens(value) ? 'as token ids is not supported; send text' : 'must be a string or a list of strings';
 };
 
-const prompt = z.unknown().transform((value, context) => {
-  const texts = typeof value === 'string' ? [value] : value;
-  if (Array.isArray(texts) && texts.length > 0 && texts.every(text => typeof text === 'string'))
-    return texts as string[];
-  context.addIssue({ code: 'custom', message: wrongPrompt(value) });
-  return z.NEVER;
-});
+/** Every prompt gets an answer, so there are no more than that. */
+function promptSchema(choices: number) {
+  return z.unknown().transform((value, context): string[] => {
+    const texts = typeof value === 'string' ? [value] : value;
+    const many = Array.isArray(texts) && texts.length > choices;
+    if (!many && Array.isArray(texts) && texts.length > 0 && texts.every(text => typeof text === 'string'))
+      return texts as string[];
+    const message = `has too many entries; one request gets at most ${choices} answers`;
+    context.addIssue({ code: 'custom', message: many && !holdsTokens(value) ? message : wrongPrompt(value) });
+    return z.NEVER;
+  });
+}
 
 /** What OpenAI's API generates when a request does not say. */
 const defaultMaxTokens = 16;
 
-export const completionSchema: z.ZodType<CompletionRequest> = z
-  .object({
-    ...sharedFields,
-    prompt,
-    logprobs: optional(topLogprobs),
-    echo: unsupported(value => value === false),
-    suffix: unsupported(value => value === ''),
-    best_of: unsupported(value => value === 1),
-  })
-  .transform(body => ({
-    model: body.model,
-    prompts: body.prompt,
-    settings: { ...toSettings(body), maxTokens: body.max_tokens ?? defaultMaxTokens, topLogprobs: body.logprobs },
-  }));
+export function completionSchema(limits: { choices: number }): z.ZodType<CompletionRequest> {
+  return z
+    .object({
+      ...sharedFields,
+      prompt: promptSchema(limits.choices),
+      logprobs: optional(topLogprobs),
+      echo: unsupported(value => value === false),
+      suffix: unsupported(value => value === ''),
+      best_of: unsupported(value => value === 1),
+    })
+    .transform(body => ({
+      model: body.model,
+      prompts: body.prompt,
+      settings: { ...toSettings(body), maxTokens: body.max_tokens ?? defaultMaxTokens, topLogprobs: body.logprobs },
+    }));
+}

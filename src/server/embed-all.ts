@@ -13,7 +13,7 @@ export async function embedAll(
   exchange: Exchange,
   tenant: Tenant,
   { model, adapter }: NamedModel,
-  texts: readonly (readonly Token[])[],
+  texts: readonly Int32Array[],
 ): Promise<Embedding[]> {
   const late = AbortSignal.timeout(tenant.deadlineMs);
   const failed = new AbortController();
@@ -27,7 +27,7 @@ export async function embedAll(
       const request = {
         id: `${exchange.id}.${i}`,
         tenant: tenant.id,
-        tokens: texts[i],
+        tokens: Array.from(texts[i]) as Token[],
         adapter,
         queueMs: tenant.queueMs,
       };

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { isWithin, ranges } from '../ranges.ts';
 import { name, within } from '../tenancy/schema.ts';
 import type { Sampling } from '../engine/types.ts';
-import type { Token } from '../tokenizer/types.ts';
 
 /** Request fields that chat and plain completions share. A null stands for an absent field, as OpenAI's clients send it. */
 
@@ -30,6 +29,21 @@ export const maxTokens = z.number().min(1).refine(Number.isInteger, { error: 'mu
 /** Beyond 2^53 a seed is the nearest number that JavaScript has. */
 const seed = z.number().refine(value => isWithin(value, ranges.seed), { error: 'must be an integer of 64 bits' });
 
+/** Token ids as one object, however many they are; of wrong ones the first is named. */
+export const tokenList = z.unknown().transform((value, context): Float64Array => {
+  if (!Array.isArray(value)) {
+    context.addIssue({ code: 'custom', message: value === undefined ? 'is required' : 'must be a list' });
+    return z.NEVER;
+  }
+  const wrong = value.findIndex(id => !isTokenId(id));
+  if (wrong < 0) return Float64Array.from(value);
+  const message = Number.isSafeInteger(value[wrong]) ? 'must be at least 0' : 'must be an integer';
+  context.addIssue({ code: 'custom', path: [wrong], message });
+  return z.NEVER;
+});
+
+export const isTokenId = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
 const stopString = z.string().min(1).max(1024);
 
 const stop = z
@@ -40,7 +54,7 @@ const stop = z
 
 const logitBias = z
   .record(z.string().regex(/^\d{1,9}$/, { error: 'must be a token id' }), within(ranges.logitBias))
-  .transform(bias => Object.entries(bias).map(([id, value]) => [Number(id) as Token, value] as const));
+  .transform(bias => Float64Array.from(Object.entries(bias).flatMap(([id, value]) => [Number(id), value])));
 
 export const sharedFields = {
   model: optional(z.string()),
@@ -72,7 +86,7 @@ type SamplingFields = { [Field in keyof typeof sharedFields]: z.output<(typeof s
 
 /** What a request asks of the generation, whichever route it came by. */
 export interface Settings {
-  readonly sampling: Sampling;
+  readonly sampling: Sampling & { logitBias?: Float64Array };
   /** Absent: until the model ends or the context is full. */
   readonly maxTokens?: number;
   readonly stop: readonly string[];
@@ -102,8 +116,8 @@ export function toSettings(fields: SamplingFields): Omit<Settings, 'maxTokens' |
 }
 
 /** Only the fields that were sent, so that a model's defaults can fill the rest. */
-function toSampling(fields: SamplingFields): Sampling {
-  const sampling: Sampling = {
+function toSampling(fields: SamplingFields): Settings['sampling'] {
+  const sampling: Settings['sampling'] = {
     temperature: fields.temperature,
     topK: fields.top_k === undefined ? undefined : Math.max(0, fields.top_k),
     topP: fields.top_p,

@@ -3,14 +3,11 @@ import { resolveModel } from '../catalog/resolve.ts';
 import type { FetchObserver, ModelFile } from '../catalog/types.ts';
 import { textGeneration } from '../engine/generation.ts';
 import { openEngine } from '../engine/handle.ts';
-import { asRealmError, RealmError } from '../errors.ts';
-import { openGguf } from '../gguf/open.ts';
-import type { Metadata } from '../gguf/types.ts';
+import { asRealmError } from '../errors.ts';
 import type { ModelConfig, ModelPlace, TemplatePlace } from '../tenancy/config.ts';
-import { brokenTemplate, chatTemplate } from '../tokenizer/chat-template.ts';
-import type { ChatTemplate, Token, Tokenizer } from '../tokenizer/types.ts';
-import { createTokenizer } from '../tokenizer/create.ts';
+import type { Token } from '../tokenizer/types.ts';
 import { encodeChat, renderChat } from './prompt.ts';
+import { type ModelText, openModelText } from './text/model-text.ts';
 import type { LoadedModel } from './services.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 
@@ -38,8 +35,13 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
   const file = await resolveModel(nameOf(source), options.observer);
   const draft = config.draft && (await resolveModel(nameOf(config.draft), options.observer));
   const warn = options.onWarning ?? (() => {});
-  const { tokenizer, template } = await readText(file.path, config.chatTemplate, warn);
-  const defaults = { system: system ?? file.entry?.system, sampling: { ...file.entry?.sampling, ...sampling } };
+  const textSource = {
+    path: file.path,
+    system: system ?? file.entry?.system,
+    template: config.chatTemplate && (await sourceOf(config.chatTemplate)),
+  };
+  const { tokenizer, template } = await openModelText(textSource, warn);
+  const defaults = { system: textSource.system, sampling: { ...file.entry?.sampling, ...sampling } };
   tryChat({ tokenizer, template, defaults }, warn);
   const engine = await openEngine({
     path: file.path,
@@ -60,6 +62,7 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
     engine,
     tokenizer,
     template,
+    textSource,
     generate: textGeneration(engine, tokenizer),
     defaults,
     created: Math.floor(Date.now() / 1000),
@@ -72,11 +75,10 @@ function valuesOf(tenants: readonly Tenant[] = [], key: 'weight' | 'maxQueued'):
   return new Map(said.map(tenant => [tenant.id, tenant[key]!]));
 }
 
-type TextModel = Pick<LoadedModel, 'tokenizer' | 'template' | 'defaults'>;
 type Warn = (message: string) => void;
 
 /** What the tokens of all chats with this system prompt begin with; nothing where the template refuses it. */
-function prefixOf(system: string, model: TextModel, warn: Warn): Token[][] {
+function prefixOf(system: string, model: ModelText, warn: Warn): Token[][] {
   const chat = (content: string) => ({
     messages: [
       { role: 'system', content: system },
@@ -94,7 +96,7 @@ function prefixOf(system: string, model: TextModel, warn: Warn): Token[][] {
 }
 
 /** Has the template write a chat, so that whoever starts the server hears of what every chat would. */
-function tryChat(model: TextModel, warn: Warn): void {
+function tryChat(model: ModelText, warn: Warn): void {
   try {
     renderChat(model, { messages: [{ role: 'user', content: 'Hello' }] });
     if (model.template.habits.system === 'folded')
@@ -108,33 +110,6 @@ function nameOf(place: ModelPlace | undefined): string | undefined {
   return place && ('path' in place ? place.path : place.catalog);
 }
 
-/** The half of a model that stays with the server: text to tokens and back. */
-async function readText(
-  path: string,
-  place: TemplatePlace | undefined,
-  warn: Warn,
-): Promise<Pick<LoadedModel, 'tokenizer' | 'template'>> {
-  const file = await openGguf(path);
-  try {
-    const tokenizer = createTokenizer(file.metadata, warn);
-    return { tokenizer, template: await readTemplate(file.metadata, tokenizer, place) };
-  } finally {
-    await file.close();
-  }
-}
-
-/** A template that the operator gives must be right; with a wrong one in the file, all but chats is answered. */
-async function readTemplate(
-  metadata: Metadata,
-  tokenizer: Tokenizer,
-  place: TemplatePlace | undefined,
-): Promise<ChatTemplate> {
-  const source = place && ('source' in place ? place.source : await readFile(place.path, 'utf8'));
-  try {
-    return chatTemplate(metadata, tokenizer, { source });
-  } catch (cause) {
-    const error = asRealmError(cause);
-    if (!place) return brokenTemplate(error);
-    throw new RealmError(error.code, `models[].chat_template: ${error.message}`, { cause });
-  }
+async function sourceOf(place: TemplatePlace): Promise<string> {
+  return 'source' in place ? place.source : readFile(place.path, 'utf8');
 }

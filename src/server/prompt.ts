@@ -1,7 +1,8 @@
 import { RealmError } from '../errors.ts';
 import { chatPrompt, promptTokens } from '../tokenizer/chat-prompt.ts';
-import type { ChatMessage, ChatOptions, Prompt, PromptOptions, Token } from '../tokenizer/types.ts';
+import type { ChatMessage, ChatOptions, Prompt, PromptOptions, Token, Tokenizer } from '../tokenizer/types.ts';
 import type { LoadedModel } from './services.ts';
+import type { ModelText } from './text/model-text.ts';
 
 /** What is said to a model, and how its template is to write it. */
 export interface Chat extends Omit<ChatOptions, 'tools'> {
@@ -33,20 +34,28 @@ export function parseChatDocument(prompt: string): Chat {
   };
 }
 
-type ChatModel = Pick<LoadedModel, 'template' | 'tokenizer' | 'defaults'>;
-
 /** The text of a chat for the model; the model's own system prompt goes first when the chat has none. */
-export function renderChat(model: ChatModel, chat: Chat, options: PromptOptions = {}): Prompt {
+export function renderChat(model: ModelText, chat: Chat, options: PromptOptions = {}): Prompt {
   const { template, tokenizer } = model;
   return chatPrompt(template, tokenizer, withSystem(model, chat), { ...chat, ...options });
 }
 
 /** The tokens of {@link renderChat}'s text. */
-export function encodeChat(model: ChatModel, chat: Chat, options: PromptOptions = {}): Token[] {
+export function encodeChat(model: ModelText, chat: Chat, options: PromptOptions = {}): Token[] {
   return promptTokens(model.tokenizer, renderChat(model, chat, options));
 }
 
-function withSystem({ defaults: { system } }: ChatModel, { messages }: Chat): readonly ChatMessage[] {
+/** Refuses a text that cannot fit, whatever its tokens are: before it costs anything to find them. */
+export function refuseLongText({ maxTokenBytes }: Tokenizer, text: string, context: number, param: string): void {
+  if (maxTokenBytes === undefined || text.length < context) return;
+  const bytes = Buffer.byteLength(text);
+  const least = Math.ceil(bytes / maxTokenBytes);
+  if (least <= context) return;
+  const message = `The prompt has ${bytes} bytes, which are at least ${least} tokens, and the model's context is ${context}; shorten the ${param}`;
+  throw new RealmError('context_length_exceeded', message, { param });
+}
+
+function withSystem({ defaults: { system } }: ModelText, { messages }: Chat): readonly ChatMessage[] {
   return system === undefined || messages.some(message => message.role === 'system')
     ? messages
     : [{ role: 'system', content: system }, ...messages];

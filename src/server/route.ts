@@ -15,6 +15,11 @@ export type AppEnv = {
 
 export type AppContext = Context<AppEnv>;
 
+/** An answer whose JSON has been written already. */
+export function jsonResponse(context: AppContext, json: Uint8Array<ArrayBuffer>): Response {
+  return context.body(json, 200, { 'content-type': 'application/json' });
+}
+
 /** An endpoint: one file in routes/ each. */
 export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE';

@@ -6,18 +6,15 @@ import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Limits } from '../tenancy/config.ts';
 import type { Authenticate, AuthorizeAdmin, Tenant } from '../tenancy/tenants.ts';
-import type { ChatTemplate, Tokenizer } from '../tokenizer/types.ts';
 import type { AdapterRegistry } from './adapters.ts';
 import type { SessionStore } from './sessions.ts';
 import type { Exchange } from './exchange.ts';
+import type { TextModel, TextService } from './text/service.ts';
 
 /** A model that requests can name: the engine and the text around it. */
-export interface LoadedModel {
-  readonly id: string;
+export interface LoadedModel extends TextModel {
   readonly engine: Engine;
   readonly generate: GenerateText;
-  readonly tokenizer: Tokenizer;
-  readonly template: ChatTemplate;
   /** Used by requests that do not say themselves. */
   readonly defaults: { readonly system?: string; readonly sampling?: Sampling };
   /** When it was loaded, seconds since 1970. */
@@ -32,6 +29,7 @@ export interface Services {
   readonly sessions: SessionStore;
   /** Any model name stands for the first model. */
   readonly anyModelName: boolean;
+  readonly text: TextService;
   readonly sandbox: Sandbox;
   /** The program that answers a tenant's requests. */
   programOf(tenant: Tenant): Program;

@@ -15,8 +15,9 @@ import { drain } from './drain.ts';
 import { loadModel, type ServedModel } from './load-model.ts';
 import { isLocalName } from './local.ts';
 import { type Listener, listen } from './node.ts';
-import type { LoadedModel, ServerState, Services } from './services.ts';
+import type { LoadedModel, Services } from './services.ts';
 import { SessionStore } from './sessions.ts';
+import { TextService } from './text/service.ts';
 import { watchEngine } from './watch-engine.ts';
 
 export interface StartOptions {
@@ -71,12 +72,12 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       await loadAdapters(services.adapters, models.length - 1, each);
     }
   } catch (error) {
-    await stop(services.state, listener, 0, models, sandbox);
+    await stop(services, listener, 0);
     throw error;
   }
   services.state.phase = 'ready';
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
-  const close = () => stop(services.state, listener, config.limits.drainMs, models, sandbox);
+  const close = () => stop(services, listener, config.limits.drainMs);
   return { url, models, keyed: config.tenants !== undefined, close };
 }
 
@@ -97,11 +98,13 @@ function compose(
   options: StartOptions,
   parts: { models: readonly LoadedModel[]; programs: ReadonlyMap<string, Program>; sandbox: Sandbox },
 ): Services {
+  const metrics = createMetrics();
   return {
     models: parts.models,
     adapters: new AdapterRegistry(parts.models),
     sessions: new SessionStore(config.sessions),
     anyModelName: config.models === undefined || options.model !== undefined,
+    text: new TextService({ bodyBytes: config.limits.bodyBytes, observe: metrics.text }),
     sandbox: parts.sandbox,
     programOf: tenant => parts.programs.get(programKey(tenant))!,
     authenticate: config.tenants === undefined ? openAuthentication() : keyAuthentication(config.tenants),
@@ -111,7 +114,7 @@ function compose(
     folders: config.folders,
     metricsFor: config.metrics,
     logger: options.logger ?? silent,
-    metrics: createMetrics(),
+    metrics,
     state: { phase: 'loading', open: new Set() },
   };
 }
@@ -161,14 +164,9 @@ function modelsOf(config: RealmConfig, { model }: StartOptions): readonly Partia
   return [{ source: { catalog: model } }];
 }
 
-async function stop(
-  state: ServerState,
-  listener: Listener,
-  drainMs: number,
-  models: readonly LoadedModel[],
-  sandbox: Sandbox,
-): Promise<void> {
-  await drain(state, listener, drainMs);
-  await sandbox.close();
-  await Promise.all(models.map(model => model.engine.close()));
+async function stop(services: Services, listener: Listener, drainMs: number): Promise<void> {
+  await drain(services.state, listener, drainMs);
+  await services.sandbox.close();
+  await services.text.close();
+  await Promise.all(services.models.map(model => model.engine.close()));
 }

@@ -12,6 +12,14 @@ export interface RequestSample {
   readonly completionTokens: number;
 }
 
+/** One piece of work on text: tokenising, templates, JSON. */
+export interface TextSample {
+  readonly job: string;
+  /** Absent: of no model. */
+  readonly model: string | undefined;
+  readonly ms: number;
+}
+
 /** The state of one loaded model when metrics are read. */
 export interface ModelSample {
   readonly model: string;
@@ -42,6 +50,7 @@ export interface ProgramsSample {
 export interface Metrics {
   readonly contentType: string;
   request(sample: RequestSample): void;
+  text(sample: TextSample): void;
   /** The Prometheus text page. */
   page(models: readonly ModelSample[], programs: ProgramsSample, openRequests: number): Promise<string>;
 }
@@ -61,6 +70,7 @@ export function createMetrics(): Metrics {
   return {
     contentType: registers[0].contentType,
     request: requests,
+    text: textMetrics(registers),
     page: (samples, programsSample, openRequests) => {
       models(samples);
       programs(programsSample);
@@ -118,6 +128,16 @@ function requestMetrics(registers: Registry[]): (sample: RequestSample) => void 
     const later = sample.completionTokens - 1;
     if (later > 0) each.observe(labels, (sample.durationMs - sample.firstTokenMs) / 1000 / later);
   };
+}
+
+function textMetrics(registers: Registry[]): (sample: TextSample) => void {
+  const total = new Counter({
+    name: 'realm_text_seconds_total',
+    help: 'Time spent on tokenising, templates and JSON, by model and kind of work',
+    labelNames: ['model', 'job'],
+    registers,
+  });
+  return ({ job, model = '', ms }) => total.inc({ model, job }, ms / 1000);
 }
 
 function modelMetrics(registers: Registry[]): (samples: readonly ModelSample[]) => void {

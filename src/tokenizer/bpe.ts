@@ -1,6 +1,7 @@
 import type { Metadata } from '../gguf/types.ts';
 import { RealmError } from '../errors.ts';
 import { toByteLevel, byteChar } from './byte-level.ts';
+import { encodeWords } from './encode-words.ts';
 import { isOrdinary } from './kinds.ts';
 import { Merger } from './merge.ts';
 import { stringList } from './metadata.ts';
@@ -8,12 +9,11 @@ import { PairTable } from './pair-table.ts';
 import type { PreTokenizer } from './pre-tokenizers.ts';
 import { spaceSplitter } from './space-splitter.ts';
 import { split } from './split.ts';
+import type { Steps } from './steps.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** Orders of merges must fit in the merger's heap; real vocabularies stay under 600,000. */
 const MAX_MERGES = 1 << 20;
-/** Longer words hardly come twice. */
-const MAX_CACHED_WORD = 64;
 const utf8 = new TextEncoder();
 
 /**
@@ -25,39 +25,37 @@ export class BytePairEncoder {
   readonly #vocabulary: Vocabulary;
   readonly #pre: PreTokenizer;
   readonly #pieces: PieceTable;
-  readonly #words: (text: string) => string[];
+  readonly #cutSpaces: ((text: string) => string[]) | undefined;
 
   constructor(metadata: Metadata, vocabulary: Vocabulary, pre: PreTokenizer) {
     this.#vocabulary = vocabulary;
     this.#pre = pre;
     this.#pieces = new PieceTable(vocabulary);
     this.merger = new Merger(readMerges(metadata, this.#pieces));
-    const spaces = pre.raw ? spaceSplitter(this.#pieces.texts) : undefined;
-    this.#words = text => {
-      const words = split(text, pre.splitters);
-      return spaces ? words.flatMap(spaces) : words;
-    };
+    this.#cutSpaces = pre.raw ? spaceSplitter(this.#pieces.texts) : undefined;
   }
 
-  /** Appends the tokens of ordinary text to `out`. The cache lives for one call: no text outlives its request. */
-  encode(text: string, out: number[]): void {
-    const cache = new Map<string, readonly number[]>();
+  /** Appends the tokens of ordinary text to `out`. */
+  *encode(text: string, out: number[]): Steps<void> {
     const raw = this.#pre.raw ? text.replaceAll(' ', '▁') : text;
-    for (const word of this.#words(raw)) {
-      let tokens = cache.get(word);
-      if (!tokens) {
-        tokens = this.#encodeWord(word);
-        if (word.length <= MAX_CACHED_WORD) cache.set(word, tokens);
-      }
-      for (const token of tokens) out.push(token);
-    }
+    const words = yield* split(raw, this.#pre.splitters);
+    yield* encodeWords(this.#cutSpaces ? words.flatMap(this.#cutSpaces) : words, this, out);
   }
 
-  #encodeWord(word: string): readonly number[] {
+  wholeWord(word: string): readonly number[] | undefined {
     const whole = this.#wholeWord(word);
-    if (whole !== undefined) return [whole];
-    const pieces = this.#pre.raw ? this.#pieces.ofCharacters(word) : this.#pieces.ofBytes(word);
-    return this.merger.merge(pieces).flatMap(piece => this.#tokensOf(piece));
+    return whole === undefined ? undefined : [whole];
+  }
+
+  piecesOf(word: string): ArrayLike<number> {
+    return this.#pre.raw ? this.#pieces.ofCharacters(word) : this.#pieces.ofBytes(word);
+  }
+
+  /** A byte or a character that no token stands for is dropped. */
+  get dropsText(): boolean {
+    const { ids, unknown } = this.#vocabulary;
+    const name = this.#pre.raw ? byteToken : byteChar;
+    return unknown === undefined && !Array.from({ length: 256 }, (_, byte) => name(byte)).every(text => ids.has(text));
   }
 
   /** Gemma 4 has tokens for runs of line feeds that its merges do not reach. */
@@ -67,7 +65,7 @@ export class BytePairEncoder {
     return id !== undefined && isOrdinary(this.#vocabulary.kinds[id]) ? id : undefined;
   }
 
-  #tokensOf(piece: number): number | number[] {
+  tokensOf(piece: number): number | number[] {
     if (piece < this.#vocabulary.texts.length && isOrdinary(this.#vocabulary.kinds[piece])) return piece;
     const text = this.#pieces.texts[piece];
     const units = this.#pre.raw ? Array.from(utf8.encode(text), byteToken) : [...text];
@@ -101,7 +99,10 @@ class PieceTable {
   }
 
   ofBytes(word: string): Int32Array {
-    return Int32Array.from(utf8.encode(word), byte => this.#bytes[byte]);
+    const bytes = utf8.encode(word);
+    const pieces = new Int32Array(bytes.length);
+    for (let i = 0; i < bytes.length; i++) pieces[i] = this.#bytes[bytes[i]];
+    return pieces;
   }
 
   ofCharacters(word: string): Int32Array {

@@ -1,5 +1,6 @@
 import { RealmError } from '../errors.ts';
 import { guarded } from './chat-template.ts';
+import { finish, type Steps } from './steps.ts';
 import { type TemplateTexts, textsOf } from './template-texts.ts';
 import type {
   ChatMessage,
@@ -35,10 +36,14 @@ export function chatTokens(
 }
 
 /** The tokens of a rendered chat, which may begin with the beginning-of-text token already. */
-export function promptTokens(tokenizer: Tokenizer, { text, values }: Prompt): Token[] {
+export function promptTokens(tokenizer: Tokenizer, prompt: Prompt): Token[] {
+  return finish(promptTokensInSteps(tokenizer, prompt));
+}
+
+export function promptTokensInSteps(tokenizer: Tokenizer, { text, values }: Prompt): Steps<Token[]> {
   const { bos } = tokenizer;
   const begins = bos !== undefined && text.startsWith(tokenizer.text(bos));
-  return tokenizer.encode(text, { addSpecial: !begins, parseSpecial: true, values });
+  return tokenizer.encodeInSteps(text, { addSpecial: !begins, parseSpecial: true, values });
 }
 
 /**

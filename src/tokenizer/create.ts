@@ -47,6 +47,7 @@ function sentencePiece(metadata: Metadata): Algorithm {
   return {
     vocabulary,
     encode: (part, out, atStart) => encoder.encode(part, out, atStart),
+    keepsText: !encoder.dropsText,
     ordinaryBytes: unescapeSpaces,
   };
 }
@@ -61,6 +62,7 @@ function bytePair(metadata: Metadata, name: string | undefined): Algorithm {
   return {
     vocabulary,
     encode: (part, out) => encoder.encode(part, out),
+    keepsText: !encoder.dropsText,
     ordinaryBytes: pre.raw ? unescapeSpaces : fromByteLevel,
   };
 }
@@ -76,6 +78,7 @@ function wordPiece(metadata: Metadata): Algorithm {
     vocabulary,
     lastToken: read.separator,
     encode: (part, out) => encoder.encode(part, out),
+    keepsText: false,
     ordinaryBytes: unescapeSpaces,
   };
 }
@@ -83,7 +86,12 @@ function wordPiece(metadata: Metadata): Algorithm {
 function unigram(metadata: Metadata): Algorithm {
   const vocabulary = readVocabulary(metadata, { eos: 1, unknown: 2, addEos: true });
   const encoder = new UnigramEncoder(metadata, vocabulary);
-  return { vocabulary, encode: (part, out) => encoder.encode(part, out), ordinaryBytes: unescapeSpaces };
+  return {
+    vocabulary,
+    encode: (part, out) => encoder.encode(part, out),
+    keepsText: false,
+    ordinaryBytes: unescapeSpaces,
+  };
 }
 
 const utf8 = new TextEncoder();

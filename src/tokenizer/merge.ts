@@ -1,3 +1,5 @@
+import type { Steps } from './steps.ts';
+
 /** The rule of one vocabulary: which neighbouring pieces join, how early, and into what. */
 export interface MergeRules {
   /** The number of the merge that joins two pieces, or -1. */
@@ -16,7 +18,7 @@ export class Merger {
   /** Candidates looked at since the start: the work done, which tests compare with the length of the text. */
   steps = 0;
   readonly #rules: MergeRules;
-  #heap = new CandidateHeap();
+  readonly #heap = new CandidateHeap();
   #pieces = new Int32Array(64);
   #next = new Int32Array(64);
   #previous = new Int32Array(64);
@@ -27,13 +29,34 @@ export class Merger {
 
   /** The pieces that are left of `pieces` // [n], in order. */
   merge(pieces: ArrayLike<number>): number[] {
-    const n = pieces.length;
     this.#load(pieces);
-    for (let left = 0; left + 1 < n; left++) this.#propose(left);
-    for (let top = this.#heap.pop(); top >= 0; top = this.#heap.pop()) this.#apply(top);
+    this.#advance(Number.POSITIVE_INFINITY);
+    return this.#rest(pieces.length);
+  }
+
+  /** The same in steps. A long word has a merger to itself: others go on in this one meanwhile, and its memory goes with it. */
+  *mergeInSteps(pieces: ArrayLike<number>): Steps<number[]> {
+    const own = new Merger(this.#rules);
+    own.#load(pieces);
+    yield;
+    while (!own.#advance(STEP)) yield;
+    this.steps += own.steps;
+    return own.#rest(pieces.length);
+  }
+
+  /** Applies up to `count` candidates; whether none is left. */
+  #advance(count: number): boolean {
+    for (let i = 0; i < count; i++) {
+      const top = this.#heap.pop();
+      if (top < 0) return true;
+      this.#apply(top);
+    }
+    return false;
+  }
+
+  #rest(n: number): number[] {
     const merged: number[] = [];
     for (let at = 0; at >= 0 && at < n; at = this.#next[at]) merged.push(this.#pieces[at]);
-    this.#shrink();
     return merged;
   }
 
@@ -49,6 +72,7 @@ export class Merger {
       this.#next[i] = i + 1 < n ? i + 1 : -1;
       this.#previous[i] = i - 1;
     }
+    for (let left = 0; left + 1 < n; left++) this.#propose(left);
   }
 
   #propose(left: number): void {
@@ -74,19 +98,11 @@ export class Merger {
     }
     if (this.#previous[left] >= 0) this.#propose(this.#previous[left]);
   }
-
-  /** One huge word must not hold its memory for ever. */
-  #shrink(): void {
-    if (this.#pieces.length <= KEEP) return;
-    this.#pieces = new Int32Array(64);
-    this.#next = new Int32Array(64);
-    this.#previous = new Int32Array(64);
-    this.#heap = new CandidateHeap();
-  }
 }
 
 const GONE = -1;
-const KEEP = 1 << 16;
+/** Candidates of one step: about 2 ms. */
+const STEP = 1 << 13;
 const POSITIONS = 2 ** 32;
 
 /** A binary min-heap of order * 2^32 + position: one double holds both, exactly, for orders below 2^21. */

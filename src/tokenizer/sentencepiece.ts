@@ -1,11 +1,12 @@
 import { byteToken } from './bpe.ts';
+import { encodeWords } from './encode-words.ts';
 import { isOrdinary } from './kinds.ts';
 import { Merger, type MergeRules } from './merge.ts';
 import { PairTable } from './pair-table.ts';
 import { spaceSplitter } from './space-splitter.ts';
+import type { Steps } from './steps.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
-const MAX_CACHED_WORD = 64;
 /** Pairs whose merge has been looked up by text once; forgotten when there are too many. */
 const MAX_KNOWN_PAIRS = 1 << 20;
 const utf8 = new TextEncoder();
@@ -28,25 +29,26 @@ export class SentencePieceEncoder {
   }
 
   /** Appends the tokens of ordinary text to `out`; `atStart` when nothing or a special token is before it. */
-  encode(text: string, out: number[], atStart: boolean): void {
+  encode(text: string, out: number[], atStart: boolean): Steps<void> {
     const prefixed = atStart && this.#vocabulary.addSpacePrefix ? ` ${text}` : text;
-    const cache = new Map<string, readonly number[]>();
-    for (const word of this.#words(prefixed.replaceAll(' ', '▁'))) {
-      let tokens = cache.get(word);
-      if (!tokens) {
-        tokens = this.#encodeWord(word);
-        if (word.length <= MAX_CACHED_WORD) cache.set(word, tokens);
-      }
-      for (const token of tokens) out.push(token);
-    }
+    return encodeWords(this.#words(prefixed.replaceAll(' ', '▁')), this, out);
   }
 
-  #encodeWord(word: string): readonly number[] {
-    const pieces = Int32Array.from(Array.from(word, char => this.#rules.pieceOf(char)));
-    return this.merger.merge(pieces).flatMap(piece => this.#tokensOf(piece));
+  wholeWord(): undefined {
+    return undefined;
   }
 
-  #tokensOf(piece: number): number | number[] {
+  piecesOf(word: string): ArrayLike<number> {
+    return Array.from(word, char => this.#rules.pieceOf(char));
+  }
+
+  /** A character that no token stands for is dropped. */
+  get dropsText(): boolean {
+    const { ids, unknown } = this.#vocabulary;
+    return unknown === undefined && !Array.from({ length: 256 }, (_, byte) => ids.has(byteToken(byte))).every(Boolean);
+  }
+
+  tokensOf(piece: number): number | number[] {
     if (piece < this.#vocabulary.texts.length) return piece;
     const { ids, unknown } = this.#vocabulary;
     const bytes = utf8.encode(this.#rules.texts[piece]);

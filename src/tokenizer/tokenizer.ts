@@ -3,6 +3,7 @@ import { kinds } from './kinds.ts';
 import { SpecialTokens } from './special-tokens.ts';
 import { Utf8Stream } from './token-stream.ts';
 import type { EncodeOptions, Token, Tokenizer, TokenStream } from './types.ts';
+import { finish, type Steps } from './steps.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** What one kind of tokenizer adds to a vocabulary. */
@@ -11,7 +12,9 @@ export interface Algorithm {
   /** The token that addSpecial puts last instead of eos. */
   readonly lastToken?: number;
   /** Appends the tokens of ordinary text; `atStart` when nothing or a special token is before it. */
-  encode(text: string, out: number[], atStart: boolean): void;
+  encode(text: string, out: number[], atStart: boolean): Steps<void>;
+  /** Every piece of a text becomes tokens, and none is changed before: the longest token bounds what one stands for. */
+  readonly keepsText: boolean;
   /** The bytes that the text of an ordinary token stands for. */
   ordinaryBytes(text: string): Uint8Array;
 }
@@ -30,6 +33,7 @@ export class VocabularyTokenizer implements Tokenizer {
   readonly #algorithm: Algorithm;
   readonly #vocabulary: Vocabulary;
   readonly #specialTokens: SpecialTokens;
+  #maxTokenBytes: number | undefined;
 
   constructor(algorithm: Algorithm) {
     this.#algorithm = algorithm;
@@ -42,14 +46,23 @@ export class VocabularyTokenizer implements Tokenizer {
     this.endOfGeneration = this.#vocabulary.endOfGeneration as ReadonlySet<Token>;
   }
 
-  encode(text: string, { addSpecial = true, parseSpecial = true, values }: EncodeOptions = {}): Token[] {
+  get maxTokenBytes(): number | undefined {
+    this.#maxTokenBytes ??= this.#longestToken();
+    return this.#maxTokenBytes === Number.POSITIVE_INFINITY ? undefined : this.#maxTokenBytes;
+  }
+
+  encode(text: string, options?: EncodeOptions): Token[] {
+    return finish(this.encodeInSteps(text, options));
+  }
+
+  *encodeInSteps(text: string, { addSpecial = true, parseSpecial = true, values }: EncodeOptions = {}): Steps<Token[]> {
     const { addBos, addEos, bos, eos } = this.#vocabulary;
     const out: number[] = [];
     if (addSpecial && addBos && bos !== undefined) out.push(bos);
     let atStart = true;
     for (const part of this.#specialTokens.partition(text.toWellFormed(), parseSpecial, values)) {
       if (typeof part === 'number') out.push(part);
-      else this.#algorithm.encode(part, out, atStart);
+      else yield* this.#algorithm.encode(part, out, atStart);
       atStart = typeof part === 'number';
     }
     const last = this.#algorithm.lastToken ?? eos;
@@ -95,6 +108,18 @@ export class VocabularyTokenizer implements Tokenizer {
       dropsSpace = false;
       return bytes[0] === SPACE ? bytes.subarray(1) : bytes;
     });
+  }
+
+  /** A text's own ▁ is three bytes, as in the token's text; a byte-level token is shorter than its text. */
+  #longestToken(): number {
+    const { texts, kinds: tokenKinds, stripLeft, stripRight } = this.#vocabulary;
+    if (!this.#algorithm.keepsText || stripLeft.size + stripRight.size > 0) return Number.POSITIVE_INFINITY;
+    const lengths = texts.map((text, id) => {
+      const { length } = utf8.encode(text);
+      const own = tokenKinds[id] === kinds.normal ? this.#algorithm.ordinaryBytes(text).length : 0;
+      return text.includes('▁') || tokenKinds[id] !== kinds.normal ? Math.max(length, own) : own;
+    });
+    return lengths.reduce((a, b) => Math.max(a, b), 1);
   }
 
   #isSpecial(token: Token): boolean {

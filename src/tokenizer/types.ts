@@ -1,3 +1,5 @@
+import type { Steps } from './steps.ts';
+
 /** A token id; an ordinary number that must not be confused with a position or a count. */
 export type Token = number & { readonly __token: never };
 
@@ -21,7 +23,11 @@ export interface Tokenizer {
   readonly endOfGeneration: ReadonlySet<Token>;
   /** The texts of the tokens that nobody may write in a value. */
   readonly controlTexts: readonly string[];
+  /** The most bytes of a text (UTF-8) that one token stands for; absent where there is no bound. */
+  readonly maxTokenBytes?: number;
   encode(text: string, options?: EncodeOptions): Token[];
+  /** The same in steps, for long texts. */
+  encodeInSteps(text: string, options?: EncodeOptions): Steps<Token[]>;
   /** The whole text of `tokens`; special tokens appear as text when `special` is set, else they are dropped. */
   decode(tokens: readonly Token[], options?: { special?: boolean }): string;
   /** The bytes that one token stands for (a byte token, a part of a UTF-8 character, …). */

@@ -3,11 +3,14 @@ import type { Metadata } from '../gguf/types.ts';
 import { Charsmap } from './charsmap.ts';
 import { kinds } from './kinds.ts';
 import { byteList, flag } from './metadata.ts';
+import type { Steps } from './steps.ts';
 import { Trie } from './trie.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 const UNKNOWN_PENALTY = 10;
 const SPACE = 0x20;
+/** Bytes of one step: about 2 ms. */
+const STEP = 1 << 13;
 const utf8 = new TextEncoder();
 const ESCAPED_SPACE = utf8.encode('▁');
 
@@ -41,9 +44,9 @@ export class UnigramEncoder {
   }
 
   /** Appends the tokens of ordinary text to `out`. */
-  encode(text: string, out: number[]): void {
-    const bytes = this.#normalize(utf8.encode(text));
-    const { tokens, starts } = this.#bestPaths(bytes);
+  *encode(text: string, out: number[]): Steps<void> {
+    const bytes = yield* this.#normalize(utf8.encode(text));
+    const { tokens, starts } = yield* this.#bestPaths(bytes);
     const reversed: number[] = [];
     for (let end = bytes.length; end > 0; end = starts[end]) {
       // A run of unknown characters is one unknown token.
@@ -68,7 +71,7 @@ export class UnigramEncoder {
   }
 
   /** For every end of a token: the best token that ends there and where that begins // [bytes + 1] */
-  #bestPaths(bytes: Uint8Array): { tokens: Int32Array; starts: Int32Array } {
+  *#bestPaths(bytes: Uint8Array): Steps<{ tokens: Int32Array; starts: Int32Array }> {
     const tokens = new Int32Array(bytes.length + 1).fill(this.#unknown);
     const starts = new Int32Array(bytes.length + 1);
     const best = new Float64Array(bytes.length + 1).fill(-Number.MAX_VALUE);
@@ -79,7 +82,11 @@ export class UnigramEncoder {
       tokens[end] = token;
       starts[end] = start;
     };
-    for (let start = 0; start < bytes.length; ) {
+    for (let start = 0, pause = STEP; start < bytes.length; ) {
+      if (start >= pause) {
+        yield;
+        pause = start + STEP;
+      }
       const next = Math.min(start + characterLength(bytes[start]), bytes.length);
       if (!this.#offerTokens(bytes, start, next, offer)) offer(start, next, this.#unknown, this.#unknownScore);
       start = next;
@@ -111,12 +118,16 @@ export class UnigramEncoder {
     return this.#vocabulary.kinds[token] === kinds.userDefined ? 0 : this.#vocabulary.scores[token];
   }
 
-  #normalize(text: Uint8Array): Uint8Array {
+  *#normalize(text: Uint8Array): Steps<Uint8Array> {
     const out = new ByteList(text.length * 2);
     const { addSpacePrefix } = this.#vocabulary;
     let prefixed = this.#spaceAfter || !addSpacePrefix;
     let inWord = false;
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0, pause = STEP; at < text.length; ) {
+      if (at >= pause) {
+        yield;
+        pause = at + STEP;
+      }
       const { length, bytes } = this.#normalizeAt(text, at);
       at += length;
       for (const byte of bytes) {

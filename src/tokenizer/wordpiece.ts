@@ -1,5 +1,6 @@
 import { RealmError } from '../errors.ts';
 import { isOrdinary } from './kinds.ts';
+import type { Steps } from './steps.ts';
 import { codeUnits, Trie } from './trie.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
@@ -8,6 +9,8 @@ export interface BertNormalizer {
   readonly stripAccents: boolean;
 }
 
+/** Characters of one step: about 2 ms. */
+const STEP = 1 << 12;
 const WHITE_SPACE = /\p{White_Space}/u;
 const DROPPED = /[\p{Cc}\p{Cf}\p{Co}\uFFFD]/u;
 const MARK = /\p{M}/u;
@@ -35,8 +38,12 @@ export class WordPieceEncoder {
   }
 
   /** Appends the tokens of ordinary text to `out`. */
-  encode(text: string, out: number[]): void {
+  *encode(text: string, out: number[]): Steps<void> {
     for (const word of words(text, this.#normalizer)) {
+      if (word === undefined) {
+        yield;
+        continue;
+      }
       const tokens = this.#pieces(`▁${word}`);
       if (tokens) for (const token of tokens) out.push(token);
       else out.push(this.#unknown);
@@ -55,24 +62,25 @@ export class WordPieceEncoder {
   }
 }
 
-function words(text: string, { lowercase, stripAccents }: BertNormalizer): string[] {
-  const found: string[] = [];
+/** The words of a text; undefined after each step of the work. */
+function* words(text: string, { lowercase, stripAccents }: BertNormalizer): Generator<string | undefined> {
   let word = '';
-  const finish = () => {
-    if (word) found.push(word);
-    word = '';
-  };
+  let done = 0;
   for (const original of text) {
+    if (++done % STEP === 0) yield;
     const char = stripAccents ? baseCharacter(original) : original;
-    if (WHITE_SPACE.test(char)) finish();
-    else if (char === '\0' || DROPPED.test(char) || (stripAccents && MARK.test(char))) continue;
-    else if (ALONE.test(char)) {
-      finish();
-      found.push(lowercase ? lower(char) : char);
-    } else word += lowercase ? lower(char) : char;
+    const space = WHITE_SPACE.test(char);
+    if (!space && (char === '\0' || DROPPED.test(char) || (stripAccents && MARK.test(char)))) continue;
+    const alone = !space && ALONE.test(char);
+    if (!space && !alone) {
+      word += lowercase ? lower(char) : char;
+      continue;
+    }
+    if (word) yield word;
+    word = '';
+    if (alone) yield lowercase ? lower(char) : char;
   }
-  finish();
-  return found;
+  if (word) yield word;
 }
 
 /** The first character of the canonical decomposition: what remains of a letter without its accents. */

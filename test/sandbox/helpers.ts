@@ -57,8 +57,8 @@ export function fakeHost(pieces: readonly string[] = ['Hello', ', ', 'world'], m
         yield piece;
       }
     },
-    encode: (_model, text) => [...text].map(char => char.codePointAt(0)!),
-    decode: (_model, tokens) => String.fromCodePoint(...tokens.map(token => token % 0xd800)),
+    encode: async (_model, text) => [...text].map(char => char.codePointAt(0)!),
+    decode: async (_model, tokens) => String.fromCodePoint(...tokens.map(token => token % 0xd800)),
     metadata: model => JSON.stringify({ model }),
     ...more,
   };

@@ -87,7 +87,7 @@ test('every sampling field reaches the engine; a model default fills only what i
     repetitionPenalty: 1.2,
     presencePenalty: 0.5,
     frequencyPenalty: -0.5,
-    logitBias: [[65, 10]],
+    logitBias: Float64Array.of(65, 10),
     seed: 7,
   });
   assert.deepEqual(stop, ['a', 'b']);

@@ -9,6 +9,7 @@ import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
 import type { LoadedModel, Services } from '../../src/server/services.ts';
 import { SessionStore } from '../../src/server/sessions.ts';
+import { TextService } from '../../src/server/text/service.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { defaultConfig } from '../../src/tenancy/config.ts';
@@ -25,6 +26,10 @@ export const tokenizer: Tokenizer = {
   encode: (text, options = {}) => {
     const ids = [...text].map(c => c.codePointAt(0)! as Token);
     return options.addSpecial === false ? ids : [0 as Token, ...ids];
+  },
+  // biome-ignore lint/correctness/useYield: it has no steps
+  *encodeInSteps(text, options) {
+    return this.encode(text, options);
   },
   decode: (tokens, options) => tokens.map(id => (id > 1 || options?.special ? String.fromCodePoint(id) : '')).join(''),
   bytes: token => new Uint8Array([token]),
@@ -209,6 +214,7 @@ export function scripted(script: Script, overrides: Partial<Services> = {}) {
     adapters: new AdapterRegistry([model]),
     sessions: new SessionStore(undefined),
     anyModelName: true,
+    text: new TextService({ bodyBytes: 10_000 }),
     sandbox: sandboxOf(passThrough),
     programOf: () => program,
     authenticate: openAuthentication(),

@@ -1,5 +1,4 @@
 import { readBody } from '../body.ts';
-import { completionSchema } from '../completion-request.ts';
 import { completionFormat } from '../format.ts';
 import { respond } from '../respond.ts';
 import type { Route } from '../route.ts';
@@ -8,7 +7,7 @@ export const completionsRoute: Route = {
   method: 'POST',
   path: '/v1/completions',
   async handle(context) {
-    const { model, prompts, settings } = await readBody(context.req, completionSchema);
+    const { model, prompts, settings } = await readBody(context, 'completion');
     return respond(context, completionFormat, { model, kind: 'completion', prompts, settings });
   },
 };

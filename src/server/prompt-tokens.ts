@@ -1,0 +1,23 @@
+import type { ChoiceRequest } from './choice.ts';
+import type { LoadedModel, Services } from './services.ts';
+
+type Prompt = Pick<ChoiceRequest, 'tenant' | 'kind' | 'prompt' | 'signal'>;
+
+/** The tokens of one request's prompts: the programs of its `n` answers mostly ask for the same one. */
+export class PromptTokens {
+  #last: { readonly model: LoadedModel; readonly prompt: string; readonly tokens: Promise<Int32Array> } | undefined;
+
+  /** Throws `context_length_exceeded` for what cannot fit, and what the service for text throws. */
+  of({ text }: Services, model: LoadedModel, { tenant, kind, prompt, signal }: Prompt): Promise<Int32Array> {
+    if (this.#last?.model === model && this.#last.prompt === prompt) return this.#last.tokens;
+    const call = { owner: tenant, model, signal };
+    const tokens = text.run('prompt', call, {
+      kind,
+      text: prompt,
+      context: model.engine.info.context,
+      parseSpecial: tenant.parseSpecial,
+    });
+    this.#last = { model, prompt, tokens };
+    return tokens;
+  }
+}

@@ -1,0 +1,35 @@
+import type { ErrorCode } from '../../errors.ts';
+import type { JobName } from './jobs.ts';
+import type { TextSource } from './model-text.ts';
+
+/** What the thread that serves tells the one for long texts. It works only when told to, one slice at a time. */
+export type ToText =
+  /** Begin this job and work on it for a slice. */
+  | {
+      readonly kind: 'start';
+      readonly id: number;
+      readonly name: JobName;
+      readonly source: TextSource | undefined;
+      readonly input: unknown;
+    }
+  /** Another slice for a job that was begun. */
+  | { readonly kind: 'go'; readonly id: number }
+  /** Nobody waits for that job any more. */
+  | { readonly kind: 'drop'; readonly id: number };
+
+/** How a slice ended. */
+export interface FromText {
+  readonly id: number;
+  /** How long it took. */
+  readonly ms: number;
+  /** Absent: the job is not done. */
+  readonly result?: { readonly value: unknown } | { readonly failure: Failure };
+}
+
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly param?: string;
+  /** Of an unforeseen error, for the log. */
+  readonly stack?: string;
+}

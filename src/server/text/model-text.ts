@@ -1,0 +1,43 @@
+import { asRealmError, RealmError } from '../../errors.ts';
+import { openGguf } from '../../gguf/open.ts';
+import type { Metadata } from '../../gguf/types.ts';
+import { brokenTemplate, chatTemplate } from '../../tokenizer/chat-template.ts';
+import { createTokenizer } from '../../tokenizer/create.ts';
+import type { ChatTemplate, Tokenizer } from '../../tokenizer/types.ts';
+
+/** The half of a model that is no arithmetic: text to tokens and back. */
+export interface ModelText {
+  readonly tokenizer: Tokenizer;
+  readonly template: ChatTemplate;
+  readonly defaults: { readonly system?: string };
+}
+
+/** Where another thread gets the same from. Structured-cloneable. */
+export interface TextSource {
+  readonly path: string;
+  readonly system?: string;
+  /** The operator's, instead of the file's. */
+  readonly template?: string;
+}
+
+export async function openModelText(source: TextSource, warn?: (message: string) => void): Promise<ModelText> {
+  const file = await openGguf(source.path);
+  try {
+    const tokenizer = createTokenizer(file.metadata, warn);
+    const template = readTemplate(file.metadata, tokenizer, source.template);
+    return { tokenizer, template, defaults: { system: source.system } };
+  } finally {
+    await file.close();
+  }
+}
+
+/** A template that the operator gives must be right; with a wrong one in the file, all but chats is answered. */
+function readTemplate(metadata: Metadata, tokenizer: Tokenizer, source: string | undefined): ChatTemplate {
+  try {
+    return chatTemplate(metadata, tokenizer, { source });
+  } catch (cause) {
+    const error = asRealmError(cause);
+    if (source === undefined) return brokenTemplate(error);
+    throw new RealmError(error.code, `models[].chat_template: ${error.message}`, { cause });
+  }
+}
