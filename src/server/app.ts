@@ -1,6 +1,7 @@
 import { Hono, type MiddlewareHandler } from 'hono';
 import { asRealmError, RealmError } from '../errors.ts';
 import { limitBody } from './body.ts';
+import { decodeBody } from './content-encoding.ts';
 import { errorBody, reportError } from './errors.ts';
 import { Exchange } from './exchange.ts';
 import { refuseWebPages } from './local.ts';
@@ -45,7 +46,8 @@ export function createApp(services: Services): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
   app.use(track(services));
   for (const route of routes) {
-    const guards = route.open ? [] : [protect(services, route), limitBody(services.limits.bodyBytes)];
+    const { bodyBytes } = services.limits;
+    const guards = route.open ? [] : [protect(services, route), limitBody(bodyBytes), decodeBody(bodyBytes)];
     app.on(route.method, route.path, named(route.path), ...guards, context => route.handle(context));
     app.all(route.path, named(route.path), context => notAllowed(context, route.method));
   }

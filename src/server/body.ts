@@ -6,17 +6,29 @@ import { check, issueText } from '../tenancy/issues.ts';
 
 /** Refuses a body over `bytes` by its declared length, or else as soon as that many bytes have come. */
 export function limitBody(bytes: number): MiddlewareHandler {
-  return bodyLimit({
+  const limit = bodyLimit({
     maxSize: bytes,
     onError: () => {
-      throw new RealmError('body_too_large', `The body is larger than the limit of ${bytes} bytes; send less`);
+      throw bodyTooLarge(bytes);
     },
   });
+  // The handlers' own failures do not come this way: Hono has answered them by then.
+  return async (context, next) => limit(context, next).catch(uploadFailed);
+}
+
+export function bodyTooLarge(bytes: number): RealmError {
+  return new RealmError('body_too_large', `The body is larger than the limit of ${bytes} bytes; send less`);
+}
+
+/** A body that cannot be read to its end is one that the client did not send. */
+export function uploadFailed(cause: unknown): never {
+  if (cause instanceof RealmError) throw cause;
+  throw new RealmError('request_cancelled', 'The client closed the connection before the body had come', { cause });
 }
 
 /** The request's JSON as `schema` wants it; throws `invalid_json`, or `invalid_request` naming every field at fault. */
 export async function readBody<T>(request: { text(): Promise<string> }, schema: z.ZodType<T>): Promise<T> {
-  const result = check(schema, parseJson(await request.text()));
+  const result = check(schema, parseJson(await request.text().catch(uploadFailed)));
   if ('value' in result) return result.value;
   const { issues } = result;
   throw new RealmError('invalid_request', issues.slice(0, 10).map(issueText).join('; '), {

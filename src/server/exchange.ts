@@ -14,6 +14,8 @@ export function addUsage(a: EngineUsage, b: EngineUsage): EngineUsage {
   };
 }
 
+export const newRequestId = () => `req_${randomBytes(12).toString('hex')}`;
+
 /** Where exchanges are counted and reported: the part of the services that they need. */
 export interface ExchangeBook {
   readonly logger: Logger;
@@ -24,7 +26,7 @@ export interface ExchangeBook {
 /** One request and its answer, from the first header to the last byte: its id, its cancellation, its log line. */
 export class Exchange {
   /** Made here and never taken from the client, so that it is unique. */
-  readonly id = `req_${randomBytes(12).toString('hex')}`;
+  readonly id = newRequestId();
   /** What the client calls it. */
   readonly clientId: string | undefined;
   /** Seconds since 1970. */
