@@ -4,7 +4,7 @@ import { RealmError } from '../errors.ts';
 import type { Program, Sandbox } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { Limits } from '../tenancy/config.ts';
+import type { HttpConfig, Limits } from '../tenancy/config.ts';
 import type { Authenticate, AuthorizeAdmin, Tenant } from '../tenancy/tenants.ts';
 import type { ChatTemplate, Tokenizer } from '../tokenizer/types.ts';
 import type { AdapterRegistry } from './adapters.ts';
@@ -40,6 +40,7 @@ export interface Services {
   /** There are no keys: only programs on this machine are answered. */
   readonly localOnly: boolean;
   readonly limits: Limits;
+  readonly http: HttpConfig;
   readonly metricsFor: 'local' | 'public';
   readonly logger: Logger;
   readonly metrics: Metrics;

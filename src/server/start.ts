@@ -57,7 +57,8 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const programs = new Map<string, Program>();
   const sandbox = createSandbox();
   const services = compose(config, options, { models, programs, sandbox });
-  const listener = await listen(createApp(services), host, port);
+  const { keepAliveMs } = config.http;
+  const listener = await listen(createApp(services), host, port, { keepAliveMs, logger: services.logger });
   try {
     await loadPrograms(config, sandbox, programs);
     for (const each of modelsOf(config, options)) {
@@ -99,6 +100,7 @@ function compose(
     authorizeAdmin: adminAuthorization(config.adminKeys, config.tenants === undefined),
     localOnly: config.tenants === undefined,
     limits: config.limits,
+    http: config.http,
     metricsFor: config.metrics,
     logger: options.logger ?? silent,
     metrics: createMetrics(),

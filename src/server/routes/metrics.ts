@@ -1,6 +1,6 @@
 import { RealmError } from '../../errors.ts';
 import type { ModelSample } from '../../telemetry/metrics.ts';
-import { isLocalAddress } from '../local.ts';
+import { isLocalRequest } from '../local.ts';
 import type { Route } from '../route.ts';
 import type { LoadedModel } from '../services.ts';
 
@@ -11,7 +11,7 @@ export const metricsRoute: Route = {
   open: true,
   async handle(context) {
     const { metricsFor, metrics, models, state } = context.var.services;
-    if (metricsFor === 'local' && !isLocalAddress(context.env?.remoteAddress)) {
+    if (metricsFor === 'local' && !isLocalRequest(context.env?.remoteAddress, context.req.raw)) {
       throw new RealmError(
         'route_not_found',
         'Metrics are for programs on this machine; server.metrics: public opens them',
