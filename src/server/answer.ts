@@ -115,7 +115,9 @@ function choices(
     const id = `${exchange.id}.${index}`;
     const prompt = prompts[Math.floor(index / settings.n)];
     const own = withSeed(settings, index % settings.n);
-    const request = { id, tenant, modelId, adapter, kind, prompt, settings: own, signal: exchange.signal };
+    const { signal } = exchange;
+    const submitted = () => exchange.noteSubmitted();
+    const request = { id, tenant, modelId, adapter, kind, prompt, settings: own, signal, submitted };
     return runChoice(services, request, trace);
   });
 }

@@ -22,6 +22,8 @@ export interface ChoiceRequest {
   readonly kind: 'chat' | 'completion';
   readonly settings: Settings;
   readonly signal: AbortSignal;
+  /** Called for every request of the program that goes to an engine. */
+  submitted(): void;
 }
 
 export type ChoiceEvent =
@@ -137,6 +139,7 @@ async function* generate(
   );
   const before = trace.usage;
   let used: EngineUsage = { promptTokens: tokens.length, cachedTokens: 0, completionTokens: 0 };
+  request.submitted();
   for await (const event of events) {
     if (event.kind === 'end') {
       trace.usage = addUsage(before, event.usage);

@@ -47,6 +47,7 @@ export class Exchange {
   #finished = false;
   readonly #started = performance.now();
   readonly #abort = new AbortController();
+  readonly #submitted = Promise.withResolvers<void>();
   readonly #book: ExchangeBook;
 
   constructor(book: ExchangeBook, request: Request) {
@@ -67,6 +68,15 @@ export class Exchange {
 
   cancel(reason: RealmError): void {
     this.#abort.abort(reason);
+  }
+
+  /** Resolves when an engine has got the request for the first time. */
+  get submitted(): Promise<void> {
+    return this.#submitted.promise;
+  }
+
+  noteSubmitted(): void {
+    this.#submitted.resolve();
   }
 
   /** Notes the first token's time; later calls do nothing. */
