@@ -7,7 +7,13 @@ const longest = 100;
  */
 export function escapeText(text: string): string {
   const cut = text.length > longest ? `${text.slice(0, longest)}…` : text;
-  return cut.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\\]/gu, character => {
-    return character === '\\' ? '\\\\' : `\\u{${character.codePointAt(0)!.toString(16)}}`;
-  });
+  return escapeControls(cut.replaceAll('\\', '\\\\'));
+}
+
+/** The same without a limit, and with backslashes as they are: for text that is quoted already. */
+export function escapeControls(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    character => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  );
 }

@@ -121,7 +121,8 @@ function choices(
     const prompt = prompts[Math.floor(index / settings.n)];
     const own = withSeed(settings, index % settings.n);
     const { signal } = exchange;
-    const request = { id, tenant, modelId, adapter, kind, prompt, promptTokens, settings: own, signal };
+    const submitted = () => exchange.noteSubmitted();
+    const request = { id, tenant, modelId, adapter, kind, prompt, promptTokens, settings: own, signal, submitted };
     return runChoice(services, request, trace);
   });
 }

@@ -1,9 +1,12 @@
 import { Hono, type MiddlewareHandler } from 'hono';
 import { asRealmError, RealmError } from '../errors.ts';
 import { limitBody } from './body.ts';
+import { decodeBody } from './content-encoding.ts';
 import { errorBody, reportError } from './errors.ts';
 import { Exchange } from './exchange.ts';
 import { refuseWebPages } from './local.ts';
+import { allowOrigins, isAllowedOrigin } from './origins.ts';
+import { tidyPath, withoutVersion } from './paths.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import type { AppContext, AppEnv, Route } from './route.ts';
 import { loadAdapterRoute, unloadAdapterRoute } from './routes/adapters.ts';
@@ -42,12 +45,16 @@ const routes: readonly Route[] = [
 
 /** The server as a function from Request to Response. */
 export function createApp(services: Services): Hono<AppEnv> {
-  const app = new Hono<AppEnv>();
+  const app = new Hono<AppEnv>({ getPath: tidyPath });
+  const { origins } = services.http;
   app.use(track(services));
+  if (origins.length > 0) app.use(allowOrigins(origins));
   for (const route of routes) {
-    const guards = route.open ? [] : [protect(services, route), limitBody(services.limits.bodyBytes)];
-    app.on(route.method, route.path, named(route.path), ...guards, context => route.handle(context));
-    app.all(route.path, named(route.path), context => notAllowed(context, route.method));
+    const { bodyBytes } = services.limits;
+    const guards = route.open ? [] : [protect(services, route), limitBody(bodyBytes), decodeBody(bodyBytes)];
+    const paths = withoutVersion(route.path);
+    app.on(route.method, paths, named(route.path), ...guards, context => route.handle(context));
+    for (const path of paths) app.all(path, named(route.path), context => notAllowed(context, route.method));
   }
   app.notFound(context =>
     fail(context, new RealmError('route_not_found', `There is no ${new URL(context.req.url).pathname} here`)),
@@ -79,7 +86,10 @@ function named(path: string): MiddlewareHandler<AppEnv> {
 /** First the key, before anything else is revealed or read; then whether the server can answer at all. */
 function protect(services: Services, { admin }: Route): MiddlewareHandler<AppEnv> {
   return (context, next) => {
-    if (services.localOnly) refuseWebPages(context.req.url, context.req.header('origin'));
+    if (services.localOnly) {
+      const allowed = (origin: string) => isAllowedOrigin(services.http.origins, origin);
+      refuseWebPages(context.req.url, context.req.header('origin'), allowed);
+    }
     const authorization = context.req.header('authorization');
     if (admin) services.authorizeAdmin(authorization);
     else enter(context, services.authenticate(authorization));

@@ -6,12 +6,24 @@ import type { Body, BodyForm } from './text/bodies.ts';
 
 /** Refuses a body over `bytes` by its declared length, or else as soon as that many bytes have come. */
 export function limitBody(bytes: number): MiddlewareHandler {
-  return bodyLimit({
+  const limit = bodyLimit({
     maxSize: bytes,
     onError: () => {
-      throw new RealmError('body_too_large', `The body is larger than the limit of ${bytes} bytes; send less`);
+      throw bodyTooLarge(bytes);
     },
   });
+  // The handlers' own failures do not come this way: Hono has answered them by then.
+  return async (context, next) => limit(context, next).catch(uploadFailed);
+}
+
+export function bodyTooLarge(bytes: number): RealmError {
+  return new RealmError('body_too_large', `The body is larger than the limit of ${bytes} bytes; send less`);
+}
+
+/** A body that cannot be read to its end is one that the client did not send. */
+export function uploadFailed(cause: unknown): never {
+  if (cause instanceof RealmError) throw cause;
+  throw new RealmError('request_cancelled', 'The client closed the connection before the body had come', { cause });
 }
 
 /** Whose work the body of an operator's request is. */
@@ -20,7 +32,7 @@ const operator = { id: '' };
 /** The request's JSON as its form wants it; throws `invalid_json`, or `invalid_request` naming every field at fault. */
 export async function readBody<F extends BodyForm>(context: AppContext, form: F): Promise<Body<F>> {
   const { services, exchange } = context.var;
-  const bytes = new Uint8Array(await context.req.arrayBuffer());
+  const bytes = new Uint8Array(await context.req.arrayBuffer().catch(uploadFailed));
   const call = { owner: context.get('tenant') ?? operator, signal: exchange.signal };
   return (await services.text.run('body', call, { form, bytes, limits: services.limits })) as Body<F>;
 }

@@ -26,6 +26,8 @@ export interface ChoiceRequest {
   readonly promptTokens: PromptTokens;
   readonly settings: Settings;
   readonly signal: AbortSignal;
+  /** Called for every request of the program that goes to an engine. */
+  submitted(): void;
 }
 
 export type ChoiceEvent =
@@ -154,6 +156,7 @@ async function* generate(
   const before = trace.usage;
   const earlier = trace.characters;
   let used: EngineUsage = { promptTokens: encoded.length, cachedTokens: 0, completionTokens: 0 };
+  request.submitted();
   for await (const event of events) {
     if (event.kind === 'end') {
       trace.usage = addUsage(before, event.usage);

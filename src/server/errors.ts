@@ -1,4 +1,5 @@
 import type { RealmError } from '../errors.ts';
+import { escapeControls } from '../gguf/escape.ts';
 import type { Exchange } from './exchange.ts';
 import type { Services } from './services.ts';
 
@@ -16,7 +17,16 @@ export interface ErrorBody {
 export function errorBody(error: RealmError, requestId: string): ErrorBody {
   const message =
     error.code === 'internal_error' ? `Internal error; the server's log has it under ${requestId}` : error.message;
-  return { error: { message, type: errorType(error.status), param: error.param ?? null, code: error.code } };
+  const param = error.param === undefined ? null : printable(error.param);
+  return { error: { message: printable(message), type: errorType(error.status), param, code: error.code } };
+}
+
+/** Longest message, in UTF-16 units. */
+const longest = 2000;
+
+/** Messages quote what clients sent, and end in logs and terminals. */
+function printable(text: string): string {
+  return escapeControls(text.length > longest ? `${text.slice(0, longest)}…` : text);
 }
 
 function errorType(status: number): string {

@@ -14,6 +14,8 @@ export function addUsage(a: EngineUsage, b: EngineUsage): EngineUsage {
   };
 }
 
+export const newRequestId = () => `req_${randomBytes(12).toString('hex')}`;
+
 /** Where exchanges are counted and reported: the part of the services that they need. */
 export interface ExchangeBook {
   readonly logger: Logger;
@@ -24,7 +26,7 @@ export interface ExchangeBook {
 /** One request and its answer, from the first header to the last byte: its id, its cancellation, its log line. */
 export class Exchange {
   /** Made here and never taken from the client, so that it is unique. */
-  readonly id = `req_${randomBytes(12).toString('hex')}`;
+  readonly id = newRequestId();
   /** What the client calls it. */
   readonly clientId: string | undefined;
   /** Seconds since 1970. */
@@ -45,6 +47,7 @@ export class Exchange {
   #finished = false;
   readonly #started = performance.now();
   readonly #abort = new AbortController();
+  readonly #submitted = Promise.withResolvers<void>();
   readonly #book: ExchangeBook;
 
   constructor(book: ExchangeBook, request: Request) {
@@ -65,6 +68,15 @@ export class Exchange {
 
   cancel(reason: RealmError): void {
     this.#abort.abort(reason);
+  }
+
+  /** Resolves when an engine has got the request for the first time. */
+  get submitted(): Promise<void> {
+    return this.#submitted.promise;
+  }
+
+  noteSubmitted(): void {
+    this.#submitted.resolve();
   }
 
   /** Notes the first token's time; later calls do nothing. */

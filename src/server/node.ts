@@ -1,8 +1,12 @@
-import type { Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createAdaptorServer, type HttpBindings } from '@hono/node-server';
+import { getRequestListener, type HttpBindings, RequestError } from '@hono/node-server';
 import type { Hono } from 'hono';
-import { RealmError } from '../errors.ts';
+import { asRealmError, RealmError } from '../errors.ts';
+import { type Logger, silent } from '../telemetry/log.ts';
+import { watchHalfClose } from './half-close.ts';
+import { answerEarly } from './leftover-body.ts';
+import { answerParserErrors, refusal } from './parser-errors.ts';
 import type { AppEnv } from './route.ts';
 
 export interface Listener {
@@ -14,13 +18,34 @@ export interface Listener {
   destroy(): void;
 }
 
+export interface ListenOptions {
+  /** How long a connection may lie idle between two requests. Default 75 s. */
+  readonly keepAliveMs?: number;
+  /** Hears of what is refused before it reaches the app. */
+  readonly logger?: Logger;
+}
+
 /** The only place that opens a socket. Throws `port_in_use`, or `config_invalid` for an address that cannot be bound. */
-export async function listen(app: Hono<AppEnv>, host: string, port: number): Promise<Listener> {
-  const server = createAdaptorServer({
-    fetch: (request, env) => app.fetch(request, { remoteAddress: (env as HttpBindings).incoming.socket.remoteAddress }),
-    // A client that sends its request drop by drop is cut off.
-    serverOptions: { headersTimeout: 20_000, requestTimeout: 60_000 },
-  }) as Server;
+export async function listen(
+  app: Hono<AppEnv>,
+  host: string,
+  port: number,
+  { keepAliveMs = 75_000, logger = silent }: ListenOptions = {},
+): Promise<Listener> {
+  const server = createServer(
+    {
+      // A client that sends its request drop by drop is cut off; an idle connection is not, but for its first request.
+      headersTimeout: 20_000,
+      requestTimeout: 60_000,
+      keepAliveTimeout: keepAliveMs,
+      // The app's answer to a missing host has a body and an id.
+      requireHostHeader: false,
+    },
+    requestListener(app, logger),
+  );
+  // Node's own word for it, which its documentation leaves out: a FIN does not end the answers that are owed.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  answerParserErrors(server, logger);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(bindError(error, host, port)));
     server.listen(port, host, resolve);
@@ -36,6 +61,34 @@ export async function listen(app: Hono<AppEnv>, host: string, port: number): Pro
       server.closeAllConnections();
     },
   };
+}
+
+function requestListener(app: Hono<AppEnv>, logger: Logger): ReturnType<typeof getRequestListener> {
+  const refuse = (error: unknown) => {
+    const { body, ...init } = refusal(toRefusal(error), logger);
+    return new Response(body, init);
+  };
+  return getRequestListener(
+    async (request, env) => {
+      const { incoming, outgoing } = env as HttpBindings;
+      if (incoming.headers.host === undefined && incoming.httpVersion === '1.1')
+        return refuse(new RequestError('there is no host header, which HTTP/1.1 asks for'));
+      watchHalfClose(incoming, outgoing);
+      const answer = await app.fetch(request, { remoteAddress: incoming.socket.remoteAddress });
+      return incoming.complete || incoming.destroyed ? answer : answerEarly(incoming, answer);
+    },
+    {
+      // For clients of HTTP/1.0, which need not name one.
+      hostname: 'localhost',
+      errorHandler: refuse,
+      autoCleanupIncoming: false,
+    },
+  );
+}
+
+function toRefusal(error: unknown): RealmError {
+  if (!(error instanceof RequestError)) return asRealmError(error);
+  return new RealmError('http_invalid', `The request cannot be understood: ${error.message}`, { cause: error });
 }
 
 function bindError(error: NodeJS.ErrnoException, host: string, port: number): RealmError {

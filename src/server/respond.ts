@@ -1,3 +1,4 @@
+import type { RealmError } from '../errors.ts';
 import { answer, createJob } from './answer.ts';
 import { reportError } from './errors.ts';
 import type { Settings } from './fields.ts';
@@ -15,7 +16,6 @@ export async function respond(
   const job = createJob(services, exchange, { tenant, ...request });
   const events = answer(services, exchange, job);
   if (!job.settings.stream) return context.json(await whole(format, exchange, job, events));
-  return streamResponse(exchange, chunks(format, exchange, job, events), error =>
-    reportError(services, exchange, error),
-  );
+  const report = (error: RealmError) => reportError(services, exchange, error);
+  return streamResponse(exchange, chunks(format, exchange, job, events), report, services.http.heartbeatMs);
 }

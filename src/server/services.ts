@@ -4,7 +4,7 @@ import { RealmError } from '../errors.ts';
 import type { Program, Sandbox } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { Limits } from '../tenancy/config.ts';
+import type { HttpConfig, Limits } from '../tenancy/config.ts';
 import type { Authenticate, AuthorizeAdmin, Tenant } from '../tenancy/tenants.ts';
 import type { AdapterRegistry } from './adapters.ts';
 import type { SessionStore } from './sessions.ts';
@@ -40,6 +40,7 @@ export interface Services {
   readonly limits: Limits;
   /** Where files of adapters may lie; absent: anywhere. */
   readonly folders?: readonly string[];
+  readonly http: HttpConfig;
   readonly metricsFor: 'local' | 'public';
   readonly logger: Logger;
   readonly metrics: Metrics;

@@ -1,31 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { asRealmError, RealmError } from '../errors.ts';
 import { errorBody } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 
 /**
- * Server-sent events from `values`, one a frame, ended by `[DONE]`. Nothing is pulled before the socket takes it.
- * A failure before the first value is thrown, so that it can have a status of its own; a later one is a last frame
- * with the error. When the client leaves, the exchange is cancelled.
+ * Server-sent events from `values`, one a frame, ended by `[DONE]`. Nothing is pulled before the socket takes it. A
+ * reader that has waited for `heartbeatMs` gets a comment. A failure before the headers are sent is thrown, so that it
+ * can have a status of its own; a later one is a last frame with the error. When the client leaves, the exchange is
+ * cancelled.
  */
 export async function streamResponse(
   exchange: Exchange,
   values: AsyncGenerator<object>,
   report: (error: RealmError) => void,
+  heartbeatMs: number,
 ): Promise<Response> {
-  const first = await values.next();
+  const first = values.next();
+  await admitted(exchange, first, heartbeatMs);
   exchange.streaming = true;
-  const frames = toFrames(exchange, first, values, report);
+  let waiting = false;
   let left = false;
+  let controller: ReadableStreamDefaultController<Uint8Array>;
+  const beat = () => {
+    // One that nobody has taken is enough.
+    if (waiting && controller.desiredSize === 0) controller.enqueue(comment);
+  };
+  const heartbeat = setInterval(beat, heartbeatMs).unref();
+  const frames = toFrames(exchange, first, values, report, () => clearInterval(heartbeat));
+  // Begun here: a client that leaves before it reads would not end what has not begun.
+  let next: Promise<IteratorResult<Uint8Array>> | undefined = frames.next();
   const body = new ReadableStream<Uint8Array>(
     {
-      async pull(controller) {
-        const { done, value } = await frames.next();
+      start(its) {
+        controller = its;
+      },
+      async pull() {
+        waiting = true;
+        const { done, value } = await (next ?? frames.next());
+        waiting = false;
+        next = undefined;
         if (left) return;
+        heartbeat.refresh();
         if (done) controller.close();
         else controller.enqueue(value);
       },
       async cancel() {
         left = true;
+        waiting = false;
         exchange.cancel(new RealmError('request_cancelled', 'The client closed the connection'));
         await frames.return(undefined);
       },
@@ -33,6 +54,23 @@ export async function streamResponse(
     { highWaterMark: 0 },
   );
   return new Response(body, { headers: streamHeaders });
+}
+
+/** Time in which an engine says no: it hears of a request between two steps. */
+const refusalMs = 1_000;
+
+/**
+ * Waits until the headers can be sent: for the first value, or until the engine has had its time for a refusal, which
+ * should have its own status. A program that goes to no engine must not keep a client without a sign of life either.
+ */
+async function admitted(exchange: Exchange, first: Promise<unknown>, heartbeatMs: number): Promise<void> {
+  const over = new AbortController();
+  const wait = (ms: number) => sleep(ms, undefined, { signal: over.signal });
+  try {
+    await Promise.race([first, exchange.submitted.then(() => wait(refusalMs)), wait(heartbeatMs)]);
+  } finally {
+    over.abort();
+  }
 }
 
 const streamHeaders = {
@@ -44,12 +82,14 @@ const streamHeaders = {
 
 async function* toFrames(
   exchange: Exchange,
-  first: IteratorResult<object>,
+  first: Promise<IteratorResult<object>>,
   rest: AsyncGenerator<object>,
   report: (error: RealmError) => void,
+  ended: () => void,
 ): AsyncGenerator<Uint8Array> {
   try {
-    if (!first.done) yield frame(JSON.stringify(first.value));
+    const { done, value } = await first;
+    if (!done) yield frame(JSON.stringify(value));
     for await (const value of rest) yield frame(JSON.stringify(value));
     yield frame('[DONE]');
   } catch (thrown) {
@@ -58,6 +98,7 @@ async function* toFrames(
     report(error);
     yield frame(JSON.stringify(errorBody(error, exchange.id)));
   } finally {
+    ended();
     // Left before the loop began, nothing else would close it.
     await rest.return(undefined);
     exchange.finishStream();
@@ -65,6 +106,9 @@ async function* toFrames(
 }
 
 const encoder = new TextEncoder();
+
+/** What clients skip. */
+const comment = encoder.encode(': waiting\n\n');
 
 function frame(data: string): Uint8Array {
   return encoder.encode(`data: ${data}\n\n`);

@@ -58,7 +58,8 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const programs = new Map<string, Program>();
   const sandbox = createSandbox(config.programs);
   const services = compose(config, options, { models, programs, sandbox });
-  const listener = await listen(createApp(services), host, port);
+  const { keepAliveMs } = config.http;
+  const listener = await listen(createApp(services), host, port, { keepAliveMs, logger: services.logger });
   try {
     await loadPrograms(config, sandbox, programs);
     for (const each of modelsOf(config, options)) {
@@ -112,6 +113,7 @@ function compose(
     localOnly: config.tenants === undefined,
     limits: config.limits,
     folders: config.folders,
+    http: config.http,
     metricsFor: config.metrics,
     logger: options.logger ?? silent,
     metrics,

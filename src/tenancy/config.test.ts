@@ -38,7 +38,7 @@ async function mistakes(yaml: string): Promise<string[]> {
 test('a full configuration; paths are relative to the file', async () => {
   const { hash } = createKey('acme');
   const config = await load(`
-server: { host: 0.0.0.0, port: 9000, metrics: public, limits: { body_bytes: 5000, messages: 3, choices: 2, inputs: 7, drain_ms: 100 }, programs: { processes: 5, memory_mb: 500 }, admin_keys: ["${hash}"], sessions: { path: kept, per_tenant: 3, megabytes_per_tenant: 2 } }
+server: { host: 0.0.0.0, port: 9000, metrics: public, origins: ['https://app.example', 'app://*'], keep_alive_ms: 5, heartbeat_ms: 1000, limits: { body_bytes: 5000, messages: 3, choices: 2, inputs: 7, drain_ms: 100 }, programs: { processes: 5, memory_mb: 500 }, admin_keys: ["${hash}"], sessions: { path: kept, per_tenant: 3, megabytes_per_tenant: 2 } }
 models:
   - { id: small, path: model.gguf, draft: { catalog: smollm2-135m }, context: 512, system: Be brief., shared_prompts: [Be kind.], stream_interval_ms: 0, sampling: { temperature: 0, top_k: 5 }, chat_template: chat.jinja }
   - { id: other, catalog: smollm2-135m, chat_template: "{{ messages[0].content }}", adapters: [{ id: legal, path: lora.gguf, tenants: [acme] }, { id: chatty, path: lora.gguf }] }
@@ -49,6 +49,7 @@ tenants:
   assert.equal(config.port, 9000);
   assert.deepEqual(config.limits, { bodyBytes: 5000, messages: 3, choices: 2, inputs: 7, drainMs: 100 });
   assert.deepEqual(config.programs, { maxProcesses: 5, memoryMb: 500 });
+  assert.deepEqual(config.http, { origins: ['https://app.example', 'app://*'], keepAliveMs: 5, heartbeatMs: 1000 });
   assert.deepEqual(config.adminKeys, [hash]);
   assert.deepEqual(config.sessions, { path: join(folder, 'kept'), perTenant: 3, bytesPerTenant: 2e6 });
   assert.deepEqual(config.models?.[0].draft, { catalog: 'smollm2-135m' });
@@ -166,5 +167,22 @@ tenants: [{ id: t, keys: ["${createKey('t').hash}"], program: shout.wasm }]
       ['models[0].path', 'models[0].draft.path', 'models[0].adapters[0].path'],
     );
     for (const line of found) assert.match(line, /lies outside of the folders/);
+  }
+});
+
+test('an origin is what a browser sends: no path, no default port, no star for a part of the web', async () => {
+  for (const good of ['*', 'https://app.example', 'http://localhost:3000', 'tauri://localhost', 'app://*', 'file://']) {
+    assert.deepEqual((await load(`server: { origins: ['${good}'] }`)).http.origins, [good]);
+  }
+  for (const bad of [
+    'https://app.example/',
+    'https://APP.example',
+    'http://*',
+    'http://localhost:*',
+    'app.example',
+    'null',
+  ]) {
+    const [line] = await mistakes(`server: { origins: ['${bad}'] }`);
+    assert.match(line!, /^server\.origins\[0\]: must be "\*"/, bad);
   }
 });

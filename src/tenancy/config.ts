@@ -18,6 +18,15 @@ export interface Limits {
   readonly drainMs: number;
 }
 
+export interface HttpConfig {
+  /** Origins of web pages that may ask; `*`: all. */
+  readonly origins: readonly string[];
+  /** How long a connection may lie idle between two requests. */
+  readonly keepAliveMs: number;
+  /** How long a stream may be silent before a comment says that it lives. */
+  readonly heartbeatMs: number;
+}
+
 /** Either an absolute path, or a name in the catalog. */
 export type ModelPlace = { readonly path: string } | { readonly catalog: string };
 
@@ -84,6 +93,7 @@ export interface RealmConfig {
   readonly metrics: 'local' | 'public';
   readonly limits: Limits;
   readonly programs: ProgramsConfig;
+  readonly http: HttpConfig;
   readonly sessions?: SessionLimits;
   /** Absolute: where files of models and adapters may lie; absent: anywhere. */
   readonly folders?: readonly string[];
@@ -282,6 +292,11 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       path: resolve(base, sessions.path),
       perTenant: sessions.per_tenant,
       bytesPerTenant: sessions.megabytes_per_tenant * 1e6,
+    },
+    http: {
+      origins: server.origins ?? [],
+      keepAliveMs: server.keep_alive_ms,
+      heartbeatMs: server.heartbeat_ms,
     },
     limits: {
       bodyBytes: limits.body_bytes,

@@ -37,6 +37,16 @@ const keys = z
   .array(z.string().regex(hashPattern, { error: 'must be sha256: and 64 hex digits, as `realm keys create` prints' }))
   .min(1);
 
+/** An origin exactly as a browser sends it; `app://*` for all pages of a kind of app; `*` for every page there is. */
+const origin = z.string().refine(isOrigin, {
+  error: 'must be "*", an origin as browsers send it (https://app.example, http://localhost:3000), or app://*',
+});
+
+function isOrigin(text: string): boolean {
+  if (/^https?:/.test(text)) return !text.includes('*') && URL.parse(text)?.origin === text;
+  return text === '*' || /^[a-z][a-z0-9+.-]*:\/\/(\*|[^/*\s]*)$/.test(text);
+}
+
 const server = z.strictObject({
   host: z.string().min(1).default('127.0.0.1'),
   port: count(0, 65_535).default(8080),
@@ -55,6 +65,12 @@ const server = z.strictObject({
     .prefault({}),
   /** Where files of models and adapters may lie; absent: anywhere. */
   folders: z.array(z.string().min(1)).min(1).optional(),
+  /** Pages that may ask from a browser; absent: what browsers allow by themselves. */
+  origins: z.array(origin).min(1).optional(),
+  /** How long a connection may lie idle between two requests. */
+  keep_alive_ms: count(1, 3_600_000).default(75_000),
+  /** How long a stream may be silent before it says that it lives. */
+  heartbeat_ms: count(10, 3_600_000).default(15_000),
   /** Where saved sequences lie; absent: none are saved. */
   sessions: z
     .strictObject({

@@ -289,3 +289,24 @@ test('logs hold the request, never its words', async () => {
   assert.equal((await frames(await app.fetch(post(chat, { messages, stream: true })))).at(-1), '[DONE]');
   assert.equal(lines.at(-1)!.completion_tokens, 10);
 });
+
+test('no control character of a body reaches an error, and no error is as long as its body', async () => {
+  const { app } = scripted(says('x'), { anyModelName: false });
+  const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+  const evil = '\u001b[31m\u0000\u009b\u202e\u2028\ud800';
+  const bodies = [
+    `${evil}{`,
+    `{"messages": ${evil}`,
+    JSON.stringify({ messages, model: evil }),
+    JSON.stringify({ messages, logit_bias: { [evil]: 1 } }),
+    JSON.stringify({ messages, model: 'm'.repeat(9_000) }),
+    JSON.stringify({ messages, logit_bias: { ['m'.repeat(9_000)]: 1 } }),
+  ];
+  for (const body of bodies) {
+    const response = await app.fetch(post(chat, body));
+    assert.ok([400, 404].includes(response.status));
+    const { message, param } = (await response.json()).error;
+    assert.doesNotMatch(message + param, unprintable);
+    assert.ok(message.length + (param ?? '').length < 5_000);
+  }
+});

@@ -125,6 +125,45 @@ test('with tenants metrics are for the operator, wherever he is, unless they are
   assert.equal((await read({ ...nobody, metricsFor: 'public' })).status, 200);
 });
 
+test('metrics for this machine are not for those that a proxy on it or a page in its browser asks for', async () => {
+  const { app } = scripted(says('abc'), { metricsFor: 'local' });
+  const read = (headers: Record<string, string>, host = 'localhost') =>
+    app.fetch(new Request(`http://${host}/metrics`, { headers }), { remoteAddress: '127.0.0.1' });
+  for (const name of ['forwarded', 'via', 'X-Forwarded-For', 'x-real-ip', 'x-forwarded-proto', 'cf-connecting-ip']) {
+    assert.equal((await read({ [name]: '127.0.0.1' })).status, 404, name);
+  }
+  assert.equal((await read({ origin: 'https://evil.example' })).status, 404);
+  assert.equal((await read({}, 'evil.example')).status, 404);
+  assert.equal((await read({ origin: 'http://localhost:3000' })).status, 200);
+  assert.equal((await read({}, '127.0.0.1:8080')).status, 200);
+});
+
+test('slashes too many, and a base address without /v1, are understood; labels stay the same', async () => {
+  const { app, lines } = scripted(says('abc'));
+  const chat = { messages: [{ role: 'user', content: 'Hi' }] };
+  for (const path of [
+    '/v1/chat/completions/',
+    '//v1//chat/completions',
+    '/chat/completions',
+    '/chat/completions//?a=b',
+  ]) {
+    assert.equal((await app.fetch(post(path, chat))).status, 200, path);
+    assert.equal((await app.fetch(new Request(`http://localhost${path}`))).status, 405, path);
+  }
+  assert.equal((await app.fetch(post('/completions', { prompt: 'x' }))).status, 200);
+  assert.equal((await app.fetch(post('/embeddings/', { input: 'x' }))).status, 200);
+  for (const path of ['/models', '/models/scripted', '/v1/models/scripted/', '/health/', '//ready', '/metrics/']) {
+    assert.equal((await app.fetch(new Request(`http://localhost${path}`))).status, 200, path);
+  }
+  for (const path of ['/', '//', '/v1', '/v1/', '/v2/models', '/v1/v1/models']) {
+    assert.equal((await app.fetch(new Request(`http://localhost${path}`))).status, 404, path);
+  }
+  const page = await (await app.fetch(new Request('http://localhost/metrics'))).text();
+  assert.match(page, /route="\/v1\/chat\/completions",status="200"\} 4$/m);
+  assert.ok(!page.includes('route="/chat'));
+  assert.equal(lines[0]!.status, 200);
+});
+
 test('a path that somebody tries does not become a label', async () => {
   const { app } = scripted(says('abc'));
   await app.fetch(new Request('http://localhost/etc/passwd'));

@@ -221,6 +221,7 @@ export function scripted(script: Script, overrides: Partial<Services> = {}) {
     authorizeAdmin: adminAuthorization(undefined, true),
     localOnly: true,
     limits: { ...defaultConfig().limits, bodyBytes: 10_000, messages: 4, choices: 4, drainMs: 500 },
+    http: defaultConfig().http,
     metricsFor: 'public',
     logger: createLogger({ format: 'json', write: line => lines.push(JSON.parse(line)) }),
     metrics: createMetrics(),

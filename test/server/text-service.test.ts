@@ -106,7 +106,7 @@ describe('the service for text', () => {
   });
 
   it('survives its thread: what was begun fails, the rest is done by another', async () => {
-    const small = new TextService({ bodyBytes: 1, heapMb: 24 });
+    const small = new TextService({ bodyBytes: 1, heapMb: 48 });
     const rows = Array.from({ length: 400_000 }, (_, i) => ({ i }));
     const bytes = Buffer.from(JSON.stringify({ messages: rows }));
     const body = { form: 'chat' as const, bytes, limits: { ...defaultConfig().limits, messages: 1_000_000 } };

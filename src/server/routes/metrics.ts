@@ -1,6 +1,6 @@
 import { RealmError } from '../../errors.ts';
 import type { ModelSample } from '../../telemetry/metrics.ts';
-import { isLocalAddress } from '../local.ts';
+import { isLocalRequest } from '../local.ts';
 import type { AppContext, Route } from '../route.ts';
 import type { LoadedModel } from '../services.ts';
 
@@ -26,7 +26,7 @@ function checkReader(context: AppContext): void {
   const { metricsFor, localOnly, authorizeAdmin } = context.var.services;
   if (metricsFor === 'public') return;
   if (!localOnly) return authorizeAdmin(context.req.header('authorization'));
-  if (isLocalAddress(context.env?.remoteAddress)) return;
+  if (isLocalRequest(context.env?.remoteAddress, context.req.raw)) return;
   throw new RealmError(
     'route_not_found',
     'Metrics are for programs on this machine; server.metrics: public opens them',
