@@ -1,6 +1,7 @@
 import { bind, intArgument } from './arguments.ts';
 import { RealmError } from '../../errors.ts';
 import { exceeded, type Meter, templateLimits } from './limits.ts';
+import { text } from './printing.ts';
 import { type Call, Callable, Dict, iterate, TemplateError, Thing, typeName, type Value, View } from './values.ts';
 
 /** Jinja2's own functions, and `raise_exception`. `lipsum` is not among them: it gives another text each time. */
