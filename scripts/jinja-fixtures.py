@@ -5,7 +5,7 @@
     venv/bin/python scripts/jinja-fixtures.py llama.cpp/models/templates test/tokenizer/fixtures
 
 Jinja2 is set up as transformers does it for chat templates. null stands for an error; `@` and `#` in an expression stand
-for each of the values.
+for each of the values. Filters that give generators or Markup get `| list`, which shows what is in them.
 """
 
 import datetime
@@ -26,17 +26,18 @@ VALUES = ["missing", "none", "true", "false", "0", "7", "-3", "2.5", "-0.0", "1e
 OPERATORS = ["+", "-", "*", "/", "//", "%", "**", "~", "==", "!=", "<", "<=", ">", ">=", "in", "not in", "and", "or"]
 LAZY = {"batch(2)", "batch(2, 'z')", "slice(2)", "slice(2, 'z')", "reverse", "unique", "map('upper')", "map('string')", "map('int')", "map('length')",
         "map(attribute='a')", "map(attribute='a', default='d')", "map(attribute=0)", "select", "select('string')", "select('gt', 1)", "reject", "reject('number')",
-        "selectattr('a')", "selectattr('a', 'defined')", "rejectattr('a')", "rejectattr('a', 'eq', 1)", "items"}
+        "selectattr('a')", "selectattr('a', 'defined')", "rejectattr('a')", "rejectattr('a', 'eq', 1)", "items",
+        "e", "escape", "forceescape", "safe"}
 FILTERS = sorted(LAZY) + [
     "abs", "attr('upper')", "capitalize", "center", "center(9)", "count", "default('d')", "d('d', true)", "default", "default(missing)", "dictsort", "dictsort(reverse=true)",
-    "dictsort(by='value')", "dictsort(true)", "e", "escape", "filesizeformat", "filesizeformat(true)", "first", "float", "float(1)", "format", "format('a', 1)",
+    "dictsort(by='value')", "dictsort(true)", "filesizeformat", "filesizeformat(true)", "first", "float", "float(1)", "format", "format('a', 1)",
     "groupby('a')", "groupby(0)", "indent", "indent(2, true)", "indent(width=2, blank=true)", "indent('> ', true)", "int", "int(5)", "int(5, 16)", "int(default=none)",
     "join", "join('-')", "join(', ', attribute=0)", "join(1)", "last", "length", "list", "lower", "max", "min", "max(case_sensitive=true)", "min(attribute=0)",
     "replace('b', '--')", "replace('', '.')", "replace('l', 'L', 1)", "replace(1, 2)", "round", "round(1)", "round(0, 'floor')", "round(method='ceil')", "round(-1)",
-    "safe", "sort", "sort(reverse=true)", "sort(case_sensitive=true)", "sort(attribute=0)", "string", "sum", "sum(start=1)", "sum(attribute=0)", "title",
+    "sort", "sort(reverse=true)", "sort(case_sensitive=true)", "sort(attribute=0)", "string", "sum", "sum(start=1)", "sum(attribute=0)", "title",
     "tojson", "tojson(indent=2)", "tojson(indent=0)", "tojson(ensure_ascii=true)", "tojson(separators=(',', ':'))", "tojson(sort_keys=true)", "tojson(indent=1, separators=['; ', ' = '])",
     "trim", "trim('b')", "trim(' \\n')", "trim(none)", "truncate(9)", "truncate(6, true, leeway=0)", "truncate(8, end='.', leeway=0)", "upper", "urlencode",
-    "wordcount", "nosuch", "forceescape", "pprint", "striptags", "urlize", "wordwrap(5)", "xmlattr", "upper(1)", "length(missing)",
+    "wordcount", "nosuch", "pprint", "striptags", "urlize", "wordwrap(5)", "xmlattr", "upper(1)", "length(missing)",
 ]
 TESTS = ["boolean", "callable", "defined", "divisibleby 3", "divisibleby(2)", "eq 7", "eq('abc')", "equalto(7.0)", "escaped", "even", "odd", "false", "true", "filter", "test",
          "float", "integer", "number", "ge 2", "gt(2)", "greaterthan 2", "le 2", "lt 2", "lessthan('b')", "in [7, 'abc', none]", "in 'abcd'", "iterable", "lower", "upper",
@@ -77,7 +78,7 @@ SINGLE = [
     # Collections.
     "[1, 1.0, true, 'a', 'A'] | unique | list", "['a', 'B', 'c'] | sort", "['a', 'B', 'c'] | sort(case_sensitive=true)", "[[2, 'a'], [1, 'b']] | sort", "[{'a': 2}, {'a': 1}] | sort(attribute='a')", "[{'a': 2, 'b': 1}, {'a': 1, 'b': 1}] | sort(attribute='b,a')", "[{'a': {'b': 2}}, {'a': {'b': 1}}] | map(attribute='a.b') | list", "[1, 'a'] | sort", "[none] | sort", "[none, none] | sort", "['10', '9'] | map('int') | sort",
     "[{'k': 'x', 'v': 1}, {'k': 'X', 'v': 2}, {'k': 'y', 'v': 3}] | groupby('k')", "([{'k': 1}] | groupby('k') | first).grouper", "([{'k': 1}] | groupby('k') | first).list", "[1, 2, 3] | sum", "[1.5, 2] | sum", "[[1], [2]] | sum(start=[])", "[1, 2, 3, 4, 5] | batch(2, 0) | list", "[1, 2, 3, 4, 5] | slice(2) | list", "[1, 2, 3, 4, 5] | slice(3, 'z') | list", "[1, 2] | reverse | list", "'abc' | reverse", "[3, 1] | max", "[] | max", "['a', 'B'] | min", "{'b': 1, 'A': 2} | dictsort", "{'b': 1, 'A': 2} | dictsort(true)", "{'b': 1, 'a': 2} | dictsort(false, 'value', true)", "{2: 'a', 10: 'b', 1: 'c'} | dictsort", "{'a': 1}.items() | list", "{'a': 1} | items | list", "{'a': 1} | list", "{'a': 1} | first", "'a' in {'a': 1}", "[1] in [[1]]", "{'a': 1} == {'a': 1.0}", "[1, 2] == (1, 2)", "{'a': 1, 'b': 2} == {'b': 2, 'a': 1}", "[1, 2] < [1, 3]", "(1, 'a') < (1, 'b')", "[1] + [2]", "(1,) + (2,)", "[1] + (2,)", "{'a': 1}.items()", "{'a': 1}.keys() | length", "{'items': 1}.items", "{'items': 1}['items']", "{'get': 1}.get", "{'a': none}.a", "{'a': 1}.get('b')", "{'a': 1}.get('a', default=2)", "[1, 2, 3] | select('odd') | list", "[1, 2, 3] | reject('odd') | map('string') | join('+')", "['a', ''] | select | list", "[{'a': 1}, {'b': 2}] | selectattr('a') | list", "[{'a': 1}, {'b': 2}] | selectattr('a', 'defined') | list", "[{'a': 1}, {'a': 2}] | selectattr('a', 'equalto', 2) | list", "[{'a': 1}, {'a': 2}] | selectattr('a', '>', 1) | map(attribute='a') | first", "[1] | map('nosuch') | list", "[1] | select('nosuch') | list", "(['a'] | map('upper')) | list | first", "['a'] | map('upper') | first", "'a' in (['a'] | map('lower'))", "['ab'] | map('replace', 'a', 'c') | list", "[] | first", "[] | last", "[] | first | default('x')", "'' | first", "[[1, 2], [3, 4]] | map('first') | list", "[[1, 2], [3, 4]] | map('last') | list", "[1, 2] | join", "[1, none, missing, true] | join(',')", "missing | list | length", "missing | join(',') | upper", "missing | map('upper') | list", "missing | default([]) | length", "x.y.z | default(1)", "missing | first | default('d')", "none | default('x')", "none | default('x', true)", "'' or missing", "missing or 'x'", "missing and 'x'", "missing == missing", "missing == none", "missing != ''", "not missing", "missing if false", "('x' if false) is defined", "[missing] | tojson", "{'a': none, 'b': true, 'c': 1.0, 'd': 'é</script>\\n\\x7f\\u2028'} | tojson", "{1: 1, true: 2, none: 3, 1.5: 4} | tojson", "{(1,): 1} | tojson", "(1, 2) | tojson", "range(2) | tojson", "'é😀' | tojson(ensure_ascii=true)", "[[], {}, [[]]] | tojson(indent=2)", "{'b': 1, 'a': {'d': 1, 'c': 2}} | tojson(sort_keys=true, indent=4)", "{} | tojson(4)", "[1, 2] | tojson(true, 2)", "[1] | tojson(indent='--')", "1e16 | tojson", "1e400 | tojson", "(1e400 - 1e400) | tojson",
-    "strftime_now('%Y-%m-%d %H:%M:%S')", "strftime_now('%d %B %Y, %A %a %b %y %j %I %p')", "strftime_now('%-d/%-m %e %%')", "cycler('a', 'b').next()", "joiner(',')() ~ joiner(',')()", "lipsum()", "nosuch()", "nosuch.a()", "'a'()", "range('a')", "raise_exception('no: ' ~ 1)", "x.raise", "dict.x is defined", "loop is defined",
+    "strftime_now('%Y-%m-%d %H:%M:%S')", "strftime_now('%d %B %Y, %A %a %b %y %j %I %p')", "strftime_now('%-d/%-m %e %%')", "cycler('a', 'b').next()", "joiner(',')() ~ joiner(',')()", "nosuch()", "nosuch.a()", "'a'()", "range('a')", "raise_exception('no: ' ~ 1)", "x.raise", "loop is defined",
     "1 +", "(1", "[1", "{'a' 1}", "1 2", "'a", "a..b", "1 if", "x |", "x is", "a = 1", "f(a=1, 2)", "f(*[1], **{})", "'\\xZZ'", "@", "a ? b", "!a", "a && b", "x[", "x[]", "x[1:2:3:4]", "x[1,2]", "{1, 2}", "1 === 1", "a;b",
 ]
 WHOLE = [

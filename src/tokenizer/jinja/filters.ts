@@ -29,7 +29,7 @@ import {
 type Filter = readonly [signature: string, run: (value: Value, args: Value[], meter: Meter) => Value];
 
 /** Filters that lay text out for HTML or terminals, or that are not the same each time. */
-const FOREIGN = ['forceescape', 'pprint', 'random', 'striptags', 'urlize', 'wordwrap', 'xmlattr'];
+const FOREIGN = ['pprint', 'random', 'striptags', 'urlize', 'wordwrap', 'xmlattr'];
 
 const FILTERS: Record<string, Filter> = {
   abs: ['', value => absolute(value)],
@@ -40,11 +40,6 @@ const FILTERS: Record<string, Filter> = {
   ],
   capitalize: ['', (value, _, meter) => capitalize(text(value, meter))],
   center: ['width', (value, [width = 80n], meter) => padded(text(value, meter), width, undefined, meter, 'center')],
-  default: [
-    'default_value boolean',
-    (value, [fallback = '', falsy = false]) =>
-      value === undefined || (truth(falsy) && !truth(value)) ? fallback : value,
-  ],
   dictsort: ['case_sensitive by reverse', (value, args, meter) => dictSort(value, args, meter)],
   escape: ['', (value, _, meter) => escaped(text(value, meter))],
   filesizeformat: ['binary', (value, [binary = false]) => fileSize(toFloat(value), truth(binary))],
@@ -71,6 +66,7 @@ const FILTERS: Record<string, Filter> = {
   ],
   reverse: ['', (value, _, meter) => reversed(value, meter)],
   round: ['precision method', (value, [precision = 0n, method = 'common']) => rounded(value, precision, method)],
+  forceescape: ['', (value, _, meter) => escaped(text(value, meter))],
   safe: ['', (value, _, meter) => text(value, meter)],
   slice: ['slices! fill_with', (value, [count, fill], meter) => new Stream(slices(iterate(value, meter), count, fill))],
   sort: ['reverse case_sensitive attribute', (value, args, meter) => sort(value, args, meter)],
@@ -87,13 +83,14 @@ const FILTERS: Record<string, Filter> = {
 };
 for (const [other, name] of [
   ['count', 'length'],
-  ['d', 'default'],
   ['e', 'escape'],
 ])
   FILTERS[other] = FILTERS[name];
 
-/** Filters whose arguments are a filter's or a test's own. */
+/** Filters whose arguments are a filter's or a test's own, or that care whether an undefined one was given. */
 const OPEN: Record<string, (value: Value, call: Call, meter: Meter) => Value> = {
+  d: (value, call) => withDefault(value, call),
+  default: (value, call) => withDefault(value, call),
   format: (value, call, meter) => formatted(value, call, meter),
   map: (value, call, meter) => new Stream(mapped(value, call, meter)),
   select: (value, call, meter) => new Stream(selected(value, call, meter, true, false)),
@@ -118,6 +115,12 @@ function closed(name: string, value: Value, call: Call, meter: Meter): Value {
   }
   const [signature, run] = FILTERS[name];
   return run(value, bind(name, signature, call), meter);
+}
+
+function withDefault(value: Value, call: Call): Value {
+  const [fallback, falsy] = bind('default', 'default_value boolean', call);
+  if (value !== undefined && (truth(value) || !truth(falsy))) return value;
+  return call.positional.length > 0 || call.named.has('default_value') ? fallback : '';
 }
 
 function absolute(value: Value): Value {
@@ -182,13 +185,10 @@ function sorted<T>(items: readonly T[], key: (item: T) => Value, reverse: boolea
 }
 
 function sort(value: Value, [reverse = false, caseSensitive = false, name]: Value[], meter: Meter): Value[] {
-  const getters =
-    typeof name === 'string' && name.includes(',') ? name.split(',').map(part => getter(part, meter)) : [];
-  const single = getter(name, meter);
-  const key = (each: Value) =>
-    getters.length > 0
-      ? getters.map(get => foldCase(get(each), caseSensitive, meter))
-      : foldCase(single(each), caseSensitive, meter);
+  const names = typeof name === 'string' ? name.split(',') : [name];
+  const getters = names.map(each => getter(each, meter));
+  // A list of keys, as in Jinja2: equal ones are not ordered, whatever they are.
+  const key = (each: Value) => getters.map(get => foldCase(get(each), caseSensitive, meter));
   return sorted(iterate(value, meter), key, truth(reverse), meter);
 }
 
@@ -345,13 +345,17 @@ function rounded(value: Value, precision: Value, method: Value): Value {
   const places = intArgument(precision, 0);
   if (method !== 'common') {
     const factor = 10 ** places;
-    return Math[method](Number(number) * factor) / factor;
+    return (Math[method](Number(number) * factor) + 0) / factor;
   }
   if (typeof number === 'bigint')
     return places >= 0 ? number : roundedInt(number, 10n ** BigInt(Math.min(-places, 4300)));
   if (!Number.isFinite(number) || places > 30) return number;
-  if (places < 0) return Number(roundedInt(BigInt(Math.round(number)), 10n ** BigInt(Math.min(-places, 400))));
-  return Math.sign(number) * Number(fixed(Math.abs(number), places));
+  const size = Math.abs(number);
+  const result =
+    places < 0
+      ? Number(roundedInt(BigInt(Math.round(size)), 10n ** BigInt(Math.min(-places, 400))))
+      : Number(fixed(size, places));
+  return number < 0 || Object.is(number, -0) ? -result : result;
 }
 
 /** To the nearest multiple, a tie to the even one. */
@@ -370,12 +374,12 @@ function indented(value: Value, [width = 4n, first = false, blank = false]: Valu
   return truth(first) ? spaces + made : made;
 }
 
-function truncated(value: Value, [limit = 255n, killWords = false, end = '...', leeway = 5n]: Value[]): string {
-  const whole = characters(textArgument(value === undefined ? '' : value));
+function truncated(value: Value, [limit = 255n, killWords = false, end = '...', leeway = 5n]: Value[]): Value {
   const most = intArgument(limit, 255);
   const tail = textArgument(end);
   if (most < length(tail)!) throw new TemplateError('truncate: the length is less than that of the end');
-  if (whole.length <= most + intArgument(leeway, 5)) return whole.join('');
+  if (size(value) <= most + intArgument(leeway, 5)) return value;
+  const whole = characters(textArgument(value));
   const kept = whole.slice(0, most - length(tail)!).join('');
   const space = kept.lastIndexOf(' ');
   return (truth(killWords) || space < 0 ? kept : kept.slice(0, space)) + tail;

@@ -218,9 +218,9 @@ export function formatPercent(pattern: string, values: Value, meter: Meter): str
   return result;
 }
 
-/** Python does not mind a single list that no field takes. */
+/** Python does not mind a single list that no field takes, nor an undefined value. */
 function isOneListLike(values: Value): boolean {
-  return !(values instanceof Tuple) && sequence(values) !== undefined;
+  return !(values instanceof Tuple) && (values === undefined || sequence(values) !== undefined);
 }
 
 function percentField(

@@ -38,6 +38,7 @@ function dict({ positional, named }: Call, meter: Meter): Dict {
   const [from] = positional;
   if (from instanceof Dict) for (const [key, value] of from.pairs()) made.set(key, value);
   else if (positional.length > 0) {
+    if (from === undefined) throw new TemplateError('dict needs pairs, not an undefined value');
     for (const pair of iterate(from, meter)) {
       const items = iterate(pair, meter);
       if (items.length !== 2) throw new TemplateError('dict needs pairs');

@@ -160,10 +160,10 @@ class Interpreter {
   #loop(loop: Extract<Statement, { kind: 'for' }>, scope: Scope, iterable: Value, depth: number): string {
     // Templates loop over `tools` without looking whether there are any.
     const items = this.#chosen(loop, scope, iterable === null ? [] : iterate(iterable, this.#meter));
-    if (items.length === 0) return this.body(loop.otherwise, new Scope(scope));
     const again = loop.recursive ? (inner: Value) => this.#loop(loop, scope, inner, depth + 1) : undefined;
     const variable = loopVariable(items, depth, this.#meter, again);
     let written = '';
+    let completed = false;
     for (let i = 0; i < items.length; i++) {
       this.#meter.step(1);
       const inner = new Scope(scope);
@@ -172,6 +172,7 @@ class Interpreter {
       this.#assign(loop.target, items[i], inner);
       try {
         written += this.body(loop.body, inner);
+        completed = true;
       } catch (error) {
         if (!(error instanceof Jump)) throw error;
         written += error.written;
@@ -179,7 +180,8 @@ class Interpreter {
       }
       if (written.length > templateLimits.text) throw exceeded('makes more than', templateLimits.text, 'characters');
     }
-    return written;
+    // As in Jinja2, `else` is also for a loop whose every turn was cut short.
+    return completed ? written : written + this.body(loop.otherwise, new Scope(scope));
   }
 
   #chosen(

@@ -32,7 +32,8 @@ const CHANGING = new Set([
 
 /** `value.name`: a method or attribute, then an item of that name. */
 export function attribute(value: Value, name: string, meter: Meter): Value {
-  return ownAttribute(value, name, meter) ?? item(value, name, meter, false);
+  const own = ownAttribute(value, name, meter);
+  return own === undefined ? item(value, name, meter, false) : own;
 }
 
 /** `value[key]`: an item, then a method or attribute of that name. */
@@ -79,7 +80,10 @@ export function ownAttribute(value: Value, name: string, meter: Meter): Value {
 }
 
 function method(name: string, signature: string, run: (args: Value[], given: number) => Value): Callable {
-  return new Callable(name, call => run(bind(name, signature, call), call.positional.length));
+  return new Callable(name, call => {
+    if (call.named.size > 0) throw new TemplateError(`${name} takes no keyword arguments`);
+    return run(bind(name, signature, call), call.positional.length);
+  });
 }
 
 function forbidden(name: string): Callable {
@@ -148,6 +152,7 @@ export function sliced(value: Value, start: Value, stop: Value, step: Value, met
     if (value === undefined) throw new TemplateError('an undefined value cannot be sliced');
     return undefined;
   }
+  if (![start, stop, step].every(isIndex)) return undefined;
   const by = intArgument(step, 1);
   if (by === 0) throw new TemplateError('slice step cannot be zero');
   meter.items(typeof value === 'string' ? 0 : all.length);
@@ -160,6 +165,10 @@ export function sliced(value: Value, start: Value, stop: Value, step: Value, met
   );
   if (typeof value === 'string') return part.join('');
   return Array.isArray(value) ? part : value instanceof View ? new View('range', part) : new Tuple(part);
+}
+
+function isIndex(value: Value): boolean {
+  return value === undefined || value === null || typeof value === 'bigint' || typeof value === 'boolean';
 }
 
 function bound(value: Value, size: number, fallback: number, step: number): number {

@@ -62,7 +62,8 @@ function floorDivide(a: bigint, b: bigint): bigint {
 function modulo(a: number, b: number): number {
   if (b === 0) throw new TemplateError('modulo by zero');
   const rest = a % b;
-  return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest;
+  if (rest === 0) return b > 0 ? 0 : -0;
+  return rest < 0 !== b < 0 ? rest + b : rest;
 }
 
 function power(a: bigint, b: bigint, meter: Meter): bigint | number {

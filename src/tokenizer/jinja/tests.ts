@@ -20,7 +20,7 @@ type Test = readonly [signature: string, holds: (value: Value, args: Value[], me
 
 const TESTS: Record<string, Test> = {
   boolean: ['', value => typeof value === 'boolean'],
-  callable: ['', value => value instanceof Callable],
+  callable: ['', value => value === undefined || value instanceof Callable],
   defined: ['', value => value !== undefined],
   divisibleby: ['num!', (value, [by], meter) => comparison('==', binary('%', value, by, meter), 0n, meter)],
   escaped: ['', () => false],
