@@ -113,6 +113,25 @@ const hostile: Record<string, string> = {
   ),
   'texts sorted again and again': big(`{% set l = [s] %}${'{% set l = l + l %}'.repeat(17)}{{ l | sort | length }}`),
   'much upper case': big('{% for i in range(99999) %}{% set t = s | upper %}{% endfor %}'),
+  'a wide field': "{{ '%999999999d' % 1 }}",
+  'a wide field in braces': "{{ '{:>999999999}'.format('a') }}",
+  'many decimals': "{{ '%.999999999f' % 1.5 }}",
+  'a wide line': "{{ 'a'.ljust(999999999) }}",
+  'many zeros': "{{ 'a'.zfill(999999999) }}",
+  'wide tabs': big("{{ s.replace('x', '\\t').expandtabs(1000000) }}"),
+  'a text many times': "{{ 'abc' * 999999999 }}",
+  'a list many times': '{{ [1, 2] * 999999999 }}',
+  'a large number': '{{ 9 ** (9 ** 9) }}',
+  'a number multiplied': `{% set n = 9 ** 999 %}${'{% set n = n * n %}'.repeat(40)}`,
+  'many words': big("{{ s.replace('x', 'x ').split() | length }}"),
+  'many lines': big("{{ s.replace('x', '\\n').splitlines() | length }}"),
+  'many slices': '{{ [1] | slice(999999999) | list }}',
+  'a wide batch': "{{ [1] | batch(999999999, 'x') | list }}",
+  'a list as a key, again and again': `{% set t = (1, 2) %}${'{% set t = (t, t) %}'.repeat(40)}{{ {t: 1} }}`,
+  'many texts kept': big(
+    '{% set n = namespace(l=[]) %}{% for i in range(99999) %}{% set n.l = n.l + [s | upper] %}{% endfor %}',
+  ),
+  'a list in itself, equal to another': `{% set s = [1] %}{% set t = [1] %}${'{% set s = [s, s] %}{% set t = [t, t] %}'.repeat(40)}{{ s == t }}`,
   'deep brackets': `{{ ${'('.repeat(99999)}1${')'.repeat(99999)} }}`,
   'a deep list': `{{ ${'['.repeat(9999)}1${']'.repeat(9999)} }}`,
   'a long chain': `{{ 1${' + 1'.repeat(60000)} }}`,
@@ -132,7 +151,7 @@ for (const [name, source] of Object.entries(hostile)) {
 }
 
 test('what is only long ends soon', () => {
-  const spaces = ' '.repeat(200_000);
+  const spaces = ' '.repeat(80_000);
   assert.equal(render(`${spaces}x${spaces}{{- 'y' -}}${spaces}z`), `${spaces}xyz`);
   const again = `{% for i in range(9999) %}{% macro f() %}${'{{ 1 }}'.repeat(9999)}{% endmacro %}{% endfor %}`;
   assert.equal(render(again), '');

@@ -36,7 +36,7 @@ const FILTERS: Record<string, Filter> = {
   attr: ['name!', (value, [name], meter) => ownAttribute(value, textArgument(name), meter)],
   batch: [
     'linecount! fill_with',
-    (value, [size, fill], meter) => new Stream(batches(iterate(value, meter), size, fill)),
+    (value, [size, fill], meter) => new Stream(batches(iterate(value, meter), size, fill, meter)),
   ],
   capitalize: ['', (value, _, meter) => capitalize(text(value, meter))],
   center: ['width', (value, [width = 80n], meter) => padded(text(value, meter), width, undefined, meter, 'center')],
@@ -68,7 +68,10 @@ const FILTERS: Record<string, Filter> = {
   round: ['precision method', (value, [precision = 0n, method = 'common']) => rounded(value, precision, method)],
   forceescape: ['', (value, _, meter) => escaped(text(value, meter))],
   safe: ['', (value, _, meter) => text(value, meter)],
-  slice: ['slices! fill_with', (value, [count, fill], meter) => new Stream(slices(iterate(value, meter), count, fill))],
+  slice: [
+    'slices! fill_with',
+    (value, [count, fill], meter) => new Stream(slices(iterate(value, meter), count, fill, meter)),
+  ],
   sort: ['reverse case_sensitive attribute', (value, args, meter) => sort(value, args, meter)],
   string: ['', (value, _, meter) => text(value, meter)],
   sum: ['attribute start', (value, [name, start = 0n], meter) => sum(value, name, start, meter)],
@@ -128,7 +131,7 @@ function absolute(value: Value): Value {
   return number < 0 || Object.is(number, -0) ? unary('-', number) : number;
 }
 
-function batches(items: readonly Value[], by: Value, fill: Value): Value[] {
+function batches(items: readonly Value[], by: Value, fill: Value, meter: Meter): Value[] {
   const size = intArgument(by, 0);
   const result: Value[][] = [];
   for (const each of items) {
@@ -137,18 +140,21 @@ function batches(items: readonly Value[], by: Value, fill: Value): Value[] {
     else result.push([each]);
   }
   const end = result.at(-1);
-  if (end && fill !== undefined && fill !== null)
-    while (end.length < size && end.length <= items.length * 64) end.push(fill);
+  if (end && fill !== undefined && fill !== null && end.length < size) {
+    meter.items(size);
+    while (end.length < size) end.push(fill);
+  }
   return result;
 }
 
-function slices(items: readonly Value[], by: Value, fill: Value): Value[] {
+function slices(items: readonly Value[], by: Value, fill: Value, meter: Meter): Value[] {
   const count = intArgument(by, 0);
   if (count <= 0) throw new TemplateError('slice needs a positive number of slices');
+  meter.items(count);
   const each = Math.floor(items.length / count);
   const longer = items.length % count;
   const result: Value[][] = [];
-  for (let i = 0, at = 0; i < Math.min(count, 100_000); i++) {
+  for (let i = 0, at = 0; i < count; i++) {
     const end = at + each + (i < longer ? 1 : 0);
     result.push(items.slice(at, end));
     if (fill !== undefined && fill !== null && i >= longer) result[i].push(fill);
@@ -368,7 +374,7 @@ function roundedInt(value: bigint, unit: bigint): bigint {
 
 function indented(value: Value, [width = 4n, first = false, blank = false]: Value[], meter: Meter): string {
   const spaces = typeof width === 'string' ? width : indentation(width, meter);
-  const lines = splitLines(`${textArgument(value)}\n`);
+  const lines = splitLines(`${textArgument(value)}\n`, meter);
   meter.characters((value as string).length + lines.length * spaces.length);
   const made = lines.map((line, i) => (i > 0 && (truth(blank) || line !== '') ? spaces : '') + line).join('\n');
   return truth(first) ? spaces + made : made;

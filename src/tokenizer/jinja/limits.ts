@@ -68,8 +68,13 @@ export class Meter {
 
   /** Items that are made or looked through. */
   items(count: number): void {
-    if (count > templateLimits.items) throw exceeded('makes a list of more than', templateLimits.items, 'items');
+    this.room(count);
     this.step(count / VALUES_A_STEP);
+  }
+
+  /** Looks only whether a list may have so many items, for one that grows. */
+  room(count: number): void {
+    if (count > templateLimits.items) throw exceeded('makes a list of more than', templateLimits.items, 'items');
   }
 
   bits(count: number): void {

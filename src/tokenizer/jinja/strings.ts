@@ -74,7 +74,7 @@ const METHODS: Record<string, Method> = {
   rsplit: ['sep maxsplit', (text, [sep, times], meter) => split(text, sep, intArgument(times, -1), true, meter)],
   rstrip: ['chars', (text, [chars]) => rstrip(text, stripped(chars))],
   split: ['sep maxsplit', (text, [sep, times], meter) => split(text, sep, intArgument(times, -1), false, meter)],
-  splitlines: ['keepends', (text, [keep], meter) => meter.list(splitLines(text, keep === true))],
+  splitlines: ['keepends', (text, [keep], meter) => splitLines(text, meter, keep === true)],
   startswith: [
     'prefix! start end',
     (text, [prefix, start, end], meter) =>
@@ -230,7 +230,9 @@ function between(all: string[], by: string, places: number): string {
 function split(text: string, sep: Value, times: number, fromEnd: boolean, meter: Meter): string[] {
   const limit = times < 0 ? Number.POSITIVE_INFINITY : times;
   const parts =
-    sep === undefined || sep === null ? words(text, limit, fromEnd) : pieces(text, separator(sep), limit, fromEnd);
+    sep === undefined || sep === null
+      ? words(text, limit, fromEnd, meter)
+      : pieces(text, separator(sep), limit, fromEnd);
   return meter.list(parts);
 }
 
@@ -243,8 +245,9 @@ function pieces(text: string, sep: string, limit: number, fromEnd: boolean): str
 
 const WORD = new RegExp(`[^${WHITESPACE}]+`, 'g');
 
-function words(text: string, limit: number, fromEnd: boolean): string[] {
-  const found = [...text.matchAll(WORD)];
+function words(text: string, limit: number, fromEnd: boolean, meter: Meter): string[] {
+  const found: RegExpExecArray[] = [];
+  for (const match of text.matchAll(WORD)) meter.room(found.push(match));
   if (found.length <= limit) return found.map(([word]) => word);
   if (fromEnd) {
     const kept = limit > 0 ? found.slice(-limit) : [];
@@ -254,12 +257,13 @@ function words(text: string, limit: number, fromEnd: boolean): string[] {
   return [...found.slice(0, limit).map(([word]) => word), text.slice(found[limit].index)];
 }
 
-export function splitLines(text: string, keepEnds = false): string[] {
+export function splitLines(text: string, meter: Meter, keepEnds = false): string[] {
   const lines: string[] = [];
   let at = 0;
   for (const { 0: end, index } of text.matchAll(LINE_END)) {
     lines.push(text.slice(at, keepEnds ? index + end.length : index));
     at = index + end.length;
+    meter.room(lines.length);
   }
   if (at < text.length) lines.push(text.slice(at));
   return lines;
