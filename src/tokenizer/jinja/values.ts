@@ -1,4 +1,4 @@
-import type { Meter } from './limits.ts';
+import { exceeded, type Meter } from './limits.ts';
 
 /**
  * What a template computes with, after Python's types: `undefined` is Jinja2's undefined, `null` is None, a bigint is an
@@ -134,18 +134,18 @@ export class Callable {
 /** A failure that is the template's own fault, in words for its author. */
 export class TemplateError extends Error {}
 
-function hash(key: Value): unknown {
+/** Items of a tuple that is a key, those of tuples in it included: one that holds itself many times is larger than it looks. */
+const MAX_KEY_ITEMS = 1000;
+
+/** What equal keys have in common. */
+function hash(key: Value, budget = { items: MAX_KEY_ITEMS }): unknown {
   if (typeof key === 'boolean') return BigInt(key);
   if (typeof key === 'number') return Number.isInteger(key) ? BigInt(key) : key;
-  if (key instanceof Tuple) return `\0(${key.items.map(item => `${typeof item}:${String(hash(item))}`).join()})`;
   if (Array.isArray(key) || key instanceof Dict) throw new TemplateError(`unhashable type: '${typeName(key)}'`);
-  return key;
-}
-
-/** Whether a value can be a key. */
-export function hashable(value: Value): boolean {
-  if (value instanceof Tuple) return value.items.every(hashable);
-  return !(Array.isArray(value) || value instanceof Dict || (value instanceof View && value.type === 'dict_values'));
+  if (!(key instanceof Tuple)) return key;
+  budget.items -= key.items.length;
+  if (budget.items < 0) throw exceeded('has a key of more than', MAX_KEY_ITEMS, 'items');
+  return `\0(${key.items.map(item => `${typeof item}:${String(hash(item, budget))}`).join()})`;
 }
 
 export function typeName(value: Value): string {
@@ -228,7 +228,7 @@ export function equal(a: Value, b: Value, meter: Meter): boolean {
     if (a.length === b.length) meter.characters(a.length);
     return a === b;
   }
-  meter.step(1 / 32);
+  meter.step(1 / 8);
   if (Array.isArray(a) && Array.isArray(b)) return equalItems(a, b, meter);
   if (a instanceof Tuple && b instanceof Tuple) return equalItems(a.items, b.items, meter);
   if (a instanceof View && b instanceof View && a.type === 'range' && b.type === 'range') {
