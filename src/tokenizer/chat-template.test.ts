@@ -128,6 +128,7 @@ const hostile: Record<string, string> = {
   'many slices': '{{ [1] | slice(999999999) | list }}',
   'a wide batch': "{{ [1] | batch(999999999, 'x') | list }}",
   'a list as a key, again and again': `{% set t = (1, 2) %}${'{% set t = (t, t) %}'.repeat(40)}{{ {t: 1} }}`,
+  'a long date': big("{{ strftime_now(s.replace('x', '%A')) }}"),
   'many texts kept': big(
     '{% set n = namespace(l=[]) %}{% for i in range(99999) %}{% set n.l = n.l + [s | upper] %}{% endfor %}',
   ),
@@ -149,6 +150,19 @@ for (const [name, source] of Object.entries(hostile)) {
     assert.equal(code, 'template_limit', message);
   });
 }
+
+test('a list that holds itself many times is no text, number or name', () => {
+  const nested = `{% set s = [1] %}${'{% set s = [s, s] %}'.repeat(40)}`;
+  for (const use of [
+    'strftime_now(s)',
+    "'%*d' % (s, 1)",
+
+    '[1] | map(attribute=s) | list',
+    '[1] | round(s)',
+  ]) {
+    assert.equal(refusal(`${nested}{{ ${use} }}`).code, 'template_invalid', use);
+  }
+});
 
 test('what is only long ends soon', () => {
   const spaces = ' '.repeat(80_000);

@@ -1,6 +1,7 @@
 import { RealmError } from '../errors.ts';
 import type { Metadata } from '../gguf/types.ts';
 import { type BuiltinName, builtinFor, builtinTemplates } from './builtin-templates.ts';
+import { textArgument } from './jinja/arguments.ts';
 import { fromJson } from './jinja/data.ts';
 import { render } from './jinja/interpreter.ts';
 import { exceeded, templateLimits } from './jinja/limits.ts';
@@ -81,7 +82,7 @@ function globals(now: () => number): [string, Value][] {
   const date = new Date(now());
   return [
     ['datetime', strftime('%b %d %Y %H:%M:%S GMT', date)],
-    ['strftime_now', new Callable('strftime_now', ({ positional }) => strftime(String(positional[0]), date))],
+    ['strftime_now', new Callable('strftime_now', ({ positional: [format] }) => strftime(textArgument(format), date))],
   ];
 }
 

@@ -1,3 +1,4 @@
+import { intArgument } from './arguments.ts';
 import type { Meter } from './limits.ts';
 import { floatText, repr, text } from './printing.ts';
 import { type Call, Dict, length, numeric, sequence, TemplateError, Tuple, typeName, type Value } from './values.ts';
@@ -206,7 +207,7 @@ export function formatPercent(pattern: string, values: Value, meter: Meter): str
     const [, name, flags = '', width, precision, type] = match;
     if (type === '%') return '%';
     if (type === undefined) throw new TemplateError('incomplete format');
-    const stars = width === '*' ? String(next()) : (width ?? '');
+    const stars = width === '*' ? String(intArgument(next(), 0)) : (width ?? '');
     if (name !== undefined) byName = true;
     if (name !== undefined && !(values instanceof Dict)) throw new TemplateError('format requires a mapping');
     if (name !== undefined && !(values as Dict).has(name)) throw new TemplateError(`the format needs '${name}'`);

@@ -143,7 +143,7 @@ function hash(key: Value, budget = { items: MAX_KEY_ITEMS }): unknown {
   if (typeof key === 'number') return Number.isInteger(key) ? BigInt(key) : key;
   if (Array.isArray(key) || key instanceof Dict) throw new TemplateError(`unhashable type: '${typeName(key)}'`);
   if (!(key instanceof Tuple)) return key;
-  budget.items -= key.items.length;
+  for (const item of key.items) budget.items -= typeof item === 'string' ? 1 + item.length / 1000 : 1;
   if (budget.items < 0) throw exceeded('has a key of more than', MAX_KEY_ITEMS, 'items');
   return `\0(${key.items.map(item => `${typeof item}:${String(hash(item, budget))}`).join()})`;
 }
