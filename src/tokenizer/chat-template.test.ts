@@ -157,7 +157,6 @@ test('a list that holds itself many times is no text, number or name', () => {
     'strftime_now(s)',
     "'%*d' % (s, 1)",
 
-    '[1] | map(attribute=s) | list',
     '[1] | round(s)',
   ]) {
     assert.equal(refusal(`${nested}{{ ${use} }}`).code, 'template_invalid', use);
