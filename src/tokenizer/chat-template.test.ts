@@ -5,7 +5,7 @@ import type { Metadata } from '../gguf/types.ts';
 import { builtinTemplates } from './builtin-templates.ts';
 import { type ChatTemplateOptions, chatTemplate } from './chat-template.ts';
 import { createTokenizer } from './create.ts';
-import { templateLimits } from './template-interpreter.ts';
+import { templateLimits } from './jinja/limits.ts';
 import { byteLevelMetadata } from './testing/vocabularies.ts';
 import type { ChatMessage } from './types.ts';
 
@@ -38,13 +38,13 @@ function refusal(source: string, messages?: ChatMessage[], clock?: () => number)
 test('gives templates what they expect', () => {
   assert.equal(
     render('{{ bos_token }}{{ eos_token }}{{ add_generation_prompt }}{{ tools is none }}'),
-    '<s></s>truetrue',
+    '<s></s>TrueTrue',
   );
   assert.equal(render("{{ strftime_now('%d %b %Y, %A %H:%M %q') }}"), '04 Jul 2024, Thursday 12:00 %q');
   assert.equal(render('{% for i in range(1, 8, 3) %}{{ i }} {% endfor %}{{ range(3) | length }}'), '1 4 7 3');
   assert.equal(render('{% for m in messages %}{{ m.role[0] }}{% endfor %}'), 'suau');
   const tools = make(byteLevelMetadata(), { source: '{{ tools[0].name }} {{ add_generation_prompt }}' });
-  assert.equal(tools.render(chat, { tools: [{ name: 'f' }], addGenerationPrompt: false }), 'f false');
+  assert.equal(tools.render(chat, { tools: [{ name: 'f' }], addGenerationPrompt: false }), 'f False');
 });
 
 test('keeps the messages as they are', () => {
@@ -53,7 +53,7 @@ test('keeps the messages as they are', () => {
   assert.deepEqual(messages, [{ role: 'user', content: '{{ 1 + 1 }}<s>' }]);
 });
 
-test('bridges what the library lacks', () => {
+test('formats, loops over nothing, and sorts by number', () => {
   assert.equal(render("{{ '<{}|{}>'.format('a', 2) }}"), '<a|2>');
   assert.equal(
     render('{% for t in tools %}x{% else %}none{% endfor %}{% for t in nothing if t %}x{% endfor %}'),
@@ -102,9 +102,6 @@ const hostile: Record<string, string> = {
   'replaced letters': big("{{ s.replace('x', s) | length }}"),
   'replaced nothing': big("{{ s | replace('', s) | length }}"),
   'a replacing filter block': big("{% filter replace('x', s) %}{{ s }}{% endfilter %}"),
-  'a replacing call block': big(
-    "{% set replace = s.replace %}{% call replace('x', '0123456789012345678901234567890123456789') %}{% endcall %}",
-  ),
   'a replacing call of a name': big(
     "{% set replace = s.replace %}{{ replace('x', '0123456789012345678901234567890123456789') }}",
   ),
@@ -116,11 +113,29 @@ const hostile: Record<string, string> = {
   ),
   'texts sorted again and again': big(`{% set l = [s] %}${'{% set l = l + l %}'.repeat(17)}{{ l | sort | length }}`),
   'much upper case': big('{% for i in range(99999) %}{% set t = s | upper %}{% endfor %}'),
-  'a macro defined again and again': `{% for i in range(99999) %}{% macro f() %}${'{{ 1 }}'.repeat(9999)}{% endmacro %}{% endfor %}`,
+  'a wide field': "{{ '%999999999d' % 1 }}",
+  'a wide field in braces': "{{ '{:>999999999}'.format('a') }}",
+  'many decimals': "{{ '%.999999999f' % 1.5 }}",
+  'a wide line': "{{ 'a'.ljust(999999999) }}",
+  'many zeros': "{{ 'a'.zfill(999999999) }}",
+  'wide tabs': big("{{ s.replace('x', '\\t').expandtabs(1000000) }}"),
+  'a text many times': "{{ 'abc' * 999999999 }}",
+  'a list many times': '{{ [1, 2] * 999999999 }}',
+  'a large number': '{{ 9 ** (9 ** 9) }}',
+  'a number multiplied': `{% set n = 9 ** 999 %}${'{% set n = n * n %}'.repeat(40)}`,
+  'many words': big("{{ s.replace('x', 'x ').split() | length }}"),
+  'many lines': big("{{ s.replace('x', '\\n').splitlines() | length }}"),
+  'many slices': '{{ [1] | slice(999999999) | list }}',
+  'a wide batch': "{{ [1] | batch(999999999, 'x') | list }}",
+  'a list as a key, again and again': `{% set t = (1, 2) %}${'{% set t = (t, t) %}'.repeat(40)}{{ {t: 1} }}`,
+  'a long date': big("{{ strftime_now(s.replace('x', '%A')) }}"),
+  'many texts kept': big(
+    '{% set n = namespace(l=[]) %}{% for i in range(99999) %}{% set n.l = n.l + [s | upper] %}{% endfor %}',
+  ),
+  'a list in itself, equal to another': `{% set s = [1] %}{% set t = [1] %}${'{% set s = [s, s] %}{% set t = [t, t] %}'.repeat(40)}{{ s == t }}`,
   'deep brackets': `{{ ${'('.repeat(99999)}1${')'.repeat(99999)} }}`,
   'a deep list': `{{ ${'['.repeat(9999)}1${']'.repeat(9999)} }}`,
   'a long chain': `{{ 1${' + 1'.repeat(60000)} }}`,
-  'many spaces': `${' '.repeat(200_000)}x`,
   'a long source': 'x'.repeat(templateLimits.source + 1),
 };
 
@@ -135,6 +150,25 @@ for (const [name, source] of Object.entries(hostile)) {
     assert.equal(code, 'template_limit', message);
   });
 }
+
+test('a list that holds itself many times is no text, number or name', () => {
+  const nested = `{% set s = [1] %}${'{% set s = [s, s] %}'.repeat(40)}`;
+  for (const use of [
+    'strftime_now(s)',
+    "'%*d' % (s, 1)",
+
+    '[1] | round(s)',
+  ]) {
+    assert.equal(refusal(`${nested}{{ ${use} }}`).code, 'template_invalid', use);
+  }
+});
+
+test('what is only long ends soon', () => {
+  const spaces = ' '.repeat(80_000);
+  assert.equal(render(`${spaces}x${spaces}{{- 'y' -}}${spaces}z`), `${spaces}xyz`);
+  const again = `{% for i in range(9999) %}{% macro f() %}${'{{ 1 }}'.repeat(9999)}{% endmacro %}{% endfor %}`;
+  assert.equal(render(again), '');
+});
 
 test('time is limited whatever the steps cost', () => {
   let now = noon;

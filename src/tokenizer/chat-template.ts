@@ -1,17 +1,19 @@
 import { RealmError } from '../errors.ts';
 import type { Metadata } from '../gguf/types.ts';
 import { type BuiltinName, builtinFor, builtinTemplates } from './builtin-templates.ts';
-import { Environment, type Node, parse, tokenize } from './jinja.ts';
+import { textArgument } from './jinja/arguments.ts';
+import { fromJson } from './jinja/data.ts';
+import { render } from './jinja/interpreter.ts';
+import { exceeded, templateLimits } from './jinja/limits.ts';
+import { parse } from './jinja/parser.ts';
+import type { Statement } from './jinja/syntax.ts';
+import { Callable, type Value } from './jinja/values.ts';
 import { strftime } from './strftime.ts';
-import { applyFixups } from './template-fixups.ts';
 import { adapt, findHabits } from './template-habits.ts';
-import { bodySizes, exceeded, MeteredInterpreter, templateLimits } from './template-interpreter.ts';
 import { changeSearched } from './template-texts.ts';
 import type { ChatMessage, ChatTemplate, RenderOptions, TemplateHabits, Tokenizer } from './types.ts';
 
 const PARAM = 'tokenizer.chat_template';
-/** The library's whitespace control looks through a run of spaces once for each of them. */
-const MAX_SPACES = 2048;
 
 export interface ChatTemplateOptions {
   /** Use this built-in template, whatever the file has. */
@@ -44,13 +46,12 @@ export function chatTemplate(
     return guarded(() => {
       const all = {
         ...variables,
-        ...globals(now),
         ...special,
-        messages: sharable(messages),
+        messages,
         ...toolVariables(tools),
         add_generation_prompt: addGenerationPrompt,
       };
-      return run(programFor(searched), all, clock);
+      return render(programFor(searched), [...plain(all), ...globals(now)], clock);
     });
   };
   let found: TemplateHabits | undefined;
@@ -78,8 +79,8 @@ export function brokenTemplate(error: RealmError): ChatTemplate {
 }
 
 /** The program by what becomes of the texts that it searches; each is compiled once. */
-function variants(program: Compiled, source: string): (searched: RenderOptions['searched']) => Compiled {
-  const known = new WeakMap<(text: string) => string, Compiled>();
+function variants(program: Statement[], source: string): (searched: RenderOptions['searched']) => Statement[] {
+  const known = new WeakMap<(text: string) => string, Statement[]>();
   return searched => {
     if (!searched) return program;
     const variant = known.get(searched) ?? compile(source, searched);
@@ -102,25 +103,11 @@ function chooseTemplate(metadata: Metadata, tokenizer: Tokenizer, options: ChatT
   return { name, source: builtinTemplates[name].source };
 }
 
-interface Compiled {
-  readonly tree: Node;
-  readonly bodies: ReadonlyMap<Node, number>;
-}
-
-function compile(source: string, searched?: (text: string) => string): Compiled {
+function compile(source: string, searched?: (text: string) => string): Statement[] {
   if (source.length > templateLimits.source) throw exceeded('has more than', templateLimits.source, 'characters');
-  if (source.split(/\S+/).some(spaces => spaces.length > MAX_SPACES)) {
-    throw exceeded('has a run of more than', MAX_SPACES, 'spaces');
-  }
-  const tree = applyFixups(parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true })));
-  if (searched) changeSearched(tree, searched);
-  return { tree, bodies: bodySizes(tree) };
-}
-
-function run({ tree, bodies }: Compiled, variables: Record<string, unknown>, clock: () => number): string {
-  const environment = new Environment();
-  for (const [name, value] of Object.entries(variables)) environment.set(name, value);
-  return String(new MeteredInterpreter(environment, bodies, clock).run(tree).value);
+  const program = parse(source);
+  if (searched) changeSearched(program, searched);
+  return program;
 }
 
 /** Templates test `tools` for none; Firefunction wants them as text and cannot do without. */
@@ -128,37 +115,18 @@ function toolVariables(tools: unknown[] | undefined): Record<string, unknown> {
   return { tools: tools ?? null, functions: tools ? JSON.stringify(tools, null, 2) : '' };
 }
 
-/** What templates expect to find; the library's own `range` has no limit. */
-function globals(now: () => number): Record<string, unknown> {
-  return {
-    true: true,
-    True: true,
-    false: false,
-    False: false,
-    none: null,
-    None: null,
-    range,
-    raise_exception: (message: unknown) => {
-      throw new RealmError('template_invalid', `the chat template refuses these messages: ${message}`, {
-        param: 'messages',
-      });
-    },
-    datetime: strftime('%b %d %Y %H:%M:%S GMT', new Date(now())),
-    strftime_now: (format: unknown) => strftime(String(format), new Date(now())),
-  };
+/** What chat templates expect to find beside Jinja's own functions. */
+function globals(now: () => number): [string, Value][] {
+  const date = new Date(now());
+  return [
+    ['datetime', strftime('%b %d %Y %H:%M:%S GMT', date)],
+    ['strftime_now', new Callable('strftime_now', ({ positional: [format] }) => strftime(textArgument(format), date))],
+  ];
 }
 
-function range(first: number, second?: number, step = 1): number[] {
-  const [start, stop] = second === undefined ? [0, first] : [first, second];
-  const length = Math.max(0, Math.ceil((stop - start) / step));
-  if (!(length <= templateLimits.range))
-    throw exceeded('counts over a range of more than', templateLimits.range, 'numbers');
-  return Array.from({ length }, (_, i) => start + i * step);
-}
-
-/** The messages as plain data: the library takes every own field of an object, whatever it is. */
-function sharable(messages: readonly ChatMessage[]): unknown {
-  return JSON.parse(JSON.stringify(messages));
+/** Variables as plain data, whatever else their objects are. */
+function plain(variables: Record<string, unknown>): [string, Value][] {
+  return Object.entries(JSON.parse(JSON.stringify(variables))).map(([name, value]) => [name, fromJson(value)]);
 }
 
 /** Every failure as a refusal; running out of stack or of string length is a limit like the counted ones. */

@@ -14,7 +14,7 @@ const MONTHS = [
   'December',
 ];
 
-/** The date in a format of C's strftime, in English and UTC; a directive that is not known stays as it is. */
+/** The date in a format of C's strftime, in English and UTC; `-` leaves out the padding; a directive that is not known stays as it is. */
 export function strftime(format: string, date: Date): string {
   const two = (value: number) => String(value).padStart(2, '0');
   const directives: Record<string, string> = {
@@ -23,7 +23,10 @@ export function strftime(format: string, date: Date): string {
     m: two(date.getUTCMonth() + 1),
     d: two(date.getUTCDate()),
     e: String(date.getUTCDate()).padStart(2),
+    j: String(Math.floor((date.getTime() - Date.UTC(date.getUTCFullYear(), 0, 1)) / 86_400_000) + 1).padStart(3, '0'),
     H: two(date.getUTCHours()),
+    I: two(date.getUTCHours() % 12 || 12),
+    p: date.getUTCHours() < 12 ? 'AM' : 'PM',
     M: two(date.getUTCMinutes()),
     S: two(date.getUTCSeconds()),
     A: DAYS[date.getUTCDay()],
@@ -32,5 +35,8 @@ export function strftime(format: string, date: Date): string {
     b: MONTHS[date.getUTCMonth()].slice(0, 3),
     '%': '%',
   };
-  return format.replace(/%([A-Za-z%])/g, (whole, directive: string) => directives[directive] ?? whole);
+  return format.replace(/%(-?)([A-Za-z%])/g, (whole, short: string, directive: string) => {
+    const written = directives[directive] ?? whole;
+    return short ? written.replace(/^[0 ]+(?=\d)/, '') : written;
+  });
 }
