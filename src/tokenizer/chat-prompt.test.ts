@@ -144,5 +144,5 @@ test('continues the final message', () => {
 test('gives variables to the template, which replace none of its own', () => {
   const { prompt } = make('{{ thinking }} {{ bos_token }} {{ messages[0].content }}');
   const variables = { thinking: false, bos_token: 'x', messages: [] };
-  assert.equal(prompt([user('Hi')], { variables }).text, 'false <s> Hi');
+  assert.equal(prompt([user('Hi')], { variables }).text, 'False <s> Hi');
 });
