@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { memoryByKind, type ModelMemory, processMemory } from './memory.ts';
 
 /** One finished request, as counted. Times in milliseconds. */
 export interface RequestSample {
@@ -28,7 +29,7 @@ export interface ModelSample {
   readonly steps: number;
   readonly abandonedSteps: number;
   /** Bytes by use. */
-  readonly memory: Readonly<Record<string, number>>;
+  readonly memory: ModelMemory & { readonly kvCache: number };
 }
 
 export interface Metrics {
@@ -48,12 +49,23 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registers[0], eventLoopMonitoringPrecision: 100 });
   const requests = requestMetrics(registers);
   const models = modelMetrics(registers);
+  const memory = new Gauge({
+    name: 'realm_memory_bytes',
+    help: 'Memory of this process by what it is for; resident is all of it',
+    labelNames: ['kind'],
+    registers,
+  });
   const open = new Gauge({ name: 'realm_requests_open', help: 'Requests being answered', registers });
   return {
     contentType: registers[0].contentType,
     request: requests,
     page: (samples, openRequests) => {
       models(samples);
+      const kinds = memoryByKind(
+        samples.map(sample => sample.memory),
+        processMemory(),
+      );
+      for (const [kind, bytes] of Object.entries(kinds)) memory.set({ kind }, bytes);
       open.set(openRequests);
       return registers[0].metrics();
     },
