@@ -38,6 +38,8 @@ export function table(rows: readonly (readonly string[])[], right: readonly numb
 /** A reader that goes away (`realm … | head`) is no error. */
 export function quietBrokenPipes(): void {
   for (const stream of [process.stdout, process.stderr]) {
+    // The runtime joins every thread's output to these, with a listener each: as many as there are threads are no leak.
+    stream.setMaxListeners(0);
     stream.on('error', error => {
       process.exit((error as NodeJS.ErrnoException).code === 'EPIPE' ? 0 : 1);
     });

@@ -14,6 +14,7 @@ test('pages are given out once and come back with their last reference', () => {
   pool.release(a);
   assert.equal(pool.free, 2);
   assert.deepEqual(pool.allocate(1), [a], 'the page freed last is used first');
+  assert.equal(pool.touched, 3, 'a page that is used again is not touched again');
 });
 
 test('mistakes in the books are found at once', () => {

@@ -11,6 +11,7 @@ export class BlockPool {
   readonly #free: BlockId[];
   readonly #references: Int32Array; // [total]
   readonly #allocations: Int32Array; // [total]
+  #touched = 0;
 
   constructor(total: number) {
     this.total = total;
@@ -25,6 +26,11 @@ export class BlockPool {
 
   get used(): number {
     return this.total - this.#free.length;
+  }
+
+  /** Pages that were given out at least once: what memory the pool has ever needed. */
+  get touched(): number {
+    return this.#touched;
   }
 
   references(block: BlockId): number {
@@ -46,7 +52,7 @@ export class BlockPool {
     const blocks = this.#free.splice(this.#free.length - count).reverse();
     for (const block of blocks) {
       this.#references[block] = 1;
-      this.#allocations[block]++;
+      if (this.#allocations[block]++ === 0) this.#touched++;
     }
     return blocks;
   }

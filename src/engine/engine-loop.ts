@@ -156,6 +156,7 @@ export class EngineLoop {
   }
 
   stats(): EngineStats {
+    const memory = this.#model.memory();
     return {
       running: this.scheduler.running.size,
       waiting: this.scheduler.waiting,
@@ -168,7 +169,7 @@ export class EngineLoop {
       acceptedTokens: this.#accepted,
       steps: this.#steps,
       abandonedSteps: this.#abandoned,
-      memory: this.#model.memory(),
+      memory: { ...memory, kvTouched: Math.round((memory.kvCache * this.pool.touched) / this.pool.total) },
     };
   }
 

@@ -153,5 +153,12 @@ export interface EngineStats {
   readonly steps: number;
   /** Of those, the ones that were given up for a tenant that had come meanwhile. */
   readonly abandonedSteps: number;
-  readonly memory: MemoryStats;
+  readonly memory: EngineMemory;
+}
+
+export interface EngineMemory extends MemoryStats {
+  /** The part of the KV cache whose pages have been in use at least once. */
+  readonly kvTouched: number;
+  /** The heap of the engine's thread, if it has one of its own. */
+  readonly heap?: number;
 }

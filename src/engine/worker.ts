@@ -1,4 +1,5 @@
 /** The engine's thread: one for each loaded model. Messages in and out are typed in handle.ts. */
+import { getHeapStatistics } from 'node:v8';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { asRealmError } from '../errors.ts';
 import { infoOf } from './engine.ts';
@@ -6,6 +7,7 @@ import { EngineLoop } from './engine-loop.ts';
 import type { FromEngine, ToEngine, WorkerOptions } from './handle.ts';
 import { Outbox } from './outbox.ts';
 import { failure } from './request-streams.ts';
+import type { EngineStats } from './types.ts';
 
 const port = parentPort;
 if (port && workerData?.engine) await serve(workerData.engine as WorkerOptions);
@@ -40,7 +42,7 @@ function receive(loop: EngineLoop, message: ToEngine, send: (message: FromEngine
     case 'cancel':
       return loop.cancel(message.id);
     case 'stats':
-      return send({ kind: 'stats', stats: loop.stats() });
+      return send({ kind: 'stats', stats: withHeap(loop.stats()) });
     case 'loadAdapter':
       return finish(message.call, loop.loadAdapter(message.name, message.path), send);
     case 'unloadAdapter':
@@ -55,6 +57,10 @@ function receive(loop: EngineLoop, message: ToEngine, send: (message: FromEngine
     default:
       message satisfies never;
   }
+}
+
+function withHeap(stats: EngineStats): EngineStats {
+  return { ...stats, memory: { ...stats.memory, heap: getHeapStatistics().total_heap_size } };
 }
 
 /** The event loop stands still while a step runs: what was posted meanwhile is fetched. */

@@ -6,14 +6,18 @@ import type { Body, BodyForm } from './text/bodies.ts';
 
 /** Refuses a body over `bytes` by its declared length, or else as soon as that many bytes have come. */
 export function limitBody(bytes: number): MiddlewareHandler {
-  const limit = bodyLimit({
-    maxSize: bytes,
-    onError: () => {
-      throw bodyTooLarge(bytes);
-    },
-  });
-  // The handlers' own failures do not come this way: Hono has answered them by then.
-  return async (context, next) => limit(context, next).catch(uploadFailed);
+  const refuse = () => {
+    throw bodyTooLarge(bytes);
+  };
+  const count = bodyLimit({ maxSize: bytes, onError: refuse });
+  return async (context, next) => {
+    const length = context.req.header('content-length');
+    // Counting makes a web stream of the body, and of the request all that goes with one: several times its memory.
+    // The handlers' own failures do not come this way: Hono has answered them by then.
+    if (length === undefined || context.req.header('transfer-encoding') !== undefined)
+      return count(context, next).catch(uploadFailed);
+    return Number(length) > bytes ? refuse() : next();
+  };
 }
 
 export function bodyTooLarge(bytes: number): RealmError {

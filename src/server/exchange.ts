@@ -49,6 +49,9 @@ export class Exchange {
   readonly #abort = new AbortController();
   readonly #submitted = Promise.withResolvers<void>();
   readonly #book: ExchangeBook;
+  /** The client's going away, as the listener tells it. */
+  readonly #connection: AbortSignal;
+  readonly #gone = () => this.cancel(new RealmError('request_cancelled', 'The client closed the connection'));
 
   constructor(book: ExchangeBook, request: Request) {
     this.#book = book;
@@ -56,9 +59,9 @@ export class Exchange {
     this.path = new URL(request.url).pathname;
     this.clientId = request.headers.get('x-client-request-id') ?? undefined;
     book.state.open.add(this);
-    const gone = () => this.cancel(new RealmError('request_cancelled', 'The client closed the connection'));
-    if (request.signal.aborted) gone();
-    else request.signal.addEventListener('abort', gone, { once: true });
+    this.#connection = request.signal;
+    if (this.#connection.aborted) this.#gone();
+    else this.#connection.addEventListener('abort', this.#gone, { once: true });
   }
 
   /** Aborted when the client goes away or the server must stop; the reason is a RealmError. */
@@ -88,6 +91,9 @@ export class Exchange {
   finish(status: number): void {
     if (this.#finished) return;
     this.#finished = true;
+    // The runtime keeps a request's signal until it has collected the request, which what listens here leads back to:
+    // a listener that stays keeps all of them for ever.
+    this.#connection.removeEventListener('abort', this.#gone);
     this.#book.state.open.delete(this);
     const durationMs = performance.now() - this.#started;
     const { route, model } = this;

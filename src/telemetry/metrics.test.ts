@@ -15,7 +15,7 @@ const model = {
   completionTokens: 5,
   steps: 6,
   abandonedSteps: 0,
-  memory: { weights: 1000 },
+  memory: { weights: 1000, kvCache: 500, kvTouched: 200, work: 30 },
 };
 
 const noPrograms = { processes: 0, residentBytes: 0, cpuMs: 0 };
@@ -50,6 +50,9 @@ test('requests and models appear on the page', async () => {
     'realm_time_per_output_token_seconds_sum{route="/v1/chat/completions"} 0.1',
     'realm_kv_pages_used{model="m"} 4',
     'realm_model_memory_bytes{model="m",kind="weights"} 1000',
+    'realm_model_memory_bytes{model="m",kind="kvTouched"} 200',
+    'realm_memory_bytes{kind="weights"} 1000',
+    'realm_memory_bytes{kind="kv_cache"} 200',
     'realm_sequences_waiting{model="m"} 2',
     'realm_requests_open 3',
   ])

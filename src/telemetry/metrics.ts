@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { memoryByKind, type ModelMemory, processMemory } from './memory.ts';
 
 /** One finished request, as counted. Times in milliseconds. */
 export interface RequestSample {
@@ -36,7 +37,7 @@ export interface ModelSample {
   readonly steps: number;
   readonly abandonedSteps: number;
   /** Bytes by use. */
-  readonly memory: Readonly<Record<string, number>>;
+  readonly memory: ModelMemory & { readonly kvCache: number };
 }
 
 /** The processes of tenants' own programs when metrics are read. */
@@ -66,6 +67,12 @@ export function createMetrics(): Metrics {
   const requests = requestMetrics(registers);
   const models = modelMetrics(registers);
   const programs = programMetrics(registers);
+  const memory = new Gauge({
+    name: 'realm_memory_bytes',
+    help: 'Memory of this process by what it is for; resident is all of it',
+    labelNames: ['kind'],
+    registers,
+  });
   const open = new Gauge({ name: 'realm_requests_open', help: 'Requests being answered', registers });
   return {
     contentType: registers[0].contentType,
@@ -74,6 +81,11 @@ export function createMetrics(): Metrics {
     page: (samples, programsSample, openRequests) => {
       models(samples);
       programs(programsSample);
+      const kinds = memoryByKind(
+        samples.map(sample => sample.memory),
+        processMemory(),
+      );
+      for (const [kind, bytes] of Object.entries(kinds)) memory.set({ kind }, bytes);
       open.set(openRequests);
       return registers[0].metrics();
     },

@@ -102,7 +102,7 @@ export class ScriptedModel implements LoadedModel {
         acceptedTokens: 0,
         steps: this.generated,
         abandonedSteps: 0,
-        memory: { weights: 1, kvCache: 2, work: 3 },
+        memory: { weights: 1, kvCache: 2, work: 3, kvTouched: 1 },
       }),
       loadAdapter: async (name, path) => {
         if (path.endsWith('broken.gguf')) throw new RealmError('adapter_invalid', 'the adapter cannot be used');

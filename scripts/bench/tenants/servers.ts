@@ -22,6 +22,9 @@ export interface Server {
 }
 
 export interface RealmServer extends Server {
+  readonly url: string;
+  /** The tenants'. */
+  readonly keys: readonly string[];
   /** A figure of /metrics, summed over its labels. */
   metric(name: string, labels?: string): Promise<number>;
   /** What it wrote to standard error that is no log line. */
@@ -57,6 +60,8 @@ export async function startRealm({ model, tenants, ends, options }: RealmSetup):
   await ready(child, `${url}/ready`);
   const bias = Object.fromEntries([...ends].map(token => [token, -100]));
   return {
+    url,
+    keys: keys.map(({ key }) => key),
     job: (tenant, prompt, tokens) => ({
       url: `${url}/v1/completions`,
       key: keys[tenant]!.key,

@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+
+/** What a model holds outside of this thread's heap, bytes. */
+export interface ModelMemory {
+  readonly weights: number;
+  /** The part of the KV cache that has been in use: the system has given no memory for the rest. */
+  readonly kvTouched: number;
+  readonly work: number;
+  /** Of the engine's thread, if it has one of its own. */
+  readonly heap?: number;
+}
+
+/** The process as the system and V8 see it, bytes. */
+export interface ProcessMemory {
+  readonly resident: number;
+  /** V8's, of this thread. */
+  readonly heap: number;
+  /** What objects of this thread's heap hold outside of it: buffers mostly. */
+  readonly external: number;
+  /** Pages of files, the runtime's program mostly; 0 where the system does not say. */
+  readonly code: number;
+}
+
+export function processMemory(): ProcessMemory {
+  const { rss, heapTotal, external } = process.memoryUsage();
+  return { resident: rss, heap: heapTotal, external, code: filePages() };
+}
+
+/**
+ * Resident memory by what it is for. `other` is what nobody counts: the C library's allocator, compiled code, stacks,
+ * heaps of the sandbox's threads. What a server may gain in a long life is in `kv_cache` alone, up to the whole cache.
+ */
+export function memoryByKind(models: readonly ModelMemory[], { resident, code, ...own }: ProcessMemory) {
+  const sum = (of: (model: ModelMemory) => number) => models.reduce((total, model) => total + of(model), 0);
+  const known = {
+    weights: sum(({ weights }) => weights),
+    kv_cache: sum(({ kvTouched }) => kvTouched),
+    work: sum(({ work }) => work),
+    heap: own.heap + sum(({ heap = 0 }) => heap),
+    external: own.external,
+    code,
+  };
+  const other = resident - Object.values(known).reduce((total, bytes) => total + bytes);
+  // Work buffers are counted whole and touched in part.
+  return { ...known, other: Math.max(0, other), resident };
+}
+
+/** Linux counts them; reading that walks no page table. */
+function filePages(): number {
+  try {
+    const found = /^RssFile:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'));
+    return Number(found?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
