@@ -26,7 +26,7 @@ function checkBody(body: Uint8Array, index: number, context: BodyContext): numbe
   if (cost > MAX_FUNCTION_COST) {
     throw new ModuleError(
       `compiling function ${index} (${size.bytes} bytes, ${size.locals} locals, ${size.joins} blocks, branches and calls) ` +
-        `costs about ${cost} plain instructions; ${MAX_FUNCTION_COST} are allowed`,
+        `costs about ${cost} plain instructions; ${MAX_FUNCTION_COST} are allowed: split it, or compile it with optimisation`,
     );
   }
   return cost;

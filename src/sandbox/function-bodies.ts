@@ -71,7 +71,7 @@ export class BodyReader {
     this.#index = index;
     this.#context = context;
     const own = context.functions[index];
-    this.#locals = own.params + this.#readLocals();
+    this.#locals = this.#readLocals(own.params);
     this.#enter({ params: 0, results: own.results }, own.results);
   }
 
@@ -103,9 +103,9 @@ export class BodyReader {
     };
   }
 
-  #readLocals(): number {
+  #readLocals(params: number): number {
     const reader = this.#reader;
-    let locals = 0;
+    let locals = params;
     for (let groups = reader.u32(); groups > 0; groups--) {
       locals += reader.u32();
       reader.valueType();

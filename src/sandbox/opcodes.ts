@@ -153,8 +153,9 @@ const weights: readonly (readonly [weight: number, opcodes: readonly number[]])[
   // Divisions: each checks for its traps; remainders branch once more.
   [8, [0x6d, 0x6e, 0x7f, 0x80]],
   [16, [0x6f, 0x70, 0x81, 0x82]],
-  // Conversions to integers, which check their range.
+  // Conversions to integers, which check their range; those that saturate branch four times.
   [8, [0xa8, 0xa9, 0xaa, 0xab, 0xae, 0xaf, 0xb0, 0xb1]],
+  [32, [0, 1, 2, 3, 4, 5, 6, 7].map(opcode => prefixStart(0xfc) + opcode)],
   // Vectors: some are ten instructions of the processor.
   [4, Array.from({ length: 256 }, (_, opcode) => prefixStart(0xfd) + opcode)],
   // Calls, also of the runtime: memory.grow, bulk memory, tables.
