@@ -86,10 +86,10 @@ export const manyMediumFunctions = (functions = 60, calls = 5_000) =>
   rawProgram(Array.from({ length: functions }, () => ({ code: repeat(calls, () => [...op.call(0), ...op.drop]) })));
 
 /** Just inside the limits: what the compiler may be made to do by a program that is accepted. */
-export const dearestAllowed = () => hugeStraightBody(20_000);
+export const dearestAllowed = () => hugeStraightBody(11_000);
 
 /** Just inside the limits: locals x ifs. */
-export const widestAllowed = () => localsTimesIfs(5_000, 400);
+export const widestAllowed = () => localsTimesIfs(5_000, 310);
 
 /** Instructions of a millisecond and more each, in an endless loop. */
 export const memoryFillForever = () =>
