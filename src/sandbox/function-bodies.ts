@@ -3,11 +3,13 @@ import {
   CALL_WEIGHT,
   Immediate,
   immediateOf,
+  NO_OPCODE,
   Op,
   popsOf,
   prefixStart,
   pushesOf,
   refuseOpcode,
+  skipImmediate,
   weightOf,
 } from './opcodes.ts';
 
@@ -85,7 +87,8 @@ export class BodyReader {
       const immediate = immediateOf[entry];
       if (immediate === Immediate.control) this.#control(entry);
       else {
-        this.#skip(immediate, opcode);
+        if (immediate === NO_OPCODE) throw refuseOpcode(opcode, 0, this.#index);
+        skipImmediate(reader, immediate);
         this.#move(popsOf[entry], pushesOf[entry]);
         if (weightOf[entry] >= CALL_WEIGHT) this.#join(this.#height);
       }
@@ -118,52 +121,8 @@ export class BodyReader {
 
   #prefixed(start: number, prefix: number): number {
     const opcode = this.#reader.u32();
-    if (opcode > 0xff || immediateOf[start + opcode] === 0xff) throw refuseOpcode(opcode, prefix, this.#index);
+    if (opcode > 0xff || immediateOf[start + opcode] === NO_OPCODE) throw refuseOpcode(opcode, prefix, this.#index);
     return start + opcode;
-  }
-
-  #skip(immediate: number, opcode: number): void {
-    const reader = this.#reader;
-    switch (immediate) {
-      case Immediate.none:
-        return;
-      case Immediate.number:
-        reader.skipNumber();
-        return;
-      case Immediate.memory:
-        reader.skipNumber();
-        reader.skipNumber();
-        return;
-      case Immediate.byte:
-        reader.skip(1);
-        return;
-      case Immediate.twoNumbers:
-        reader.skipNumber();
-        reader.skipNumber();
-        return;
-      case Immediate.memoryAndByte:
-        reader.skipNumber();
-        reader.skipNumber();
-        reader.skip(1);
-        return;
-      case Immediate.bytes4:
-        reader.skip(4);
-        return;
-      case Immediate.bytes8:
-        reader.skip(8);
-        return;
-      case Immediate.bytes16:
-        reader.skip(16);
-        return;
-      case Immediate.heapType:
-        reader.skipNumber();
-        return;
-      case Immediate.types:
-        for (let count = reader.u32(); count > 0; count--) reader.valueType();
-        return;
-      default:
-        throw refuseOpcode(opcode, 0, this.#index);
-    }
   }
 
   #control(opcode: number): void {

@@ -1,6 +1,6 @@
-import { ModuleError } from './byte-reader.ts';
+import { type ByteReader, ModuleError } from './byte-reader.ts';
 
-/** What follows an opcode; `ByteReader` reads it in `function-bodies.ts`. */
+/** What follows an opcode. */
 export const Immediate = {
   none: 0,
   byte: 1,
@@ -36,9 +36,12 @@ export const Op = {
   returnCallIndirect: 0x13,
 } as const;
 
-/** Opcodes by number; those behind a prefix p stand from `(p - 0xfa) * 256` on. 0xff: there is none. */
+/** Instead of an immediate: there is no such opcode. */
+export const NO_OPCODE = 0xff;
+
+/** Opcodes by number; those behind a prefix p stand from `(p - 0xfa) * 256` on. */
 const entries = 5 * 256;
-export const immediateOf = new Uint8Array(entries).fill(0xff);
+export const immediateOf = new Uint8Array(entries).fill(NO_OPCODE);
 export const popsOf = new Uint8Array(entries);
 export const pushesOf = new Uint8Array(entries);
 /** From this weight on, an instruction is a call, of a function or of the runtime. */
@@ -166,6 +169,40 @@ const weights: readonly (readonly [weight: number, opcodes: readonly number[]])[
   [64, [Op.loop]],
 ];
 for (const [weight, opcodes] of weights) for (const opcode of opcodes) weightOf[opcode] = weight;
+
+/** Passes over what follows an opcode. */
+export function skipImmediate(reader: ByteReader, immediate: number): void {
+  switch (immediate) {
+    case Immediate.number:
+    case Immediate.heapType:
+      reader.skipNumber();
+      break;
+    case Immediate.memory:
+    case Immediate.twoNumbers:
+      reader.skipNumber();
+      reader.skipNumber();
+      break;
+    case Immediate.memoryAndByte:
+      reader.skipNumber();
+      reader.skipNumber();
+      reader.skip(1);
+      break;
+    case Immediate.byte:
+      reader.skip(1);
+      break;
+    case Immediate.bytes4:
+      reader.skip(4);
+      break;
+    case Immediate.bytes8:
+      reader.skip(8);
+      break;
+    case Immediate.bytes16:
+      reader.skip(16);
+      break;
+    case Immediate.types:
+      for (let count = reader.u32(); count > 0; count--) reader.valueType();
+  }
+}
 
 /** Why an opcode that the tables lack is refused. */
 export function refuseOpcode(opcode: number, prefix: number, func: number): ModuleError {
