@@ -20,6 +20,9 @@ export interface Signature {
   readonly results: string;
 }
 
+/** The types of a signature's parameters or results, one by one. */
+export const valuesOf = (types: string): string[] => types.match(/<[^>]*>|./g) ?? [];
+
 /** Host functions with their signatures. */
 export const hostFunctions: ReadonlyMap<string, Signature> = new Map([
   ['realm_host_generate', { params: 'iiiiii', results: 'i' }],

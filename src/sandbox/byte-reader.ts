@@ -7,9 +7,12 @@ const names = new TextDecoder();
 export class ByteReader {
   readonly bytes: Uint8Array;
   at = 0;
+  readonly #what: string;
 
-  constructor(bytes: Uint8Array) {
+  /** `what` names the bytes in errors. */
+  constructor(bytes: Uint8Array, what = 'it') {
     this.bytes = bytes;
+    this.#what = what;
   }
 
   get done(): boolean {
@@ -17,7 +20,7 @@ export class ByteReader {
   }
 
   byte(): number {
-    if (this.done) throw new ModuleError('it ends in the middle of a section');
+    if (this.done) throw this.#ended();
     return this.bytes[this.at++];
   }
 
@@ -35,6 +38,31 @@ export class ByteReader {
     throw new ModuleError('a number has more than 32 bits');
   }
 
+  /** The next byte, which is read again. */
+  peek(): number {
+    const byte = this.byte();
+    this.at--;
+    return byte;
+  }
+
+  /** Passes over a LEB128 number of any width and sign. */
+  skipNumber(): void {
+    while (this.byte() >= 0x80) {}
+  }
+
+  skip(length: number): void {
+    if (length > this.bytes.length - this.at) throw this.#ended();
+    this.at += length;
+  }
+
+  /** A value or reference type: one byte, or two kinds of reference that name a heap type by a number. */
+  valueType(): Uint8Array {
+    const start = this.at;
+    const code = this.byte();
+    if (code === 0x63 || code === 0x64) this.skipNumber();
+    return this.bytes.subarray(start, this.at);
+  }
+
   /** A count of things of which each takes at least one byte. */
   count(what: string, limit: number): number {
     const count = this.u32();
@@ -43,13 +71,16 @@ export class ByteReader {
   }
 
   take(length: number): Uint8Array {
-    if (length > this.bytes.length - this.at) throw new ModuleError('it ends in the middle of a section');
-    this.at += length;
+    this.skip(length);
     return this.bytes.subarray(this.at - length, this.at);
   }
 
   name(): string {
     return names.decode(this.take(this.u32()));
+  }
+
+  #ended(): ModuleError {
+    return new ModuleError(`${this.#what} ends too early`);
   }
 }
 

@@ -9,6 +9,31 @@ export const MAX_EXPORTS = 1_000;
 export const MAX_TABLES = 16;
 /** V8 spends 8 bytes or more on an entry outside of the program's memory: 16 tables of this size are 8 MiB. */
 export const MAX_TABLE_ENTRIES = 65_536;
+export const MAX_GLOBALS = 10_000;
+/** Data segments, and element segments; Rust and C++ have some hundred, one each for a stretch of constants. */
+export const MAX_SEGMENTS = 10_000;
+/** Entries of tables take a byte or more each; V8 keeps 16 bytes for one. */
+export const MAX_ELEMENT_BYTES = 512 * 1024;
+/** Parameters of a function or a block, and its results: a call of two bytes passes as many. Rust has up to 22. */
+export const MAX_SIGNATURE_VALUES = 250;
+
+// Function bodies. Compilers cost products: each local is looked at again wherever two ways through a function meet.
+// Real programs, built for release (QuickJS, SQLite, Lua, MicroPython, tiktoken; lightningcss has 15.7 MB of code):
+//   bytes of a function     up to 93,000 (lightningcss 402,000)
+//   locals                  up to 57 after wasm-opt, 572 as rustc leaves them
+//   blocks in blocks        116 (Lua), 278 (QuickJS), 291 (SQLite), 714 (lightningcss)
+//   cost of a function      up to 241,000 (tiktoken), 65,000 (SQLite), 54,000 (QuickJS); lightningcss 682,000
+//   cost of the module      1.2 million (tiktoken), 1.3 million (SQLite), 0.7 million (QuickJS); lightningcss 21 million
+
+/** Parameters included. Code that is not optimised has a local for each value, some thousands in a large function. */
+export const MAX_LOCALS = 10_000;
+/** Blocks in blocks: an interpreter's switch nests one for each of its instructions. Loops in loops cost V8 their square. */
+export const MAX_DEPTH = 2_000;
+export const MAX_BODY_BYTES = 512 * 1024;
+/** Compiling one function, in plain instructions (`compile-cost.ts`). */
+export const MAX_FUNCTION_COST = 300_000;
+/** Compiling all functions. */
+export const MAX_COMPILE_COST = 2_500_000;
 
 export const PAGE_BYTES = 65_536;
 export const DEFAULT_MEMORY_MB = 64;

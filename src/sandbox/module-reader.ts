@@ -1,6 +1,16 @@
 import type { Signature } from './abi.ts';
 import { ByteReader, ModuleError } from './byte-reader.ts';
-import { MAX_EXPORTS, MAX_FUNCTIONS, MAX_IMPORTS, MAX_TABLES, MAX_TYPES } from './limits.ts';
+import {
+  MAX_ELEMENT_BYTES,
+  MAX_EXPORTS,
+  MAX_FUNCTIONS,
+  MAX_GLOBALS,
+  MAX_IMPORTS,
+  MAX_SEGMENTS,
+  MAX_SIGNATURE_VALUES,
+  MAX_TABLES,
+  MAX_TYPES,
+} from './limits.ts';
 
 /** Minimum and, if declared, maximum: of pages, or of entries. */
 export interface Limits {
@@ -18,13 +28,29 @@ export interface ModuleLayout {
   readonly sections: readonly Section[];
   readonly imports: readonly { readonly module: string; readonly name: string; readonly signature: Signature }[];
   readonly exports: ReadonlyMap<string, { readonly kind: number; readonly index: number }>;
-  /** Signatures of all functions, imported ones first. */
+  readonly types: readonly Signature[];
+  /** Signatures of all functions, imported ones first; those of one type are the same object. */
   readonly functions: readonly Signature[];
   readonly memory: Limits | undefined;
   readonly tables: readonly (Limits & { readonly type: Uint8Array })[];
+  /** Locals and instructions of its own functions. */
+  readonly bodies: readonly Uint8Array[];
 }
 
-export const SectionId = { custom: 0, type: 1, import: 2, function: 3, table: 4, memory: 5, export: 7 } as const;
+export const SectionId = {
+  custom: 0,
+  type: 1,
+  import: 2,
+  function: 3,
+  table: 4,
+  memory: 5,
+  global: 6,
+  export: 7,
+  element: 9,
+  code: 10,
+  data: 11,
+  tag: 13,
+} as const;
 export const ExternalKind = { function: 0, table: 1, memory: 2, global: 3, tag: 4 } as const;
 const kindNames = ['function', 'table', 'memory', 'global', 'tag'];
 const valueTypes = new Map([
@@ -41,16 +67,39 @@ export function readModule(bytes: Uint8Array): ModuleLayout {
   if (header !== '0,97,115,109,1,0,0,0') throw new ModuleError('it is no WebAssembly module (version 1)');
   const sections = readSections(reader);
   const section = (id: number) => new ByteReader(sections.find(other => other.id === id)?.body ?? new Uint8Array([0]));
+  checkCounts(section);
   const types = readTypes(section(SectionId.type));
   const imports = readImports(section(SectionId.import), types);
+  const own = readFunctions(section(SectionId.function), types);
   return {
     sections,
     imports,
-    functions: [...imports.map(each => each.signature), ...readFunctions(section(SectionId.function), types)],
+    types,
+    functions: [...imports.map(each => each.signature), ...own],
     exports: readExports(section(SectionId.export)),
     memory: readMemory(section(SectionId.memory)),
     tables: readTables(section(SectionId.table)),
+    bodies: readBodies(section(SectionId.code), own.length),
   };
+}
+
+/** Sections that are not read, but whose entries cost V8 many times their bytes. */
+function checkCounts(section: (id: number) => ByteReader): void {
+  section(SectionId.global).count('globals', MAX_GLOBALS);
+  section(SectionId.data).count('data segments', MAX_SEGMENTS);
+  const elements = section(SectionId.element);
+  elements.count('element segments', MAX_SEGMENTS);
+  if (elements.bytes.length > MAX_ELEMENT_BYTES) {
+    const { length } = elements.bytes;
+    throw new ModuleError(`its element segments have ${length} bytes; ${MAX_ELEMENT_BYTES} are allowed`);
+  }
+  if (section(SectionId.tag).u32() > 0) throw new ModuleError('it uses exceptions; compile it without');
+}
+
+function readBodies(reader: ByteReader, functions: number): Uint8Array[] {
+  const count = reader.u32();
+  if (count !== functions) throw new ModuleError(`it has ${functions} functions and the bodies of ${count}`);
+  return list(count, () => reader.take(reader.u32()));
 }
 
 /** All sections but the custom ones: some of those steer V8's compiler. */
@@ -74,18 +123,10 @@ function readTypes(reader: ByteReader): Signature[] {
 }
 
 function readValueTypes(reader: ByteReader): string {
-  return list(reader.count('values in a signature', 1000), () => {
-    const type = readType(reader);
+  return list(reader.count('values in a signature', MAX_SIGNATURE_VALUES), () => {
+    const type = reader.valueType();
     return valueTypes.get(type[0]) ?? `<${type.join(' ')}>`;
   }).join('');
-}
-
-/** A value or reference type: one byte, or two kinds of reference that name a heap type by a number. */
-function readType(reader: ByteReader): Uint8Array {
-  const start = reader.at;
-  const code = reader.byte();
-  if (code === 0x63 || code === 0x64) reader.u32();
-  return reader.bytes.subarray(start, reader.at);
 }
 
 function readImports(reader: ByteReader, types: readonly Signature[]): ModuleLayout['imports'] {
@@ -122,7 +163,7 @@ function readMemory(reader: ByteReader): Limits | undefined {
 function readTables(reader: ByteReader): ModuleLayout['tables'] {
   return list(reader.count('tables', MAX_TABLES), () => {
     if (reader.bytes[reader.at] === 0x40) throw new ModuleError('it has a table with an initial value');
-    return { type: readType(reader), ...readLimits(reader, 'table') };
+    return { type: reader.valueType(), ...readLimits(reader, 'table') };
   });
 }
 

@@ -9,7 +9,8 @@ const flags = [
   '--max-semi-space-size=1',
   // Baseline code is made at once, where it is awaited and measured, rather than while the program runs.
   '--no-wasm-lazy-compilation',
-  '--wasm-num-compilation-tasks=1',
+  // One thread that compiles beside the program: with more, the memory that compiling takes is multiplied.
+  '--v8-pool-size=1',
   '--stack-size=1800',
 ];
 

@@ -1,5 +1,6 @@
-import { guestFunctions, hostFunctions, type Signature, unsupportedFunctions } from './abi.ts';
+import { guestFunctions, hostFunctions, type Signature, unsupportedFunctions, valuesOf } from './abi.ts';
 import { leb, ModuleError } from './byte-reader.ts';
+import { checkFunctionBodies } from './compile-cost.ts';
 import { MAX_MODULE_BYTES, MAX_TABLE_ENTRIES, PAGE_BYTES, pagesOf } from './limits.ts';
 import { ExternalKind, type Limits, type ModuleLayout, printable, readModule, SectionId } from './module-reader.ts';
 
@@ -17,6 +18,7 @@ export function validateProgram(bytes: Uint8Array): ModuleLayout {
       throw new ModuleError(`a table starts with ${min} entries; ${MAX_TABLE_ENTRIES} are allowed`);
     }
   }
+  checkFunctionBodies(layout);
   return layout;
 }
 
@@ -89,6 +91,8 @@ const valueNames: Record<string, string> = { i: 'i32', I: 'i64', f: 'f32', F: 'f
 
 function show({ params, results }: Signature): string {
   const names = (types: string) =>
-    (types.match(/<[^>]*>|./g) ?? []).map(type => valueNames[type] ?? 'other').join(', ');
+    valuesOf(types)
+      .map(type => valueNames[type] ?? 'other')
+      .join(', ');
   return `(${names(params)}) -> (${names(results)})`;
 }

@@ -1,0 +1,262 @@
+import { ByteReader, ModuleError } from './byte-reader.ts';
+import {
+  CALL_WEIGHT,
+  Immediate,
+  immediateOf,
+  NO_OPCODE,
+  Op,
+  popsOf,
+  prefixStart,
+  pushesOf,
+  refuseOpcode,
+  skipImmediate,
+  weightOf,
+} from './opcodes.ts';
+
+/** How many values a function or a block takes and leaves. */
+export interface Arity {
+  readonly params: number;
+  readonly results: number;
+}
+
+/** What the reader has to know of the module around a body. */
+export interface BodyContext {
+  readonly types: readonly Arity[];
+  /** All functions, imported ones first. */
+  readonly functions: readonly Arity[];
+  readonly maxDepth: number;
+  readonly maxLocals: number;
+}
+
+/** What a body is made of, as far as it costs a compiler. */
+export interface BodySize {
+  readonly bytes: number;
+  /** Parameters are locals too. */
+  readonly locals: number;
+  /** Instructions, each with its weight. */
+  readonly work: number;
+  /** Where a compiler looks at all values: both ends of blocks, branches (each entry of a br_table), and calls. */
+  readonly joins: number;
+  /** Over all joins, the locals and the values on the stack there. */
+  readonly joinedValues: number;
+  /** The same over the beginnings of loops, where each of them may be a variable of the loop. */
+  readonly loopValues: number;
+  /** Values that calls take and return. */
+  readonly passedValues: number;
+  readonly depth: number;
+}
+
+interface Block extends Arity {
+  /** Values that a branch to it carries. */
+  readonly label: number;
+  /** Height of the stack below what the block takes. */
+  readonly base: number;
+}
+
+/** Walks through the instructions of one function; `index` is its number among all. Types are left to V8. */
+export class BodyReader {
+  readonly #reader: ByteReader;
+  readonly #context: BodyContext;
+  readonly #index: number;
+  readonly #blocks: Block[] = [];
+  readonly #locals: number;
+  #height = 0;
+  #depth = 0;
+  #work = 0;
+  #joins = 0;
+  #joinedValues = 0;
+  #loopValues = 0;
+  #passedValues = 0;
+
+  constructor(body: Uint8Array, index: number, context: BodyContext) {
+    this.#reader = new ByteReader(body, `function ${index}`);
+    this.#index = index;
+    this.#context = context;
+    const own = context.functions[index];
+    this.#locals = this.#readLocals(own.params);
+    this.#enter({ params: 0, results: own.results }, own.results);
+  }
+
+  read(): BodySize {
+    const reader = this.#reader;
+    while (this.#blocks.length > 0) {
+      const opcode = reader.byte();
+      const start = prefixStart(opcode);
+      const entry = start === 0 ? opcode : this.#prefixed(start, opcode);
+      this.#work += weightOf[entry];
+      const immediate = immediateOf[entry];
+      if (immediate === Immediate.control) this.#control(entry);
+      else {
+        if (immediate === NO_OPCODE) throw refuseOpcode(opcode, 0, this.#index);
+        skipImmediate(reader, immediate);
+        this.#move(popsOf[entry], pushesOf[entry]);
+        if (weightOf[entry] >= CALL_WEIGHT) this.#join(this.#height);
+      }
+    }
+    if (!reader.done) throw new ModuleError(`function ${this.#index} goes on behind its end`);
+    return {
+      bytes: reader.bytes.length,
+      locals: this.#locals,
+      work: this.#work,
+      joins: this.#joins,
+      joinedValues: this.#joinedValues,
+      loopValues: this.#loopValues,
+      passedValues: this.#passedValues,
+      depth: this.#depth,
+    };
+  }
+
+  #readLocals(params: number): number {
+    const reader = this.#reader;
+    let locals = params;
+    for (let groups = reader.u32(); groups > 0; groups--) {
+      locals += reader.u32();
+      reader.valueType();
+      if (locals > this.#context.maxLocals) {
+        throw new ModuleError(`function ${this.#index} has ${locals} locals; ${this.#context.maxLocals} are allowed`);
+      }
+    }
+    return locals;
+  }
+
+  #prefixed(start: number, prefix: number): number {
+    const opcode = this.#reader.u32();
+    if (opcode > 0xff || immediateOf[start + opcode] === NO_OPCODE) throw refuseOpcode(opcode, prefix, this.#index);
+    return start + opcode;
+  }
+
+  #control(opcode: number): void {
+    switch (opcode) {
+      case Op.block:
+        this.#block();
+        break;
+      case Op.loop:
+        this.#loop();
+        break;
+      case Op.if:
+        this.#move(1, 0);
+        this.#block();
+        break;
+      case Op.else:
+        this.#else();
+        break;
+      case Op.end:
+        this.#end();
+        break;
+      case Op.br:
+        this.#branch();
+        this.#leave();
+        break;
+      case Op.brIf:
+        this.#move(1, 0);
+        this.#branch();
+        break;
+      case Op.brTable:
+        this.#brTable();
+        break;
+      case Op.return:
+      case Op.unreachable:
+        this.#leave();
+        break;
+      default:
+        this.#call(opcode);
+    }
+  }
+
+  #block(): void {
+    const arity = this.#blockType();
+    this.#enter(arity, arity.results);
+  }
+
+  #loop(): void {
+    const arity = this.#blockType();
+    this.#enter(arity, arity.params);
+    this.#loopValues += this.#locals + this.#height;
+  }
+
+  #enter({ params, results }: Arity, label: number): void {
+    const { maxDepth } = this.#context;
+    const base = Math.max(this.#base(), this.#height - params);
+    // The function itself is the outermost block.
+    const depth = this.#blocks.push({ params, results, label, base }) - 1;
+    if (depth > maxDepth) {
+      throw new ModuleError(`function ${this.#index} nests blocks more than ${maxDepth} deep`);
+    }
+    this.#depth = Math.max(this.#depth, depth);
+    this.#height = base + params;
+    this.#join(this.#height);
+  }
+
+  #else(): void {
+    const { base, params } = this.#blocks.at(-1)!;
+    this.#height = base + params;
+    this.#join(this.#height);
+  }
+
+  #end(): void {
+    const { base, results } = this.#blocks.pop()!;
+    this.#height = base + results;
+    this.#join(this.#height);
+  }
+
+  #brTable(): void {
+    this.#move(1, 0);
+    for (let left = this.#reader.u32() + 1; left > 0; left--) this.#branch();
+    this.#leave();
+  }
+
+  /** A branch carries what its label wants, also where it is never reached and the stack has nothing. */
+  #branch(): void {
+    const target = this.#blocks.at(-1 - this.#reader.u32());
+    if (!target) throw new ModuleError(`function ${this.#index} branches out of itself`);
+    this.#work += weightOf[Op.br];
+    this.#join(Math.max(this.#height, target.label));
+  }
+
+  #call(opcode: number): void {
+    const indirect = opcode === Op.callIndirect || opcode === Op.returnCallIndirect;
+    const { types, functions } = this.#context;
+    const { params, results } = arityAt(
+      indirect ? types : functions,
+      this.#reader.u32(),
+      indirect ? 'type' : 'function',
+    );
+    if (indirect) this.#reader.skipNumber();
+    this.#passedValues += params + results;
+    this.#move(params + (indirect ? 1 : 0), results);
+    this.#join(this.#height);
+    if (opcode === Op.returnCall || opcode === Op.returnCallIndirect) this.#leave();
+  }
+
+  #blockType(): Arity {
+    const reader = this.#reader;
+    const first = reader.peek();
+    // Types are small negative numbers, indices positive ones.
+    if ((first & 0xc0) !== 0x40) return arityAt(this.#context.types, reader.u32(), 'type');
+    reader.valueType();
+    return first === 0x40 ? { params: 0, results: 0 } : { params: 0, results: 1 };
+  }
+
+  /** What stands behind a jump is not reached; there the stack is as at the block's beginning, and has what it wants. */
+  #leave(): void {
+    this.#height = this.#base();
+  }
+
+  #base(): number {
+    return this.#blocks.length === 0 ? 0 : this.#blocks[this.#blocks.length - 1].base;
+  }
+
+  #move(pops: number, pushes: number): void {
+    this.#height = Math.max(this.#base(), this.#height - pops) + pushes;
+  }
+
+  #join(height: number): void {
+    this.#joins++;
+    this.#joinedValues += this.#locals + height;
+  }
+}
+
+function arityAt(list: readonly Arity[], index: number, what: string): Arity {
+  if (index >= list.length) throw new ModuleError(`it has no ${what} ${index}`);
+  return list[index];
+}
