@@ -65,8 +65,8 @@ export function fakeHost(pieces: readonly string[] = ['Hello', ', ', 'world'], m
   return { host, calls };
 }
 
-/** Answers forever, a piece every millisecond, until it is told to stop; `state` tells whether it was. */
-export function endlessHost() {
+/** Answers forever, a piece every `pauseMs`, until it is told to stop; `state` tells whether it was. */
+export function endlessHost(pauseMs = 1) {
   const state = { aborted: false, pieces: 0 };
   const { host } = fakeHost([], {
     async *generate(_call, signal) {
@@ -74,7 +74,7 @@ export function endlessHost() {
         state.aborted = true;
       });
       while (!signal.aborted) {
-        await new Promise(resolve => setTimeout(resolve, 1));
+        await new Promise(resolve => setTimeout(resolve, pauseMs));
         state.pieces++;
         yield 'x';
       }

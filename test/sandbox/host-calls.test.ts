@@ -206,7 +206,8 @@ test('realm_on_token may stop the generation, which is aborted', async () => {
       (drop (call $stream (local.get 0) (local.get 1)))
       (global.set $seen (i32.add (global.get $seen) (i32.const 1)))
       (i32.eq (global.get $seen) (i32.const 3)))`;
-  const { host, state } = endlessHost();
+  // Slow enough that the word to stop comes in time on a busy machine too.
+  const { host, state } = endlessHost(20);
   const body = `(local.set $n (call $generate (i32.const 0) (local.get $prompt) (local.get $len) (i32.const 0)
       (i32.const 1000) (i32.const 100)))
     (drop (call $stream (i32.const 1000) (local.get $n))) (i32.const 0)`;
