@@ -4,6 +4,8 @@ const weight = 1 / 4;
 const mostOff = 2;
 /** Taken for granted until the first prompt was measured, milliseconds a token. */
 const assumed = 1;
+/** What a coarse clock may make of it. */
+const leastPrice = 1e-3;
 /** Positions below this cost alike; beyond it, the classes double. */
 const firstClass = 512;
 
@@ -21,19 +23,19 @@ export class PromptCosts {
   /** Milliseconds that a token at `position` takes. */
   price(position: number): number {
     const own = classOf(position);
-    for (let near = own; near >= 0; near--) if (this.#prices[near] !== undefined) return this.#prices[near];
-    return this.#prices.find(price => price !== undefined) ?? assumed;
+    const known = this.#prices.findLast((price, near) => price !== undefined && near <= own);
+    return known ?? this.#prices.find(price => price !== undefined) ?? assumed;
   }
 
   /** The pieces of one step took so long together. Each is taken to have been off by as much. */
   measured(pieces: readonly PromptPiece[], ms: number): void {
     const known = this.#prices.some(price => price !== undefined);
     const expected = pieces.reduce((sum, { position, count }) => sum + count * this.price(position), 0);
-    if (ms <= 0 || expected <= 0) return;
-    const off = known ? Math.min(mostOff, Math.max(1 / mostOff, ms / expected)) : ms / expected;
-    const change = known ? 1 + weight * (off - 1) : off;
-    const prices = new Map(pieces.map(({ position }) => [classOf(position), this.price(position) * change]));
-    for (const [each, price] of prices) this.#prices[each] = price;
+    if (expected === 0 || (ms <= 0 && !known)) return;
+    const off = Math.min(mostOff, Math.max(1 / mostOff, ms / expected));
+    const change = known ? 1 + weight * (off - 1) : ms / expected;
+    const prices = pieces.map(({ position }) => Math.max(leastPrice, this.price(position) * change));
+    for (const [i, { position }] of pieces.entries()) this.#prices[classOf(position)] = prices[i];
   }
 }
 
