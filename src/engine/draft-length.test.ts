@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bestLength, DraftLength } from './draft-length.ts';
-import { StepCosts } from './step-costs.ts';
 
 test('the length with the most tokens in a time', () => {
   assert.equal(bestLength(1, { row: 0, pass: 0 }, 5), 5);
@@ -31,15 +30,4 @@ test('drafts stop when they are wrong, for longer each time, and come back when 
     if (step >= 1900) lengths += wanted;
   }
   assert.equal(lengths, 500);
-});
-
-test('costs are those of a line through the steps that were timed', () => {
-  const costs = new StepCosts();
-  assert.deepEqual(costs.costs(1), { row: 0.15, pass: 0.15 });
-  for (let i = 0; i < 100; i++) costs.step(1 + (i % 5), 10 + 2 * (1 + (i % 5)));
-  for (let i = 0; i < 100; i++) costs.pass(3);
-  const { row, pass } = costs.costs(1);
-  assert.ok(Math.abs(row - 2 / 12) < 1e-6 && Math.abs(pass - 3 / 12) < 1e-6, `${row} ${pass}`);
-  const three = costs.costs(3);
-  assert.ok(Math.abs(three.row - (2 * 3) / 16) < 1e-6 && Math.abs(three.pass - 3 / 16) < 1e-6);
 });

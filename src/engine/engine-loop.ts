@@ -21,6 +21,7 @@ import { type PageCopy, type Plan, Scheduler, type Work } from './scheduler.ts';
 import { createSequence, type Sequence } from './sequence.ts';
 import { type SessionInfo, type SessionRequest, Sessions } from './sessions.ts';
 import { Speculation } from './speculation.ts';
+import { StepCosts } from './step-costs.ts';
 import type { EngineEvent, EngineRequest, EngineStats, FinishReason } from './types.ts';
 
 /** How often a step that runs looks who has come. */
@@ -73,6 +74,7 @@ export class EngineLoop {
   #accepted = 0;
   #steps = 0;
   #abandoned = 0;
+  readonly #costs = new StepCosts();
   #pace = new Pace();
   /** A page on its way from one place to another. [model.pageBytes] */
   readonly #page: Uint8Array;
@@ -93,10 +95,12 @@ export class EngineLoop {
       floor: options.cacheFloor,
       shared: options.sharedPrefixes,
     });
+    const { prefillMs = defaults.prefillMs } = options;
     const limits = {
       maxRunning: Math.min(options.maxRunning ?? defaults.maxRunning, model.maxOutputs, stepTokens - 1),
       stepTokens,
       mixedTokens: options.mixedTokens ?? defaults.mixedTokens,
+      pieceTokens: (position: number, decoding: number) => this.#costs.promptTokens(position, decoding, prefillMs),
       maxOutputs: model.maxOutputs,
       maxWaiting: options.maxWaiting ?? defaults.maxWaiting,
       maxWaitingOf: options.maxWaitingOf,
@@ -108,7 +112,7 @@ export class EngineLoop {
     this.#adapters = new Adapters(model);
     const drafts = draft && new DraftModel(draft, this.pool, model.vocabSize, clock);
     const guessing = (options.speculation ?? defaults.speculation) === 'lookup';
-    this.#speculation = guessing ? new Speculation(this.scheduler, drafts) : undefined;
+    this.#speculation = guessing ? new Speculation(this.scheduler, this.#costs, drafts) : undefined;
     const between = <T>(work: () => T): Promise<T> => this.#between(work);
     this.#sessions = new Sessions({ model, pool: this.pool, cache: this.cache, between, fingerprint });
     this.#deliver = deliver;
@@ -284,7 +288,7 @@ export class EngineLoop {
     if (work.length === 0) return { work, ran: { share: 1, ready: [], embedded: [] } };
     const started = this.#clock();
     const ran = await this.#runner.run(work, this.#receive && this.#giveWay(work, this.#receive));
-    if (ran.share === 1) this.#speculation?.timed(work, this.#clock() - started);
+    if (ran.share === 1) this.#costs.step(work, this.#clock() - started);
     return { work, ran };
   }
 

@@ -1,20 +1,15 @@
 import type { Account } from './fairness.ts';
-import { Heap } from './heap.ts';
-import type { Sequence } from './sequence.ts';
+import { goesFirst, type Sequence } from './sequence.ts';
+import { Waiting } from './waiting.ts';
 
 /** One tenant's requests. */
 export interface Lane extends Account {
-  /** By priority, then by age. */
-  readonly waiting: Heap<Sequence>;
+  readonly waiting: Waiting;
   readonly running: Set<Sequence>;
 }
 
 function createLane(tenant: string, weight: number): Lane {
-  return { tenant, weight, served: 0, since: 0, waiting: new Heap(goesFirst), running: new Set() };
-}
-
-function goesFirst(a: Sequence, b: Sequence): boolean {
-  return a.priority !== b.priority ? a.priority > b.priority : a.id < b.id;
+  return { tenant, weight, served: 0, since: 0, waiting: new Waiting(), running: new Set() };
 }
 
 /** Pages that the tenant's running sequences use; a page that two of them share counts twice. */

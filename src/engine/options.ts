@@ -12,8 +12,13 @@ export interface EngineOptions {
   readonly maxRunning?: number;
   /** Tokens in one step. Default 256. */
   readonly stepTokens?: number;
-  /** Prompt tokens in a step in which others decode: larger is faster in all, smaller smoother for them. Default 128. */
+  /** Most prompt tokens in a step in which others decode. Default 128. */
   readonly mixedTokens?: number;
+  /**
+   * How long those that decode wait in a step for others' prompts, in milliseconds; for a model that is slower, no longer than the
+   * step takes without them. Larger is faster in all, smaller smoother for them. Default 40.
+   */
+  readonly prefillMs?: number;
   /** `lookup`: guess tokens that repeat the prompt, check several in one step; changes no output. Default `lookup`. */
   readonly speculation?: 'off' | 'lookup';
   /** Requests of one tenant that may wait. Default 1024. */
@@ -37,6 +42,7 @@ export const defaults = {
   maxRunning: 16,
   stepTokens: 256,
   mixedTokens: 128,
+  prefillMs: 40,
   speculation: 'lookup',
   /** Rows of logits beyond those of the sequences that run at once. */
   draftRows: 6,

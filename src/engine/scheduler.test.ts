@@ -4,7 +4,7 @@ import type { Token } from '../tokenizer/types.ts';
 import { BlockPool } from './block-pool.ts';
 import { PrefixCache } from './prefix-cache.ts';
 import { Scheduler, type SchedulerOptions } from './scheduler.ts';
-import { createSequence, type Sequence } from './sequence.ts';
+import { createSequence, pending, type Sequence } from './sequence.ts';
 
 const roomy: SchedulerOptions = { maxRunning: 8, stepTokens: 64, mixedTokens: 32, maxOutputs: 8, maxWaiting: 20_000 };
 
@@ -270,4 +270,112 @@ test('a tenant may have a queue of its own length', () => {
     }
     assert.ok(!scheduler.canSubmit(tenant));
   }
+});
+
+/** Counts of prompt tokens of each step, by whose they are, until the first has begun its answer. */
+function race(scheduler: Scheduler, first: Sequence, second: Sequence): [number, number][] {
+  const counts: [number, number][] = [];
+  while (pending(first) > 1 || first.tokens.length === first.promptTokens) {
+    const ran = step(scheduler);
+    const of = (each: Sequence) => ran.find(({ sequence: other }) => other === each)?.count ?? 0;
+    counts.push([of(first), of(second)]);
+  }
+  return counts;
+}
+
+test('pieces beside decoding are as long as the time allows, by where in the prompt they are', () => {
+  const { scheduler } = setUp({ pieceTokens: position => (position < 40 ? 23 : 17) });
+  scheduler.submit(sequence('a', 4));
+  step(scheduler);
+  const long = sequence('b', 1000);
+  scheduler.submit(long);
+  const counts = [1, 2, 3, 4].map(() => step(scheduler).find(({ sequence: each }) => each === long)!.count);
+  assert.deepEqual(counts, [23, 23, 17, 17]);
+});
+
+test('many short prompts share the time of a piece', () => {
+  const { scheduler } = setUp({ pieceTokens: () => 23 });
+  scheduler.submit(sequence('a', 4));
+  step(scheduler);
+  for (let i = 0; i < 6; i++) scheduler.submit(sequence(`flood${i % 2}`, 10));
+  const prompts = step(scheduler).slice(1);
+  assert.deepEqual(
+    prompts.map(({ count }) => count),
+    [10, 10, 3],
+  );
+});
+
+test('a tenant’s only prompt is not cut for those that were served more, as far as it is short', () => {
+  const { scheduler } = setUp({ pieceTokens: () => 17 });
+  scheduler.submit(sequence('a', 60));
+  step(scheduler);
+  const [newcomer, other] = [sequence('b', 30), sequence('c', 40)];
+  for (const each of [newcomer, other]) scheduler.submit(each);
+  assert.deepEqual(
+    step(scheduler).map(({ count }) => count),
+    [1, 30],
+  );
+  // Its prompt does not fit in a step beside others.
+  assert.equal(step(scheduler).at(-1)!.count, 16);
+});
+
+test('a higher priority goes between the pieces of its tenant’s long prompt', () => {
+  const { scheduler } = setUp();
+  const long = sequence('a', 600);
+  scheduler.submit(long);
+  step(scheduler);
+  const urgent = sequence('a', 500, 1);
+  scheduler.submit(urgent);
+  assert.equal(race(scheduler, urgent, long).at(0)![0], 64);
+  assert.ok(pending(long) > 500);
+});
+
+test('a short prompt goes between the pieces of its tenant’s long one', () => {
+  const { scheduler } = setUp();
+  const [long, queued] = [sequence('a', 600), sequence('a', 600)];
+  for (const each of [long, queued]) scheduler.submit(each);
+  step(scheduler);
+  const short = sequence('a', 40);
+  scheduler.submit(short);
+  assert.deepEqual(race(scheduler, short, long), [[40, 24]]);
+  // One of its own length waits.
+  scheduler.submit(sequence('a', 500));
+  assert.deepEqual(
+    step(scheduler).map(({ sequence: each, count }) => [each, count]),
+    [
+      [short, 1],
+      [long, 32],
+    ],
+  );
+});
+
+test('a long prompt gets every other token of its tenant’s prompts, less one step’s', () => {
+  const { scheduler } = setUp({}, 128);
+  const long = sequence('a', 1200);
+  scheduler.submit(long);
+  step(scheduler);
+  let others = 0;
+  while (pending(long) > 1) {
+    scheduler.submit(sequence('a', 20));
+    const own = long.computed;
+    for (const { sequence: each, count } of step(scheduler)) {
+      if (each === long || each.tokens.length - 1 > each.promptTokens) continue;
+      if (each.computed > each.promptTokens) continue;
+      others += count;
+      if (each.computed === each.promptTokens) scheduler.remove(each, false);
+    }
+    assert.ok(long.computed >= own);
+    assert.ok(others <= long.computed - 64 + 2 * 64, `${others} before ${long.computed}`);
+  }
+  assert.ok(others > 400, `only ${others} went before it`);
+});
+
+test('a short prompt of a tenant whose turn it is does not wait for the end of a longer one', () => {
+  const { scheduler } = setUp();
+  scheduler.submit(sequence('a', 150));
+  step(scheduler);
+  // Two steps from its end, but the other is short against it.
+  const short = sequence('b', 40);
+  scheduler.submit(short);
+  assert.deepEqual(step(scheduler)[0], { sequence: short, count: 40 });
 });

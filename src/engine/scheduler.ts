@@ -6,14 +6,12 @@ import { type Lane, Lanes, pagesOf, youngest } from './lane.ts';
 import type { PrefixCache } from './prefix-cache.ts';
 import { pagesFor, pending, type Sequence } from './sequence.ts';
 import { forkOf, isComing } from './siblings.ts';
+import { type StepLimits, StepRoom } from './step-room.ts';
+import { countTurns, isShort, nextOf } from './turns.ts';
 
-export interface SchedulerOptions {
+export interface SchedulerOptions extends StepLimits {
   /** Sequences that run at once. */
   readonly maxRunning: number;
-  /** Tokens in one step, more than maxRunning. */
-  readonly stepTokens: number;
-  /** Prompt tokens in a step in which others decode: what they wait for. */
-  readonly mixedTokens: number;
   /** Rows of logits that one step gives. */
   readonly maxOutputs: number;
   /** Requests of one tenant that may wait. */
@@ -137,7 +135,7 @@ export class Scheduler {
     for (const sequence of [...this.#running]) {
       if (sequence.state === 'running' && pending(sequence) === 1 && this.#grow(sequence)) this.#plan.set(sequence, 1);
     }
-    this.#fill();
+    this.#fill(new Set([...this.#plan.keys()].map(({ tenant }) => this.#lanes.of(tenant))));
   }
 
   /** Tokens that may be drafted in a step with this plan: drafts push nobody out and nobody waits for them. */
@@ -157,10 +155,18 @@ export class Scheduler {
 
   /** The work was done: its keys and values are in their pages. */
   commit(work: readonly Work[]): void {
+    this.#countTurns(work);
     for (const { sequence, count } of work) {
       if (sequence.state !== 'running') continue;
       sequence.computed += count;
       this.#cache.register(sequence);
+    }
+  }
+
+  #countTurns(work: readonly Work[]): void {
+    if (work.every(({ sequence }) => pending(sequence) === 1)) return;
+    for (const [tenant, own] of Map.groupBy(work, ({ sequence }) => sequence.tenant)) {
+      countTurns(this.#lanes.of(tenant), own);
     }
   }
 
@@ -195,10 +201,10 @@ export class Scheduler {
   /** A step for the beginning of one prompt, without those who wait for it no longer than they would in a step with it. */
   #fillUrgent(): boolean {
     const lane = this.#urgent();
-    const sequence = lane && this.#admit(lane);
+    const sequence = lane && nextOf(lane, this.#plan, true, this.#options.stepTokens)!;
     const lost = this.#lost;
     this.#lost = 0;
-    if (!sequence) return false;
+    if (!sequence || !this.#admit(lane, sequence)) return false;
     this.#take(sequence, Math.min(this.#options.mixedTokens, this.#options.stepTokens));
     // Who others gave way to pays for what that cost.
     this.#fairness.charge(lane, lost, prices.input);
@@ -217,31 +223,51 @@ export class Scheduler {
     return [...this.#running].every(sequence => yields(this.#lanes.of(sequence.tenant))) ? lane : undefined;
   }
 
-  /** Spends the budget of prompt tokens on started prompts and on new ones, least served tenant first. */
-  #fill(): void {
-    const { stepTokens, mixedTokens } = this.#options;
-    const decoding = this.#plan.size;
-    let budget = decoding > 0 ? Math.min(mixedTokens, stepTokens - decoding) : stepTokens;
-    let blocked = false;
+  /** Spends the step's room for prompts on started ones and on new ones, least served tenant first. */
+  #fill(decoding: ReadonlySet<Lane>): void {
+    const room = new StepRoom(this.#options, this.#plan.size);
     const patient = new Set<Lane>();
-    while (budget > 0) {
-      let sequence = this.#nextStarted();
-      // A prompt that is soon finished is finished before another is begun: that serves all sooner.
-      const finishing = sequence !== undefined && pending(sequence) <= soonSteps * stepTokens;
-      const lane = blocked || finishing ? undefined : this.#fairness.next(patient);
-      if (lane && (!sequence || before(lane, this.#lanes.of(sequence.tenant)))) {
-        if (isComing(lane)) {
+    let blocked = false;
+    while (!room.full) {
+      const sequence = this.#nextPrompt(blocked, patient);
+      if (!sequence || this.#fitting(sequence, room, decoding) === 0) return;
+      if (sequence.state === 'waiting') {
+        const lane = this.#lanes.of(sequence.tenant);
+        if (isComing(lane, sequence)) {
           patient.add(lane);
           continue;
         }
-        sequence = this.#admit(lane);
         // Nobody overtakes the tenant whose turn it is: otherwise large requests would starve.
-        blocked = !sequence;
+        blocked = !this.#admit(lane, sequence);
         if (blocked) continue;
       }
-      if (!sequence) return;
-      budget -= this.#take(sequence, budget);
+      const position = sequence.computed;
+      room.take(position, this.#take(sequence, Math.max(1, this.#fitting(sequence, room, decoding))));
     }
+  }
+
+  /** Tokens of the prompt that fit. A tenant's only one, if it is short and the tenant was served less than all that decode, is not cut. */
+  #fitting(sequence: Sequence, room: StepRoom, decoding: ReadonlySet<Lane>): number {
+    const lane = this.#lanes.of(sequence.tenant);
+    const only = lane.waiting.size + lane.running.size === 1;
+    const whole = only && pending(sequence) <= room.tokens && [...decoding].every(other => before(lane, other));
+    return room.fits(sequence.computed, whole);
+  }
+
+  /** The prompt that goes on or begins next; `blocked`: none may begin, nor one of a tenant that is `patient`. */
+  #nextPrompt(blocked: boolean, patient: ReadonlySet<Lane>): Sequence | undefined {
+    const { stepTokens } = this.#options;
+    const nextIn = (lane: Lane | undefined): Sequence | undefined =>
+      lane && nextOf(lane, this.#plan, !blocked && !patient.has(lane), stepTokens);
+    const going = this.#startedLane();
+    const next = nextIn(going);
+    const coming = blocked ? undefined : this.#fairness.next(patient);
+    if (!coming || coming === going) return next;
+    const other = nextIn(coming);
+    if (!next || !going || !other) return other ?? next;
+    // Among equals, a prompt that is soon finished is finished before another is begun: that serves all sooner.
+    const finishing = next.state === 'running' && pending(next) <= soonSteps * stepTokens && !isShort(other, next);
+    return before(coming, going) && !finishing ? other : next;
   }
 
   /** So many of its tokens, at most, go into the step. */
@@ -252,12 +278,13 @@ export class Scheduler {
     return count;
   }
 
-  /** The started prompt that goes on next. */
-  #nextStarted(): Sequence | undefined {
-    let next: Sequence | undefined;
+  /** The tenant with started prompts that was served least. */
+  #startedLane(): Lane | undefined {
+    let next: Lane | undefined;
     for (const sequence of this.#running) {
       if (pending(sequence) === 1 || this.#plan.has(sequence)) continue;
-      if (!next || before(this.#lanes.of(sequence.tenant), this.#lanes.of(next.tenant))) next = sequence;
+      const lane = this.#lanes.of(sequence.tenant);
+      if (!next || before(lane, next)) next = lane;
     }
     return next;
   }
@@ -270,17 +297,16 @@ export class Scheduler {
     sequence.charged = until;
   }
 
-  /** Starts the lane's first request if there is a place and memory for it. */
-  #admit(lane: Lane): Sequence | undefined {
-    const sequence = lane.waiting.first()!;
+  /** Starts a request that waits, if there is a place and memory for it. */
+  #admit(lane: Lane, sequence: Sequence): boolean {
     const full = this.#running.size >= this.#options.maxRunning;
     const holder = full ? this.#aboveShareOfPlaces(lane) : undefined;
-    if (full && !holder) return undefined;
+    if (full && !holder) return false;
     this.#cache.acquire(sequence);
     const fork = forkOf(lane, sequence);
     if (!this.#reserve(lane, sequence)) {
       this.#cache.release(sequence, true);
-      return undefined;
+      return false;
     }
     if (fork) {
       this.#copies.push({ from: fork.page, to: sequence.pages[Math.floor(sequence.computed / pageTokens)] });
@@ -289,7 +315,7 @@ export class Scheduler {
     if (this.#running.size >= this.#options.maxRunning) this.#preempt(youngest(holder!), true);
     this.#unwait(lane, sequence);
     this.#start(lane, sequence);
-    return sequence;
+    return true;
   }
 
   /** Pages for the rest of a sequence that is to start. A tenant below its share may take them from those above theirs. */

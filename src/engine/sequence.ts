@@ -33,6 +33,8 @@ export interface Sequence {
   cachedTokens: number | undefined;
   /** Leading tokens that its tenant has been charged for. */
   charged: number;
+  /** Prompt tokens by which younger ones of its tenant have gone before it, less its own since. */
+  overtaken: number;
 }
 
 export function createSequence(
@@ -53,6 +55,7 @@ export function createSequence(
     sharedPages: undefined,
     cachedTokens: undefined,
     charged: 0,
+    overtaken: 0,
   };
 }
 
@@ -64,6 +67,17 @@ export function pagesFor(tokens: number): number {
 /** Tokens that have to go through the model before the next one can be sampled; 1 while decoding. */
 export function pending(sequence: Sequence): number {
   return sequence.tokens.length - sequence.computed;
+}
+
+/** By priority, then by age. */
+export function goesFirst(a: Sequence, b: Sequence): boolean {
+  return a.priority !== b.priority ? a.priority > b.priority : a.id < b.id;
+}
+
+/** By priority, then by what is left to compute, then by age. */
+export function isShorter(a: Sequence, b: Sequence): boolean {
+  if (a.priority !== b.priority || pending(a) === pending(b)) return goesFirst(a, b);
+  return pending(a) < pending(b);
 }
 
 /** Leading tokens that two sequences have in common, if what is computed for one holds for the other: they have the same adapter. */

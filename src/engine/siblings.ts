@@ -7,9 +7,8 @@ import { commonTokens, pending, type Sequence } from './sequence.ts';
 /** Tokens that another request of the tenant must be about to compute for it to be worth waiting for them. */
 const worthWaiting = pageTokens / 2;
 
-/** Whether another request of the tenant is about to compute what its first waiting one begins with. */
-export function isComing(lane: Lane): boolean {
-  const sequence = lane.waiting.first()!;
+/** Whether another request of the tenant is about to compute what its `sequence` begins with. */
+export function isComing(lane: Lane, sequence: Sequence): boolean {
   const has = (other: Sequence): boolean => commonTokens(sequence, other) - other.computed >= worthWaiting;
   return [...lane.running].some(other => pending(other) > 1 && has(other));
 }

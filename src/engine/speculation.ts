@@ -4,7 +4,7 @@ import { PromptLookup } from './prompt-lookup.ts';
 import type { SamplingSpec } from './sampling.ts';
 import type { Scheduler, Work } from './scheduler.ts';
 import { pending, type Sequence } from './sequence.ts';
-import { StepCosts } from './step-costs.ts';
+import type { StepCosts } from './step-costs.ts';
 
 /** Who guesses for one sequence, and who did last. */
 interface Guesses {
@@ -21,18 +21,19 @@ const draftingRows = 8;
 
 /**
  * Guesses at the next tokens of the sequences that decode: what the prompt says where it repeats, otherwise what a draft model
- * says where there is one. Costs are measured as it goes; they decide about drafts, and drafts change no output.
+ * says where there is one. What steps cost decides about drafts, and drafts change no output.
  */
 export class Speculation {
   readonly #scheduler: Scheduler;
   readonly #model: DraftModel | undefined;
-  readonly #costs = new StepCosts();
+  readonly #costs: StepCosts;
   readonly #guesses = new WeakMap<Sequence, Guesses>();
   /** Of all sequences lately: what a new one begins with. */
   readonly #overall = new DraftLength(firstRate);
 
-  constructor(scheduler: Scheduler, model: DraftModel | undefined) {
+  constructor(scheduler: Scheduler, costs: StepCosts, model: DraftModel | undefined) {
     this.#scheduler = scheduler;
+    this.#costs = costs;
     this.#model = model;
   }
 
@@ -67,15 +68,6 @@ export class Speculation {
   #lengthFor({ tokens }: Sequence, { length }: Guesses, most: number, sequences: number): number {
     if (!this.#model || tokens.length + most > this.#model.model.trainedContext) return 0;
     return length.next(this.#costs.costs(sequences), most);
-  }
-
-  /** How long a step took. */
-  timed(work: readonly Work[], ms: number): void {
-    if (!this.#model || work.some(({ sequence }) => pending(sequence) !== 1)) return;
-    this.#costs.step(
-      work.reduce((rows, { draft }) => rows + 1 + draft.length, 0),
-      ms,
-    );
   }
 
   /** What became of a draft. */

@@ -49,6 +49,7 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
     context: options.context ?? config.context,
     kvType: config.kvType,
     speculation: config.speculation,
+    prefillMs: config.prefillMs,
     streamMs: config.streamMs,
     weights: valuesOf(options.tenants, 'weight'),
     maxWaitingOf: valuesOf(options.tenants, 'maxQueued'),

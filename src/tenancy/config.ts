@@ -43,6 +43,8 @@ export interface ModelConfig {
   readonly kvType?: 'F16' | 'Q8_0';
   /** Guesses at tokens; default lookup. */
   readonly speculation?: 'off' | 'lookup';
+  /** How long those that stream wait in a step for others' prompts; default 40. */
+  readonly prefillMs?: number;
   /** How long tokens may wait to be sent together; default 40. */
   readonly streamMs?: number;
   /** System prompts whose cached pages all tenants share. */
@@ -335,6 +337,7 @@ function toModel(document: ModelDocument, base: string): ModelConfig {
     context,
     kvType,
     speculation,
+    prefillMs: document.prefill_ms,
     streamMs: document.stream_interval_ms,
     sharedPrompts: shared_prompts,
     system,

@@ -108,6 +108,8 @@ const model = z.strictObject({
   kv_cache: z.enum(['f16', 'q8_0']).optional(),
   /** Whether tokens are guessed and checked several at once; it changes no output. Default lookup. */
   speculation: z.enum(['off', 'lookup']).optional(),
+  /** How long those that stream wait in a step for others' prompts; default 40. */
+  prefill_ms: count(1, 60_000).optional(),
   /** How long tokens of quick steps may wait to be sent together; default 40, 0: not at all. */
   stream_interval_ms: count(0, 1000).optional(),
   /** A smaller model of the same vocabulary that guesses where the prompt does not say. */

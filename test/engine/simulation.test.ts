@@ -14,6 +14,7 @@ test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, asyn
     forked: 0,
     abandonedSteps: 0,
     acceptedTokens: 0,
+    overtakingTokens: 0,
     ended: {} as Record<string, number>,
   };
   const [first, last] = only ? [Number(only), Number(only) + 1] : [0, seeds];
@@ -27,6 +28,7 @@ test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, asyn
     total.forked += tally.forked;
     total.abandonedSteps += tally.abandonedSteps;
     total.acceptedTokens += tally.acceptedTokens;
+    total.overtakingTokens += tally.overtakingTokens;
     for (const [how, count] of Object.entries(tally.ended)) total.ended[how] = (total.ended[how] ?? 0) + count;
   }
   console.log(JSON.stringify(total));
@@ -37,6 +39,7 @@ test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, asyn
   assert.ok(total.forked > seeds / 10);
   assert.ok(total.abandonedSteps > seeds / 10);
   assert.ok(total.acceptedTokens > seeds / 10);
+  assert.ok(total.overtakingTokens > seeds / 10);
   const met = ['stop', 'length', 'cancelled', 'embedded', 'engine_failed', 'queue_full', 'context_length_exceeded'];
   for (const how of [...met, 'adapter_not_found']) {
     assert.ok(total.ended[how] > seeds / 100, `${how}: ${total.ended[how]}`);

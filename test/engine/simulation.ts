@@ -7,6 +7,7 @@ import { philox } from '../../src/engine/random.ts';
 import type { EngineEvent, EngineRequest } from '../../src/engine/types.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
 import { checkBooks } from './invariants.ts';
+import { Turns } from './turns.ts';
 import { poison, ScriptedModel } from './scripted-model.ts';
 import { adapterFile, expectedAnswer, expectedEmbedding, promptOf, request } from './support.ts';
 
@@ -31,6 +32,8 @@ export interface Tally {
   forked: number;
   abandonedSteps: number;
   acceptedTokens: number;
+  /** Prompt tokens of requests that went before an older one of their tenant. */
+  overtakingTokens: number;
 }
 
 const vocabSize = 32;
@@ -52,7 +55,7 @@ class Simulation {
   readonly #random: Random;
   readonly #model: ScriptedModel;
   readonly #draft: ScriptedModel | undefined;
-  readonly #options: EngineOptions & { maxWaiting: number; maxRunning: number };
+  readonly #options: EngineOptions & { maxWaiting: number; maxRunning: number; stepTokens: number };
   readonly #loop: EngineLoop;
   readonly #fates: Fate[] = [];
   #left: number;
@@ -61,6 +64,7 @@ class Simulation {
   /** Adapters that are loaded, and the salt of the next one. */
   readonly #adapters = new Map<string, number>();
   #salt = 1;
+  readonly #turns = new Turns();
   #idle = Promise.withResolvers<void>();
 
   constructor(seed: number) {
@@ -73,6 +77,8 @@ class Simulation {
       maxRunning: random.int(1, Math.min(6, stepTokens - 1)),
       stepTokens,
       mixedTokens: random.int(1, 60),
+      // The clock goes at random: so do the measured times, and the pieces.
+      prefillMs: random.pick([1, 5, 40]),
       maxWaiting: random.int(2, 6),
       weights: new Map([['t0', random.pick([0.5, 1, 3])]]),
       cacheQuota: random.pick([0, 0.25, 0.5, 1]),
@@ -146,6 +152,7 @@ class Simulation {
       forked,
       abandonedSteps: this.#loop.stats().abandonedSteps,
       acceptedTokens: this.#loop.stats().acceptedTokens,
+      overtakingTokens: this.#turns.overtaking,
     };
   }
 
@@ -164,6 +171,7 @@ class Simulation {
     assert.ok(++this.#steps < stepLimit, 'the requests do not come to an end');
     checkBooks(this.#loop, this.#options);
     this.#checkFairness();
+    this.#turns.check(this.#loop, this.#options.stepTokens);
     if (this.#random.chance(0.05)) await this.#changeAdapter(this.#random.pick(['x', 'y']));
     while (this.#left > 0 && this.#random.chance(0.3)) this.#arrive();
     this.#maybeCancel(0.015);

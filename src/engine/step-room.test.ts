@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { StepRoom } from './step-room.ts';
+
+const limits = { stepTokens: 256, mixedTokens: 128, pieceTokens: (position: number) => (position < 1000 ? 40 : 20) };
+
+test('nobody decodes: the whole step is there, in whatever pieces', () => {
+  const room = new StepRoom(limits, 0);
+  assert.equal(room.fits(0, false), 256);
+  room.take(0, 200);
+  assert.equal(room.fits(5000, false), 56);
+});
+
+test('a piece beside decoding takes its time, and fills tiles with their rows', () => {
+  assert.equal(new StepRoom(limits, 2).fits(0, false), 40);
+  assert.equal(new StepRoom(limits, 4).fits(0, false), 38);
+  assert.equal(new StepRoom(limits, 4).fits(2000, false), 20);
+});
+
+test('several prompts share the time', () => {
+  const room = new StepRoom(limits, 2);
+  room.take(0, 20);
+  assert.equal(room.fits(0, false), 20);
+  assert.equal(room.fits(2000, false), 8);
+  room.take(0, 20);
+  assert.equal(room.fits(0, false), 0);
+  assert.ok(!room.full);
+  assert.equal(room.fits(0, true), 88, 'one that need not be cut');
+});
+
+test('a prompt always moves on, and mixedTokens is the most in any case', () => {
+  const slow = { ...limits, pieceTokens: () => 0.01 };
+  assert.equal(new StepRoom(slow, 3).fits(0, false), 12);
+  const quick = { ...limits, pieceTokens: () => 1e6 };
+  assert.equal(new StepRoom(quick, 3).fits(0, false), 128);
+  assert.equal(new StepRoom({ ...slow, mixedTokens: 5 }, 3).fits(0, false), 5);
+});

@@ -1,0 +1,56 @@
+/** Rows that the kernels multiply at once: fewer cost as much. */
+const tile = 6;
+/** The least prompt tokens of a step, however long they take: a prompt always moves on, and smaller pieces are mostly overhead. */
+const least = 2 * tile;
+
+export interface StepLimits {
+  /** Tokens in one step, more than maxRunning. */
+  readonly stepTokens: number;
+  /** Prompt tokens in a step in which others decode, however quick they are. */
+  readonly mixedTokens: number;
+  /** Prompt tokens at `position` that sequences that decode, so many, are to wait for. Absent: mixedTokens. */
+  readonly pieceTokens?: (position: number, decoding: number) => number;
+}
+
+/** What of prompts still goes into one step: all that the step holds while nobody waits for it, and pieces while others decode. */
+export class StepRoom {
+  readonly #limits: StepLimits;
+  readonly #decoding: number;
+  /** Tokens that may still come, if they are quick enough. */
+  tokens: number;
+  /** Share of the time for prompts that is left. */
+  #share = 1;
+  #begun = false;
+
+  constructor(limits: StepLimits, decoding: number) {
+    const { stepTokens, mixedTokens } = limits;
+    this.#limits = limits;
+    this.#decoding = decoding;
+    this.tokens = decoding > 0 ? Math.min(mixedTokens, stepTokens - decoding) : stepTokens;
+  }
+
+  get full(): boolean {
+    return this.tokens <= 0;
+  }
+
+  /** Tokens of a prompt at `position` that fit. `whole`: it need not be cut for those that decode. */
+  fits(position: number, whole: boolean): number {
+    const fitting = whole ? this.tokens : Math.floor(this.#share * this.#piece(position));
+    return Math.min(this.tokens, Math.max(fitting, this.#begun ? 0 : least));
+  }
+
+  take(position: number, count: number): void {
+    this.#begun = true;
+    this.tokens -= count;
+    this.#share = Math.max(0, this.#share - count / this.#piece(position));
+  }
+
+  /** The rows of the step fill tiles. */
+  #piece(position: number): number {
+    if (this.#decoding === 0) return Infinity;
+    const tokens = this.#limits.pieceTokens?.(position, this.#decoding) ?? Infinity;
+    if (tokens === Infinity) return tokens;
+    const rows = Math.floor((this.#decoding + tokens) / tile) * tile;
+    return Math.max(least, rows - this.#decoding);
+  }
+}
