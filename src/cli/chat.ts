@@ -102,7 +102,7 @@ async function generate(
   show: (text: string) => void,
 ): Promise<Answer> {
   const tokens = encodeChat(model, { messages });
-  const maxTokens = tokenBudget(model, tokens.length, options.maxTokens, 'prompt');
+  const maxTokens = tokenBudget(model.engine.info, tokens.length, options.maxTokens, 'prompt');
   const request = { id: 'run', tenant: 'local', tokens, maxTokens, sampling: samplingOf(model, options), stop: [] };
   const start = performance.now();
   let first: number | undefined;

@@ -1,9 +1,10 @@
 import { pageTokens } from '../backend/backend.ts';
 import type { Token } from '../tokenizer/types.ts';
-import type { BlockId, BlockPool } from './block-pool.ts';
+import type { BlockPool } from './block-pool.ts';
 import { before, Fairness, prices } from './fairness.ts';
 import { type Lane, Lanes, pagesOf, youngest } from './lane.ts';
 import type { PrefixCache } from './prefix-cache.ts';
+import type { PageCopy, Plan, Work } from './plan.ts';
 import { pagesFor, pending, type Sequence } from './sequence.ts';
 import { forkOf, isComing } from './siblings.ts';
 import { type StepLimits, StepRoom } from './step-room.ts';
@@ -20,25 +21,6 @@ export interface SchedulerOptions extends StepLimits {
   readonly maxWaitingOf?: ReadonlyMap<string, number>;
   /** A tenant's weight in sharing the engine; 1 where absent. */
   readonly weights?: ReadonlyMap<string, number>;
-}
-
-/** tokens[computed, computed + count) of a sequence go through the model in this step, and `draft` behind them. */
-export interface Work {
-  readonly sequence: Sequence;
-  readonly count: number;
-  readonly draft: readonly Token[];
-}
-
-/** A page whose content another one gets. */
-export interface PageCopy {
-  readonly from: BlockId;
-  readonly to: BlockId;
-}
-
-/** One step: the copies, in their order and before anything else, then the work as one batch. */
-export interface Plan {
-  readonly copies: readonly PageCopy[];
-  readonly work: readonly Work[];
 }
 
 /** A prompt that is as near to its end as this many whole steps is not put off for another tenant's. */

@@ -1,6 +1,6 @@
 /** In which order the prompts of one tenant are computed. */
 import type { Lane } from './lane.ts';
-import type { Work } from './scheduler.ts';
+import type { Work } from './plan.ts';
 import { goesFirst, isShorter, pending, type Sequence } from './sequence.ts';
 
 /** Whether a prompt is short against what is left of another: that one hardly notices it. */

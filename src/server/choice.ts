@@ -136,7 +136,12 @@ async function* generate(
   const { id, tenant, adapter, settings } = request;
   const encoded = await request.promptTokens.of(services, model, request);
   const asked = changed.maxTokens ?? settings.maxTokens;
-  const maxTokens = tokenBudget(model, encoded.length, asked, request.kind === 'chat' ? 'messages' : 'prompt');
+  const maxTokens = tokenBudget(
+    model.engine.info,
+    encoded.length,
+    asked,
+    request.kind === 'chat' ? 'messages' : 'prompt',
+  );
   const events = model.generate(
     {
       id,

@@ -1,7 +1,13 @@
-import type { ChoiceRequest } from './choice.ts';
+import type { Tenant } from '../tenancy/tenants.ts';
 import type { LoadedModel, Services } from './services.ts';
 
-type Prompt = Pick<ChoiceRequest, 'tenant' | 'kind' | 'prompt' | 'signal'>;
+interface Prompt {
+  readonly tenant: Tenant;
+  readonly kind: 'chat' | 'completion';
+  /** The chat document, or plain text. */
+  readonly prompt: string;
+  readonly signal: AbortSignal;
+}
 
 /** The tokens of one request's prompts: the programs of its `n` answers mostly ask for the same one. */
 export class PromptTokens {

@@ -1,7 +1,6 @@
 import { RealmError } from '../errors.ts';
 import { chatPrompt, promptTokens } from '../tokenizer/chat-prompt.ts';
 import type { ChatMessage, ChatOptions, Prompt, PromptOptions, Token, Tokenizer } from '../tokenizer/types.ts';
-import type { LoadedModel } from './services.ts';
 import type { ModelText } from './text/model-text.ts';
 
 /** What is said to a model, and how its template is to write it. */
@@ -63,12 +62,11 @@ function withSystem({ defaults: { system } }: ModelText, { messages }: Chat): re
 
 /** How many tokens may be generated: what was asked for, within what the context leaves. A prompt that leaves nothing is refused. */
 export function tokenBudget(
-  model: LoadedModel,
+  { context }: { readonly context: number },
   promptTokens: number,
   asked: number | undefined,
   param: string,
 ): number {
-  const { context } = model.engine.info;
   if (promptTokens === 0) {
     const message = `${param}: has no tokens: the model needs one at least`;
     throw new RealmError('invalid_request', message, { param });

@@ -1,6 +1,5 @@
 /** Tenants that do their worst, and one beside them: its bytes, its speed, and the loop of the thread that serves. */
 import assert from 'node:assert/strict';
-import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, test } from 'node:test';
@@ -8,7 +7,7 @@ import { LoadedProgram } from '../../src/sandbox/program.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
 import { compileBombs, hostilePrograms } from '../sandbox/hostile-modules.ts';
 import { passOn, program, streamTokens } from '../sandbox/helpers.ts';
-import { folder, metric, modelPath, type RunningServer, serve, until } from './server-process.ts';
+import { folder, metric, modelPath, serveWatched, until, type WatchedServer } from './server-process.ts';
 
 const attacks = Object.keys(hostilePrograms).filter(name => !(name in compileBombs));
 const programs: Record<string, Uint8Array> = {
@@ -18,7 +17,7 @@ const programs: Record<string, Uint8Array> = {
 const names = ['calm', ...Object.keys(programs)];
 const keys = new Map(names.map(name => [name, createKey(name)]));
 let files: Awaited<ReturnType<typeof folder>>;
-let server: RunningServer;
+let server: WatchedServer;
 
 before(async () => {
   const tenants = names.map(id => {
@@ -35,27 +34,12 @@ tenants:
 ${tenants.join('\n')}
 `,
   });
-  const watch = new URL('./loop-watch.mjs', import.meta.url).href;
-  Object.assign(process.env, { NODE_OPTIONS: `--import=${watch}`, REALM_LOOP_FILE: join(files.path, 'loop') });
-  server = await serve('--config', `${files.path}/realm.yaml`);
-  delete process.env.NODE_OPTIONS;
-  delete process.env.REALM_LOOP_FILE;
+  server = await serveWatched(join(files.path, 'loop'), '--config', `${files.path}/realm.yaml`);
 });
 after(async () => {
   await server?.process.stop();
   await files?.remove();
 });
-
-/** The longest stretch that the serving thread has computed without turning its loop since the last call, ms. */
-async function longestTurn(): Promise<number> {
-  const file = join(files.path, 'loop');
-  await rm(file, { force: true });
-  server.process.child.kill('SIGUSR2');
-  return until('the loop was looked at', async () => {
-    const text = await readFile(file, 'utf8').catch(() => '');
-    return text === '' ? undefined : Number(text);
-  });
-}
 
 function post(tenant: string, path: string, body: string | object, init: RequestInit = {}): Promise<Response> {
   return fetch(`${server.url}${path}`, {
@@ -112,9 +96,9 @@ async function beside(attack: Attack, tenant: string, clients: number): Promise<
   });
   try {
     await sleep(500);
-    await longestTurn();
+    await server.longestTurn();
     const answer = await best(tenant);
-    return { ...answer, loopMs: await longestTurn() };
+    return { ...answer, loopMs: await server.longestTurn() };
   } finally {
     over = true;
     await Promise.all(attackers);

@@ -1,20 +1,18 @@
 /** Whatever texts and bodies a tenant sends, the thread that serves goes on: its event loop never stands still for long. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { openModelText } from '../../src/server/text/model-text.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
 import { program } from '../sandbox/helpers.ts';
-import { folder, metric, modelPath } from './server-process.ts';
+import { folder, metric, modelPath, serveWatched, type WatchedServer } from './server-process.ts';
 
 const mostMs = 50;
 const tries = 3;
 const mega = 1 << 20;
 const keys = { plain: createKey('plain'), encoding: createKey('encoding'), decoding: createKey('decoding') };
 let files: Awaited<ReturnType<typeof folder>>;
-let server: ChildProcess;
-let url: string;
+let server: WatchedServer;
 
 before(async () => {
   // Both give the host all of 4 MiB of their memory, and have no room for the answer.
@@ -30,6 +28,7 @@ before(async () => {
     'encode.wasm': calling('$encode'),
     'decode.wasm': calling('$decode'),
     'realm.yaml': `
+server: { metrics: public }
 models:
   - { id: tiny, path: ${JSON.stringify(await modelPath())}, context: 512 }
 tenants:
@@ -38,34 +37,29 @@ tenants:
   - { id: decoding, keys: ["${keys.decoding.hash}"], program: decode.wasm }
 `,
   });
-  server = fork(new URL('./monitored-server.ts', import.meta.url), [`${files.path}/realm.yaml`]);
-  const [message] = await once(server, 'message');
-  url = message.url;
+  server = await serveWatched(join(files.path, 'loop'), '--config', `${files.path}/realm.yaml`);
 });
 after(async () => {
-  server?.disconnect();
+  await server?.process.stop();
   await files?.remove();
 });
 
-async function pause(): Promise<number> {
-  const told = once(server, 'message');
-  server.send('pause');
-  const [{ pauseMs }] = await told;
-  return pauseMs;
-}
-
 function post(path: string, body: unknown, tenant: keyof typeof keys = 'plain'): Promise<Response> {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return fetch(url + path, { method: 'POST', headers: { authorization: `Bearer ${keys[tenant].key}` }, body: text });
+  return fetch(server.url + path, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${keys[tenant].key}` },
+    body: text,
+  });
 }
 
 /** Does it until the longest pause meanwhile is short enough, and never more often than `tries`. */
 async function undisturbed(work: () => Promise<unknown>): Promise<void> {
   const pauses: number[] = [];
   while (pauses.length < tries && !pauses.some(ms => ms < mostMs)) {
-    await pause();
+    await server.longestTurn();
     await work();
-    pauses.push(await pause());
+    pauses.push(await server.longestTurn());
   }
   assert.ok(Math.min(...pauses) < mostMs, `the event loop stood still for ${pauses} ms`);
 }
@@ -194,7 +188,7 @@ test('a program tokenises and detokenises megabytes', async () => {
 });
 
 test("a tenant's texts, short and long, do not wait for all of another's", async () => {
-  const before = await metric(url, 'realm_text_seconds_total');
+  const before = await metric(server.url, 'realm_text_seconds_total');
   let over = false;
   const flood = eight(() => post('/tokenize', { content: spaces }))().then(() => {
     over = true;
@@ -206,5 +200,5 @@ test("a tenant's texts, short and long, do not wait for all of another's", async
   }
   assert.ok(!over);
   await flood;
-  assert.ok((await metric(url, 'realm_text_seconds_total')) > before);
+  assert.ok((await metric(server.url, 'realm_text_seconds_total')) > before);
 });

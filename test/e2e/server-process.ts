@@ -1,6 +1,6 @@
 /** A real server: `bin/realm serve` as a process, with the real model. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,8 +29,11 @@ export class RealmProcess {
   readonly exited: Promise<Exit>;
   output = '';
 
-  constructor(args: readonly string[]) {
-    this.child = spawn(realm, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, REALM_DEBUG: '' } });
+  constructor(args: readonly string[], env: Record<string, string> = {}) {
+    this.child = spawn(realm, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, REALM_DEBUG: '', ...env },
+    });
     const take = (data: Buffer) => {
       this.output += data;
     };
@@ -68,7 +71,31 @@ export interface RunningServer {
 
 /** Starts `realm serve` on a free port and waits until it is ready. */
 export async function serve(...args: string[]): Promise<RunningServer> {
-  const process = new RealmProcess(['serve', '--port', '0', ...args]);
+  return started(new RealmProcess(['serve', '--port', '0', ...args]));
+}
+
+export interface WatchedServer extends RunningServer {
+  /** The longest stretch that the serving thread has computed without turning its event loop since the last call, ms. */
+  longestTurn(): Promise<number>;
+}
+
+/** The same, with an eye on its event loop; `file` is where it is told of. */
+export async function serveWatched(file: string, ...args: string[]): Promise<WatchedServer> {
+  const watch = new URL('./loop-watch.mjs', import.meta.url).href;
+  const env = { NODE_OPTIONS: `--import=${watch}`, REALM_LOOP_FILE: file };
+  const server = await started(new RealmProcess(['serve', '--port', '0', ...args], env));
+  const longestTurn = async () => {
+    await rm(file, { force: true });
+    server.process.child.kill('SIGUSR2');
+    return until('the loop was looked at', async () => {
+      const text = await readFile(file, 'utf8').catch(() => '');
+      return text === '' ? undefined : Number(text);
+    });
+  };
+  return { ...server, longestTurn };
+}
+
+async function started(process: RealmProcess): Promise<RunningServer> {
   try {
     const url = await process.printed(/http:\/\/127\.0\.0\.1:\d+/);
     await until('the server is ready', async () => (await fetch(`${url}/ready`)).ok || undefined);
