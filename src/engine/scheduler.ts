@@ -213,14 +213,19 @@ export class Scheduler {
 
   /**
    * A tenant with nothing running that was served no more than any other, while all that runs is of tenants that want more than
-   * they get or have more than their share. Not twice in a row: those go on in between.
+   * they get or have more than their share, or is a prompt so long that it hardly notices. Not twice in a row: those go on in
+   * between.
    */
   #urgent(): Lane | undefined {
     const lane = this.#gaveWay ? undefined : this.#fairness.next();
     if (!lane || lane.running.size > 0 || this.#running.size === 0) return undefined;
-    const yields = (other: Lane): boolean =>
-      before(lane, other) && (other.waiting.size > 0 || other.running.size > this.#places(other));
-    return [...this.#running].every(sequence => yields(this.#lanes.of(sequence.tenant))) ? lane : undefined;
+    const shortest = lane.waiting.shortest()!;
+    const yields = (sequence: Sequence): boolean => {
+      const other = this.#lanes.of(sequence.tenant);
+      const greedy = other.waiting.size > 0 || other.running.size > this.#places(other);
+      return before(lane, other) && (greedy || isShort(shortest, sequence));
+    };
+    return [...this.#running].every(yields) ? lane : undefined;
   }
 
   /** Spends the step's room for prompts on started ones and on new ones, least served tenant first. */
