@@ -1,7 +1,7 @@
 import type { GiveWay } from '../backend/backend.ts';
 import type { AdaptedSegment, Model } from '../model/types.ts';
 import type { Token } from '../tokenizer/types.ts';
-import type { Work } from './scheduler.ts';
+import type { Work } from './plan.ts';
 import type { Sequence } from './sequence.ts';
 
 /** What a batch has computed. */

@@ -1,13 +1,14 @@
 import { pageTokens } from '../backend/backend.ts';
 import type { Token } from '../tokenizer/types.ts';
-import type { BlockId, BlockPool } from './block-pool.ts';
+import type { BlockPool } from './block-pool.ts';
 import { before, Fairness, prices } from './fairness.ts';
 import { type Lane, Lanes, pagesOf, youngest } from './lane.ts';
+import type { PageCopy, Plan, Work } from './plan.ts';
 import type { PrefixCache } from './prefix-cache.ts';
 import { pagesFor, pending, type Sequence } from './sequence.ts';
 import { forkOf, isComing } from './siblings.ts';
 import { type StepLimits, StepRoom } from './step-room.ts';
-import { countTurns, isShort, nextOf } from './turns.ts';
+import { countTurns, isShort, nextPrompt } from './turns.ts';
 
 export interface SchedulerOptions extends StepLimits {
   /** Sequences that run at once. */
@@ -21,28 +22,6 @@ export interface SchedulerOptions extends StepLimits {
   /** A tenant's weight in sharing the engine; 1 where absent. */
   readonly weights?: ReadonlyMap<string, number>;
 }
-
-/** tokens[computed, computed + count) of a sequence go through the model in this step, and `draft` behind them. */
-export interface Work {
-  readonly sequence: Sequence;
-  readonly count: number;
-  readonly draft: readonly Token[];
-}
-
-/** A page whose content another one gets. */
-export interface PageCopy {
-  readonly from: BlockId;
-  readonly to: BlockId;
-}
-
-/** One step: the copies, in their order and before anything else, then the work as one batch. */
-export interface Plan {
-  readonly copies: readonly PageCopy[];
-  readonly work: readonly Work[];
-}
-
-/** A prompt that is as near to its end as this many whole steps is not put off for another tenant's. */
-const soonSteps = 2;
 
 /** Decoding rows of a step, drafted ones too, beyond which drafts cost others more than they bring. */
 const draftedRows = 6;
@@ -201,10 +180,11 @@ export class Scheduler {
   /** A step for the beginning of one prompt, without those who wait for it no longer than they would in a step with it. */
   #fillUrgent(): boolean {
     const lane = this.#urgent();
-    const sequence = lane && nextOf(lane, this.#plan, true, this.#options.stepTokens)!;
+    const turns = { planned: this.#plan, mayBegin: () => true, stepTokens: this.#options.stepTokens };
+    const sequence = nextPrompt(undefined, lane, turns);
     const lost = this.#lost;
     this.#lost = 0;
-    if (!sequence || !this.#admit(lane, sequence)) return false;
+    if (!lane || !sequence || !this.#admit(lane, sequence)) return false;
     this.#take(sequence, Math.min(this.#options.mixedTokens, this.#options.stepTokens));
     // Who others gave way to pays for what that cost.
     this.#fairness.charge(lane, lost, prices.input);
@@ -230,11 +210,14 @@ export class Scheduler {
 
   /** Spends the step's room for prompts on started ones and on new ones, least served tenant first. */
   #fill(decoding: ReadonlySet<Lane>): void {
+    const { stepTokens } = this.#options;
     const room = new StepRoom(this.#options, this.#plan.size);
     const patient = new Set<Lane>();
     let blocked = false;
     while (!room.full) {
-      const sequence = this.#nextPrompt(blocked, patient);
+      const coming = blocked ? undefined : this.#fairness.next(patient);
+      const mayBegin = (lane: Lane): boolean => !blocked && !patient.has(lane);
+      const sequence = nextPrompt(this.#startedLane(), coming, { planned: this.#plan, mayBegin, stepTokens });
       if (!sequence || this.#fitting(sequence, room, decoding) === 0) return;
       if (sequence.state === 'waiting') {
         const lane = this.#lanes.of(sequence.tenant);
@@ -257,22 +240,6 @@ export class Scheduler {
     const only = lane.waiting.size + lane.running.size === 1;
     const whole = only && pending(sequence) <= room.tokens && [...decoding].every(other => before(lane, other));
     return room.fits(sequence.computed, whole);
-  }
-
-  /** The prompt that goes on or begins next; `blocked`: none may begin, nor one of a tenant that is `patient`. */
-  #nextPrompt(blocked: boolean, patient: ReadonlySet<Lane>): Sequence | undefined {
-    const { stepTokens } = this.#options;
-    const nextIn = (lane: Lane | undefined): Sequence | undefined =>
-      lane && nextOf(lane, this.#plan, !blocked && !patient.has(lane), stepTokens);
-    const going = this.#startedLane();
-    const next = nextIn(going);
-    const coming = blocked ? undefined : this.#fairness.next(patient);
-    if (!coming || coming === going) return next;
-    const other = nextIn(coming);
-    if (!next || !going || !other) return other ?? next;
-    // Among equals, a prompt that is soon finished is finished before another is begun: that serves all sooner.
-    const finishing = next.state === 'running' && pending(next) <= soonSteps * stepTokens && !isShort(other, next);
-    return before(coming, going) && !finishing ? other : next;
   }
 
   /** So many of its tokens, at most, go into the step. */
