@@ -11,6 +11,7 @@ import { aborts } from './tenants/aborts.ts';
 import { alone } from './tenants/alone.ts';
 import type { Figure, Setup } from './tenants/figures.ts';
 import { flood } from './tenants/flood.ts';
+import { gaps } from './tenants/gaps.ts';
 import { lookup } from './tenants/lookup.ts';
 import { memory } from './tenants/memory.ts';
 import { prefix } from './tenants/prefix.ts';
@@ -23,6 +24,7 @@ const rows: Record<string, (setup: Setup) => Promise<Figure[]>> = {
   alone,
   memory,
   flood,
+  gaps,
   prefix,
   aborts,
   queue,

@@ -372,10 +372,24 @@ test('a long prompt gets every other token of its tenant’s prompts, less one s
 
 test('a short prompt of a tenant whose turn it is does not wait for the end of a longer one', () => {
   const { scheduler } = setUp();
-  scheduler.submit(sequence('a', 150));
+  scheduler.submit(sequence('c', 60));
+  step(scheduler);
+  const [long, short] = [sequence('a', 140), sequence('b', 40)];
+  scheduler.submit(long);
   step(scheduler);
   // Two steps from its end, but the other is short against it.
-  const short = sequence('b', 40);
   scheduler.submit(short);
-  assert.deepEqual(step(scheduler)[0], { sequence: short, count: 40 });
+  assert.deepEqual(step(scheduler)[1], { sequence: short, count: 32 });
+});
+
+test('a long prompt’s step is given up for another tenant’s short one', () => {
+  const { scheduler } = setUp();
+  scheduler.submit(sequence('a', 500));
+  const { work } = scheduler.plan();
+  const long = sequence('b', 400);
+  scheduler.submit(long);
+  assert.ok(!scheduler.givesWay(work));
+  scheduler.remove(long, false);
+  scheduler.submit(sequence('b', 40));
+  assert.ok(scheduler.givesWay(work));
 });

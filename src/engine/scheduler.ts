@@ -3,12 +3,12 @@ import type { Token } from '../tokenizer/types.ts';
 import type { BlockPool } from './block-pool.ts';
 import { before, Fairness, prices } from './fairness.ts';
 import { type Lane, Lanes, pagesOf, youngest } from './lane.ts';
-import type { PrefixCache } from './prefix-cache.ts';
 import type { PageCopy, Plan, Work } from './plan.ts';
+import type { PrefixCache } from './prefix-cache.ts';
 import { pagesFor, pending, type Sequence } from './sequence.ts';
 import { forkOf, isComing } from './siblings.ts';
 import { type StepLimits, StepRoom } from './step-room.ts';
-import { countTurns, isShort, nextOf } from './turns.ts';
+import { countTurns, isShort, nextPrompt } from './turns.ts';
 
 export interface SchedulerOptions extends StepLimits {
   /** Sequences that run at once. */
@@ -22,9 +22,6 @@ export interface SchedulerOptions extends StepLimits {
   /** A tenant's weight in sharing the engine; 1 where absent. */
   readonly weights?: ReadonlyMap<string, number>;
 }
-
-/** A prompt that is as near to its end as this many whole steps is not put off for another tenant's. */
-const soonSteps = 2;
 
 /** Decoding rows of a step, drafted ones too, beyond which drafts cost others more than they bring. */
 const draftedRows = 6;
@@ -183,10 +180,11 @@ export class Scheduler {
   /** A step for the beginning of one prompt, without those who wait for it no longer than they would in a step with it. */
   #fillUrgent(): boolean {
     const lane = this.#urgent();
-    const sequence = lane && nextOf(lane, this.#plan, true, this.#options.stepTokens)!;
+    const turns = { planned: this.#plan, mayBegin: () => true, stepTokens: this.#options.stepTokens };
+    const sequence = nextPrompt(undefined, lane, turns);
     const lost = this.#lost;
     this.#lost = 0;
-    if (!sequence || !this.#admit(lane, sequence)) return false;
+    if (!lane || !sequence || !this.#admit(lane, sequence)) return false;
     this.#take(sequence, Math.min(this.#options.mixedTokens, this.#options.stepTokens));
     // Who others gave way to pays for what that cost.
     this.#fairness.charge(lane, lost, prices.input);
@@ -195,23 +193,31 @@ export class Scheduler {
 
   /**
    * A tenant with nothing running that was served no more than any other, while all that runs is of tenants that want more than
-   * they get or have more than their share. Not twice in a row: those go on in between.
+   * they get or have more than their share, or is a prompt so long that it hardly notices. Not twice in a row: those go on in
+   * between.
    */
   #urgent(): Lane | undefined {
     const lane = this.#gaveWay ? undefined : this.#fairness.next();
     if (!lane || lane.running.size > 0 || this.#running.size === 0) return undefined;
-    const yields = (other: Lane): boolean =>
-      before(lane, other) && (other.waiting.size > 0 || other.running.size > this.#places(other));
-    return [...this.#running].every(sequence => yields(this.#lanes.of(sequence.tenant))) ? lane : undefined;
+    const shortest = lane.waiting.shortest()!;
+    const yields = (sequence: Sequence): boolean => {
+      const other = this.#lanes.of(sequence.tenant);
+      const greedy = other.waiting.size > 0 || other.running.size > this.#places(other);
+      return before(lane, other) && (greedy || isShort(shortest, sequence));
+    };
+    return [...this.#running].every(yields) ? lane : undefined;
   }
 
   /** Spends the step's room for prompts on started ones and on new ones, least served tenant first. */
   #fill(decoding: ReadonlySet<Lane>): void {
+    const { stepTokens } = this.#options;
     const room = new StepRoom(this.#options, this.#plan.size);
     const patient = new Set<Lane>();
     let blocked = false;
     while (!room.full) {
-      const sequence = this.#nextPrompt(blocked, patient);
+      const coming = blocked ? undefined : this.#fairness.next(patient);
+      const mayBegin = (lane: Lane): boolean => !blocked && !patient.has(lane);
+      const sequence = nextPrompt(this.#startedLane(), coming, { planned: this.#plan, mayBegin, stepTokens });
       if (!sequence || this.#fitting(sequence, room, decoding) === 0) return;
       if (sequence.state === 'waiting') {
         const lane = this.#lanes.of(sequence.tenant);
@@ -234,22 +240,6 @@ export class Scheduler {
     const only = lane.waiting.size + lane.running.size === 1;
     const whole = only && pending(sequence) <= room.tokens && [...decoding].every(other => before(lane, other));
     return room.fits(sequence.computed, whole);
-  }
-
-  /** The prompt that goes on or begins next; `blocked`: none may begin, nor one of a tenant that is `patient`. */
-  #nextPrompt(blocked: boolean, patient: ReadonlySet<Lane>): Sequence | undefined {
-    const { stepTokens } = this.#options;
-    const nextIn = (lane: Lane | undefined): Sequence | undefined =>
-      lane && nextOf(lane, this.#plan, !blocked && !patient.has(lane), stepTokens);
-    const going = this.#startedLane();
-    const next = nextIn(going);
-    const coming = blocked ? undefined : this.#fairness.next(patient);
-    if (!coming || coming === going) return next;
-    const other = nextIn(coming);
-    if (!next || !going || !other) return other ?? next;
-    // Among equals, a prompt that is soon finished is finished before another is begun: that serves all sooner.
-    const finishing = next.state === 'running' && pending(next) <= soonSteps * stepTokens && !isShort(other, next);
-    return before(coming, going) && !finishing ? other : next;
   }
 
   /** So many of its tokens, at most, go into the step. */

@@ -1,8 +1,8 @@
 import { DraftLength } from './draft-length.ts';
 import type { DraftModel, DraftWanted } from './draft-model.ts';
+import type { Work } from './plan.ts';
 import { PromptLookup } from './prompt-lookup.ts';
 import type { SamplingSpec } from './sampling.ts';
-import type { Work } from './plan.ts';
 import type { Scheduler } from './scheduler.ts';
 import { pending, type Sequence } from './sequence.ts';
 import type { StepCosts } from './step-costs.ts';

@@ -30,7 +30,7 @@ test('several prompts share the time', () => {
 
 test('a prompt always moves on, and mixedTokens is the most in any case', () => {
   const slow = { ...limits, pieceTokens: () => 0.01 };
-  assert.equal(new StepRoom(slow, 3).fits(0, false), 12);
+  assert.equal(new StepRoom(slow, 3).fits(0, false), 6);
   const quick = { ...limits, pieceTokens: () => 1e6 };
   assert.equal(new StepRoom(quick, 3).fits(0, false), 128);
   assert.equal(new StepRoom({ ...slow, mixedTokens: 5 }, 3).fits(0, false), 5);

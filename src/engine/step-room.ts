@@ -1,7 +1,5 @@
 /** Rows that the kernels multiply at once: fewer cost as much. */
 const tile = 6;
-/** The least prompt tokens of a step, however long they take: a prompt always moves on, and smaller pieces are mostly overhead. */
-const least = 2 * tile;
 
 export interface StepLimits {
   /** Tokens in one step, more than maxRunning. */
@@ -20,7 +18,6 @@ export class StepRoom {
   tokens: number;
   /** Share of the time for prompts that is left. */
   #share = 1;
-  #begun = false;
 
   constructor(limits: StepLimits, decoding: number) {
     const { stepTokens, mixedTokens } = limits;
@@ -35,22 +32,20 @@ export class StepRoom {
 
   /** Tokens of a prompt at `position` that fit. `whole`: it need not be cut for those that decode. */
   fits(position: number, whole: boolean): number {
-    const fitting = whole ? this.tokens : Math.floor(this.#share * this.#piece(position));
-    return Math.min(this.tokens, Math.max(fitting, this.#begun ? 0 : least));
+    return whole ? this.tokens : Math.min(this.tokens, Math.floor(this.#share * this.#piece(position)));
   }
 
   take(position: number, count: number): void {
-    this.#begun = true;
     this.tokens -= count;
     this.#share = Math.max(0, this.#share - count / this.#piece(position));
   }
 
-  /** The rows of the step fill tiles. */
+  /** The rows of the step fill tiles. A prompt always moves on, by a tile of its own, however long that takes. */
   #piece(position: number): number {
     if (this.#decoding === 0) return Infinity;
     const tokens = this.#limits.pieceTokens?.(position, this.#decoding) ?? Infinity;
     if (tokens === Infinity) return tokens;
     const rows = Math.floor((this.#decoding + tokens) / tile) * tile;
-    return Math.max(least, rows - this.#decoding);
+    return Math.max(tile, rows - this.#decoding);
   }
 }

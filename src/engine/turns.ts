@@ -1,4 +1,5 @@
-/** In which order the prompts of one tenant are computed. */
+/** In which order prompts are computed. */
+import { before } from './fairness.ts';
 import type { Lane } from './lane.ts';
 import type { Work } from './plan.ts';
 import { goesFirst, isShorter, pending, type Sequence } from './sequence.ts';
@@ -8,23 +9,39 @@ export function isShort(sequence: Sequence, other: Sequence): boolean {
   return 2 * pending(sequence) <= pending(other);
 }
 
+/** How far a step's plan is. */
+interface Turns {
+  /** Those that have had their turn in this step. */
+  readonly planned: { has(sequence: Sequence): boolean };
+  /** Whether one of the lane that waits may begin. */
+  mayBegin(lane: Lane): boolean;
+  readonly stepTokens: number;
+}
+
+/** A prompt that is as near to its end as this many whole steps is not put off for another tenant's of its kind. */
+const soonSteps = 2;
+
+/** The prompt that goes on or begins next. `going` was served least of the tenants with started ones, `coming` of those that wait. */
+export function nextPrompt(going: Lane | undefined, coming: Lane | undefined, turns: Turns): Sequence | undefined {
+  const next = going && nextOf(going, turns);
+  const other = coming && coming !== going ? nextOf(coming, turns) : undefined;
+  if (!next || !other) return next ?? other;
+  // Among equals, a prompt that is soon finished is finished before another is begun: that serves all sooner.
+  const soon = next.state === 'running' && pending(next) <= soonSteps * turns.stepTokens;
+  return before(coming!, going!) && !(soon && !isShort(other, next)) ? other : next;
+}
+
 /**
- * The prompt of the lane that goes on or begins next: the oldest of the highest priority, or one that is short against it. Those
- * may be `most` tokens ahead of what it had itself meanwhile, so it gets at least every other token in the long run.
- * `planned` have had their turn in this step; `waiting`: new ones may begin.
+ * Of one tenant's: the oldest of the highest priority, or one that is short against it. Those may be a whole step's tokens ahead of
+ * what it had itself meanwhile, so it gets at least every other token in the long run.
  */
-export function nextOf(
-  lane: Lane,
-  planned: { has(sequence: Sequence): boolean },
-  waiting: boolean,
-  most: number,
-): Sequence | undefined {
+function nextOf(lane: Lane, { planned, mayBegin, stepTokens }: Turns): Sequence | undefined {
   const prompts = startedOf(lane).filter(sequence => !planned.has(sequence));
-  if (waiting && lane.waiting.size > 0) prompts.push(lane.waiting.oldest()!, lane.waiting.shortest()!);
+  if (mayBegin(lane) && lane.waiting.size > 0) prompts.push(lane.waiting.oldest()!, lane.waiting.shortest()!);
   if (prompts.length === 0) return undefined;
   const oldest = prompts.reduce((a, b) => (goesFirst(b, a) ? b : a));
   const shortest = prompts.reduce((a, b) => (isShorter(b, a) ? b : a));
-  return isShort(shortest, oldest) && oldest.overtaken < most ? shortest : oldest;
+  return isShort(shortest, oldest) && oldest.overtaken < stepTokens ? shortest : oldest;
 }
 
 /** Counts who was overtaken in a step of the lane's; call before its work is committed. */
@@ -39,6 +56,6 @@ export function countTurns(lane: Lane, work: readonly Work[]): void {
   }
 }
 
-export function startedOf(lane: Lane): Sequence[] {
+function startedOf(lane: Lane): Sequence[] {
   return [...lane.running].filter(sequence => pending(sequence) > 1);
 }
