@@ -101,7 +101,10 @@ export class EngineLoop {
       maxRunning: Math.min(options.maxRunning ?? defaults.maxRunning, model.maxOutputs, stepTokens - 1),
       stepTokens,
       mixedTokens: options.mixedTokens ?? defaults.mixedTokens,
-      pieceTokens: (position: number, decoding: number) => this.#costs.promptTokens(position, decoding, prefillMs),
+      pieceTokens: (position: number, decoding: number) =>
+        decoding > 0
+          ? this.#costs.promptTokens(position, decoding, prefillMs)
+          : this.#costs.tokensAsLong(position, stepTokens),
       maxOutputs: model.maxOutputs,
       maxWaiting: options.maxWaiting ?? defaults.maxWaiting,
       maxWaitingOf: options.maxWaitingOf,

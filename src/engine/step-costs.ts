@@ -38,6 +38,11 @@ export class StepCosts {
     return Math.max(ms, this.#plainMs(sequences)) / this.#prompts.price(position);
   }
 
+  /** Prompt tokens at `position` that take as long as so many at the beginning of a prompt. */
+  tokensAsLong(position: number, tokens: number): number {
+    return (tokens * this.#prompts.price(0)) / this.#prompts.price(position);
+  }
+
   /** For a step with `sequences` that decode. */
   costs(sequences: number): DraftCosts {
     if (this.#sums.y <= 0) return assumed;

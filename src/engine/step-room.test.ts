@@ -4,11 +4,14 @@ import { StepRoom } from './step-room.ts';
 
 const limits = { stepTokens: 256, mixedTokens: 128, pieceTokens: (position: number) => (position < 1000 ? 40 : 20) };
 
-test('nobody decodes: the whole step is there, in whatever pieces', () => {
-  const room = new StepRoom(limits, 0);
+test('nobody decodes: a step of late tokens, which are dear, takes no longer than one of early ones', () => {
+  const alone = { ...limits, pieceTokens: (position: number) => (position < 1000 ? 256 : 96) };
+  const room = new StepRoom(alone, 0);
   assert.equal(room.fits(0, false), 256);
-  room.take(0, 200);
-  assert.equal(room.fits(5000, false), 56);
+  assert.equal(room.fits(5000, false), 96);
+  room.take(0, 128);
+  assert.equal(room.fits(5000, false), 48);
+  assert.equal(new StepRoom({ ...limits, pieceTokens: undefined }, 0).fits(5000, false), 256);
 });
 
 test('a piece beside decoding takes its time, and fills tiles with their rows', () => {

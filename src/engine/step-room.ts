@@ -6,7 +6,10 @@ export interface StepLimits {
   readonly stepTokens: number;
   /** Prompt tokens in a step in which others decode, however quick they are. */
   readonly mixedTokens: number;
-  /** Prompt tokens at `position` that sequences that decode, so many, are to wait for. Absent: mixedTokens. */
+  /**
+   * Prompt tokens at `position` that sequences that decode, so many, are to wait for; beside none, those that whoever comes
+   * meanwhile is to wait for. Absent: mixedTokens, and stepTokens.
+   */
   readonly pieceTokens?: (position: number, decoding: number) => number;
 }
 
@@ -42,8 +45,8 @@ export class StepRoom {
 
   /** The rows of the step fill tiles. A prompt always moves on, by a tile of its own, however long that takes. */
   #piece(position: number): number {
-    if (this.#decoding === 0) return Infinity;
     const tokens = this.#limits.pieceTokens?.(position, this.#decoding) ?? Infinity;
+    if (this.#decoding === 0) return Math.max(tile, tokens);
     if (tokens === Infinity) return tokens;
     const rows = Math.floor((this.#decoding + tokens) / tile) * tile;
     return Math.max(tile, rows - this.#decoding);

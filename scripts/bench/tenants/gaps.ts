@@ -12,6 +12,8 @@ const answer = 64;
 /** How long the eight flood, and how often the quiet tenant asks meanwhile: less often than would be its share. */
 const floodMs = 20_000;
 const everyMs = 2500;
+/** The same beside the long prompts, which take half a minute. */
+const longEveryMs = 4000;
 
 interface Flood {
   readonly name: string;
@@ -33,7 +35,7 @@ export async function gaps(setup: Setup): Promise<Figure[]> {
     {
       name: `${longPrompts} prompts of ${longTokens} tokens`,
       clients: server => many(longPrompts, () => ({ jobs: [server.job(1, long(), 16)] })),
-      quiet: server => ({ jobs: many(40, () => server.job(0, short(), answer)), loop: 'others' }),
+      quiet: server => ({ jobs: many(8, i => ({ ...server.job(0, short(), answer), atMs: (i + 1) * longEveryMs })) }),
     },
     {
       name: `${flooders} flooders with ${requestsEach} requests each`,
