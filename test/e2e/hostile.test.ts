@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { after, before, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
 import { LoadedProgram } from '../../src/sandbox/program.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
 import { compileBombs, hostilePrograms } from '../sandbox/hostile-modules.ts';
@@ -108,7 +108,7 @@ async function beside(attack: Attack, tenant: string, clients: number): Promise<
 const alone = new Map<string, Answer>();
 
 /** Machines of tests are noisy: the best of three series counts. */
-async function holds(attack: Attack, { tenant = 'calm', clients = 6 } = {}): Promise<void> {
+async function holds(t: TestContext, attack: Attack, { tenant = 'calm', clients = 6 } = {}): Promise<void> {
   const series: { slower: number; loopMs: number }[] = [];
   if (!alone.has(tenant)) alone.set(tenant, await best(tenant, 6));
   const quiet = alone.get(tenant)!;
@@ -116,20 +116,23 @@ async function holds(attack: Attack, { tenant = 'calm', clients = 6 } = {}): Pro
     const answer = await beside(attack, tenant, clients);
     assert.equal(answer.text, quiet.text);
     series.push({ slower: answer.ms / quiet.ms, loopMs: answer.loopMs });
+    t.diagnostic(
+      `the bystander takes ${(answer.ms / quiet.ms).toFixed(2)} of its time; loop ${answer.loopMs.toFixed(0)} ms`,
+    );
     if (answer.ms < 2 * quiet.ms && answer.loopMs < 50) return;
   }
   assert.fail(`the bystander beside ${clients} clients: ${JSON.stringify(series)}`);
 }
 
 for (const name of attacks) {
-  test(`the program ${name}: a bystander keeps its bytes and its speed`, { timeout: 180_000 }, () =>
-    holds(withProgram(name)),
+  test(`the program ${name}: a bystander keeps its bytes and its speed`, { timeout: 180_000 }, t =>
+    holds(t, withProgram(name)),
   );
 }
 
 for (const name of ['computeBetweenCalls', 'endlessHostCalls']) {
-  test(`the program ${name}: another tenant's own program keeps its speed too`, { timeout: 180_000 }, () =>
-    holds(withProgram(name), { tenant: 'passing', clients: 24 }),
+  test(`the program ${name}: another tenant's own program keeps its speed too`, { timeout: 180_000 }, t =>
+    holds(t, withProgram(name), { tenant: 'passing', clients: 24 }),
   );
 }
 
