@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Rates, summary } from '../../src/bench/bench.ts';
-import { openEngine } from '../../src/engine/handle.ts';
 import type { Engine } from '../../src/engine/types.ts';
+import { openEngine } from '../../src/engine/worker/handle.ts';
 import type { Token, Tokenizer } from '../../src/tokenizer/types.ts';
 
 const passage = `The harbour of the old town lies between two hills. In the morning the boats come in with herring and cod, and the women who buy

@@ -1,10 +1,10 @@
 import { RealmError } from '../errors.ts';
 import type { Model } from '../model/types.ts';
-import { EngineLoop } from './engine-loop.ts';
 import type { EngineParts } from './engine-parts.ts';
+import { EngineLoop } from './loop.ts';
 import type { EngineOptions } from './options.ts';
-import { RequestStreams } from './request-streams.ts';
 import type { Engine, EngineInfo } from './types.ts';
+import { RequestStreams } from './worker/request-streams.ts';
 
 /** What is known of a model besides the model itself. */
 export type ModelSource = Pick<EngineInfo, 'backend' | 'fileSize' | 'loadMs'>;

@@ -8,9 +8,9 @@ import { headBytes } from '../kernels/attention.ts';
 import { readHyper } from '../model/hyper.ts';
 import { loadModel } from '../model/load.ts';
 import type { Model } from '../model/types.ts';
-import { checkDraft } from './check-draft.ts';
 import type { ModelSource } from './engine.ts';
 import { contextOf, defaults, type EngineOptions } from './options.ts';
+import { checkDraft } from './speculation/check-draft.ts';
 
 /** Which file, on what. Structured-cloneable. */
 export interface OpenOptions extends EngineOptions {

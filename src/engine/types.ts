@@ -1,7 +1,7 @@
 import type { MemoryStats } from '../backend/backend.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Token } from '../tokenizer/types.ts';
-import type { SessionInfo, SessionRequest } from './sessions.ts';
+import type { SessionInfo, SessionRequest } from './cache/sessions.ts';
 
 /** How the next token is chosen. Absent fields have the neutral value in the comment. */
 export interface Sampling {

@@ -2,14 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { resolveModel } from '../catalog/resolve.ts';
 import type { FetchObserver, ModelFile } from '../catalog/types.ts';
 import { textGeneration } from '../engine/generation.ts';
-import { openEngine } from '../engine/handle.ts';
+import { openEngine } from '../engine/worker/handle.ts';
 import { asRealmError } from '../errors.ts';
 import type { ModelConfig, ModelPlace, TemplatePlace } from '../tenancy/config.ts';
+import type { Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { encodeChat, renderChat } from './prompt.ts';
-import { type ModelText, openModelText } from './text/model-text.ts';
 import type { LoadedModel } from './services.ts';
-import type { Tenant } from '../tenancy/tenants.ts';
+import { type ModelText, openModelText } from './text/model-text.ts';
 
 /** A loaded model and where its file came from. */
 export interface ServedModel extends LoadedModel {

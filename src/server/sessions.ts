@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SessionInfo } from '../engine/sessions.ts';
+import type { SessionInfo } from '../engine/cache/sessions.ts';
 import { RealmError, systemReason } from '../errors.ts';
 import type { SessionLimits } from '../tenancy/config.ts';
 import type { Token } from '../tokenizer/types.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openEngine } from '../../src/engine/handle.ts';
+import { openEngine } from '../../src/engine/worker/handle.ts';
 import { collect, expectedAnswer, request, tokensOf } from './support.ts';
 
 const opener = new URL('./scripted-opener.ts', import.meta.url).href;

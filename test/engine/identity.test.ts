@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EngineLoop } from '../../src/engine/engine-loop.ts';
+import { EngineLoop } from '../../src/engine/loop.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import type { EngineRequest } from '../../src/engine/types.ts';
 import { ScriptedModel, type ScriptedOptions } from './scripted-model.ts';

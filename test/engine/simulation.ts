@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { pageTokens } from '../../src/backend/backend.ts';
-import { EngineLoop } from '../../src/engine/engine-loop.ts';
-import { prices } from '../../src/engine/fairness.ts';
+import { EngineLoop } from '../../src/engine/loop.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
-import { philox } from '../../src/engine/random.ts';
+import { philox } from '../../src/engine/sampling/random.ts';
+import { prices } from '../../src/engine/scheduler/fairness.ts';
 import type { EngineEvent, EngineRequest } from '../../src/engine/types.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
 import { checkBooks } from './invariants.ts';
-import { Turns } from './turns.ts';
 import { poison, ScriptedModel } from './scripted-model.ts';
 import { adapterFile, expectedAnswer, expectedEmbedding, promptOf, request } from './support.ts';
+import { Turns } from './turns.ts';
 
 /** What happened to a request, as far as its events tell. */
 interface Fate {

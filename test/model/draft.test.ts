@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { writeSynthetic } from '../../scripts/synthetic/model.ts';
-import { openEngine } from '../../src/engine/handle.ts';
 import type { EngineRequest } from '../../src/engine/types.ts';
+import { openEngine } from '../../src/engine/worker/handle.ts';
 import { collect, request, tokensOf } from '../engine/support.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'realm-draft-'));

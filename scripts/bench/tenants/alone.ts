@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { openEngine } from '../../../src/engine/handle.ts';
-import { type Figure, expect, number, quantile, ratioFigure, type Setup } from './figures.ts';
+import { openEngine } from '../../../src/engine/worker/handle.ts';
+import { expect, type Figure, number, quantile, ratioFigure, type Setup } from './figures.ts';
 import type { Seen } from './load.ts';
 import { prompt } from './prompts.ts';
 import { load, startRealm } from './servers.ts';

@@ -1,4 +1,4 @@
-import { type Account, Fairness } from '../../engine/fairness.ts';
+import { type Account, Fairness } from '../../engine/scheduler/fairness.ts';
 import { RealmError } from '../../errors.ts';
 
 /** Whose work it is. */

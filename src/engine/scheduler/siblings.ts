@@ -1,6 +1,6 @@
 /** Requests of one tenant that begin alike compute their common beginning once. */
-import { pageTokens } from '../backend/backend.ts';
-import type { BlockId } from './block-pool.ts';
+import { pageTokens } from '../../backend/backend.ts';
+import type { BlockId } from '../cache/block-pool.ts';
 import type { Lane } from './lane.ts';
 import { commonTokens, pending, type Sequence } from './sequence.ts';
 

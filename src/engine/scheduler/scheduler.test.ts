@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Token } from '../tokenizer/types.ts';
-import { BlockPool } from './block-pool.ts';
-import { PrefixCache } from './prefix-cache.ts';
+import type { Token } from '../../tokenizer/types.ts';
+import { BlockPool } from '../cache/block-pool.ts';
+import { PrefixCache } from '../cache/prefix-cache.ts';
 import { Scheduler, type SchedulerOptions } from './scheduler.ts';
 import { createSequence, pending, type Sequence } from './sequence.ts';
 

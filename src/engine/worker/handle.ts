@@ -1,11 +1,11 @@
 import { Worker } from 'node:worker_threads';
-import { RealmError } from '../errors.ts';
-import { shareCompileLock } from '../kernels/module.ts';
-import type { Token } from '../tokenizer/types.ts';
-import type { OpenOptions } from './open-model.ts';
+import { RealmError } from '../../errors.ts';
+import { shareCompileLock } from '../../kernels/module.ts';
+import type { Token } from '../../tokenizer/types.ts';
+import type { SessionRequest } from '../cache/sessions.ts';
+import type { OpenOptions } from '../open-model.ts';
+import type { Engine, EngineFailure, EngineInfo, EngineRequest, EngineStats } from '../types.ts';
 import { type Deliveries, errorOf, RequestStreams } from './request-streams.ts';
-import type { SessionRequest } from './sessions.ts';
-import type { Engine, EngineFailure, EngineInfo, EngineRequest, EngineStats } from './types.ts';
 
 /** What the main thread says to an engine's worker. */
 export type ToEngine =

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Token } from '../tokenizer/types.ts';
+import type { Token } from '../../tokenizer/types.ts';
 
 /** A tenant's secret, made here and never shown: nobody can compute, or choose, another tenant's keys. */
 export function newSecret(): Uint8Array {

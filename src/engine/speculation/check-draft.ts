@@ -1,5 +1,5 @@
-import { RealmError } from '../errors.ts';
-import type { GgufFile, GgufValue } from '../gguf/types.ts';
+import { RealmError } from '../../errors.ts';
+import type { GgufFile, GgufValue } from '../../gguf/types.ts';
 
 /** Tokens that one of two vocabularies may have more, as padding. llama.cpp allows as many. */
 const mostPadding = 128;

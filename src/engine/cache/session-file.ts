@@ -1,7 +1,7 @@
 import { createHash, createHmac, type Hash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { asRealmError, RealmError } from '../errors.ts';
-import type { Token } from '../tokenizer/types.ts';
+import { asRealmError, RealmError } from '../../errors.ts';
+import type { Token } from '../../tokenizer/types.ts';
 
 /**
  * A saved sequence: magic, length of the header (u32), header (JSON), tokens (i32), their seal (HMAC-SHA-256 of their SHA-256); then the pages, and the

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
-import { RealmError } from '../errors.ts';
-import type { Token } from '../tokenizer/types.ts';
+import { RealmError } from '../../errors.ts';
+import type { Token } from '../../tokenizer/types.ts';
+import type { EngineEvent, EngineRequest } from '../types.ts';
 import { RequestStreams } from './request-streams.ts';
-import type { EngineEvent, EngineRequest } from './types.ts';
 
 const request: EngineRequest = { id: 'r', tenant: 't', tokens: [], maxTokens: 1, sampling: {}, stopTokens: [] };
 const said = (token: number): EngineEvent => ({ kind: 'token', token: token as Token });

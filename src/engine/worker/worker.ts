@@ -1,13 +1,13 @@
 /** The engine's thread: one for each loaded model. Messages in and out are typed in handle.ts. */
 import { getHeapStatistics } from 'node:v8';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { asRealmError } from '../errors.ts';
-import { infoOf } from './engine.ts';
-import { EngineLoop } from './engine-loop.ts';
+import { asRealmError } from '../../errors.ts';
+import { infoOf } from '../engine.ts';
+import { EngineLoop } from '../loop.ts';
+import type { EngineStats } from '../types.ts';
 import type { FromEngine, ToEngine, WorkerOptions } from './handle.ts';
 import { Outbox } from './outbox.ts';
 import { failure } from './request-streams.ts';
-import type { EngineStats } from './types.ts';
 
 const port = parentPort;
 if (port && workerData?.engine) await serve(workerData.engine as WorkerOptions);
@@ -15,7 +15,7 @@ if (port && workerData?.engine) await serve(workerData.engine as WorkerOptions);
 async function serve(options: WorkerOptions): Promise<void> {
   const send = (message: FromEngine): void => port?.postMessage(message);
   try {
-    const opener: typeof import('./open-model.ts') = await import(options.opener ?? './open-model.ts');
+    const opener: typeof import('../open-model.ts') = await import(options.opener ?? '../open-model.ts');
     const { model, source, ...parts } = await opener.openModel(options, (loaded, total) =>
       send({ kind: 'progress', loaded, total }),
     );

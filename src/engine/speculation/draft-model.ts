@@ -1,10 +1,10 @@
-import { pageTokens } from '../backend/backend.ts';
-import type { Model } from '../model/types.ts';
-import type { Token } from '../tokenizer/types.ts';
-import type { BlockId, BlockPool } from './block-pool.ts';
-import { Sampler } from './sampler.ts';
-import type { SamplingSpec } from './sampling.ts';
-import type { Sequence } from './sequence.ts';
+import { pageTokens } from '../../backend/backend.ts';
+import type { Model } from '../../model/types.ts';
+import type { Token } from '../../tokenizer/types.ts';
+import type { BlockId, BlockPool } from '../cache/block-pool.ts';
+import { Sampler } from '../sampling/sampler.ts';
+import type { SamplingSpec } from '../sampling/sampling.ts';
+import type { Sequence } from '../scheduler/sequence.ts';
 
 /** A draft of `length` tokens that is wanted; the sequence has pages for them. */
 export interface DraftWanted {

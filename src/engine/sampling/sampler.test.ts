@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ranges } from '../ranges.ts';
-import type { Token } from '../tokenizer/types.ts';
+import { ranges } from '../../ranges.ts';
+import type { Token } from '../../tokenizer/types.ts';
+import type { Sampling } from '../types.ts';
 import { Sampler } from './sampler.ts';
 import { resolveSampling } from './sampling.ts';
-import type { Sampling } from './types.ts';
 
 const token = (id: number): Token => id as Token;
 

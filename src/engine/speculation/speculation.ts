@@ -1,11 +1,11 @@
+import type { SamplingSpec } from '../sampling/sampling.ts';
+import type { Work } from '../scheduler/plan.ts';
+import type { Scheduler } from '../scheduler/scheduler.ts';
+import { pending, type Sequence } from '../scheduler/sequence.ts';
+import type { StepCosts } from '../scheduler/step-costs.ts';
 import { DraftLength } from './draft-length.ts';
 import type { DraftModel, DraftWanted } from './draft-model.ts';
-import type { Work } from './plan.ts';
 import { PromptLookup } from './prompt-lookup.ts';
-import type { SamplingSpec } from './sampling.ts';
-import type { Scheduler } from './scheduler.ts';
-import { pending, type Sequence } from './sequence.ts';
-import type { StepCosts } from './step-costs.ts';
 
 /** Who guesses for one sequence, and who did last. */
 interface Guesses {

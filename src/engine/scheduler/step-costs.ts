@@ -1,6 +1,6 @@
-import type { DraftCosts } from './draft-length.ts';
-import { PromptCosts } from './prompt-costs.ts';
+import type { DraftCosts } from '../speculation/draft-length.ts';
 import type { Work } from './plan.ts';
+import { PromptCosts } from './prompt-costs.ts';
 import { pending } from './sequence.ts';
 
 /** What one observation weighs against all before it. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
-import type { Token } from '../tokenizer/types.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Token } from '../../tokenizer/types.ts';
+import type { EngineEvent } from '../types.ts';
 import { Outbox } from './outbox.ts';
 import type { Deliveries } from './request-streams.ts';
-import type { EngineEvent } from './types.ts';
 
 const token = (id: number, value: number): Deliveries[number] => [id, { kind: 'token', token: value as Token }];
 const usage = { promptTokens: 1, cachedTokens: 0, completionTokens: 1 };

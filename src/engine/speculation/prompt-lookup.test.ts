@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Token } from '../tokenizer/types.ts';
+import type { Token } from '../../tokenizer/types.ts';
 import { PromptLookup } from './prompt-lookup.ts';
 
 const tokens = (...ids: number[]) => ids as Token[];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Token } from '../tokenizer/types.ts';
+import type { Token } from '../../tokenizer/types.ts';
 import type { Work } from './plan.ts';
 import { createSequence } from './sequence.ts';
 import { StepCosts } from './step-costs.ts';

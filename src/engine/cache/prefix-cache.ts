@@ -1,8 +1,8 @@
-import { pageTokens } from '../backend/backend.ts';
-import type { Token } from '../tokenizer/types.ts';
+import { pageTokens } from '../../backend/backend.ts';
+import type { Token } from '../../tokenizer/types.ts';
+import type { Sequence } from '../scheduler/sequence.ts';
 import type { BlockId, BlockPool } from './block-pool.ts';
 import { newSecret, pageKey } from './page-key.ts';
-import type { Sequence } from './sequence.ts';
 
 /** A full page of keys and values that can be found again. The cache holds one reference to its block. */
 export interface CachedPage {

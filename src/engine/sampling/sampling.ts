@@ -1,8 +1,8 @@
-import { RealmError } from '../errors.ts';
-import { isWithin, outside, type Range, ranges } from '../ranges.ts';
-import type { Token } from '../tokenizer/types.ts';
+import { RealmError } from '../../errors.ts';
+import { isWithin, outside, type Range, ranges } from '../../ranges.ts';
+import type { Token } from '../../tokenizer/types.ts';
+import type { Sampling } from '../types.ts';
 import { type Seed, seedOf } from './random.ts';
-import type { Sampling } from './types.ts';
 
 /** A {@link Sampling} with every field given and checked. */
 export interface SamplingSpec {

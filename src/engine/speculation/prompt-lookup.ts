@@ -1,4 +1,4 @@
-import type { Token } from '../tokenizer/types.ts';
+import type { Token } from '../../tokenizer/types.ts';
 
 /** Last tokens that must have occurred before. */
 const matched = 3;

@@ -1,10 +1,10 @@
-import { pageTokens } from '../backend/backend.ts';
-import type { Token } from '../tokenizer/types.ts';
-import type { BlockPool } from './block-pool.ts';
+import { pageTokens } from '../../backend/backend.ts';
+import type { Token } from '../../tokenizer/types.ts';
+import type { BlockPool } from '../cache/block-pool.ts';
+import type { PrefixCache } from '../cache/prefix-cache.ts';
 import { before, Fairness, prices } from './fairness.ts';
 import { type Lane, Lanes, pagesOf, youngest } from './lane.ts';
 import type { PageCopy, Plan, Work } from './plan.ts';
-import type { PrefixCache } from './prefix-cache.ts';
 import { pagesFor, pending, type Sequence } from './sequence.ts';
 import { forkOf, isComing } from './siblings.ts';
 import { type StepLimits, StepRoom } from './step-room.ts';

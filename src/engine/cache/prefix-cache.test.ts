@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Token } from '../tokenizer/types.ts';
+import type { Token } from '../../tokenizer/types.ts';
+import { createSequence, pagesFor, type Sequence } from '../scheduler/sequence.ts';
 import { BlockPool } from './block-pool.ts';
 import { PrefixCache, type PrefixCacheOptions } from './prefix-cache.ts';
-import { createSequence, pagesFor, type Sequence } from './sequence.ts';
 
 const prompt = (kind: number, length: number): Token[] => Array.from({ length }, (_, i) => (kind * 1000 + i) as Token);
 

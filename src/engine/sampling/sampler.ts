@@ -1,10 +1,10 @@
-import { RealmError } from '../errors.ts';
-import { ranges } from '../ranges.ts';
-import type { Token } from '../tokenizer/types.ts';
+import { RealmError } from '../../errors.ts';
+import { ranges } from '../../ranges.ts';
+import type { Token } from '../../tokenizer/types.ts';
+import type { TokenLogprob } from '../types.ts';
 import { uniform } from './random.ts';
 import type { SamplingSpec } from './sampling.ts';
 import { keepBest } from './select.ts';
-import type { TokenLogprob } from './types.ts';
 import { weigh } from './weigh.ts';
 
 /** A bias that bans its token. */

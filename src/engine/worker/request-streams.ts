@@ -1,5 +1,5 @@
-import { RealmError, systemReason } from '../errors.ts';
-import type { EngineEvent, EngineFailure, EngineRequest } from './types.ts';
+import { RealmError, systemReason } from '../../errors.ts';
+import type { EngineEvent, EngineFailure, EngineRequest } from '../types.ts';
 
 /** What one step has to say, to all requests: [number of the request, event]. */
 export type Deliveries = readonly (readonly [id: number, event: EngineEvent])[];
