@@ -2,12 +2,23 @@ import { createInterface } from 'node:readline/promises';
 import { text as readText } from 'node:stream/consumers';
 import type { FinishReason, Sampling } from '../engine/types.ts';
 import { asRealmError, RealmError } from '../errors.ts';
+import type { LoadedModel } from '../server/loaded-model.ts';
 import { encodeChat, tokenBudget } from '../server/prompt.ts';
-import type { LoadedModel } from '../server/services.ts';
 import type { ChatMessage } from '../tokenizer/types.ts';
 import { loadForRun } from './load.ts';
 import { printJson, remark, visible } from './output.ts';
-import type { RunOptions } from './run.ts';
+
+export interface RunOptions {
+  readonly model?: string;
+  readonly context?: number;
+  readonly threads?: number;
+  readonly system?: string;
+  readonly maxTokens?: number;
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly seed?: bigint;
+  readonly json?: boolean;
+}
 
 interface Answer {
   readonly text: string;

@@ -1,18 +1,7 @@
 import type { Command } from 'commander';
-import { context as contextOption, realNumber, threads, wholeNumber, seed } from './options.ts';
 import { ranges } from '../ranges.ts';
-
-export interface RunOptions {
-  readonly model?: string;
-  readonly context?: number;
-  readonly threads?: number;
-  readonly system?: string;
-  readonly maxTokens?: number;
-  readonly temperature?: number;
-  readonly topP?: number;
-  readonly seed?: bigint;
-  readonly json?: boolean;
-}
+import type { RunOptions } from './chat.ts';
+import { context as contextOption, realNumber, seed, threads, wholeNumber } from './options.ts';
 
 export function addRun(realm: Command): void {
   realm

@@ -1,14 +1,6 @@
 import type { Command } from 'commander';
 import { context as contextOption, threads, wholeNumber } from './options.ts';
-
-export interface ServeOptions {
-  readonly config?: string;
-  readonly model?: string;
-  readonly host?: string;
-  readonly port?: number;
-  readonly context?: number;
-  readonly threads?: number;
-}
+import type { ServeOptions } from './serving.ts';
 
 export function addServe(realm: Command): void {
   realm

@@ -5,7 +5,15 @@ import { type RunningServer, startServer } from '../server/start.ts';
 import { createLogger } from '../telemetry/log.ts';
 import { loadProgress } from './load.ts';
 import { formatBytes, print, remark } from './output.ts';
-import type { ServeOptions } from './serve.ts';
+
+export interface ServeOptions {
+  readonly config?: string;
+  readonly model?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly context?: number;
+  readonly threads?: number;
+}
 
 /** `realm serve`: starts, says where, and stops on Ctrl-C or SIGTERM: first after draining, the second time at once. */
 export async function serve({ config: configPath, ...options }: ServeOptions): Promise<void> {

@@ -2,7 +2,7 @@ import type { GiveWay } from '../backend/backend.ts';
 import type { AdaptedSegment, Model } from '../model/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { Work } from './scheduler/plan.ts';
-import type { Sequence } from './scheduler/sequence.ts';
+import type { Sequence } from './sequence.ts';
 
 /** What a batch has computed. */
 export interface Ran {

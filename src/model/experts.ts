@@ -1,6 +1,7 @@
 import type { Backend, Buffer, Matrix, Routing } from '../backend/backend.ts';
 import type { Step } from './decoder.ts';
-import type { Hyper, Keys } from './hyper.ts';
+import type { Hyper } from './hyper.ts';
+import type { Keys } from './keys.ts';
 import type { Tensors } from './tensors.ts';
 import type { ModelOptions } from './types.ts';
 

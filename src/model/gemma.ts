@@ -1,6 +1,7 @@
 import type { RopeTable, Vector } from '../backend/backend.ts';
 import type { Step } from './decoder.ts';
-import { eachLayer, type Hyper, type Keys } from './hyper.ts';
+import { eachLayer, type Hyper } from './hyper.ts';
+import type { Keys } from './keys.ts';
 import {
   type AttentionWeights,
   attend,

@@ -1,6 +1,7 @@
 import { createDecoder } from './decoder.ts';
 import { attentionScale, loadSandwichLayers, readCap, readWindow, sandwichBlock, slidingLayers } from './gemma.ts';
-import { keysOf, readHyper } from './hyper.ts';
+import { readHyper } from './hyper.ts';
+import { keysOf } from './keys.ts';
 import { loadEnds } from './layers.ts';
 import { readLocalRope, readRope } from './rope.ts';
 import { Tensors } from './tensors.ts';

@@ -1,7 +1,8 @@
 import type { RopeTable, Vector } from '../backend/backend.ts';
 import { createDecoder, type Step } from './decoder.ts';
 import { type Experts, Mixture } from './experts.ts';
-import { eachLayer, type Hyper, keysOf, readHyper } from './hyper.ts';
+import { eachLayer, type Hyper, readHyper } from './hyper.ts';
+import { keysOf } from './keys.ts';
 import {
   type AttentionWeights,
   attend,

@@ -4,7 +4,7 @@ import { escapeText } from '../gguf/escape.ts';
 import type { GgufFile } from '../gguf/types.ts';
 import { gemma2 } from './gemma2.ts';
 import { gemma3 } from './gemma3.ts';
-import { keysOf } from './hyper.ts';
+import { keysOf } from './keys.ts';
 import { llama } from './llama.ts';
 import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';

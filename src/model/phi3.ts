@@ -1,5 +1,6 @@
 import { createDecoder } from './decoder.ts';
-import { eachLayer, type Hyper, keysOf, readHyper } from './hyper.ts';
+import { eachLayer, type Hyper, readHyper } from './hyper.ts';
+import { keysOf } from './keys.ts';
 import { type AttentionWeights, type FeedForwardWeights, loadEnds } from './layers.ts';
 import { type PreNormLayer, preNormBlock } from './llama.ts';
 import { longest, originalContext, readRope, ropeDimensions } from './rope.ts';

@@ -1,4 +1,4 @@
-import type { Keys } from './hyper.ts';
+import type { Keys } from './keys.ts';
 
 /** How the hidden states of a text become one vector; `rank` models give a score instead. */
 export type Pooling = 'mean' | 'cls' | 'last' | 'rank';

@@ -1,5 +1,6 @@
 import { createDecoder } from './decoder.ts';
-import { eachLayer, keysOf, readHyper } from './hyper.ts';
+import { eachLayer, readHyper } from './hyper.ts';
+import { keysOf } from './keys.ts';
 import { loadEnds } from './layers.ts';
 import { loadLayer, preNormBlock } from './llama.ts';
 import { readRope } from './rope.ts';

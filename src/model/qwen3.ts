@@ -1,6 +1,7 @@
 import { createDecoder } from './decoder.ts';
 import type { Mixture } from './experts.ts';
-import { eachLayer, type Hyper, keysOf, readHyper } from './hyper.ts';
+import { eachLayer, type Hyper, readHyper } from './hyper.ts';
+import { keysOf } from './keys.ts';
 import { loadEnds, loadHeadNorms } from './layers.ts';
 import { loadLayer, type PreNormLayer, preNormBlock } from './llama.ts';
 import { readRope } from './rope.ts';

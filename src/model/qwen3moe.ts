@@ -1,6 +1,7 @@
 import { createDecoder } from './decoder.ts';
 import { Mixture } from './experts.ts';
-import { eachLayer, keysOf, readHyper } from './hyper.ts';
+import { eachLayer, readHyper } from './hyper.ts';
+import { keysOf } from './keys.ts';
 import { loadEnds } from './layers.ts';
 import { preNormBlock } from './llama.ts';
 import { loadQwen3Layer } from './qwen3.ts';

@@ -1,5 +1,6 @@
 import type { RopeSpec } from '../backend/backend.ts';
-import type { Hyper, Keys } from './hyper.ts';
+import type { Hyper } from './hyper.ts';
+import type { Keys } from './keys.ts';
 
 /** How far a model's rotations were stretched beyond the context that it was first trained for. */
 export type RopeScaling =

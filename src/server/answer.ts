@@ -5,9 +5,10 @@ import { type ChoiceEvent, newTrace, runChoice, type Trace } from './choice.ts';
 import { errorBody } from './errors.ts';
 import { addUsage, type Exchange, noUsage } from './exchange.ts';
 import type { Settings } from './fields.ts';
+import type { LoadedModel } from './loaded-model.ts';
 import { merge } from './merge.ts';
 import { PromptTokens } from './prompt-tokens.ts';
-import { findModel, type LoadedModel, type NamedModel, type Services } from './services.ts';
+import { findModel, type NamedModel, type Services } from './services.ts';
 
 /** A validated request for text: `settings.n` answers to each prompt. */
 export interface Job extends NamedModel {

@@ -7,9 +7,10 @@ import type { Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { addUsage, noUsage } from './exchange.ts';
 import type { Settings } from './fields.ts';
+import type { LoadedModel } from './loaded-model.ts';
 import { tokenBudget } from './prompt.ts';
 import type { PromptTokens } from './prompt-tokens.ts';
-import type { LoadedModel, Services } from './services.ts';
+import type { Services } from './services.ts';
 
 /** One answer to one prompt: a run of the tenant's program. */
 export interface ChoiceRequest {

@@ -7,8 +7,8 @@ import { asRealmError } from '../errors.ts';
 import type { ModelConfig, ModelPlace, TemplatePlace } from '../tenancy/config.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
+import type { LoadedModel } from './loaded-model.ts';
 import { encodeChat, renderChat } from './prompt.ts';
-import type { LoadedModel } from './services.ts';
 import { type ModelText, openModelText } from './text/model-text.ts';
 
 /** A loaded model and where its file came from. */

@@ -4,7 +4,7 @@ import type { SessionInfo } from '../engine/cache/sessions.ts';
 import { RealmError, systemReason } from '../errors.ts';
 import type { SessionLimits } from '../tenancy/config.ts';
 import type { Token } from '../tokenizer/types.ts';
-import type { LoadedModel } from './services.ts';
+import type { LoadedModel } from './loaded-model.ts';
 import { openSessionFolder, sessionFile, sessionIn, tenantFolder } from './session-folder.ts';
 
 /** A saved session as its tenant sees it. */

@@ -1,8 +1,5 @@
 import { RealmError } from '../errors.ts';
-import { groupDigits } from './split.ts';
-
-/** Cuts every piece further: a pattern (its matches and the gaps between them), or a function that gives cut points. */
-export type Splitter = RegExp | ((text: string) => string[]);
+import { groupDigits, type Splitter } from './split.ts';
 
 /** How a byte-level vocabulary cuts text into words, and the flags that go with its name. */
 export interface PreTokenizer {

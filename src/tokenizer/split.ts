@@ -1,5 +1,7 @@
-import type { Splitter } from './pre-tokenizers.ts';
 import { finish, type Steps } from './steps.ts';
+
+/** Cuts every piece further: a pattern (its matches and the gaps between them), or a function that gives cut points. */
+export type Splitter = RegExp | ((text: string) => string[]);
 
 /** Pieces of one step: about 2 ms. */
 const STEP = 1 << 13;

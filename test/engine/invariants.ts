@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { pageTokens } from '../../src/backend/backend.ts';
 import type { EngineLoop } from '../../src/engine/loop.ts';
-import { pagesFor } from '../../src/engine/scheduler/sequence.ts';
+import { pagesFor } from '../../src/engine/sequence.ts';
 
 /** What must hold between steps: every page is accounted for, and no tenant's page is another's. */
 export function checkBooks(

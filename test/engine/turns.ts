@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { EngineLoop } from '../../src/engine/loop.ts';
-import { goesFirst, pending, type Sequence } from '../../src/engine/scheduler/sequence.ts';
+import { goesFirst, pending, type Sequence } from '../../src/engine/sequence.ts';
 
 /**
  * What younger prompts may take from the oldest of their tenant that has begun: watched from outside, between steps. They are never

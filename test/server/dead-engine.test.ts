@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { textGeneration } from '../../src/engine/generation.ts';
 import { openEngine } from '../../src/engine/worker/handle.ts';
-import type { LoadedModel } from '../../src/server/services.ts';
+import type { LoadedModel } from '../../src/server/loaded-model.ts';
 import { watchEngine } from '../../src/server/watch-engine.ts';
 import { frames, post, ScriptedModel, scripted, tokenizer } from './scripted.ts';
 

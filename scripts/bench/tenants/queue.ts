@@ -2,7 +2,7 @@ import { BlockPool } from '../../../src/engine/cache/block-pool.ts';
 import { PrefixCache } from '../../../src/engine/cache/prefix-cache.ts';
 import { defaults } from '../../../src/engine/options.ts';
 import { Scheduler } from '../../../src/engine/scheduler/scheduler.ts';
-import { createSequence } from '../../../src/engine/scheduler/sequence.ts';
+import { createSequence } from '../../../src/engine/sequence.ts';
 import type { Token } from '../../../src/tokenizer/types.ts';
 import { type Figure, factFigure, number, quantile } from './figures.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Token } from '../../tokenizer/types.ts';
-import { createSequence, pagesFor, type Sequence } from '../scheduler/sequence.ts';
+import { createSequence, pagesFor, type Sequence } from '../sequence.ts';
 import { BlockPool } from './block-pool.ts';
 import { PrefixCache, type PrefixCacheOptions } from './prefix-cache.ts';
 

@@ -1,21 +1,9 @@
 import { pageTokens } from '../../backend/backend.ts';
 import type { Token } from '../../tokenizer/types.ts';
-import type { Sequence } from '../scheduler/sequence.ts';
-import type { BlockId, BlockPool } from './block-pool.ts';
+import type { Sequence } from '../sequence.ts';
+import type { BlockPool } from './block-pool.ts';
+import type { CachedPage } from './cached-page.ts';
 import { newSecret, pageKey } from './page-key.ts';
-
-/** A full page of keys and values that can be found again. The cache holds one reference to its block. */
-export interface CachedPage {
-  readonly key: string;
-  readonly block: BlockId;
-  readonly tokens: readonly Token[];
-  /** Key of the page before it. */
-  readonly previous: string | undefined;
-  /** Tenant whose page it is, or {@link everyone}. */
-  readonly holder: string;
-  /** Running sequences that read it; at 0 it is idle and may be dropped. */
-  users: number;
-}
 
 /** Stands for all tenants where the operator declared a prefix shared; no tenant can have this name. */
 export const everyone = '*';

@@ -2,7 +2,7 @@ import { pageTokens } from '../../backend/backend.ts';
 import type { Model } from '../../model/types.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { AdapterInUse } from '../adapters.ts';
-import { createSequence, type Sequence } from '../scheduler/sequence.ts';
+import { createSequence, type Sequence } from '../sequence.ts';
 import type { BlockId, BlockPool } from './block-pool.ts';
 import type { PrefixCache } from './prefix-cache.ts';
 import { openSession, type SessionBinding, writeSession } from './session-file.ts';

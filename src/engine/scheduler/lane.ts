@@ -1,5 +1,5 @@
+import { goesFirst, type Sequence } from '../sequence.ts';
 import type { Account } from './fairness.ts';
-import { goesFirst, type Sequence } from './sequence.ts';
 import { Waiting } from './waiting.ts';
 
 /** One tenant's requests. */

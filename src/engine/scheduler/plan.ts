@@ -1,6 +1,6 @@
 import type { Token } from '../../tokenizer/types.ts';
 import type { BlockId } from '../cache/block-pool.ts';
-import type { Sequence } from './sequence.ts';
+import type { Sequence } from '../sequence.ts';
 
 /** tokens[computed, computed + count) of a sequence go through the model in this step, and `draft` behind them. */
 export interface Work {

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import type { Token } from '../../tokenizer/types.ts';
 import { BlockPool } from '../cache/block-pool.ts';
 import { PrefixCache } from '../cache/prefix-cache.ts';
+import { createSequence, pending, type Sequence } from '../sequence.ts';
 import { Scheduler, type SchedulerOptions } from './scheduler.ts';
-import { createSequence, pending, type Sequence } from './sequence.ts';
 
 const roomy: SchedulerOptions = { maxRunning: 8, stepTokens: 64, mixedTokens: 32, maxOutputs: 8, maxWaiting: 20_000 };
 

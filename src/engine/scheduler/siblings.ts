@@ -1,8 +1,8 @@
 /** Requests of one tenant that begin alike compute their common beginning once. */
 import { pageTokens } from '../../backend/backend.ts';
 import type { BlockId } from '../cache/block-pool.ts';
+import { commonTokens, pending, type Sequence } from '../sequence.ts';
 import type { Lane } from './lane.ts';
-import { commonTokens, pending, type Sequence } from './sequence.ts';
 
 /** Tokens that another request of the tenant must be about to compute for it to be worth waiting for them. */
 const worthWaiting = pageTokens / 2;

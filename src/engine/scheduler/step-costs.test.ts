@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Token } from '../../tokenizer/types.ts';
+import { createSequence } from '../sequence.ts';
 import type { Work } from './plan.ts';
-import { createSequence } from './sequence.ts';
 import { StepCosts } from './step-costs.ts';
 
 /** A piece of a prompt of which `left` tokens are not computed; with one left, a sequence that decodes. */

@@ -1,7 +1,7 @@
+import { pending } from '../sequence.ts';
 import type { DraftCosts } from '../speculation/draft-length.ts';
 import type { Work } from './plan.ts';
 import { PromptCosts } from './prompt-costs.ts';
-import { pending } from './sequence.ts';
 
 /** What one observation weighs against all before it. */
 const decay = 31 / 32;

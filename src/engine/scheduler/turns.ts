@@ -1,8 +1,9 @@
 /** In which order prompts are computed. */
+
+import { goesFirst, isShorter, pending, type Sequence } from '../sequence.ts';
 import { before } from './fairness.ts';
 import type { Lane } from './lane.ts';
 import type { Work } from './plan.ts';
-import { goesFirst, isShorter, pending, type Sequence } from './sequence.ts';
 
 /** Whether a prompt is short against what is left of another: that one hardly notices it. */
 export function isShort(sequence: Sequence, other: Sequence): boolean {

@@ -1,5 +1,5 @@
+import { goesFirst, isShorter, type Sequence } from '../sequence.ts';
 import { Heap } from './heap.ts';
-import { goesFirst, isShorter, type Sequence } from './sequence.ts';
 
 /** One tenant's requests that wait, to be looked at in two orders. */
 export class Waiting {

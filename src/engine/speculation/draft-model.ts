@@ -4,7 +4,7 @@ import type { Token } from '../../tokenizer/types.ts';
 import type { BlockId, BlockPool } from '../cache/block-pool.ts';
 import { Sampler } from '../sampling/sampler.ts';
 import type { SamplingSpec } from '../sampling/sampling.ts';
-import type { Sequence } from '../scheduler/sequence.ts';
+import type { Sequence } from '../sequence.ts';
 
 /** A draft of `length` tokens that is wanted; the sequence has pages for them. */
 export interface DraftWanted {

@@ -1,8 +1,8 @@
 import type { SamplingSpec } from '../sampling/sampling.ts';
 import type { Work } from '../scheduler/plan.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
-import { pending, type Sequence } from '../scheduler/sequence.ts';
 import type { StepCosts } from '../scheduler/step-costs.ts';
+import { pending, type Sequence } from '../sequence.ts';
 import { DraftLength } from './draft-length.ts';
 import type { DraftModel, DraftWanted } from './draft-model.ts';
 import { PromptLookup } from './prompt-lookup.ts';

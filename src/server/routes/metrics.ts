@@ -1,8 +1,8 @@
 import { RealmError } from '../../errors.ts';
 import type { ModelSample } from '../../telemetry/metrics.ts';
+import type { LoadedModel } from '../loaded-model.ts';
 import { isLocalRequest } from '../local.ts';
 import type { AppContext, Route } from '../route.ts';
-import type { LoadedModel } from '../services.ts';
 
 /**
  * Prometheus' text format. The figures of all tenants together tell each of them about the others: where there are tenants they are

@@ -1,8 +1,8 @@
-import { pageTokens } from '../../backend/backend.ts';
-import type { Token } from '../../tokenizer/types.ts';
-import type { AdapterInUse } from '../adapters.ts';
-import type { BlockId } from '../cache/block-pool.ts';
-import type { CachedPage } from '../cache/prefix-cache.ts';
+import { pageTokens } from '../backend/backend.ts';
+import type { Token } from '../tokenizer/types.ts';
+import type { AdapterInUse } from './adapters.ts';
+import type { BlockId } from './cache/block-pool.ts';
+import type { CachedPage } from './cache/cached-page.ts';
 
 /** One request on its way through the engine. */
 export interface Sequence {

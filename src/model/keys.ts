@@ -1,0 +1,36 @@
+import { Meta, type NumberOptions } from '../gguf/meta.ts';
+import type { GgufFile } from '../gguf/types.ts';
+
+/** Access to the keys of a file's own architecture, named without its prefix. */
+export interface Keys {
+  readonly architecture: string;
+  readonly meta: Meta;
+  number(key: string, options?: NumberOptions): number;
+  maybe(key: string, options?: NumberOptions): number | undefined;
+  /** A positive integer of at most `max`. */
+  size(key: string, max: number): number;
+  /** A positive integer that is given once, or for each layer but the same; `missing` stands in for an absent one. */
+  uniform(key: string, layers: number, max: number, missing?: number): number;
+  fail(key: string, message: string): never;
+}
+
+export function keysOf(file: GgufFile): Keys {
+  const meta = new Meta(file.metadata, file.readers[0].name);
+  const architecture = meta.string('general.architecture');
+  const full = (key: string) => `${architecture}.${key}`;
+  const fail = (key: string, message: string) => meta.fail(full(key), message);
+  return {
+    architecture,
+    meta,
+    fail,
+    number: (key, options) => meta.number(full(key), options),
+    maybe: (key, options) => meta.maybeNumber(full(key), options),
+    size: (key, max) => meta.number(full(key), { min: 1, max, integer: true }),
+    uniform(key, layers, max, missing) {
+      if (missing !== undefined && !meta.has(full(key))) return missing;
+      const [first, ...rest] = meta.perLayer(full(key), layers, { min: 1, max, integer: true });
+      if (rest.some(value => value !== first)) fail(key, 'differs between layers, which is not supported');
+      return first;
+    },
+  };
+}
