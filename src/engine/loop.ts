@@ -15,8 +15,8 @@ import { Pool } from './pool.ts';
 import { type Ran, Runner } from './runner.ts';
 import { Sampler } from './sampling/sampler.ts';
 import { resolveSampling, type SamplingSpec } from './sampling/sampling.ts';
-import { Pace } from './scheduler/pace.ts';
 import type { PageCopy, Plan, Work } from './scheduler/plan.ts';
+import { RetryAfterEstimator } from './scheduler/retry-after-estimator.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { StepCosts } from './scheduler/step-costs.ts';
 import { createSequence, type Sequence } from './sequence.ts';
@@ -76,7 +76,7 @@ export class EngineLoop {
   #steps = 0;
   #abandoned = 0;
   readonly #costs = new StepCosts();
-  #pace = new Pace();
+  readonly #retryAfter = new RetryAfterEstimator();
   /** A page on its way from one place to another. [model.pageBytes] */
   readonly #page: Uint8Array;
 
@@ -241,7 +241,7 @@ export class EngineLoop {
       // It has run: what it waits for now is its own deadline's.
       if (this.#jobs.get(id)?.sequence.cachedTokens !== undefined) return;
       const message = `the request waited ${ms} ms and had not begun: the server is busy`;
-      this.#fail(id, new RealmError('queue_timeout', message, { retryAfter: this.#pace.retryAfter() }));
+      this.#fail(id, new RealmError('queue_timeout', message, { retryAfter: this.#retryAfter.seconds() }));
       this.#sweep();
       this.#send();
     }, ms);
@@ -249,13 +249,13 @@ export class EngineLoop {
 
   #queueFull(tenant: string): RealmError {
     const waiting = this.scheduler.queued(tenant);
-    const retryAfter = this.#pace.retryAfter();
+    const retryAfter = this.#retryAfter.seconds();
     const message = `${waiting} requests of this tenant are waiting already: try again in ${retryAfter} s`;
     return new RealmError('queue_full', message, { retryAfter });
   }
 
   async #work(): Promise<void> {
-    this.#pace.start();
+    this.#retryAfter.start();
     // The caller's turn ends first, so that requests that are submitted together start together.
     await this.#turn();
     while (this.#jobs.size > 0) {
@@ -395,7 +395,7 @@ export class EngineLoop {
     clearTimeout(job.queueTimer);
     this.scheduler.remove(job.sequence, keep);
     if (job.sequence.adapter) this.#adapters.release(job.sequence.adapter);
-    this.#pace.ended();
+    this.#retryAfter.ended();
     return job.sequence;
   }
 

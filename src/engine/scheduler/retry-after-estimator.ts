@@ -1,5 +1,5 @@
-/** How often requests end: after that long a place in the queue is free again. */
-export class Pace {
+/** Estimates `Retry-After` from how often requests end: after that long a place in the queue is free again. */
+export class RetryAfterEstimator {
   #last = 0;
   #interval = 1000;
 
@@ -14,8 +14,8 @@ export class Pace {
     this.#last = now;
   }
 
-  /** Seconds, 1 to 60. */
-  retryAfter(): number {
+  /** After how long a refused request may try again: 1 to 60. */
+  seconds(): number {
     return Math.min(60, Math.max(1, Math.ceil(this.#interval / 1000)));
   }
 }
