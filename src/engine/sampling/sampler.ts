@@ -5,7 +5,7 @@ import type { TokenLogprob } from '../types.ts';
 import { uniform } from './random.ts';
 import type { SamplingSpec } from './sampling.ts';
 import { keepBest } from './select.ts';
-import { weigh } from './weigh.ts';
+import { softmaxWeights } from './softmax-weights.ts';
 
 /** A bias that bans its token. */
 const banned = ranges.logitBias.min;
@@ -47,7 +47,7 @@ export class Sampler {
     const best = indexOf(row, greatest);
     if (spec.temperature === 0 || spec.topK === 1) return best as Token;
     let count = this.#candidates(row, spec.topK);
-    const total = weigh(this.#keys, count, row[best], spec.temperature);
+    const total = softmaxWeights(this.#keys, count, row[best], spec.temperature);
     if (spec.topP < 1) count = this.#nucleus(count, spec.topP, total);
     if (spec.minP > 0) count = this.#dropBelow(count, spec.minP);
     return this.#draw(count, uniform(spec.seed, history.tokens.length - history.promptTokens));
@@ -57,7 +57,7 @@ export class Sampler {
   logprob(logits: Float32Array, token: Token, top: number): TokenLogprob {
     const best = greatestOf(logits);
     if (!Number.isFinite(best)) throw notFinite(best);
-    const norm = best + Math.log(weigh(this.#keys, this.#candidates(logits, 0), best, 1));
+    const norm = best + Math.log(softmaxWeights(this.#keys, this.#candidates(logits, 0), best, 1));
     const of = (id: number): number => logits[id] - norm;
     const count = top > 0 ? this.#candidates(logits, top) : 0;
     const ids = Array.from(this.#ids.subarray(0, count)).sort((a, b) => logits[b] - logits[a] || a - b);

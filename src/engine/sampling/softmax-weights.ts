@@ -5,12 +5,12 @@ const ln2 = 0.6931471805599453;
 const halvings = Float64Array.from({ length: 1075 }, (_, i) => 2 ** -i);
 
 /**
- * Replaces the first `count` logits by e^((logit - best) / temperature), to 1e-8 of the value (logits have f32's 6e-8),
- * and returns their sum. `best` is the greatest. Twice as fast as Math.exp, whose last bits moreover are the JavaScript
- * engine's own affair: here the same logits give the same weights everywhere. The exponential stands inside the loop
- * because a call to it costs a heap number each time.
+ * The weights of a softmax, not yet divided by their sum, which it returns: replaces the first `count` logits by
+ * e^((logit - best) / temperature), to 1e-8 of the value (logits have f32's 6e-8). `best` is the greatest. Twice as fast as
+ * Math.exp, whose last bits moreover are the JavaScript engine's own affair: here the same logits give the same weights
+ * everywhere. The exponential stands inside the loop because a call to it costs a heap number each time.
  */
-export function weigh(logits: Float64Array, count: number, best: number, temperature: number): number {
+export function softmaxWeights(logits: Float64Array, count: number, best: number, temperature: number): number {
   const scale = -log2e / temperature;
   let total = 0;
   for (let i = 0; i < count; i++) {
