@@ -4,10 +4,10 @@ import type { BlockPool } from '../cache/block-pool.ts';
 import type { PrefixCache } from '../cache/prefix-cache.ts';
 import { pagesFor, pending, type Sequence } from '../sequence.ts';
 import { before, Fairness, prices } from './fairness.ts';
-import { type Lane, Lanes, pagesOf, youngest } from './lane.ts';
 import type { PageCopy, Plan, Work } from './plan.ts';
 import { forkOf, isComing } from './siblings.ts';
 import { type StepLimits, StepRoom } from './step-room.ts';
+import { pagesOf, type TenantQueue, TenantQueues, youngest } from './tenant-queue.ts';
 import { countTurns, isShort, nextPrompt } from './turns.ts';
 
 export interface SchedulerOptions extends StepLimits {
@@ -38,8 +38,8 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #pool: BlockPool;
   readonly #cache: PrefixCache;
-  readonly #fairness = new Fairness<Lane>();
-  readonly #lanes: Lanes;
+  readonly #fairness = new Fairness<TenantQueue>();
+  readonly #queues: TenantQueues;
   readonly #running = new Set<Sequence>();
   #waiting = 0;
   #preemptions = 0;
@@ -55,7 +55,7 @@ export class Scheduler {
     this.#options = options;
     this.#pool = pool;
     this.#cache = cache;
-    this.#lanes = new Lanes(options.weights);
+    this.#queues = new TenantQueues(options.weights);
   }
 
   get running(): ReadonlySet<Sequence> {
@@ -72,12 +72,12 @@ export class Scheduler {
 
   /** Requests of the tenant that wait. */
   queued(tenant: string): number {
-    return this.#lanes.known(tenant)?.waiting.size ?? 0;
+    return this.#queues.known(tenant)?.waiting.size ?? 0;
   }
 
   /** Priced tokens that the tenant was served, divided by its weight. */
   served(tenant: string): number {
-    return this.#lanes.known(tenant)?.served ?? 0;
+    return this.#queues.known(tenant)?.served ?? 0;
   }
 
   canSubmit(tenant: string): boolean {
@@ -87,7 +87,7 @@ export class Scheduler {
 
   /** Queues a sequence that fits the pool when it is alone; ask canSubmit first. */
   submit(sequence: Sequence): void {
-    this.#wait(this.#lanes.of(sequence.tenant), sequence);
+    this.#wait(this.#queues.of(sequence.tenant), sequence);
   }
 
   /** The next step; without work only when there is nothing to do. Copies hold even where their sequence gave way again. */
@@ -114,7 +114,7 @@ export class Scheduler {
     for (const sequence of [...this.#running]) {
       if (sequence.state === 'running' && pending(sequence) === 1 && this.#grow(sequence)) this.#plan.set(sequence, 1);
     }
-    this.#fill(new Set([...this.#plan.keys()].map(({ tenant }) => this.#lanes.of(tenant))));
+    this.#fill(new Set([...this.#plan.keys()].map(({ tenant }) => this.#queues.of(tenant))));
   }
 
   /** Tokens that may be drafted in a step with this plan: drafts push nobody out and nobody waits for them. */
@@ -145,7 +145,7 @@ export class Scheduler {
   #countTurns(work: readonly Work[]): void {
     if (work.every(({ sequence }) => pending(sequence) === 1)) return;
     for (const [tenant, own] of Map.groupBy(work, ({ sequence }) => sequence.tenant)) {
-      countTurns(this.#lanes.of(tenant), own);
+      countTurns(this.#queues.of(tenant), own);
     }
   }
 
@@ -165,29 +165,29 @@ export class Scheduler {
   append(sequence: Sequence, token: Token): void {
     sequence.tokens.push(token);
     sequence.charged = sequence.tokens.length;
-    this.#fairness.charge(this.#lanes.of(sequence.tenant), 1, prices.output);
+    this.#fairness.charge(this.#queues.of(sequence.tenant), 1, prices.output);
   }
 
   /** Takes a sequence out, whatever it is doing; `keep` leaves its computed pages in the prefix cache. */
   remove(sequence: Sequence, keep: boolean): void {
-    const lane = this.#lanes.of(sequence.tenant);
-    if (sequence.state === 'waiting') this.#unwait(lane, sequence);
-    if (sequence.state === 'running') this.#stop(lane, sequence, keep);
+    const queue = this.#queues.of(sequence.tenant);
+    if (sequence.state === 'waiting') this.#unwait(queue, sequence);
+    if (sequence.state === 'running') this.#stop(queue, sequence, keep);
     sequence.state = 'gone';
-    this.#settle(lane);
+    this.#settle(queue);
   }
 
   /** A step for the beginning of one prompt, without those who wait for it no longer than they would in a step with it. */
   #fillUrgent(): boolean {
-    const lane = this.#urgent();
+    const queue = this.#urgent();
     const turns = { planned: this.#plan, mayBegin: () => true, stepTokens: this.#options.stepTokens };
-    const sequence = nextPrompt(undefined, lane, turns);
+    const sequence = nextPrompt(undefined, queue, turns);
     const lost = this.#lost;
     this.#lost = 0;
-    if (!lane || !sequence || !this.#admit(lane, sequence)) return false;
+    if (!queue || !sequence || !this.#admit(queue, sequence)) return false;
     this.#take(sequence, Math.min(this.#options.mixedTokens, this.#options.stepTokens));
     // Who others gave way to pays for what that cost.
-    this.#fairness.charge(lane, lost, prices.input);
+    this.#fairness.charge(queue, lost, prices.input);
     return true;
   }
 
@@ -196,37 +196,37 @@ export class Scheduler {
    * they get or have more than their share, or is a prompt so long that it hardly notices. Not twice in a row: those go on in
    * between.
    */
-  #urgent(): Lane | undefined {
-    const lane = this.#gaveWay ? undefined : this.#fairness.next();
-    if (!lane || lane.running.size > 0 || this.#running.size === 0) return undefined;
-    const shortest = lane.waiting.shortest()!;
+  #urgent(): TenantQueue | undefined {
+    const queue = this.#gaveWay ? undefined : this.#fairness.next();
+    if (!queue || queue.running.size > 0 || this.#running.size === 0) return undefined;
+    const shortest = queue.waiting.shortest()!;
     const yields = (sequence: Sequence): boolean => {
-      const other = this.#lanes.of(sequence.tenant);
+      const other = this.#queues.of(sequence.tenant);
       const greedy = other.waiting.size > 0 || other.running.size > this.#places(other);
-      return before(lane, other) && (greedy || isShort(shortest, sequence));
+      return before(queue, other) && (greedy || isShort(shortest, sequence));
     };
-    return [...this.#running].every(yields) ? lane : undefined;
+    return [...this.#running].every(yields) ? queue : undefined;
   }
 
   /** Spends the step's room for prompts on started ones and on new ones, least served tenant first. */
-  #fill(decoding: ReadonlySet<Lane>): void {
+  #fill(decoding: ReadonlySet<TenantQueue>): void {
     const { stepTokens } = this.#options;
     const room = new StepRoom(this.#options, this.#plan.size);
-    const patient = new Set<Lane>();
+    const patient = new Set<TenantQueue>();
     let blocked = false;
     while (!room.full) {
       const coming = blocked ? undefined : this.#fairness.next(patient);
-      const mayBegin = (lane: Lane): boolean => !blocked && !patient.has(lane);
-      const sequence = nextPrompt(this.#startedLane(), coming, { planned: this.#plan, mayBegin, stepTokens });
+      const mayBegin = (queue: TenantQueue): boolean => !blocked && !patient.has(queue);
+      const sequence = nextPrompt(this.#startedQueue(), coming, { planned: this.#plan, mayBegin, stepTokens });
       if (!sequence || this.#fitting(sequence, room, decoding) === 0) return;
       if (sequence.state === 'waiting') {
-        const lane = this.#lanes.of(sequence.tenant);
-        if (isComing(lane, sequence)) {
-          patient.add(lane);
+        const queue = this.#queues.of(sequence.tenant);
+        if (isComing(queue, sequence)) {
+          patient.add(queue);
           continue;
         }
         // Nobody overtakes the tenant whose turn it is: otherwise large requests would starve.
-        blocked = !this.#admit(lane, sequence);
+        blocked = !this.#admit(queue, sequence);
         if (blocked) continue;
       }
       const position = sequence.computed;
@@ -235,10 +235,10 @@ export class Scheduler {
   }
 
   /** Tokens of the prompt that fit. A tenant's only one, if it is short and the tenant was served less than all that decode, is not cut. */
-  #fitting(sequence: Sequence, room: StepRoom, decoding: ReadonlySet<Lane>): number {
-    const lane = this.#lanes.of(sequence.tenant);
-    const only = lane.waiting.size + lane.running.size === 1;
-    const whole = only && pending(sequence) <= room.tokens && [...decoding].every(other => before(lane, other));
+  #fitting(sequence: Sequence, room: StepRoom, decoding: ReadonlySet<TenantQueue>): number {
+    const queue = this.#queues.of(sequence.tenant);
+    const only = queue.waiting.size + queue.running.size === 1;
+    const whole = only && pending(sequence) <= room.tokens && [...decoding].every(other => before(queue, other));
     return room.fits(sequence.computed, whole);
   }
 
@@ -251,12 +251,12 @@ export class Scheduler {
   }
 
   /** The tenant with started prompts that was served least. */
-  #startedLane(): Lane | undefined {
-    let next: Lane | undefined;
+  #startedQueue(): TenantQueue | undefined {
+    let next: TenantQueue | undefined;
     for (const sequence of this.#running) {
       if (pending(sequence) === 1 || this.#plan.has(sequence)) continue;
-      const lane = this.#lanes.of(sequence.tenant);
-      if (!next || before(lane, next)) next = lane;
+      const queue = this.#queues.of(sequence.tenant);
+      if (!next || before(queue, next)) next = queue;
     }
     return next;
   }
@@ -265,18 +265,18 @@ export class Scheduler {
   #charge(sequence: Sequence, until: number): void {
     const from = Math.max(sequence.charged, sequence.computed);
     if (until <= from) return;
-    this.#fairness.charge(this.#lanes.of(sequence.tenant), until - from, prices.input);
+    this.#fairness.charge(this.#queues.of(sequence.tenant), until - from, prices.input);
     sequence.charged = until;
   }
 
   /** Starts a request that waits, if there is a place and memory for it. */
-  #admit(lane: Lane, sequence: Sequence): boolean {
+  #admit(queue: TenantQueue, sequence: Sequence): boolean {
     const full = this.#running.size >= this.#options.maxRunning;
-    const holder = full ? this.#aboveShareOfPlaces(lane) : undefined;
+    const holder = full ? this.#aboveShareOfPlaces(queue) : undefined;
     if (full && !holder) return false;
     this.#cache.acquire(sequence);
-    const fork = forkOf(lane, sequence);
-    if (!this.#reserve(lane, sequence)) {
+    const fork = forkOf(queue, sequence);
+    if (!this.#reserve(queue, sequence)) {
       this.#cache.release(sequence, true);
       return false;
     }
@@ -285,19 +285,19 @@ export class Scheduler {
       sequence.computed = fork.computed;
     }
     if (this.#running.size >= this.#options.maxRunning) this.#preempt(youngest(holder!), true);
-    this.#unwait(lane, sequence);
-    this.#start(lane, sequence);
+    this.#unwait(queue, sequence);
+    this.#start(queue, sequence);
     return true;
   }
 
   /** Pages for the rest of a sequence that is to start. A tenant below its share may take them from those above theirs. */
-  #reserve(lane: Lane, sequence: Sequence): boolean {
+  #reserve(queue: TenantQueue, sequence: Sequence): boolean {
     const need = pagesFor(sequence.tokens.length) - sequence.pages.length;
     const pages = this.#pool.total * (1 - this.#cache.floor);
-    const entitled = pagesOf(lane) + sequence.pages.length + need <= this.#lanes.share(lane, pages);
-    while (!this.#cache.makeRoom(lane.tenant, need, this.#running.size === 0)) {
+    const entitled = pagesOf(queue) + sequence.pages.length + need <= this.#queues.share(queue, pages);
+    while (!this.#cache.makeRoom(queue.tenant, need, this.#running.size === 0)) {
       const holder = entitled ? this.#mostPages() : undefined;
-      if (!holder || holder === lane || pagesOf(holder) <= this.#lanes.share(holder, pages)) return false;
+      if (!holder || holder === queue || pagesOf(holder) <= this.#queues.share(holder, pages)) return false;
       this.#preempt(youngest(holder), false);
     }
     sequence.pages.push(...this.#pool.allocate(need));
@@ -317,67 +317,67 @@ export class Scheduler {
   }
 
   /** The tenant with the most pages for its weight. */
-  #mostPages(): Lane | undefined {
-    return this.#greatest(lane => pagesOf(lane) / lane.weight);
+  #mostPages(): TenantQueue | undefined {
+    return this.#greatest(queue => pagesOf(queue) / queue.weight);
   }
 
-  /** The tenant that has to give a place to `lane`, if `lane` may ask for one. */
-  #aboveShareOfPlaces(lane: Lane): Lane | undefined {
-    if (lane.running.size + 1 > this.#places(lane)) return undefined;
+  /** The tenant that has to give a place to the queue's, if that one may ask for one. */
+  #aboveShareOfPlaces(queue: TenantQueue): TenantQueue | undefined {
+    if (queue.running.size + 1 > this.#places(queue)) return undefined;
     const holder = this.#greatest(of => of.running.size / of.weight);
     return holder && holder.running.size > this.#places(holder) ? holder : undefined;
   }
 
-  /** Running sequences that fall to the lane. */
-  #places(lane: Lane): number {
-    return Math.max(1, this.#lanes.share(lane, this.#options.maxRunning));
+  /** Running sequences that fall to the queue's tenant. */
+  #places(queue: TenantQueue): number {
+    return Math.max(1, this.#queues.share(queue, this.#options.maxRunning));
   }
 
-  /** The lane with running sequences that has the most of something. */
-  #greatest(of: (lane: Lane) => number): Lane | undefined {
-    const lanes = new Set([...this.#running].map(sequence => this.#lanes.of(sequence.tenant)));
-    return [...lanes].reduce<Lane | undefined>((a, b) => (a && of(a) >= of(b) ? a : b), undefined);
+  /** Of the tenants with running sequences, the one that has the most of something. */
+  #greatest(of: (queue: TenantQueue) => number): TenantQueue | undefined {
+    const queues = new Set([...this.#running].map(sequence => this.#queues.of(sequence.tenant)));
+    return [...queues].reduce<TenantQueue | undefined>((a, b) => (a && of(a) >= of(b) ? a : b), undefined);
   }
 
   #preempt(sequence: Sequence, keep: boolean): void {
-    const lane = this.#lanes.of(sequence.tenant);
-    this.#stop(lane, sequence, keep);
-    this.#wait(lane, sequence);
+    const queue = this.#queues.of(sequence.tenant);
+    this.#stop(queue, sequence, keep);
+    this.#wait(queue, sequence);
     this.#preemptions++;
   }
 
-  #start(lane: Lane, sequence: Sequence): void {
+  #start(queue: TenantQueue, sequence: Sequence): void {
     sequence.state = 'running';
     sequence.cachedTokens ??= sequence.computed;
     this.#running.add(sequence);
-    lane.running.add(sequence);
-    this.#settle(lane);
+    queue.running.add(sequence);
+    this.#settle(queue);
   }
 
-  #stop(lane: Lane, sequence: Sequence, keep: boolean): void {
+  #stop(queue: TenantQueue, sequence: Sequence, keep: boolean): void {
     this.#plan.delete(sequence);
     this.#running.delete(sequence);
-    lane.running.delete(sequence);
+    queue.running.delete(sequence);
     this.#cache.release(sequence, keep);
   }
 
-  #wait(lane: Lane, sequence: Sequence): void {
+  #wait(queue: TenantQueue, sequence: Sequence): void {
     sequence.state = 'waiting';
-    lane.waiting.add(sequence);
+    queue.waiting.add(sequence);
     this.#waiting++;
-    this.#fairness.join(lane);
-    this.#settle(lane);
+    this.#fairness.join(queue);
+    this.#settle(queue);
   }
 
-  #unwait(lane: Lane, sequence: Sequence): void {
-    lane.waiting.remove(sequence);
+  #unwait(queue: TenantQueue, sequence: Sequence): void {
+    queue.waiting.remove(sequence);
     this.#waiting--;
-    if (lane.waiting.size === 0) this.#fairness.leave(lane);
+    if (queue.waiting.size === 0) this.#fairness.leave(queue);
   }
 
-  /** Call after the lane's queues have changed. */
-  #settle(lane: Lane): void {
-    this.#fairness.update(lane);
-    this.#lanes.settle(lane);
+  /** Call after the queue's requests have changed. */
+  #settle(queue: TenantQueue): void {
+    this.#fairness.update(queue);
+    this.#queues.settle(queue);
   }
 }

@@ -2,28 +2,28 @@
 import { pageTokens } from '../../backend/backend.ts';
 import type { BlockId } from '../cache/block-pool.ts';
 import { commonTokens, pending, type Sequence } from '../sequence.ts';
-import type { Lane } from './lane.ts';
+import type { TenantQueue } from './tenant-queue.ts';
 
 /** Tokens that another request of the tenant must be about to compute for it to be worth waiting for them. */
 const worthWaiting = pageTokens / 2;
 
 /** Whether another request of the tenant is about to compute what its `sequence` begins with. */
-export function isComing(lane: Lane, sequence: Sequence): boolean {
+export function isComing(queue: TenantQueue, sequence: Sequence): boolean {
   const has = (other: Sequence): boolean => commonTokens(sequence, other) - other.computed >= worthWaiting;
-  return [...lane.running].some(other => pending(other) > 1 && has(other));
+  return [...queue.running].some(other => pending(other) > 1 && has(other));
 }
 
 /**
  * The page behind a sequence's cached ones that another of its tenant has begun in the same way, and how far: the sequence goes
  * on in a copy of it. So answers to one prompt compute it once, and share its full pages.
  */
-export function forkOf(lane: Lane, sequence: Sequence): { page: BlockId; computed: number } | undefined {
+export function forkOf(queue: TenantQueue, sequence: Sequence): { page: BlockId; computed: number } | undefined {
   if (sequence.states === 'all') return undefined;
   const index = sequence.pages.length;
   // Its last token is always computed, because its logits are wanted.
   const most = Math.min(sequence.tokens.length - 1, (index + 1) * pageTokens);
   let best: { page: BlockId; computed: number } | undefined;
-  for (const other of lane.running) {
+  for (const other of queue.running) {
     const computed = Math.min(commonTokens(sequence, other), other.computed, most);
     if (computed > (best?.computed ?? sequence.computed)) best = { page: other.pages[index], computed };
   }

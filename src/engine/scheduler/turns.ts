@@ -2,8 +2,8 @@
 
 import { goesFirst, isShorter, pending, type Sequence } from '../sequence.ts';
 import { before } from './fairness.ts';
-import type { Lane } from './lane.ts';
 import type { Work } from './plan.ts';
+import type { TenantQueue } from './tenant-queue.ts';
 
 /** Whether a prompt is short against what is left of another: that one hardly notices it. */
 export function isShort(sequence: Sequence, other: Sequence): boolean {
@@ -14,8 +14,8 @@ export function isShort(sequence: Sequence, other: Sequence): boolean {
 interface Turns {
   /** Those that have had their turn in this step. */
   readonly planned: { has(sequence: Sequence): boolean };
-  /** Whether one of the lane that waits may begin. */
-  mayBegin(lane: Lane): boolean;
+  /** Whether one that waits in the queue may begin. */
+  mayBegin(queue: TenantQueue): boolean;
   readonly stepTokens: number;
 }
 
@@ -23,7 +23,11 @@ interface Turns {
 const soonSteps = 2;
 
 /** The prompt that goes on or begins next. `going` was served least of the tenants with started ones, `coming` of those that wait. */
-export function nextPrompt(going: Lane | undefined, coming: Lane | undefined, turns: Turns): Sequence | undefined {
+export function nextPrompt(
+  going: TenantQueue | undefined,
+  coming: TenantQueue | undefined,
+  turns: Turns,
+): Sequence | undefined {
   const next = going && nextOf(going, turns);
   const other = coming && coming !== going ? nextOf(coming, turns) : undefined;
   if (!next || !other) return next ?? other;
@@ -36,20 +40,20 @@ export function nextPrompt(going: Lane | undefined, coming: Lane | undefined, tu
  * Of one tenant's: the oldest of the highest priority, or one that is short against it. Those may be a whole step's tokens ahead of
  * what it had itself meanwhile, so it gets at least every other token in the long run.
  */
-function nextOf(lane: Lane, { planned, mayBegin, stepTokens }: Turns): Sequence | undefined {
-  const prompts = startedOf(lane).filter(sequence => !planned.has(sequence));
-  if (mayBegin(lane) && lane.waiting.size > 0) prompts.push(lane.waiting.oldest()!, lane.waiting.shortest()!);
+function nextOf(queue: TenantQueue, { planned, mayBegin, stepTokens }: Turns): Sequence | undefined {
+  const prompts = startedOf(queue).filter(sequence => !planned.has(sequence));
+  if (mayBegin(queue) && queue.waiting.size > 0) prompts.push(queue.waiting.oldest()!, queue.waiting.shortest()!);
   if (prompts.length === 0) return undefined;
   const oldest = prompts.reduce((a, b) => (goesFirst(b, a) ? b : a));
   const shortest = prompts.reduce((a, b) => (isShorter(b, a) ? b : a));
   return isShort(shortest, oldest) && oldest.overtaken < stepTokens ? shortest : oldest;
 }
 
-/** Counts who was overtaken in a step of the lane's; call before its work is committed. */
-export function countTurns(lane: Lane, work: readonly Work[]): void {
+/** Counts who was overtaken in a step of the tenant's; call before its work is committed. */
+export function countTurns(queue: TenantQueue, work: readonly Work[]): void {
   const prompts = work.filter(({ sequence }) => pending(sequence) > 1);
-  const oldest = lane.waiting.oldest();
-  for (const other of oldest ? [...startedOf(lane), oldest] : startedOf(lane)) {
+  const oldest = queue.waiting.oldest();
+  for (const other of oldest ? [...startedOf(queue), oldest] : startedOf(queue)) {
     for (const { sequence, count } of prompts) {
       if (sequence === other) other.overtaken = Math.max(0, other.overtaken - count);
       else if (sequence.priority === other.priority && goesFirst(other, sequence)) other.overtaken += count;
@@ -57,6 +61,6 @@ export function countTurns(lane: Lane, work: readonly Work[]): void {
   }
 }
 
-function startedOf(lane: Lane): Sequence[] {
-  return [...lane.running].filter(sequence => pending(sequence) > 1);
+function startedOf(queue: TenantQueue): Sequence[] {
+  return [...queue.running].filter(sequence => pending(sequence) > 1);
 }
