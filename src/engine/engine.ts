@@ -20,7 +20,7 @@ export function createEngine(
     submit: (id, request) => loop.submit(id, request),
     cancel: id => loop.cancel(id),
   });
-  const loop = new EngineLoop(model, options, deliveries => streams.deliver(deliveries), parts);
+  const loop = new EngineLoop(model, options, events => streams.deliver(events), parts);
   const ended = new AbortController();
   return {
     info: infoOf(model, source, loop),

@@ -23,7 +23,7 @@ import { createSequence, type Sequence } from './sequence.ts';
 import { DraftModel } from './speculation/draft-model.ts';
 import { Speculation } from './speculation/speculation.ts';
 import type { EngineEvent, EngineRequest, EngineStats, FinishReason } from './types.ts';
-import { type Deliveries, failure } from './worker/request-streams.ts';
+import { type EventBatch, failure } from './worker/request-streams.ts';
 
 /** How often a step that runs looks who has come. */
 const receiveEveryMs = 2;
@@ -63,9 +63,9 @@ export class EngineLoop {
   /** Waits for the end of the batch that runs. */
   #afterwards: (() => void)[] = [];
   readonly #speculation: Speculation | undefined;
-  readonly #deliver: (deliveries: Deliveries) => void;
+  readonly #deliver: (events: EventBatch) => void;
   readonly #jobs = new Map<number, Job>();
-  #outbox: [number, EngineEvent][] = [];
+  #events: [number, EngineEvent][] = [];
   #closing = false;
   #running = false;
   #working: Promise<void> | undefined;
@@ -83,7 +83,7 @@ export class EngineLoop {
   constructor(
     model: Model,
     options: EngineOptions,
-    deliver: (deliveries: Deliveries) => void,
+    deliver: (events: EventBatch) => void,
     { draft, fingerprint = '', turn = nextTurn, receive, clock = () => performance.now() }: EngineParts = {},
   ) {
     const stepTokens = Math.min(options.stepTokens ?? defaults.stepTokens, model.maxBatchTokens);
@@ -362,7 +362,7 @@ export class EngineLoop {
     if (stopTokens.has(token)) return this.#end(sequence.id, 'stop');
     const logprob = topLogprobs === undefined ? undefined : this.#sampler.logprob(logits, token, topLogprobs);
     this.scheduler.append(sequence, token);
-    this.#outbox.push([sequence.id, logprob ? { kind: 'token', token, logprob } : { kind: 'token', token }]);
+    this.#events.push([sequence.id, logprob ? { kind: 'token', token, logprob } : { kind: 'token', token }]);
     if (sequence.tokens.length >= sequence.limit) this.#end(sequence.id, 'length');
   }
 
@@ -373,12 +373,12 @@ export class EngineLoop {
     // The token that ends an answer is no part of it, and was computed as the others were.
     const ended = reason === 'stop' && !embedding ? 1 : 0;
     const usage = { promptTokens, cachedTokens, completionTokens: tokens.length - promptTokens + ended };
-    this.#outbox.push([id, { kind: 'end', reason, usage, ...(embedding && { embedding }) }]);
+    this.#events.push([id, { kind: 'end', reason, usage, ...(embedding && { embedding }) }]);
   }
 
   /** What a failed request leaves in the cache is not trusted. */
   #fail(id: number, error: RealmError): void {
-    if (this.#take(id, false)) this.#outbox.push([id, failure(error)]);
+    if (this.#take(id, false)) this.#events.push([id, failure(error)]);
   }
 
   #failRunning(cause: unknown): void {
@@ -404,9 +404,9 @@ export class EngineLoop {
   }
 
   #send(): void {
-    if (this.#outbox.length === 0) return;
-    const deliveries = this.#outbox;
-    this.#outbox = [];
-    this.#deliver(deliveries);
+    if (this.#events.length === 0) return;
+    const events = this.#events;
+    this.#events = [];
+    this.#deliver(events);
   }
 }

@@ -55,8 +55,8 @@ test('a request gets the same tokens when it is preempted and resumed', async ()
   const ended: Promise<void>[] = [];
   const results = new Map<number, number[]>();
   const finished = new Map<number, () => void>();
-  const loop = new EngineLoop(model, {}, deliveries => {
-    for (const [id, event] of deliveries) {
+  const loop = new EngineLoop(model, {}, events => {
+    for (const [id, event] of events) {
       if (event.kind === 'token') results.get(id)!.push(event.token);
       else finished.get(id)!();
     }

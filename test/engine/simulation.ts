@@ -100,8 +100,8 @@ class Simulation {
     this.#loop = new EngineLoop(
       this.#model,
       this.#options,
-      deliveries => {
-        for (const [id, event] of deliveries) this.#hear(this.#fates[id], event);
+      events => {
+        for (const [id, event] of events) this.#hear(this.#fates[id], event);
       },
       {
         turn: async () => {

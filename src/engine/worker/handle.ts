@@ -5,7 +5,7 @@ import type { Token } from '../../tokenizer/types.ts';
 import type { SessionRequest } from '../cache/sessions.ts';
 import type { OpenOptions } from '../open-model.ts';
 import type { Engine, EngineFailure, EngineInfo, EngineRequest, EngineStats } from '../types.ts';
-import { type Deliveries, errorOf, RequestStreams } from './request-streams.ts';
+import { type EventBatch, errorOf, RequestStreams } from './request-streams.ts';
 
 /** What the main thread says to an engine's worker. */
 export type ToEngine =
@@ -28,7 +28,7 @@ export type FromEngine =
   | { readonly kind: 'progress'; readonly loaded: number; readonly total: number }
   | { readonly kind: 'ready'; readonly info: EngineInfo }
   | { readonly kind: 'failed'; readonly failure: EngineFailure }
-  | { readonly kind: 'events'; readonly deliveries: Deliveries }
+  | { readonly kind: 'events'; readonly events: EventBatch }
   | { readonly kind: 'stats'; readonly stats: EngineStats }
   /** The end of call number `call`. */
   | { readonly kind: 'done'; readonly call: number; readonly failure?: EngineFailure; readonly result?: unknown }
@@ -38,7 +38,7 @@ export type FromEngine =
 export interface WorkerOptions extends OpenOptions {
   /** URL of a module whose `openModel` opens the model, for other kinds than open-model.ts knows. */
   readonly opener?: string;
-  /** How long a token may wait for others to be sent with it, see Outbox. Default 40 ms. */
+  /** How long a token may wait for others to be sent with it, see EventBatcher. Default 40 ms. */
   readonly streamMs?: number;
 }
 
@@ -152,7 +152,7 @@ class EngineHandle {
         return failure ? done?.reject(errorOf(failure)) : done?.resolve(result);
       }
       case 'events':
-        return this.streams.deliver(message.deliveries);
+        return this.streams.deliver(message.events);
       case 'stats':
         return this.#statsWaiting.shift()?.resolve(message.stats);
       case 'closed':

@@ -2,7 +2,7 @@ import { RealmError, systemReason } from '../../errors.ts';
 import type { EngineEvent, EngineFailure, EngineRequest } from '../types.ts';
 
 /** What one step has to say, to all requests: [number of the request, event]. */
-export type Deliveries = readonly (readonly [id: number, event: EngineEvent])[];
+export type EventBatch = readonly (readonly [id: number, event: EngineEvent])[];
 
 /** The way to the engine, through a call or a message. */
 export interface EngineLink {
@@ -10,7 +10,7 @@ export interface EngineLink {
   cancel(id: number): void;
 }
 
-/** Sorts the engine's deliveries into one stream for each request. */
+/** Sorts the engine's events into one stream for each request. */
 export class RequestStreams {
   readonly #link: EngineLink;
   readonly #inboxes = new Map<number, Inbox>();
@@ -48,8 +48,8 @@ export class RequestStreams {
     }
   }
 
-  deliver(deliveries: Deliveries): void {
-    for (const [id, event] of deliveries) {
+  deliver(events: EventBatch): void {
+    for (const [id, event] of events) {
       this.#inboxes.get(id)?.put(event);
       if (event.kind !== 'token') this.#inboxes.delete(id);
     }

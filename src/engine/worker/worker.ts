@@ -5,8 +5,8 @@ import { asRealmError } from '../../errors.ts';
 import { infoOf } from '../engine.ts';
 import { EngineLoop } from '../loop.ts';
 import type { EngineStats } from '../types.ts';
+import { EventBatcher } from './event-batcher.ts';
 import type { FromEngine, ToEngine, WorkerOptions } from './handle.ts';
-import { Outbox } from './outbox.ts';
 import { failure } from './request-streams.ts';
 
 const port = parentPort;
@@ -20,11 +20,11 @@ async function serve(options: WorkerOptions): Promise<void> {
       send({ kind: 'progress', loaded, total }),
     );
     const arrive = (message: ToEngine): void => receive(loop, message, send);
-    const outbox = new Outbox(deliveries => send({ kind: 'events', deliveries }), options.streamMs);
-    const loop = new EngineLoop(model, options, deliveries => outbox.put(deliveries), {
+    const batcher = new EventBatcher(events => send({ kind: 'events', events }), options.streamMs);
+    const loop = new EngineLoop(model, options, events => batcher.put(events), {
       ...parts,
       receive: () => {
-        outbox.tick();
+        batcher.tick();
         receiveAll(port!, arrive);
       },
     });

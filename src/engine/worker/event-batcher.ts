@@ -1,36 +1,36 @@
-import type { Deliveries } from './request-streams.ts';
+import type { EventBatch } from './request-streams.ts';
 
 /**
- * What leaves an engine's thread. Every message wakes the thread that serves the answers, whose code and data a machine
+ * Puts what leaves an engine's thread into batches. Every message wakes the thread that serves the answers, whose code and data a machine
  * that computes with all its cores has long put out of its caches: some 0.4 ms of all of them, a tenth of a small model's
  * step. So tokens of quick steps go out together, at most `togetherMs` after the first of them was there. First tokens,
  * ends and the tokens of slow steps do not wait.
  */
-export class Outbox {
-  readonly #send: (deliveries: Deliveries) => void;
+export class EventBatcher {
+  readonly #send: (events: EventBatch) => void;
   readonly #clock: () => number;
   readonly #togetherMs: number;
   /** Requests that have got a token. */
   readonly #begun = new Set<number>();
-  #waiting: Deliveries[number][] = [];
+  #waiting: EventBatch[number][] = [];
   #since = 0;
   #timer: NodeJS.Timeout | undefined;
   #last = Number.NEGATIVE_INFINITY;
 
-  constructor(send: (deliveries: Deliveries) => void, togetherMs = 40, clock: () => number = () => performance.now()) {
+  constructor(send: (events: EventBatch) => void, togetherMs = 40, clock: () => number = () => performance.now()) {
     this.#send = send;
     this.#togetherMs = togetherMs;
     this.#clock = clock;
   }
 
-  put(deliveries: Deliveries): void {
+  put(events: EventBatch): void {
     const now = this.#clock();
     const slow = now - this.#last > this.#togetherMs / 2;
     this.#last = now;
     if (this.#waiting.length === 0) this.#since = now;
-    this.#waiting.push(...deliveries);
+    this.#waiting.push(...events);
     let urgent = false;
-    for (const delivery of deliveries) urgent = this.#isUrgent(delivery) || urgent;
+    for (const event of events) urgent = this.#isUrgent(event) || urgent;
     if (slow || urgent) this.#flush();
     else {
       this.tick();
@@ -43,7 +43,7 @@ export class Outbox {
     if (this.#waiting.length > 0 && this.#clock() - this.#since >= this.#togetherMs) this.#flush();
   }
 
-  #isUrgent([id, { kind }]: Deliveries[number]): boolean {
+  #isUrgent([id, { kind }]: EventBatch[number]): boolean {
     if (kind !== 'token') this.#begun.delete(id);
     else if (this.#begun.has(id)) return false;
     else this.#begun.add(id);
@@ -53,8 +53,8 @@ export class Outbox {
   #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const deliveries = this.#waiting;
+    const events = this.#waiting;
     this.#waiting = [];
-    this.#send(deliveries);
+    this.#send(events);
   }
 }
