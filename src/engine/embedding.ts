@@ -1,7 +1,7 @@
 import { RealmError } from '../errors.ts';
 import type { Token } from '../tokenizer/types.ts';
+import { errorOf } from './failure.ts';
 import type { Engine, EngineUsage } from './types.ts';
-import { errorOf } from './worker/request-streams.ts';
 
 export interface EmbeddingRequest {
   readonly id: string;

@@ -1,8 +1,8 @@
 import type { Token, Tokenizer } from '../tokenizer/types.ts';
+import { errorOf } from './failure.ts';
 import { StopStrings } from './stop-strings.ts';
 import type { GenerateText, TextEvent, TextLogprob, TextRequest } from './text-types.ts';
 import type { Engine, EngineEvent, EngineRequest } from './types.ts';
-import { errorOf } from './worker/request-streams.ts';
 
 const decoder = new TextDecoder();
 

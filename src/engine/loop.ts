@@ -10,6 +10,7 @@ import { BlockPool } from './cache/block-pool.ts';
 import { PrefixCache } from './cache/prefix-cache.ts';
 import { type SessionInfo, type SessionRequest, Sessions } from './cache/sessions.ts';
 import type { EngineParts } from './engine-parts.ts';
+import { failure } from './failure.ts';
 import { contextOf, defaults, type EngineOptions } from './options.ts';
 import { Pool } from './pool.ts';
 import { type Ran, Runner } from './runner.ts';
@@ -22,8 +23,7 @@ import { StepCosts } from './scheduler/step-costs.ts';
 import { createSequence, type Sequence } from './sequence.ts';
 import { DraftModel } from './speculation/draft-model.ts';
 import { Speculation } from './speculation/speculation.ts';
-import type { EngineEvent, EngineRequest, EngineStats, FinishReason } from './types.ts';
-import { type EventBatch, failure } from './worker/request-streams.ts';
+import type { EngineEvent, EngineRequest, EngineStats, EventBatch, FinishReason } from './types.ts';
 
 /** How often a step that runs looks who has come. */
 const receiveEveryMs = 2;

@@ -72,6 +72,9 @@ export type EngineEvent =
     }
   | EngineFailure;
 
+/** What one step has to say, to all requests: [number of the request, event]. */
+export type EventBatch = readonly (readonly [id: number, event: EngineEvent])[];
+
 /** A RealmError as it crosses threads. */
 export interface EngineFailure {
   readonly kind: 'error';

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Token } from '../../tokenizer/types.ts';
-import type { EngineEvent } from '../types.ts';
+import type { EngineEvent, EventBatch } from '../types.ts';
 import { EventBatcher } from './event-batcher.ts';
-import type { EventBatch } from './request-streams.ts';
 
 const token = (id: number, value: number): EventBatch[number] => [id, { kind: 'token', token: value as Token }];
 const usage = { promptTokens: 1, cachedTokens: 0, completionTokens: 1 };

@@ -3,9 +3,10 @@ import { RealmError } from '../../errors.ts';
 import { shareCompileLock } from '../../kernels/module.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { SessionRequest } from '../cache/sessions.ts';
+import { errorOf } from '../failure.ts';
 import type { OpenOptions } from '../open-model.ts';
-import type { Engine, EngineFailure, EngineInfo, EngineRequest, EngineStats } from '../types.ts';
-import { type EventBatch, errorOf, RequestStreams } from './request-streams.ts';
+import type { Engine, EngineFailure, EngineInfo, EngineRequest, EngineStats, EventBatch } from '../types.ts';
+import { RequestStreams } from './request-streams.ts';
 
 /** What the main thread says to an engine's worker. */
 export type ToEngine =

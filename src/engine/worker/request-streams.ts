@@ -1,8 +1,6 @@
-import { RealmError, systemReason } from '../../errors.ts';
-import type { EngineEvent, EngineFailure, EngineRequest } from '../types.ts';
-
-/** What one step has to say, to all requests: [number of the request, event]. */
-export type EventBatch = readonly (readonly [id: number, event: EngineEvent])[];
+import type { RealmError } from '../../errors.ts';
+import { failure } from '../failure.ts';
+import type { EngineEvent, EngineFailure, EngineRequest, EventBatch } from '../types.ts';
 
 /** The way to the engine, through a call or a message. */
 export interface EngineLink {
@@ -60,25 +58,6 @@ export class RequestStreams {
     this.#failure ??= failure(error);
     this.deliver([...this.#inboxes.keys()].map(id => [id, this.#failure!] as const));
   }
-}
-
-export function failure(error: RealmError): EngineFailure {
-  const { code, message, param, retryAfter, cause } = error;
-  const detail = systemReason(cause) && (cause as Error).message;
-  return {
-    kind: 'error',
-    code,
-    message,
-    ...(param && { param }),
-    ...(retryAfter && { retryAfter }),
-    ...(detail && { detail }),
-  };
-}
-
-/** What {@link failure} made portable. */
-export function errorOf({ code, message, param, retryAfter, detail }: EngineFailure): RealmError {
-  const cause = detail === undefined ? undefined : new Error(detail);
-  return new RealmError(code, message, { param, retryAfter, cause });
 }
 
 /** Events of one request that wait to be read. A generation bounds them: there is no more than one for each token. */

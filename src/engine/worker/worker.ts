@@ -3,11 +3,11 @@ import { getHeapStatistics } from 'node:v8';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { asRealmError } from '../../errors.ts';
 import { infoOf } from '../engine.ts';
+import { failure } from '../failure.ts';
 import { EngineLoop } from '../loop.ts';
 import type { EngineStats } from '../types.ts';
 import { EventBatcher } from './event-batcher.ts';
 import type { FromEngine, ToEngine, WorkerOptions } from './handle.ts';
-import { failure } from './request-streams.ts';
 
 const port = parentPort;
 if (port && workerData?.engine) await serve(workerData.engine as WorkerOptions);
