@@ -12,7 +12,7 @@ import { type SessionInfo, type SessionRequest, Sessions } from './cache/session
 import type { EngineParts } from './engine-parts.ts';
 import { failure } from './failure.ts';
 import { contextOf, defaults, type EngineOptions } from './options.ts';
-import { Pool } from './pool.ts';
+import { Pooler } from './pooler.ts';
 import { type Ran, Runner } from './runner.ts';
 import { Sampler } from './sampling/sampler.ts';
 import { resolveSampling, type SamplingSpec } from './sampling/sampling.ts';
@@ -35,7 +35,7 @@ interface Job {
   readonly stopTokens: ReadonlySet<Token>;
   readonly topLogprobs: number | undefined;
   /** Of a request for an embedding. */
-  readonly pool: Pool | undefined;
+  readonly pooler: Pooler | undefined;
   /** Ends it while it waits for its first step. */
   readonly queueTimer: NodeJS.Timeout | undefined;
 }
@@ -216,21 +216,28 @@ export class EngineLoop {
     const { tenant, tokens, maxTokens, priority = 0, topLogprobs } = request;
     if (!this.scheduler.canSubmit(tenant)) throw this.#queueFull(tenant);
     const limit = Math.min(tokens.length + maxTokens, this.context);
-    const pool = request.embed ? this.#createPool() : undefined;
-    const states = pool && (pool.kind === 'last' ? 'last' : 'all');
+    const pooler = request.embed ? this.#createPooler() : undefined;
+    const states = pooler && (pooler.kind === 'last' ? 'last' : 'all');
     const adapter = request.adapter === undefined ? undefined : this.#adapters.use(request.adapter);
     const sequence = createSequence({ id, tenant, priority, limit, prompt: tokens, adapter, states });
     const queueTimer = request.queueMs === undefined ? undefined : this.#limitQueue(id, request.queueMs);
-    if (!pool) this.#speculation?.begin(sequence, sampling);
-    this.#jobs.set(id, { sequence, sampling, stopTokens: new Set(request.stopTokens), topLogprobs, pool, queueTimer });
+    if (!pooler) this.#speculation?.begin(sequence, sampling);
+    this.#jobs.set(id, {
+      sequence,
+      sampling,
+      stopTokens: new Set(request.stopTokens),
+      topLogprobs,
+      pooler,
+      queueTimer,
+    });
     this.scheduler.submit(sequence);
     this.#working ??= this.#work();
   }
 
   /** The last token has seen the whole text: it stands for it where the model does not say. */
-  #createPool(): Pool {
+  #createPooler(): Pooler {
     const { pooling = 'last', width } = this.#model;
-    if (pooling !== 'rank') return new Pool(pooling, width);
+    if (pooling !== 'rank') return new Pooler(pooling, width);
     throw new RealmError('invalid_request', 'the model ranks texts and has no embeddings: use another model', {
       param: 'model',
     });
@@ -274,7 +281,7 @@ export class EngineLoop {
     else if (done) {
       this.scheduler.commit(done.work);
       for (const each of done.ran.ready) this.#sample(each);
-      for (const embedded of done.ran.embedded) this.#pool(embedded);
+      for (const embedded of done.ran.embedded) this.#embed(embedded);
     }
     this.#sweep();
     this.#send();
@@ -317,14 +324,14 @@ export class EngineLoop {
     this.#model.writePage(to, this.#page);
   }
 
-  #pool({ sequence, row, position, count }: Ran['embedded'][number]): void {
-    const pool = this.#jobs.get(sequence.id)?.pool;
+  #embed({ sequence, row, position, count }: Ran['embedded'][number]): void {
+    const pooler = this.#jobs.get(sequence.id)?.pooler;
     // Cancelled while the batch ran.
-    if (!pool) return;
-    for (let i = 0; i < count; i++) pool.add(position + i, this.#model.state(row + i));
+    if (!pooler) return;
+    for (let i = 0; i < count; i++) pooler.add(position + i, this.#model.state(row + i));
     if (position + count < sequence.tokens.length) return;
     this.#promptTokens += sequence.promptTokens;
-    const embedding = pool.vector();
+    const embedding = pooler.vector();
     if (embedding.every(Number.isFinite)) return this.#end(sequence.id, 'stop', embedding);
     this.#fail(sequence.id, new RealmError('engine_failed', 'the model computed values that are not numbers'));
   }

@@ -1,7 +1,7 @@
 import { encodeGguf } from '../../scripts/synthetic/gguf-writer.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
-import type { Pool } from '../../src/engine/pool.ts';
+import type { Pooler } from '../../src/engine/pooler.ts';
 import { Sampler } from '../../src/engine/sampling/sampler.ts';
 import { resolveSampling } from '../../src/engine/sampling/sampling.ts';
 import type { Engine, EngineEvent, EngineRequest } from '../../src/engine/types.ts';
@@ -70,7 +70,7 @@ export function adapterFile(salt: number): Reader {
 }
 
 /** The embedding that a text must get on the scripted model. */
-export function expectedEmbedding(tokens: readonly number[], kind: Pool['kind'] = 'last', salt = 0): Float32Array {
+export function expectedEmbedding(tokens: readonly number[], kind: Pooler['kind'] = 'last', salt = 0): Float32Array {
   const oracle = new Oracle(salt);
   for (const token of tokens) oracle.push(token);
   const states = oracle.states();

@@ -1,7 +1,7 @@
 import type { Pooling } from '../model/pooling.ts';
 
 /** The hidden states of one text, pooled into a vector of length 1. */
-export class Pool {
+export class Pooler {
   readonly kind: Exclude<Pooling, 'rank'>;
   /** Sums in f64, states in the order of their positions: pieces of a prompt change no bit. */
   readonly #sums: Float64Array; // [width]
