@@ -74,7 +74,7 @@ export class EngineLoop {
   #drafted = 0;
   #accepted = 0;
   #steps = 0;
-  #abandoned = 0;
+  #preemptedSteps = 0;
   readonly #costs = new StepCosts();
   readonly #retryAfter = new RetryAfterEstimator();
   /** A page on its way from one place to another. [model.pageBytes] */
@@ -176,7 +176,7 @@ export class EngineLoop {
       draftedTokens: this.#drafted,
       acceptedTokens: this.#accepted,
       steps: this.#steps,
-      abandonedSteps: this.#abandoned,
+      preemptedSteps: this.#preemptedSteps,
       memory: { ...memory, kvTouched: Math.round((memory.kvCache * this.pool.touched) / this.pool.total) },
     };
   }
@@ -277,7 +277,7 @@ export class EngineLoop {
     this.#running = true;
     const done = await this.#run(this.scheduler.plan()).catch(error => this.#failRunning(error));
     this.#running = false;
-    if (done && done.ran.share < 1) this.#abandon(done);
+    if (done && done.ran.share < 1) this.#preempt(done);
     else if (done) {
       this.scheduler.commit(done.work);
       for (const each of done.ran.ready) this.#sample(each);
@@ -298,25 +298,25 @@ export class EngineLoop {
     // Nothing fits while a session that is being saved holds pages.
     if (work.length === 0) return { work, ran: { share: 1, ready: [], embedded: [] } };
     const started = this.#clock();
-    const ran = await this.#runner.run(work, this.#receive && this.#giveWay(work, this.#receive));
+    const ran = await this.#runner.run(work, this.#receive && this.#preempts(work, this.#receive));
     if (ran.share === 1) this.#costs.step(work, this.#clock() - started);
     return { work, ran };
   }
 
   /** Asks now and then: between two messages of a neighbour a step has time to get on. */
-  #giveWay(work: readonly Work[], receive: () => void): GiveWay {
+  #preempts(work: readonly Work[], receive: () => void): GiveWay {
     let next = this.#clock() + receiveEveryMs;
     return () => {
       if (this.#clock() < next) return false;
       receive();
       next = this.#clock() + receiveEveryMs;
-      return this.scheduler.givesWay(work);
+      return this.scheduler.shouldPreempt(work);
     };
   }
 
-  #abandon({ work, ran }: { work: readonly Work[]; ran: Ran }): void {
-    this.scheduler.abandon(work, ran.share);
-    this.#abandoned++;
+  #preempt({ work, ran }: { work: readonly Work[]; ran: Ran }): void {
+    this.scheduler.preemptStep(work, ran.share);
+    this.#preemptedSteps++;
   }
 
   #copy({ from, to }: PageCopy): void {

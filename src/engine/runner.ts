@@ -6,7 +6,7 @@ import type { Sequence } from './sequence.ts';
 
 /** What a batch has computed. */
 export interface Ran {
-  /** 1, or less where it gave way. */
+  /** 1, or less where it was preempted. */
   readonly share: number;
   /** The sequences whose next token can be sampled now, from model.logits(output); the rows after it are its draft's. */
   readonly ready: readonly { sequence: Sequence; output: number; draft: readonly Token[] }[];
@@ -26,8 +26,8 @@ export class Runner {
     this.#positions = new Int32Array(model.maxBatchTokens);
   }
 
-  /** `giveWay` is asked on the way whether to leave it; what is computed then is worth nothing. */
-  async run(work: readonly Work[], giveWay?: GiveWay): Promise<Ran> {
+  /** `preempt` is asked on the way whether to stop; what is computed then is worth nothing. */
+  async run(work: readonly Work[], preempt?: GiveWay): Promise<Ran> {
     const segments: AdaptedSegment[] = [];
     const outputs: number[] = [];
     const ready: Ran['ready'][number][] = [];
@@ -52,7 +52,7 @@ export class Runner {
       outputs: Int32Array.from(outputs),
       states: embedded.length > 0,
     };
-    return { share: await this.#model.run(batch, giveWay), ready, embedded };
+    return { share: await this.#model.run(batch, preempt), ready, embedded };
   }
 
   #segment(sequence: Sequence, start: number, known: number, draft: readonly Token[]): AdaptedSegment {

@@ -154,8 +154,8 @@ export interface EngineStats {
   readonly draftedTokens: number;
   readonly acceptedTokens: number;
   readonly steps: number;
-  /** Of those, the ones that were given up for a tenant that had come meanwhile. */
-  readonly abandonedSteps: number;
+  /** Of those, the ones that were preempted for a tenant that had come meanwhile. */
+  readonly preemptedSteps: number;
   readonly memory: EngineMemory;
 }
 

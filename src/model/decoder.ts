@@ -77,10 +77,10 @@ export function createDecoder(backend: Backend, options: ModelOptions, recipe: R
     pageBytes: cache.pageBytes,
     kvBytesPerToken: cache.pageBytes / pageTokens,
     pooling: hyper.pooling,
-    run(batch, giveWay) {
+    run(batch, preempt) {
       checkBatch(batch, options, hyper.vocabSize);
       record({ backend, hyper, work, cache, batch, rows: tokenRows(batch), low }, recipe);
-      return backend.run(giveWay);
+      return backend.run(preempt);
     },
     logits: output => backend.read(work.logits, output),
     state: row => backend.read(work.normed, row),

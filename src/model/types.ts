@@ -49,9 +49,9 @@ export interface Model {
   readonly pooling: Pooling | undefined;
   /**
    * Runs one batch; afterwards logits(i) is the [vocabSize] row of batch.outputs[i], valid until the next run. Returns the share
-   * that was done: less than 1 when `giveWay` said so on the way, and then the batch counts as not run at all.
+   * that was done: less than 1 when `preempt` said so on the way, and then the batch counts as not run at all.
    */
-  run(batch: Batch, giveWay?: GiveWay): number | Promise<number>;
+  run(batch: Batch, preempt?: GiveWay): number | Promise<number>;
   logits(output: number): Float32Array;
   /** Final hidden state of the batch's row, after the last norm, [width]; valid until the next run. Only if batch.states. */
   state(row: number): Float32Array;

@@ -14,7 +14,7 @@ const model = {
   acceptedTokens: 0,
   completionTokens: 5,
   steps: 6,
-  abandonedSteps: 0,
+  preemptedSteps: 0,
   memory: { weights: 1000, kvCache: 500, kvTouched: 200, work: 30 },
 };
 

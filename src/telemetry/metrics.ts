@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { memoryByKind, type ModelMemory, processMemory } from './memory.ts';
+import { type ModelMemory, memoryByKind, processMemory } from './memory.ts';
 
 /** One finished request, as counted. Times in milliseconds. */
 export interface RequestSample {
@@ -35,7 +35,7 @@ export interface ModelSample {
   readonly draftedTokens: number;
   readonly acceptedTokens: number;
   readonly steps: number;
-  readonly abandonedSteps: number;
+  readonly preemptedSteps: number;
   /** Bytes by use. */
   readonly memory: ModelMemory & { readonly kvCache: number };
 }
@@ -166,7 +166,7 @@ function modelMetrics(registers: Registry[]): (samples: readonly ModelSample[]) 
     draftedTokens: gauge('realm_engine_drafted_tokens', 'Tokens guessed since the model was loaded'),
     acceptedTokens: gauge('realm_engine_accepted_tokens', 'Guessed tokens that were right'),
     steps: gauge('realm_engine_steps', 'Steps since the model was loaded'),
-    abandonedSteps: gauge(
+    preemptedSteps: gauge(
       'realm_engine_abandoned_steps',
       'Steps that were given up for a tenant that had come meanwhile',
     ),

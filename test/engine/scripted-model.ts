@@ -66,7 +66,7 @@ export class ScriptedModel implements Model {
     this.#kv = new Int32Array(this.pages * pageTokens);
   }
 
-  async run(batch: Batch, giveWay?: GiveWay): Promise<number> {
+  async run(batch: Batch, preempt?: GiveWay): Promise<number> {
     this.#busy = true;
     try {
       await this.beforeRun(batch);
@@ -76,7 +76,7 @@ export class ScriptedModel implements Model {
     this.runs++;
     this.#check(batch);
     for (const segment of batch.segments) this.#store(segment, batch.ids);
-    if (giveWay?.()) return 0.5;
+    if (preempt?.()) return 0.5;
     this.#states = batch.states ? [...batch.positions].map((_, row) => this.#state(batch, row)) : [];
     this.#logits = [...batch.outputs].map(row => {
       const segment = batch.segments.find(({ start, count }) => row >= start && row < start + count)!;

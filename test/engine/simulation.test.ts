@@ -12,7 +12,7 @@ test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, asyn
     preemptions: 0,
     cachedTokens: 0,
     forked: 0,
-    abandonedSteps: 0,
+    preemptedSteps: 0,
     acceptedTokens: 0,
     overtakingTokens: 0,
     ended: {} as Record<string, number>,
@@ -26,7 +26,7 @@ test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, asyn
     total.preemptions += tally.preemptions;
     total.cachedTokens += tally.cachedTokens;
     total.forked += tally.forked;
-    total.abandonedSteps += tally.abandonedSteps;
+    total.preemptedSteps += tally.preemptedSteps;
     total.acceptedTokens += tally.acceptedTokens;
     total.overtakingTokens += tally.overtakingTokens;
     for (const [how, count] of Object.entries(tally.ended)) total.ended[how] = (total.ended[how] ?? 0) + count;
@@ -37,7 +37,7 @@ test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, asyn
   assert.ok(total.preemptions > seeds / 10);
   assert.ok(total.cachedTokens > seeds);
   assert.ok(total.forked > seeds / 10);
-  assert.ok(total.abandonedSteps > seeds / 10);
+  assert.ok(total.preemptedSteps > seeds / 10);
   assert.ok(total.acceptedTokens > seeds / 10);
   assert.ok(total.overtakingTokens > seeds / 10);
   const met = ['stop', 'length', 'cancelled', 'embedded', 'engine_failed', 'queue_full', 'context_length_exceeded'];

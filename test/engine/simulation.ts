@@ -30,7 +30,7 @@ export interface Tally {
   cachedTokens: number;
   /** Requests that began in a copy of a page that another had begun. */
   forked: number;
-  abandonedSteps: number;
+  preemptedSteps: number;
   acceptedTokens: number;
   /** Prompt tokens of requests that went before an older one of their tenant. */
   overtakingTokens: number;
@@ -150,7 +150,7 @@ class Simulation {
       preemptions: this.#loop.scheduler.preemptions,
       cachedTokens,
       forked,
-      abandonedSteps: this.#loop.stats().abandonedSteps,
+      preemptedSteps: this.#loop.stats().preemptedSteps,
       acceptedTokens: this.#loop.stats().acceptedTokens,
       overtakingTokens: this.#turns.overtaking,
     };

@@ -102,7 +102,7 @@ export class ScriptedModel implements LoadedModel {
         draftedTokens: 0,
         acceptedTokens: 0,
         steps: this.generated,
-        abandonedSteps: 0,
+        preemptedSteps: 0,
         memory: { weights: 1, kvCache: 2, work: 3, kvTouched: 1 },
       }),
       loadAdapter: async (name, path) => {

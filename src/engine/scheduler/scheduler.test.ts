@@ -104,7 +104,7 @@ test('a tenant that arrives beside a flooder has a place in the next step', () =
   const work = step(scheduler);
   assert.deepEqual(work.at(-1), { sequence: quiet, count: 20 });
   assert.equal(scheduler.preemptions, 1);
-  // The one that gave way kept its pages in the cache and goes on when there is a place.
+  // The one that was preempted kept its pages in the cache and goes on when there is a place.
   for (let i = 0; i < 5; i++) step(scheduler);
   assert.equal(scheduler.preemptions, 1, 'nobody is pushed out twice for the same guest');
 });
@@ -116,7 +116,7 @@ test('a flooder alone uses every place', () => {
   assert.equal(scheduler.running.size, 8);
 });
 
-test('when pages run out, the youngest of the tenant with the most gives way', () => {
+test('when pages run out, the youngest of the tenant with the most is preempted', () => {
   const { scheduler, pool } = setUp({}, 6);
   const [small, old, young] = [sequence('small', 30), sequence('big', 62), sequence('big', 62)];
   for (const each of [small, old, young]) scheduler.submit(each);
@@ -217,17 +217,17 @@ test('a tenant that comes while one takes more than its share has the next step 
   assert.ok(after.some(({ sequence: each }) => each === quiet));
 });
 
-test('a step is given up for such a tenant, who pays for what was lost; not among equals, nor for the flooder itself', () => {
+test('a step is preempted for such a tenant, who pays for what was lost; not among equals, nor for the flooder itself', () => {
   const scheduler = flooded();
   const { work } = scheduler.plan();
-  assert.ok(!scheduler.givesWay(work));
+  assert.ok(!scheduler.shouldPreempt(work));
   scheduler.submit(sequence('flood', 4));
-  assert.ok(!scheduler.givesWay(work));
+  assert.ok(!scheduler.shouldPreempt(work));
   const quiet = sequence('quiet', 20);
   scheduler.submit(quiet);
-  assert.ok(scheduler.givesWay(work));
+  assert.ok(scheduler.shouldPreempt(work));
   const before = scheduler.served('quiet');
-  scheduler.abandon(work, 0.5);
+  scheduler.preemptStep(work, 0.5);
   assert.deepEqual(step(scheduler), [{ sequence: quiet, count: 20 }]);
   const lost = 0.5 * work.reduce((sum, { count }) => sum + count, 0);
   // Its prompt, what was lost, and the token that it got.
@@ -237,18 +237,18 @@ test('a step is given up for such a tenant, who pays for what was lost; not amon
   for (const tenant of ['a', 'b', 'c']) equals.submit(sequence(tenant, 4));
   const running = equals.plan().work;
   equals.submit(sequence('d', 4));
-  assert.ok(!equals.givesWay(running));
+  assert.ok(!equals.shouldPreempt(running));
 });
 
-test('a step that nobody wants any more is given up', () => {
+test('a step that nobody wants any more is preempted', () => {
   const { scheduler } = setUp();
   const [a, b] = [sequence('a', 20), sequence('b', 20)];
   for (const each of [a, b]) scheduler.submit(each);
   const { work } = scheduler.plan();
   scheduler.remove(a, true);
-  assert.ok(!scheduler.givesWay(work));
+  assert.ok(!scheduler.shouldPreempt(work));
   scheduler.remove(b, true);
-  assert.ok(scheduler.givesWay(work));
+  assert.ok(scheduler.shouldPreempt(work));
 });
 
 test('a step for one prompt alone is no longer than any other', () => {
@@ -382,14 +382,14 @@ test('a short prompt of a tenant whose turn it is does not wait for the end of a
   assert.deepEqual(step(scheduler)[1], { sequence: short, count: 32 });
 });
 
-test('a long prompt’s step is given up for another tenant’s short one', () => {
+test('a long prompt’s step is preempted for another tenant’s short one', () => {
   const { scheduler } = setUp();
   scheduler.submit(sequence('a', 500));
   const { work } = scheduler.plan();
   const long = sequence('b', 400);
   scheduler.submit(long);
-  assert.ok(!scheduler.givesWay(work));
+  assert.ok(!scheduler.shouldPreempt(work));
   scheduler.remove(long, false);
   scheduler.submit(sequence('b', 40));
-  assert.ok(scheduler.givesWay(work));
+  assert.ok(scheduler.shouldPreempt(work));
 });

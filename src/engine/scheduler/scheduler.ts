@@ -31,7 +31,7 @@ const draftedRows = 6;
  * {@link Fairness}. Pure bookkeeping without clock, thread or model: `plan` reserves pages, the caller runs the work,
  * and only `commit` counts it as done.
  *
- * When pages or places run short, the youngest sequence of the tenant most above its share gives way and waits
+ * When pages or places run short, the youngest sequence of the tenant most above its share is preempted and waits
  * again; its tokens stay and are computed anew later, so its answer is the same.
  */
 export class Scheduler {
@@ -43,10 +43,10 @@ export class Scheduler {
   readonly #running = new Set<Sequence>();
   #waiting = 0;
   #preemptions = 0;
-  /** Tokens' worth of work that was given up since the last plan. */
+  /** Tokens' worth of work that preemption lost since the last plan. */
   #lost = 0;
   /** The last plan was for one tenant's first prompt alone. */
-  #gaveWay = false;
+  #wasUrgent = false;
   /** The plan in the making. */
   readonly #plan = new Map<Sequence, number>();
   #copies: PageCopy[] = [];
@@ -90,22 +90,22 @@ export class Scheduler {
     this.#wait(this.#queues.of(sequence.tenant), sequence);
   }
 
-  /** The next step; without work only when there is nothing to do. Copies hold even where their sequence gave way again. */
+  /** The next step; without work only when there is nothing to do. Copies hold even where their sequence was preempted again. */
   plan(): Plan {
     this.#plan.clear();
     this.#copies = [];
-    this.#gaveWay = this.#fillUrgent();
-    if (!this.#gaveWay) this.#fillAll();
+    this.#wasUrgent = this.#fillUrgent();
+    if (!this.#wasUrgent) this.#fillAll();
     return { copies: this.#copies, work: [...this.#plan].map(([sequence, count]) => ({ sequence, count, draft: [] })) };
   }
 
-  /** Whether a step with this work had better be given up: nobody wants it any more, or someone has come who goes before all that runs. */
-  givesWay(work: readonly Work[]): boolean {
+  /** Whether a step with this work is to be preempted: nobody wants it any more, or someone has come who goes before all that runs. */
+  shouldPreempt(work: readonly Work[]): boolean {
     return this.#urgent() !== undefined || work.every(({ sequence }) => sequence.state !== 'running');
   }
 
-  /** The work was given up when `share` of it was done. */
-  abandon(work: readonly Work[], share: number): void {
+  /** The step was preempted when `share` of its work was done. */
+  preemptStep(work: readonly Work[], share: number): void {
     for (const { sequence } of work) this.trim(sequence);
     this.#lost = share * work.reduce((sum, { count, draft }) => sum + count + draft.length, 0);
   }
@@ -186,7 +186,7 @@ export class Scheduler {
     this.#lost = 0;
     if (!queue || !sequence || !this.#admit(queue, sequence)) return false;
     this.#take(sequence, Math.min(this.#options.mixedTokens, this.#options.stepTokens));
-    // Who others gave way to pays for what that cost.
+    // Whose prompt preempted a step pays for what that cost.
     this.#fairness.charge(queue, lost, prices.input);
     return true;
   }
@@ -197,7 +197,7 @@ export class Scheduler {
    * between.
    */
   #urgent(): TenantQueue | undefined {
-    const queue = this.#gaveWay ? undefined : this.#fairness.next();
+    const queue = this.#wasUrgent ? undefined : this.#fairness.next();
     if (!queue || queue.running.size > 0 || this.#running.size === 0) return undefined;
     const shortest = queue.waiting.shortest()!;
     const yields = (sequence: Sequence): boolean => {
@@ -304,7 +304,7 @@ export class Scheduler {
     return true;
   }
 
-  /** A page for a running sequence's next token, if need be taken from another; false when it had to give way itself. */
+  /** A page for a running sequence's next token, if need be taken from another; false when it was preempted itself. */
   #grow(sequence: Sequence): boolean {
     const need = pagesFor(sequence.tokens.length) - sequence.pages.length;
     while (!this.#cache.makeRoom(sequence.tenant, need, this.#running.size === 1)) {
