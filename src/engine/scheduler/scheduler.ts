@@ -5,7 +5,7 @@ import type { PrefixCache } from '../cache/prefix-cache.ts';
 import { pagesFor, pending, type Sequence } from '../sequence.ts';
 import { before, Fairness, prices } from './fairness.ts';
 import type { PageCopy, Plan, Work } from './plan.ts';
-import { forkOf, isComing } from './siblings.ts';
+import { copyOnWriteFork, isPrefixComing } from './prefix-sharing.ts';
 import { type StepLimits, StepRoom } from './step-room.ts';
 import { pagesOf, type TenantQueue, TenantQueues, youngest } from './tenant-queue.ts';
 import { countTurns, isShort, nextPrompt } from './turns.ts';
@@ -221,7 +221,7 @@ export class Scheduler {
       if (!sequence || this.#fitting(sequence, room, decoding) === 0) return;
       if (sequence.state === 'waiting') {
         const queue = this.#queues.of(sequence.tenant);
-        if (isComing(queue, sequence)) {
+        if (isPrefixComing(queue, sequence)) {
           patient.add(queue);
           continue;
         }
@@ -275,7 +275,7 @@ export class Scheduler {
     const holder = full ? this.#aboveShareOfPlaces(queue) : undefined;
     if (full && !holder) return false;
     this.#cache.acquire(sequence);
-    const fork = forkOf(queue, sequence);
+    const fork = copyOnWriteFork(queue, sequence);
     if (!this.#reserve(queue, sequence)) {
       this.#cache.release(sequence, true);
       return false;

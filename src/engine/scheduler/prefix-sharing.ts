@@ -1,4 +1,4 @@
-/** Requests of one tenant that begin alike compute their common beginning once. */
+/** Requests of one tenant that begin alike compute their common prefix once. */
 import { pageTokens } from '../../backend/backend.ts';
 import type { BlockId } from '../cache/block-pool.ts';
 import { commonTokens, pending, type Sequence } from '../sequence.ts';
@@ -8,16 +8,20 @@ import type { TenantQueue } from './tenant-queue.ts';
 const worthWaiting = pageTokens / 2;
 
 /** Whether another request of the tenant is about to compute what its `sequence` begins with. */
-export function isComing(queue: TenantQueue, sequence: Sequence): boolean {
+export function isPrefixComing(queue: TenantQueue, sequence: Sequence): boolean {
   const has = (other: Sequence): boolean => commonTokens(sequence, other) - other.computed >= worthWaiting;
   return [...queue.running].some(other => pending(other) > 1 && has(other));
 }
 
 /**
- * The page behind a sequence's cached ones that another of its tenant has begun in the same way, and how far: the sequence goes
- * on in a copy of it. So answers to one prompt compute it once, and share its full pages.
+ * A page that is shared until the sequence writes to it: the one behind its cached pages that another of its tenant has begun in
+ * the same way, and how far. The sequence goes on in a copy of it, so answers to one prompt compute it once and share its full
+ * pages.
  */
-export function forkOf(queue: TenantQueue, sequence: Sequence): { page: BlockId; computed: number } | undefined {
+export function copyOnWriteFork(
+  queue: TenantQueue,
+  sequence: Sequence,
+): { page: BlockId; computed: number } | undefined {
   if (sequence.states === 'all') return undefined;
   const index = sequence.pages.length;
   // Its last token is always computed, because its logits are wanted.
