@@ -86,7 +86,7 @@ export class EngineLoop {
     deliver: (events: EventBatch) => void,
     { draft, fingerprint = '', turn = nextTurn, receive, clock = () => performance.now() }: EngineParts = {},
   ) {
-    const stepTokens = Math.min(options.stepTokens ?? defaults.stepTokens, model.maxBatchTokens);
+    const maxBatchedTokens = Math.min(options.maxBatchedTokens ?? defaults.maxBatchedTokens, model.maxBatchTokens);
     this.context = Math.min(contextOf(options, model.trainedContext), model.pages * pageTokens);
     this.#model = model;
     this.#page = new Uint8Array(model.pageBytes);
@@ -98,13 +98,13 @@ export class EngineLoop {
     });
     const { prefillMs = defaults.prefillMs } = options;
     const limits = {
-      maxRunning: Math.min(options.maxRunning ?? defaults.maxRunning, model.maxOutputs, stepTokens - 1),
-      stepTokens,
-      mixedTokens: options.mixedTokens ?? defaults.mixedTokens,
+      maxRunning: Math.min(options.maxRunning ?? defaults.maxRunning, model.maxOutputs, maxBatchedTokens - 1),
+      maxBatchedTokens,
+      prefillChunk: options.prefillChunk ?? defaults.prefillChunk,
       pieceTokens: (position: number, decoding: number) =>
         decoding > 0
           ? this.#costs.promptTokens(position, decoding, prefillMs)
-          : this.#costs.tokensAsLong(position, stepTokens),
+          : this.#costs.tokensAsLong(position, maxBatchedTokens),
       maxOutputs: model.maxOutputs,
       maxWaiting: options.maxWaiting ?? defaults.maxWaiting,
       maxWaitingOf: options.maxWaitingOf,

@@ -43,7 +43,7 @@ export async function openModel(options: OpenOptions, onProgress?: Progress): Pr
   const total = file.size + (draftFile?.size ?? 0);
   const backend =
     options.backend === 'reference' ? createReferenceBackend() : await createWasmBackend({ threads: options.threads });
-  const shared = { kvType: options.kvType, maxBatchTokens: options.stepTokens ?? defaults.stepTokens };
+  const shared = { kvType: options.kvType, maxBatchTokens: options.maxBatchedTokens ?? defaults.maxBatchedTokens };
   const maxRunning = options.maxRunning ?? defaults.maxRunning;
   const model = await loadModel(file, backend, {
     ...shared,

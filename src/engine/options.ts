@@ -11,9 +11,9 @@ export interface EngineOptions {
   /** Sequences that run at once. Default 16. */
   readonly maxRunning?: number;
   /** Tokens in one step. Default 256. */
-  readonly stepTokens?: number;
+  readonly maxBatchedTokens?: number;
   /** Most prompt tokens in a step in which others decode. Default 128. */
-  readonly mixedTokens?: number;
+  readonly prefillChunk?: number;
   /**
    * How long those that decode wait in a step for others' prompts, in milliseconds; for a model that is slower, no longer than the
    * step takes without them. Larger is faster in all, smaller smoother for them. Default 40.
@@ -40,8 +40,8 @@ export const defaults = {
   kvContexts: 4,
   kvBytes: 2 ** 30,
   maxRunning: 16,
-  stepTokens: 256,
-  mixedTokens: 128,
+  maxBatchedTokens: 256,
+  prefillChunk: 128,
   prefillMs: 40,
   speculation: 'lookup',
   /** Rows of logits beyond those of the sequences that run at once. */

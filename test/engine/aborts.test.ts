@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
-import { collect, engineOf, expectedAnswer, request, tokensOf } from './support.ts';
 import { ScriptedModel } from './scripted-model.ts';
+import { collect, engineOf, expectedAnswer, request, tokensOf } from './support.ts';
 
 const aborts = 10_000;
 const atOnce = 50;
@@ -12,7 +12,7 @@ type Phase = 'before its first token' | 'in its answer' | 'too late';
 
 test(`${aborts} aborts at random phases leak nothing, and no bystander notices`, async () => {
   const model = new ScriptedModel({ pages: 60 });
-  const engine = engineOf(model, { stepTokens: 24, mixedTokens: 8, maxRunning: 6 });
+  const engine = engineOf(model, { maxBatchedTokens: 24, prefillChunk: 8, maxRunning: 6 });
   const bystander = request(999, 20, { tenant: 'b', maxTokens: 100 });
   const expected = expectedAnswer(bystander, 32, 512);
   const phases = new Map<Phase, number>();

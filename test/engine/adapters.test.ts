@@ -141,7 +141,7 @@ for (const pooling of ['mean', 'cls', 'last'] as const) {
   test(`embeddings (${pooling}) are the same alone, in pieces, among others and after a cached prefix`, async () => {
     const tokens = promptOf(7, 150);
     const expected = expectedEmbedding(tokens, pooling);
-    for (const options of [{}, { stepTokens: 40, mixedTokens: 7 }]) {
+    for (const options of [{}, { maxBatchedTokens: 40, prefillChunk: 7 }]) {
       const engine = engineOf(new ScriptedModel({ pooling }), options);
       const others = Array.from({ length: 6 }, (_, i) => collect(engine.submit(request(i, 10 + 20 * i))));
       for (const round of [0, 1]) {

@@ -119,7 +119,7 @@ test('a full queue refuses its own tenant only, and says when to come again', as
 
 test('a request is cancelled in the queue, in its prompt and in its answer, and nobody else notices', async () => {
   const model = new ScriptedModel({ trainedContext: 2000, pages: 100 });
-  const engine = engineOf(model, { maxRunning: 2, stepTokens: 40, mixedTokens: 10 });
+  const engine = engineOf(model, { maxRunning: 2, maxBatchedTokens: 40, prefillChunk: 10 });
   const bystander = request(1, 33, { tenant: 'b', maxTokens: 200 });
   const undisturbed = collect(engine.submit(bystander));
   const phases = { answer: new AbortController(), prompt: new AbortController(), queue: new AbortController() };
@@ -165,7 +165,7 @@ test('leaving the loop stops the model within one step', async () => {
 
 test('many aborts at random moments leave nothing behind', async () => {
   const model = new ScriptedModel({ pages: 30 });
-  const engine = engineOf(model, { stepTokens: 24, mixedTokens: 8, maxRunning: 5, cacheQuota: 0 });
+  const engine = engineOf(model, { maxBatchedTokens: 24, prefillChunk: 8, maxRunning: 5, cacheQuota: 0 });
   const bystander = request(999, 20, { tenant: 'b', maxTokens: 400 });
   const undisturbed = collect(engine.submit(bystander));
   const controllers = Array.from({ length: 300 }, () => new AbortController());

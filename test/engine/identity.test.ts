@@ -41,12 +41,16 @@ test('a request gets the same tokens among 16', async () => {
 });
 
 test('a request gets the same tokens however its prompt is cut', async () => {
-  for (const [stepTokens, mixedTokens] of [
+  for (const [maxBatchedTokens, prefillChunk] of [
     [256, 256],
     [40, 7],
     [17, 1],
   ]) {
-    assert.deepEqual(await answers({}, { stepTokens, mixedTokens }, 3), expected, `${stepTokens}/${mixedTokens}`);
+    assert.deepEqual(
+      await answers({}, { maxBatchedTokens, prefillChunk }, 3),
+      expected,
+      `${maxBatchedTokens}/${prefillChunk}`,
+    );
   }
 });
 

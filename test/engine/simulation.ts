@@ -55,7 +55,7 @@ class Simulation {
   readonly #random: Random;
   readonly #model: ScriptedModel;
   readonly #draft: ScriptedModel | undefined;
-  readonly #options: EngineOptions & { maxWaiting: number; maxRunning: number; stepTokens: number };
+  readonly #options: EngineOptions & { maxWaiting: number; maxRunning: number; maxBatchedTokens: number };
   readonly #loop: EngineLoop;
   readonly #fates: Fate[] = [];
   #left: number;
@@ -71,12 +71,12 @@ class Simulation {
     const random = new Random(seed);
     this.#random = random;
     this.#left = random.int(4, 14);
-    const stepTokens = random.int(8, 90);
+    const maxBatchedTokens = random.int(8, 90);
     this.#options = {
       context: random.int(40, 260),
-      maxRunning: random.int(1, Math.min(6, stepTokens - 1)),
-      stepTokens,
-      mixedTokens: random.int(1, 60),
+      maxRunning: random.int(1, Math.min(6, maxBatchedTokens - 1)),
+      maxBatchedTokens,
+      prefillChunk: random.int(1, 60),
       // The clock goes at random: so do the measured times, and the pieces.
       prefillMs: random.pick([1, 5, 40]),
       maxWaiting: random.int(2, 6),
@@ -171,7 +171,7 @@ class Simulation {
     assert.ok(++this.#steps < stepLimit, 'the requests do not come to an end');
     checkBooks(this.#loop, this.#options);
     this.#checkFairness();
-    this.#turns.check(this.#loop, this.#options.stepTokens);
+    this.#turns.check(this.#loop, this.#options.maxBatchedTokens);
     if (this.#random.chance(0.05)) await this.#changeAdapter(this.#random.pick(['x', 'y']));
     while (this.#left > 0 && this.#random.chance(0.3)) this.#arrive();
     this.#maybeCancel(0.015);

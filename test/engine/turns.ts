@@ -14,7 +14,7 @@ export class Turns {
   /** Prompt tokens that went before an older prompt. */
   overtaking = 0;
 
-  check({ scheduler }: EngineLoop, stepTokens: number): void {
+  check({ scheduler }: EngineLoop, maxBatchedTokens: number): void {
     const ran = [...this.#before.keys(), ...scheduler.running].filter(({ state }) => state === 'running');
     for (const [sequence, before] of this.#before) {
       const went = this.#went(sequence);
@@ -25,7 +25,10 @@ export class Turns {
       const behind = Math.max(0, (this.#behind.get(sequence) ?? 0) + others - went);
       this.#behind.set(sequence, behind);
       // It has its turn first once it is a step behind.
-      assert.ok(pending(sequence) <= 1 || behind <= 2 * stepTokens, `${behind} tokens went before an older prompt`);
+      assert.ok(
+        pending(sequence) <= 1 || behind <= 2 * maxBatchedTokens,
+        `${behind} tokens went before an older prompt`,
+      );
     }
     this.#before = new Map([...scheduler.running].map(each => [each, { from: each.computed, pending: pending(each) }]));
     for (const each of scheduler.running) this.#seen.add(each);

@@ -27,7 +27,7 @@ async function ours(path: string, tokens: readonly number[]): Promise<Float32Arr
     maxOutputs: 16,
   });
   await file.close();
-  const engine = createEngine(model, { backend: '', fileSize: 0, loadMs: 0 }, { stepTokens: 48 });
+  const engine = createEngine(model, { backend: '', fileSize: 0, loadMs: 0 }, { maxBatchedTokens: 48 });
   try {
     return (await embed(engine, { id: 'e', tenant: 'a', tokens: tokens as Token[] })).values;
   } finally {

@@ -24,8 +24,8 @@ export async function queue(): Promise<Figure[]> {
 function run(tenants: number): number[] {
   const pool = new BlockPool(4096);
   const cache = new PrefixCache(pool);
-  const { maxRunning, stepTokens, mixedTokens } = defaults;
-  const limits = { maxRunning, stepTokens, mixedTokens, maxOutputs: maxRunning, maxWaiting: 2 * queued };
+  const { maxRunning, maxBatchedTokens, prefillChunk } = defaults;
+  const limits = { maxRunning, maxBatchedTokens, prefillChunk, maxOutputs: maxRunning, maxWaiting: 2 * queued };
   const scheduler = new Scheduler(limits, pool, cache);
   let count = 0;
   const submit = () => {

@@ -6,7 +6,13 @@ import { PrefixCache } from '../cache/prefix-cache.ts';
 import { createSequence, pending, type Sequence } from '../sequence.ts';
 import { Scheduler, type SchedulerOptions } from './scheduler.ts';
 
-const roomy: SchedulerOptions = { maxRunning: 8, stepTokens: 64, mixedTokens: 32, maxOutputs: 8, maxWaiting: 20_000 };
+const roomy: SchedulerOptions = {
+  maxRunning: 8,
+  maxBatchedTokens: 64,
+  prefillChunk: 32,
+  maxOutputs: 8,
+  maxWaiting: 20_000,
+};
 
 function setUp(options: Partial<SchedulerOptions> = {}, pages = 64) {
   const pool = new BlockPool(pages);
@@ -177,7 +183,7 @@ test('tenants are served by their weights', () => {
 
 test('a step is planned in less than a millisecond with 10,000 requests waiting', () => {
   for (const tenants of [1, 100, 10_000]) {
-    const { scheduler } = setUp({ maxRunning: 16, stepTokens: 256, mixedTokens: 128 }, 1024);
+    const { scheduler } = setUp({ maxRunning: 16, maxBatchedTokens: 256, prefillChunk: 128 }, 1024);
     for (let i = 0; i < 10_000; i++) scheduler.submit(sequence(`t${i % tenants}`, 100));
     const times: number[] = [];
     for (let i = 0; i < 300; i++) {
@@ -252,7 +258,7 @@ test('a step that nobody wants any more is preempted', () => {
 });
 
 test('a step for one prompt alone is no longer than any other', () => {
-  const scheduler = flooded({ stepTokens: 16, mixedTokens: 100 });
+  const scheduler = flooded({ maxBatchedTokens: 16, prefillChunk: 100 });
   const quiet = sequence('quiet', 50);
   scheduler.submit(quiet);
   assert.deepEqual(step(scheduler), [{ sequence: quiet, count: 16 }]);

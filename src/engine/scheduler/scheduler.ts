@@ -119,9 +119,9 @@ export class Scheduler {
 
   /** Tokens that may be drafted in a step with this plan: drafts push nobody out and nobody waits for them. */
   roomForDrafts(work: readonly Work[]): number {
-    const { maxOutputs, stepTokens } = this.#options;
+    const { maxOutputs, maxBatchedTokens } = this.#options;
     const tokens = work.reduce((sum, { count }) => sum + count, 0);
-    return Math.min(Math.min(draftedRows, maxOutputs) - work.length, stepTokens - tokens);
+    return Math.min(Math.min(draftedRows, maxOutputs) - work.length, maxBatchedTokens - tokens);
   }
 
   /** Pages for `most` tokens behind the sequence's last one, as far as free ones reach. How many fit; {@link trim} frees them. */
@@ -180,12 +180,12 @@ export class Scheduler {
   /** A step for the beginning of one prompt, without those who wait for it no longer than they would in a step with it. */
   #fillUrgent(): boolean {
     const queue = this.#urgent();
-    const turns = { planned: this.#plan, mayBegin: () => true, stepTokens: this.#options.stepTokens };
+    const turns = { planned: this.#plan, mayBegin: () => true, maxBatchedTokens: this.#options.maxBatchedTokens };
     const sequence = nextPrompt(undefined, queue, turns);
     const lost = this.#lost;
     this.#lost = 0;
     if (!queue || !sequence || !this.#admit(queue, sequence)) return false;
-    this.#take(sequence, Math.min(this.#options.mixedTokens, this.#options.stepTokens));
+    this.#take(sequence, Math.min(this.#options.prefillChunk, this.#options.maxBatchedTokens));
     // Whose prompt preempted a step pays for what that cost.
     this.#fairness.charge(queue, lost, prices.input);
     return true;
@@ -210,14 +210,14 @@ export class Scheduler {
 
   /** Spends the step's room for prompts on started ones and on new ones, least served tenant first. */
   #fill(decoding: ReadonlySet<TenantQueue>): void {
-    const { stepTokens } = this.#options;
+    const { maxBatchedTokens } = this.#options;
     const room = new StepRoom(this.#options, this.#plan.size);
     const patient = new Set<TenantQueue>();
     let blocked = false;
     while (!room.full) {
       const coming = blocked ? undefined : this.#fairness.next(patient);
       const mayBegin = (queue: TenantQueue): boolean => !blocked && !patient.has(queue);
-      const sequence = nextPrompt(this.#startedQueue(), coming, { planned: this.#plan, mayBegin, stepTokens });
+      const sequence = nextPrompt(this.#startedQueue(), coming, { planned: this.#plan, mayBegin, maxBatchedTokens });
       if (!sequence || this.#fitting(sequence, room, decoding) === 0) return;
       if (sequence.state === 'waiting') {
         const queue = this.#queues.of(sequence.tenant);

@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StepRoom } from './step-room.ts';
 
-const limits = { stepTokens: 256, mixedTokens: 128, pieceTokens: (position: number) => (position < 1000 ? 40 : 20) };
+const limits = {
+  maxBatchedTokens: 256,
+  prefillChunk: 128,
+  pieceTokens: (position: number) => (position < 1000 ? 40 : 20),
+};
 
 test('nobody decodes: a step of late tokens, which are dear, takes no longer than one of early ones', () => {
   const alone = { ...limits, pieceTokens: (position: number) => (position < 1000 ? 256 : 96) };
@@ -31,10 +35,10 @@ test('several prompts share the time', () => {
   assert.equal(room.fits(0, true), 88, 'one that need not be cut');
 });
 
-test('a prompt always moves on, and mixedTokens is the most in any case', () => {
+test('a prompt always moves on, and prefillChunk is the most in any case', () => {
   const slow = { ...limits, pieceTokens: () => 0.01 };
   assert.equal(new StepRoom(slow, 3).fits(0, false), 6);
   const quick = { ...limits, pieceTokens: () => 1e6 };
   assert.equal(new StepRoom(quick, 3).fits(0, false), 128);
-  assert.equal(new StepRoom({ ...slow, mixedTokens: 5 }, 3).fits(0, false), 5);
+  assert.equal(new StepRoom({ ...slow, prefillChunk: 5 }, 3).fits(0, false), 5);
 });

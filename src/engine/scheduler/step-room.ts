@@ -3,12 +3,12 @@ const tile = 6;
 
 export interface StepLimits {
   /** Tokens in one step, more than maxRunning. */
-  readonly stepTokens: number;
+  readonly maxBatchedTokens: number;
   /** Prompt tokens in a step in which others decode, however quick they are. */
-  readonly mixedTokens: number;
+  readonly prefillChunk: number;
   /**
    * Prompt tokens at `position` that sequences that decode, so many, are to wait for; beside none, those that whoever comes
-   * meanwhile is to wait for. Absent: mixedTokens, and stepTokens.
+   * meanwhile is to wait for. Absent: prefillChunk, and maxBatchedTokens.
    */
   readonly pieceTokens?: (position: number, decoding: number) => number;
 }
@@ -23,10 +23,10 @@ export class StepRoom {
   #share = 1;
 
   constructor(limits: StepLimits, decoding: number) {
-    const { stepTokens, mixedTokens } = limits;
+    const { maxBatchedTokens, prefillChunk } = limits;
     this.#limits = limits;
     this.#decoding = decoding;
-    this.tokens = decoding > 0 ? Math.min(mixedTokens, stepTokens - decoding) : stepTokens;
+    this.tokens = decoding > 0 ? Math.min(prefillChunk, maxBatchedTokens - decoding) : maxBatchedTokens;
   }
 
   get full(): boolean {

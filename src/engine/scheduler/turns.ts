@@ -16,7 +16,7 @@ interface Turns {
   readonly planned: { has(sequence: Sequence): boolean };
   /** Whether one that waits in the queue may begin. */
   mayBegin(queue: TenantQueue): boolean;
-  readonly stepTokens: number;
+  readonly maxBatchedTokens: number;
 }
 
 /** A prompt that is as near to its end as this many whole steps is not put off for another tenant's of its kind. */
@@ -32,7 +32,7 @@ export function nextPrompt(
   const other = coming && coming !== going ? nextOf(coming, turns) : undefined;
   if (!next || !other) return next ?? other;
   // Among equals, a prompt that is soon finished is finished before another is begun: that serves all sooner.
-  const soon = next.state === 'running' && pending(next) <= soonSteps * turns.stepTokens;
+  const soon = next.state === 'running' && pending(next) <= soonSteps * turns.maxBatchedTokens;
   return before(coming!, going!) && !(soon && !isShort(other, next)) ? other : next;
 }
 
@@ -40,13 +40,13 @@ export function nextPrompt(
  * Of one tenant's: the oldest of the highest priority, or one that is short against it. Those may be a whole step's tokens ahead of
  * what it had itself meanwhile, so it gets at least every other token in the long run.
  */
-function nextOf(queue: TenantQueue, { planned, mayBegin, stepTokens }: Turns): Sequence | undefined {
+function nextOf(queue: TenantQueue, { planned, mayBegin, maxBatchedTokens }: Turns): Sequence | undefined {
   const prompts = startedOf(queue).filter(sequence => !planned.has(sequence));
   if (mayBegin(queue) && queue.waiting.size > 0) prompts.push(queue.waiting.oldest()!, queue.waiting.shortest()!);
   if (prompts.length === 0) return undefined;
   const oldest = prompts.reduce((a, b) => (goesFirst(b, a) ? b : a));
   const shortest = prompts.reduce((a, b) => (isShorter(b, a) ? b : a));
-  return isShort(shortest, oldest) && oldest.overtaken < stepTokens ? shortest : oldest;
+  return isShort(shortest, oldest) && oldest.overtaken < maxBatchedTokens ? shortest : oldest;
 }
 
 /** Counts who was overtaken in a step of the tenant's; call before its work is committed. */
