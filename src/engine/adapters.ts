@@ -8,7 +8,7 @@ import type { Adapter, Model } from '../model/types.ts';
 export interface AdapterInUse {
   readonly adapter: Adapter;
   /** Differs between any two loads, of the same file too: cached pages are told apart by it. */
-  readonly origin: string;
+  readonly cacheSalt: string;
   /** The same for every load of the same file. */
   readonly fingerprint: string;
 }
@@ -37,8 +37,8 @@ export class Adapters {
     this.#loading.add(name);
     try {
       const { adapter, fingerprint } = await this.#read(source);
-      const origin = `adapter ${this.#loads++}`;
-      this.#named.set(name, { adapter, origin, fingerprint, users: 0, freed: Promise.withResolvers() });
+      const cacheSalt = `adapter ${this.#loads++}`;
+      this.#named.set(name, { adapter, cacheSalt, fingerprint, users: 0, freed: Promise.withResolvers() });
     } finally {
       this.#loading.delete(name);
     }

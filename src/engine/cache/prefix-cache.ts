@@ -147,7 +147,7 @@ export class PrefixCache {
 
   #key(tenant: TenantPages, sequence: Sequence, index: number): string {
     // The first page's key tells sequences with different adapters apart, and so all that follow.
-    const previous = sequence.keys[index - 1] ?? sequence.adapter?.origin ?? '';
+    const previous = sequence.keys[index - 1] ?? sequence.adapter?.cacheSalt ?? '';
     sequence.keys[index] ??= pageKey(tenant.secret, previous, tokensOf(sequence, index));
     return sequence.keys[index];
   }
