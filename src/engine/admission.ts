@@ -35,6 +35,18 @@ export function checkRequest(request: EngineRequest, vocabSize: number, context:
   }
 }
 
+/** The error of a request whose tenant has `waiting` requests in the queue already. `retryAfter`: seconds. */
+export function queueFull(waiting: number, retryAfter: number): RealmError {
+  const message = `${waiting} requests of this tenant are waiting already: try again in ${retryAfter} s`;
+  return new RealmError('queue_full', message, { retryAfter });
+}
+
+/** The error of a request that had no step within `ms`. `retryAfter`: seconds. */
+export function queueTimeout(ms: number, retryAfter: number): RealmError {
+  const message = `the request waited ${ms} ms and had not begun: the server is busy`;
+  return new RealmError('queue_timeout', message, { retryAfter });
+}
+
 function invalid(param: string, message: string): RealmError {
   return new RealmError('invalid_request', message.startsWith('must') ? `${param} ${message}` : message, { param });
 }

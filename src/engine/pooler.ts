@@ -1,4 +1,6 @@
+import { RealmError } from '../errors.ts';
 import type { Pooling } from '../model/pooling.ts';
+import type { Model } from '../model/types.ts';
 
 /** The hidden states of one text, pooled into a vector of length 1. */
 export class Pooler {
@@ -23,4 +25,12 @@ export class Pooler {
     const length = Math.sqrt(this.#sums.reduce((total, sum) => total + sum * sum, 0));
     return Float32Array.from(this.#sums, sum => (length === 0 ? 0 : sum / length));
   }
+}
+
+/** For a text of the model's. The last token has seen the whole text: it stands for it where the model does not say. */
+export function createPooler({ pooling = 'last', width }: Model): Pooler {
+  if (pooling !== 'rank') return new Pooler(pooling, width);
+  throw new RealmError('invalid_request', 'the model ranks texts and has no embeddings: use another model', {
+    param: 'model',
+  });
 }

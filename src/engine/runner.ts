@@ -1,13 +1,14 @@
 import type { GiveWay } from '../backend/backend.ts';
 import type { AdaptedSegment, Model } from '../model/types.ts';
 import type { Token } from '../tokenizer/types.ts';
-import type { Work } from './scheduler/plan.ts';
+import type { PageCopy, Work } from './scheduler/plan.ts';
 import type { Sequence } from './sequence.ts';
 
 /** What a batch has computed. */
-export interface Ran {
-  /** 1, or less where it was preempted. */
-  readonly share: number;
+export interface BatchOutput {
+  readonly work: readonly Work[];
+  /** The part of the work that was done: 1, or less where it was preempted. */
+  readonly fraction: number;
   /** The sequences whose next token can be sampled now, from model.logits(output); the rows after it are its draft's. */
   readonly ready: readonly { sequence: Sequence; output: number; draft: readonly Token[] }[];
   /** Whose hidden states are wanted: that of the token at `position + i` is at model.state(row + i). */
@@ -19,19 +20,29 @@ export class Runner {
   readonly #model: Model;
   readonly #ids: Int32Array; // [maxBatchTokens]
   readonly #positions: Int32Array; // [maxBatchTokens]
+  /** A page on its way from one place to another. [model.pageBytes] */
+  readonly #page: Uint8Array;
 
   constructor(model: Model) {
     this.#model = model;
     this.#ids = new Int32Array(model.maxBatchTokens);
     this.#positions = new Int32Array(model.maxBatchTokens);
+    this.#page = new Uint8Array(model.pageBytes);
+  }
+
+  copy(copies: readonly PageCopy[]): void {
+    for (const { from, to } of copies) {
+      this.#model.readPage(from, this.#page);
+      this.#model.writePage(to, this.#page);
+    }
   }
 
   /** `preempt` is asked on the way whether to stop; what is computed then is worth nothing. */
-  async run(work: readonly Work[], preempt?: GiveWay): Promise<Ran> {
+  async run(work: readonly Work[], preempt?: GiveWay): Promise<BatchOutput> {
     const segments: AdaptedSegment[] = [];
     const outputs: number[] = [];
-    const ready: Ran['ready'][number][] = [];
-    const embedded: Ran['embedded'][number][] = [];
+    const ready: BatchOutput['ready'][number][] = [];
+    const embedded: BatchOutput['embedded'][number][] = [];
     let tokens = 0;
     for (const { sequence, count, draft } of byAdapter(work)) {
       const position = sequence.computed;
@@ -52,7 +63,7 @@ export class Runner {
       outputs: Int32Array.from(outputs),
       states: embedded.length > 0,
     };
-    return { share: await this.#model.run(batch, preempt), ready, embedded };
+    return { work, fraction: await this.#model.run(batch, preempt), ready, embedded };
   }
 
   #segment(sequence: Sequence, start: number, known: number, draft: readonly Token[]): AdaptedSegment {

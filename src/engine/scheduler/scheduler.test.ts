@@ -4,7 +4,8 @@ import type { Token } from '../../tokenizer/types.ts';
 import { BlockPool } from '../cache/block-pool.ts';
 import { PrefixCache } from '../cache/prefix-cache.ts';
 import { createSequence, pending, type Sequence } from '../sequence.ts';
-import { Scheduler, type SchedulerOptions } from './scheduler.ts';
+import { Scheduler } from './scheduler.ts';
+import type { SchedulerOptions } from './scheduler-options.ts';
 
 const roomy: SchedulerOptions = {
   maxRunning: 8,

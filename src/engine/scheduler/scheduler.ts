@@ -6,22 +6,10 @@ import { pagesFor, pending, type Sequence } from '../sequence.ts';
 import { before, Fairness, prices } from './fairness.ts';
 import type { PageCopy, Plan, Work } from './plan.ts';
 import { copyOnWriteFork, isPrefixComing } from './prefix-sharing.ts';
-import { type StepLimits, StepRoom } from './step-room.ts';
+import type { SchedulerOptions } from './scheduler-options.ts';
+import { StepRoom } from './step-room.ts';
 import { pagesOf, type TenantQueue, TenantQueues, youngest } from './tenant-queue.ts';
 import { countTurns, isShort, nextPrompt } from './turns.ts';
-
-export interface SchedulerOptions extends StepLimits {
-  /** Sequences that run at once. */
-  readonly maxRunning: number;
-  /** Rows of logits that one step gives. */
-  readonly maxOutputs: number;
-  /** Requests of one tenant that may wait. */
-  readonly maxWaiting: number;
-  /** The same for single tenants. */
-  readonly maxWaitingOf?: ReadonlyMap<string, number>;
-  /** A tenant's weight in sharing the engine; 1 where absent. */
-  readonly weights?: ReadonlyMap<string, number>;
-}
 
 /** Decoding rows of a step, drafted ones too, beyond which drafts cost others more than they bring. */
 const draftedRows = 6;

@@ -1,0 +1,94 @@
+import type { RealmError } from '../errors.ts';
+import type { Token } from '../tokenizer/types.ts';
+import type { Adapters } from './adapters.ts';
+import { failure } from './failure.ts';
+import type { Pooler } from './pooler.ts';
+import type { SamplingSpec } from './sampling/sampling.ts';
+import type { RetryAfterEstimator } from './scheduler/retry-after-estimator.ts';
+import type { Scheduler } from './scheduler/scheduler.ts';
+import type { Sequence } from './sequence.ts';
+import type { EngineEvent, EventBatch, FinishReason, TokenLogprob } from './types.ts';
+
+/** A request that has been accepted and has not ended. */
+export interface ActiveRequest {
+  readonly sequence: Sequence;
+  readonly sampling: SamplingSpec;
+  readonly stopTokens: ReadonlySet<Token>;
+  readonly topLogprobs: number | undefined;
+  /** Of a request for an embedding. */
+  readonly pooler: Pooler | undefined;
+  /** Ends it while it waits for its first step. */
+  readonly queueTimer: NodeJS.Timeout | undefined;
+}
+
+/** The requests that have been accepted and have not ended, and the events that have not been delivered. */
+export class ActiveRequests {
+  readonly #scheduler: Scheduler;
+  readonly #adapters: Adapters;
+  readonly #retryAfter: RetryAfterEstimator;
+  readonly #active = new Map<number, ActiveRequest>();
+  #events: [number, EngineEvent][] = [];
+
+  constructor(scheduler: Scheduler, adapters: Adapters, retryAfter: RetryAfterEstimator) {
+    this.#scheduler = scheduler;
+    this.#adapters = adapters;
+    this.#retryAfter = retryAfter;
+  }
+
+  get size(): number {
+    return this.#active.size;
+  }
+
+  ids(): number[] {
+    return [...this.#active.keys()];
+  }
+
+  /** Nothing when it has ended, which it may have while a batch ran. */
+  get(id: number): ActiveRequest | undefined {
+    return this.#active.get(id);
+  }
+
+  add(request: ActiveRequest): void {
+    this.#active.set(request.sequence.id, request);
+    this.#scheduler.submit(request.sequence);
+  }
+
+  token(id: number, token: Token, logprob: TokenLogprob | undefined): void {
+    this.#events.push([id, logprob ? { kind: 'token', token, logprob } : { kind: 'token', token }]);
+  }
+
+  end(id: number, reason: FinishReason, embedding?: Float32Array): void {
+    const sequence = this.#take(id, true);
+    if (!sequence) return;
+    const { tokens, promptTokens, cachedTokens = 0 } = sequence;
+    // The token that ends an answer is no part of it, and was computed as the others were.
+    const ended = reason === 'stop' && !embedding ? 1 : 0;
+    const usage = { promptTokens, cachedTokens, completionTokens: tokens.length - promptTokens + ended };
+    this.#events.push([id, { kind: 'end', reason, usage, ...(embedding && { embedding }) }]);
+  }
+
+  /** What a failed request leaves in the cache is not trusted. */
+  fail(id: number, error: RealmError): void {
+    if (this.#take(id, false)) this.#events.push([id, failure(error)]);
+  }
+
+  /** Gives the events since the last time, if there are any, to `deliver`. */
+  flush(deliver: (events: EventBatch) => void): void {
+    if (this.#events.length === 0) return;
+    const events = this.#events;
+    this.#events = [];
+    deliver(events);
+  }
+
+  /** The one way out: frees everything that a request holds. */
+  #take(id: number, keep: boolean): Sequence | undefined {
+    const request = this.#active.get(id);
+    if (!request) return undefined;
+    this.#active.delete(id);
+    clearTimeout(request.queueTimer);
+    this.#scheduler.remove(request.sequence, keep);
+    if (request.sequence.adapter) this.#adapters.release(request.sequence.adapter);
+    this.#retryAfter.ended();
+    return request.sequence;
+  }
+}

@@ -1,0 +1,34 @@
+import type { Model } from '../../model/types.ts';
+import { defaults, type EngineOptions } from '../options.ts';
+import type { StepCosts } from './step-costs.ts';
+import type { StepLimits } from './step-room.ts';
+
+export interface SchedulerOptions extends StepLimits {
+  /** Sequences that run at once. */
+  readonly maxRunning: number;
+  /** Rows of logits that one step gives. */
+  readonly maxOutputs: number;
+  /** Requests of one tenant that may wait. */
+  readonly maxWaiting: number;
+  /** The same for single tenants. */
+  readonly maxWaitingOf?: ReadonlyMap<string, number>;
+  /** A tenant's weight in sharing the engine; 1 where absent. */
+  readonly weights?: ReadonlyMap<string, number>;
+}
+
+/** What was asked for, as far as the model reaches. Prompts beside decoding are sized by what steps have cost. */
+export function schedulerOptions(options: EngineOptions, model: Model, costs: StepCosts): SchedulerOptions {
+  const maxBatchedTokens = Math.min(options.maxBatchedTokens ?? defaults.maxBatchedTokens, model.maxBatchTokens);
+  const { prefillMs = defaults.prefillMs } = options;
+  return {
+    maxRunning: Math.min(options.maxRunning ?? defaults.maxRunning, model.maxOutputs, maxBatchedTokens - 1),
+    maxBatchedTokens,
+    prefillChunk: options.prefillChunk ?? defaults.prefillChunk,
+    pieceTokens: (position, decoding) =>
+      decoding > 0 ? costs.promptTokens(position, decoding, prefillMs) : costs.tokensAsLong(position, maxBatchedTokens),
+    maxOutputs: model.maxOutputs,
+    maxWaiting: options.maxWaiting ?? defaults.maxWaiting,
+    maxWaitingOf: options.maxWaitingOf,
+    weights: options.weights,
+  };
+}
