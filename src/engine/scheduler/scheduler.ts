@@ -3,12 +3,13 @@ import type { Token } from '../../tokenizer/types.ts';
 import type { BlockPool } from '../cache/block-pool.ts';
 import type { PrefixCache } from '../cache/prefix-cache.ts';
 import { pagesFor, pending, type Sequence } from '../sequence.ts';
-import { before, Fairness, prices } from './fairness.ts';
+import { before, prices } from './fairness.ts';
 import type { PageCopy, Plan, Work } from './plan.ts';
 import { copyOnWriteFork, isPrefixComing } from './prefix-sharing.ts';
 import type { SchedulerOptions } from './scheduler-options.ts';
 import { StepRoom } from './step-room.ts';
-import { pagesOf, type TenantQueue, TenantQueues, youngest } from './tenant-queue.ts';
+import { pagesOf, type TenantQueue, youngest } from './tenant-queue.ts';
+import { TenantQueues } from './tenant-queues.ts';
 import { countTurns, isShort, nextPrompt } from './turns.ts';
 
 /** Decoding rows of a step, drafted ones too, beyond which drafts cost others more than they bring. */
@@ -26,10 +27,7 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #pool: BlockPool;
   readonly #cache: PrefixCache;
-  readonly #fairness = new Fairness<TenantQueue>();
   readonly #queues: TenantQueues;
-  readonly #running = new Set<Sequence>();
-  #waiting = 0;
   #preemptions = 0;
   /** Tokens' worth of work that preemption lost since the last plan. */
   #lost = 0;
@@ -43,15 +41,15 @@ export class Scheduler {
     this.#options = options;
     this.#pool = pool;
     this.#cache = cache;
-    this.#queues = new TenantQueues(options.weights);
+    this.#queues = new TenantQueues(options);
   }
 
   get running(): ReadonlySet<Sequence> {
-    return this.#running;
+    return this.#queues.running;
   }
 
   get waiting(): number {
-    return this.#waiting;
+    return this.#queues.waiting;
   }
 
   get preemptions(): number {
@@ -75,7 +73,7 @@ export class Scheduler {
 
   /** Queues a sequence that fits the pool when it is alone; ask canSubmit first. */
   submit(sequence: Sequence): void {
-    this.#wait(this.#queues.of(sequence.tenant), sequence);
+    this.#queues.wait(sequence);
   }
 
   /** The next step; without work only when there is nothing to do. Copies hold even where their sequence was preempted again. */
@@ -92,17 +90,17 @@ export class Scheduler {
     return this.#urgent() !== undefined || work.every(({ sequence }) => sequence.state !== 'running');
   }
 
-  /** The step was preempted when `share` of its work was done. */
-  preemptStep(work: readonly Work[], share: number): void {
+  /** The step was preempted when `fraction` of its work was done. */
+  preemptStep(work: readonly Work[], fraction: number): void {
     for (const { sequence } of work) this.trim(sequence);
-    this.#lost = share * work.reduce((sum, { count, draft }) => sum + count + draft.length, 0);
+    this.#lost = fraction * work.reduce((sum, { count, draft }) => sum + count + draft.length, 0);
   }
 
   #fillAll(): void {
-    for (const sequence of [...this.#running]) {
+    for (const sequence of [...this.#queues.running]) {
       if (sequence.state === 'running' && pending(sequence) === 1 && this.#grow(sequence)) this.#plan.set(sequence, 1);
     }
-    this.#fill(new Set([...this.#plan.keys()].map(({ tenant }) => this.#queues.of(tenant))));
+    this.#fill(new Set([...this.#plan.keys()].map(sequence => this.#queues.of(sequence))));
   }
 
   /** Tokens that may be drafted in a step with this plan: drafts push nobody out and nobody waits for them. */
@@ -132,9 +130,7 @@ export class Scheduler {
 
   #countTurns(work: readonly Work[]): void {
     if (work.every(({ sequence }) => pending(sequence) === 1)) return;
-    for (const [tenant, own] of Map.groupBy(work, ({ sequence }) => sequence.tenant)) {
-      countTurns(this.#queues.of(tenant), own);
-    }
+    for (const [queue, own] of Map.groupBy(work, ({ sequence }) => this.#queues.of(sequence))) countTurns(queue, own);
   }
 
   /** The token that was just appended had been drafted: its keys and values are in their page already. */
@@ -153,16 +149,13 @@ export class Scheduler {
   append(sequence: Sequence, token: Token): void {
     sequence.tokens.push(token);
     sequence.charged = sequence.tokens.length;
-    this.#fairness.charge(this.#queues.of(sequence.tenant), 1, prices.output);
+    this.#queues.charge(this.#queues.of(sequence), 1, prices.output);
   }
 
   /** Takes a sequence out, whatever it is doing; `keep` leaves its computed pages in the prefix cache. */
   remove(sequence: Sequence, keep: boolean): void {
-    const queue = this.#queues.of(sequence.tenant);
-    if (sequence.state === 'waiting') this.#unwait(queue, sequence);
-    if (sequence.state === 'running') this.#stop(queue, sequence, keep);
-    sequence.state = 'gone';
-    this.#settle(queue);
+    if (sequence.state === 'running') this.#release(sequence, keep);
+    this.#queues.remove(sequence);
   }
 
   /** A step for the beginning of one prompt, without those who wait for it no longer than they would in a step with it. */
@@ -175,7 +168,7 @@ export class Scheduler {
     if (!queue || !sequence || !this.#admit(queue, sequence)) return false;
     this.#take(sequence, Math.min(this.#options.prefillChunk, this.#options.maxBatchedTokens));
     // Whose prompt preempted a step pays for what that cost.
-    this.#fairness.charge(queue, lost, prices.input);
+    this.#queues.charge(queue, lost, prices.input);
     return true;
   }
 
@@ -185,15 +178,15 @@ export class Scheduler {
    * between.
    */
   #urgent(): TenantQueue | undefined {
-    const queue = this.#wasUrgent ? undefined : this.#fairness.next();
-    if (!queue || queue.running.size > 0 || this.#running.size === 0) return undefined;
+    const queue = this.#wasUrgent ? undefined : this.#queues.next();
+    if (!queue || queue.running.size > 0 || this.#queues.running.size === 0) return undefined;
     const shortest = queue.waiting.shortest()!;
     const yields = (sequence: Sequence): boolean => {
-      const other = this.#queues.of(sequence.tenant);
-      const greedy = other.waiting.size > 0 || other.running.size > this.#places(other);
+      const other = this.#queues.of(sequence);
+      const greedy = other.waiting.size > 0 || other.running.size > this.#queues.places(other);
       return before(queue, other) && (greedy || isShort(shortest, sequence));
     };
-    return [...this.#running].every(yields) ? queue : undefined;
+    return [...this.#queues.running].every(yields) ? queue : undefined;
   }
 
   /** Spends the step's room for prompts on started ones and on new ones, least served tenant first. */
@@ -203,12 +196,12 @@ export class Scheduler {
     const patient = new Set<TenantQueue>();
     let blocked = false;
     while (!room.full) {
-      const coming = blocked ? undefined : this.#fairness.next(patient);
+      const coming = blocked ? undefined : this.#queues.next(patient);
       const mayBegin = (queue: TenantQueue): boolean => !blocked && !patient.has(queue);
       const sequence = nextPrompt(this.#startedQueue(), coming, { planned: this.#plan, mayBegin, maxBatchedTokens });
       if (!sequence || this.#fitting(sequence, room, decoding) === 0) return;
       if (sequence.state === 'waiting') {
-        const queue = this.#queues.of(sequence.tenant);
+        const queue = this.#queues.of(sequence);
         if (isPrefixComing(queue, sequence)) {
           patient.add(queue);
           continue;
@@ -224,7 +217,7 @@ export class Scheduler {
 
   /** Tokens of the prompt that fit. A tenant's only one, if it is short and the tenant was served less than all that decode, is not cut. */
   #fitting(sequence: Sequence, room: StepRoom, decoding: ReadonlySet<TenantQueue>): number {
-    const queue = this.#queues.of(sequence.tenant);
+    const queue = this.#queues.of(sequence);
     const only = queue.waiting.size + queue.running.size === 1;
     const whole = only && pending(sequence) <= room.tokens && [...decoding].every(other => before(queue, other));
     return room.fits(sequence.computed, whole);
@@ -241,9 +234,9 @@ export class Scheduler {
   /** The tenant with started prompts that was served least. */
   #startedQueue(): TenantQueue | undefined {
     let next: TenantQueue | undefined;
-    for (const sequence of this.#running) {
+    for (const sequence of this.#queues.running) {
       if (pending(sequence) === 1 || this.#plan.has(sequence)) continue;
-      const queue = this.#queues.of(sequence.tenant);
+      const queue = this.#queues.of(sequence);
       if (!next || before(queue, next)) next = queue;
     }
     return next;
@@ -253,14 +246,14 @@ export class Scheduler {
   #charge(sequence: Sequence, until: number): void {
     const from = Math.max(sequence.charged, sequence.computed);
     if (until <= from) return;
-    this.#fairness.charge(this.#queues.of(sequence.tenant), until - from, prices.input);
+    this.#queues.charge(this.#queues.of(sequence), until - from, prices.input);
     sequence.charged = until;
   }
 
   /** Starts a request that waits, if there is a place and memory for it. */
   #admit(queue: TenantQueue, sequence: Sequence): boolean {
-    const full = this.#running.size >= this.#options.maxRunning;
-    const holder = full ? this.#aboveShareOfPlaces(queue) : undefined;
+    const full = this.#queues.running.size >= this.#options.maxRunning;
+    const holder = full ? this.#queues.aboveShareOfPlaces(queue) : undefined;
     if (full && !holder) return false;
     this.#cache.acquire(sequence);
     const fork = copyOnWriteFork(queue, sequence);
@@ -272,9 +265,8 @@ export class Scheduler {
       this.#copies.push({ from: fork.page, to: sequence.pages[Math.floor(sequence.computed / pageTokens)] });
       sequence.computed = fork.computed;
     }
-    if (this.#running.size >= this.#options.maxRunning) this.#preempt(youngest(holder!), true);
-    this.#unwait(queue, sequence);
-    this.#start(queue, sequence);
+    if (this.#queues.running.size >= this.#options.maxRunning) this.#preempt(youngest(holder!), true);
+    this.#queues.start(sequence);
     return true;
   }
 
@@ -283,8 +275,8 @@ export class Scheduler {
     const need = pagesFor(sequence.tokens.length) - sequence.pages.length;
     const pages = this.#pool.total * (1 - this.#cache.floor);
     const entitled = pagesOf(queue) + sequence.pages.length + need <= this.#queues.share(queue, pages);
-    while (!this.#cache.makeRoom(queue.tenant, need, this.#running.size === 0)) {
-      const holder = entitled ? this.#mostPages() : undefined;
+    while (!this.#cache.makeRoom(queue.tenant, need, this.#queues.running.size === 0)) {
+      const holder = entitled ? this.#queues.mostPages() : undefined;
       if (!holder || holder === queue || pagesOf(holder) <= this.#queues.share(holder, pages)) return false;
       this.#preempt(youngest(holder), false);
     }
@@ -295,8 +287,8 @@ export class Scheduler {
   /** A page for a running sequence's next token, if need be taken from another; false when it was preempted itself. */
   #grow(sequence: Sequence): boolean {
     const need = pagesFor(sequence.tokens.length) - sequence.pages.length;
-    while (!this.#cache.makeRoom(sequence.tenant, need, this.#running.size === 1)) {
-      const victim = youngest(this.#mostPages()!);
+    while (!this.#cache.makeRoom(sequence.tenant, need, this.#queues.running.size === 1)) {
+      const victim = youngest(this.#queues.mostPages()!);
       this.#preempt(victim, false);
       if (victim === sequence) return false;
     }
@@ -304,68 +296,16 @@ export class Scheduler {
     return true;
   }
 
-  /** The tenant with the most pages for its weight. */
-  #mostPages(): TenantQueue | undefined {
-    return this.#greatest(queue => pagesOf(queue) / queue.weight);
-  }
-
-  /** The tenant that has to give a place to the queue's, if that one may ask for one. */
-  #aboveShareOfPlaces(queue: TenantQueue): TenantQueue | undefined {
-    if (queue.running.size + 1 > this.#places(queue)) return undefined;
-    const holder = this.#greatest(of => of.running.size / of.weight);
-    return holder && holder.running.size > this.#places(holder) ? holder : undefined;
-  }
-
-  /** Running sequences that fall to the queue's tenant. */
-  #places(queue: TenantQueue): number {
-    return Math.max(1, this.#queues.share(queue, this.#options.maxRunning));
-  }
-
-  /** Of the tenants with running sequences, the one that has the most of something. */
-  #greatest(of: (queue: TenantQueue) => number): TenantQueue | undefined {
-    const queues = new Set([...this.#running].map(sequence => this.#queues.of(sequence.tenant)));
-    return [...queues].reduce<TenantQueue | undefined>((a, b) => (a && of(a) >= of(b) ? a : b), undefined);
-  }
-
+  /** It waits again; its tokens stay. */
   #preempt(sequence: Sequence, keep: boolean): void {
-    const queue = this.#queues.of(sequence.tenant);
-    this.#stop(queue, sequence, keep);
-    this.#wait(queue, sequence);
+    this.#release(sequence, keep);
+    this.#queues.requeue(sequence);
     this.#preemptions++;
   }
 
-  #start(queue: TenantQueue, sequence: Sequence): void {
-    sequence.state = 'running';
-    sequence.cachedTokens ??= sequence.computed;
-    this.#running.add(sequence);
-    queue.running.add(sequence);
-    this.#settle(queue);
-  }
-
-  #stop(queue: TenantQueue, sequence: Sequence, keep: boolean): void {
+  /** What a running sequence holds. */
+  #release(sequence: Sequence, keep: boolean): void {
     this.#plan.delete(sequence);
-    this.#running.delete(sequence);
-    queue.running.delete(sequence);
     this.#cache.release(sequence, keep);
-  }
-
-  #wait(queue: TenantQueue, sequence: Sequence): void {
-    sequence.state = 'waiting';
-    queue.waiting.add(sequence);
-    this.#waiting++;
-    this.#fairness.join(queue);
-    this.#settle(queue);
-  }
-
-  #unwait(queue: TenantQueue, sequence: Sequence): void {
-    queue.waiting.remove(sequence);
-    this.#waiting--;
-    if (queue.waiting.size === 0) this.#fairness.leave(queue);
-  }
-
-  /** Call after the queue's requests have changed. */
-  #settle(queue: TenantQueue): void {
-    this.#fairness.update(queue);
-    this.#queues.settle(queue);
   }
 }

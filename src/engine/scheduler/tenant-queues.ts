@@ -1,0 +1,142 @@
+import type { Sequence } from '../sequence.ts';
+import { Fairness } from './fairness.ts';
+import { createTenantQueue, pagesOf, type TenantQueue } from './tenant-queue.ts';
+
+interface Options {
+  /** Sequences that run at once. */
+  readonly maxRunning: number;
+  /** A tenant's weight in sharing the engine; 1 where absent. */
+  readonly weights?: ReadonlyMap<string, number>;
+}
+
+/** The queues of all tenants: which sequences wait and run, whose turn it is, and what falls to each that has requests. */
+export class TenantQueues {
+  readonly #options: Options;
+  readonly #fairness = new Fairness<TenantQueue>();
+  readonly #queues = new Map<string, TenantQueue>();
+  readonly #running = new Set<Sequence>();
+  #waiting = 0;
+  /** Queues with requests, and the sum of their weights. */
+  readonly #active = new Set<TenantQueue>();
+  #activeWeight = 0;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /** The sequences of all tenants that run. */
+  get running(): ReadonlySet<Sequence> {
+    return this.#running;
+  }
+
+  /** How many sequences of all tenants wait. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  known(tenant: string): TenantQueue | undefined {
+    return this.#queues.get(tenant);
+  }
+
+  of({ tenant }: Sequence): TenantQueue {
+    const known = this.known(tenant);
+    if (known) return known;
+    const queue = createTenantQueue(tenant, this.#options.weights?.get(tenant) ?? 1);
+    this.#queues.set(tenant, queue);
+    return queue;
+  }
+
+  /** Whose turn it is of those that wait, when `except` are passed over. */
+  next(except?: ReadonlySet<TenantQueue>): TenantQueue | undefined {
+    return this.#fairness.next(except);
+  }
+
+  charge(queue: TenantQueue, tokens: number, price: number): void {
+    this.#fairness.charge(queue, tokens, price);
+  }
+
+  wait(sequence: Sequence): void {
+    const queue = this.of(sequence);
+    sequence.state = 'waiting';
+    queue.waiting.add(sequence);
+    this.#waiting++;
+    this.#fairness.join(queue);
+    this.#settle(queue);
+  }
+
+  /** One that waits runs. */
+  start(sequence: Sequence): void {
+    const queue = this.of(sequence);
+    this.#unwait(queue, sequence);
+    sequence.state = 'running';
+    sequence.cachedTokens ??= sequence.computed;
+    this.#running.add(sequence);
+    queue.running.add(sequence);
+    this.#settle(queue);
+  }
+
+  /** One that runs waits again. */
+  requeue(sequence: Sequence): void {
+    this.#stop(this.of(sequence), sequence);
+    this.wait(sequence);
+  }
+
+  /** Takes a sequence out, whatever it is doing. */
+  remove(sequence: Sequence): void {
+    const queue = this.of(sequence);
+    if (sequence.state === 'waiting') this.#unwait(queue, sequence);
+    if (sequence.state === 'running') this.#stop(queue, sequence);
+    sequence.state = 'gone';
+    this.#settle(queue);
+  }
+
+  /** What falls to a queue's tenant of `amount`, shared by weight among the tenants that have requests. */
+  share(queue: TenantQueue, amount: number): number {
+    return (amount * queue.weight) / this.#activeWeight;
+  }
+
+  /** Running sequences that fall to the queue's tenant. */
+  places(queue: TenantQueue): number {
+    return Math.max(1, this.share(queue, this.#options.maxRunning));
+  }
+
+  /** The tenant that has to give a place to the queue's, if that one may ask for one. */
+  aboveShareOfPlaces(queue: TenantQueue): TenantQueue | undefined {
+    if (queue.running.size + 1 > this.places(queue)) return undefined;
+    const holder = this.#greatest(of => of.running.size / of.weight);
+    return holder && holder.running.size > this.places(holder) ? holder : undefined;
+  }
+
+  /** The tenant with the most pages for its weight. */
+  mostPages(): TenantQueue | undefined {
+    return this.#greatest(queue => pagesOf(queue) / queue.weight);
+  }
+
+  /** Of the tenants with running sequences, the one that has the most of something. */
+  #greatest(of: (queue: TenantQueue) => number): TenantQueue | undefined {
+    const queues = new Set([...this.#running].map(sequence => this.of(sequence)));
+    return [...queues].reduce<TenantQueue | undefined>((a, b) => (a && of(a) >= of(b) ? a : b), undefined);
+  }
+
+  #stop(queue: TenantQueue, sequence: Sequence): void {
+    this.#running.delete(sequence);
+    queue.running.delete(sequence);
+  }
+
+  #unwait(queue: TenantQueue, sequence: Sequence): void {
+    queue.waiting.remove(sequence);
+    this.#waiting--;
+    if (queue.waiting.size === 0) this.#fairness.leave(queue);
+  }
+
+  /** Call after the queue's requests have changed. */
+  #settle(queue: TenantQueue): void {
+    this.#fairness.update(queue);
+    const active = queue.waiting.size + queue.running.size > 0;
+    if (active === this.#active.has(queue)) return;
+    if (active) this.#active.add(queue);
+    else this.#active.delete(queue);
+    // Starting from 0 again when nobody is left keeps rounding from adding up.
+    this.#activeWeight = this.#active.size === 0 ? 0 : this.#activeWeight + (active ? queue.weight : -queue.weight);
+  }
+}
