@@ -31,7 +31,7 @@ export function addInspect(realm: Command): void {
 
 async function inspect(file: string, options: Options): Promise<void> {
   const { openModelFile } = await import('./open-file.ts');
-  const { memoryNeeded } = await import('./memory.ts');
+  const { memoryNeeded } = await import('../llm/memory.ts');
   const gguf = await openModelFile(file);
   try {
     const memory = memoryNeeded(gguf, options.context);
@@ -47,7 +47,7 @@ async function inspect(file: string, options: Options): Promise<void> {
   }
 }
 
-type Memory = ReturnType<typeof import('./memory.ts').memoryNeeded>;
+type Memory = ReturnType<typeof import('../llm/memory.ts').memoryNeeded>;
 
 function overview(gguf: GgufFile): string {
   const parts = gguf.readers.length > 1 ? `, ${gguf.readers.length} parts` : '';

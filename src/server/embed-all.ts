@@ -1,4 +1,4 @@
-import { type Embedding, embed } from '../engine/embedding.ts';
+import { type Embedding, embed } from '../llm/embed.ts';
 import { RealmError } from '../errors.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';

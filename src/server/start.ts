@@ -12,10 +12,11 @@ import { adminAuthorization, keyAuthentication, openAuthentication, type Tenant 
 import { AdapterRegistry } from './adapters.ts';
 import { createApp } from './app.ts';
 import { drain } from './drain.ts';
-import { loadModel, type ServedModel } from './load-model.ts';
+import { loadModel, type ServedModel } from '../llm/load.ts';
 import { isLocalName } from './local.ts';
 import { type Listener, listen } from './node.ts';
-import type { LoadedModel, Services } from './services.ts';
+import type { LoadedModel } from '../llm/load.ts';
+import type { Services } from './services.ts';
 import { SessionStore } from './sessions.ts';
 import { TextService } from './text/service.ts';
 import { watchEngine } from './watch-engine.ts';

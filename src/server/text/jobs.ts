@@ -3,10 +3,10 @@ import type { Limits } from '../../tenancy/config.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
 import type { TextRange, Token, Tokenizer } from '../../tokenizer/types.ts';
 import { promptTokensInSteps } from '../../tokenizer/chat-prompt.ts';
-import { parseChatDocument, refuseLongText, renderChat } from '../prompt.ts';
+import { parseChatDocument, refuseLongText, renderChat } from '../../llm/prompt.ts';
 import { type BodyForm, parseBody } from './bodies.ts';
 import { embeddingsJson, tokensJson } from './json.ts';
-import type { ModelText } from './model-text.ts';
+import type { ModelText } from '../../llm/model-text.ts';
 
 /** Work on text whose size a tenant chooses: the same function on the thread that serves and on the one for long texts. */
 interface Job<Input, Output> {

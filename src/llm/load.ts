@@ -1,15 +1,26 @@
 import { readFile } from 'node:fs/promises';
 import { resolveModel } from '../catalog/resolve.ts';
 import type { FetchObserver, ModelFile } from '../catalog/types.ts';
-import { textGeneration } from '../engine/generation.ts';
+import { textGeneration } from './generate.ts';
 import { openEngine } from '../engine/handle.ts';
 import { asRealmError } from '../errors.ts';
 import type { ModelConfig, ModelPlace, TemplatePlace } from '../tenancy/config.ts';
+import type { Engine, Sampling } from '../engine/types.ts';
+import type { GenerateText } from './types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { encodeChat, renderChat } from './prompt.ts';
-import { type ModelText, openModelText } from './text/model-text.ts';
-import type { LoadedModel } from './services.ts';
+import { type ModelText, openModelText, type TextModel } from './model-text.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
+
+/** A model that requests can name: the engine and the text around it. */
+export interface LoadedModel extends TextModel {
+  readonly engine: Engine;
+  readonly generate: GenerateText;
+  /** Used by requests that do not say themselves. */
+  readonly defaults: { readonly system?: string; readonly sampling?: Sampling };
+  /** When it was loaded, seconds since 1970. */
+  readonly created: number;
+}
 
 /** A loaded model and where its file came from. */
 export interface ServedModel extends LoadedModel {

@@ -1,7 +1,7 @@
 import { RealmError } from '../errors.ts';
 import type { Token } from '../tokenizer/types.ts';
-import { errorOf } from './request-streams.ts';
-import type { Engine, EngineUsage } from './types.ts';
+import { errorOf } from '../engine/request-streams.ts';
+import type { Engine, EngineUsage } from '../engine/types.ts';
 
 export interface EmbeddingRequest {
   readonly id: string;

@@ -1,7 +1,7 @@
 import { RealmError } from '../errors.ts';
 import { chatPrompt, promptTokens } from '../tokenizer/chat-prompt.ts';
 import type { ChatMessage, ChatOptions, Prompt, PromptOptions, Token, Tokenizer } from '../tokenizer/types.ts';
-import type { ModelText } from './text/model-text.ts';
+import type { ModelText } from './model-text.ts';
 
 /** What is said to a model, and how its template is to write it. */
 export interface Chat extends Omit<ChatOptions, 'tools'> {
