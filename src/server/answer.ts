@@ -7,7 +7,8 @@ import { addUsage, type Exchange, noUsage } from './exchange.ts';
 import type { Settings } from './fields.ts';
 import { merge } from './merge.ts';
 import { PromptTokens } from './prompt-tokens.ts';
-import { findModel, type LoadedModel, type NamedModel, type Services } from './services.ts';
+import type { LoadedModel } from '../llm/load.ts';
+import { findModel, type NamedModel, type Services } from './services.ts';
 
 /** A validated request for text: `settings.n` answers to each prompt. */
 export interface Job extends NamedModel {

@@ -1,4 +1,4 @@
-import type { TextLogprob } from '../engine/text-types.ts';
+import type { TextLogprob } from '../llm/types.ts';
 import type { EngineUsage, FinishReason, Sampling } from '../engine/types.ts';
 import { RealmError } from '../errors.ts';
 import { isWithin, outside, type Range, ranges } from '../ranges.ts';
@@ -7,9 +7,10 @@ import type { Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { addUsage, noUsage } from './exchange.ts';
 import type { Settings } from './fields.ts';
-import { tokenBudget } from './prompt.ts';
+import { tokenBudget } from '../llm/prompt.ts';
 import type { PromptTokens } from './prompt-tokens.ts';
-import type { LoadedModel, Services } from './services.ts';
+import type { LoadedModel } from '../llm/load.ts';
+import type { Services } from './services.ts';
 
 /** One answer to one prompt: a run of the tenant's program. */
 export interface ChoiceRequest {

@@ -1,5 +1,6 @@
 import type { Tenant } from '../tenancy/tenants.ts';
-import type { LoadedModel, Services } from './services.ts';
+import type { LoadedModel } from '../llm/load.ts';
+import type { Services } from './services.ts';
 
 interface Prompt {
   readonly tenant: Tenant;

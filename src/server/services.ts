@@ -1,5 +1,4 @@
-import type { GenerateText } from '../engine/text-types.ts';
-import type { Engine, Sampling } from '../engine/types.ts';
+import type { LoadedModel } from '../llm/load.ts';
 import { RealmError } from '../errors.ts';
 import type { Program, Sandbox } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -9,17 +8,7 @@ import type { Authenticate, AuthorizeAdmin, Tenant } from '../tenancy/tenants.ts
 import type { AdapterRegistry } from './adapters.ts';
 import type { SessionStore } from './sessions.ts';
 import type { Exchange } from './exchange.ts';
-import type { TextModel, TextService } from './text/service.ts';
-
-/** A model that requests can name: the engine and the text around it. */
-export interface LoadedModel extends TextModel {
-  readonly engine: Engine;
-  readonly generate: GenerateText;
-  /** Used by requests that do not say themselves. */
-  readonly defaults: { readonly system?: string; readonly sampling?: Sampling };
-  /** When it was loaded, seconds since 1970. */
-  readonly created: number;
-}
+import type { TextService } from './text/service.ts';
 
 /** Everything that the routes need, given by whoever composes the server. */
 export interface Services {

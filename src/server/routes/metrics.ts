@@ -2,7 +2,7 @@ import { RealmError } from '../../errors.ts';
 import type { ModelSample } from '../../telemetry/metrics.ts';
 import { isLocalRequest } from '../local.ts';
 import type { AppContext, Route } from '../route.ts';
-import type { LoadedModel } from '../services.ts';
+import type { LoadedModel } from '../../llm/load.ts';
 
 /**
  * Prometheus' text format. The figures of all tenants together tell each of them about the others: where there are tenants they are

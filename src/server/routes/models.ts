@@ -1,6 +1,7 @@
 import type { ServedAdapter } from '../adapters.ts';
 import type { AppContext, Route } from '../route.ts';
-import { baseModel, type LoadedModel } from '../services.ts';
+import type { LoadedModel } from '../../llm/load.ts';
+import { baseModel } from '../services.ts';
 
 /** Models and, as vLLM lists them, the adapters that the tenant may name instead. */
 export const modelsRoute: Route = {

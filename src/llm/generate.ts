@@ -1,8 +1,8 @@
 import type { Token, Tokenizer } from '../tokenizer/types.ts';
-import { errorOf } from './request-streams.ts';
+import { errorOf } from '../engine/request-streams.ts';
 import { StopStrings } from './stop-strings.ts';
-import type { GenerateText, TextEvent, TextLogprob, TextRequest } from './text-types.ts';
-import type { Engine, EngineEvent, EngineRequest } from './types.ts';
+import type { GenerateText, TextEvent, TextLogprob, TextRequest } from './types.ts';
+import type { Engine, EngineEvent, EngineRequest } from '../engine/types.ts';
 
 const decoder = new TextDecoder();
 
