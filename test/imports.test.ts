@@ -22,9 +22,11 @@ const order = [
   'sandbox',
   'pipeline',
   'tenancy',
+  'llm',
   'server',
-  'cli',
+  'library',
   'index.ts',
+  'cli',
 ];
 
 /** These meet the engine's code only in `server`; its types they may name. */

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { Token } from '../../src/tokenizer/types.ts';
 import { readBuiltinProgram } from '../../src/sandbox/builtin.ts';
 import { createSandbox } from '../../src/sandbox/sandbox.ts';
-import { loadModel } from '../../src/server/load-model.ts';
+import { loadModel } from '../../src/llm/load.ts';
 
 const rounds = Number(process.argv[2] ?? 9);
 const maxTokens = 200;

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { escapeText } from '../gguf/escape.ts';
-import type { GgufFile, GgufValue, TensorInfo } from '../gguf/types.ts';
+import type { GgufValue } from '../gguf/types.ts';
+import type { ModelDescription } from '../llm/describe.ts';
+import type { MemoryNeed } from '../llm/memory.ts';
 import { context as contextOption } from './options.ts';
 import { formatBytes, print, printJson, table } from './output.ts';
 
@@ -31,15 +33,16 @@ export function addInspect(realm: Command): void {
 
 async function inspect(file: string, options: Options): Promise<void> {
   const { openModelFile } = await import('./open-file.ts');
-  const { memoryNeeded } = await import('./memory.ts');
+  const { describeModel } = await import('../llm/describe.ts');
   const gguf = await openModelFile(file);
   try {
-    const memory = memoryNeeded(gguf, options.context);
-    if (options.json) return printJson(asJson(gguf, memory));
-    print(overview(gguf));
-    print(`\nMetadata\n${metadataTable(gguf)}`);
-    print(`\nTensors by type\n${typeTable(gguf)}`);
-    if (options.tensors) print(`\nTensors\n${tensorTable(gguf)}`);
+    const model = describeModel(gguf, options.context);
+    const { memory } = model;
+    if (options.json) return printJson(asJson(model));
+    print(overview(model));
+    print(`\nMetadata\n${metadataTable(model)}`);
+    print(`\nTensors by type\n${typeTable(model)}`);
+    if (options.tensors) print(`\nTensors\n${tensorTable(model)}`);
     if ('unknown' in memory) return print(`\nMemory: ${memory.unknown}`);
     print(`\nMemory at a context of ${memory.context} tokens\n${memoryTable(memory)}`);
   } finally {
@@ -47,29 +50,19 @@ async function inspect(file: string, options: Options): Promise<void> {
   }
 }
 
-type Memory = ReturnType<typeof import('./memory.ts').memoryNeeded>;
-
-function overview(gguf: GgufFile): string {
-  const parts = gguf.readers.length > 1 ? `, ${gguf.readers.length} parts` : '';
+function overview({ file, version, alignment, size, parameters }: ModelDescription): string {
+  const parts = file.length > 1 ? `, ${file.length} parts` : '';
   const rows = [
-    ['File', escapeText(gguf.readers[0]!.name)],
-    ['Format', `GGUF v${gguf.version}, alignment ${gguf.alignment}${parts}`],
-    ['Size', `${formatBytes(gguf.size)} (${gguf.size} bytes)`],
-    ['Parameters', String(parameters(gguf))],
+    ['File', escapeText(file[0]!)],
+    ['Format', `GGUF v${version}, alignment ${alignment}${parts}`],
+    ['Size', `${formatBytes(size)} (${size} bytes)`],
+    ['Parameters', String(parameters)],
   ];
   return table(rows);
 }
 
-function parameters(gguf: GgufFile): number {
-  return [...gguf.tensors.values()].reduce((sum, tensor) => sum + elements(tensor), 0);
-}
-
-function elements(tensor: TensorInfo): number {
-  return tensor.shape.reduce((product, length) => product * length, 1);
-}
-
-function metadataTable(gguf: GgufFile): string {
-  return table([...gguf.metadata].map(([key, value]) => [`  ${escapeText(key)}`, shown(value)]));
+function metadataTable({ metadata }: ModelDescription): string {
+  return table(Object.entries(metadata).map(([key, value]) => [`  ${escapeText(key)}`, shown(value)]));
 }
 
 /** A value on one line: long arrays show their length and beginning. */
@@ -82,26 +75,8 @@ function shown(value: GgufValue): string {
   return `[${value.length}] ${first.join(', ')}${value.length > first.length ? ', …' : ''}`;
 }
 
-interface TypeSum {
-  readonly type: string;
-  readonly count: number;
-  readonly elements: number;
-  readonly bytes: number;
-}
-
-function byType(gguf: GgufFile): TypeSum[] {
-  const groups = Map.groupBy(gguf.tensors.values(), tensor => tensor.type);
-  const sums = [...groups].map(([type, tensors]) => ({
-    type,
-    count: tensors.length,
-    elements: tensors.reduce((sum, tensor) => sum + elements(tensor), 0),
-    bytes: tensors.reduce((sum, tensor) => sum + tensor.bytes, 0),
-  }));
-  return sums.sort((a, b) => b.bytes - a.bytes);
-}
-
-function typeTable(gguf: GgufFile): string {
-  const rows = byType(gguf).map(sum => [
+function typeTable({ types }: ModelDescription): string {
+  const rows = types.map(sum => [
     `  ${sum.type}`,
     `${sum.count} tensors`,
     `${sum.elements} weights`,
@@ -111,8 +86,8 @@ function typeTable(gguf: GgufFile): string {
   return rows.length > 0 ? table(rows, [1, 2, 3, 4]) : '  none: a vocabulary only';
 }
 
-function tensorTable(gguf: GgufFile): string {
-  const rows = [...gguf.tensors.values()].map(tensor => [
+function tensorTable({ tensors }: ModelDescription): string {
+  const rows = tensors.map(tensor => [
     `  ${escapeText(tensor.name)}`,
     tensor.type,
     `[${tensor.shape.join(', ')}]`,
@@ -121,7 +96,7 @@ function tensorTable(gguf: GgufFile): string {
   return table(rows, [3]);
 }
 
-function memoryTable(memory: Exclude<Memory, { unknown: string }>): string {
+function memoryTable(memory: MemoryNeed): string {
   const rows = [
     ['  weights', formatBytes(memory.weights)],
     ['  key-value cache', formatBytes(memory.kvCache)],
@@ -130,17 +105,10 @@ function memoryTable(memory: Exclude<Memory, { unknown: string }>): string {
   return table(rows, [1]);
 }
 
-function asJson(gguf: GgufFile, memory: Memory) {
+function asJson({ metadata, ...rest }: ModelDescription) {
   return {
-    file: gguf.readers.map(reader => reader.name),
-    version: gguf.version,
-    alignment: gguf.alignment,
-    size: gguf.size,
-    parameters: parameters(gguf),
-    metadata: Object.fromEntries([...gguf.metadata].map(([key, value]) => [key, jsonValue(value)])),
-    types: byType(gguf),
-    tensors: [...gguf.tensors.values()],
-    memory,
+    ...rest,
+    metadata: Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, jsonValue(value)])),
   };
 }
 

@@ -1,4 +1,4 @@
-import { loadModel, type ServedModel } from '../server/load-model.ts';
+import { loadModel, type ServedModel } from '../llm/load.ts';
 import { remark } from './output.ts';
 import { fetchObserver, progressView } from './progress.ts';
 

@@ -57,3 +57,13 @@ test('room waits until the reader has caught up, or the channel ends', async () 
   channel.close();
   await ended;
 });
+
+test('a long queue is read in order, however it is filled and emptied', async () => {
+  const channel = new Channel<number>(10);
+  const reader = channel[Symbol.asyncIterator]();
+  let written = 0;
+  for (let read = 0; read < 5000; read++) {
+    while (written < 2 * read + 10 && written < 5000) channel.push(written++);
+    assert.equal((await reader.next()).value, read);
+  }
+});

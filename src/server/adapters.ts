@@ -1,6 +1,6 @@
 import { RealmError } from '../errors.ts';
+import type { LoadedModel } from '../llm/load.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
-import type { LoadedModel } from './loaded-model.ts';
 
 /** An adapter that requests can name, as if it were a model. */
 export interface ServedAdapter {

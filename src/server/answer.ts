@@ -1,11 +1,11 @@
 import type { EngineUsage } from '../engine/types.ts';
 import { asRealmError, RealmError } from '../errors.ts';
+import type { LoadedModel } from '../llm/load.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import { type ChoiceEvent, newTrace, runChoice, type Trace } from './choice.ts';
 import { errorBody } from './errors.ts';
 import { addUsage, type Exchange, noUsage } from './exchange.ts';
 import type { Settings } from './fields.ts';
-import type { LoadedModel } from './loaded-model.ts';
 import { merge } from './merge.ts';
 import { PromptTokens } from './prompt-tokens.ts';
 import { findModel, type NamedModel, type Services } from './services.ts';

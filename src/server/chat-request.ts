@@ -9,7 +9,7 @@ import {
   toSettings,
   unsupported,
 } from './fields.ts';
-import { type Chat, chatDocument } from './prompt.ts';
+import { type Chat, chatDocument } from '../llm/prompt.ts';
 
 /** `POST /v1/chat/completions`: https://platform.openai.com/docs/api-reference/chat/create */
 export interface ChatRequest {

@@ -1,14 +1,14 @@
-import type { TextLogprob } from '../engine/text-types.ts';
 import type { EngineUsage, FinishReason, Sampling } from '../engine/types.ts';
 import { RealmError } from '../errors.ts';
+import type { LoadedModel } from '../llm/load.ts';
+import { tokenBudget } from '../llm/prompt.ts';
+import type { TextLogprob } from '../llm/types.ts';
 import { isWithin, outside, type Range, ranges } from '../ranges.ts';
 import type { GenOptions, ProgramHost } from '../sandbox/types.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { addUsage, noUsage } from './exchange.ts';
 import type { Settings } from './fields.ts';
-import type { LoadedModel } from './loaded-model.ts';
-import { tokenBudget } from './prompt.ts';
 import type { PromptTokens } from './prompt-tokens.ts';
 import type { Services } from './services.ts';
 

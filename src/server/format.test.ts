@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { TextLogprob } from '../engine/text-types.ts';
+import type { TextLogprob } from '../llm/types.ts';
 import { completionFormat } from './format.ts';
 
 const decoder = new TextDecoder();

@@ -1,5 +1,5 @@
+import type { LoadedModel } from '../llm/load.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
-import type { LoadedModel } from './loaded-model.ts';
 import type { Services } from './services.ts';
 
 interface Prompt {

@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { FetchObserver } from '../catalog/types.ts';
 import { asRealmError, RealmError } from '../errors.ts';
+import type { LoadedModel } from '../llm/load.ts';
+import { loadModel, type ServedModel } from '../llm/load.ts';
 import { readBuiltinProgram } from '../sandbox/builtin.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
 import type { Program, Sandbox } from '../sandbox/types.ts';
@@ -12,8 +14,6 @@ import { adminAuthorization, keyAuthentication, openAuthentication, type Tenant 
 import { AdapterRegistry } from './adapters.ts';
 import { createApp } from './app.ts';
 import { drain } from './drain.ts';
-import { loadModel, type ServedModel } from './load-model.ts';
-import type { LoadedModel } from './loaded-model.ts';
 import { isLocalName } from './local.ts';
 import { type Listener, listen } from './node.ts';
 import type { Services } from './services.ts';
@@ -24,6 +24,8 @@ import { watchEngine } from './watch-engine.ts';
 export interface StartOptions {
   /** Path of `realm.yaml`; absent: one open tenant, loopback only. */
   readonly configPath?: string;
+  /** A configuration that was read already, instead of that file. */
+  readonly config?: RealmConfig;
   /** A catalog name or a path, instead of the models of the configuration. Default: the catalog's default. */
   readonly model?: string;
   readonly host?: string;
@@ -36,6 +38,8 @@ export interface StartOptions {
   readonly observer?: FetchObserver;
   /** Hears of weights being loaded, bytes. */
   readonly onProgress?: (loaded: number, total: number) => void;
+  /** Aborted while models are being loaded: nothing is left running, and its reason is thrown. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RunningServer {
@@ -52,7 +56,7 @@ export interface RunningServer {
  * Throws what is wrong with the configuration, the port, a program or a model; nothing is left running then.
  */
 export async function startServer(options: StartOptions): Promise<RunningServer> {
-  const config = options.configPath === undefined ? defaultConfig() : await loadConfig(options.configPath);
+  const config = options.config ?? (await configAt(options.configPath));
   const [host, port] = [options.host ?? config.host, options.port ?? config.port];
   refuseOpenToOthers(config, host);
   const models: ServedModel[] = [];
@@ -81,6 +85,10 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
   const close = () => stop(services, listener, config.limits.drainMs);
   return { url, models, keyed: config.tenants !== undefined, close };
+}
+
+async function configAt(path: string | undefined): Promise<RealmConfig> {
+  return path === undefined ? defaultConfig() : loadConfig(path);
 }
 
 /** What a model's file says wrong, in the log. */

@@ -1,6 +1,6 @@
 import type { RealmError } from '../errors.ts';
+import type { LoadedModel } from '../llm/load.ts';
 import type { Logger } from '../telemetry/log.ts';
-import type { LoadedModel } from './loaded-model.ts';
 
 /** One log line when a model's engine dies, whether somebody waits for it or not. */
 export function watchEngine({ id, engine }: Pick<LoadedModel, 'id' | 'engine'>, logger: Logger): void {

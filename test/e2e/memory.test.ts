@@ -13,7 +13,7 @@ let server: RunningServer;
 before(async () => {
   const tenants = keys.map(({ hash }, i) => `  - { id: t${i}, keys: ["${hash}"] }`).join('\n');
   files = await folder({
-    'realm.yaml': `models:\n  - { id: m, path: ${JSON.stringify(await modelPath())}, context: 1024 }\ntenants:\n${tenants}\n`,
+    'realm.yaml': `server: { metrics: public }\nmodels:\n  - { id: m, path: ${JSON.stringify(await modelPath())}, context: 1024 }\ntenants:\n${tenants}\n`,
   });
   server = await serve('--config', `${files.path}/realm.yaml`);
 });

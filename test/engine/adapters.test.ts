@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { encodeGguf } from '../../scripts/synthetic/gguf-writer.ts';
-import { embed } from '../../src/engine/embedding.ts';
 import { openEngine } from '../../src/engine/worker/handle.ts';
+import { embed } from '../../src/llm/embed.ts';
 import { ScriptedModel } from './scripted-model.ts';
 import { collect, engineOf, expectedAnswer, expectedEmbedding, promptOf, request, tokensOf } from './support.ts';
 

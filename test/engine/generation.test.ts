@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { textGeneration } from '../../src/engine/generation.ts';
-import type { TextEvent, TextRequest } from '../../src/engine/text-types.ts';
+import { textGeneration } from '../../src/llm/generate.ts';
+import type { TextEvent, TextRequest } from '../../src/llm/types.ts';
 import type { Engine, EngineEvent, EngineRequest } from '../../src/engine/types.ts';
 import { RealmError } from '../../src/errors.ts';
 import type { Token, Tokenizer } from '../../src/tokenizer/types.ts';

@@ -8,9 +8,9 @@ import type { ArchitectureName } from '../../scripts/synthetic/architectures.ts'
 import { writeSynthetic } from '../../scripts/synthetic/model.ts';
 import { random } from '../../src/backend/parity-data.ts';
 import { createWasmBackend } from '../../src/backend/wasm/backend.ts';
-import { embed } from '../../src/engine/embedding.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import { openGguf } from '../../src/gguf/open.ts';
+import { embed } from '../../src/llm/embed.ts';
 import { loadModel } from '../../src/model/load.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
 import { writeFloatCopy } from '../support/float-copy.ts';

@@ -1,9 +1,9 @@
 /** An engine's thread that dies under a server: its requests fail, another model goes on, and health says so. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { textGeneration } from '../../src/engine/generation.ts';
 import { openEngine } from '../../src/engine/worker/handle.ts';
-import type { LoadedModel } from '../../src/server/loaded-model.ts';
+import { textGeneration } from '../../src/llm/generate.ts';
+import type { LoadedModel } from '../../src/llm/load.ts';
 import { watchEngine } from '../../src/server/watch-engine.ts';
 import { frames, post, ScriptedModel, scripted, tokenizer } from './scripted.ts';
 

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { MetaValue } from '../../scripts/synthetic/gguf-writer.ts';
 import { writeSynthetic } from '../../scripts/synthetic/model.ts';
-import { loadModel } from '../../src/server/load-model.ts';
-import type { LoadedModel } from '../../src/server/loaded-model.ts';
-import { renderChat } from '../../src/server/prompt.ts';
+import type { LoadedModel } from '../../src/llm/load.ts';
+import { loadModel } from '../../src/llm/load.ts';
+import { renderChat } from '../../src/llm/prompt.ts';
 import type { ModelConfig } from '../../src/tenancy/config.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
 

@@ -1,13 +1,13 @@
 /** Services whose model answers from a script: the contracts of engine and sandbox without weights or workers. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { GenerateText, TextRequest } from '../../src/engine/text-types.ts';
 import type { Engine, EngineEvent, EngineInfo, EngineRequest, FinishReason } from '../../src/engine/types.ts';
 import { RealmError } from '../../src/errors.ts';
+import type { LoadedModel } from '../../src/llm/load.ts';
+import type { GenerateText, TextRequest } from '../../src/llm/types.ts';
 import type { Program, ProgramCall, Sandbox } from '../../src/sandbox/types.ts';
 import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
-import type { LoadedModel } from '../../src/server/loaded-model.ts';
 import type { Services } from '../../src/server/services.ts';
 import { SessionStore } from '../../src/server/sessions.ts';
 import { TextService } from '../../src/server/text/service.ts';

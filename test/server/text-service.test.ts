@@ -7,8 +7,8 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeSynthetic } from '../../scripts/synthetic/model.ts';
 import type { ErrorCode } from '../../src/errors.ts';
-import { type ModelText, openModelText } from '../../src/server/text/model-text.ts';
-import { type TextCall, type TextModel, TextService } from '../../src/server/text/service.ts';
+import { type ModelText, openModelText, type TextModel } from '../../src/llm/model-text.ts';
+import { type TextCall, TextService } from '../../src/server/text/service.ts';
 import { defaultConfig } from '../../src/tenancy/config.ts';
 
 let folder: string;

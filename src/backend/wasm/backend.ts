@@ -25,7 +25,7 @@ import {
   type Routing,
   type Vector,
 } from '../backend.ts';
-import { mostCommands, type Operation } from './commands.ts';
+import { type Command, mostCommands, type Operation } from './commands.ts';
 import { routingParts } from './experts.ts';
 import type { WasmBuffer, WasmCache, WasmMatrix, WasmRouting, WasmVector } from './handles.ts';
 import { Loader, stagingBytes } from './loader.ts';
@@ -121,6 +121,11 @@ export class WasmBackend implements Backend {
   /** Memories in use: more than one for a model of more than 4 GiB. */
   get memories(): number {
     return this.#memories.list.length;
+  }
+
+  /** What the last run() worked through, to be counted. */
+  commands(): Command[] {
+    return this.#team.program.commands();
   }
 
   /** Makes a part's kernels ready. */

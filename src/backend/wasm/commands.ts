@@ -23,6 +23,15 @@ export const mostCommands = 8192;
 const links = { meet: 0, same: 1, free: 2 } as const;
 export type Link = keyof typeof links;
 
+/** A command as it was recorded, for those who count what a step costs. */
+export interface Command {
+  readonly operation: Operation;
+  readonly items: number;
+  readonly link: Link;
+  /** Its arguments, zeros behind them. */
+  readonly integers: Int32Array;
+}
+
 /** Does items [first, first + count) of a command in memory `m`; `f` and `g` are its floats, then come its integers. */
 type Execute = (
   m: Machine,
@@ -257,6 +266,15 @@ export class Program {
   /** Commands of the last step that were worked through before it ended. */
   get done(): number {
     return this.#done;
+  }
+
+  /** The commands of the last step, until the next one is recorded. */
+  commands(): Command[] {
+    return Array.from({ length: this.control[commandCount] }, (_, i) => {
+      const words = this.#words.slice(i * commandWords, (i + 1) * commandWords);
+      const link = (Object.keys(links) as Link[]).find(name => links[name] === words[4])!;
+      return { operation: operations[words[0]], items: words[1], link, integers: words.subarray(argumentsAt) };
+    });
   }
 
   /** Appends a command, see {@link Execute}. */

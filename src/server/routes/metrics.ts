@@ -1,6 +1,6 @@
 import { RealmError } from '../../errors.ts';
+import type { LoadedModel } from '../../llm/load.ts';
 import type { ModelSample } from '../../telemetry/metrics.ts';
-import type { LoadedModel } from '../loaded-model.ts';
 import { isLocalRequest } from '../local.ts';
 import type { AppContext, Route } from '../route.ts';
 

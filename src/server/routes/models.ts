@@ -1,5 +1,5 @@
+import type { LoadedModel } from '../../llm/load.ts';
 import type { ServedAdapter } from '../adapters.ts';
-import type { LoadedModel } from '../loaded-model.ts';
 import type { AppContext, Route } from '../route.ts';
 import { baseModel } from '../services.ts';
 

@@ -1,12 +1,13 @@
 import { RealmError } from '../../errors.ts';
 import type { Limits } from '../../tenancy/config.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
-import type { TextRange, Token, Tokenizer } from '../../tokenizer/types.ts';
-import { promptTokensInSteps } from '../../tokenizer/chat-prompt.ts';
-import { parseChatDocument, refuseLongText, renderChat } from '../prompt.ts';
+import type { TextRange } from '../../tokenizer/types.ts';
+import { decode } from '../../llm/decode.ts';
+import { encodeInput } from '../../llm/embed.ts';
+import { encodePrompt, parseChatDocument, renderChat } from '../../llm/prompt.ts';
 import { type BodyForm, parseBody } from './bodies.ts';
 import { embeddingsJson, tokensJson } from './json.ts';
-import type { ModelText } from './model-text.ts';
+import type { ModelText } from '../../llm/model-text.ts';
 
 /** Work on text whose size a tenant chooses: the same function on the thread that serves and on the one for long texts. */
 interface Job<Input, Output> {
@@ -50,17 +51,9 @@ export const jobs = {
   prompt: job({
     size: ({ text }) => text.length,
     short: shortText,
-    *run({ kind, text, context, parseSpecial }: PromptInput, model) {
-      const { tokenizer } = model;
-      // A completion's prompt is in the place of a template: whoever writes it writes its special tokens too.
-      if (kind === 'completion') {
-        refuseLongText(tokenizer, text, context, 'prompt');
-        return Int32Array.from(yield* tokenizer.encodeInSteps(text));
-      }
-      const prompt = renderChat(model, parseChatDocument(text), { parseSpecial });
-      yield;
-      refuseLongText(tokenizer, prompt.text, context, 'messages');
-      return Int32Array.from(yield* promptTokensInSteps(tokenizer, prompt));
+    *run({ kind, text, ...options }: PromptInput, model) {
+      const prompt = kind === 'chat' ? parseChatDocument(text) : text;
+      return Int32Array.from(yield* encodePrompt(model, prompt, options));
     },
   }),
   /** A program's own wish. */
@@ -132,42 +125,9 @@ export type JobName = keyof typeof jobs;
 export type JobInput<N extends JobName> = Parameters<(typeof jobs)[N]['run']>[0];
 export type JobOutput<N extends JobName> = ReturnType<(typeof jobs)[N]['run']> extends Steps<infer T> ? T : never;
 
-/** Tokens of one step: about 2 ms. */
-const step = 1 << 12;
 const utf8 = new TextEncoder();
 
 const json = (value: object): Uint8Array<ArrayBuffer> => utf8.encode(JSON.stringify(value));
-
-function* decode(tokenizer: Tokenizer, tokens: ArrayLike<number>, special: boolean): Steps<string> {
-  const wrong = Array.prototype.find.call(tokens, token => !(token >= 0 && token < tokenizer.vocabSize));
-  if (wrong !== undefined)
-    throw new RealmError('invalid_request', `There is no token ${wrong}; the vocabulary has ${tokenizer.vocabSize}`);
-  const stream = tokenizer.stream({ special, whole: true });
-  const texts: string[] = [];
-  for (let i = 0; i < tokens.length; i++) {
-    texts.push(stream.push(tokens[i] as Token));
-    if (i % step === step - 1) yield;
-  }
-  return texts.join('') + stream.end();
-}
-
-/** Documents are values: what they say is no control token. */
-function* encodeInput(
-  { tokenizer }: ModelText,
-  input: string | Float64Array,
-  { context, parseSpecial = false }: Omit<Inputs, 'inputs'>,
-  param: string,
-): Steps<Int32Array> {
-  const wrong = (message: string) => new RealmError('invalid_request', `${param}: ${message}`, { param });
-  if (typeof input === 'string') refuseLongText(tokenizer, input, context, param);
-  const tokens = typeof input === 'string' ? yield* tokenizer.encodeInSteps(input, { parseSpecial }) : input;
-  if (tokens.length === 0) throw wrong('is empty');
-  const stray = tokens.find(token => token >= tokenizer.vocabSize);
-  if (stray !== undefined) throw wrong(`has token ${stray}; the vocabulary has ${tokenizer.vocabSize}`);
-  if (tokens.length <= context) return Int32Array.from(tokens);
-  const message = `${param}: has ${tokens.length} tokens and the model's context is ${context}; shorten it`;
-  throw new RealmError('context_length_exceeded', message, { param });
-}
 
 /** Places as most languages count them, not in UTF-16 code units. */
 function inCodePoints(text: string, ranges: readonly TextRange[]): TextRange[] {

@@ -3,16 +3,9 @@ import { RealmError } from '../../errors.ts';
 import { finish, type Steps } from '../../tokenizer/steps.ts';
 import { type JobInput, type JobName, type JobOutput, jobs } from './jobs.ts';
 import type { Failure, FromText } from './messages.ts';
-import type { ModelText, TextSource } from './model-text.ts';
+import type { ModelText, TextModel } from '../../llm/model-text.ts';
 import { TextThread } from './thread.ts';
 import { type Owner, Turns, type Work } from './turns.ts';
-
-/** A model that has text to work on. */
-export interface TextModel extends ModelText {
-  readonly id: string;
-  /** Absent: all of its work is done where it comes up. */
-  readonly textSource?: TextSource;
-}
 
 /** Whose work it is, and on which model's text. */
 export interface TextCall {

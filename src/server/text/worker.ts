@@ -5,7 +5,7 @@ import { asRealmError } from '../../errors.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
 import { jobs } from './jobs.ts';
 import type { Failure, FromText, ToText } from './messages.ts';
-import { type ModelText, openModelText, type TextSource } from './model-text.ts';
+import { type ModelText, openModelText, type TextSource } from '../../llm/model-text.ts';
 
 const sliceMs = 20;
 const port = parentPort!;

@@ -1,9 +1,9 @@
-import { asRealmError, RealmError } from '../../errors.ts';
-import { openGguf } from '../../gguf/open.ts';
-import type { Metadata } from '../../gguf/types.ts';
-import { brokenTemplate, chatTemplate } from '../../tokenizer/chat-template.ts';
-import { createTokenizer } from '../../tokenizer/create.ts';
-import type { ChatTemplate, Tokenizer } from '../../tokenizer/types.ts';
+import { asRealmError, RealmError } from '../errors.ts';
+import { openGguf } from '../gguf/open.ts';
+import type { Metadata } from '../gguf/types.ts';
+import { brokenTemplate, chatTemplate } from '../tokenizer/chat-template.ts';
+import { createTokenizer } from '../tokenizer/create.ts';
+import type { ChatTemplate, Tokenizer } from '../tokenizer/types.ts';
 
 /** The half of a model that is no arithmetic: text to tokens and back. */
 export interface ModelText {
@@ -18,6 +18,13 @@ export interface TextSource {
   readonly system?: string;
   /** The operator's, instead of the file's. */
   readonly template?: string;
+}
+
+/** A model that has text to work on. */
+export interface TextModel extends ModelText {
+  readonly id: string;
+  /** Absent: all of its work is done where it comes up. */
+  readonly textSource?: TextSource;
 }
 
 export async function openModelText(source: TextSource, warn?: (message: string) => void): Promise<ModelText> {

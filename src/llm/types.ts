@@ -1,7 +1,7 @@
 import type { Token } from '../tokenizer/types.ts';
-import type { EngineUsage, FinishReason, Sampling } from './types.ts';
+import type { EngineUsage, FinishReason, Sampling } from '../engine/types.ts';
 
-/** A generation with text on both sides: what src/engine/generation.ts does on top of an Engine. */
+/** A generation with text on both sides: what src/llm/generate.ts does on top of an Engine. */
 export interface TextRequest {
   readonly id: string;
   readonly tenant: string;

@@ -1,15 +1,26 @@
 import { readFile } from 'node:fs/promises';
 import { resolveModel } from '../catalog/resolve.ts';
 import type { FetchObserver, ModelFile } from '../catalog/types.ts';
-import { textGeneration } from '../engine/generation.ts';
+import type { Engine, Sampling } from '../engine/types.ts';
 import { openEngine } from '../engine/worker/handle.ts';
 import { asRealmError } from '../errors.ts';
 import type { ModelConfig, ModelPlace, TemplatePlace } from '../tenancy/config.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
-import type { LoadedModel } from './loaded-model.ts';
+import { textGeneration } from './generate.ts';
+import { type ModelText, openModelText, type TextModel } from './model-text.ts';
 import { encodeChat, renderChat } from './prompt.ts';
-import { type ModelText, openModelText } from './text/model-text.ts';
+import type { GenerateText } from './types.ts';
+
+/** A model that requests can name: the engine and the text around it. */
+export interface LoadedModel extends TextModel {
+  readonly engine: Engine;
+  readonly generate: GenerateText;
+  /** Used by requests that do not say themselves. */
+  readonly defaults: { readonly system?: string; readonly sampling?: Sampling };
+  /** When it was loaded, seconds since 1970. */
+  readonly created: number;
+}
 
 /** A loaded model and where its file came from. */
 export interface ServedModel extends LoadedModel {
@@ -19,21 +30,29 @@ export interface ServedModel extends LoadedModel {
 export interface LoadOptions {
   readonly context?: number;
   readonly threads?: number;
+  /** Tokens that the KV cache holds over all sequences. */
+  readonly kvTokens?: number;
   /** Who shares the model, as far as they are known. */
-  readonly tenants?: readonly Tenant[];
+  readonly tenants?: readonly Share[];
   /** Hears of what is wrong with the file and can be lived with. */
   readonly onWarning?: (message: string) => void;
   /** Hears of downloads. */
   readonly observer?: FetchObserver;
   /** Hears of weights being loaded, bytes. */
   readonly onProgress?: (loaded: number, total: number) => void;
+  /** Aborted: nothing stays loaded, and its reason is thrown. */
+  readonly signal?: AbortSignal;
 }
+
+/** What a model needs to know of a tenant. */
+type Share = Pick<Tenant, 'id' | 'weight' | 'maxQueued'>;
 
 /** Finds or fetches a model's file and loads it. Options go before the configuration, and that before what the catalog recommends. */
 export async function loadModel(config: Partial<ModelConfig>, options: LoadOptions): Promise<ServedModel> {
   const { source, system, sampling } = config;
-  const file = await resolveModel(nameOf(source), options.observer);
-  const draft = config.draft && (await resolveModel(nameOf(config.draft), options.observer));
+  const fetching = { ...options.observer, signal: options.signal };
+  const file = await resolveModel(nameOf(source), fetching);
+  const draft = config.draft && (await resolveModel(nameOf(config.draft), fetching));
   const warn = options.onWarning ?? (() => {});
   const textSource = {
     path: file.path,
@@ -43,7 +62,7 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
   const { tokenizer, template } = await openModelText(textSource, warn);
   const defaults = { system: textSource.system, sampling: { ...file.entry?.sampling, ...sampling } };
   tryChat({ tokenizer, template, defaults }, warn);
-  const engine = await openEngine({
+  const opening = openEngine({
     path: file.path,
     draft: draft?.path,
     context: options.context ?? config.context,
@@ -55,8 +74,10 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
     maxWaitingOf: valuesOf(options.tenants, 'maxQueued'),
     sharedPrefixes: config.sharedPrompts?.flatMap(text => prefixOf(text, { tokenizer, template, defaults: {} }, warn)),
     threads: options.threads,
+    kvTokens: options.kvTokens,
     onProgress: options.onProgress,
   });
+  const engine = await openUnless(options.signal, opening);
   return {
     id: config.id ?? file.name,
     file,
@@ -70,8 +91,25 @@ export async function loadModel(config: Partial<ModelConfig>, options: LoadOptio
   };
 }
 
+/** Throws the signal's reason as soon as it is aborted; an engine that opens all the same is closed. */
+async function openUnless(signal: AbortSignal | undefined, opening: Promise<Engine>): Promise<Engine> {
+  if (!signal) return opening;
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([opening, aborted.promise]);
+  } catch (error) {
+    void opening.then(engine => engine.close()).catch(() => {});
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
 /** What is said of single tenants, by their ids. */
-function valuesOf(tenants: readonly Tenant[] = [], key: 'weight' | 'maxQueued'): Map<string, number> {
+function valuesOf(tenants: readonly Share[] = [], key: 'weight' | 'maxQueued'): Map<string, number> {
   const said = tenants.filter(tenant => tenant[key] !== undefined);
   return new Map(said.map(tenant => [tenant.id, tenant[key]!]));
 }

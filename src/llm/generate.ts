@@ -1,8 +1,8 @@
+import { errorOf } from '../engine/failure.ts';
+import type { Engine, EngineEvent, EngineRequest } from '../engine/types.ts';
 import type { Token, Tokenizer } from '../tokenizer/types.ts';
-import { errorOf } from './failure.ts';
 import { StopStrings } from './stop-strings.ts';
-import type { GenerateText, TextEvent, TextLogprob, TextRequest } from './text-types.ts';
-import type { Engine, EngineEvent, EngineRequest } from './types.ts';
+import type { GenerateText, TextEvent, TextLogprob, TextRequest } from './types.ts';
 
 const decoder = new TextDecoder();
 

@@ -1,7 +1,8 @@
 import { RealmError } from '../errors.ts';
-import { chatPrompt, promptTokens } from '../tokenizer/chat-prompt.ts';
+import { chatPrompt, promptTokens, promptTokensInSteps } from '../tokenizer/chat-prompt.ts';
+import type { Steps } from '../tokenizer/steps.ts';
 import type { ChatMessage, ChatOptions, Prompt, PromptOptions, Token, Tokenizer } from '../tokenizer/types.ts';
-import type { ModelText } from './text/model-text.ts';
+import type { ModelText } from './model-text.ts';
 
 /** What is said to a model, and how its template is to write it. */
 export interface Chat extends Omit<ChatOptions, 'tools'> {
@@ -42,6 +43,31 @@ export function renderChat(model: ModelText, chat: Chat, options: PromptOptions 
 /** The tokens of {@link renderChat}'s text. */
 export function encodeChat(model: ModelText, chat: Chat, options: PromptOptions = {}): Token[] {
   return promptTokens(model.tokenizer, renderChat(model, chat, options));
+}
+
+export interface EncodeOptions {
+  /** The model's, in tokens. */
+  readonly context: number;
+  /** Read control tokens in messages as if the template had written them. */
+  readonly parseSpecial?: boolean;
+}
+
+/** The tokens of a chat, or of a plain text. Throws `context_length_exceeded` for what cannot fit, before it is tokenised. */
+export function* encodePrompt(
+  model: ModelText,
+  prompt: Chat | string,
+  { context, parseSpecial }: EncodeOptions,
+): Steps<Token[]> {
+  const { tokenizer } = model;
+  // A plain prompt is in the place of a template: whoever writes it writes its special tokens too.
+  if (typeof prompt === 'string') {
+    refuseLongText(tokenizer, prompt, context, 'prompt');
+    return yield* tokenizer.encodeInSteps(prompt);
+  }
+  const rendered = renderChat(model, prompt, { parseSpecial });
+  yield;
+  refuseLongText(tokenizer, rendered.text, context, 'messages');
+  return yield* promptTokensInSteps(tokenizer, rendered);
 }
 
 /** Refuses a text that cannot fit, whatever its tokens are: before it costs anything to find them. */

@@ -1,0 +1,26 @@
+import { RealmError } from '../errors.ts';
+import type { ChatMessage } from '../tokenizer/types.ts';
+
+/** The messages of a chat, checked: JavaScript's callers have no types. Throws `invalid_request` with the first that is wrong. */
+export function messagesOf(messages: string | readonly ChatMessage[]): readonly ChatMessage[] {
+  if (typeof messages === 'string') return [{ role: 'user', content: messages }];
+  if (!Array.isArray(messages) || messages.length === 0)
+    throw wrong('messages', 'must be a text, or a list of messages');
+  for (const [i, message] of messages.entries()) {
+    for (const field of ['role', 'content']) {
+      if (typeof message?.[field] !== 'string') throw wrong(`messages[${i}].${field}`, 'must be a string');
+    }
+  }
+  return messages;
+}
+
+/** Throws `invalid_request` for what is no string, or an empty one, which would end every answer at once. */
+export function stopsOf(stop: string | readonly string[] | undefined): readonly string[] {
+  const stops = stop === undefined ? [] : [stop].flat();
+  if (stops.every(each => typeof each === 'string' && each !== '')) return stops;
+  throw wrong('stop', 'must be a string or a list of strings, none of them empty');
+}
+
+function wrong(param: string, message: string): RealmError {
+  return new RealmError('invalid_request', `${param}: ${message}`, { param });
+}

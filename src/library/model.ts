@@ -1,0 +1,172 @@
+import { randomUUID } from 'node:crypto';
+import type { EngineInfo, EngineStats, Sampling } from '../engine/types.ts';
+import { asRealmError, RealmError } from '../errors.ts';
+import { decode } from '../llm/decode.ts';
+import { embedAll, encodeInput } from '../llm/embed.ts';
+import type { ServedModel } from '../llm/load.ts';
+import { type Chat, encodePrompt, tokenBudget } from '../llm/prompt.ts';
+import type { TextEvent } from '../llm/types.ts';
+import { finish } from '../tokenizer/steps.ts';
+import type { ChatMessage, EncodeOptions, Token } from '../tokenizer/types.ts';
+import { Generation, throwIfCancelled } from './generation.ts';
+import { messagesOf, stopsOf } from './input.ts';
+import type { ChatOptions, EmbedOptions, GenerateOptions, RequestOptions } from './options.ts';
+
+/** What a loaded model is. */
+export interface ModelInfo extends EngineInfo {
+  /** The catalog's name, or the file's name without `.gguf`. */
+  readonly id: string;
+  /** The file, absolute. */
+  readonly path: string;
+}
+
+/** A loaded model; {@link loadModel} makes it. Any number of requests may run at once: they are computed together. */
+export class Model {
+  /** What it is. */
+  readonly info: ModelInfo;
+  readonly #model: ServedModel;
+
+  /** @internal */
+  constructor(model: ServedModel) {
+    this.#model = model;
+    this.info = { ...model.engine.info, id: model.id, path: model.file.path };
+  }
+
+  /**
+   * Answers a chat; a string is one message of a user. The answer begins at once. Its errors: `invalid_request`,
+   * `context_length_exceeded`, `template_invalid`, `template_limit`, `adapter_not_found`, `queue_full`, `queue_timeout`,
+   * `request_cancelled`, `engine_failed`, `shutting_down`.
+   */
+  chat(messages: string | readonly ChatMessage[], options: ChatOptions = {}): Generation {
+    const { addGenerationPrompt, continueFinalMessage, variables, parseSpecial } = options;
+    return this.#answer(options, () =>
+      this.#encode(
+        { messages: messagesOf(messages), addGenerationPrompt, continueFinalMessage, variables },
+        { parseSpecial, param: 'messages' },
+      ),
+    );
+  }
+
+  /** Goes on with a text as it stands, special tokens included, without a chat template. Errors as those of {@link chat}. */
+  generate(prompt: string, options: GenerateOptions = {}): Generation {
+    return this.#answer(options, () => this.#encode(prompt, { param: 'prompt' }));
+  }
+
+  /**
+   * The embedding of a text, of length 1, with `info.width` numbers. Throws `invalid_request` (an empty text, a model
+   * without embeddings), `context_length_exceeded`, and what {@link chat} throws of the engine.
+   */
+  embed(text: string, options?: EmbedOptions): Promise<Float32Array>;
+  /** The embeddings of several texts, in their order; they are computed together. The first failure ends them all. */
+  embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
+  async embed(texts: string | readonly string[], options: EmbedOptions = {}): Promise<Float32Array | Float32Array[]> {
+    const { engine } = this.#model;
+    const { signal, parseSpecial } = options;
+    throwIfCancelled(signal);
+    const { context } = engine.info;
+    try {
+      const requests = [texts].flat().map((text, i) => ({
+        ...this.#request(options),
+        tokens: [
+          ...finish(
+            encodeInput(
+              this.#model,
+              text,
+              { context, parseSpecial },
+              typeof texts === 'string' ? 'text' : `texts[${i}]`,
+            ),
+          ),
+        ] as Token[],
+      }));
+      const embeddings = await embedAll(engine, requests, signal);
+      const values = embeddings.map(each => each.values);
+      return typeof texts === 'string' ? values[0]! : values;
+    } catch (error) {
+      throwIfCancelled(signal);
+      throw asRealmError(error);
+    }
+  }
+
+  /** The tokens of a text, with the beginning-of-text token that the model asks for unless `addSpecial` is `false`. */
+  tokenize(text: string, options?: EncodeOptions): number[] {
+    return this.#model.tokenizer.encode(text, options);
+  }
+
+  /** The text of tokens; special tokens are left out unless `special` is set. Throws `invalid_request` for what is no token. */
+  detokenize(tokens: readonly number[], { special = false }: { readonly special?: boolean } = {}): string {
+    return finish(decode(this.#model.tokenizer, tokens, special));
+  }
+
+  /**
+   * Loads a LoRA adapter (a GGUF file) under a name that requests can use, while others go on. Throws `adapter_exists`,
+   * `adapter_invalid`, `out_of_memory`, and what is wrong with the file.
+   */
+  async loadAdapter(name: string, path: string): Promise<void> {
+    await this.#model.engine.loadAdapter(name, path);
+  }
+
+  /** Takes an adapter away; resolves when the requests that have it have ended. Throws `adapter_not_found`. */
+  async unloadAdapter(name: string): Promise<void> {
+    await this.#model.engine.unloadAdapter(name);
+  }
+
+  /** What runs and waits, and what it takes of the memory. */
+  async stats(): Promise<EngineStats> {
+    return this.#model.engine.stats();
+  }
+
+  /** Ends what runs with `shutting_down` and frees everything. */
+  async close(): Promise<void> {
+    await this.#model.engine.close();
+  }
+
+  /** The same as {@link close}, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #encode(prompt: Chat | string, { param, parseSpecial }: { param: string; parseSpecial?: boolean }): Prompt {
+    const { context } = this.#model.engine.info;
+    return { tokens: finish(encodePrompt(this.#model, prompt, { context, parseSpecial })), param };
+  }
+
+  #request({ adapter, tenant = 'default', queueMs }: RequestOptions) {
+    return { id: randomUUID(), tenant, adapter, queueMs };
+  }
+
+  #answer(options: GenerateOptions, encode: () => Prompt): Generation {
+    return new Generation(signal => this.#events(options, encode, signal), options.signal);
+  }
+
+  async *#events(options: GenerateOptions, encode: () => Prompt, signal: AbortSignal): AsyncGenerator<TextEvent> {
+    const { engine, generate, defaults } = this.#model;
+    const { tokens, param } = encode();
+    const { logprobs = false } = options;
+    const request = {
+      ...this.#request(options),
+      tokens,
+      maxTokens: tokenBudget(engine.info, tokens.length, options.maxTokens, param),
+      sampling: { ...defaults.sampling, ...samplingOf(options) },
+      stop: stopsOf(options.stop),
+      topLogprobs: logprobs === false ? undefined : Number(logprobs === true ? 0 : logprobs),
+      priority: options.priority,
+    };
+    if (options.session !== undefined) throw new RealmError('invalid_request', 'session: not yet');
+    yield* generate(request, signal);
+  }
+}
+
+interface Prompt {
+  readonly tokens: readonly Token[];
+  /** What the caller calls it. */
+  readonly param: string;
+}
+
+/** Only what was said, so that defaults fill the rest. */
+function samplingOf(options: Sampling): Sampling {
+  const { temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty } = options;
+  const { penaltyWindow, logitBias, seed } = options;
+  const named = { temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty };
+  const said = Object.entries({ ...named, penaltyWindow, logitBias, seed }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(said);
+}

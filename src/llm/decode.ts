@@ -1,0 +1,20 @@
+import { RealmError } from '../errors.ts';
+import type { Steps } from '../tokenizer/steps.ts';
+import type { Token, Tokenizer } from '../tokenizer/types.ts';
+
+/** Tokens of one step: about 2 ms. */
+const step = 1 << 12;
+
+/** The text of tokens; `special`: also of special ones. Throws `invalid_request` for what is no token. */
+export function* decode(tokenizer: Tokenizer, tokens: ArrayLike<number>, special: boolean): Steps<string> {
+  const wrong = Array.prototype.find.call(tokens, token => !(token >= 0 && token < tokenizer.vocabSize));
+  if (wrong !== undefined)
+    throw new RealmError('invalid_request', `There is no token ${wrong}; the vocabulary has ${tokenizer.vocabSize}`);
+  const stream = tokenizer.stream({ special, whole: true });
+  const texts: string[] = [];
+  for (let i = 0; i < tokens.length; i++) {
+    texts.push(stream.push(tokens[i] as Token));
+    if (i % step === step - 1) yield;
+  }
+  return texts.join('') + stream.end();
+}
