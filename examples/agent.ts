@@ -1,23 +1,26 @@
 /**
- * An agent in its simplest form: propose, check with code, tell the model what was wrong, and try again. The code decides
- * when the answer is good enough, and how often it may be tried.
+ * An agent in its simplest form: the model proposes, code checks and keeps what is good, and the next prompt says what has
+ * been reached. The code decides when the goal is reached, and how many steps it may take.
  */
-import { type ChatMessage, loadModel } from '../src/index.ts';
+import { loadModel } from '../src/index.ts';
 
 await using model = await loadModel('smollm2-135m');
 
-/** What is wrong with a slogan, or undefined. */
-function problem(text: string): string | undefined {
-  const words = text.split(/\s+/).length;
-  if (words > 6) return `That has ${words} words. Use at most 6.`;
-  if (!text.endsWith('!')) return 'End with an exclamation mark.';
+const goal = 8;
+const animals = ['dog', 'cat'];
+
+/** What is wrong with a proposal, or undefined. */
+function problem(animal: string): string | undefined {
+  if (!/^[a-z]+$/.test(animal)) return 'not one word';
+  if (animals.includes(animal)) return 'there already';
 }
 
-const messages: ChatMessage[] = [{ role: 'user', content: 'Write a short slogan for a tea shop.' }];
-for (let attempt = 1; attempt <= 6; attempt++) {
-  const { text } = await model.chat(messages, { maxTokens: 30, temperature: 0.8, seed: attempt, stop: '\n' });
-  const wrong = problem(text.trim());
-  console.log(`${attempt}. ${text.trim()}\n   ${wrong ?? 'Accepted.'}`);
-  if (wrong === undefined) break;
-  messages.push({ role: 'assistant', content: text }, { role: 'user', content: `${wrong} Write another slogan.` });
+for (let step = 1; step <= 20 && animals.length < goal; step++) {
+  const prompt = `A list of animals, each with one word: ${animals.join(', ')},`;
+  const { text } = await model.generate(prompt, { maxTokens: 6, temperature: 0.9, seed: step, stop: [',', '.', '\n'] });
+  const animal = text.trim();
+  const wrong = problem(animal);
+  console.log(`${step}. ${animal}: ${wrong ?? 'kept'}`);
+  if (wrong === undefined) animals.push(animal);
 }
+console.log(animals.length === goal ? `done: ${animals.join(', ')}` : 'given up');
