@@ -1,5 +1,5 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import packageFile from '../../package.json' with { type: 'json' };
 import { asRealmError, RealmError } from '../errors.ts';
 import { addBench } from './bench.ts';
 import { addDoctor } from './doctor.ts';
@@ -23,10 +23,12 @@ Examples:
 A model is a name of \`realm models\` or the path of a GGUF file. REALM_HOME (default ~/.realm) holds downloaded models;
 REALM_DEBUG=1 shows where an error came from.`;
 
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+
 function program(): Command {
   const realm = new Command('realm')
     .description('Multi-tenant LLM inference: run, serve and look into GGUF models.')
-    .version(packageFile.version)
+    .version(version)
     .showSuggestionAfterError()
     .addHelpText('after', examples)
     .exitOverride()

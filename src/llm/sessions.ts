@@ -4,7 +4,7 @@ import type { SessionInfo } from '../engine/sessions.ts';
 import { RealmError, systemReason } from '../errors.ts';
 import type { SessionLimits } from '../tenancy/config.ts';
 import type { Token } from '../tokenizer/types.ts';
-import type { LoadedModel } from '../llm/load.ts';
+import type { LoadedModel } from './load.ts';
 import { openSessionFolder, sessionFile, sessionIn, tenantFolder } from './session-folder.ts';
 
 /** A saved session as its tenant sees it. */

@@ -1,0 +1,18 @@
+/** Compiles src/ into dist/, with the same folders: what asks for `../../guest/wasm` finds it from there too. */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+rmSync('dist', { recursive: true, force: true });
+execFileSync(process.execPath, ['node_modules/.bin/tsc', '--project', 'tsconfig.build.json'], { stdio: 'inherit' });
+for (const file of globSync('dist/**/*.{js,d.ts}')) renameModules(file);
+chmodSync('dist/cli/launch.js', 0o755);
+
+/** tsc renames imports; the modules that threads and processes are started from, and those that types come from, are named in strings. */
+function renameModules(file: string): void {
+  const source = readFileSync(file, 'utf8');
+  const renamed = source.replace(/(['"])(\.{1,2}\/[^'"\n]+)\.ts\1/g, (whole, quote: string, path: string) =>
+    existsSync(join(dirname(file), `${path}.js`)) ? `${quote}${path}.js${quote}` : whole,
+  );
+  if (renamed !== source) writeFileSync(file, renamed);
+}
