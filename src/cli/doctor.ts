@@ -89,6 +89,6 @@ const used = (chosen: Choice): string[] => sizes.map(size => chosen[size] ?? cho
 
 function words({ variant, agrees, microseconds, error }: Verdict): string {
   if (!agrees) return `${variant} ✗ (${error ?? 'computes other bits'})`;
-  const times = sizes.flatMap(size => microseconds?.[size] ?? []).map(time => Math.round(time));
+  const times = sizes.flatMap(size => (microseconds?.[size] ? Math.round(Math.min(...microseconds[size])) : []));
   return `${variant} ${times.join('/') || '✓'}`;
 }

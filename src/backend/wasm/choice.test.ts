@@ -5,7 +5,7 @@ import { type Choice, candidates, choiceOf, everywhere, type Verdict, variantsIn
 
 const verdict = (variant: string, one: number, few = one, many = one): Verdict => ({
   ...{ part: 'Q4_K', variant, agrees: true },
-  microseconds: { one, few, many },
+  microseconds: { one: [one, one], few: [few, few], many: [many, many] },
 });
 const all = (variant: string): Choice => everywhere('Q4_K', variant);
 
@@ -35,6 +35,15 @@ describe('the choice of kernels', () => {
         assert.deepEqual(chosen, all(r < 0.95 ? 'dotadd-revec' : 'relaxed-revec'));
       }),
     );
+  });
+
+  it('wants a variant to be faster in both halves of the rounds: one of them was a busy moment', () => {
+    const busy = {
+      ...verdict('relaxed-revec', 100),
+      microseconds: { one: [100, 300], few: [300, 300], many: [300, 100] },
+    };
+    const chosen = choiceOf('Q4_K', [busy, verdict('dotadd-revec', 100)]);
+    assert.deepEqual(chosen, { ...all('relaxed-revec'), few: 'dotadd-revec' });
   });
 
   it('is none that computes other bits, however fast', () => {

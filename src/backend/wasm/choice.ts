@@ -10,8 +10,8 @@ export interface Verdict {
   readonly variant: string;
   /** Bits equal to the reference's. */
   readonly agrees: boolean;
-  /** The best time of a fixed piece of work for each size; absent when it was not timed. */
-  readonly microseconds?: Partial<Record<KernelSize, number>>;
+  /** For each size the best times of a fixed piece of work, one of each half of the rounds; absent when it was not timed. */
+  readonly microseconds?: Partial<Record<KernelSize, readonly number[]>>;
   /** Why it could not run at all. */
   readonly error?: string;
 }
@@ -37,16 +37,17 @@ export function candidates(verdicts: readonly Verdict[]): readonly Verdict[] {
 /** Times that differ by less than this are the same: two measurements of one variant differ as much. */
 const noise = 0.05;
 
-/** For each size the fastest candidate; among those that are as fast, the first in the list of variants. */
+/** Faster by more than noise, whichever half of the rounds one looks at. */
+function clearlyFaster(size: KernelSize, a: Verdict, b: Verdict): boolean {
+  const [times, others] = [a.microseconds?.[size], b.microseconds?.[size]];
+  return Boolean(times && others && times.every((time, half) => time * (1 + noise) < others[half]));
+}
+
+/** For each size the first candidate in the list of variants, or a later one that is clearly faster. */
 export function choiceOf(part: KernelPart, verdicts: readonly Verdict[]): Choice | undefined {
   const order = variantsOf(part).map(({ name }) => name);
   const list = candidates(verdicts).toSorted((a, b) => order.indexOf(a.variant) - order.indexOf(b.variant));
-  const [first] = list;
-  if (!first) return undefined;
-  const fastest = (size: KernelSize): string => {
-    const times = list.map(({ microseconds }) => microseconds?.[size] ?? Number.POSITIVE_INFINITY);
-    const limit = Math.min(...times) * (1 + noise);
-    return list[times.findIndex(time => time <= limit)]?.variant ?? first.variant;
-  };
-  return Object.fromEntries(sizesOf(part).map(size => [size, fastest(size)]));
+  if (list.length === 0) return undefined;
+  const fastest = (size: KernelSize) => list.reduce((best, next) => (clearlyFaster(size, next, best) ? next : best));
+  return Object.fromEntries(sizesOf(part).map(size => [size, fastest(size).variant]));
 }

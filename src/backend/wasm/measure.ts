@@ -8,62 +8,74 @@ import type { QuantType } from '../../quant/types.ts';
 import type { Backend, Matrix, MatrixSource } from '../backend.ts';
 import { floats, weightBytes } from '../parity-data.ts';
 
-/** The best time for each size. */
-export type Times = Partial<Record<KernelSize, number>>;
+/** For each size the best time of each half of the rounds, in microseconds. */
+export type Times = Partial<Record<KernelSize, readonly number[]>>;
 
 const columns = 2048;
-/** A third of the weights: all of them are more than a cache holds, and the next third is read before this one again. */
-const thirdBytes = 16 << 20;
+/** Weights are read piece after piece; all pieces are more than a cache holds, so none is in one when its turn comes again. */
+const pieces = { count: 6, bytes: 6 << 20 };
 /** A piece of a prompt, on as many rows of weights. */
-const prompt = { tokens: 128, rows: 2048 };
+const prompt = { tokens: 128, rows: 512 };
 
-/** Tokens that pass over each third of the weights. */
-const tokensOver = (type: QuantType, size: KernelSize): readonly number[] =>
-  size === 'one' ? [1, 1, 1] : [2, 8, panelBytes(type) ? 4 : 24];
+/** Numbers of tokens that stand for a size. */
+function tokensOf(type: QuantType, size: KernelSize): readonly number[] {
+  if (size === 'many') return [prompt.tokens];
+  return size === 'one' ? [1] : [2, 4, 8, ...(panelBytes(type) ? [] : [24])];
+}
 
-/** Rounds in which the variants take turns: the best of each counts, so that a busy moment does not decide. */
-const rounds = 5;
+/** Rounds in which the variants take turns. Each run is short and its best time counts, so that a busy moment does not decide. */
+const rounds = 10;
 
-/** Times each variant's kernels, in microseconds; `install` exchanges them. */
+/** Times each variant's kernels; `install` exchanges them. */
 export async function measure(
   type: QuantType,
   variants: readonly string[],
   backend: Backend,
   install: (variant: string) => void,
 ): Promise<readonly Times[]> {
-  const best = variants.map((): Times => ({}));
+  const runs = sizesOf(type).flatMap(size => tokensOf(type, size).map(tokens => ({ size, tokens })));
+  /** By variant, half and run. */
+  const best = variants.map(() => [0, 1].map(() => runs.map(() => Number.POSITIVE_INFINITY)));
   const record = await prepare(type, backend);
   for (let round = 0; round < rounds; round++) {
     for (const [i, variant] of variants.entries()) {
       install(variant);
       // The other threads fetch the kernels when they are woken.
-      record('one');
+      record(2);
       await backend.run();
-      for (const size of sizesOf(type)) {
-        record(size);
+      const times = best[i][round % 2];
+      for (const [run, { tokens }] of runs.entries()) {
+        record(tokens);
         const start = performance.now();
         await backend.run();
-        const time = (performance.now() - start) * 1000;
-        best[i][size] = Math.min(best[i][size] ?? time, time);
+        times[run] = Math.min(times[run], (performance.now() - start) * 1000);
       }
     }
   }
-  return best;
+  const sum = (times: readonly number[], size: KernelSize) =>
+    times.reduce((all, time, run) => (runs[run].size === size ? all + time : all), 0);
+  return best.map(halves =>
+    Object.fromEntries(sizesOf(type).map(size => [size, halves.map(times => sum(times, size))])),
+  );
 }
 
-/** Records the work of a size. */
-async function prepare(type: QuantType, backend: Backend): Promise<(size: KernelSize) => void> {
-  const rows = Math.floor(thirdBytes / byteLength(type, columns) / 8) * 8;
-  const thirds: Matrix[] = [];
-  for (let i = 0; i < 3; i++) thirds.push(await backend.matrix(repeated(type, rows)));
+/** Records work on so many tokens. */
+async function prepare(type: QuantType, backend: Backend): Promise<(tokens: number) => void> {
+  const rows = Math.floor(pieces.bytes / byteLength(type, columns) / 8) * 8;
+  const cold: Matrix[] = [];
+  while (cold.length < pieces.count) cold.push(await backend.matrix(repeated(type, rows)));
   const small = await backend.matrix(repeated(type, prompt.rows));
   await backend.loaded();
   const x = backend.buffer(prompt.tokens, columns);
-  for (let row = 0; row < prompt.tokens; row++) backend.write(x, row, floats(row, columns));
+  const values = floats(1, columns);
+  for (let row = 0; row < prompt.tokens; row++) backend.write(x, row, values);
   const [out, promptOut] = [backend.buffer(24, rows), backend.buffer(prompt.tokens, prompt.rows)];
-  return size => {
-    if (size === 'many') return backend.matmul(promptOut, small, x, prompt.tokens);
-    for (const [i, tokens] of tokensOver(type, size).entries()) backend.matmul(out, thirds[i], x, tokens);
+  let next = 0;
+  return tokens => {
+    if (tokens === prompt.tokens) return backend.matmul(promptOut, small, x, tokens);
+    // One token passes quickly: over three pieces, so that waking the threads does not count for much.
+    for (let piece = tokens === 1 ? 3 : 1; piece > 0; piece--)
+      backend.matmul(out, cold[next++ % cold.length], x, tokens);
   };
 }
 
