@@ -30,13 +30,14 @@ import { routingParts } from './experts.ts';
 import type { WasmBuffer, WasmCache, WasmMatrix, WasmRouting, WasmVector } from './handles.ts';
 import { Loader, stagingBytes } from './loader.ts';
 import { align, Memories, mostPages } from './memories.ts';
+import { type Choice, everywhere, variantsIn } from './choice.ts';
 import { type Bench, chooseKernels, type Kernels, kernelsOf, variantNamed } from './selection.ts';
 import { scratchBytes } from './station.ts';
 import { Team } from './team.ts';
 
 export interface WasmBackendOptions {
   readonly threads?: number;
-  /** A variant's name; default REALM_KERNELS, else the fastest of those that pass the self-test. */
+  /** A variant's name; default REALM_KERNELS, else for each size the fastest of those that pass the self-test. */
   readonly variant?: string;
   /** Size of one memory, in units of 64 KiB. Default 4 GiB; a larger model takes several. */
   readonly memoryPages?: number;
@@ -67,10 +68,10 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
   }
 }
 
-/** One thread, and kernels that nothing has checked: what the self-test works with. */
-export async function createBench(): Promise<Bench> {
-  const team = await Team.start(1, () => scratchStart, typeNames, maxTile);
-  const bench = new WasmBackend(team, async part => kernelsOf(part, variants[0]));
+/** A team with kernels that nothing has checked: what the self-test works with. */
+export async function createBench(threads: number): Promise<Bench> {
+  const team = await Team.start(threads, thread => scratchStart + thread * scratchBytes, typeNames, maxTile);
+  const bench = new WasmBackend(team, async part => kernelsOf(part, everywhere(part, variants[0].name)));
   await bench.use('common');
   return bench;
 }
@@ -84,7 +85,7 @@ export class WasmBackend implements Backend {
   readonly #loader: Loader;
   readonly #choose: (part: KernelPart) => Promise<Kernels>;
   readonly #kernels = new Map<KernelPart, Promise<Kernels>>();
-  readonly #variants = new Map<KernelPart, string>();
+  readonly #variants = new Map<KernelPart, Choice>();
   readonly #arenaStart: number;
   readonly #arenaEnd: number;
   /** The last command, if it was a row operation: its memory and rows. */
@@ -110,11 +111,12 @@ export class WasmBackend implements Backend {
   }
 
   get name(): string {
-    return `wasm ${[...new Set(this.#variants.values())].join(' + ')}, ${this.#team.threads} threads`;
+    const names = new Set([...this.#variants.values()].flatMap(variantsIn));
+    return `wasm ${[...names].join(' + ')}, ${this.#team.threads} threads`;
   }
 
-  /** The variant that was chosen for each part in use. */
-  get variants(): ReadonlyMap<KernelPart, string> {
+  /** What was chosen for each part in use. */
+  get variants(): ReadonlyMap<KernelPart, Choice> {
     return this.#variants;
   }
 
@@ -138,10 +140,10 @@ export class WasmBackend implements Backend {
   }
 
   /** Gives every thread these kernels, in place of those it had for the part. */
-  install(part: KernelPart, { module, variant }: Kernels): void {
-    this.#variants.set(part, variant);
-    this.#kernels.set(part, Promise.resolve({ module, variant }));
-    this.#team.add({ kernels: module });
+  install(part: KernelPart, kernels: Kernels): void {
+    this.#variants.set(part, kernels.choice);
+    this.#kernels.set(part, Promise.resolve(kernels));
+    for (const module of kernels.modules) this.#team.add({ kernels: module });
   }
 
   /** Space for tables of this run, in every memory. */
