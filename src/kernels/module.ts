@@ -2,7 +2,8 @@
 import v8 from 'node:v8';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { assembleModule, type Func } from './assembler.ts';
-import { attention, cacheTypes, maxQueries, storeKv, storeKvBytes } from './attention.ts';
+import { attention, cacheTypes, maxQueries } from './attention.ts';
+import { storeKv, storeKvBytes } from './attention/store.ts';
 import { interleaveFloats, maxTile, quantize32, quantize256 } from './activation.ts';
 import { formats32, panelBytes32, panelProduct32, product32, unpack32 } from './blocks32.ts';
 import { panelBytes256, panelProduct256, product256, unpack256 } from './blocks256.ts';
