@@ -5,7 +5,7 @@ import { fingerprint } from '../gguf/fingerprint.ts';
 import { openGguf } from '../gguf/open.ts';
 import type { GgufFile } from '../gguf/types.ts';
 import { headBytes } from '../kernels/attention.ts';
-import { readHyper } from '../model/hyper.ts';
+import { readModelConfig } from '../model/config.ts';
 import { loadModel } from '../model/load.ts';
 import type { Model } from '../model/types.ts';
 import type { ModelSource } from './engine.ts';
@@ -75,7 +75,7 @@ async function disposable(opening: Promise<GgufFile>): Promise<GgufFile & AsyncD
 
 /** Four contexts as far as 1 GiB reaches, but one context in any case; whole pages. */
 function defaultKvTokens(file: GgufFile, options: OpenOptions): number {
-  const { layers, kvHeads, headDim, trainedContext } = readHyper(file);
+  const { layers, kvHeads, headDim, trainedContext } = readModelConfig(file);
   const context = contextOf(options, trainedContext);
   const bytesPerToken = (2 * layers * kvHeads * headBytes(options.kvType ?? 'F16', headDim)) / pageTokens;
   const affordable = Math.floor(defaults.kvBytes / bytesPerToken);

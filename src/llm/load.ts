@@ -4,7 +4,7 @@ import type { FetchObserver, ModelFile } from '../catalog/types.ts';
 import type { Engine, Sampling } from '../engine/types.ts';
 import { openEngine } from '../engine/worker/handle.ts';
 import { asRealmError } from '../errors.ts';
-import type { ModelConfig, ModelPlace, TemplatePlace } from '../tenancy/config.ts';
+import type { ModelEntry, ModelPlace, TemplatePlace } from '../tenancy/config.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { textGeneration } from './generate.ts';
@@ -48,7 +48,7 @@ export interface LoadOptions {
 type Share = Pick<Tenant, 'id' | 'weight' | 'maxQueued'>;
 
 /** Finds or fetches a model's file and loads it. Options go before the configuration, and that before what the catalog recommends. */
-export async function loadModel(config: Partial<ModelConfig>, options: LoadOptions): Promise<ServedModel> {
+export async function loadModel(config: Partial<ModelEntry>, options: LoadOptions): Promise<ServedModel> {
   const { source, system, sampling } = config;
   const fetching = { ...options.observer, signal: options.signal };
   const file = await resolveModel(nameOf(source), fetching);

@@ -1,7 +1,7 @@
 import { type Backend, type Buffer, type KvCache, type Matrix, pageTokens, type Vector } from '../backend/backend.ts';
 import { RealmError } from '../errors.ts';
 import { freeAdapter, type LoadedAdapter, loadAdapter } from './adapter.ts';
-import type { Hyper } from './hyper.ts';
+import type { ModelConfig } from './config.ts';
 import { adaptEmbeddings, LowRankBuffers, outputRows, project, type Rows, tokenRows } from './project.ts';
 import type { Linear } from './tensors.ts';
 import type { Batch, Model, ModelOptions } from './types.ts';
@@ -31,7 +31,7 @@ export interface Workspace {
 /** What a layer works on: one batch, on its way through the model. */
 export interface Step {
   readonly backend: Backend;
-  readonly hyper: Hyper;
+  readonly config: ModelConfig;
   readonly work: Workspace;
   readonly cache: KvCache;
   readonly batch: Batch;
@@ -42,7 +42,7 @@ export interface Step {
 
 /** What differs between decoders: the weights at both ends and what happens in a layer. */
 export interface Recipe {
-  readonly hyper: Hyper;
+  readonly config: ModelConfig;
   readonly embeddings: Matrix;
   /** Factor on the embeddings (gemma). */
   readonly embeddingScale?: number;
@@ -58,34 +58,34 @@ export interface Recipe {
 
 /** A decoder-only transformer: embed, the layers, norm, logits. Closing the model closes its backend. */
 export function createDecoder(backend: Backend, options: ModelOptions, recipe: Recipe): Model {
-  const { hyper } = recipe;
+  const { config } = recipe;
   const { maxBatchTokens, maxOutputs } = options;
-  const work = createWorkspace(backend, hyper, options);
+  const work = createWorkspace(backend, config, options);
   const pages = Math.ceil(options.kvTokens / pageTokens);
-  const { layers, kvHeads, headDim } = hyper;
+  const { layers, kvHeads, headDim } = config;
   const cache = backend.kvCache({ layers, kvHeads, headDim, pages, type: options.kvType ?? 'F16' });
   const low = new LowRankBuffers(backend, Math.max(maxBatchTokens, maxOutputs));
   return {
-    architecture: hyper.architecture,
-    vocabSize: hyper.vocabSize,
-    width: hyper.width,
+    architecture: config.architecture,
+    vocabSize: config.vocabSize,
+    width: config.width,
     layers,
-    trainedContext: hyper.trainedContext,
+    trainedContext: config.trainedContext,
     maxBatchTokens,
     maxOutputs,
     pages,
     pageBytes: cache.pageBytes,
     kvBytesPerToken: cache.pageBytes / pageTokens,
-    pooling: hyper.pooling,
+    pooling: config.pooling,
     run(batch, preempt) {
-      checkBatch(batch, options, hyper.vocabSize);
-      record({ backend, hyper, work, cache, batch, rows: tokenRows(batch), low }, recipe);
+      checkBatch(batch, options, config.vocabSize);
+      record({ backend, config, work, cache, batch, rows: tokenRows(batch), low }, recipe);
       return backend.run(preempt);
     },
     logits: output => backend.read(work.logits, output),
     state: row => backend.read(work.normed, row),
     async loadAdapter(file) {
-      const adapter = await loadAdapter(file, backend, { architecture: hyper.architecture, ...recipe });
+      const adapter = await loadAdapter(file, backend, { architecture: config.architecture, ...recipe });
       try {
         for (const { rank } of adapter.pairs.values()) low.of(rank);
         if (adapter.embeddings) low.of(adapter.embeddings.rank);
@@ -104,33 +104,37 @@ export function createDecoder(backend: Backend, options: ModelOptions, recipe: R
 }
 
 function record(step: Step, recipe: Recipe): void {
-  const { backend, hyper, work, batch } = step;
+  const { backend, config, work, batch } = step;
   backend.embed(work.hidden, recipe.embeddings, batch.ids);
   adaptEmbeddings(step, work.hidden, batch.ids);
   if (recipe.embeddingScale) backend.scale(work.hidden, recipe.embeddingScale, batch.tokens);
-  for (let layer = 0; layer < hyper.layers; layer++) recipe.block(step, layer);
-  if (batch.states) backend.rmsNorm(work.normed, work.hidden, recipe.outputNorm, hyper.epsilon, batch.tokens);
+  for (let layer = 0; layer < config.layers; layer++) recipe.block(step, layer);
+  if (batch.states) backend.rmsNorm(work.normed, work.hidden, recipe.outputNorm, config.epsilon, batch.tokens);
   const rows = outputRows(batch);
   if (rows.count === 0) return;
   backend.gather(work.outputs, work.hidden, batch.outputs);
-  backend.rmsNorm(work.outputs, work.outputs, recipe.outputNorm, hyper.epsilon, rows.count);
+  backend.rmsNorm(work.outputs, work.outputs, recipe.outputNorm, config.epsilon, rows.count);
   project(step, [{ out: work.logits, ...recipe.output }], work.outputs, { rows });
   if (recipe.logitCap) backend.softcap(work.logits, recipe.logitCap, rows.count);
 }
 
-function createWorkspace(backend: Backend, hyper: Hyper, { maxBatchTokens, maxOutputs }: ModelOptions): Workspace {
+function createWorkspace(
+  backend: Backend,
+  config: ModelConfig,
+  { maxBatchTokens, maxOutputs }: ModelOptions,
+): Workspace {
   const tokens = (columns: number) => backend.buffer(maxBatchTokens, columns);
   return {
-    hidden: tokens(hyper.width),
-    normed: tokens(hyper.width),
-    q: tokens(hyper.heads * hyper.headDim),
-    k: tokens(hyper.kvHeads * hyper.headDim),
-    v: tokens(hyper.kvHeads * hyper.headDim),
-    mixed: tokens(hyper.heads * hyper.headDim),
-    gate: tokens(hyper.feedForward),
-    up: tokens(hyper.feedForward),
-    outputs: backend.buffer(maxOutputs, hyper.width),
-    logits: backend.buffer(maxOutputs, hyper.vocabSize),
+    hidden: tokens(config.width),
+    normed: tokens(config.width),
+    q: tokens(config.heads * config.headDim),
+    k: tokens(config.kvHeads * config.headDim),
+    v: tokens(config.kvHeads * config.headDim),
+    mixed: tokens(config.heads * config.headDim),
+    gate: tokens(config.feedForward),
+    up: tokens(config.feedForward),
+    outputs: backend.buffer(maxOutputs, config.width),
+    logits: backend.buffer(maxOutputs, config.vocabSize),
   };
 }
 

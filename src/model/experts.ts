@@ -1,6 +1,6 @@
 import type { Backend, Buffer, Matrix, Routing } from '../backend/backend.ts';
+import type { ModelConfig } from './config.ts';
 import type { Step } from './decoder.ts';
-import type { Hyper } from './hyper.ts';
 import type { Keys } from './keys.ts';
 import type { Tensors } from './tensors.ts';
 import type { ModelOptions } from './types.ts';
@@ -32,7 +32,7 @@ export class Mixture {
   readonly #up: Buffer;
   readonly #down: Buffer;
 
-  constructor(backend: Backend, keys: Keys, { width }: Hyper, feedForward: number, options: ModelOptions) {
+  constructor(backend: Backend, keys: Keys, { width }: ModelConfig, feedForward: number, options: ModelOptions) {
     const experts = keys.size('expert_count', mostExperts);
     const used = keys.size('expert_used_count', experts);
     const slots = options.maxBatchTokens * used;

@@ -1,6 +1,6 @@
 import type { RopeTable, Vector } from '../backend/backend.ts';
+import { eachLayer, type ModelConfig } from './config.ts';
 import type { Step } from './decoder.ts';
-import { eachLayer, type Hyper } from './hyper.ts';
 import type { Keys } from './keys.ts';
 import {
   type AttentionWeights,
@@ -32,21 +32,21 @@ export type Placement = Pick<SandwichLayer, 'rope' | 'window'>;
 
 export async function loadSandwichLayers(
   tensors: Tensors,
-  hyper: Hyper,
+  config: ModelConfig,
   headNorms: boolean,
   place: (layer: number) => Placement,
 ): Promise<SandwichLayer[]> {
-  const norm = (name: string) => tensors.vector(`${name}.weight`, hyper.width);
-  return eachLayer(hyper, async (prefix, layer) => ({
+  const norm = (name: string) => tensors.vector(`${name}.weight`, config.width);
+  return eachLayer(config, async (prefix, layer) => ({
     ...place(layer),
     attentionNorm: await norm(`${prefix}.attn_norm`),
     attention: {
-      ...(await loadAttention(tensors, prefix, hyper)),
-      ...(headNorms ? await loadHeadNorms(tensors, prefix, hyper) : {}),
+      ...(await loadAttention(tensors, prefix, config)),
+      ...(headNorms ? await loadHeadNorms(tensors, prefix, config) : {}),
     },
     attentionPostNorm: await norm(`${prefix}.post_attention_norm`),
     feedForwardNorm: await norm(`${prefix}.ffn_norm`),
-    feedForward: await loadFeedForward(tensors, prefix, hyper),
+    feedForward: await loadFeedForward(tensors, prefix, config),
     feedForwardPostNorm: await norm(`${prefix}.post_ffw_norm`),
   }));
 }
@@ -57,13 +57,13 @@ export function sandwichBlock(
   options: { scale: number; softcap?: number },
 ): (step: Step, layer: number) => void {
   return (step, layer) => {
-    const { backend, hyper, work, batch } = step;
+    const { backend, config, work, batch } = step;
     const { hidden, normed, mixed, gate } = work;
-    const { epsilon } = hyper;
+    const { epsilon } = config;
     const weights = layers[layer];
 
     backend.rmsNorm(normed, hidden, weights.attentionNorm, epsilon, batch.tokens);
-    attend(step, layer, weights.attention, weights.rope, { heads: hyper.heads, window: weights.window, ...options });
+    attend(step, layer, weights.attention, weights.rope, { heads: config.heads, window: weights.window, ...options });
     project(step, [{ out: normed, ...weights.attention.output }], mixed);
     backend.rmsNorm(normed, normed, weights.attentionPostNorm, epsilon, batch.tokens);
     backend.add(hidden, normed, batch.tokens);
@@ -80,20 +80,20 @@ export function sandwichBlock(
  * 1 / sqrt(headDim), but for the 27B models, which divide by sqrt(width / heads). Files do not say so; llama.cpp knows them by
  * their number of layers too.
  */
-export function attentionScale(hyper: Hyper, layersOf27B: number): number {
-  return 1 / Math.sqrt(hyper.layers === layersOf27B ? Math.floor(hyper.width / hyper.heads) : hyper.headDim);
+export function attentionScale(config: ModelConfig, layersOf27B: number): number {
+  return 1 / Math.sqrt(config.layers === layersOf27B ? Math.floor(config.width / config.heads) : config.headDim);
 }
 
 /** Which layers slide: all but every n-th, where the file may say n, or say it for each layer. */
-export function slidingLayers(keys: Keys, hyper: Hyper, every: number): boolean[] {
+export function slidingLayers(keys: Keys, config: ModelConfig, every: number): boolean[] {
   const key = `${keys.architecture}.attention.sliding_window_pattern`;
   const given = keys.meta.metadata.get(key);
   if (typeof given !== 'object') {
-    const n = keys.maybe('attention.sliding_window_pattern', { min: 0, max: hyper.layers, integer: true }) ?? every;
-    return Array.from({ length: hyper.layers }, (_, layer) => n === 0 || layer % n < n - 1);
+    const n = keys.maybe('attention.sliding_window_pattern', { min: 0, max: config.layers, integer: true }) ?? every;
+    return Array.from({ length: config.layers }, (_, layer) => n === 0 || layer % n < n - 1);
   }
   const flags = Array.from(given as ArrayLike<unknown>, Boolean);
-  return flags.length === hyper.layers ? flags : keys.meta.fail(key, `has ${flags.length} layers of ${hyper.layers}`);
+  return flags.length === config.layers ? flags : keys.meta.fail(key, `has ${flags.length} layers of ${config.layers}`);
 }
 
 /** A window of at least one token, or none. */

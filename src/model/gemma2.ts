@@ -1,6 +1,6 @@
+import { readModelConfig } from './config.ts';
 import { createDecoder } from './decoder.ts';
 import { attentionScale, loadSandwichLayers, readCap, readWindow, sandwichBlock, slidingLayers } from './gemma.ts';
-import { readHyper } from './hyper.ts';
 import { keysOf } from './keys.ts';
 import { loadEnds } from './layers.ts';
 import { readRope } from './rope.ts';
@@ -11,20 +11,20 @@ import type { Architecture } from './types.ts';
 export const gemma2: Architecture = {
   name: 'gemma2',
   async load(file, backend, options) {
-    const hyper = readHyper(file);
+    const config = readModelConfig(file);
     const keys = keysOf(file);
     const tensors = new Tensors(file, backend, options.onProgress);
-    const ends = await loadEnds(tensors, hyper);
-    const rope = backend.ropeTable(readRope(keys, hyper, { style: 'halves', kvTokens: options.kvTokens }));
+    const ends = await loadEnds(tensors, config);
+    const rope = backend.ropeTable(readRope(keys, config, { style: 'halves', kvTokens: options.kvTokens }));
     const window = readWindow(keys, 4096);
-    const slides = slidingLayers(keys, hyper, 2);
+    const slides = slidingLayers(keys, config, 2);
     const place = (layer: number) => ({ rope, window: slides[layer] ? window : undefined });
-    const layers = await loadSandwichLayers(tensors, hyper, false, place);
-    const attention = { scale: attentionScale(hyper, 46), softcap: readCap(keys, 'attn_logit_softcapping', 50) };
+    const layers = await loadSandwichLayers(tensors, config, false, place);
+    const attention = { scale: attentionScale(config, 46), softcap: readCap(keys, 'attn_logit_softcapping', 50) };
     return createDecoder(backend, options, {
-      hyper,
+      config,
       ...ends,
-      embeddingScale: Math.sqrt(hyper.width),
+      embeddingScale: Math.sqrt(config.width),
       block: sandwichBlock(layers, attention),
       logitCap: readCap(keys, 'final_logit_softcapping', 30),
     });

@@ -1,6 +1,6 @@
+import { readModelConfig } from './config.ts';
 import { createDecoder } from './decoder.ts';
 import { attentionScale, loadSandwichLayers, readCap, readWindow, sandwichBlock, slidingLayers } from './gemma.ts';
-import { readHyper } from './hyper.ts';
 import { keysOf } from './keys.ts';
 import { loadEnds } from './layers.ts';
 import { readLocalRope, readRope } from './rope.ts';
@@ -14,22 +14,22 @@ import type { Architecture } from './types.ts';
 export const gemma3: Architecture = {
   name: 'gemma3',
   async load(file, backend, options) {
-    const hyper = readHyper(file);
+    const config = readModelConfig(file);
     const keys = keysOf(file);
     const tensors = new Tensors(file, backend, options.onProgress);
-    const ends = await loadEnds(tensors, hyper);
+    const ends = await loadEnds(tensors, config);
     const ropeOptions = { style: 'halves', kvTokens: options.kvTokens } as const;
-    const global = { rope: backend.ropeTable(readRope(keys, hyper, ropeOptions)) };
+    const global = { rope: backend.ropeTable(readRope(keys, config, ropeOptions)) };
     const window = readWindow(keys);
-    const local = { rope: backend.ropeTable(readLocalRope(keys, hyper, ropeOptions)), window };
-    const slides = slidingLayers(keys, hyper, 6);
+    const local = { rope: backend.ropeTable(readLocalRope(keys, config, ropeOptions)), window };
+    const slides = slidingLayers(keys, config, 6);
     const place = (layer: number) => (window && slides[layer] ? local : global);
-    const layers = await loadSandwichLayers(tensors, hyper, true, place);
+    const layers = await loadSandwichLayers(tensors, config, true, place);
     return createDecoder(backend, options, {
-      hyper,
+      config,
       ...ends,
-      embeddingScale: Math.sqrt(hyper.width),
-      block: sandwichBlock(layers, { scale: attentionScale(hyper, 62) }),
+      embeddingScale: Math.sqrt(config.width),
+      block: sandwichBlock(layers, { scale: attentionScale(config, 62) }),
       logitCap: readCap(keys, 'final_logit_softcapping'),
     });
   },

@@ -1,6 +1,6 @@
 import type { AttentionOptions, RopeTable, Vector } from '../backend/backend.ts';
+import type { ModelConfig } from './config.ts';
 import type { Step } from './decoder.ts';
-import type { Hyper } from './hyper.ts';
 import { project } from './project.ts';
 import type { Linear, Tensors } from './tensors.ts';
 
@@ -22,8 +22,8 @@ export interface FeedForwardWeights {
   readonly down: Linear;
 }
 
-export async function loadAttention(tensors: Tensors, prefix: string, hyper: Hyper): Promise<AttentionWeights> {
-  const { width, heads, kvHeads, headDim } = hyper;
+export async function loadAttention(tensors: Tensors, prefix: string, config: ModelConfig): Promise<AttentionWeights> {
+  const { width, heads, kvHeads, headDim } = config;
   return {
     q: await tensors.linear(`${prefix}.attn_q`, heads * headDim, width),
     k: await tensors.linear(`${prefix}.attn_k`, kvHeads * headDim, width),
@@ -32,15 +32,19 @@ export async function loadAttention(tensors: Tensors, prefix: string, hyper: Hyp
   };
 }
 
-export async function loadHeadNorms(tensors: Tensors, prefix: string, hyper: Hyper) {
+export async function loadHeadNorms(tensors: Tensors, prefix: string, config: ModelConfig) {
   return {
-    qNorm: await tensors.vector(`${prefix}.attn_q_norm.weight`, hyper.headDim),
-    kNorm: await tensors.vector(`${prefix}.attn_k_norm.weight`, hyper.headDim),
+    qNorm: await tensors.vector(`${prefix}.attn_q_norm.weight`, config.headDim),
+    kNorm: await tensors.vector(`${prefix}.attn_k_norm.weight`, config.headDim),
   };
 }
 
-export async function loadFeedForward(tensors: Tensors, prefix: string, hyper: Hyper): Promise<FeedForwardWeights> {
-  const { width, feedForward } = hyper;
+export async function loadFeedForward(
+  tensors: Tensors,
+  prefix: string,
+  config: ModelConfig,
+): Promise<FeedForwardWeights> {
+  const { width, feedForward } = config;
   return {
     gate: await tensors.linear(`${prefix}.ffn_gate`, feedForward, width),
     up: await tensors.linear(`${prefix}.ffn_up`, feedForward, width),
@@ -49,13 +53,13 @@ export async function loadFeedForward(tensors: Tensors, prefix: string, hyper: H
 }
 
 /** The embeddings and the way out. Without an output matrix the embeddings serve as one (tied). */
-export async function loadEnds(tensors: Tensors, hyper: Hyper) {
-  const embeddings = await tensors.matrix('token_embd.weight', hyper.vocabSize, hyper.width);
+export async function loadEnds(tensors: Tensors, config: ModelConfig) {
+  const embeddings = await tensors.matrix('token_embd.weight', config.vocabSize, config.width);
   return {
     embeddings,
-    outputNorm: await tensors.vector('output_norm.weight', hyper.width),
+    outputNorm: await tensors.vector('output_norm.weight', config.width),
     output: tensors.has('output.weight')
-      ? await tensors.linear('output', hyper.vocabSize, hyper.width)
+      ? await tensors.linear('output', config.vocabSize, config.width)
       : { matrix: embeddings },
     linears: tensors.linears,
   };
@@ -69,9 +73,9 @@ export function attend(
   rope: RopeTable,
   options: AttentionOptions,
 ): void {
-  const { backend, hyper, work, cache, batch } = step;
+  const { backend, config, work, cache, batch } = step;
   const { q, k, v, mixed, normed } = work;
-  const { heads, kvHeads, epsilon } = hyper;
+  const { heads, kvHeads, epsilon } = config;
   const products = [
     { out: q, ...weights.q },
     { out: k, ...weights.k },

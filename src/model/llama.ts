@@ -1,7 +1,7 @@
 import type { RopeTable, Vector } from '../backend/backend.ts';
+import { eachLayer, type ModelConfig, readModelConfig } from './config.ts';
 import { createDecoder, type Step } from './decoder.ts';
 import { type Experts, Mixture } from './experts.ts';
-import { eachLayer, type Hyper, readHyper } from './hyper.ts';
 import { keysOf } from './keys.ts';
 import {
   type AttentionWeights,
@@ -29,45 +29,45 @@ export interface PreNormLayer {
 export const llama: Architecture = {
   name: 'llama',
   async load(file, backend, options) {
-    const hyper = readHyper(file);
+    const config = readModelConfig(file);
     const keys = keysOf(file);
     const tensors = new Tensors(file, backend, options.onProgress);
-    const ends = await loadEnds(tensors, hyper);
-    const factors = await tensors.maybeFloats('rope_freqs.weight', hyper.headDim / 2);
-    const rope = backend.ropeTable(readRope(keys, hyper, { style: 'adjacent', kvTokens: options.kvTokens, factors }));
+    const ends = await loadEnds(tensors, config);
+    const factors = await tensors.maybeFloats('rope_freqs.weight', config.headDim / 2);
+    const rope = backend.ropeTable(readRope(keys, config, { style: 'adjacent', kvTokens: options.kvTokens, factors }));
     const mixture = keys.maybe('expert_count')
-      ? new Mixture(backend, keys, hyper, hyper.feedForward, options)
+      ? new Mixture(backend, keys, config, config.feedForward, options)
       : undefined;
-    const layers = await eachLayer(hyper, prefix => loadLayer(tensors, prefix, hyper, mixture));
-    return createDecoder(backend, options, { hyper, ...ends, block: preNormBlock(layers, rope) });
+    const layers = await eachLayer(config, prefix => loadLayer(tensors, prefix, config, mixture));
+    return createDecoder(backend, options, { config, ...ends, block: preNormBlock(layers, rope) });
   },
 };
 
 export async function loadLayer(
   tensors: Tensors,
   prefix: string,
-  hyper: Hyper,
+  config: ModelConfig,
   mixture?: Mixture,
 ): Promise<PreNormLayer> {
   return {
-    attentionNorm: await tensors.vector(`${prefix}.attn_norm.weight`, hyper.width),
-    attention: await loadAttention(tensors, prefix, hyper),
-    feedForwardNorm: await tensors.vector(`${prefix}.ffn_norm.weight`, hyper.width),
-    feedForward: mixture ? await mixture.load(tensors, prefix) : await loadFeedForward(tensors, prefix, hyper),
+    attentionNorm: await tensors.vector(`${prefix}.attn_norm.weight`, config.width),
+    attention: await loadAttention(tensors, prefix, config),
+    feedForwardNorm: await tensors.vector(`${prefix}.ffn_norm.weight`, config.width),
+    feedForward: mixture ? await mixture.load(tensors, prefix) : await loadFeedForward(tensors, prefix, config),
   };
 }
 
 /** x += attention(norm(x)); x += feedForward(norm(x)) */
 export function preNormBlock(layers: readonly PreNormLayer[], rope: RopeTable): (step: Step, layer: number) => void {
   return (step, layer) => {
-    const { backend, hyper, work, batch } = step;
+    const { backend, config, work, batch } = step;
     const { attentionNorm, attention, feedForwardNorm, feedForward } = layers[layer];
 
-    backend.rmsNorm(work.normed, work.hidden, attentionNorm, hyper.epsilon, batch.tokens);
-    attend(step, layer, attention, rope, { heads: hyper.heads, scale: 1 / Math.sqrt(hyper.headDim) });
+    backend.rmsNorm(work.normed, work.hidden, attentionNorm, config.epsilon, batch.tokens);
+    attend(step, layer, attention, rope, { heads: config.heads, scale: 1 / Math.sqrt(config.headDim) });
     project(step, [{ out: work.hidden, ...attention.output }], work.mixed, { accumulate: true });
 
-    backend.rmsNorm(work.normed, work.hidden, feedForwardNorm, hyper.epsilon, batch.tokens);
+    backend.rmsNorm(work.normed, work.hidden, feedForwardNorm, config.epsilon, batch.tokens);
     if ('router' in feedForward) return feedForward.mixture.apply(step, feedForward);
     gated(step, feedForward, 'silu');
     project(step, [{ out: work.hidden, ...feedForward.down }], work.gate, { accumulate: true });

@@ -1,5 +1,5 @@
+import { eachLayer, type ModelConfig, readModelConfig } from './config.ts';
 import { createDecoder } from './decoder.ts';
-import { eachLayer, type Hyper, readHyper } from './hyper.ts';
 import { keysOf } from './keys.ts';
 import { type AttentionWeights, type FeedForwardWeights, loadEnds } from './layers.ts';
 import { type PreNormLayer, preNormBlock } from './llama.ts';
@@ -15,30 +15,30 @@ import type { Architecture } from './types.ts';
 export const phi3: Architecture = {
   name: 'phi3',
   async load(file, backend, options) {
-    const hyper = readHyper(file);
+    const config = readModelConfig(file);
     const keys = keysOf(file);
     const tensors = new Tensors(file, backend, options.onProgress);
-    const ends = await loadEnds(tensors, hyper);
-    const long = longest(hyper, options.kvTokens) > originalContext(keys, hyper);
+    const ends = await loadEnds(tensors, config);
+    const long = longest(config, options.kvTokens) > originalContext(keys, config);
     const divisors = `rope_factors_${long ? 'long' : 'short'}.weight`;
-    const factors = await tensors.maybeFloats(divisors, ropeDimensions(keys, hyper) / 2);
-    const rope = backend.ropeTable(readRope(keys, hyper, { style: 'halves', kvTokens: options.kvTokens, factors }));
-    const layers = await eachLayer(hyper, prefix => loadLayer(tensors, prefix, hyper));
-    return createDecoder(backend, options, { hyper, ...ends, block: preNormBlock(layers, rope) });
+    const factors = await tensors.maybeFloats(divisors, ropeDimensions(keys, config) / 2);
+    const rope = backend.ropeTable(readRope(keys, config, { style: 'halves', kvTokens: options.kvTokens, factors }));
+    const layers = await eachLayer(config, prefix => loadLayer(tensors, prefix, config));
+    return createDecoder(backend, options, { config, ...ends, block: preNormBlock(layers, rope) });
   },
 };
 
-async function loadLayer(tensors: Tensors, prefix: string, hyper: Hyper): Promise<PreNormLayer> {
+async function loadLayer(tensors: Tensors, prefix: string, config: ModelConfig): Promise<PreNormLayer> {
   return {
-    attentionNorm: await tensors.vector(`${prefix}.attn_norm.weight`, hyper.width),
-    attention: await loadFusedAttention(tensors, prefix, hyper),
-    feedForwardNorm: await tensors.vector(`${prefix}.ffn_norm.weight`, hyper.width),
-    feedForward: await loadFusedFeedForward(tensors, prefix, hyper),
+    attentionNorm: await tensors.vector(`${prefix}.attn_norm.weight`, config.width),
+    attention: await loadFusedAttention(tensors, prefix, config),
+    feedForwardNorm: await tensors.vector(`${prefix}.ffn_norm.weight`, config.width),
+    feedForward: await loadFusedFeedForward(tensors, prefix, config),
   };
 }
 
-async function loadFusedAttention(tensors: Tensors, prefix: string, hyper: Hyper): Promise<AttentionWeights> {
-  const { width, heads, kvHeads, headDim } = hyper;
+async function loadFusedAttention(tensors: Tensors, prefix: string, config: ModelConfig): Promise<AttentionWeights> {
+  const { width, heads, kvHeads, headDim } = config;
   const [q, kv] = [heads * headDim, kvHeads * headDim];
   const part = (first: number, count: number) =>
     tensors.linear(`${prefix}.attn_qkv`, q + 2 * kv, width, { first, count });
@@ -50,8 +50,12 @@ async function loadFusedAttention(tensors: Tensors, prefix: string, hyper: Hyper
   };
 }
 
-async function loadFusedFeedForward(tensors: Tensors, prefix: string, hyper: Hyper): Promise<FeedForwardWeights> {
-  const { width, feedForward } = hyper;
+async function loadFusedFeedForward(
+  tensors: Tensors,
+  prefix: string,
+  config: ModelConfig,
+): Promise<FeedForwardWeights> {
+  const { width, feedForward } = config;
   const part = (first: number) =>
     tensors.linear(`${prefix}.ffn_up`, 2 * feedForward, width, { first, count: feedForward });
   return {

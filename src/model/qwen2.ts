@@ -1,5 +1,5 @@
+import { eachLayer, readModelConfig } from './config.ts';
 import { createDecoder } from './decoder.ts';
-import { eachLayer, readHyper } from './hyper.ts';
 import { keysOf } from './keys.ts';
 import { loadEnds } from './layers.ts';
 import { loadLayer, preNormBlock } from './llama.ts';
@@ -11,11 +11,11 @@ import type { Architecture } from './types.ts';
 export const qwen2: Architecture = {
   name: 'qwen2',
   async load(file, backend, options) {
-    const hyper = readHyper(file);
+    const config = readModelConfig(file);
     const tensors = new Tensors(file, backend, options.onProgress);
-    const ends = await loadEnds(tensors, hyper);
-    const rope = backend.ropeTable(readRope(keysOf(file), hyper, { style: 'halves', kvTokens: options.kvTokens }));
-    const layers = await eachLayer(hyper, prefix => loadLayer(tensors, prefix, hyper));
-    return createDecoder(backend, options, { hyper, ...ends, block: preNormBlock(layers, rope) });
+    const ends = await loadEnds(tensors, config);
+    const rope = backend.ropeTable(readRope(keysOf(file), config, { style: 'halves', kvTokens: options.kvTokens }));
+    const layers = await eachLayer(config, prefix => loadLayer(tensors, prefix, config));
+    return createDecoder(backend, options, { config, ...ends, block: preNormBlock(layers, rope) });
   },
 };

@@ -1,6 +1,6 @@
+import { eachLayer, type ModelConfig, readModelConfig } from './config.ts';
 import { createDecoder } from './decoder.ts';
 import type { Mixture } from './experts.ts';
-import { eachLayer, type Hyper, readHyper } from './hyper.ts';
 import { keysOf } from './keys.ts';
 import { loadEnds, loadHeadNorms } from './layers.ts';
 import { loadLayer, type PreNormLayer, preNormBlock } from './llama.ts';
@@ -12,21 +12,21 @@ import type { Architecture } from './types.ts';
 export const qwen3: Architecture = {
   name: 'qwen3',
   async load(file, backend, options) {
-    const hyper = readHyper(file);
+    const config = readModelConfig(file);
     const tensors = new Tensors(file, backend, options.onProgress);
-    const ends = await loadEnds(tensors, hyper);
-    const rope = backend.ropeTable(readRope(keysOf(file), hyper, { style: 'halves', kvTokens: options.kvTokens }));
-    const layers = await eachLayer(hyper, prefix => loadQwen3Layer(tensors, prefix, hyper));
-    return createDecoder(backend, options, { hyper, ...ends, block: preNormBlock(layers, rope) });
+    const ends = await loadEnds(tensors, config);
+    const rope = backend.ropeTable(readRope(keysOf(file), config, { style: 'halves', kvTokens: options.kvTokens }));
+    const layers = await eachLayer(config, prefix => loadQwen3Layer(tensors, prefix, config));
+    return createDecoder(backend, options, { config, ...ends, block: preNormBlock(layers, rope) });
   },
 };
 
 export async function loadQwen3Layer(
   tensors: Tensors,
   prefix: string,
-  hyper: Hyper,
+  config: ModelConfig,
   mixture?: Mixture,
 ): Promise<PreNormLayer> {
-  const layer = await loadLayer(tensors, prefix, hyper, mixture);
-  return { ...layer, attention: { ...layer.attention, ...(await loadHeadNorms(tensors, prefix, hyper)) } };
+  const layer = await loadLayer(tensors, prefix, config, mixture);
+  return { ...layer, attention: { ...layer.attention, ...(await loadHeadNorms(tensors, prefix, config)) } };
 }

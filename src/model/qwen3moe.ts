@@ -1,6 +1,6 @@
+import { eachLayer, readModelConfig } from './config.ts';
 import { createDecoder } from './decoder.ts';
 import { Mixture } from './experts.ts';
-import { eachLayer, readHyper } from './hyper.ts';
 import { keysOf } from './keys.ts';
 import { loadEnds } from './layers.ts';
 import { preNormBlock } from './llama.ts';
@@ -13,13 +13,13 @@ import type { Architecture } from './types.ts';
 export const qwen3moe: Architecture = {
   name: 'qwen3moe',
   async load(file, backend, options) {
-    const hyper = readHyper(file);
+    const config = readModelConfig(file);
     const keys = keysOf(file);
     const tensors = new Tensors(file, backend, options.onProgress);
-    const ends = await loadEnds(tensors, hyper);
-    const rope = backend.ropeTable(readRope(keys, hyper, { style: 'halves', kvTokens: options.kvTokens }));
-    const mixture = new Mixture(backend, keys, hyper, keys.size('expert_feed_forward_length', 1 << 20), options);
-    const layers = await eachLayer(hyper, prefix => loadQwen3Layer(tensors, prefix, hyper, mixture));
-    return createDecoder(backend, options, { hyper, ...ends, block: preNormBlock(layers, rope) });
+    const ends = await loadEnds(tensors, config);
+    const rope = backend.ropeTable(readRope(keys, config, { style: 'halves', kvTokens: options.kvTokens }));
+    const mixture = new Mixture(backend, keys, config, keys.size('expert_feed_forward_length', 1 << 20), options);
+    const layers = await eachLayer(config, prefix => loadQwen3Layer(tensors, prefix, config, mixture));
+    return createDecoder(backend, options, { config, ...ends, block: preNormBlock(layers, rope) });
   },
 };

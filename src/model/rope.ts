@@ -1,5 +1,5 @@
 import type { RopeSpec } from '../backend/backend.ts';
-import type { Hyper } from './hyper.ts';
+import type { ModelConfig } from './config.ts';
 import type { Keys } from './keys.ts';
 
 /** How far a model's rotations were stretched beyond the context that it was first trained for. */
@@ -55,34 +55,34 @@ export interface RopeOptions {
 }
 
 /** The rotations that a file describes. */
-export function readRope(keys: Keys, hyper: Hyper, { style, kvTokens, factors }: RopeOptions): RopeSpec {
-  const scaling = readScaling(keys, hyper);
+export function readRope(keys: Keys, config: ModelConfig, { style, kvTokens, factors }: RopeOptions): RopeSpec {
+  const scaling = readScaling(keys, config);
   const attention = keys.maybe('rope.scaling.attn_factor', { min: 1e-3, max: 1e3 }) ?? 1;
   const logMultiplier = keys.maybe('rope.scaling.yarn_log_multiplier', { min: 0, max: 1e3 }) ?? 0;
   const stretched = scaling.kind === 'yarn' ? yarnMagnitude(scaling.factor, logMultiplier) : 1;
-  const dimensions = ropeDimensions(keys, hyper);
+  const dimensions = ropeDimensions(keys, config);
   const base = readBase(keys, 'rope.freq_base');
   return {
-    headDim: hyper.headDim,
+    headDim: config.headDim,
     dimensions,
     style,
     frequencies: ropeFrequencies({ dimensions, base, scaling, factors }),
     magnitude: stretched * attention,
-    maxPosition: longest(hyper, kvTokens),
+    maxPosition: longest(config, kvTokens),
   };
 }
 
 /** The rotations of layers with a sliding window: a base of their own, no scaling. */
-export function readLocalRope(keys: Keys, hyper: Hyper, { style, kvTokens }: RopeOptions): RopeSpec {
-  const dimensions = ropeDimensions(keys, hyper);
+export function readLocalRope(keys: Keys, config: ModelConfig, { style, kvTokens }: RopeOptions): RopeSpec {
+  const dimensions = ropeDimensions(keys, config);
   const base = readBase(keys, 'rope.freq_base_swa');
   return {
-    headDim: hyper.headDim,
+    headDim: config.headDim,
     dimensions,
     style,
     frequencies: ropeFrequencies({ dimensions, base, scaling: { kind: 'none' } }),
     magnitude: 1,
-    maxPosition: longest(hyper, kvTokens),
+    maxPosition: longest(config, kvTokens),
   };
 }
 
@@ -91,23 +91,24 @@ function readBase(keys: Keys, key: string): number {
 }
 
 /** Positions that a sequence can reach: what the model was trained for, or what the cache holds when that is less. */
-export function longest(hyper: Hyper, kvTokens: number): number {
-  return Math.min(hyper.trainedContext, kvTokens);
+export function longest(config: ModelConfig, kvTokens: number): number {
+  return Math.min(config.trainedContext, kvTokens);
 }
 
 /** Leading dimensions of a head that are rotated. */
-export function ropeDimensions(keys: Keys, hyper: Hyper): number {
-  const dimensions = keys.maybe('rope.dimension_count', { min: 2, max: hyper.headDim, integer: true }) ?? hyper.headDim;
+export function ropeDimensions(keys: Keys, config: ModelConfig): number {
+  const dimensions =
+    keys.maybe('rope.dimension_count', { min: 2, max: config.headDim, integer: true }) ?? config.headDim;
   return dimensions % 2 === 0 ? dimensions : keys.fail('rope.dimension_count', `is ${dimensions} and must be even`);
 }
 
 /** The context a stretched model was first trained for. */
-export function originalContext(keys: Keys, hyper: Hyper): number {
-  return keys.maybe('rope.scaling.original_context_length', { min: 1, integer: true }) ?? hyper.trainedContext;
+export function originalContext(keys: Keys, config: ModelConfig): number {
+  return keys.maybe('rope.scaling.original_context_length', { min: 1, integer: true }) ?? config.trainedContext;
 }
 
 /** Without a type a factor means linear scaling, as old files have it. */
-function readScaling(keys: Keys, hyper: Hyper): RopeScaling {
+function readScaling(keys: Keys, config: ModelConfig): RopeScaling {
   const key = `${keys.architecture}.rope.scaling.type`;
   const kind = keys.meta.maybeString(key) ?? 'linear';
   const bounds = { min: 0, max: 1e6 };
@@ -119,7 +120,7 @@ function readScaling(keys: Keys, hyper: Hyper): RopeScaling {
     case 'longrope':
       return { kind: 'linear', factor };
     case 'yarn':
-      return { kind: 'yarn', factor, originalContext: originalContext(keys, hyper) };
+      return { kind: 'yarn', factor, originalContext: originalContext(keys, config) };
     default:
       return keys.meta.fail(key, `is ${kind}; known are none, linear, yarn and longrope`);
   }

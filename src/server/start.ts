@@ -9,7 +9,7 @@ import { createSandbox } from '../sandbox/sandbox.ts';
 import type { Program, Sandbox } from '../sandbox/types.ts';
 import { type Logger, silent } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
-import { defaultConfig, loadConfig, type ModelConfig, type RealmConfig } from '../tenancy/config.ts';
+import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig } from '../tenancy/config.ts';
 import { adminAuthorization, keyAuthentication, openAuthentication, type Tenant } from '../tenancy/tenants.ts';
 import { AdapterRegistry } from './adapters.ts';
 import { createApp } from './app.ts';
@@ -92,7 +92,7 @@ async function configAt(path: string | undefined): Promise<RealmConfig> {
 }
 
 /** What a model's file says wrong, in the log. */
-function warningsOf({ logger }: Services, { id }: Partial<ModelConfig>): (message: string) => void {
+function warningsOf({ logger }: Services, { id }: Partial<ModelEntry>): (message: string) => void {
   return problem => logger.log('warn', 'model', { model: id, problem });
 }
 
@@ -157,7 +157,7 @@ async function loadPrograms(
 async function loadAdapters(
   registry: AdapterRegistry,
   modelId: number,
-  { adapters = [] }: Partial<ModelConfig>,
+  { adapters = [] }: Partial<ModelEntry>,
 ): Promise<void> {
   for (const [i, adapter] of adapters.entries()) {
     try {
@@ -170,7 +170,7 @@ async function loadAdapters(
   }
 }
 
-function modelsOf(config: RealmConfig, { model }: StartOptions): readonly Partial<ModelConfig>[] {
+function modelsOf(config: RealmConfig, { model }: StartOptions): readonly Partial<ModelEntry>[] {
   if (model === undefined) return config.models ?? [{}];
   return [{ source: { catalog: model } }];
 }

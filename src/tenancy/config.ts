@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { RealmError } from '../errors.ts';
 import { allowedFile } from './folders.ts';
-import { type Issue, check, issueText, pathText } from './issues.ts';
+import { check, type Issue, issueText, pathText } from './issues.ts';
 import { type ConfigDocument, configSchema, type ModelDocument } from './schema.ts';
 import type { TenantKeys } from './tenants.ts';
 
@@ -33,7 +33,7 @@ export type ModelPlace = { readonly path: string } | { readonly catalog: string 
 /** Either the template itself, or the absolute path of a file with it. */
 export type TemplatePlace = { readonly source: string } | { readonly path: string };
 
-export interface ModelConfig {
+export interface ModelEntry {
   readonly id: string;
   readonly source: ModelPlace;
   /** A smaller model that drafts for it. */
@@ -102,7 +102,7 @@ export interface RealmConfig {
   /** Hashes of the keys for loading and unloading; absent: nobody may, unless there are no tenants. */
   readonly adminKeys?: readonly string[];
   /** Absent: the default model. */
-  readonly models?: readonly ModelConfig[];
+  readonly models?: readonly ModelEntry[];
   /** Absent: one open tenant, loopback only. */
   readonly tenants?: readonly TenantKeys[];
 }
@@ -328,7 +328,7 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
   };
 }
 
-function toModel(document: ModelDocument, base: string): ModelConfig {
+function toModel(document: ModelDocument, base: string): ModelEntry {
   const { id, path, catalog, context, speculation, system, sampling, shared_prompts } = document;
   const kvType = document.kv_cache === 'q8_0' ? 'Q8_0' : undefined;
   const source = toPlace({ path, catalog }, base);

@@ -9,7 +9,7 @@ import { writeSynthetic } from '../../scripts/synthetic/model.ts';
 import type { LoadedModel } from '../../src/llm/load.ts';
 import { loadModel } from '../../src/llm/load.ts';
 import { renderChat } from '../../src/llm/prompt.ts';
-import type { ModelConfig } from '../../src/tenancy/config.ts';
+import type { ModelEntry } from '../../src/tenancy/config.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
 
 let folder: string;
@@ -25,7 +25,7 @@ const templateOf = (value: string): Record<string, MetaValue> => ({
 
 async function load<T>(
   metadata: Record<string, MetaValue>,
-  config: Partial<ModelConfig>,
+  config: Partial<ModelEntry>,
   use: (model: LoadedModel, warnings: readonly string[]) => T,
 ): Promise<T> {
   const path = join(folder, 'model.gguf');

@@ -1,7 +1,14 @@
 import { pending } from '../sequence.ts';
-import type { DraftCosts } from '../speculation/draft-length.ts';
 import type { Work } from './plan.ts';
 import { PromptCosts } from './prompt-costs.ts';
+
+/** What drafts cost, in shares of what a step without them takes for each of its sequences. */
+export interface DraftCosts {
+  /** A row more in the model's step. */
+  readonly row: number;
+  /** A pass of the model that drafts. */
+  readonly pass: number;
+}
 
 /** What one observation weighs against all before it. */
 const decay = 31 / 32;

@@ -1,10 +1,4 @@
-/** What drafts cost, in shares of what a step without them takes for each of its sequences. */
-export interface DraftCosts {
-  /** A row more in the model's step. */
-  readonly row: number;
-  /** A pass of the model that drafts. */
-  readonly pass: number;
-}
+import type { DraftCosts } from '../scheduler/step-costs.ts';
 
 /** Tokens without drafts once they do not pay; doubled each time in a row. */
 const shortestPause = 64;

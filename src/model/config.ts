@@ -3,7 +3,7 @@ import { type Keys, keysOf } from './keys.ts';
 import { type Pooling, readPooling } from './pooling.ts';
 
 /** The sizes of a decoder, as validated: every one a positive integer, every quotient below exact. */
-export interface Hyper {
+export interface ModelConfig {
   readonly architecture: string;
   readonly layers: number;
   readonly width: number;
@@ -34,7 +34,7 @@ const most = {
 };
 
 /** Reads `<architecture>.*`; throws `model_invalid` naming the key for a value that no decoder can have. */
-export function readHyper(file: GgufFile): Hyper {
+export function readModelConfig(file: GgufFile): ModelConfig {
   const keys = keysOf(file);
   const layers = keys.size('block_count', most.layers);
   const width = keys.size('embedding_length', most.width);
@@ -82,8 +82,11 @@ function readVocabSize(file: GgufFile, keys: Keys): number {
 }
 
 /** Loads the layers one after the other: `load` gets the prefix of a layer's tensors, and its number. */
-export async function eachLayer<T>(hyper: Hyper, load: (prefix: string, layer: number) => Promise<T>): Promise<T[]> {
+export async function eachLayer<T>(
+  config: ModelConfig,
+  load: (prefix: string, layer: number) => Promise<T>,
+): Promise<T[]> {
   const layers: T[] = [];
-  while (layers.length < hyper.layers) layers.push(await load(`blk.${layers.length}`, layers.length));
+  while (layers.length < config.layers) layers.push(await load(`blk.${layers.length}`, layers.length));
   return layers;
 }
