@@ -11,7 +11,7 @@ import type { ChatMessage, EncodeOptions, Token } from '../tokenizer/types.ts';
 import { Generation, throwIfCancelled } from './generation.ts';
 import { messagesOf, stopsOf, textOf } from './input.ts';
 import { Sessions } from './sessions.ts';
-import type { ChatOptions, EmbedOptions, GenerateOptions, RequestOptions } from './options.ts';
+import type { ChatOptions, EmbedOptions, GenerateOptions, RequestOptions, SamplingOptions } from './options.ts';
 
 /** What a loaded model is. */
 export interface ModelInfo extends EngineInfo {
@@ -165,7 +165,7 @@ interface Prompt {
 }
 
 /** Only what was said, so that defaults fill the rest. */
-function samplingOf(options: Sampling): Sampling {
+function samplingOf(options: SamplingOptions): Sampling {
   const { temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty } = options;
   const { penaltyWindow, logitBias, seed } = options;
   const named = { temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty };
