@@ -8,7 +8,7 @@ await using model = await loadModel('smollm2-135m');
 
 const labels = [' positive', ' negative'];
 const ids = labels.map(label => model.tokenize(label, { addSpecial: false })[0]);
-const logitBias = Float64Array.from(ids.flatMap(id => [id, 100]));
+const logitBias = new Map(ids.map(id => [id, 100]));
 
 const examples = `Review: I loved every minute of it.\nSentiment: positive
 

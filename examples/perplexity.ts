@@ -10,7 +10,7 @@ async function perplexity(text: string): Promise<number> {
   const tokens = model.tokenize(text);
   const surprise = async (i: number) => {
     const before = model.detokenize(tokens.slice(0, i));
-    const options = { maxTokens: 1, temperature: 0, logprobs: true, logitBias: Float64Array.of(tokens[i], 100) };
+    const options = { maxTokens: 1, temperature: 0, logprobs: true, logitBias: new Map([[tokens[i], 100]]) };
     const { logprobs } = await model.generate(before, options);
     return -logprobs![0].logprob;
   };
