@@ -6,7 +6,7 @@ import { loadModel } from '../src/index.ts';
 
 async function ask(draft?: string) {
   await using model = await loadModel('smollm2-135m', { draft, context: 1024 });
-  const { text } = await model.chat('Write a sentence about the moon.', { maxTokens: 40, seed: 7, temperature: 0.7 });
+  const { text } = await model.chat('Write a sentence about the moon.', { maxTokens: 24, seed: 7, temperature: 0.7 });
   const { draftedTokens, acceptedTokens } = await model.stats();
   console.log(`draft model ${draft ?? 'none'}: ${draftedTokens} tokens guessed, ${acceptedTokens} of them right`);
   return text;

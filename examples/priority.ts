@@ -9,7 +9,7 @@ const post = (name: string, priority: number, prompt: string, max_tokens: number
     body: JSON.stringify({ prompt, max_tokens, priority }),
   }).then(response => response.json());
 
-const report = (i: number) => `Report ${i}. ${'The numbers of the year were added up again and again. '.repeat(60)}`;
+const report = (i: number) => `Report ${i}. ${'The numbers of the year were added up again and again. '.repeat(40)}`;
 const finished: string[] = [];
 const background = [1, 2, 3].map(i =>
   post(`report-${i}`, -10, report(i), 4).then(({ error }) => finished.push(error?.code ?? `report-${i}`)),

@@ -11,7 +11,7 @@ async function run(speculation: 'off' | 'lookup') {
   await using model = await loadModel('smollm2-135m', { speculation });
   await model.generate(prompt, { maxTokens: 1 }); // the prompt is read
   const start = performance.now();
-  const { text } = await model.generate(prompt, { maxTokens: 48, temperature: 0 });
+  const { text } = await model.generate(prompt, { maxTokens: 40, temperature: 0 });
   console.log(`${speculation}: ${((performance.now() - start) / 1000).toFixed(2)} s`);
   return text;
 }
