@@ -23,8 +23,11 @@ function tokensOf(type: QuantType, size: KernelSize): readonly number[] {
   return size === 'one' ? [1] : [2, 4, 8, ...(panelBytes(type) ? [] : [24])];
 }
 
-/** Rounds in which the variants take turns. Each run is short and its best time counts, so that a busy moment does not decide. */
-const rounds = 10;
+/**
+ * Rounds in which the variants take turns. Each run is short and its best time counts, so that a busy moment does not
+ * decide; where rounds take longer than `patienceMs` (a slow machine, or a busy one), the least number must do.
+ */
+const rounds = { most: 10, least: 4, patienceMs: 200 };
 
 /** Times each variant's kernels; `install` exchanges them. */
 export async function measure(
@@ -37,7 +40,8 @@ export async function measure(
   /** By variant, half and run. */
   const best = variants.map(() => [0, 1].map(() => runs.map(() => Number.POSITIVE_INFINITY)));
   const record = await prepare(type, backend);
-  for (let round = 0; round < rounds; round++) {
+  const end = performance.now() + rounds.patienceMs;
+  for (let round = 0; round < rounds.least || (round < rounds.most && performance.now() < end); round++) {
     for (const [i, variant] of variants.entries()) {
       install(variant);
       // The other threads fetch the kernels when they are woken.
