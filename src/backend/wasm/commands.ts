@@ -4,7 +4,7 @@
  */
 import type { GiveWay } from '../backend.ts';
 import { type Fields, mostParams, type Op, type Params } from './ops/op.ts';
-import { numberOf, ops } from './ops/table.ts';
+import { ops } from './ops/table.ts';
 import type { Station } from './station.ts';
 
 /** 32-bit words of a command: operation, items, items claimed at once, memory, link, then arguments. */
@@ -111,7 +111,7 @@ export class Program {
   push<P extends Params>(op: Op<P>, memory: number, items: number, chunk: number, fields: NoInfer<Fields<P>>): void {
     const at = this.#count++ * commandWords;
     const words = this.#words;
-    words[at] = numberOf(op);
+    words[at] = op.number;
     words[at + 1] = items;
     words[at + 2] = chunk;
     words[at + 3] = memory;

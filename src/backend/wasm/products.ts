@@ -61,9 +61,9 @@ export class Products {
       outStride: out.stride,
       bias: (bias as WasmVector | undefined)?.address ?? 0,
       accumulate: accumulate ? 1 : 0,
-      together: rows >= panelRows ? groupsTogether(blocks * panelBytes(type)) : 0,
     };
-    if (fields.together) this.#recorder.record(block.memory, panelProduct, fields);
+    const together = rows >= panelRows ? groupsTogether(blocks * panelBytes(type)) : 0;
+    if (together) this.#recorder.record(block.memory, panelProduct, { ...fields, together });
     else this.#recorder.record(block.memory, product, fields);
   }
 }

@@ -22,14 +22,7 @@ export class Recorder {
 
   /** Records an operation in memory `memory`. */
   record<P extends Params>(memory: number, op: Op<P>, fields: NoInfer<Fields<P>>): void {
-    const items = op.items(fields);
-    if (items === 0) return;
-    const { program } = this.#team;
-    if (program.length === 0) this.#begin();
-    program.push(op, memory, items, Math.max(1, op.chunk(fields, this.#turns)), fields);
-    this.#rowsMemory = -1;
-    // A step of more operations (many adapters) runs in pieces.
-    if (program.length === mostCommands) this.execute();
+    this.#write(memory, op, op.items(fields), fields);
   }
 
   /**
@@ -39,10 +32,21 @@ export class Recorder {
   recordRows<P extends Params>(memory: number, op: Op<P>, whole: boolean, fields: NoInfer<Fields<P>>): void {
     const rows = op.items(fields);
     if (whole && this.#rowsMemory === memory && this.#rows === rows) this.#team.program.link('same');
-    this.record(memory, op, fields);
+    this.#write(memory, op, rows, fields);
     if (!whole || this.#team.program.length === 0) return;
     this.#rowsMemory = memory;
     this.#rows = rows;
+  }
+
+  #write<P extends Params>(memory: number, op: Op<P>, items: number, fields: Fields<P>): void {
+    if (items === 0) return;
+    const { program } = this.#team;
+    if (program.length === 0) this.#begin();
+    const chunk = op.chunk ? op.chunk(fields, items, this.#turns) : Math.ceil(items / this.#turns);
+    program.push(op, memory, items, Math.max(1, chunk), fields);
+    this.#rowsMemory = -1;
+    // A step of more operations (many adapters) runs in pieces.
+    if (program.length === mostCommands) this.execute();
   }
 
   /** Says that the last command and the next have nothing to do with each other: nobody waits in between. */

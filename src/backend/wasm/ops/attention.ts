@@ -2,11 +2,7 @@ import { tilesOf } from '../../../kernels/activation.ts';
 import { maxQueries } from '../../../kernels/attention.ts';
 import { defineOp } from './op.ts';
 
-/** For each row and each key-value head, the tiles of the query heads that share it. */
-const itemsOf = ({ rows, heads, kvHeads }: { rows: number; heads: number; kvHeads: number }): number =>
-  rows * kvHeads * Math.ceil(heads / kvHeads / maxQueries);
-
-/** Attention of rows of queries over pages. */
+/** Attention of rows of queries over pages. Items: rows * kvHeads * tiles of the query heads that share one. */
 export const attention = defineOp({
   name: 'attention',
   params: {
@@ -33,8 +29,8 @@ export const attention = defineOp({
     /** Softcap, or 0. */
     cap: 'f32',
   },
-  items: itemsOf,
-  chunk: (fields, turns) => Math.min(16, Math.ceil(itemsOf(fields) / turns)),
+  items: ({ rows, heads, kvHeads }) => rows * kvHeads * Math.ceil(heads / kvHeads / maxQueries),
+  chunk: (_, items, turns) => Math.min(16, Math.ceil(items / turns)),
   run: at => (m, station, first, count, ints, floats) => {
     const [kvHeads, headDim, valuesAt] = [ints[at.kvHeads], ints[at.headDim], ints[at.valuesAt]];
     const [pageBytes, scale, cap] = [ints[at.pageBytes], floats[at.scale], floats[at.cap]];

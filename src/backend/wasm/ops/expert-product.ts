@@ -23,7 +23,7 @@ export const expertProduct = defineOp({
     starts: 'i32',
   },
   items: ({ experts, groups }) => experts * groups,
-  chunk: ({ groups }, turns) => Math.ceil(groups / turns),
+  chunk: ({ groups }, _, turns) => Math.ceil(groups / turns),
   run:
     at =>
     (m, { maxTile, scratch }, first, count, ints) => {

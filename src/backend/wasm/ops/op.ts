@@ -28,15 +28,17 @@ interface Description<P extends Params> {
   readonly params: P;
   /** Items of a command: what threads share among them. */
   items(fields: Fields<P>): number;
-  /** Items that a thread claims at once, if not a `turns`th of all. */
-  chunk?(fields: Fields<P>, turns: number): number;
+  /** How many of the `items` a thread claims at once, if not a `turns`th. */
+  chunk?(fields: Fields<P>, items: number, turns: number): number;
   run(at: Places<P>): Run;
 }
 
 export interface Op<P extends Params = Params> {
   readonly name: string;
+  /** Its place in the table; -1: it is not there. */
+  number: number;
   readonly items: (fields: Fields<P>) => number;
-  readonly chunk: (fields: Fields<P>, turns: number) => number;
+  readonly chunk: ((fields: Fields<P>, items: number, turns: number) => number) | undefined;
   readonly run: Run;
   /** Writes the arguments of a command, which begin at word `start`. */
   readonly write: (words: Int32Array, floats: Float32Array, start: number, fields: Fields<P>) => void;
@@ -50,18 +52,22 @@ export const mostParams = 19;
 export function defineOp<const P extends Params>({ name, params, items, chunk, run }: Description<P>): Op<P> {
   const names: readonly (keyof P & string)[] = Object.keys(params);
   if (names.length > mostParams) throw new Error(`${name}: ${names.length} parameters, room for ${mostParams}`);
-  const isFloat = names.map(param => params[param] === 'f32');
-  return {
-    name,
-    items,
-    chunk: chunk ?? ((fields, turns) => Math.ceil(items(fields) / turns)),
-    run: run(Object.fromEntries(names.map((param, i) => [param, i])) as Places<P>),
-    write(words, floats, start, fields) {
-      for (let i = 0; i < names.length; i++) (isFloat[i] ? floats : words)[start + i] = fields[names[i]];
-    },
-    read(words, floats, start) {
-      const values = names.map((param, i) => [param, (isFloat[i] ? floats : words)[start + i]]);
-      return Object.fromEntries(values) as Fields<P>;
-    },
-  };
+  const floatPlaces = names.flatMap((param, i) => (params[param] === 'f32' ? [i] : []));
+  const at = Object.fromEntries(names.map((param, i) => [param, i])) as Places<P>;
+  return { name, number: -1, items, chunk, run: run(at), write, read };
+
+  function write(words: Int32Array, floats: Float32Array, start: number, fields: Fields<P>): void {
+    let i = 0;
+    // Fields in the order of the parameters: walking them is three times as fast as asking for each by name.
+    for (const param in fields) {
+      if (names[i] !== param) throw new Error(`${name}: ${param} stands where ${names[i]} is expected`);
+      words[start + i++] = fields[param];
+    }
+    for (let j = 0; j < floatPlaces.length; j++) floats[start + floatPlaces[j]] = fields[names[floatPlaces[j]]];
+  }
+
+  function read(words: Int32Array, floats: Float32Array, start: number): Fields<P> {
+    const value = (param: string, i: number) => (params[param] === 'f32' ? floats : words)[start + i];
+    return Object.fromEntries(names.map((param, i) => [param, value(param, i)])) as Fields<P>;
+  }
 }

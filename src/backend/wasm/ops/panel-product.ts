@@ -7,7 +7,7 @@ export const panelProduct = defineOp({
   name: 'panelProduct',
   params: { ...productParams, together: 'i32' },
   items: ({ groups }) => groups,
-  chunk: ({ groups, together }, turns) => Math.max(1, Math.floor(Math.ceil(groups / turns) / together)) * together,
+  chunk: ({ together }, groups, turns) => Math.max(1, Math.floor(Math.ceil(groups / turns) / together)) * together,
   run: at => (m, station, first, count, ints) => {
     const { panel, scratch } = station;
     const [type, blocks, perToken] = [ints[at.type], ints[at.blocks], ints[at.perToken]];

@@ -33,7 +33,7 @@ export const product = defineOp({
   name: 'product',
   params: productParams,
   items: ({ groups }) => groups,
-  chunk({ groups, rows, groupStride }, turns) {
+  chunk({ rows, groupStride }, groups, turns) {
     const fair = Math.ceil(groups / turns);
     return rows > maxTile ? Math.min(fair, Math.ceil(cacheBytes / groupStride)) : fair;
   },

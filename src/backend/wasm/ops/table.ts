@@ -7,7 +7,7 @@ import { copy } from './copy.ts';
 import { expertProduct } from './expert-product.ts';
 import { gate } from './gate.ts';
 import { layerNorm } from './layer-norm.ts';
-import type { Op, Params } from './op.ts';
+import type { Op } from './op.ts';
 import { pack } from './pack.ts';
 import { panelProduct } from './panel-product.ts';
 import { product } from './product.ts';
@@ -22,16 +22,10 @@ import { storeKv } from './store-kv.ts';
 import { transfer } from './transfer.ts';
 
 // biome-ignore format: a line for each would be a page
-export const ops: readonly Pick<Op, 'name' | 'run' | 'read'>[] = [
+const table = [
   quantize, product, panelProduct, rmsNorm, layerNorm, rope, storeKv, attention, gate, add, scale, softcap, copy,
   transfer, pack, route, assign, quantizeSlots, expertProduct, combine,
 ];
+table.forEach((op, i) => void (op.number = i));
 
-const numbers = new Map<unknown, number>(ops.map((op, i) => [op, i]));
-
-/** The number by which commands name an operation. */
-export function numberOf<P extends Params>(op: Op<P>): number {
-  const number = numbers.get(op);
-  if (number === undefined) throw new Error(`the operation ${op.name} is not in the table`);
-  return number;
-}
+export const ops: readonly Pick<Op, 'name' | 'run' | 'read'>[] = table;
