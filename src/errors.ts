@@ -68,6 +68,7 @@ export const errorCodes = {
   internal_error: 500,
 } as const satisfies Record<string, number>;
 
+/** What went wrong, for programs. */
 export type ErrorCode = keyof typeof errorCodes;
 
 /**

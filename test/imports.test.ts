@@ -8,6 +8,7 @@ import { describe, it } from 'node:test';
 const order = [
   'errors.ts',
   'breathe.ts',
+  'home.ts',
   'ranges.ts',
   'telemetry',
   'quant',

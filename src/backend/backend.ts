@@ -196,6 +196,7 @@ export interface AttentionOptions {
   readonly softcap?: number;
 }
 
+/** What a backend holds, in bytes. */
 export interface MemoryStats {
   /** Bytes of weights as held for the kernels. */
   readonly weights: number;

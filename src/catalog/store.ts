@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { realmHome } from '../home.ts';
 import type { Pin } from './types.ts';
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
@@ -20,7 +20,7 @@ export interface Store {
  * checkout are looked through first.
  */
 export function openStore(env: NodeJS.ProcessEnv = process.env): Store {
-  const folder = join(resolve(env.REALM_HOME || join(homedir(), '.realm')), 'models');
+  const folder = join(realmHome(env), 'models');
   const test = env.REALM_TEST_MODELS ? [resolve(env.REALM_TEST_MODELS)] : [];
   return { folder, localFolders: [...test, join(checkout, '..', 'shared', 'models'), folder] };
 }

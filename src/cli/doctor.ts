@@ -1,27 +1,23 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import type { Command } from 'commander';
-import type { Verdict } from '../backend/wasm/selection.ts';
+import type { Choice, Verdict } from '../backend/wasm/choice.ts';
+import type { KernelSize } from '../kernels/module.ts';
 import { formatBytes, print, printJson, table } from './output.ts';
 
 export function addDoctor(realm: Command): void {
   realm
     .command('doctor')
     .description('Check this machine: processor, memory, and every kernel against the scalar reference.')
+    .option('--fresh', 'measure which kernels are fastest anew, and remember it')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nEvery variant of every kernel is compared bit for bit with the reference and timed on a small piece of work. REALM_KERNELS=NAME has all models use one variant.\n\nExamples:\n  $ realm doctor\n  $ realm doctor --json',
+      '\nEvery variant of every kernel is compared bit for bit with the reference. Which is used for one token, for a few and for many is measured\nonce for this processor and version, and remembered in REALM_HOME. REALM_KERNELS=NAME has all models use one variant.\n\nExamples:\n  $ realm doctor\n  $ realm doctor --fresh --json',
     )
     .action(doctor);
 }
 
-async function doctor({ json }: { readonly json?: boolean }): Promise<void> {
-  const { createBench } = await import('../backend/wasm/backend.ts');
-  const { fastest, judge } = await import('../backend/wasm/selection.ts');
-  const { variantNamed } = await import('../backend/wasm/selection.ts');
-  const { parts, variantsOf } = await import('../kernels/module.ts');
-  const forced = process.env.REALM_KERNELS || undefined;
-  if (forced) variantNamed(forced);
+async function doctor({ fresh, json }: { readonly fresh?: boolean; readonly json?: boolean }): Promise<void> {
   const machine = {
     processor: cpus()[0]?.model ?? 'unknown',
     processors: availableParallelism(),
@@ -31,25 +27,68 @@ async function doctor({ json }: { readonly json?: boolean }): Promise<void> {
     v8: process.versions.v8,
     platform: `${process.platform} ${process.arch}`,
   };
+  const kernels = await inspectKernels(fresh);
+  if (json) printJson({ machine, kernels: kernels.map(({ forgotten: _, ...rest }) => rest) });
+  else report(machine, kernels);
+  if (kernels.some(({ chosen }) => chosen === undefined)) process.exitCode = 1;
+}
+
+async function inspectKernels(fresh?: boolean) {
+  const { createBench } = await import('../backend/wasm/backend.ts');
+  const { everywhere } = await import('../backend/wasm/choice.ts');
+  const { RememberedChoices } = await import('../backend/wasm/remembered.ts');
+  const { judge, select, variantNamed } = await import('../backend/wasm/selection.ts');
+  const { parts, variantsOf } = await import('../kernels/module.ts');
+  const forced = process.env.REALM_KERNELS || undefined;
+  if (forced) variantNamed(forced);
   const kernels = [];
   for (const part of parts) {
-    const verdicts = await judge(part, variantsOf(part), createBench);
-    kernels.push({ part, chosen: forced ?? fastest(verdicts)?.variant, verdicts });
+    const checked = await judge(part, variantsOf(part), createBench);
+    const selection = await select(part, checked, createBench, new RememberedChoices(), fresh);
+    const { choice, source, verdicts, forgotten } = selection;
+    const chosen = forced ? everywhere(part, forced) : choice;
+    const how = forced ? 'REALM_KERNELS' : source;
+    kernels.push({ part, chosen, how, verdicts, forgotten });
   }
-  if (json) return printJson({ machine, kernels });
+  return kernels;
+}
+
+type Kernels = Awaited<ReturnType<typeof inspectKernels>>;
+
+function report(machine: Record<string, string | number>, kernels: Kernels): void {
   print(`${machine.processor}, ${machine.processors} processors; ${machine.platform}`);
-  print(`${formatBytes(machine.memory)} of memory, ${formatBytes(machine.freeMemory)} free`);
+  print(`${formatBytes(Number(machine.memory))} of memory, ${formatBytes(Number(machine.freeMemory))} free`);
   print(`Node ${machine.node}, V8 ${machine.v8}\n`);
-  const rows = kernels.map(({ part, chosen, verdicts }) => [part, chosen ?? 'none', verdicts.map(words).join('  ')]);
-  print(table([['kernels', 'used', 'µs for the same work; ✗ is never used'], ...rows]));
+  const rows = kernels.map(({ part, chosen, how, verdicts }) => [
+    part,
+    ...(chosen ? used(chosen) : ['none', '', '']),
+    how,
+    verdicts.map(words).join('  '),
+  ]);
+  const head = [
+    'kernels',
+    'one token',
+    'a few',
+    'many',
+    'chosen',
+    'µs of the same work, one/few/many; ✗ is never used',
+  ];
+  print(table([head, ...rows]));
   const broken = kernels.filter(({ chosen }) => chosen === undefined).map(({ part }) => part);
+  const [forgotten] = kernels.flatMap(kernel => kernel.forgotten ?? []);
+  if (forgotten) print(`\nThe choice could not be remembered, so every start measures anew: ${forgotten.message}`);
   print(
     broken.length === 0 ? '\nAll is well.' : `\nNo kernels for ${broken.join(', ')}: such models cannot be loaded.`,
   );
-  if (broken.length > 0) process.exitCode = 1;
 }
+
+const sizes: readonly KernelSize[] = ['one', 'few', 'many'];
+
+/** What works on one token, a few and many: where there are no kernels for many, those for a few do it. */
+const used = (chosen: Choice): string[] => sizes.map(size => chosen[size] ?? chosen.all ?? chosen.few ?? '');
 
 function words({ variant, agrees, microseconds, error }: Verdict): string {
   if (!agrees) return `${variant} ✗ (${error ?? 'computes other bits'})`;
-  return `${variant} ${microseconds === undefined ? '✓' : Math.round(microseconds)}`;
+  const times = sizes.flatMap(size => (microseconds?.[size] ? Math.round(Math.min(...microseconds[size])) : []));
+  return `${variant} ${times.join('/') || '✓'}`;
 }

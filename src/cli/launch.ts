@@ -6,11 +6,9 @@ import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
+import { isTooOld, oldestNode } from '../library/node-version.ts';
 
 const own = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-
-/** As long as it runs Realm: packages of a pinned Node exist for most machines. */
-const oldestMajor = 24;
 
 /** The Node that was installed with the package, else the one that runs this, if it is new enough. */
 function findNode(): string | undefined {
@@ -22,7 +20,7 @@ function findNode(): string | undefined {
       // It is an optional dependency.
     }
   }
-  return Number.parseInt(versions.node, 10) >= oldestMajor ? execPath : undefined;
+  return isTooOld(versions.node) ? undefined : execPath;
 }
 
 function launch(node: string): void {
@@ -36,11 +34,11 @@ function launch(node: string): void {
   };
   const flags = settings.V8_FLAGS!.split(' ');
   const child = spawn(node, [...flags, own('./main.js'), ...process.argv.slice(2)], { stdio: 'inherit', env });
-  // A terminal sends its signals to both; this one only waits for the other to end.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => forward(signal));
-  const forward = (signal: NodeJS.Signals): void => {
-    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
-  };
+  const { stdin, stdout, stderr } = process;
+  const terminal = stdin.isTTY || stdout.isTTY || stderr.isTTY;
+  // A terminal sends Ctrl-C to both processes: this one only waits for the other to end.
+  process.on('SIGINT', () => terminal || child.kill('SIGINT'));
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
   child.on('error', error => refuse(`${node} cannot be started: ${error.message}`));
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
@@ -55,7 +53,7 @@ function refuse(problem: string): void {
 const node = findNode();
 if (node === undefined) {
   refuse(
-    `Node ${process.versions.node} is too old; install Node ${oldestMajor} or newer, or this package with its optional dependencies.`,
+    `Node ${process.versions.node} is too old; install Node ${oldestNode} or newer, or this package with its optional dependencies.`,
   );
 } else {
   launch(node);

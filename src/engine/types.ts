@@ -59,6 +59,7 @@ export interface TokenLogprob {
   readonly top: readonly { readonly token: Token; readonly logprob: number }[];
 }
 
+/** `stop`: an end-of-text token or a stop string; `length`: the most tokens, or the context; `cancelled`: nobody waits any more. */
 export type FinishReason = 'stop' | 'length' | 'cancelled';
 
 export type EngineEvent =
@@ -88,6 +89,7 @@ export interface EngineFailure {
   readonly detail?: string;
 }
 
+/** What a request took, in tokens. */
 export interface EngineUsage {
   readonly promptTokens: number;
   /** Of those, taken from the prefix cache. */
@@ -127,23 +129,33 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+/** What a loaded model is. */
 export interface EngineInfo {
+  /** GGUF's `general.architecture`. */
   readonly architecture: string;
+  /** Tokens. */
   readonly vocabSize: number;
   /** Most tokens of one sequence, prompt and answer together. */
   readonly context: number;
+  /** The same, as the model was trained. */
   readonly trainedContext: number;
+  /** Numbers of an embedding. */
   readonly width: number;
   /** Kernel variant and threads, for logs: `wasm relaxed-simd+revec, 2 threads`. */
   readonly backend: string;
   /** Bytes of the file. */
   readonly fileSize: number;
+  /** How long loading took, in milliseconds. */
   readonly loadMs: number;
 }
 
+/** What an engine does now, and has done since it was loaded. */
 export interface EngineStats {
+  /** Requests that are being computed. */
   readonly running: number;
+  /** Requests that wait for their first step. */
   readonly waiting: number;
+  /** Pages of the KV cache. */
   readonly pagesTotal: number;
   readonly pagesUsed: number;
   /** Of those, the ones that no request uses: they keep prefixes for later ones. */
@@ -159,6 +171,7 @@ export interface EngineStats {
   readonly memory: EngineMemory;
 }
 
+/** What an engine holds, in bytes. */
 export interface EngineMemory extends MemoryStats {
   /** The part of the KV cache whose pages have been in use at least once. */
   readonly kvTouched: number;

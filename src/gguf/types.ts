@@ -13,6 +13,7 @@ export interface Reader {
   close(): Promise<void>;
 }
 
+/** Long arrays of numbers are typed ones. */
 export type GgufArray =
   | string[]
   | boolean[]
@@ -33,6 +34,7 @@ export type GgufValue = number | bigint | boolean | string | GgufArray;
 
 export type Metadata = ReadonlyMap<string, GgufValue>;
 
+/** A tensor of a model file. */
 export interface TensorInfo {
   readonly name: string;
   /** ggml order: shape[0] is the contiguous dimension (the input width of a weight matrix). */

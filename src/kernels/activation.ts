@@ -10,6 +10,7 @@
  * The 2^112 for blocks of 32 turns an f16 that was shifted into f32's place into its value (see constants.ts).
  */
 import { Func, f32, f32x4, i8x16, i16x8, i32, i32x4, type Local, type V128, v128 } from './assembler.ts';
+import { lanesMax } from './math.ts';
 
 /** Most tokens of a tile: with more, the sums no longer stay in registers. */
 export const maxTile = 6;
@@ -50,14 +51,8 @@ const halfScale = f32.const(2 ** 112);
 
 /** d and 1/d of a block with the given largest magnitude; see docs/numerics.md. */
 function scaleOf(f: Func<typeof params>, amax: V128, d: Local<'f32'>, inverse: Local<'v128'>): void {
-  f.set(d, f32.div(horizontalMax(f, amax), f32.const(127)));
+  f.set(d, f32.div(lanesMax(f.local('v128', amax)), f32.const(127)));
   f.set(inverse, f32x4.splat(f32.select(f32.const(0), f32.div(f32.const(1), d), f32.lt(d, f32.const(1e-30)))));
-}
-
-function horizontalMax(f: Func<typeof params>, value: V128) {
-  const v = f.local('v128', value);
-  const pairMax = f32.max(f32x4.lane(v, 0), f32x4.lane(v, 1));
-  return f32.max(pairMax, f32.max(f32x4.lane(v, 2), f32x4.lane(v, 3)));
 }
 
 function horizontalSum(v: Local<'v128'>) {

@@ -74,3 +74,7 @@ export function gelu(f: Func, x: Pair): Pair {
   setPair(f, t, tanh(f, inner));
   return pair(h => f32x4.mul(f32x4.mul(splat(0.5), x[h]), f32x4.add(splat(1), t[h])));
 }
+
+/** The largest of the four lanes. */
+export const lanesMax = (v: Local<'v128'>) =>
+  f32.max(f32.max(f32x4.lane(v, 0), f32x4.lane(v, 1)), f32.max(f32x4.lane(v, 2), f32x4.lane(v, 3)));

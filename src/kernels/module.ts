@@ -1,8 +1,9 @@
-/** All kernels in one module per variant, and how V8 is asked to compile it. */
+/** Which kernels make a module, in which variants, and how V8 is asked to compile it. */
 import v8 from 'node:v8';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { assembleModule, type Func } from './assembler.ts';
-import { attention, cacheTypes, maxQueries, storeKv, storeKvBytes } from './attention.ts';
+import { attention, cacheTypes, maxQueries } from './attention.ts';
+import { storeKv, storeKvBytes } from './attention/store.ts';
 import { interleaveFloats, maxTile, quantize32, quantize256 } from './activation.ts';
 import { formats32, panelBytes32, panelProduct32, product32, unpack32 } from './blocks32.ts';
 import { panelBytes256, panelProduct256, product256, unpack256 } from './blocks256.ts';
@@ -33,6 +34,12 @@ export type KernelExports = Readonly<Record<string, (...args: number[]) => void>
 
 /** Kernels that are compiled, checked and chosen together: those of a weight type, or those that need no weights. */
 export type KernelPart = QuantType | 'common';
+
+/**
+ * For how many tokens at once a kernel works: one, a tile of a few, or many that pass over a panel. Which variant is fastest
+ * differs, so kernels are compiled and chosen for each of them; `all`: nothing to choose.
+ */
+export type KernelSize = 'one' | 'few' | 'many' | 'all';
 
 /** All of them. */
 export const parts: readonly KernelPart[] = [
@@ -67,9 +74,20 @@ export function variantsOf(part: KernelPart): readonly Variant[] {
   return variants.filter((v, i) => variants.findIndex(other => other.revectorize === v.revectorize) === i);
 }
 
-function functions(part: KernelPart, dot: Dot): Func[] {
-  const list = part === 'common' ? commonFunctions() : [...products(part, dot), ...panels(part, dot), pack(part)];
-  return list as unknown as Func[];
+/** The sizes that a part's kernels are chosen for. */
+export function sizesOf(part: KernelPart): readonly KernelSize[] {
+  if (!is32(part) && !is256(part)) return ['all'];
+  return panelBytes(part) ? ['one', 'few', 'many'] : ['one', 'few'];
+}
+
+function functions(part: KernelPart, size: KernelSize, dot: Dot): Func[] {
+  return (part === 'common' ? commonFunctions() : weightFunctions(part, size, dot)) as unknown as Func[];
+}
+
+function weightFunctions(type: QuantType, size: KernelSize, dot: Dot) {
+  if (size === 'one') return [...products(type, [1], dot), pack(type)];
+  if (size === 'few') return products(type, tiles.slice(1), dot);
+  return size === 'many' ? panels(type, dot) : [...products(type, tiles, dot), pack(type)];
 }
 
 function commonFunctions() {
@@ -80,8 +98,8 @@ function commonFunctions() {
   ];
 }
 
-function products(type: QuantType, dot: Dot) {
-  return tiles.map(tile => {
+function products(type: QuantType, wanted: readonly number[], dot: Dot) {
+  return wanted.map(tile => {
     if (is32(type)) return product32(type, tile, dot);
     if (is256(type)) return product256(type, tile, dot);
     return productFloat(type as keyof typeof floatFormats, tile);
@@ -89,18 +107,26 @@ function products(type: QuantType, dot: Dot) {
 }
 
 function panels(type: QuantType, dot: Dot) {
-  if (!panelBytes(type)) return [];
   if (is32(type)) return [...panelTiles.map(tile => panelProduct32(type, tile, dot)), unpack32(type)];
   return is256(type) ? [...panelTiles.map(tile => panelProduct256(type, tile, dot)), unpack256(type)] : [];
 }
 
+const assembled = new Map<string, Uint8Array<ArrayBuffer>>();
+
+/** The module of a part's kernels of one size in a variant, before V8 sees it; written once a thread. */
+export function kernelBytes(part: KernelPart, size: KernelSize, { name, dot }: Variant): Uint8Array<ArrayBuffer> {
+  const key = `${part} ${size} ${name}`;
+  const bytes = assembled.get(key) ?? assembleModule(functions(part, size, dot), `${part} ${name}`);
+  assembled.set(key, bytes);
+  return bytes;
+}
+
 /**
- * Compiles a part in a variant. V8's flags belong to the whole process: they are set only while it compiles, so that
+ * Compiles kernels for a variant. V8's flags belong to the whole process: they are set only while it compiles, so that
  * no tenant's program goes through the experimental pass, and by one thread at a time. Without lazy compilation and the
  * baseline compiler the optimised code is there when this returns; inlining trips a check in V8 when the pass is on.
  */
-export function compileKernels(part: KernelPart, { name, dot, revectorize }: Variant): WebAssembly.Module {
-  const bytes = assembleModule(functions(part, dot), `${part} ${name}`);
+export function compileKernels(bytes: Uint8Array<ArrayBuffer>, { revectorize }: Variant): WebAssembly.Module {
   const flags = ['liftoff', 'wasm-lazy-compilation', 'wasm-inlining'];
   return exclusively(() => {
     for (const flag of flags) v8.setFlagsFromString(`--no-${flag}`);

@@ -14,6 +14,12 @@ export function messagesOf(messages: string | readonly ChatMessage[]): readonly 
   return messages;
 }
 
+/** Throws `invalid_request` for what is no string. */
+export function textOf(text: string, param: string): string {
+  if (typeof text === 'string') return text;
+  throw wrong(param, 'must be a string');
+}
+
 /** Throws `invalid_request` for what is no string, or an empty one, which would end every answer at once. */
 export function stopsOf(stop: string | readonly string[] | undefined): readonly string[] {
   const stops = stop === undefined ? [] : [stop].flat();

@@ -2,6 +2,7 @@ import { loadModel as load } from '../llm/load.ts';
 import { asRealmError } from '../errors.ts';
 import { throwIfCancelled } from './generation.ts';
 import { Model } from './model.ts';
+import { requireNode } from './node-version.ts';
 import type { LoadOptions } from './options.ts';
 
 /**
@@ -12,7 +13,8 @@ import type { LoadOptions } from './options.ts';
  * (`gguf_invalid`, `architecture_unknown`, …), `out_of_memory`, `request_cancelled`.
  */
 export async function loadModel(source: string, options: LoadOptions = {}): Promise<Model> {
-  const { draft, chatTemplate, onProgress, ...rest } = options;
+  const { draft, chatTemplate, sessions, onProgress, ...rest } = options;
+  requireNode();
   throwIfCancelled(options.signal);
   try {
     const config = {
@@ -26,7 +28,7 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
       observer: { progress: ({ received, total }) => onProgress?.({ phase: 'download', done: received, total }) },
       onProgress: (done, total) => onProgress?.({ phase: 'load', done, total }),
     });
-    return new Model(model);
+    return new Model(model, sessions);
   } catch (error) {
     throwIfCancelled(options.signal);
     throw asRealmError(error);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { EngineInfo, EngineStats, Sampling } from '../engine/types.ts';
-import { asRealmError, RealmError } from '../errors.ts';
+import { asRealmError } from '../errors.ts';
 import { decode } from '../llm/decode.ts';
 import { embedAll, encodeInput } from '../llm/embed.ts';
 import type { ServedModel } from '../llm/load.ts';
@@ -9,8 +9,9 @@ import type { TextEvent } from '../llm/types.ts';
 import { finish } from '../tokenizer/steps.ts';
 import type { ChatMessage, EncodeOptions, Token } from '../tokenizer/types.ts';
 import { Generation, throwIfCancelled } from './generation.ts';
-import { messagesOf, stopsOf } from './input.ts';
-import type { ChatOptions, EmbedOptions, GenerateOptions, RequestOptions } from './options.ts';
+import { messagesOf, stopsOf, textOf } from './input.ts';
+import { Sessions } from './sessions.ts';
+import type { ChatOptions, EmbedOptions, GenerateOptions, RequestOptions, SamplingOptions } from './options.ts';
 
 /** What a loaded model is. */
 export interface ModelInfo extends EngineInfo {
@@ -25,17 +26,19 @@ export class Model {
   /** What it is. */
   readonly info: ModelInfo;
   readonly #model: ServedModel;
+  readonly #sessions: Sessions;
 
   /** @internal */
-  constructor(model: ServedModel) {
+  constructor(model: ServedModel, sessions?: string) {
     this.#model = model;
+    this.#sessions = new Sessions(model, sessions);
     this.info = { ...model.engine.info, id: model.id, path: model.file.path };
   }
 
   /**
    * Answers a chat; a string is one message of a user. The answer begins at once. Its errors: `invalid_request`,
    * `context_length_exceeded`, `template_invalid`, `template_limit`, `adapter_not_found`, `queue_full`, `queue_timeout`,
-   * `request_cancelled`, `engine_failed`, `shutting_down`.
+   * `session_mismatch`, `session_corrupted`, `session_failed`, `request_cancelled`, `engine_failed`, `shutting_down`.
    */
   chat(messages: string | readonly ChatMessage[], options: ChatOptions = {}): Generation {
     const { addGenerationPrompt, continueFinalMessage, variables, parseSpecial } = options;
@@ -49,7 +52,7 @@ export class Model {
 
   /** Goes on with a text as it stands, special tokens included, without a chat template. Errors as those of {@link chat}. */
   generate(prompt: string, options: GenerateOptions = {}): Generation {
-    return this.#answer(options, () => this.#encode(prompt, { param: 'prompt' }));
+    return this.#answer(options, () => this.#encode(textOf(prompt, 'prompt'), { param: 'prompt' }));
   }
 
   /**
@@ -60,27 +63,16 @@ export class Model {
   /** The embeddings of several texts, in their order; they are computed together. The first failure ends them all. */
   embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
   async embed(texts: string | readonly string[], options: EmbedOptions = {}): Promise<Float32Array | Float32Array[]> {
-    const { engine } = this.#model;
-    const { signal, parseSpecial } = options;
-    throwIfCancelled(signal);
-    const { context } = engine.info;
+    const { signal } = options;
+    const single = typeof texts === 'string';
     try {
+      throwIfCancelled(signal);
       const requests = [texts].flat().map((text, i) => ({
         ...this.#request(options),
-        tokens: [
-          ...finish(
-            encodeInput(
-              this.#model,
-              text,
-              { context, parseSpecial },
-              typeof texts === 'string' ? 'text' : `texts[${i}]`,
-            ),
-          ),
-        ] as Token[],
+        tokens: this.#encodeInput(text, options, single ? 'text' : `texts[${i}]`),
       }));
-      const embeddings = await embedAll(engine, requests, signal);
-      const values = embeddings.map(each => each.values);
-      return typeof texts === 'string' ? values[0]! : values;
+      const values = (await embedAll(this.#model.engine, requests, signal)).map(each => each.values);
+      return single ? values[0]! : values;
     } catch (error) {
       throwIfCancelled(signal);
       throw asRealmError(error);
@@ -130,6 +122,12 @@ export class Model {
     return { tokens: finish(encodePrompt(this.#model, prompt, { context, parseSpecial })), param };
   }
 
+  #encodeInput(text: string, { parseSpecial }: EmbedOptions, param: string): Token[] {
+    const { context } = this.#model.engine.info;
+    const tokens = finish(encodeInput(this.#model, textOf(text, param), { context, parseSpecial }, param));
+    return Array.from(tokens) as Token[];
+  }
+
   #request({ adapter, tenant = 'default', queueMs }: RequestOptions) {
     return { id: randomUUID(), tenant, adapter, queueMs };
   }
@@ -151,8 +149,12 @@ export class Model {
       topLogprobs: logprobs === false ? undefined : Number(logprobs === true ? 0 : logprobs),
       priority: options.priority,
     };
-    if (options.session !== undefined) throw new RealmError('invalid_request', 'session: not yet');
-    yield* generate(request, signal);
+    const session = this.#sessions.of(options);
+    await session?.restore();
+    for await (const event of generate(request, signal)) {
+      if (event.kind === 'end' && event.reason !== 'cancelled') await session?.save(event.tokens);
+      yield event;
+    }
   }
 }
 
@@ -163,7 +165,7 @@ interface Prompt {
 }
 
 /** Only what was said, so that defaults fill the rest. */
-function samplingOf(options: Sampling): Sampling {
+function samplingOf(options: SamplingOptions): Sampling {
   const { temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty } = options;
   const { penaltyWindow, logitBias, seed } = options;
   const named = { temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty };

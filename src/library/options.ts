@@ -23,7 +23,7 @@ export interface LoadOptions {
   /** A chat template (Jinja), in the place of the file's. */
   readonly chatTemplate?: string;
   /** Sampling of requests that do not say. Default: what the catalog recommends. */
-  readonly sampling?: Sampling;
+  readonly sampling?: SamplingOptions;
   /** A smaller model of the same vocabulary, which guesses tokens: a catalog name or a path. It changes no answer. */
   readonly draft?: string;
   /** `lookup`: guess tokens that repeat the prompt; it changes no answer. Default `lookup`. */
@@ -65,8 +65,14 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How the next token is chosen: what is left open is as the model was loaded, and else neutral. */
+export interface SamplingOptions extends Readonly<Omit<Sampling, 'logitBias'>> {
+  /** Added to the logits of tokens, by their ids, from -100 to 100; -100 bans one, as long as another is left. */
+  readonly logitBias?: ReadonlyMap<number, number>;
+}
+
 /** How an answer is made. Numbers out of range are refused with `invalid_request`. */
-export interface GenerateOptions extends RequestOptions, Readonly<Sampling> {
+export interface GenerateOptions extends RequestOptions, SamplingOptions {
   /** Most tokens of the answer. Default: what the context leaves. */
   readonly maxTokens?: number;
   /** Strings that end the answer and are not part of it. */

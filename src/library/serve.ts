@@ -1,8 +1,7 @@
 import { asRealmError } from '../errors.ts';
-import { type RunningServer, startServer } from '../server/start.ts';
-import { createLogger } from '../telemetry/log.ts';
-import { readConfig } from '../tenancy/config.ts';
+import type { RunningServer } from '../server/start.ts';
 import { throwIfCancelled } from './generation.ts';
+import { requireNode } from './node-version.ts';
 import type { LoadProgress } from './options.ts';
 
 /** What goes before a server's configuration. */
@@ -43,7 +42,12 @@ export interface Server extends AsyncDisposable {
  */
 export async function serve(config: string | object = {}, options: ServeOptions = {}): Promise<Server> {
   const { onLog, onProgress, signal, ...rest } = options;
+  requireNode();
   throwIfCancelled(signal);
+  // Who only loads models needs nothing of the server.
+  const { startServer } = await import('../server/start.ts');
+  const { createLogger } = await import('../telemetry/log.ts');
+  const { readConfig } = await import('../tenancy/config.ts');
   try {
     const server = await startServer({
       ...rest,
@@ -55,6 +59,8 @@ export async function serve(config: string | object = {}, options: ServeOptions 
       onProgress: (done, total) => onProgress?.({ phase: 'load', done, total }),
       signal,
     });
+    if (signal?.aborted) await server.close();
+    throwIfCancelled(signal);
     return running(server, signal);
   } catch (error) {
     throwIfCancelled(signal);
@@ -65,6 +71,6 @@ export async function serve(config: string | object = {}, options: ServeOptions 
 function running({ url, close: stop }: RunningServer, signal: AbortSignal | undefined): Server {
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= stop());
-  signal?.addEventListener('abort', () => void close(), { once: true });
+  signal?.addEventListener('abort', () => void close().catch(() => {}), { once: true });
   return { url, close, [Symbol.asyncDispose]: close };
 }

@@ -2,7 +2,9 @@ import { Meta } from '../gguf/meta.ts';
 import type { GgufFile } from '../gguf/types.ts';
 import { asRealmError } from '../errors.ts';
 
+/** What a model takes of the machine's memory. */
 export interface MemoryNeed {
+  /** Tokens that it is for. */
   readonly context: number;
   /** Bytes. */
   readonly weights: number;

@@ -20,13 +20,16 @@ export interface TextRequest {
   readonly queueMs?: number;
 }
 
+/** How likely a token of the answer was. */
 export interface TextLogprob {
   /** The token's text; what is no whole UTF-8 character shows as U+FFFD, `bytes` has the truth. */
   readonly token: string;
   readonly bytes: readonly number[];
+  /** Natural logarithm of its probability, before temperature and filters. */
   readonly logprob: number;
   /** Characters (code points) of the text before the one that it begins, goes on with or ends. */
   readonly offset: number;
+  /** The most likely tokens in its place, the likeliest first. */
   readonly top: readonly { readonly token: string; readonly bytes: readonly number[]; readonly logprob: number }[];
 }
 

@@ -6,8 +6,8 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { HttpConfig, Limits } from '../tenancy/config.ts';
 import type { Authenticate, AuthorizeAdmin, Tenant } from '../tenancy/tenants.ts';
 import type { AdapterRegistry } from './adapters.ts';
+import type { SessionStore } from '../llm/sessions.ts';
 import type { Exchange } from './exchange.ts';
-import type { SessionStore } from './sessions.ts';
 import type { TextService } from './text/service.ts';
 
 /** Everything that the routes need, given by whoever composes the server. */

@@ -17,7 +17,7 @@ import { drain } from './drain.ts';
 import { isLocalName } from './local.ts';
 import { type Listener, listen } from './node.ts';
 import type { Services } from './services.ts';
-import { SessionStore } from './sessions.ts';
+import { SessionStore } from '../llm/sessions.ts';
 import { TextService } from './text/service.ts';
 import { watchEngine } from './watch-engine.ts';
 

@@ -6,6 +6,7 @@ export type Token = number & { readonly __token: never };
 /** Beginning and end in a text, in UTF-16 code units. */
 export type TextRange = readonly [start: number, end: number];
 
+/** How a text becomes tokens. */
 export interface EncodeOptions {
   /** Add the beginning- and end-of-text tokens that the model's metadata asks for. Default true. */
   addSpecial?: boolean;
@@ -48,7 +49,9 @@ export interface TokenStream {
   end(): string;
 }
 
+/** A message of a chat. Templates may read other fields too. */
 export interface ChatMessage {
+  /** `system`, `user`, `assistant`, or what else the template knows. */
   role: string;
   content: string;
   [field: string]: unknown;
@@ -90,12 +93,14 @@ export interface Prompt {
   readonly values: readonly TextRange[];
 }
 
+/** How a template writes a chat. */
 export interface ChatOptions {
   /** Default true, unless the final message is to be continued. */
   readonly addGenerationPrompt?: boolean;
   /** The text ends with the final message's content, so that the model goes on with it. */
   readonly continueFinalMessage?: boolean;
   readonly tools?: unknown[];
+  /** More variables of the template, `chat_template_kwargs`; they replace none of its own. */
   readonly variables?: Readonly<Record<string, unknown>>;
 }
 

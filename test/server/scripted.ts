@@ -9,7 +9,7 @@ import type { Program, ProgramCall, Sandbox } from '../../src/sandbox/types.ts';
 import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
 import type { Services } from '../../src/server/services.ts';
-import { SessionStore } from '../../src/server/sessions.ts';
+import { SessionStore } from '../../src/llm/sessions.ts';
 import { TextService } from '../../src/server/text/service.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';

@@ -4,8 +4,8 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { openSessionFolder } from '../../src/server/session-folder.ts';
-import { SessionStore } from '../../src/server/sessions.ts';
+import { openSessionFolder } from '../../src/llm/session-folder.ts';
+import { SessionStore } from '../../src/llm/sessions.ts';
 import { post, scripted } from './scripted.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'realm-sessions-'));

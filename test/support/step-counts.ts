@@ -86,8 +86,7 @@ function countsOf(backend: WasmBackend, tokens: number): StepCounts {
   const commands = backend.commands();
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   const products = commands.filter(({ operation }) => operation === 'product' || operation === 'panelProduct');
-  // The fourth argument of a product is the stride of its row groups, which are its items.
-  const weightBytes = sum(products.map(({ items, integers }) => items * integers[3]!));
+  const weightBytes = sum(products.map(({ fields }) => fields.groups! * fields.groupStride!));
   return {
     commands: commands.length,
     barriers: commands.filter(({ link }) => link === 'meet').length,

@@ -1,95 +1,101 @@
-/** Commands of mixtures of experts. Which rows an expert has is known when they run, not when they are recorded. */
-import { tilesOf } from '../../kernels/activation.ts';
-import { assignSlots, chooseExperts } from '../routing.ts';
-import type { Machine, Station } from './station.ts';
+/** Records mixtures of experts. Which rows an expert has is known when the commands run, not when they are recorded. */
+import { groupRows } from '../../kernels/layout.ts';
+import type { Buffer, Matrix, Routing } from '../backend.ts';
+import type { Activations } from './activations.ts';
+import type { WasmBuffer, WasmMatrix, WasmRouting } from './handles.ts';
+import { assign } from './ops/assign.ts';
+import { combine } from './ops/combine.ts';
+import { expertProduct } from './ops/expert-product.ts';
+import { activationKinds } from './ops/quantize.ts';
+import { quantizeSlots } from './ops/quantize-slots.ts';
+import { route } from './ops/route.ts';
+import type { Recorder } from './recorder.ts';
+import type { Residency } from './residency.ts';
 
-/** Where the parts of a routing stand in its table, in words; for `rows` tokens at most. */
-export function routingParts(rows: number, used: number, experts: number) {
-  const slots = rows * used;
+/** Words of a routing's table for `tokens` tokens at most. */
+export const routingWords = (tokens: number, experts: number, used: number): number => 4 * tokens * used + experts + 1;
+
+/** A routing whose parts follow each other in `table`. */
+export function routingIn(table: WasmBuffer, tokens: number, experts: number, used: number): WasmRouting {
+  const part = (i: number) => table.address + 4 * i * tokens * used;
   return {
-    chosen: 0,
-    weights: slots,
-    slotOf: 2 * slots,
-    tokenOf: 3 * slots,
-    starts: 4 * slots,
-    words: 4 * slots + experts + 1,
+    ...{ experts, used, table, chosen: part(0), weights: part(1) },
+    ...{ slotOf: part(2), tokenOf: part(3), starts: part(4) },
   };
 }
 
-const ints = (m: Machine, address: number, count: number) => new Int32Array(m.bytes.buffer, address >>> 0, count);
-const floats = (m: Machine, address: number, count: number) => new Float32Array(m.bytes.buffer, address >>> 0, count);
+export class Experts {
+  readonly #recorder: Recorder;
+  readonly #residency: Residency;
+  readonly #activations: Activations;
 
-export const expertOperations = {
-  /** Items: rows. */
-  route(m: Machine, _: Station, first: number, count: number, ...args: number[]) {
-    const [, , logits, stride, experts, used, chosen, weights] = args;
-    for (let row = first; row < first + count; row++) {
-      const at = row * used * 4;
-      const scores = floats(m, logits + row * stride, experts);
-      chooseExperts(scores.slice(), ints(m, chosen + at, used), floats(m, weights + at, used));
-    }
-  },
-  /** One item. */
-  assign(m: Machine, _: Station, _first: number, _count: number, ...args: number[]) {
-    const [, , rows, used, experts, chosen, slotOf, tokenOf, starts] = args;
+  constructor(recorder: Recorder, residency: Residency, activations: Activations) {
+    this.#recorder = recorder;
+    this.#residency = residency;
+    this.#activations = activations;
+  }
+
+  route(routing: Routing, logits: Buffer, rows: number): void {
+    const { experts, used, table, chosen, weights, slotOf, tokenOf, starts } = routing as WasmRouting;
+    const { address, stride } = logits as WasmBuffer;
+    const memory = this.#residency.through(table, logits, 1);
+    this.#recorder.record(memory, route, { rows, logits: address, stride, experts, used, chosen, weights });
+    this.#recorder.record(memory, assign, { rows, used, experts, chosen, slotOf, tokenOf, starts });
+  }
+
+  multiply(out: Buffer, matrix: Matrix, x: Buffer, from: 'tokens' | 'slots', routing: Routing, rows: number): void {
+    const { experts, used, table, tokenOf, starts } = routing as WasmRouting;
+    const { block, kind, activation, blocks, groupStride } = matrix as WasmMatrix;
+    const { memory } = block;
+    const [source, target] = [x as WasmBuffer, out as WasmBuffer];
     const slots = rows * used;
-    assignSlots(ints(m, chosen, slots), used, {
-      slotOf: ints(m, slotOf, slots),
-      tokenOf: ints(m, tokenOf, slots),
-      starts: ints(m, starts, experts + 1),
+    const perToken = this.#activations.reserve(activation, x.columns, slots);
+    const quantised = this.#activations.address;
+    this.#residency.ensure(memory, table, 1);
+    this.#residency.ensure(memory, x, from === 'tokens' ? rows : slots);
+    this.#residency.writes(memory, out, slots);
+    this.#recorder.record(memory, quantizeSlots, {
+      experts,
+      kind: activationKinds.indexOf(activation),
+      x: source.address,
+      stride: source.stride,
+      blocks,
+      out: quantised,
+      perToken,
+      starts,
+      tokenOf: from === 'tokens' ? tokenOf : 0,
     });
-  },
-  /** tokenOf: 0 when x has a row a slot. Tiles follow the experts' ranges. Items: experts. */
-  quantizeSlots(m: Machine, { maxTile }: Station, first: number, count: number, ...args: number[]) {
-    const [, , kind, x, stride, blocks, out, perToken, starts, tokenOf] = args;
-    const { quantize_q32, quantize_q256, quantize_f32 } = m.kernels;
-    const kernel = kind === 0 ? quantize_q32 : kind === 1 ? quantize_q256 : quantize_f32;
-    for (let expert = first; expert < first + count; expert++) {
-      eachTile(m, starts, expert, maxTile, (slot, tile) => {
-        for (let i = 0; i < tile; i++) {
-          const row = tokenOf ? m.words[(tokenOf >>> 2) + slot + i] : slot + i;
-          kernel(x + row * stride, blocks, out + slot * perToken + 4 * i, tile);
-        }
-      });
-    }
-  },
-  /** Items: row groups of all experts. */
-  expertProduct(m: Machine, { maxTile, scratch }: Station, first: number, count: number, ...args: number[]) {
-    const [, , kind, w, blocks, groupStride, x, perToken, out, stride, starts, groups] = args;
-    for (let item = first; item < first + count; ) {
-      const expert = Math.floor(item / groups);
-      const group = item % groups;
-      const run = Math.min(first + count - item, groups - group);
-      eachTile(m, starts, expert, maxTile, (slot, tile) => {
-        const y = out + slot * stride + group * 32;
-        m.products[kind][tile](w + item * groupStride, blocks, run, x + slot * perToken, y, stride, 0, 0, scratch);
-      });
-      item += run;
-    }
-  },
-  /** out += weight * slot, in the order of choice. Items: rows. */
-  combine(m: Machine, _: Station, first: number, count: number, ...args: number[]) {
-    const [, , out, outStride, slots, stride, eights, used, slotOf, weights] = args;
-    for (let row = first; row < first + count; row++) {
-      for (let choice = row * used; choice < (row + 1) * used; choice++) {
-        const slot = slots + m.words[(slotOf >>> 2) + choice] * stride;
-        m.kernels.scale(slot, eights, floats(m, weights + choice * 4, 1)[0]);
-        m.kernels.add(out + row * outStride, slot, eights);
-      }
-    }
-  },
-};
+    this.#recorder.record(memory, expertProduct, {
+      experts,
+      groups: target.columns / groupRows,
+      type: kind,
+      weights: block.address,
+      blocks,
+      groupStride,
+      x: quantised,
+      perToken,
+      out: target.address,
+      outStride: target.stride,
+      starts,
+    });
+  }
 
-function eachTile(
-  m: Machine,
-  starts: number,
-  expert: number,
-  maxTile: number,
-  visit: (slot: number, tile: number) => void,
-): void {
-  let slot = m.words[(starts >>> 2) + expert];
-  for (const tile of tilesOf(m.words[(starts >>> 2) + expert + 1] - slot, maxTile)) {
-    visit(slot, tile);
-    slot += tile;
+  combine(out: Buffer, slots: Buffer, routing: Routing, rows: number): void {
+    const { used, table, slotOf, weights } = routing as WasmRouting;
+    const [target, source] = [out as WasmBuffer, slots as WasmBuffer];
+    const memory = this.#residency.home(slots);
+    this.#residency.ensure(memory, table, 1);
+    this.#residency.writes(memory, out, rows, true);
+    this.#recorder.record(memory, combine, {
+      rows,
+      out: target.address,
+      outStride: target.stride,
+      slots: source.address,
+      stride: source.stride,
+      eights: source.stride / 32,
+      used,
+      slotOf,
+      weights,
+    });
   }
 }

@@ -1,8 +1,14 @@
 /** What the CPU backend knows of the things that its callers hold: where they lie. */
 import type { ActivationKind } from '../../kernels/activation.ts';
-import type { Layout } from '../../kernels/layout.ts';
+import { type Layout, layouts } from '../../kernels/layout.ts';
+import type { QuantType } from '../../quant/types.ts';
 import type { Buffer, KvCache, Matrix, Routing, Vector } from '../backend.ts';
 import type { Block } from './memories.ts';
+
+/** The number of a weight type is its place here. */
+export const weightTypes = Object.keys(layouts) as readonly QuantType[];
+
+export const typeNumber = (type: QuantType): number => weightTypes.indexOf(type);
 
 export interface WasmMatrix extends Matrix {
   readonly block: Block;
@@ -28,6 +34,10 @@ export interface WasmBuffer extends Buffer {
   readonly stride: number;
   readonly whole: Whole;
 }
+
+/** Whether all of them begin with their buffer's first row. */
+export const areWhole = (...buffers: readonly WasmBuffer[]): boolean =>
+  buffers.every(buffer => buffer.address === buffer.whole.address);
 
 /** A buffer with all its rows, of which others are views. */
 export interface Whole {

@@ -3,13 +3,13 @@ import { RealmError } from '../../errors.ts';
 import { groupRows } from '../../kernels/layout.ts';
 import type { MatrixSource } from '../backend.ts';
 import { checkScales } from '../scales.ts';
-import type { Operation } from './commands.ts';
 import type { WasmMatrix } from './handles.ts';
+import { pack } from './ops/pack.ts';
+import { transfer } from './ops/transfer.ts';
+import type { Recorder } from './recorder.ts';
 
 /** Two halves: one is read into while the other is packed. */
 export const stagingBytes = 16 << 20;
-
-type Record = (memory: number, operation: Operation, items: number, chunk: number, args: number[]) => void;
 
 /** Rows that are read and not yet packed. */
 interface Piece {
@@ -17,27 +17,26 @@ interface Piece {
   readonly staging: number;
   readonly first: number;
   readonly count: number;
-  readonly run: () => void;
 }
 
 export class Loader {
   readonly #staging: number;
   readonly #bytes: Uint8Array;
-  readonly #record: Record;
+  readonly #recorder: Recorder;
   #half = 0;
   #unpacked: Piece | undefined;
   /** Matrices share the staging area: they are read one after the other. */
   #turn: Promise<void> = Promise.resolve();
 
   /** `staging`: an address that is good in every memory, whose bytes of the first memory are in `bytes`. */
-  constructor(staging: number, bytes: Uint8Array, record: Record) {
+  constructor(staging: number, bytes: Uint8Array, recorder: Recorder) {
     this.#staging = staging;
     this.#bytes = bytes;
-    this.#record = record;
+    this.#recorder = recorder;
   }
 
   /** Resolves when the source has been read; the last piece is packed by the next call, or by flush(). */
-  load(matrix: WasmMatrix, source: MatrixSource, run: () => void): Promise<void> {
+  load(matrix: WasmMatrix, source: MatrixSource): Promise<void> {
     return this.#queue(async () => {
       const { most, rowBytes } = pieceOf(matrix);
       for (let first = 0; first < matrix.rows; first += most) {
@@ -52,7 +51,7 @@ export class Loader {
           throw error;
         }
         await reading;
-        this.#unpacked = { matrix, staging, first, count, run };
+        this.#unpacked = { matrix, staging, first, count };
       }
     });
   }
@@ -73,17 +72,20 @@ export class Loader {
     const piece = this.#unpacked;
     if (!piece) return;
     this.#unpacked = undefined;
-    const { matrix, staging, first, count, run } = piece;
+    const { matrix, staging, first, count } = piece;
     const { name, block, kind, blocks, groupStride } = matrix;
     const { rowBytes } = pieceOf(matrix);
     const groups = Math.ceil(count / groupRows);
     const bytes = this.#bytes.subarray(staging, staging + groups * groupRows * rowBytes);
     bytes.fill(0, count * rowBytes);
-    if (block.memory > 0) this.#record(block.memory, 'carry', 1, 1, [staging, 0, bytes.length, 0]);
-    const to = block.address + (first / groupRows) * groupStride;
-    this.#record(block.memory, 'pack', groups, 16, [kind, staging, rowBytes, blocks, to, groupStride, count]);
+    const { memory, address } = block;
+    const whole = { rows: 1, address: staging, stride: 0, bytes: bytes.length, from: 0 };
+    if (memory > 0) this.#recorder.record(memory, transfer, whole);
+    const target = address + (first / groupRows) * groupStride;
+    const rows = { type: kind, rows: count, source: staging, rowBytes, blocks, target, groupStride };
+    this.#recorder.record(memory, pack, rows);
     try {
-      run();
+      this.#recorder.execute();
     } catch (error) {
       checkScales(name, matrix.type, bytes);
       throw error;

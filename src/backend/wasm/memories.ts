@@ -1,7 +1,7 @@
 /**
  * The memories of a model. A WebAssembly memory with 32-bit addresses ends at 4 GiB, and kernels are bound to one, so a
  * larger model lives in several: each matrix and each layer of a cache in one of them. Work buffers have the same
- * address in every memory, and a step carries the few rows it works on from one to the next (see backend.ts).
+ * address in every memory, and a step transfers the few rows it works on from one to the next (see residency.ts).
  *
  * Each memory grows from both ends: what all share from below, what is its own from above.
  */
@@ -52,6 +52,12 @@ export class Memories {
   /** The bytes of memory `index`. */
   bytes(index: number): Uint8Array {
     return this.#views[index];
+  }
+
+  /** Writes to the same address of every memory. */
+  place(address: number, values: Int32Array | Float32Array): void {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    for (const view of this.#views) view.set(bytes, address);
   }
 
   /** An address that is good in every memory, those to come included. */

@@ -1,36 +1,29 @@
 /**
- * Which variant of the kernels is used. Each is compiled, checked on this very machine against the scalar reference, bit
- * for bit, and timed; the fastest that agrees is taken. One that disagrees is never used.
+ * Which variants of the kernels are used. Each is compiled and checked on this very machine against the scalar reference,
+ * bit for bit; one that disagrees is never used. Which is fastest is measured once for a machine and a version: then it
+ * is remembered, and only checked.
  */
+import { availableParallelism } from 'node:os';
 import { RealmError } from '../../errors.ts';
-import { compileKernels, type KernelPart, type Variant, variants, variantsOf } from '../../kernels/module.ts';
+import { compileKernels, type KernelPart, type KernelSize, kernelBytes, sizesOf } from '../../kernels/module.ts';
+import { type Variant, variants, variantsOf } from '../../kernels/module.ts';
 import type { Backend } from '../backend.ts';
 import { createReferenceBackend } from '../reference/reference.ts';
-import { check, exercise } from './self-test.ts';
+import { type Choice, candidates, choiceOf, everywhere, type Verdict } from './choice.ts';
+import { measure } from './measure.ts';
+import { RememberedChoices } from './remembered.ts';
+import { check } from './self-test.ts';
 
 export interface Kernels {
-  readonly module: WebAssembly.Module;
-  /** Name of the variant. */
-  readonly variant: string;
+  readonly modules: readonly WebAssembly.Module[];
+  readonly choice: Choice;
 }
 
-/** How a variant did. */
-export interface Verdict {
-  readonly part: KernelPart;
-  readonly variant: string;
-  /** Bits equal to the reference's. */
-  readonly agrees: boolean;
-  /** Of a small fixed piece of work; absent when it was not timed. */
-  readonly microseconds?: number;
-  /** Why it could not run at all. */
-  readonly error?: string;
-}
-
-/** A backend of one thread whose kernels can be exchanged. */
+/** A backend whose kernels can be exchanged. */
 export interface Bench extends Backend {
   install(part: KernelPart, kernels: Kernels): void;
 }
-type CreateBench = () => Promise<Bench>;
+type CreateBench = (threads: number) => Promise<Bench>;
 
 export function variantNamed(name: string): Variant {
   const variant = variants.find(v => v.name === name);
@@ -39,91 +32,139 @@ export function variantNamed(name: string): Variant {
   return variant;
 }
 
-const compiled = new Map<string, Kernels>();
+const compiled = new Map<string, WebAssembly.Module>();
 
-/** A part's kernels in one variant, compiled once a process. */
-export function kernelsOf(part: KernelPart, variant: Variant): Kernels {
-  const key = `${part} ${variant.name}`;
-  const known = compiled.get(key);
-  if (known) return known;
-  const kernels = { module: compileKernels(part, variant), variant: variant.name };
-  compiled.set(key, kernels);
-  return kernels;
+/** Compiled once a thread. */
+function moduleOf(part: KernelPart, size: KernelSize, variant: Variant): WebAssembly.Module {
+  const key = `${part} ${size} ${variant.name}`;
+  const module = compiled.get(key) ?? compileKernels(kernelBytes(part, size, variant), variant);
+  compiled.set(key, module);
+  return module;
 }
 
-/** Rounds in which the variants are timed in turn, so that a busy moment does not decide. */
-const rounds = 8;
+/** A part's kernels, each size in the variant that is chosen for it. */
+export function kernelsOf(part: KernelPart, choice: Choice): Kernels {
+  return { modules: sizesOf(part).map(size => moduleOf(part, size, variantNamed(choice[size] ?? ''))), choice };
+}
 
-/** Compiles, checks and times variants of a part. */
-export async function judge(part: KernelPart, candidates: readonly Variant[], create: CreateBench): Promise<Verdict[]> {
-  const bench = await create();
+/** Whether each of the choices computes the reference's bits, or why it could not run. */
+async function compare(part: KernelPart, choices: readonly Choice[], create: CreateBench) {
+  const bench = await create(1);
   try {
     const wanted = await check(part, createReferenceBackend());
-    const verdicts = [];
-    for (const variant of candidates) verdicts.push(await checked(part, variant, bench, wanted));
-    return await timed(part, verdicts, bench);
+    const results = [];
+    for (const choice of choices) results.push(await comparison(part, choice, bench, wanted));
+    return results;
   } finally {
     await bench.close();
   }
 }
 
-async function checked(part: KernelPart, variant: Variant, bench: Bench, wanted: Float32Array): Promise<Verdict> {
+async function comparison(part: KernelPart, choice: Choice, bench: Bench, wanted: Float32Array) {
   try {
-    bench.install(part, kernelsOf(part, variant));
+    bench.install(part, kernelsOf(part, choice));
     const values = await check(part, bench);
-    return { part, variant: variant.name, agrees: values.every((value, i) => Object.is(value, wanted[i])) };
+    return { agrees: values.every((value, i) => Object.is(value, wanted[i])) };
   } catch (error) {
-    return { part, variant: variant.name, agrees: false, error: (error as Error).message };
+    return { agrees: false, error: (error as Error).message };
   }
 }
 
-async function timed(part: KernelPart, verdicts: readonly Verdict[], bench: Bench): Promise<Verdict[]> {
-  const best = verdicts.map(() => Number.POSITIVE_INFINITY);
-  if (verdicts.filter(({ agrees }) => agrees).length > 1) {
-    const work = await exercise(part, bench);
-    for (let round = 0; round < rounds; round++) {
-      for (const [i, { agrees, variant }] of verdicts.entries()) {
-        if (!agrees) continue;
-        bench.install(part, kernelsOf(part, variantNamed(variant)));
-        best[i] = Math.min(best[i], await work());
-      }
-    }
+/** Compiles and checks variants of a part. */
+export async function judge(part: KernelPart, list: readonly Variant[], create: CreateBench): Promise<Verdict[]> {
+  const choices = list.map(({ name }) => everywhere(part, name));
+  const results = await compare(part, choices, create);
+  return results.map((result, i) => ({ part, variant: list[i].name, ...result }));
+}
+
+/** Times the variants from which one is to be chosen. */
+async function timed(part: KernelPart, verdicts: readonly Verdict[], create: CreateBench): Promise<readonly Verdict[]> {
+  const names = candidates(verdicts).map(({ variant }) => variant);
+  if (part === 'common' || names.length < 2) return verdicts;
+  const bench = await create(Math.min(2, availableParallelism()));
+  try {
+    const install = (name: string) => bench.install(part, kernelsOf(part, everywhere(part, name)));
+    const times = await measure(part, names, bench, install);
+    const timesOf = (name: string) => times[names.indexOf(name)];
+    return verdicts.map(v => (names.includes(v.variant) ? { ...v, microseconds: timesOf(v.variant) } : v));
+  } finally {
+    await bench.close();
   }
-  return verdicts.map((verdict, i) => (Number.isFinite(best[i]) ? { ...verdict, microseconds: best[i] } : verdict));
 }
 
-/** How much faster a variant must be than those before it in the list: less is noise. */
-const clearly = 0.97;
-
-/** The one to use: the first of those that agree, or a later one that is clearly faster. */
-export function fastest(verdicts: readonly Verdict[]): Verdict | undefined {
-  const good = verdicts.filter(({ agrees }) => agrees);
-  return good.reduce<Verdict | undefined>((best, verdict) => {
-    const faster = (verdict.microseconds ?? 0) < clearly * (best?.microseconds ?? Number.POSITIVE_INFINITY);
-    return best && !faster ? best : verdict;
-  }, undefined);
+/** What was chosen for a part, and why. */
+export interface Selection {
+  /** Absent: nothing agrees with the reference. */
+  readonly choice?: Choice;
+  /** An earlier start's choice, one of now, or there was nothing to choose from. */
+  readonly source: 'remembered' | 'measured' | 'only one';
+  /** Why it will be measured again at the next start. */
+  readonly forgotten?: Error;
+  readonly verdicts: readonly Verdict[];
 }
 
-/** Choices of this process. */
+/** Chooses for a part whose variants are checked: what is remembered, or what measures best. */
+export async function select(
+  part: KernelPart,
+  verdicts: readonly Verdict[],
+  create: CreateBench,
+  memory: RememberedChoices,
+  fresh = false,
+): Promise<Selection> {
+  const known = fresh ? undefined : await recall(part, memory);
+  const good = new Set(candidates(verdicts).map(({ variant }) => variant));
+  if (known && Object.values(known).every(name => good.has(name)))
+    return { choice: known, source: 'remembered', verdicts };
+  const measured = await timed(part, verdicts, create);
+  const choice = choiceOf(part, measured);
+  if (!measured.some(({ microseconds }) => microseconds)) return { choice, source: 'only one', verdicts };
+  const forgotten = choice && (await memory.remember(part, choice));
+  return { choice, source: 'measured', forgotten, verdicts: measured };
+}
+
+const vectorized = (part: KernelPart): readonly Variant[] => variantsOf(part).filter(v => v.revectorize);
+
+/** Where there is one candidate only, nothing need be remembered. */
+const hasChoice = (part: KernelPart): boolean => vectorized(part).length > 1;
+
+const recall = async (part: KernelPart, memory: RememberedChoices): Promise<Choice | undefined> =>
+  hasChoice(part) ? await memory.recall(part) : undefined;
+
+/** Choices of this thread. */
 const chosen = new Map<KernelPart, Promise<Kernels>>();
 
-/** The fastest variant of a part that agrees with the reference, or `forced`, if that agrees. Throws `kernel_unavailable`. */
+/** The fastest variants of a part that agree with the reference, or `forced`, if that agrees. Throws `kernel_unavailable`. */
 export function chooseKernels(part: KernelPart, create: CreateBench, forced?: Variant): Promise<Kernels> {
   if (forced) return choose(part, [[forced]], create);
-  // The same kernels without the re-vectoriser are never faster: they are tried when the others fail.
-  const all = variantsOf(part);
-  const tiers = [all.filter(v => v.revectorize), all.filter(v => !v.revectorize)];
-  const choice = chosen.get(part) ?? choose(part, tiers, create);
+  const choice = chosen.get(part) ?? chooseAnew(part, create);
   chosen.set(part, choice);
   return choice;
 }
 
-async function choose(part: KernelPart, tiers: readonly Variant[][], create: CreateBench): Promise<Kernels> {
+/** What {@link chooseKernels} does once a thread. */
+export async function chooseAnew(
+  part: KernelPart,
+  create: CreateBench,
+  memory = new RememberedChoices(),
+): Promise<Kernels> {
+  const known = await recall(part, memory);
+  // Only what was chosen is compiled and checked.
+  if (known && (await compare(part, [known], create))[0].agrees) return kernelsOf(part, known);
+  return choose(part, [vectorized(part), variantsOf(part).filter(v => !v.revectorize)], create, memory);
+}
+
+/** The first of the tiers in which a variant agrees decides. */
+async function choose(
+  part: KernelPart,
+  tiers: readonly (readonly Variant[])[],
+  create: CreateBench,
+  memory?: RememberedChoices,
+): Promise<Kernels> {
   const verdicts: Verdict[] = [];
   for (const tier of tiers) {
     verdicts.push(...(await judge(part, tier, create)));
-    const best = fastest(verdicts);
-    if (best) return kernelsOf(part, variantNamed(best.variant));
+    const choice = memory ? (await select(part, verdicts, create, memory, true)).choice : choiceOf(part, verdicts);
+    if (choice) return kernelsOf(part, choice);
   }
   const why = verdicts.map(({ variant, error }) => `${variant} ${error ?? 'computes other bits'}`).join('; ');
   throw new RealmError('kernel_unavailable', `no ${part} kernels work on this machine: ${why}`);

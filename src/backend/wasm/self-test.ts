@@ -1,4 +1,4 @@
-/** A small piece of work for each part of the kernels: its results are compared with the reference's, and it is timed. */
+/** A small piece of work for each part of the kernels: its results are compared with the reference's. */
 import { cacheTypes } from '../../kernels/attention.ts';
 import type { KernelPart } from '../../kernels/module.ts';
 import { formats } from '../../quant/formats.ts';
@@ -9,20 +9,6 @@ import { floats, layout, shuffledPages, source, weightBytes } from '../parity-da
 /** What the part computes on fixed data: on the reference backend, what it must compute. */
 export function check(part: KernelPart, backend: Backend): Promise<Float32Array> {
   return part === 'common' ? checkCommon(backend) : checkProducts(part, backend);
-}
-
-/** Something to time: resolves to the microseconds it took this time. */
-export type Exercise = () => Promise<number>;
-
-/** A small fixed piece of work for the part. */
-export async function exercise(part: KernelPart, backend: Backend): Promise<Exercise> {
-  const record = part === 'common' ? () => void attend(backend, 4) : await products(part, backend);
-  return async () => {
-    record();
-    const start = performance.now();
-    await backend.run();
-    return (performance.now() - start) * 1000;
-  };
 }
 
 function filled(backend: Backend, seed: number, rows: number, columns: number): Buffer {
@@ -50,7 +36,7 @@ async function checkProducts(type: QuantType, backend: Backend): Promise<Float32
   const [rows, columns] = [19, Math.max(64, 2 * formats[type].blockSize)];
   const matrix = await weights(backend, type, rows, columns);
   const bias = backend.vector(floats(1, rows));
-  const outs = [1, 2, 3, 4, 5, 6, 13].map(tokens => {
+  const outs = [1, 2, 3, 4, 5, 6, 13, 18].map(tokens => {
     const out = filled(backend, 1, tokens, rows);
     const x = filled(backend, tokens, tokens, columns);
     backend.matmul(out, matrix, x, tokens, { bias, accumulate: tokens % 2 === 0 });
@@ -94,14 +80,4 @@ function attend(backend: Backend, share: number, type: CacheType = 'F16'): Buffe
   backend.storeKv(cache, 0, k, v, batch);
   backend.attention(out, q, cache, 0, batch, { heads, scale: 0.125, softcap: share === 2 ? 20 : undefined });
   return out;
-}
-
-/** Single tokens and full tiles: what decoding and batches do. */
-async function products(type: QuantType, backend: Backend): Promise<() => void> {
-  const [rows, columns] = [256, 1024];
-  const matrix = await weights(backend, type, rows, columns);
-  const [x, out] = [filled(backend, 1, 24, columns), backend.buffer(24, rows)];
-  return () => {
-    for (const tokens of [1, 1, 1, 1, 24]) backend.matmul(out, matrix, x, tokens);
-  };
 }

@@ -2,9 +2,9 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SessionInfo } from '../engine/cache/sessions.ts';
 import { RealmError, systemReason } from '../errors.ts';
-import type { LoadedModel } from '../llm/load.ts';
 import type { SessionLimits } from '../tenancy/config.ts';
 import type { Token } from '../tokenizer/types.ts';
+import type { LoadedModel } from './load.ts';
 import { openSessionFolder, sessionFile, sessionIn, tenantFolder } from './session-folder.ts';
 
 /** A saved session as its tenant sees it. */

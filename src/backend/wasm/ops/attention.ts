@@ -1,0 +1,61 @@
+import { tilesOf } from '../../../kernels/activation.ts';
+import { maxQueries } from '../../../kernels/attention.ts';
+import { defineOp } from './op.ts';
+
+/** For each row and each key-value head, the tiles of the query heads that share it. */
+const itemsOf = ({ rows, heads, kvHeads }: { rows: number; heads: number; kvHeads: number }): number =>
+  rows * kvHeads * Math.ceil(heads / kvHeads / maxQueries);
+
+/** Attention of rows of queries over pages. */
+export const attention = defineOp({
+  name: 'attention',
+  params: {
+    rows: 'i32',
+    /** Number of the cache's type. */
+    type: 'i32',
+    q: 'i32',
+    qStride: 'i32',
+    out: 'i32',
+    outStride: 'i32',
+    /** For each row its block table, and the positions that it sees: from..to-1. */
+    reaches: 'i32',
+    /** Keys of page 0. */
+    base: 'i32',
+    pageBytes: 'i32',
+    /** Bytes from a page's keys to its values. */
+    valuesAt: 'i32',
+    heads: 'i32',
+    kvHeads: 'i32',
+    headDim: 'i32',
+    /** Bytes of a page's keys of one head. */
+    headBytes: 'i32',
+    scale: 'f32',
+    /** Softcap, or 0. */
+    cap: 'f32',
+  },
+  items: itemsOf,
+  chunk: (fields, turns) => Math.min(16, Math.ceil(itemsOf(fields) / turns)),
+  run: at => (m, station, first, count, ints, floats) => {
+    const [kvHeads, headDim, valuesAt] = [ints[at.kvHeads], ints[at.headDim], ints[at.valuesAt]];
+    const [pageBytes, scale, cap] = [ints[at.pageBytes], floats[at.scale], floats[at.cap]];
+    const kernels = m.attention[ints[at.type]];
+    const sharing = ints[at.heads] / kvHeads;
+    const tiles = tilesOf(sharing, maxQueries);
+    const perRow = kvHeads * tiles.length;
+    for (let item = first; item < first + count; item++) {
+      const row = Math.floor(item / perRow);
+      const kvHead = Math.floor((item % perRow) / tiles.length);
+      const tile = item % tiles.length;
+      let query = kvHead * sharing;
+      for (let i = 0; i < tile; i++) query += tiles[i];
+      const head = query * headDim * 4;
+      const q = ints[at.q] + row * ints[at.qStride] + head;
+      const out = ints[at.out] + row * ints[at.outStride] + head;
+      const keys = ints[at.base] + kvHead * ints[at.headBytes];
+      const reach = (ints[at.reaches] >>> 2) + 3 * row;
+      const [table, from, to] = [m.words[reach], m.words[reach + 1], m.words[reach + 2]];
+      // biome-ignore format: one line of arguments
+      kernels[tiles[tile]](q, out, headDim, table, keys, pageBytes, valuesAt, from, to, scale, cap, station.scratch);
+    }
+  },
+});

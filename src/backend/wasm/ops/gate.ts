@@ -1,0 +1,26 @@
+import { defineOp } from './op.ts';
+
+/** out = activation(gate) * up. Items: rows. */
+export const gate = defineOp({
+  name: 'gate',
+  params: {
+    rows: 'i32',
+    /** 1: GELU; 0: SiLU. */
+    gelu: 'i32',
+    out: 'i32',
+    gate: 'i32',
+    up: 'i32',
+    /** Bytes between rows, in all three. */
+    stride: 'i32',
+    /** Eights of columns. */
+    eights: 'i32',
+  },
+  items: ({ rows }) => rows,
+  run: at => (m, _, first, count, ints) => {
+    const kernel = ints[at.gelu] ? m.kernels.gate_gelu : m.kernels.gate_silu;
+    for (let row = first; row < first + count; row++) {
+      const offset = row * ints[at.stride];
+      kernel(ints[at.out] + offset, ints[at.gate] + offset, ints[at.up] + offset, ints[at.eights]);
+    }
+  },
+});

@@ -1,0 +1,37 @@
+/** Every operation: a command says which by its place here. */
+import { add } from './add.ts';
+import { assign } from './assign.ts';
+import { attention } from './attention.ts';
+import { combine } from './combine.ts';
+import { copy } from './copy.ts';
+import { expertProduct } from './expert-product.ts';
+import { gate } from './gate.ts';
+import { layerNorm } from './layer-norm.ts';
+import type { Op, Params } from './op.ts';
+import { pack } from './pack.ts';
+import { panelProduct } from './panel-product.ts';
+import { product } from './product.ts';
+import { quantize } from './quantize.ts';
+import { quantizeSlots } from './quantize-slots.ts';
+import { rmsNorm } from './rms-norm.ts';
+import { rope } from './rope.ts';
+import { route } from './route.ts';
+import { scale } from './scale.ts';
+import { softcap } from './softcap.ts';
+import { storeKv } from './store-kv.ts';
+import { transfer } from './transfer.ts';
+
+// biome-ignore format: a line for each would be a page
+export const ops: readonly Pick<Op, 'name' | 'run' | 'read'>[] = [
+  quantize, product, panelProduct, rmsNorm, layerNorm, rope, storeKv, attention, gate, add, scale, softcap, copy,
+  transfer, pack, route, assign, quantizeSlots, expertProduct, combine,
+];
+
+const numbers = new Map<unknown, number>(ops.map((op, i) => [op, i]));
+
+/** The number by which commands name an operation. */
+export function numberOf<P extends Params>(op: Op<P>): number {
+  const number = numbers.get(op);
+  if (number === undefined) throw new Error(`the operation ${op.name} is not in the table`);
+  return number;
+}

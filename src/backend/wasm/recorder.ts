@@ -1,0 +1,63 @@
+/** Writes operations to the team's commands, and has the team work through them. */
+import type { GiveWay } from '../backend.ts';
+import { mostCommands } from './commands.ts';
+import type { Fields, Op, Params } from './ops/op.ts';
+import type { Team } from './team.ts';
+
+export class Recorder {
+  readonly #team: Team;
+  readonly #begin: () => void;
+  /** Turns at a command's items in all, so that every thread gets several. */
+  readonly #turns: number;
+  /** Memory and rows of the last command, if it was a row operation; else -1. */
+  #rowsMemory = -1;
+  #rows = 0;
+
+  /** `begin` is called before the first command of a step is written. */
+  constructor(team: Team, begin: () => void) {
+    this.#team = team;
+    this.#begin = begin;
+    this.#turns = team.threads * 4;
+  }
+
+  /** Records an operation in memory `memory`. */
+  record<P extends Params>(memory: number, op: Op<P>, fields: NoInfer<Fields<P>>): void {
+    const items = op.items(fields);
+    if (items === 0) return;
+    const { program } = this.#team;
+    if (program.length === 0) this.#begin();
+    program.push(op, memory, items, Math.max(1, op.chunk(fields, this.#turns)), fields);
+    this.#rowsMemory = -1;
+    // A step of more operations (many adapters) runs in pieces.
+    if (program.length === mostCommands) this.execute();
+  }
+
+  /**
+   * Records an operation in which row i of what it writes depends on nothing but rows i. Such operations follow each
+   * other on the thread that began with a row; `whole` says that they all count rows from the buffers' first.
+   */
+  recordRows<P extends Params>(memory: number, op: Op<P>, whole: boolean, fields: NoInfer<Fields<P>>): void {
+    const rows = op.items(fields);
+    if (whole && this.#rowsMemory === memory && this.#rows === rows) this.#team.program.link('same');
+    this.record(memory, op, fields);
+    if (!whole || this.#team.program.length === 0) return;
+    this.#rowsMemory = memory;
+    this.#rows = rows;
+  }
+
+  /** Says that the last command and the next have nothing to do with each other: nobody waits in between. */
+  free(): void {
+    if (this.#team.program.length > 0) this.#team.program.link('free');
+  }
+
+  /** Has what a step needs before its first command, if none is recorded yet. */
+  begin(): void {
+    if (this.#team.program.length === 0) this.#begin();
+  }
+
+  /** Runs what is recorded; the share of it that was done. */
+  execute(giveWay?: GiveWay): number {
+    this.#rowsMemory = -1;
+    return this.#team.program.length > 0 ? this.#team.run(giveWay) : 1;
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Which memories hold what was last written to a buffer. A buffer has the same address in every memory; operations work
+ * in the memory of their weights or of their input, and rows are transferred where the next operation needs them.
+ */
+import type { Buffer } from '../backend.ts';
+import type { WasmBuffer } from './handles.ts';
+import { transfer } from './ops/transfer.ts';
+import type { Recorder } from './recorder.ts';
+
+export class Residency {
+  readonly #recorder: Recorder;
+
+  constructor(recorder: Recorder) {
+    this.#recorder = recorder;
+  }
+
+  /** A memory that holds `buffer`. */
+  home(buffer: Buffer): number {
+    return 31 - Math.clz32((buffer as WasmBuffer).whole.valid);
+  }
+
+  /** Sees to it that memory `memory` holds rows of `buffer` as they were last written. */
+  ensure(memory: number, buffer: Buffer, rows: number): void {
+    const { whole, address, stride } = buffer as WasmBuffer;
+    if (whole.valid & (1 << memory)) return;
+    const partial = rows < whole.rows && address === whole.address ? rows : whole.rows;
+    const from = this.home(buffer);
+    this.#recorder.record(memory, transfer, { rows: partial, address: whole.address, stride, bytes: stride, from });
+    whole.valid |= 1 << memory;
+  }
+
+  /** Says that `buffer` is written in `memory`; what a write does not cover, or adds to, is transferred before. */
+  writes(memory: number, buffer: Buffer, rows: number, keeps = false): void {
+    const { whole, address } = buffer as WasmBuffer;
+    const view = address !== whole.address || buffer.rows !== whole.rows;
+    if (keeps || view) this.ensure(memory, buffer, view ? whole.rows : rows);
+    whole.valid = 1 << memory;
+  }
+
+  /** The memory in which an operation from `x` to `out` works: where x is. */
+  through(out: Buffer, x: Buffer, rows: number): number {
+    const memory = this.home(x);
+    this.writes(memory, out, rows);
+    return memory;
+  }
+}

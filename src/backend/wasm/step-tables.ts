@@ -1,0 +1,109 @@
+/** Tables that live for one run, at the same address in every memory: block tables, rotations, embedded rows. */
+import { RealmError } from '../../errors.ts';
+import { type BatchLayout, pageTokens, type RopeTable } from '../backend.ts';
+import { align, type Memories } from './memories.ts';
+
+/** Room for them. */
+export const tableBytes = 48 << 20;
+
+export class StepTables {
+  readonly #memories: Memories;
+  readonly #start: number;
+  #end: number;
+  readonly #rotations = new Map<RopeTable, { positions: Int32Array; address: number }>();
+  #places: { batch: BatchLayout; pageBytes: number; address: number } | undefined;
+  readonly #reaches = new Map<number, { batch: BatchLayout; address: number }>();
+
+  /** `start`: where the room begins. */
+  constructor(memories: Memories, start: number) {
+    this.#memories = memories;
+    this.#start = start;
+    this.#end = start;
+  }
+
+  /** Forgets all of them. */
+  clear(): void {
+    this.#end = this.#start;
+    this.#rotations.clear();
+    this.#reaches.clear();
+    this.#places = undefined;
+  }
+
+  /** Space for a table. */
+  reserve(bytes: number): number {
+    const address = align(this.#end, 16);
+    this.#end = address + bytes;
+    if (this.#end > this.#start + tableBytes)
+      throw new RealmError('engine_failed', 'the batch needs larger tables than there is room for');
+    return address;
+  }
+
+  /** A table of these values. */
+  words(values: Int32Array | Float32Array): number {
+    const address = this.reserve(values.byteLength);
+    this.#memories.place(address, values);
+    return address;
+  }
+
+  /** cos and sin for each position, as the rotation kernels read them; made once a run and rope. */
+  rotations(rope: RopeTable, positions: Int32Array): number {
+    const known = this.#rotations.get(rope);
+    if (known?.positions === positions) return known.address;
+    const address = this.words(rotationsOf(rope, positions));
+    this.#rotations.set(rope, { positions, address });
+    return address;
+  }
+
+  /** Per token the offset of its page and its place there; the same for all layers of a step. */
+  places(batch: BatchLayout, pageBytes: number): number {
+    if (this.#places?.batch === batch && this.#places.pageBytes === pageBytes) return this.#places.address;
+    const places = new Int32Array(2 * batch.tokens);
+    for (const { start, count, position, pages } of batch.segments)
+      for (let i = 0; i < count; i++) {
+        places[2 * (start + i)] = pages[Math.floor((position + i) / pageTokens)] * pageBytes;
+        places[2 * (start + i) + 1] = (position + i) % pageTokens;
+      }
+    this.#places = { batch, pageBytes, address: this.words(places) };
+    return this.#places.address;
+  }
+
+  /** Per token its block table and the positions that it sees; the same for all layers with this window. */
+  reaches(batch: BatchLayout, window: number): number {
+    const known = this.#reaches.get(window);
+    if (known?.batch === batch) return known.address;
+    const reaches = new Int32Array(3 * batch.tokens);
+    for (const { start, count, position, pages } of batch.segments) {
+      const table = this.words(pages);
+      for (let i = 0; i < count; i++) {
+        const to = position + i + 1;
+        reaches.set([table, window ? Math.max(0, to - window) : 0, to], 3 * (start + i));
+      }
+    }
+    const address = this.words(reaches);
+    this.#reaches.set(window, { batch, address });
+    return address;
+  }
+}
+
+/** [positions][cos of each pair, sin of each pair] (halves); or cos, cos for each pair, then -sin, sin (adjacent). */
+function rotationsOf({ dimensions, frequencies, magnitude, style }: RopeTable, positions: Int32Array): Float32Array {
+  const half = dimensions / 2;
+  const width = style === 'halves' ? dimensions : 2 * dimensions;
+  const table = new Float32Array(positions.length * width);
+  positions.forEach((position, row) => {
+    const at = row * width;
+    for (let i = 0; i < half; i++) {
+      const cos = Math.cos(position * frequencies[i]) * magnitude;
+      const sin = Math.sin(position * frequencies[i]) * magnitude;
+      if (style === 'halves') {
+        table[at + i] = cos;
+        table[at + half + i] = sin;
+      } else {
+        table.fill(cos, at + 2 * i, at + 2 * i + 2);
+        table[at + dimensions + 2 * i] = -sin;
+        table[at + dimensions + 2 * i + 1] = sin;
+      }
+    }
+  });
+  return table;
+}
