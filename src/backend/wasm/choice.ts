@@ -37,10 +37,16 @@ export function candidates(verdicts: readonly Verdict[]): readonly Verdict[] {
 /** Times that differ by less than this are the same: two measurements of one variant differ as much. */
 const noise = 0.05;
 
-/** Faster by more than noise, whichever half of the rounds one looks at. */
+/** Halves that differ by more than this were measured on a busy machine and decide nothing. */
+const unsteady = 0.15;
+
+const isSteady = (times: readonly number[]): boolean => Math.max(...times) < Math.min(...times) * (1 + unsteady);
+
+/** Faster by more than noise, whichever half of the rounds one looks at, on a machine that was not busy. */
 function clearlyFaster(size: KernelSize, a: Verdict, b: Verdict): boolean {
   const [times, others] = [a.microseconds?.[size], b.microseconds?.[size]];
-  return Boolean(times && others && times.every((time, half) => time * (1 + noise) < others[half]));
+  if (!times || !others || !isSteady(times) || !isSteady(others)) return false;
+  return times.every((time, half) => time * (1 + noise) < others[half]);
 }
 
 /** For each size the first candidate in the list of variants, or a later one that is clearly faster. */
