@@ -34,11 +34,11 @@ function launch(node: string): void {
   };
   const flags = settings.V8_FLAGS!.split(' ');
   const child = spawn(node, [...flags, own('./main.js'), ...process.argv.slice(2)], { stdio: 'inherit', env });
-  // A terminal sends its signals to both; this one only waits for the other to end.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => forward(signal));
-  const forward = (signal: NodeJS.Signals): void => {
-    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
-  };
+  const { stdin, stdout, stderr } = process;
+  const terminal = stdin.isTTY || stdout.isTTY || stderr.isTTY;
+  // A terminal sends Ctrl-C to both processes: this one only waits for the other to end.
+  process.on('SIGINT', () => terminal || child.kill('SIGINT'));
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
   child.on('error', error => refuse(`${node} cannot be started: ${error.message}`));
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? 128 + (signal === null ? 0 : constants.signals[signal]);

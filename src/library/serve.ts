@@ -59,6 +59,8 @@ export async function serve(config: string | object = {}, options: ServeOptions 
       onProgress: (done, total) => onProgress?.({ phase: 'load', done, total }),
       signal,
     });
+    if (signal?.aborted) await server.close();
+    throwIfCancelled(signal);
     return running(server, signal);
   } catch (error) {
     throwIfCancelled(signal);
@@ -69,6 +71,6 @@ export async function serve(config: string | object = {}, options: ServeOptions 
 function running({ url, close: stop }: RunningServer, signal: AbortSignal | undefined): Server {
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= stop());
-  signal?.addEventListener('abort', () => void close(), { once: true });
+  signal?.addEventListener('abort', () => void close().catch(() => {}), { once: true });
   return { url, close, [Symbol.asyncDispose]: close };
 }

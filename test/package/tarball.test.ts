@@ -1,6 +1,7 @@
 /** What `npm pack` gives, installed in an empty folder: the command, the library, and its types. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -30,6 +31,22 @@ describe('the package', () => {
     const options = ['--model', model, '--temperature', '0', '--max-tokens', '8', '--threads', '1'];
     const { stdout } = await inFolder('npx', 'realm', 'run', ...options, 'What is the capital of France?');
     assert.match(stdout, /Paris/);
+  });
+
+  it('has a command that ends as its server does', async () => {
+    const options = ['serve', '--model', model, '--port', '0', '--threads', '1'];
+    const child = spawn(join(folder, 'node_modules/.bin/realm'), options, { cwd: folder, env: env() });
+    const ended = once(child, 'exit');
+    let said = '';
+    for await (const text of child.stdout.setEncoding('utf8')) {
+      said += text;
+      if (/Serving http/.test(said)) break;
+    }
+    const [url] = /http:\/\/[\d.:]+/.exec(said)!;
+    assert.equal((await fetch(`${url}/health`)).status, 200);
+    child.kill('SIGTERM');
+    assert.deepEqual(await ended, [0, null]);
+    await assert.rejects(fetch(`${url}/health`));
   });
 
   it('is imported', async () => {
