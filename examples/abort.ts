@@ -12,7 +12,7 @@ try {
     if (++tokens === 20) abort.abort();
   }
 } catch (error) {
-  console.log(`\nended after ${tokens} tokens: ${error instanceof RealmError ? error.code : (error as Error).name}`);
+  console.log(`\nended after ${tokens} tokens: ${error instanceof RealmError ? error.code : error}`);
 }
 
 for await (const { text } of model.generate('Count: one, two, three,', { maxTokens: 2000 })) {
