@@ -11,8 +11,14 @@ interface Counts {
 type Step =
   /** One command; its exit code is its result. */
   | { readonly kind: 'check'; readonly name: string; readonly command: readonly string[] }
-  /** Test files for node:test. `together`: how many files at once (on two cores). */
-  | { readonly kind: 'tests'; readonly name: string; readonly files: readonly string[]; readonly together: number };
+  /** Test files for node:test. `together`: how many files at once (on two cores); `covered`: what of src they run is measured. */
+  | {
+      readonly kind: 'tests';
+      readonly name: string;
+      readonly files: readonly string[];
+      readonly together: number;
+      readonly covered?: boolean;
+    };
 
 const bin = (name: string): string => `node_modules/.bin/${name}`;
 /** Weights, servers and measured times. */
@@ -20,11 +26,22 @@ const aloneFolders = ['test/e2e/', 'test/examples/', 'test/model/', 'test/gguf/'
 const alone = (file: string): boolean => aloneFolders.some(folder => file.startsWith(folder));
 const testFiles = globSync('test/**/*.test.ts').sort();
 
+/** What a covered step must run of src, in percent: a little less than it does. Under the floor the step fails. */
+const floor = { lines: 63, branches: 88, functions: 85 };
+const coverageFlags = [
+  '--experimental-test-coverage',
+  // Files that no test loads count too.
+  '--test-coverage-include-all',
+  '--test-coverage-include=src/**',
+  '--test-coverage-exclude=src/**/*.test.ts',
+  ...Object.entries(floor).map(([what, percent]) => `--test-coverage-${what}=${percent}`),
+];
+
 const steps: readonly Step[] = [
   { kind: 'check', name: 'format', command: [bin('biome'), 'format', '.'] },
   { kind: 'check', name: 'lint', command: [bin('biome'), 'lint', '.'] },
   { kind: 'check', name: 'types', command: [process.execPath, bin('tsc'), '--noEmit'] },
-  { kind: 'tests', name: 'unit', files: globSync('src/**/*.test.ts').sort(), together: 2 },
+  { kind: 'tests', name: 'unit', files: globSync('src/**/*.test.ts').sort(), together: 2, covered: true },
   { kind: 'tests', name: 'parts', files: testFiles.filter(file => !alone(file)), together: 2 },
   { kind: 'tests', name: 'alone', files: testFiles.filter(alone), together: 1 },
 ];
@@ -43,8 +60,18 @@ async function runStep(step: Step): Promise<Counts> {
     '--test-reporter=spec',
     `--test-timeout=${testTimeoutMs}`,
     `--test-concurrency=${step.together}`,
+    ...(step.covered ? coverageFlags : []),
   ];
-  return testCounts(await run([process.execPath, ...flags, ...step.files]));
+  const result = await run([process.execPath, ...flags, ...step.files]);
+  if (step.covered) console.log(coverageLine(result.summary));
+  return testCounts(result);
+}
+
+/** node:test sums coverage up in the last row of its table: lines, branches, functions. */
+function coverageLine(summary: string): string {
+  const [, lines, branches, functions] = /^ℹ all files +\| +([\d.]+) \| +([\d.]+) \| +([\d.]+)/m.exec(summary) ?? [];
+  const least = Object.values(floor).join(', ');
+  return `coverage: ${lines} % of lines, ${branches} % of branches, ${functions} % of functions; at least ${least}`;
 }
 
 /** node:test sums up with `ℹ pass N` and the like; a run without those lines, or one that failed without a failed test, is a failure. */
@@ -67,8 +94,12 @@ function run([command, ...args]: readonly string[]): Promise<Result> {
   return new Promise(resolve => {
     const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     let summary = '';
+    /** The table of coverage has a row for every file. */
+    let inTable = false;
     createInterface({ input: child.stdout }).on('line', line => {
-      console.log(line);
+      if (line === 'ℹ start of coverage report') inTable = true;
+      if (!inTable) console.log(line);
+      if (line === 'ℹ end of coverage report') inTable = false;
       if (line.startsWith('ℹ ')) summary += `${line}\n`;
     });
     child.on('error', error => console.error(error.message));
