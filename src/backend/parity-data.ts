@@ -1,7 +1,6 @@
 import { byteLength, formats } from '../quant/formats.ts';
 import type { QuantType } from '../quant/types.ts';
 import { type BatchLayout, type MatrixSource, pageTokens, type Segment } from './backend.ts';
-import { scalesOf } from './scales.ts';
 
 /** A generator of numbers in [0, 1): mulberry32. The same seed gives the same data on every machine. */
 export function random(seed: number): () => number {
@@ -28,7 +27,7 @@ export function weightBytes(type: QuantType, elements: number, seed: number): Ui
   const next = random(seed);
   const bytes = Uint8Array.from({ length: byteLength(type, elements) }, () => next() * 256);
   const view = new DataView(bytes.buffer);
-  const { offsets, kind } = scalesOf(type);
+  const { offsets, kind } = formats[type].scales;
   for (let block = 0; block < bytes.length; block += formats[type].blockBytes) {
     for (const offset of offsets) {
       const value = (next() * 0.2 - 0.1) * (next() < 0.25 ? 2 ** -12 : 1);

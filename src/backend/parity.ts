@@ -5,7 +5,6 @@ import type { QuantType } from '../quant/types.ts';
 import type { AttentionOptions, Backend, Buffer, CacheType, Matrix } from './backend.ts';
 import { floats, layout, type Span, shuffledPages, source, weightBytes } from './parity-data.ts';
 import { createReferenceBackend } from './reference/reference.ts';
-import { scalesOf } from './scales.ts';
 
 /** Does something on a backend and returns what it computed. */
 type Scenario = (backend: Backend) => Promise<Float32Array[]>;
@@ -270,7 +269,7 @@ function sequences(backend: Backend, { heads, kvHeads, headDim, type }: Heads, o
 
 async function refusesInfinity(backend: Backend, type: QuantType): Promise<void> {
   const columns = Math.max(formats[type].blockSize, 32);
-  const { offsets, kind } = scalesOf(type);
+  const { offsets, kind } = formats[type].scales;
   for (const offset of offsets) {
     const bytes = weightBytes(type, 9 * columns, 1);
     const at = bytes.length - formats[type].blockBytes + offset;

@@ -4,6 +4,7 @@
  * register. Every entry is 32 bytes: the same vector for both halves of a row pair, adjacent, so that V8's
  * re-vectoriser can take them as one.
  */
+import { iq4Values } from '../quant/iq4_nl.ts';
 import { type Func, i32, type Local, type V128, v128 } from './assembler.ts';
 
 /** Byte address of the table. Address 0 stays unused, so that 0 can mean "none". */
@@ -55,7 +56,7 @@ function words(word: number): Uint8Array {
 }
 
 function iq4(part: (value: number) => number): Uint8Array {
-  const values = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113].map(v => part(v + 128));
+  const values = Array.from(iq4Values, value => part(value + 128));
   return new Uint8Array([...values, ...values]);
 }
 

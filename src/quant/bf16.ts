@@ -1,7 +1,7 @@
 import { checkSizes } from './block.ts';
 import type { QuantFormat } from './types.ts';
 
-const layout = { name: 'BF16', id: 30, blockSize: 1, blockBytes: 2 } as const;
+const layout = { name: 'BF16', id: 30, blockSize: 1, blockBytes: 2, scales: { kind: 'BF16', offsets: [0] } } as const;
 
 /** bfloat16: the upper half of a binary32; moved as bits, so that NaN payloads survive. */
 export const BF16: QuantFormat = {

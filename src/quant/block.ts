@@ -1,5 +1,5 @@
 import { RealmError } from '../errors.ts';
-import type { QuantFormat, QuantType } from './types.ts';
+import type { QuantFormat } from './types.ts';
 
 /** The bytes of one tensor, seen twice: as bytes and, for multi-byte fields, through a DataView. */
 export interface Blocks {
@@ -16,12 +16,7 @@ export interface Blocks {
  */
 export type DecodeBlock = (source: Blocks, at: number, target: Float32Array, to: number) => void;
 
-interface Layout {
-  readonly name: QuantType;
-  readonly id: number;
-  readonly blockSize: number;
-  readonly blockBytes: number;
-}
+type Layout = Omit<QuantFormat, 'decode'>;
 
 /** A format whose blocks are decoded one after the other by `decodeBlock`. */
 export function blockFormat(layout: Layout, decodeBlock: DecodeBlock): QuantFormat {

@@ -1,7 +1,7 @@
 import { checkSizes } from './block.ts';
 import type { QuantFormat } from './types.ts';
 
-const layout = { name: 'F32', id: 0, blockSize: 1, blockBytes: 4 } as const;
+const layout = { name: 'F32', id: 0, blockSize: 1, blockBytes: 4, scales: { kind: 'F32', offsets: [0] } } as const;
 
 /** IEEE 754 binary32; copied as bytes, so that NaN payloads survive and no alignment is needed. */
 export const F32: QuantFormat = {

@@ -5,7 +5,7 @@ export const iq4Values = Int8Array.of(-127, -104, -83, -65, -49, -35, -22, -10, 
 
 /** 32 weights in 18 bytes: f16 scale d, 16 bytes of nibbles laid out as in Q4_0. value = d * iq4Values[q] */
 export const IQ4_NL = blockFormat(
-  { name: 'IQ4_NL', id: 20, blockSize: 32, blockBytes: 18 },
+  { name: 'IQ4_NL', id: 20, blockSize: 32, blockBytes: 18, scales: { kind: 'F16', offsets: [0] } },
   ({ bytes, view }, at, target, to) => {
     const d = view.getFloat16(at, true);
     for (let i = 0; i < 16; i++) {

@@ -7,7 +7,7 @@ import { iq4Values } from './iq4_nl.ts';
  * value = d * (scale - 32) * iq4Values[q]
  */
 export const IQ4_XS = blockFormat(
-  { name: 'IQ4_XS', id: 23, blockSize: 256, blockBytes: 136 },
+  { name: 'IQ4_XS', id: 23, blockSize: 256, blockBytes: 136, scales: { kind: 'F16', offsets: [0] } },
   ({ bytes, view }, at, target, to) => {
     const d = view.getFloat16(at, true);
     const high = view.getUint16(at + 2, true);

@@ -6,7 +6,7 @@ import { blockFormat } from './block.ts';
  * value = d * scale * q - dmin * minimum
  */
 export const Q2_K = blockFormat(
-  { name: 'Q2_K', id: 10, blockSize: 256, blockBytes: 84 },
+  { name: 'Q2_K', id: 10, blockSize: 256, blockBytes: 84, scales: { kind: 'F16', offsets: [80, 82] } },
   ({ bytes, view }, at, target, to) => {
     const d = view.getFloat16(at + 80, true);
     const dmin = view.getFloat16(at + 82, true);

@@ -6,7 +6,7 @@ import { blockFormat } from './block.ts';
  * value = d * (scale - 32) * (q - 4)
  */
 export const Q3_K = blockFormat(
-  { name: 'Q3_K', id: 11, blockSize: 256, blockBytes: 110 },
+  { name: 'Q3_K', id: 11, blockSize: 256, blockBytes: 110, scales: { kind: 'F16', offsets: [108] } },
   ({ bytes, view }, at, target, to) => {
     const d = view.getFloat16(at + 108, true);
     for (let i = 0; i < 256; i++) {

@@ -5,7 +5,7 @@ import { blockFormat } from './block.ts';
  * value = d * (q - 8)
  */
 export const Q4_0 = blockFormat(
-  { name: 'Q4_0', id: 2, blockSize: 32, blockBytes: 18 },
+  { name: 'Q4_0', id: 2, blockSize: 32, blockBytes: 18, scales: { kind: 'F16', offsets: [0] } },
   ({ bytes, view }, at, target, to) => {
     const d = view.getFloat16(at, true);
     for (let i = 0; i < 16; i++) {

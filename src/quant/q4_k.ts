@@ -7,7 +7,7 @@ import { minimumAt, scaleAt } from './k-scales.ts';
  * value = d * scale * q - dmin * minimum
  */
 export const Q4_K = blockFormat(
-  { name: 'Q4_K', id: 12, blockSize: 256, blockBytes: 144 },
+  { name: 'Q4_K', id: 12, blockSize: 256, blockBytes: 144, scales: { kind: 'F16', offsets: [0, 2] } },
   ({ bytes, view }, at, target, to) => {
     for (let group = 0; group < 8; group++) {
       const scale = view.getFloat16(at, true) * scaleAt(bytes, at + 4, group);

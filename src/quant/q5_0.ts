@@ -5,7 +5,7 @@ import { blockFormat } from './block.ts';
  * value = d * (q - 16)
  */
 export const Q5_0 = blockFormat(
-  { name: 'Q5_0', id: 6, blockSize: 32, blockBytes: 22 },
+  { name: 'Q5_0', id: 6, blockSize: 32, blockBytes: 22, scales: { kind: 'F16', offsets: [0] } },
   ({ bytes, view }, at, target, to) => {
     const d = view.getFloat16(at, true);
     const high = view.getUint32(at + 2, true);

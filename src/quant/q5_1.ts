@@ -5,7 +5,7 @@ import { blockFormat } from './block.ts';
  * value = d * q + m
  */
 export const Q5_1 = blockFormat(
-  { name: 'Q5_1', id: 7, blockSize: 32, blockBytes: 24 },
+  { name: 'Q5_1', id: 7, blockSize: 32, blockBytes: 24, scales: { kind: 'F16', offsets: [0, 2] } },
   ({ bytes, view }, at, target, to) => {
     const d = view.getFloat16(at, true);
     const m = view.getFloat16(at + 2, true);

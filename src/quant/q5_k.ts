@@ -6,7 +6,7 @@ import { minimumAt, scaleAt } from './k-scales.ts';
  * value = d * scale * q - dmin * minimum
  */
 export const Q5_K = blockFormat(
-  { name: 'Q5_K', id: 13, blockSize: 256, blockBytes: 176 },
+  { name: 'Q5_K', id: 13, blockSize: 256, blockBytes: 176, scales: { kind: 'F16', offsets: [0, 2] } },
   ({ bytes, view }, at, target, to) => {
     for (let group = 0; group < 8; group++) {
       const scale = view.getFloat16(at, true) * scaleAt(bytes, at + 4, group);

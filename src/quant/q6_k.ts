@@ -7,7 +7,7 @@ import { blockFormat } from './block.ts';
  * value = d * scale * (q - 32)
  */
 export const Q6_K = blockFormat(
-  { name: 'Q6_K', id: 14, blockSize: 256, blockBytes: 210 },
+  { name: 'Q6_K', id: 14, blockSize: 256, blockBytes: 210, scales: { kind: 'F16', offsets: [208] } },
   ({ bytes, view }, at, target, to) => {
     const d = view.getFloat16(at + 208, true);
     for (let i = 0; i < 256; i++) {

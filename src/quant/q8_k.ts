@@ -5,7 +5,7 @@ import { blockFormat } from './block.ts';
  * ggml's format for activations; value = d * q
  */
 export const Q8_K = blockFormat(
-  { name: 'Q8_K', id: 15, blockSize: 256, blockBytes: 292 },
+  { name: 'Q8_K', id: 15, blockSize: 256, blockBytes: 292, scales: { kind: 'F32', offsets: [0] } },
   ({ view }, at, target, to) => {
     const d = view.getFloat32(at, true);
     for (let i = 0; i < 256; i++) target[to + i] = d * view.getInt8(at + 4 + i);

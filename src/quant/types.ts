@@ -17,6 +17,12 @@ export type QuantType =
   | 'IQ4_NL'
   | 'IQ4_XS';
 
+/** Where the scales of a block stand, in bytes from its start, and as what kind of number. A float is its own scale. */
+export interface Scales {
+  readonly kind: 'F16' | 'BF16' | 'F32';
+  readonly offsets: readonly number[];
+}
+
 /** One quantisation format: its block layout and the scalar decoder that is the oracle for every kernel. */
 export interface QuantFormat {
   readonly name: QuantType;
@@ -26,6 +32,8 @@ export interface QuantFormat {
   readonly blockSize: number;
   /** Bytes of a block. */
   readonly blockBytes: number;
+  /** Minimums included: what makes every token NaN when it is not finite. */
+  readonly scales: Scales;
   /** Decodes `count` elements (a multiple of blockSize) of `source`, in f32 arithmetic as ggml does it. */
   decode(source: Uint8Array, target: Float32Array, count: number): void;
 }

@@ -1,3 +1,4 @@
+import { iq4Values } from '../../quant/iq4_nl.ts';
 import type { QuantType } from '../../quant/types.ts';
 
 /**
@@ -21,8 +22,6 @@ export interface BlockLayout {
   readonly minimum: 'none' | 'block' | 'sub';
   unpack(bytes: DataView, at: number, block: Block): void;
 }
-
-const iq4Values = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
 /** An empty block of `size` elements, scales 1. */
 export function newBlock(size: number): Block {

@@ -4,7 +4,7 @@ import type { Machine, Station } from '../station.ts';
 /** Parameters by name, in the order in which they stand in a command. An address or a number of things is an i32. */
 export type Params = Readonly<Record<string, 'i32' | 'f32'>>;
 
-/** What the recorder gives: a value for each parameter. */
+/** What the recorder gives: a value for each parameter, in the parameters' order. */
 export type Fields<P extends Params> = { readonly [K in keyof P]: number };
 
 /** Where each parameter stands among a command's arguments. */
@@ -54,15 +54,15 @@ export function defineOp<const P extends Params>({ name, params, items, chunk, r
   if (names.length > mostParams) throw new Error(`${name}: ${names.length} parameters, room for ${mostParams}`);
   const floatPlaces = names.flatMap((param, i) => (params[param] === 'f32' ? [i] : []));
   const at = Object.fromEntries(names.map((param, i) => [param, i])) as Places<P>;
+  let checked = false;
   return { name, number: -1, items, chunk, run: run(at), write, read };
 
   function write(words: Int32Array, floats: Float32Array, start: number, fields: Fields<P>): void {
-    let i = 0;
-    // Fields in the order of the parameters: walking them is three times as fast as asking for each by name.
-    for (const param in fields) {
-      if (names[i] !== param) throw new Error(`${name}: ${param} stands where ${names[i]} is expected`);
-      words[start + i++] = fields[param];
-    }
+    if (!checked) checkOrder(name, names, fields);
+    checked = true;
+    let i = start;
+    // Walking the fields takes a third of the time of asking for each by name: they come in the parameters' order.
+    for (const param in fields) words[i++] = fields[param];
     for (let j = 0; j < floatPlaces.length; j++) floats[start + floatPlaces[j]] = fields[names[floatPlaces[j]]];
   }
 
@@ -70,4 +70,10 @@ export function defineOp<const P extends Params>({ name, params, items, chunk, r
     const value = (param: string, i: number) => (params[param] === 'f32' ? floats : words)[start + i];
     return Object.fromEntries(names.map((param, i) => [param, value(param, i)])) as Fields<P>;
   }
+}
+
+/** Said of an operation's first command only: there is one place in the code, or two, that records it. */
+function checkOrder(name: string, names: readonly string[], fields: object): void {
+  const given = Object.keys(fields).join(', ');
+  if (given !== names.join(', ')) throw new Error(`${name} takes ${names.join(', ')} in this order, not ${given}`);
 }

@@ -38,10 +38,10 @@ test('addresses above 2 GiB keep their bits', () => {
 });
 
 test('fields in another order than the parameters are refused', () => {
+  const pair = defineOp({ name: 'pair', params: { a: 'i32', b: 'f32' }, items: () => 1, run: () => () => {} });
   const words = new Int32Array(mostParams);
-  const write = (fields: { rows: number; x: number; factor: number; stride: number }) =>
-    sample.write(words, new Float32Array(words.buffer), 0, fields);
-  assert.throws(() => write({ rows: 1, factor: 1, x: 0, stride: 0 }), /sample: factor stands where x is expected/);
+  const write = () => pair.write(words, new Float32Array(words.buffer), 0, { b: 1, a: 0 });
+  assert.throws(write, /pair takes a, b in this order, not b, a/);
 });
 
 test('an operation of more parameters than a command has room for is refused', () => {

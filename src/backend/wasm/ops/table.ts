@@ -26,6 +26,6 @@ const table = [
   quantize, product, panelProduct, rmsNorm, layerNorm, rope, storeKv, attention, gate, add, scale, softcap, copy,
   transfer, pack, route, assign, quantizeSlots, expertProduct, combine,
 ];
-table.forEach((op, i) => void (op.number = i));
+for (const [i, op] of table.entries()) op.number = i;
 
 export const ops: readonly Pick<Op, 'name' | 'run' | 'read'>[] = table;
