@@ -66,6 +66,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const { keepAliveMs } = config.http;
   const listener = await listen(createApp(services), host, port, { keepAliveMs, logger: services.logger });
   try {
+    const builtin = loadBuiltin(sandbox);
     await loadPrograms(config, sandbox, programs);
     for (const each of modelsOf(config, options)) {
       const model = await loadModel(each, {
@@ -77,6 +78,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       models.push(model);
       await loadAdapters(services.adapters, models.length - 1, each);
     }
+    programs.set('', await builtin);
   } catch (error) {
     await stop(services, listener, 0);
     throw error;
@@ -135,12 +137,18 @@ function programKey({ program, memoryMb }: Tenant): string {
   return program === undefined ? '' : `${memoryMb} ${program}`;
 }
 
+/** Its thread starts while models are loaded; that it failed is told when it is needed. */
+function loadBuiltin(sandbox: Sandbox): Promise<Program> {
+  const loading = readBuiltinProgram('default').then(bytes => sandbox.load('default', bytes, { trusted: true }));
+  loading.catch(() => {});
+  return loading;
+}
+
 async function loadPrograms(
   { tenants = [] }: RealmConfig,
   sandbox: Sandbox,
   programs: Map<string, Program>,
 ): Promise<void> {
-  programs.set('', await sandbox.load('default', await readBuiltinProgram('default'), { trusted: true }));
   for (const [i, tenant] of tenants.entries()) {
     const { program, memoryMb } = tenant;
     if (program === undefined || programs.has(programKey(tenant))) continue;
