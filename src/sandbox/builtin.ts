@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-/** The programs that come with Realm (guest/), by name. They are trusted: they share one worker. */
+/** The programs that come with Realm (guest/), by name. They are trusted: they share one thread. */
 export const builtinPrograms = ['default', 'shout'] as const;
 export type BuiltinProgram = (typeof builtinPrograms)[number];
 

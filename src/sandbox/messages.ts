@@ -14,7 +14,7 @@ export type ToGuest =
       readonly options: GenOptions;
       readonly memoryMb: number;
     }
-  /** A piece of the generation that the program asked for, if it wants `each`. */
+  /** A piece of the generation that the program asked for, if it wants to see them. */
   | { readonly kind: 'text'; readonly run: number; readonly text: string }
   /** The end of it: 0, or an error code for the guest; `text` is the answer's beginning if it was to be kept. */
   | { readonly kind: 'generated'; readonly run: number; readonly code: number; readonly text: string }

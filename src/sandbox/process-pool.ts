@@ -233,6 +233,8 @@ export class ProcessPool {
     }
     for (const lane of this.#hosted()) {
       limitMemory(lane, usages.get(lane.host!));
+      // Whoever was not let in while a program computed is let in now, also where the process is never quite idle.
+      this.#serve(lane);
       if (lane.host && lane.runs.size === 0 && performance.now() - lane.idleSince > IDLE_MS) void lane.host.close();
     }
     this.#limitTotal(usages);
