@@ -46,6 +46,9 @@ export function number(value: number): string {
 
 export const firstMs = ({ arrivals, startMs }: Seen): number => arrivals[0]! - startMs;
 
+/** Between one token of an answer and the next, ms. */
+export const gapsOf = ({ arrivals }: Seen): number[] => arrivals.slice(1).map((at, i) => at - arrivals[i]!);
+
 /** The value below which a share of them lies, the next higher one. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);

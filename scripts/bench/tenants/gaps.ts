@@ -1,4 +1,4 @@
-import { expect, type Figure, firstMs, number, quantile, ratioFigure, type Setup } from './figures.ts';
+import { expect, type Figure, firstMs, gapsOf, number, quantile, ratioFigure, type Setup } from './figures.ts';
 import type { Client, Seen } from './load.ts';
 import { prompt } from './prompts.ts';
 import { load, type RealmServer, startRealm } from './servers.ts';
@@ -96,8 +96,6 @@ async function beside(
     ratioFigure('the others meanwhile: tokens/s, to without it', shares, { least: 0.9 }),
   ];
 }
-
-const gapsOf = ({ arrivals }: Seen): number[] => arrivals.slice(1).map((at, i) => at - arrivals[i]!);
 
 /** Tokens of prompts and answers per second. */
 function rate(seen: readonly Seen[]): number {
