@@ -19,6 +19,11 @@ export interface EngineOptions {
    * step takes without them. Larger is faster in all, smaller smoother for them. Default 40.
    */
   readonly prefillMs?: number;
+  /**
+   * The same for a short prompt (one step's tokens) of a tenant that has nothing else and was served less than all that decode: how
+   * long they wait in a step so that it gets its first token sooner. Default 200; no larger than prefillMs: no difference is made.
+   */
+  readonly firstPrefillMs?: number;
   /** `lookup`: guess tokens that repeat the prompt, check several in one step; changes no output. Default `lookup`. */
   readonly speculation?: 'off' | 'lookup';
   /** Requests of one tenant that may wait. Default 1024. */
@@ -43,6 +48,7 @@ export const defaults = {
   maxBatchedTokens: 256,
   prefillChunk: 128,
   prefillMs: 40,
+  firstPrefillMs: 200,
   speculation: 'lookup',
   /** Rows of logits beyond those of the sequences that run at once. */
   draftRows: 6,

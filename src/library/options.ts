@@ -30,6 +30,8 @@ export interface LoadOptions {
   readonly speculation?: 'off' | 'lookup';
   /** How long requests that stream wait in a step for others' prompts, in milliseconds. Default 40. */
   readonly prefillMs?: number;
+  /** The same for the only, short prompt of a tenant that was served least, so that its first token comes sooner. Default 200. */
+  readonly firstPrefillMs?: number;
   /** How long a token may wait to be handed out with others, in milliseconds. Default 40. */
   readonly streamMs?: number;
   /** Who shares the model, where weights or queues differ from the default. */

@@ -69,6 +69,7 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
     kvType: config.kvType,
     speculation: config.speculation,
     prefillMs: config.prefillMs,
+    firstPrefillMs: config.firstPrefillMs,
     streamMs: config.streamMs,
     weights: valuesOf(options.tenants, 'weight'),
     maxWaitingOf: valuesOf(options.tenants, 'maxQueued'),

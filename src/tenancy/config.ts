@@ -45,6 +45,7 @@ export interface ModelEntry {
   readonly speculation?: 'off' | 'lookup';
   /** How long those that stream wait in a step for others' prompts; default 40. */
   readonly prefillMs?: number;
+  readonly firstPrefillMs?: number;
   /** How long tokens may wait to be sent together; default 40. */
   readonly streamMs?: number;
   /** System prompts whose cached pages all tenants share. */
@@ -342,6 +343,7 @@ function toModel(document: ModelDocument, base: string): ModelEntry {
     kvType,
     speculation,
     prefillMs: document.prefill_ms,
+    firstPrefillMs: document.first_prefill_ms,
     streamMs: document.stream_interval_ms,
     sharedPrompts: shared_prompts,
     system,

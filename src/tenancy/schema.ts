@@ -110,6 +110,7 @@ const model = z.strictObject({
   speculation: z.enum(['off', 'lookup']).optional(),
   /** How long those that stream wait in a step for others' prompts; default 40. */
   prefill_ms: count(1, 60_000).optional(),
+  first_prefill_ms: count(1, 60_000).optional(),
   /** How long tokens of quick steps may wait to be sent together; default 40, 0: not at all. */
   stream_interval_ms: count(0, 1000).optional(),
   /** A smaller model of the same vocabulary that guesses where the prompt does not say. */

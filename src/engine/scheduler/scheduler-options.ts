@@ -19,13 +19,15 @@ export interface SchedulerOptions extends StepLimits {
 /** What was asked for, as far as the model reaches. Prompts beside decoding are sized by what steps have cost. */
 export function schedulerOptions(options: EngineOptions, model: Model, costs: StepCosts): SchedulerOptions {
   const maxBatchedTokens = Math.min(options.maxBatchedTokens ?? defaults.maxBatchedTokens, model.maxBatchTokens);
-  const { prefillMs = defaults.prefillMs } = options;
+  const { prefillMs = defaults.prefillMs, firstPrefillMs = defaults.firstPrefillMs } = options;
   return {
     maxRunning: Math.min(options.maxRunning ?? defaults.maxRunning, model.maxOutputs, maxBatchedTokens - 1),
     maxBatchedTokens,
     prefillChunk: options.prefillChunk ?? defaults.prefillChunk,
-    pieceTokens: (position, decoding) =>
-      decoding > 0 ? costs.promptTokens(position, decoding, prefillMs) : costs.tokensAsLong(position, maxBatchedTokens),
+    pieceTokens: (position, decoding, first) =>
+      decoding > 0
+        ? costs.promptTokens(position, decoding, first ? Math.max(prefillMs, firstPrefillMs) : prefillMs)
+        : costs.tokensAsLong(position, maxBatchedTokens),
     maxOutputs: model.maxOutputs,
     maxWaiting: options.maxWaiting ?? defaults.maxWaiting,
     maxWaitingOf: options.maxWaitingOf,

@@ -312,18 +312,18 @@ test('many short prompts share the time of a piece', () => {
   );
 });
 
-test('a tenant’s only prompt is not cut for those that were served more, as far as it is short', () => {
-  const { scheduler } = setUp({ pieceTokens: () => 17 });
-  scheduler.submit(sequence('a', 60));
+test('a tenant’s only, short prompt has larger pieces beside those that were served more', () => {
+  const { scheduler } = setUp({ pieceTokens: (_, __, first) => (first ? 41 : 17) });
+  scheduler.submit(sequence('a', 41));
   step(scheduler);
   const [newcomer, other] = [sequence('b', 30), sequence('c', 40)];
   for (const each of [newcomer, other]) scheduler.submit(each);
-  assert.deepEqual(
-    step(scheduler).map(({ count }) => count),
-    [1, 30],
-  );
-  // Its prompt does not fit in a step beside others.
-  assert.equal(step(scheduler).at(-1)!.count, 16);
+  const counts = () => step(scheduler).map(({ count }) => count);
+  assert.deepEqual(counts(), [1, 30, 2]);
+  assert.deepEqual(counts(), [1, 1, 32]);
+  scheduler.submit(sequence('d', 1000));
+  assert.deepEqual(counts(), [1, 1, 6, 10]);
+  assert.deepEqual(counts(), [1, 1, 1, 15], 'a long one is cut as others are');
 });
 
 test('a higher priority goes between the pieces of its tenant’s long prompt', () => {

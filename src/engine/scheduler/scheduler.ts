@@ -215,12 +215,13 @@ export class Scheduler {
     }
   }
 
-  /** Tokens of the prompt that fit. A tenant's only one, if it is short and the tenant was served less than all that decode, is not cut. */
+  /** Tokens of the prompt that fit. A tenant's only one, if it is short and the tenant was served less than all that decode, has larger pieces. */
   #fitting(sequence: Sequence, room: StepRoom, decoding: ReadonlySet<TenantQueue>): number {
     const queue = this.#queues.of(sequence);
     const only = queue.waiting.size + queue.running.size === 1;
-    const whole = only && pending(sequence) <= room.tokens && [...decoding].every(other => before(queue, other));
-    return room.fits(sequence.computed, whole);
+    const first =
+      only && pending(sequence) <= this.#options.maxBatchedTokens && [...decoding].every(other => before(queue, other));
+    return room.fits(sequence.computed, first);
   }
 
   /** So many of its tokens, at most, go into the step. */

@@ -32,7 +32,18 @@ test('several prompts share the time', () => {
   room.take(0, 20);
   assert.equal(room.fits(0, false), 0);
   assert.ok(!room.full);
-  assert.equal(room.fits(0, true), 88, 'one that need not be cut');
+});
+
+test('a first token may keep those that decode longer, with what others took of the step counted', () => {
+  const patient = { ...limits, pieceTokens: (_: number, __: number, first: boolean) => (first ? 100 : 40) };
+  const room = new StepRoom(patient, 2);
+  assert.equal(room.fits(0, true), 100);
+  room.take(0, 30);
+  assert.equal(room.fits(0, true), 70);
+  assert.equal(room.fits(0, false), 10);
+  room.take(0, 60);
+  assert.equal(room.fits(0, false), 0);
+  assert.equal(room.fits(0, true), 10);
 });
 
 test('a prompt always moves on, and prefillChunk is the most in any case', () => {

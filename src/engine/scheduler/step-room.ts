@@ -1,5 +1,9 @@
 /** Rows that the kernels multiply at once: fewer cost as much. */
 const tile = 6;
+/** Sums of shares miss whole tokens by this much at most. */
+const rounding = 1e-6;
+/** More tokens than any step has. */
+const unlimited = 2 ** 30;
 
 export interface StepLimits {
   /** Tokens in one step, more than maxRunning. */
@@ -8,9 +12,9 @@ export interface StepLimits {
   readonly prefillChunk: number;
   /**
    * Prompt tokens at `position` that sequences that decode, so many, are to wait for; beside none, those that whoever comes
-   * meanwhile is to wait for. Absent: prefillChunk, and maxBatchedTokens.
+   * meanwhile is to wait for. `first`: of a tenant that waits for its first token. Absent: prefillChunk, and maxBatchedTokens.
    */
-  readonly pieceTokens?: (position: number, decoding: number) => number;
+  readonly pieceTokens?: (position: number, decoding: number, first: boolean) => number;
 }
 
 /** What of prompts still goes into one step: all that the step holds while nobody waits for it, and pieces while others decode. */
@@ -19,8 +23,8 @@ export class StepRoom {
   readonly #decoding: number;
   /** Tokens that may still come, if they are quick enough. */
   tokens: number;
-  /** Share of the time for prompts that is left. */
-  #share = 1;
+  /** What has been taken, in pieces that are not first ones: time, whatever the positions. */
+  #taken = 0;
 
   constructor(limits: StepLimits, decoding: number) {
     const { maxBatchedTokens, prefillChunk } = limits;
@@ -33,21 +37,21 @@ export class StepRoom {
     return this.tokens <= 0;
   }
 
-  /** Tokens of a prompt at `position` that fit. `whole`: it need not be cut for those that decode. */
-  fits(position: number, whole: boolean): number {
-    return whole ? this.tokens : Math.min(this.tokens, Math.floor(this.#share * this.#piece(position)));
+  /** Tokens of a prompt at `position` that fit. `first`: its tenant waits for a first token, and may keep those that decode longer. */
+  fits(position: number, first: boolean): number {
+    const left = this.#piece(position, first) - this.#taken * this.#piece(position, false);
+    return Math.min(this.tokens, Math.max(0, Math.floor(left + rounding)));
   }
 
   take(position: number, count: number): void {
     this.tokens -= count;
-    this.#share = Math.max(0, this.#share - count / this.#piece(position));
+    this.#taken += count / this.#piece(position, false);
   }
 
   /** The rows of the step fill tiles. A prompt always moves on, by a tile of its own, however long that takes. */
-  #piece(position: number): number {
-    const tokens = this.#limits.pieceTokens?.(position, this.#decoding) ?? Infinity;
+  #piece(position: number, first: boolean): number {
+    const tokens = this.#limits.pieceTokens?.(position, this.#decoding, first) ?? unlimited;
     if (this.#decoding === 0) return Math.max(tile, tokens);
-    if (tokens === Infinity) return tokens;
     const rows = Math.floor((this.#decoding + tokens) / tile) * tile;
     return Math.max(tile, rows - this.#decoding);
   }
