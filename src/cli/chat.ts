@@ -1,9 +1,10 @@
 import { createInterface } from 'node:readline/promises';
 import { text as readText } from 'node:stream/consumers';
-import type { FinishReason, Sampling } from '../engine/types.ts';
+import type { FinishReason, Sampling } from '../engine/request.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { LoadedModel } from '../llm/load.ts';
-import { encodeChat, tokenBudget } from '../llm/prompt.ts';
+import { encodePrompt } from '../llm/prompt.ts';
+import { finish } from '../tokenizer/steps.ts';
 import type { ChatMessage } from '../tokenizer/types.ts';
 import { loadForRun } from './load.ts';
 import { printJson, remark, visible } from './output.ts';
@@ -112,9 +113,9 @@ async function generate(
   signal: AbortSignal,
   show: (text: string) => void,
 ): Promise<Answer> {
-  const tokens = encodeChat(model, { messages });
-  const maxTokens = tokenBudget(model.engine.info, tokens.length, options.maxTokens, 'prompt');
-  const request = { id: 'run', tenant: 'local', tokens, maxTokens, sampling: samplingOf(model, options), stop: [] };
+  const prompt = finish(encodePrompt(model, { messages }, { context: model.engine.info.context }));
+  const { maxTokens } = options;
+  const request = { id: 'run', tenant: 'local', prompt, maxTokens, sampling: samplingOf(model, options) };
   const start = performance.now();
   let first: number | undefined;
   let text = '';

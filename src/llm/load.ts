@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { resolveModel } from '../catalog/resolve.ts';
 import type { FetchObserver, ModelFile } from '../catalog/types.ts';
-import type { Engine, Sampling } from '../engine/types.ts';
+import type { Sampling } from '../engine/request.ts';
+import type { Engine } from '../engine/types.ts';
 import { openEngine } from '../engine/worker/handle.ts';
 import { asRealmError } from '../errors.ts';
 import type { ModelEntry, ModelPlace, TemplatePlace } from '../tenancy/config.ts';

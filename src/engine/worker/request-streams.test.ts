@@ -3,10 +3,10 @@ import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import { RealmError } from '../../errors.ts';
 import type { Token } from '../../tokenizer/types.ts';
-import type { EngineEvent, EngineRequest } from '../types.ts';
+import type { EngineEvent, GenerateRequest } from '../request.ts';
 import { RequestStreams } from './request-streams.ts';
 
-const request: EngineRequest = { id: 'r', tenant: 't', tokens: [], maxTokens: 1, sampling: {}, stopTokens: [] };
+const request: GenerateRequest = { id: 'r', tenant: 't', prompt: [], maxTokens: 1, sampling: {}, stopTokens: [] };
 const said = (token: number): EngineEvent => ({ kind: 'token', token: token as Token });
 const end: EngineEvent = {
   kind: 'end',
