@@ -23,7 +23,7 @@ export interface Sampling {
    * Added to the logits of tokens, from -100 to 100; -100 bans one, as long as another is left. As one array (token, value,
    * token, value …) it goes from thread to thread at once.
    */
-  logitBias?: ReadonlyMap<Token, number> | ReadonlyArray<readonly [Token, number]> | Float64Array;
+  logitBias?: ReadonlyMap<number, number> | ReadonlyArray<readonly [number, number]> | Float64Array;
   /** Same seed, same text. Random when absent. Any integer of 64 bits, signed or not. */
   seed?: number | bigint;
 }

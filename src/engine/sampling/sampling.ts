@@ -55,9 +55,9 @@ function checkedBias(bias: Sampling['logitBias'], vocabSize: number): SamplingSp
   checkTokens(tokens, vocabSize, i => paramOf(tokens[i]));
   const wrong = pairs.find(([, value]) => !isWithin(value, ranges.logitBias));
   if (wrong) checkRange(wrong[1], ranges.logitBias, paramOf(wrong[0]));
-  return pairs;
+  return pairs as [Token, number][];
 }
 
-function pairsOf(flat: Float64Array): [Token, number][] {
-  return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i] as Token, flat[2 * i + 1]]);
+function pairsOf(flat: Float64Array): [number, number][] {
+  return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i], flat[2 * i + 1]]);
 }
