@@ -44,7 +44,7 @@ async function throughProgram(source: (signal: AbortSignal, onText: OnText) => P
   };
   const options = { maxTokens, temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 0n, stopTokens: [] };
   const limits = { memoryMb: 64, deadlineMs: 60_000, sliceMs: 2_000 };
-  const call = { requestId: randomUUID(), tenant: 'bench', program, limits, prompt, modelId: 0, options, host };
+  const call = { tenant: 'bench', program, limits, prompt, modelId: 0, options, host };
   for await (const _ of sandbox.run({ ...call, signal: new AbortController().signal })) count++;
   return count;
 }

@@ -45,12 +45,9 @@ export interface ProgramLimits {
   readonly sliceMs: number;
 }
 
-export interface ProgramCall {
-  readonly requestId: string;
-  readonly tenant: string;
+export interface ProgramCall extends Pick<GenerateRequest<string>, 'tenant' | 'prompt'> {
   readonly program: Program;
   readonly limits: ProgramLimits;
-  readonly prompt: string;
   readonly modelId: number;
   readonly options: GenOptions;
   readonly host: ProgramHost;

@@ -62,7 +62,6 @@ export async function* runChoice(
   const { prompt } = request;
   await services.text.pace(prompt.length);
   const text = services.sandbox.run({
-    requestId: request.id,
     tenant: tenant.id,
     program: services.programOf(tenant),
     limits: { memoryMb: tenant.memoryMb, deadlineMs: tenant.deadlineMs, sliceMs },

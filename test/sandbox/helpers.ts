@@ -109,7 +109,6 @@ export function rig(sandboxOptions: SandboxOptions = {}): Rig {
     run: async (bytes, overrides) => Array.fromAsync(self.call({ program: await self.load(bytes), ...overrides })),
     call: ({ limits, ...rest }) =>
       sandbox.run({
-        requestId: 'request',
         tenant: 'tenant',
         prompt: 'Say hello',
         modelId: 7,
