@@ -142,31 +142,28 @@ export class Model {
     encode: () => readonly Token[],
     signal: AbortSignal,
   ): AsyncGenerator<TextEvent> {
-    const { generate, defaults } = this.#model;
     const { logprobs = false } = options;
     const request: GenerateRequest = {
       ...this.#request(options),
       prompt: encode(),
       maxTokens: options.maxTokens,
-      sampling: { ...defaults.sampling, ...samplingOf(options) },
+      sampling: samplingOf(options),
       stop: stopsOf(options.stop),
       topLogprobs: logprobs === false ? undefined : Number(logprobs === true ? 0 : logprobs),
       priority: options.priority,
     };
     const session = this.#sessions.of(options);
     await session?.restore();
-    for await (const event of generate(request, signal)) {
+    for await (const event of this.#model.generate(request, signal)) {
       if (event.kind === 'end' && event.reason !== 'cancelled') await session?.save(event.tokens);
       yield event;
     }
   }
 }
 
-/** Only what was said, so that defaults fill the rest. */
 function samplingOf(options: SamplingOptions): Sampling {
   const { temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty } = options;
   const { penaltyWindow, logitBias, seed } = options;
   const named = { temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty };
-  const said = Object.entries({ ...named, penaltyWindow, logitBias, seed }).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(said);
+  return { ...named, penaltyWindow, logitBias, seed };
 }

@@ -1,5 +1,5 @@
 import { errorOf } from '../engine/failure.ts';
-import type { EngineEvent, GenerateRequest } from '../engine/request.ts';
+import type { EngineEvent, GenerateRequest, Sampling } from '../engine/request.ts';
 import type { Engine } from '../engine/types.ts';
 import type { Token, Tokenizer } from '../tokenizer/types.ts';
 import { StopStrings } from './stop-strings.ts';
@@ -8,8 +8,14 @@ import type { GenerateText, TextEvent, TextLogprob } from './types.ts';
 const decoder = new TextDecoder();
 
 /** Text generation on an engine: tokens become text as they come, stop strings end it even across token borders. */
-export function textGeneration(engine: Engine, tokenizer: Tokenizer): GenerateText {
-  return (request, signal) => generate(engine, tokenizer, request, signal);
+export function textGeneration(engine: Engine, tokenizer: Tokenizer, defaults?: Sampling): GenerateText {
+  return (request, signal) => generate(engine, tokenizer, withDefaults(request, defaults), signal);
+}
+
+/** The request with the model's own sampling where it says nothing itself. */
+export function withDefaults(request: GenerateRequest, defaults: Sampling = {}): GenerateRequest {
+  const said = Object.entries(request.sampling).filter(([, value]) => value !== undefined);
+  return { ...request, sampling: { ...defaults, ...Object.fromEntries(said) } };
 }
 
 async function* generate(

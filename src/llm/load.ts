@@ -86,7 +86,7 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
     tokenizer,
     template,
     textSource,
-    generate: textGeneration(engine, tokenizer),
+    generate: textGeneration(engine, tokenizer, defaults.sampling),
     defaults,
     created: Math.floor(Date.now() / 1000),
   };

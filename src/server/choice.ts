@@ -108,7 +108,7 @@ function programHost(context: ChoiceContext, request: GenerateRequest<string>, t
       const model = find(modelId);
       const own = { ...request, prompt, id: `${request.id}.${calls++}`, adapter: adapterOf(modelId) };
       try {
-        await generate(context, model, changedRequest(model, own, options), trace, signal, onText);
+        await generate(context, model, changedRequest(own, options), trace, signal, onText);
       } catch (error) {
         throw refusedToProgram(error, options);
       }

@@ -116,9 +116,8 @@ export function toBody(
   };
 }
 
-/** Only the fields that were sent, so that a model's defaults can fill the rest. */
 function toSampling(fields: SharedFields): Sampling {
-  const sampling: Sampling = {
+  return {
     temperature: fields.temperature,
     topK: fields.top_k,
     topP: fields.top_p,
@@ -129,5 +128,4 @@ function toSampling(fields: SharedFields): Sampling {
     logitBias: fields.logit_bias,
     seed: fields.seed,
   };
-  return Object.fromEntries(Object.entries(sampling).filter(([, value]) => value !== undefined));
 }

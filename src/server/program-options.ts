@@ -1,4 +1,4 @@
-import type { GenerateRequest, Sampling } from '../engine/request.ts';
+import type { GenerateRequest } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
 import type { LoadedModel } from '../llm/load.ts';
 import { ranges } from '../ranges.ts';
@@ -23,12 +23,12 @@ export function guestOptions(model: LoadedModel, { maxTokens, sampling: asked }:
   };
 }
 
-/** The request with the model's defaults below, and what the program changed above what the client said. */
-export function changedRequest(model: LoadedModel, request: AnyRequest, changed: Partial<GenOptions>): AnyRequest {
-  const { maxTokens = request.maxTokens, stopTokens, seed, ...numbers } = changed;
-  const sampling: Sampling = { ...model.defaults.sampling, ...request.sampling, ...numbers };
+/** The request with what the program changed in the place of what the client said. */
+export function changedRequest(request: AnyRequest, changed: Partial<GenOptions>): AnyRequest {
+  const { maxTokens = request.maxTokens, stopTokens = request.stopTokens, seed: guestSeed, ...numbers } = changed;
   // 0 is the program's word for a random seed.
-  if (seed !== undefined) sampling.seed = seed === 0n ? undefined : seed;
+  const seed = guestSeed === undefined ? request.sampling.seed : guestSeed || undefined;
+  const sampling = { ...request.sampling, ...numbers, seed };
   return { ...request, maxTokens, stopTokens: stopTokens as readonly Token[] | undefined, sampling };
 }
 

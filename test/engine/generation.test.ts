@@ -134,3 +134,16 @@ test('the token that ends an answer is computed, and counts', async () => {
   assert.equal(end.usage.completionTokens, 3);
   assert.equal(end.tokens.length, 3 + 2);
 });
+
+test('a model’s own sampling fills what the request leaves open', async () => {
+  const seen: GenerateRequest[] = [];
+  const engine = {
+    async *submit(asked: GenerateRequest): AsyncGenerator<EngineEvent> {
+      seen.push(asked);
+      yield { kind: 'end', reason: 'stop', usage: { promptTokens: 3, cachedTokens: 0, completionTokens: 1 } };
+    },
+  };
+  const generate = textGeneration(engine as unknown as Engine, bytewise as Tokenizer, { temperature: 0.2, topP: 0.5 });
+  await Array.fromAsync(generate(request({ sampling: { temperature: undefined, topP: 1, seed: undefined } })));
+  assert.deepEqual(seen[0].sampling, { temperature: 0.2, topP: 1 });
+});

@@ -6,6 +6,7 @@ import type { Engine, EngineInfo } from '../../src/engine/types.ts';
 import { checkRequest } from '../../src/engine/admission.ts';
 import { resolveSampling } from '../../src/engine/sampling/sampling.ts';
 import { RealmError } from '../../src/errors.ts';
+import { withDefaults } from '../../src/llm/generate.ts';
 import type { LoadedModel } from '../../src/llm/load.ts';
 import type { GenerateText } from '../../src/llm/types.ts';
 import { Channel } from '../../src/sandbox/channel.ts';
@@ -90,7 +91,7 @@ export class ScriptedModel implements LoadedModel {
   constructor(id: string, script: Script, defaults: LoadedModel['defaults'] = {}) {
     this.id = id;
     this.defaults = defaults;
-    this.generate = (request, signal) => this.#generate(script, request, signal);
+    this.generate = (request, signal) => this.#generate(script, withDefaults(request, defaults.sampling), signal);
     this.engine = {
       info,
       ended: new AbortController().signal,

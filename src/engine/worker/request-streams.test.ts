@@ -72,6 +72,27 @@ test('a signal that was aborted before still gets its end from the engine', asyn
   assert.deepEqual(calls, ['submit 0', 'cancel 0']);
 });
 
+test('a request that cannot be handed over leaves nothing behind', async () => {
+  const streams = new RequestStreams({
+    submit: () => {
+      throw new Error('it cannot be cloned');
+    },
+    cancel: () => {},
+  });
+  const { signal } = new AbortController();
+  await assert.rejects(Array.fromAsync(streams.stream(request, signal)), /cloned/);
+  assert.deepEqual([streams.open, getEventListeners(signal, 'abort').length], [0, 0]);
+});
+
+test('leaving while an event is waited for ends the waiting', async () => {
+  const { calls, streams } = setUp();
+  const stream = streams.stream(request);
+  const waiting = stream.next();
+  await stream.return();
+  assert.deepEqual(await waiting, { value: undefined, done: true });
+  assert.deepEqual(calls, ['submit 0', 'cancel 0']);
+});
+
 test('an engine that is gone ends every stream, open or yet to come', async () => {
   const { calls, streams } = setUp();
   const open = Array.fromAsync(streams.stream(request));
