@@ -25,14 +25,8 @@ export type {
   EncodeOptions as TokenizeOptions,
   TextRange,
 } from './tokenizer/types.ts';
-export type {
-  EngineInfo,
-  EngineMemory,
-  EngineStats as ModelStats,
-  EngineUsage as Usage,
-  FinishReason,
-  Sampling,
-} from './engine/types.ts';
+export type { EngineUsage as Usage, FinishReason, Sampling } from './engine/request.ts';
+export type { EngineInfo, EngineMemory, EngineStats as ModelStats } from './engine/types.ts';
 export type { MemoryStats } from './backend/backend.ts';
 export type { TextLogprob as TokenLogprob } from './llm/types.ts';
 export type { ModelDescription, TypeSum } from './llm/describe.ts';

@@ -57,7 +57,7 @@ export async function measureDrafting(
 /** Tokens a second from the first to the last. */
 async function rate(engine: Engine, tokens: readonly Token[], ends: Iterable<Token>): Promise<number> {
   const sampling = { temperature: 0, logitBias: [...ends].map(token => [token, -100] as const) };
-  const work = { id: randomUUID(), tenant: 'bench', tokens, maxTokens: 100, sampling, stopTokens: [] };
+  const work = { id: randomUUID(), tenant: 'bench', prompt: tokens, maxTokens: 100, sampling };
   let first = 0;
   let count = 0;
   for await (const event of engine.submit(work)) {

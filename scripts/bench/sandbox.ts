@@ -3,9 +3,9 @@
  * generation without one. Both take turns; the figures are medians. `npm run bench:sandbox [ROUNDS]`
  */
 import { randomUUID } from 'node:crypto';
-import type { Token } from '../../src/tokenizer/types.ts';
 import { readBuiltinProgram } from '../../src/sandbox/builtin.ts';
 import { createSandbox } from '../../src/sandbox/sandbox.ts';
+import type { ProgramHost } from '../../src/sandbox/types.ts';
 import { loadModel } from '../../src/llm/load.ts';
 
 const rounds = Number(process.argv[2] ?? 9);
@@ -18,9 +18,11 @@ const program = await sandbox.load('default', await readBuiltinProgram('default'
 const noEnd = new Map([...model.tokenizer.endOfGeneration].map(token => [token, -100] as const));
 
 function generate(signal: AbortSignal) {
-  const tokens: readonly Token[] = model.tokenizer.encode(prompt);
   const sampling = { temperature: 0, logitBias: noEnd };
-  return model.generate({ id: randomUUID(), tenant: 'bench', tokens, maxTokens, sampling, stop: [] }, signal);
+  return model.generate(
+    { id: randomUUID(), tenant: 'bench', prompt: model.tokenizer.encode(prompt), maxTokens, sampling },
+    signal,
+  );
 }
 
 async function direct(): Promise<number> {
@@ -29,29 +31,31 @@ async function direct(): Promise<number> {
   return count;
 }
 
+type OnText = Parameters<ProgramHost['generate']>[2];
+
 /** The program's run on `source`; resolves to the pieces of text that came out. */
-async function throughProgram(source: (signal: AbortSignal) => AsyncIterable<string>): Promise<number> {
+async function throughProgram(source: (signal: AbortSignal, onText: OnText) => Promise<void>): Promise<number> {
   let count = 0;
-  const host = {
-    generate: (_: unknown, signal: AbortSignal) => source(signal),
+  const host: ProgramHost = {
+    generate: (_, signal, onText) => source(signal, onText),
     encode: async () => [],
     decode: async () => '',
     metadata: () => '{}',
   };
   const options = { maxTokens, temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 0n, stopTokens: [] };
   const limits = { memoryMb: 64, deadlineMs: 60_000, sliceMs: 2_000 };
-  const call = { requestId: randomUUID(), tenant: 'bench', program, limits, prompt, modelId: 0, options, host };
+  const call = { tenant: 'bench', program, limits, prompt, modelId: 0, options, host };
   for await (const _ of sandbox.run({ ...call, signal: new AbortController().signal })) count++;
   return count;
 }
 
 async function sandboxed(): Promise<number> {
   let count = 0;
-  await throughProgram(async function* (signal) {
+  await throughProgram(async (signal, onText) => {
     for await (const event of generate(signal)) {
       if (event.kind === 'end') return;
       count++;
-      if (event.text !== '') yield event.text;
+      if (event.text !== '') await onText(event.text);
     }
   });
   return count;
@@ -61,8 +65,8 @@ async function sandboxed(): Promise<number> {
 async function ownCost(): Promise<number> {
   const pieces = 5000;
   const start = performance.now();
-  await throughProgram(async function* () {
-    for (let i = 0; i < pieces; i++) yield ' word';
+  await throughProgram(async (_, onText) => {
+    for (let i = 0; i < pieces; i++) await onText(' word');
   });
   return ((performance.now() - start) * 1000) / pieces;
 }

@@ -1,4 +1,4 @@
-import type { Sampling } from '../engine/types.ts';
+import type { Sampling } from '../engine/request.ts';
 
 /** What a file must be before it is used. */
 export interface Pin {

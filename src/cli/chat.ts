@@ -1,22 +1,21 @@
 import { createInterface } from 'node:readline/promises';
 import { text as readText } from 'node:stream/consumers';
-import type { FinishReason, Sampling } from '../engine/types.ts';
+import type { FinishReason, GenerationSettings, Sampling } from '../engine/request.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { LoadedModel } from '../llm/load.ts';
-import { encodeChat, tokenBudget } from '../llm/prompt.ts';
+import { encodePrompt } from '../llm/prompt.ts';
+import { finish } from '../tokenizer/steps.ts';
 import type { ChatMessage } from '../tokenizer/types.ts';
 import { loadForRun } from './load.ts';
 import { printJson, remark, visible } from './output.ts';
 
-export interface RunOptions {
+export interface RunOptions
+  extends Pick<GenerationSettings, 'maxTokens'>,
+    Readonly<Pick<Sampling, 'temperature' | 'topP' | 'seed'>> {
   readonly model?: string;
   readonly context?: number;
   readonly threads?: number;
   readonly system?: string;
-  readonly maxTokens?: number;
-  readonly temperature?: number;
-  readonly topP?: number;
-  readonly seed?: bigint;
   readonly json?: boolean;
 }
 
@@ -112,9 +111,9 @@ async function generate(
   signal: AbortSignal,
   show: (text: string) => void,
 ): Promise<Answer> {
-  const tokens = encodeChat(model, { messages });
-  const maxTokens = tokenBudget(model.engine.info, tokens.length, options.maxTokens, 'prompt');
-  const request = { id: 'run', tenant: 'local', tokens, maxTokens, sampling: samplingOf(model, options), stop: [] };
+  const prompt = finish(encodePrompt(model, { messages }, { context: model.engine.info.context }));
+  const { maxTokens, temperature, topP, seed } = options;
+  const request = { id: 'run', tenant: 'local', prompt, maxTokens, sampling: { temperature, topP, seed } };
   const start = performance.now();
   let first: number | undefined;
   let text = '';
@@ -133,15 +132,6 @@ async function generate(
     }
   }
   throw new RealmError('engine_failed', 'The engine ended without an answer.');
-}
-
-function samplingOf(model: LoadedModel, { temperature, topP, seed }: RunOptions): Sampling {
-  return {
-    ...model.defaults.sampling,
-    ...(temperature !== undefined && { temperature }),
-    ...(topP !== undefined && { topP }),
-    ...(seed !== undefined && { seed }),
-  };
 }
 
 /** A terminal obeys control characters, and a model may be talked into writing them; a pipe gets the bytes as they are. */

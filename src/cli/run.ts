@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { ranges } from '../ranges.ts';
 import type { RunOptions } from './chat.ts';
-import { context as contextOption, realNumber, seed, threads, wholeNumber } from './options.ts';
+import { context as contextOption, number, seed, threads } from './options.ts';
 
 export function addRun(realm: Command): void {
   realm
@@ -10,13 +10,9 @@ export function addRun(realm: Command): void {
     .description('Ask a model: one prompt, or a chat.')
     .option('-m, --model <name|file>', 'a catalog name or a GGUF file (default: smollm2-135m)')
     .option('--system <text>', 'system prompt')
-    .option('--max-tokens <n>', 'longest answer', wholeNumber(1, 1 << 24))
-    .option('--temperature <t>', '0 is greedy', realNumber(ranges.temperature.min, ranges.temperature.max))
-    .option(
-      '--top-p <p>',
-      'smallest set of tokens whose probability reaches p',
-      realNumber(ranges.topP.min, ranges.topP.max),
-    )
+    .option('--max-tokens <n>', 'longest answer', number(ranges.maxTokens))
+    .option('--temperature <t>', '0 is greedy', number(ranges.temperature))
+    .option('--top-p <p>', 'smallest set of tokens whose probability reaches p', number(ranges.topP))
     .option('--seed <n>', 'the same seed gives the same text', seed)
     .option('--context <tokens>', 'longest prompt and answer together', contextOption)
     .option('--threads <n>', 'compute threads', threads)

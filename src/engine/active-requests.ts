@@ -7,7 +7,7 @@ import type { SamplingSpec } from './sampling/sampling.ts';
 import type { RetryAfterEstimator } from './scheduler/retry-after-estimator.ts';
 import type { Scheduler } from './scheduler/scheduler.ts';
 import type { Sequence } from './sequence.ts';
-import type { EngineEvent, EventBatch, FinishReason, TokenLogprob } from './types.ts';
+import type { EngineEvent, EventBatch, FinishReason, TokenLogprob } from './request.ts';
 
 /** A request that has been accepted and has not ended. */
 export interface ActiveRequest {

@@ -1,5 +1,5 @@
 import { RealmError, systemReason } from '../errors.ts';
-import type { EngineFailure } from './types.ts';
+import type { EngineFailure } from './request.ts';
 
 /** The error as it crosses threads. */
 export function failure(error: RealmError): EngineFailure {

@@ -26,7 +26,8 @@ import { StepCosts } from './scheduler/step-costs.ts';
 import { createSequence } from './sequence.ts';
 import { DraftModel } from './speculation/draft-model.ts';
 import { Speculation } from './speculation/speculation.ts';
-import type { EngineRequest, EngineStats, EventBatch } from './types.ts';
+import type { GenerateRequest, EventBatch } from './request.ts';
+import type { EngineStats } from './types.ts';
 
 /** How often a step that runs looks who has come. */
 const receiveEveryMs = 2;
@@ -93,7 +94,7 @@ export class EngineLoop {
     this.#outputs = new OutputProcessor({ model, scheduler, requests, speculation, counters });
   }
 
-  submit(id: number, request: EngineRequest): void {
+  submit(id: number, request: GenerateRequest): void {
     try {
       this.#accept(id, request);
     } catch (error) {
@@ -171,17 +172,17 @@ export class EngineLoop {
     await this.#model.close();
   }
 
-  #accept(id: number, request: EngineRequest): void {
+  #accept(id: number, request: GenerateRequest): void {
     if (this.#closing) throw new RealmError('shutting_down', 'the engine is shutting down');
     checkRequest(request, this.#model.vocabSize, this.context);
     const sampling = resolveSampling(request.sampling, this.#model.vocabSize, Math.floor(Math.random() * 2 ** 53));
-    const { tenant, tokens, maxTokens, priority = 0, topLogprobs } = request;
+    const { tenant, prompt, maxTokens = this.context, priority = 0, topLogprobs } = request;
     if (!this.scheduler.canSubmit(tenant)) throw queueFull(this.scheduler.queued(tenant), this.#retryAfter.seconds());
-    const limit = Math.min(tokens.length + maxTokens, this.context);
+    const limit = Math.min(prompt.length + maxTokens, this.context);
     const pooler = request.embed ? createPooler(this.#model) : undefined;
     const states = pooler && (pooler.kind === 'last' ? 'last' : 'all');
     const adapter = request.adapter === undefined ? undefined : this.#adapters.use(request.adapter);
-    const sequence = createSequence({ id, tenant, priority, limit, prompt: tokens, adapter, states });
+    const sequence = createSequence({ id, tenant, priority, limit, prompt, adapter, states });
     const queueTimer = request.queueMs === undefined ? undefined : this.#limitQueue(id, request.queueMs);
     const stopTokens = new Set(request.stopTokens);
     if (!pooler) this.#speculation?.begin(sequence, sampling);

@@ -1,102 +1,7 @@
 import type { MemoryStats } from '../backend/backend.ts';
-import type { ErrorCode } from '../errors.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { SessionInfo, SessionRequest } from './cache/sessions.ts';
-
-/** How the next token is chosen. Absent fields have the neutral value in the comment. */
-export interface Sampling {
-  /** 0 is greedy. Default 1. */
-  temperature?: number;
-  /** Keep the k most likely; 0 keeps all. Default 0. */
-  topK?: number;
-  /** Smallest set whose probability reaches p. Default 1. */
-  topP?: number;
-  /** Drop what is less likely than p times the best. Default 0. */
-  minP?: number;
-  /** Divides (positive) or multiplies (negative) logits of tokens seen in the last `penaltyWindow`. Default 1. arXiv:1909.05858. */
-  repetitionPenalty?: number;
-  /** Subtracted once from tokens generated so far. Default 0. */
-  presencePenalty?: number;
-  /** Subtracted per occurrence among the tokens generated so far. Default 0. */
-  frequencyPenalty?: number;
-  /** Tokens of context (prompt included) that repetitionPenalty looks at. Default 64; 0 switches it off. */
-  penaltyWindow?: number;
-  /**
-   * Added to the logits of tokens, from -100 to 100; -100 bans one, as long as another is left. As one array (token, value,
-   * token, value …) it goes from thread to thread at once.
-   */
-  logitBias?: ReadonlyMap<Token, number> | ReadonlyArray<readonly [Token, number]> | Float64Array;
-  /** Same seed, same text. Random when absent. Any integer of 64 bits, signed or not. */
-  seed?: number | bigint;
-}
-
-/** A request for tokens: what the engine itself understands (no text). Structured-cloneable. */
-export interface EngineRequest {
-  readonly id: string;
-  /** Whose turn and cache this is. */
-  readonly tenant: string;
-  readonly tokens: readonly Token[];
-  readonly maxTokens: number;
-  readonly sampling: Sampling;
-  /** Tokens that end the sequence (not emitted). */
-  readonly stopTokens: readonly Token[];
-  /** Alternatives to report with each token; absent: no logprobs. */
-  readonly topLogprobs?: number;
-  /** Higher goes first among the same tenant's. Default 0. */
-  readonly priority?: number;
-  /** Milliseconds after which it fails with `queue_timeout` if it has not run by then. */
-  readonly queueMs?: number;
-  /** Name of the adapter that it runs with. */
-  readonly adapter?: string;
-  /** An embedding of the tokens is wanted, as the model pools it, instead of more tokens. */
-  readonly embed?: boolean;
-}
-
-export interface TokenLogprob {
-  readonly token: Token;
-  /** Natural logarithm of the probability under the untouched distribution (temperature 1, no filters). */
-  readonly logprob: number;
-  readonly top: readonly { readonly token: Token; readonly logprob: number }[];
-}
-
-/** `stop`: an end-of-text token or a stop string; `length`: the most tokens, or the context; `cancelled`: nobody waits any more. */
-export type FinishReason = 'stop' | 'length' | 'cancelled';
-
-export type EngineEvent =
-  | { readonly kind: 'token'; readonly token: Token; readonly logprob?: TokenLogprob }
-  | {
-      readonly kind: 'end';
-      readonly reason: FinishReason;
-      readonly usage: EngineUsage;
-      /** What was asked for with `embed`, of length 1. [width] */
-      readonly embedding?: Float32Array;
-    }
-  | EngineFailure;
-
-/** What one step has to say, to all requests: [number of the request, event]. */
-export type EventBatch = readonly (readonly [id: number, event: EngineEvent])[];
-
-/** A RealmError as it crosses threads. */
-export interface EngineFailure {
-  readonly kind: 'error';
-  readonly code: ErrorCode;
-  readonly message: string;
-  /** Field of the request at fault. */
-  readonly param?: string;
-  /** Seconds after which another try makes sense (`queue_full`). */
-  readonly retryAfter?: number;
-  /** The system's own words, which may name files: for the log. */
-  readonly detail?: string;
-}
-
-/** What a request took, in tokens. */
-export interface EngineUsage {
-  readonly promptTokens: number;
-  /** Of those, taken from the prefix cache. */
-  readonly cachedTokens: number;
-  /** Tokens that were computed: the one that ended the answer counts too, as with OpenAI, vLLM and llama-server. */
-  readonly completionTokens: number;
-}
+import type { EngineEvent, GenerateRequest } from './request.ts';
 
 /** One loaded model, wherever it runs (this thread, a worker). Safe to call from many requests at once. */
 export interface Engine {
@@ -107,7 +12,7 @@ export interface Engine {
    * Submits a request. Ends with exactly one `end` or `error` event. Aborting the signal, or leaving the loop, ends it
    * within one step and frees everything that it held.
    */
-  submit(request: EngineRequest, signal?: AbortSignal): AsyncIterable<EngineEvent>;
+  submit(request: GenerateRequest, signal?: AbortSignal): AsyncIterable<EngineEvent>;
   stats(): Promise<EngineStats>;
   /**
    * Loads a GGUF adapter while requests go on. Throws `adapter_exists`, `adapter_invalid`, `out_of_memory`, and what is wrong

@@ -1,4 +1,4 @@
-import type { EngineUsage, FinishReason } from '../engine/types.ts';
+import type { EngineUsage, FinishReason } from '../engine/request.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { TextEvent, TextLogprob } from '../llm/types.ts';
 

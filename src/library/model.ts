@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { EngineInfo, EngineStats, Sampling } from '../engine/types.ts';
+import type { GenerateRequest, Sampling } from '../engine/request.ts';
+import type { EngineInfo, EngineStats } from '../engine/types.ts';
 import { asRealmError } from '../errors.ts';
 import { decode } from '../llm/decode.ts';
 import { embedAll, encodeInput } from '../llm/embed.ts';
 import type { ServedModel } from '../llm/load.ts';
-import { type Chat, encodePrompt, tokenBudget } from '../llm/prompt.ts';
+import { type Chat, encodePrompt } from '../llm/prompt.ts';
 import type { TextEvent } from '../llm/types.ts';
 import { finish } from '../tokenizer/steps.ts';
 import type { ChatMessage, EncodeOptions, Token } from '../tokenizer/types.ts';
@@ -45,14 +46,14 @@ export class Model {
     return this.#answer(options, () =>
       this.#encode(
         { messages: messagesOf(messages), addGenerationPrompt, continueFinalMessage, variables },
-        { parseSpecial, param: 'messages' },
+        parseSpecial,
       ),
     );
   }
 
   /** Goes on with a text as it stands, special tokens included, without a chat template. Errors as those of {@link chat}. */
   generate(prompt: string, options: GenerateOptions = {}): Generation {
-    return this.#answer(options, () => this.#encode(textOf(prompt, 'prompt'), { param: 'prompt' }));
+    return this.#answer(options, () => this.#encode(textOf(prompt, 'prompt')));
   }
 
   /**
@@ -69,7 +70,7 @@ export class Model {
       throwIfCancelled(signal);
       const requests = [texts].flat().map((text, i) => ({
         ...this.#request(options),
-        tokens: this.#encodeInput(text, options, single ? 'text' : `texts[${i}]`),
+        prompt: this.#encodeInput(text, options, single ? 'text' : `texts[${i}]`),
       }));
       const values = (await embedAll(this.#model.engine, requests, signal)).map(each => each.values);
       return single ? values[0]! : values;
@@ -117,9 +118,9 @@ export class Model {
     await this.close();
   }
 
-  #encode(prompt: Chat | string, { param, parseSpecial }: { param: string; parseSpecial?: boolean }): Prompt {
+  #encode(prompt: Chat | string, parseSpecial?: boolean): readonly Token[] {
     const { context } = this.#model.engine.info;
-    return { tokens: finish(encodePrompt(this.#model, prompt, { context, parseSpecial })), param };
+    return finish(encodePrompt(this.#model, prompt, { context, parseSpecial }));
   }
 
   #encodeInput(text: string, { parseSpecial }: EmbedOptions, param: string): Token[] {
@@ -132,43 +133,37 @@ export class Model {
     return { id: randomUUID(), tenant, adapter, queueMs };
   }
 
-  #answer(options: GenerateOptions, encode: () => Prompt): Generation {
+  #answer(options: GenerateOptions, encode: () => readonly Token[]): Generation {
     return new Generation(signal => this.#events(options, encode, signal), options.signal);
   }
 
-  async *#events(options: GenerateOptions, encode: () => Prompt, signal: AbortSignal): AsyncGenerator<TextEvent> {
-    const { engine, generate, defaults } = this.#model;
-    const { tokens, param } = encode();
+  async *#events(
+    options: GenerateOptions,
+    encode: () => readonly Token[],
+    signal: AbortSignal,
+  ): AsyncGenerator<TextEvent> {
     const { logprobs = false } = options;
-    const request = {
+    const request: GenerateRequest = {
       ...this.#request(options),
-      tokens,
-      maxTokens: tokenBudget(engine.info, tokens.length, options.maxTokens, param),
-      sampling: { ...defaults.sampling, ...samplingOf(options) },
+      prompt: encode(),
+      maxTokens: options.maxTokens,
+      sampling: samplingOf(options),
       stop: stopsOf(options.stop),
       topLogprobs: logprobs === false ? undefined : Number(logprobs === true ? 0 : logprobs),
       priority: options.priority,
     };
     const session = this.#sessions.of(options);
     await session?.restore();
-    for await (const event of generate(request, signal)) {
+    for await (const event of this.#model.generate(request, signal)) {
       if (event.kind === 'end' && event.reason !== 'cancelled') await session?.save(event.tokens);
       yield event;
     }
   }
 }
 
-interface Prompt {
-  readonly tokens: readonly Token[];
-  /** What the caller calls it. */
-  readonly param: string;
-}
-
-/** Only what was said, so that defaults fill the rest. */
 function samplingOf(options: SamplingOptions): Sampling {
   const { temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty } = options;
   const { penaltyWindow, logitBias, seed } = options;
   const named = { temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty };
-  const said = Object.entries({ ...named, penaltyWindow, logitBias, seed }).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(said);
+  return { ...named, penaltyWindow, logitBias, seed };
 }

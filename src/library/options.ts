@@ -1,4 +1,4 @@
-import type { Sampling } from '../engine/types.ts';
+import type { Sampling } from '../engine/request.ts';
 import type { ChatOptions as TemplateOptions } from '../tokenizer/types.ts';
 
 /** How far a download or the loading of weights is, in bytes. */

@@ -1,15 +1,13 @@
-import { RealmError } from '../errors.ts';
+import { checkTokens } from '../ranges.ts';
 import type { Steps } from '../tokenizer/steps.ts';
 import type { Token, Tokenizer } from '../tokenizer/types.ts';
 
 /** Tokens of one step: about 2 ms. */
 const step = 1 << 12;
 
-/** The text of tokens; `special`: also of special ones. Throws `invalid_request` for what is no token. */
+/** The text of tokens; `special`: also of special ones. Throws `invalid_request` for what is no token, as `tokens[i]`. */
 export function* decode(tokenizer: Tokenizer, tokens: ArrayLike<number>, special: boolean): Steps<string> {
-  const wrong = Array.prototype.find.call(tokens, token => !(token >= 0 && token < tokenizer.vocabSize));
-  if (wrong !== undefined)
-    throw new RealmError('invalid_request', `There is no token ${wrong}; the vocabulary has ${tokenizer.vocabSize}`);
+  checkTokens(tokens, tokenizer.vocabSize, i => `tokens[${i}]`);
   const stream = tokenizer.stream({ special, whole: true });
   const texts: string[] = [];
   for (let i = 0; i < tokens.length; i++) {

@@ -1,19 +1,12 @@
+import { checkLength } from '../engine/admission.ts';
 import { errorOf } from '../engine/failure.ts';
-import type { Engine, EngineUsage } from '../engine/types.ts';
+import type { EmbedRequest, EngineUsage } from '../engine/request.ts';
+import type { Engine } from '../engine/types.ts';
 import { RealmError } from '../errors.ts';
+import { checkTokens } from '../ranges.ts';
 import type { Steps } from '../tokenizer/steps.ts';
-import type { Token } from '../tokenizer/types.ts';
 import type { ModelText } from './model-text.ts';
 import { refuseLongText } from './prompt.ts';
-
-export interface EmbeddingRequest {
-  readonly id: string;
-  readonly tenant: string;
-  readonly tokens: readonly Token[];
-  readonly adapter?: string;
-  /** Milliseconds that it may wait for its first step. */
-  readonly queueMs?: number;
-}
 
 export interface Embedding {
   /** Of length 1. [width] */
@@ -22,9 +15,8 @@ export interface Embedding {
 }
 
 /** The embedding of one text. Throws what the engine reports, and `request_cancelled`. */
-export async function embed(engine: Engine, request: EmbeddingRequest, signal?: AbortSignal): Promise<Embedding> {
-  const asked = { ...request, embed: true, maxTokens: 1, sampling: {}, stopTokens: [] };
-  for await (const event of engine.submit(asked, signal)) {
+export async function embed(engine: Engine, request: EmbedRequest, signal?: AbortSignal): Promise<Embedding> {
+  for await (const event of engine.submit({ ...request, embed: true, sampling: {} }, signal)) {
     if (event.kind === 'error') throw errorOf(event);
     if (event.kind === 'end' && event.embedding) return { values: event.embedding, usage: event.usage };
   }
@@ -37,7 +29,7 @@ const atOnce = 32;
 /** Embeds all in the engine's own order; the first failure ends them all. `onEmbedding` hears of each that is ready. */
 export async function embedAll(
   engine: Engine,
-  requests: readonly EmbeddingRequest[],
+  requests: readonly EmbedRequest[],
   signal?: AbortSignal,
   onEmbedding?: (embedding: Embedding) => void,
 ): Promise<Embedding[]> {
@@ -77,13 +69,9 @@ export function* encodeInput(
   { context, parseSpecial = false }: InputOptions,
   param: string,
 ): Steps<Int32Array> {
-  const wrong = (message: string) => new RealmError('invalid_request', `${param}: ${message}`, { param });
   if (typeof input === 'string') refuseLongText(tokenizer, input, context, param);
   const tokens = typeof input === 'string' ? yield* tokenizer.encodeInSteps(input, { parseSpecial }) : input;
-  if (tokens.length === 0) throw wrong('is empty');
-  const stray = tokens.find(token => token >= tokenizer.vocabSize);
-  if (stray !== undefined) throw wrong(`has token ${stray}; the vocabulary has ${tokenizer.vocabSize}`);
-  if (tokens.length <= context) return Int32Array.from(tokens);
-  const message = `${param}: has ${tokens.length} tokens and the model's context is ${context}; shorten it`;
-  throw new RealmError('context_length_exceeded', message, { param });
+  checkLength(tokens.length, context, { embed: true, param });
+  checkTokens(tokens, tokenizer.vocabSize, () => param);
+  return Int32Array.from(tokens);
 }

@@ -1,30 +1,37 @@
 import { errorOf } from '../engine/failure.ts';
-import type { Engine, EngineEvent, EngineRequest } from '../engine/types.ts';
+import type { EngineEvent, GenerateRequest, Sampling } from '../engine/request.ts';
+import type { Engine } from '../engine/types.ts';
 import type { Token, Tokenizer } from '../tokenizer/types.ts';
 import { StopStrings } from './stop-strings.ts';
-import type { GenerateText, TextEvent, TextLogprob, TextRequest } from './types.ts';
+import type { GenerateText, TextEvent, TextLogprob } from './types.ts';
 
 const decoder = new TextDecoder();
 
 /** Text generation on an engine: tokens become text as they come, stop strings end it even across token borders. */
-export function textGeneration(engine: Engine, tokenizer: Tokenizer): GenerateText {
-  return (request, signal) => generate(engine, tokenizer, request, signal);
+export function textGeneration(engine: Engine, tokenizer: Tokenizer, defaults?: Sampling): GenerateText {
+  return (request, signal) => generate(engine, tokenizer, withDefaults(request, defaults), signal);
+}
+
+/** The request with the model's own sampling where it says nothing itself. */
+export function withDefaults(request: GenerateRequest, defaults: Sampling = {}): GenerateRequest {
+  const said = Object.entries(request.sampling).filter(([, value]) => value !== undefined);
+  return { ...request, sampling: { ...defaults, ...Object.fromEntries(said) } };
 }
 
 async function* generate(
   engine: Engine,
   tokenizer: Tokenizer,
-  request: TextRequest,
+  request: GenerateRequest,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<TextEvent, void> {
   const stop = new AbortController();
   const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   const stream = tokenizer.stream();
-  const stops = new StopStrings(request.stop);
-  const tokens = [...request.tokens];
+  const stops = new StopStrings(request.stop ?? []);
+  const tokens = [...request.prompt];
   /** Characters decoded so far. */
   let offset = 0;
-  for await (const event of engine.submit(engineRequest(request, tokenizer), either)) {
+  for await (const event of engine.submit(withEnds(request, tokenizer), either)) {
     switch (event.kind) {
       case 'token': {
         // A step that was under way when the stop string came: nobody asked for its token.
@@ -42,8 +49,8 @@ async function* generate(
         if (text !== '') yield { kind: 'text', text, logprobs: [] };
         const reason = stops.stopped ? 'stop' : event.reason;
         const { completionTokens: computed } = event.usage;
-        const completionTokens = stops.stopped ? tokens.length - request.tokens.length : computed;
-        yield { kind: 'end', reason, usage: { ...event.usage, completionTokens }, tokens };
+        const completionTokens = stops.stopped ? tokens.length - request.prompt.length : computed;
+        yield { ...event, reason, usage: { ...event.usage, completionTokens }, tokens };
         return;
       }
       case 'error':
@@ -54,9 +61,9 @@ async function* generate(
   }
 }
 
-function engineRequest(request: TextRequest, tokenizer: Tokenizer): EngineRequest {
-  const { stop: _, stopTokens = [], ...same } = request;
-  return { ...same, stopTokens: [...tokenizer.endOfGeneration, ...stopTokens] };
+/** The tokens that end every text end this one too. */
+function withEnds(request: GenerateRequest, { endOfGeneration }: Tokenizer): GenerateRequest {
+  return { ...request, stopTokens: [...endOfGeneration, ...(request.stopTokens ?? [])] };
 }
 
 function logprobsOf(tokenizer: Tokenizer, { logprob }: EngineEvent & { kind: 'token' }, offset: number): TextLogprob[] {

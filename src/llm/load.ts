@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { resolveModel } from '../catalog/resolve.ts';
 import type { FetchObserver, ModelFile } from '../catalog/types.ts';
-import type { Engine, Sampling } from '../engine/types.ts';
+import type { Sampling } from '../engine/request.ts';
+import type { Engine } from '../engine/types.ts';
 import { openEngine } from '../engine/worker/handle.ts';
 import { asRealmError } from '../errors.ts';
 import type { ModelEntry, ModelPlace, TemplatePlace } from '../tenancy/config.ts';
@@ -86,7 +87,7 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
     tokenizer,
     template,
     textSource,
-    generate: textGeneration(engine, tokenizer),
+    generate: textGeneration(engine, tokenizer, defaults.sampling),
     defaults,
     created: Math.floor(Date.now() / 1000),
   };

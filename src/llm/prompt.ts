@@ -1,3 +1,4 @@
+import { checkLength } from '../engine/admission.ts';
 import { RealmError } from '../errors.ts';
 import { chatPrompt, promptTokens, promptTokensInSteps } from '../tokenizer/chat-prompt.ts';
 import type { Steps } from '../tokenizer/steps.ts';
@@ -60,14 +61,14 @@ export function* encodePrompt(
 ): Steps<Token[]> {
   const { tokenizer } = model;
   // A plain prompt is in the place of a template: whoever writes it writes its special tokens too.
-  if (typeof prompt === 'string') {
-    refuseLongText(tokenizer, prompt, context, 'prompt');
-    return yield* tokenizer.encodeInSteps(prompt);
-  }
-  const rendered = renderChat(model, prompt, { parseSpecial });
+  const plain = typeof prompt === 'string';
+  const param = plain ? 'prompt' : 'messages';
+  const rendered = plain ? { text: prompt, values: [] } : renderChat(model, prompt, { parseSpecial });
   yield;
-  refuseLongText(tokenizer, rendered.text, context, 'messages');
-  return yield* promptTokensInSteps(tokenizer, rendered);
+  refuseLongText(tokenizer, rendered.text, context, param);
+  const tokens = plain ? yield* tokenizer.encodeInSteps(prompt) : yield* promptTokensInSteps(tokenizer, rendered);
+  checkLength(tokens.length, context, { param });
+  return tokens;
 }
 
 /** Refuses a text that cannot fit, whatever its tokens are: before it costs anything to find them. */
@@ -76,7 +77,7 @@ export function refuseLongText({ maxTokenBytes }: Tokenizer, text: string, conte
   const bytes = Buffer.byteLength(text);
   const least = Math.ceil(bytes / maxTokenBytes);
   if (least <= context) return;
-  const message = `The prompt has ${bytes} bytes, which are at least ${least} tokens, and the model's context is ${context}; shorten the ${param}`;
+  const message = `${param}: has ${bytes} bytes, which are at least ${least} tokens, and the model's context is ${context}; shorten it`;
   throw new RealmError('context_length_exceeded', message, { param });
 }
 
@@ -84,24 +85,6 @@ function withSystem({ defaults: { system } }: ModelText, { messages }: Chat): re
   return system === undefined || messages.some(message => message.role === 'system')
     ? messages
     : [{ role: 'system', content: system }, ...messages];
-}
-
-/** How many tokens may be generated: what was asked for, within what the context leaves. A prompt that leaves nothing is refused. */
-export function tokenBudget(
-  { context }: { readonly context: number },
-  promptTokens: number,
-  asked: number | undefined,
-  param: string,
-): number {
-  if (promptTokens === 0) {
-    const message = `${param}: has no tokens: the model needs one at least`;
-    throw new RealmError('invalid_request', message, { param });
-  }
-  if (promptTokens >= context) {
-    const message = `The prompt has ${promptTokens} tokens and the model's context is ${context}, answer included; shorten the ${param}`;
-    throw new RealmError('context_length_exceeded', message, { param });
-  }
-  return Math.min(asked ?? Number.POSITIVE_INFINITY, context - promptTokens);
 }
 
 function parse(text: string): unknown {

@@ -1,24 +1,5 @@
+import type { AnswerEnd, GenerateRequest } from '../engine/request.ts';
 import type { Token } from '../tokenizer/types.ts';
-import type { EngineUsage, FinishReason, Sampling } from '../engine/types.ts';
-
-/** A generation with text on both sides: what src/llm/generate.ts does on top of an Engine. */
-export interface TextRequest {
-  readonly id: string;
-  readonly tenant: string;
-  readonly tokens: readonly Token[];
-  readonly maxTokens: number;
-  readonly sampling: Sampling;
-  /** Strings that end the text; they are not part of it and may cross token borders. */
-  readonly stop: readonly string[];
-  /** Tokens that end the text beside those that the vocabulary names. */
-  readonly stopTokens?: readonly Token[];
-  readonly topLogprobs?: number;
-  readonly adapter?: string;
-  /** Higher goes first among the same tenant's. */
-  readonly priority?: number;
-  /** Milliseconds that it may wait for its first step. */
-  readonly queueMs?: number;
-}
 
 /** How likely a token of the answer was. */
 export interface TextLogprob {
@@ -33,16 +14,16 @@ export interface TextLogprob {
   readonly top: readonly { readonly token: string; readonly bytes: readonly number[]; readonly logprob: number }[];
 }
 
-export type TextEvent =
-  /** One token's worth; `text` may be empty while a character or a possible stop string is incomplete. */
-  | { readonly kind: 'text'; readonly text: string; readonly logprobs: readonly TextLogprob[] }
-  /** `tokens`: prompt and answer. */
-  | {
-      readonly kind: 'end';
-      readonly reason: FinishReason;
-      readonly usage: EngineUsage;
-      readonly tokens: readonly Token[];
-    };
+/** A piece of an answer's text, mostly one token's; it may be empty while a character or a possible stop string is incomplete. */
+export interface TextPiece {
+  readonly kind: 'text';
+  readonly text: string;
+  /** Of its tokens, if they were asked for. */
+  readonly logprobs: readonly TextLogprob[];
+}
+
+/** What comes back, from a model's text generation to the body of an answer. The end has all tokens, prompt and answer. */
+export type TextEvent = TextPiece | (AnswerEnd & { readonly tokens: readonly Token[] });
 
 /** Throws RealmError when the engine reports an error. */
-export type GenerateText = (request: TextRequest, signal?: AbortSignal) => AsyncIterable<TextEvent>;
+export type GenerateText = (request: GenerateRequest, signal?: AbortSignal) => AsyncIterable<TextEvent>;

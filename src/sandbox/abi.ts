@@ -103,7 +103,7 @@ export function readOptions(view: DataView): {
  * it did not touch counts as unchanged and the request's own number is used.
  */
 export function changedOptions(given: GenOptions, now: GenOptions): Partial<GenOptions> {
-  const changed: Partial<GenOptions> = {};
+  const changed: { -readonly [Field in keyof GenOptions]?: GenOptions[Field] } = {};
   if (now.maxTokens !== given.maxTokens >>> 0) changed.maxTokens = now.maxTokens;
   if (now.temperature !== Math.fround(given.temperature)) changed.temperature = now.temperature;
   if (now.topP !== Math.fround(given.topP)) changed.topP = now.topP;

@@ -34,32 +34,33 @@ export class Channel<T> {
     this.#end({ error });
   }
 
-  /** Resolves when fewer than `capacity` items are unread, or the channel has ended. */
+  /** Whether fewer than `capacity` items are unread, or nobody reads any more. */
+  get hasRoom(): boolean {
+    return this.#unread < this.#capacity || this.ended;
+  }
+
   async room(): Promise<void> {
-    while (this.#unread >= this.#capacity && !this.#ending) {
+    while (!this.hasRoom) {
       await new Promise<void>(resolve => {
         this.#writable = resolve;
       });
     }
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
-    while (true) {
-      if (this.#unread > 0) {
-        const item = this.#items[this.#first++];
-        if (this.#unread === 0) this.#clear();
-        else if (this.#first >= 1024) this.#compact();
-        if (this.#unread < this.#capacity) this.#writable?.();
-        yield item;
-      } else if (this.#ending) {
-        if ('error' in this.#ending) throw this.#ending.error;
-        return;
-      } else {
-        await new Promise<void>(resolve => {
-          this.#readable = resolve;
-        });
-      }
+  /** The next item as soon as there is one; undefined when the channel was closed. Throws what it failed with. */
+  async take(): Promise<T | undefined> {
+    while (this.#unread === 0) {
+      if (this.#ending && 'error' in this.#ending) throw this.#ending.error;
+      if (this.#ending) return undefined;
+      await new Promise<void>(resolve => {
+        this.#readable = resolve;
+      });
     }
+    const item = this.#items[this.#first++];
+    if (this.#unread === 0) this.#clear();
+    else if (this.#first >= 1024) this.#compact();
+    if (this.#unread < this.#capacity) this.#writable?.();
+    return item;
   }
 
   get #unread(): number {

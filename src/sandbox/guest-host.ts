@@ -118,9 +118,13 @@ export class GuestHost {
     if (this.#outbox.push(message) === 1) setImmediate(() => this.#flush());
   }
 
-  /** Resolves when it is not far behind with its messages any more, or ended. */
+  /** Whether it is not far behind with its messages, or ended. */
+  get hasRoom(): boolean {
+    return this.#unhandled.length < MAX_UNHANDLED || this.lost;
+  }
+
   async room(): Promise<void> {
-    while (this.#unhandled.length >= MAX_UNHANDLED && !this.#loss) {
+    while (!this.hasRoom) {
       await new Promise<void>(resolve => this.#roomWaiters.push(resolve));
     }
   }

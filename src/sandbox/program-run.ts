@@ -39,12 +39,11 @@ export class ProgramRun implements HostedRun {
     return this.#over.signal;
   }
 
-  /** What the program streams, as it comes. */
-  async *read(): AsyncGenerator<string, void, undefined> {
-    for await (const { text, own } of this.#pieces) {
-      if (own) this.#place!.send({ kind: 'read', run: this.#id, length: text.length });
-      yield text;
-    }
+  /** The next piece of what the program streams; undefined when it has ended. */
+  async read(): Promise<string | undefined> {
+    const piece = await this.#pieces.take();
+    if (piece?.own) this.#place!.send({ kind: 'read', run: this.#id, length: piece.text.length });
+    return piece?.text;
   }
 
   /** Begins in a place where the program has been compiled. */
@@ -102,14 +101,14 @@ export class ProgramRun implements HostedRun {
     this.#generation = generation;
     let code = 0;
     let answer = '';
+    const take = (text: string): Promise<void> | undefined => {
+      generation.signal.throwIfAborted();
+      if (answer.length < keepBytes) answer += text;
+      this.#deliver(text, pieces);
+      return this.#pieces.hasRoom && this.#place!.hasRoom ? undefined : this.#room();
+    };
     try {
-      for await (const text of this.#call.host.generate({ modelId, prompt, options }, generation.signal)) {
-        if (generation.signal.aborted) break;
-        if (answer.length < keepBytes) answer += text;
-        if (text !== '') this.#deliver(text, pieces);
-        await this.#pieces.room();
-        await this.#place!.room();
-      }
+      await this.#call.host.generate({ modelId, prompt, options }, generation.signal, take);
     } catch (error) {
       if (!generation.signal.aborted) code = this.#failed(error);
     }
@@ -119,6 +118,11 @@ export class ProgramRun implements HostedRun {
   #deliver(text: string, pieces: Generate['pieces']): void {
     if (pieces === 'send') this.#place!.send({ kind: 'text', run: this.#id, text });
     else if (pieces === 'stream') this.#pieces.push({ text, own: false });
+  }
+
+  async #room(): Promise<void> {
+    await this.#pieces.room();
+    await this.#place!.room();
   }
 
   #failed(error: unknown): number {

@@ -54,7 +54,7 @@ class GuestSandbox implements Sandbox {
     call.signal.addEventListener('abort', onAbort, { once: true });
     void this.#start(run, call);
     try {
-      for await (const piece of run.read()) {
+      for (let piece = await run.read(); piece !== undefined; piece = await run.read()) {
         yield piece;
         await breathe();
       }

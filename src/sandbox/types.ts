@@ -1,10 +1,9 @@
-/** GenOptions as the guest sees it (C layout, 40 bytes, little endian), field by field; see docs/programs.md. */
-export interface GenOptions {
-  maxTokens: number;
-  temperature: number;
-  topP: number;
-  topK: number;
-  repetitionPenalty: number;
+import type { GenerateRequest, Sampling } from '../engine/request.ts';
+
+/** A request's fields as the guest sees them (GenOptions: C layout, 40 bytes, little endian); see docs/programs.md. */
+export interface GenOptions
+  extends Required<Pick<GenerateRequest, 'maxTokens'>>,
+    Required<Pick<Sampling, 'temperature' | 'topP' | 'topK' | 'repetitionPenalty'>> {
   /** 0: random. */
   seed: bigint;
   stopTokens: readonly number[];
@@ -13,15 +12,16 @@ export interface GenOptions {
 /** What a program may ask of the host. Every call runs on the main thread, for one request. Errors thrown become error codes in the guest. */
 export interface ProgramHost {
   /**
-   * Generates from `prompt` and yields the answer's text token by token. In a chat request the prompt is the JSON
-   * `{"messages": [...]}` (anything else is taken as one user message) and the host applies the chat template; in a
-   * completion request it is plain text.
-   * `changed` names the options that the guest altered from those it was given; the others keep the request's full precision.
+   * Generates from `prompt`; `onText` gets the answer's text token by token, and may answer with a promise of room for
+   * more, or throw when it has enough. In a chat request the prompt is the JSON `{"messages": [...]}` (anything else is
+   * taken as one user message) and the host applies the chat template; in a completion request it is plain text.
+   * `options` are those that the guest altered from what it was given; the others keep the request's full precision.
    */
   generate(
     call: { modelId: number; prompt: string; options: Partial<GenOptions> },
     signal: AbortSignal,
-  ): AsyncIterable<string>;
+    onText: (text: string) => Promise<void> | undefined,
+  ): Promise<void>;
   encode(modelId: number, text: string): Promise<readonly number[] | Int32Array>;
   decode(modelId: number, tokens: Uint32Array): Promise<string>;
   /** JSON for realm_get_model_metadata. */
@@ -45,12 +45,9 @@ export interface ProgramLimits {
   readonly sliceMs: number;
 }
 
-export interface ProgramCall {
-  readonly requestId: string;
-  readonly tenant: string;
+export interface ProgramCall extends Pick<GenerateRequest<string>, 'tenant' | 'prompt'> {
   readonly program: Program;
   readonly limits: ProgramLimits;
-  readonly prompt: string;
   readonly modelId: number;
   readonly options: GenOptions;
   readonly host: ProgramHost;

@@ -1,23 +1,15 @@
 import { z } from 'zod';
 import {
+  type GenerationBody,
   isEmptyList,
   maxTokens,
   optional,
-  type Settings,
   sharedFields,
+  toBody,
   topLogprobs,
-  toSettings,
   unsupported,
 } from './fields.ts';
 import { type Chat, chatDocument } from '../llm/prompt.ts';
-
-/** `POST /v1/chat/completions`: https://platform.openai.com/docs/api-reference/chat/create */
-export interface ChatRequest {
-  readonly model: string | undefined;
-  /** The chat as the document that the tenant's program gets. */
-  readonly document: string;
-  readonly settings: Settings;
-}
 
 /** A string, or text parts that are joined; of wrong parts the first is named, there may be very many. */
 const content = z.unknown().transform((value, context): string => {
@@ -82,7 +74,8 @@ const isText = (value: unknown) => (value as { type?: unknown }).type === 'text'
 const isTextOnly = (value: unknown) => Array.isArray(value) && value.every(part => part === 'text');
 const isOff = (value: unknown) => value === 'none' || value === 'auto';
 
-export function chatSchema(limits: { messages: number }): z.ZodType<ChatRequest> {
+/** `POST /v1/chat/completions`: https://platform.openai.com/docs/api-reference/chat/create */
+export function chatSchema(limits: { messages: number }): z.ZodType<GenerationBody> {
   const fields = z.object({
     ...sharedFields,
     ...chatFields(limits),
@@ -104,13 +97,12 @@ export function chatSchema(limits: { messages: number }): z.ZodType<ChatRequest>
       path: ['top_logprobs'],
       error: 'needs logprobs: true',
     })
-    .transform(body => ({
-      model: body.model,
-      document: chatDocument(toChat(body)),
-      settings: {
-        ...toSettings(body),
+    .transform(body =>
+      toBody(body, {
+        kind: 'chat',
+        prompts: [chatDocument(toChat(body))],
         maxTokens: body.max_completion_tokens ?? body.max_tokens,
         topLogprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,
-      },
-    }));
+      }),
+    );
 }

@@ -1,39 +1,27 @@
-import type { EngineUsage, FinishReason, Sampling } from '../engine/types.ts';
+import type { EngineUsage, FinishReason, GenerateRequest } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
 import type { LoadedModel } from '../llm/load.ts';
-import { tokenBudget } from '../llm/prompt.ts';
-import type { TextLogprob } from '../llm/types.ts';
-import { isWithin, outside, type Range, ranges } from '../ranges.ts';
-import type { GenOptions, ProgramHost } from '../sandbox/types.ts';
-import type { Tenant } from '../tenancy/tenants.ts';
+import type { TextEvent, TextLogprob } from '../llm/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { addUsage, noUsage } from './exchange.ts';
-import type { Settings } from './fields.ts';
+import type { Job } from './job.ts';
+import { changedRequest, guestOptions, metadata, refusedToProgram } from './program-options.ts';
 import type { PromptTokens } from './prompt-tokens.ts';
 import type { Services } from './services.ts';
+import type { ProgramHost } from '../sandbox/types.ts';
 
-/** One answer to one prompt: a run of the tenant's program. */
-export interface ChoiceRequest {
-  /** Unique over all requests and choices. */
-  readonly id: string;
-  readonly tenant: Tenant;
-  readonly modelId: number;
-  /** Of that model. */
-  readonly adapter?: string;
-  /** The chat document, or plain text. */
-  readonly prompt: string;
-  readonly kind: 'chat' | 'completion';
-  /** Shared by the choices of a request. */
+/** What the choices of a request share. */
+export interface ChoiceContext {
+  readonly services: Services;
+  readonly job: Job;
   readonly promptTokens: PromptTokens;
-  readonly settings: Settings;
   readonly signal: AbortSignal;
-  /** Called for every request of the program that goes to an engine. */
+  /** Called for every request of a program that goes to an engine. */
   submitted(): void;
 }
 
-export type ChoiceEvent =
-  | { readonly kind: 'text'; readonly text: string; readonly logprobs: readonly TextLogprob[] }
-  | { readonly kind: 'end'; readonly reason: FinishReason };
+/** `index`: of the choice; the answers to the first prompt come first. */
+export type ChoiceEvent = TextEvent & { readonly index: number };
 
 /** What the program's calls to the engine leave behind, beside the text that goes through the program. */
 export interface Trace {
@@ -62,44 +50,49 @@ export const newTrace = (): Trace => ({
 /** Longest stretch of a program's own computing between two calls to the host. */
 const sliceMs = 2_000;
 
-/** Runs the tenant's program on the prompt; log-probabilities travel with the text of their tokens. */
+/** Runs the tenant's program on one request; log-probabilities travel with the text of their tokens. */
 export async function* runChoice(
-  services: Services,
-  request: ChoiceRequest,
+  context: ChoiceContext,
+  request: GenerateRequest<string>,
+  index: number,
   trace: Trace,
 ): AsyncGenerator<ChoiceEvent> {
-  const { tenant, id, prompt, modelId, signal } = request;
+  const { services, signal } = context;
+  const { tenant, model, modelId } = context.job;
+  const { prompt } = request;
   await services.text.pace(prompt.length);
   const text = services.sandbox.run({
-    requestId: id,
     tenant: tenant.id,
     program: services.programOf(tenant),
     limits: { memoryMb: tenant.memoryMb, deadlineMs: tenant.deadlineMs, sliceMs },
     prompt,
     modelId,
-    options: guestOptions(services.models[modelId], request.settings),
-    host: programHost(services, request, trace),
+    options: guestOptions(model, request),
+    host: programHost(context, request, trace),
     signal,
   });
   let streamed = 0;
   for await (const piece of text) {
     streamed += piece.length;
-    yield { kind: 'text', text: piece, logprobs: takeUntil(trace, streamed) };
+    yield { kind: 'text', index, text: piece, logprobs: takeUntil(trace, streamed) };
   }
   signal.throwIfAborted();
   const rest = takeUntil(trace, Number.POSITIVE_INFINITY);
-  if (rest.length > 0) yield { kind: 'text', text: '', logprobs: rest };
-  yield { kind: 'end', reason: trace.reason };
+  if (rest.length > 0) yield { kind: 'text', index, text: '', logprobs: rest };
+  const { reason, usage, tokens } = trace;
+  yield { kind: 'end', index, reason, usage, tokens };
 }
 
 /** Log-probabilities of the tokens that begin before so many characters: how far the engine is ahead of the text shows nowhere. */
-function takeUntil({ logprobs }: Trace, characters: number): TextLogprob[] {
+function takeUntil({ logprobs }: Trace, characters: number): readonly TextLogprob[] {
+  if (logprobs.length === 0) return [];
   const later = logprobs.findIndex(({ start }) => start >= characters);
   return logprobs.splice(0, later < 0 ? logprobs.length : later).flatMap(({ values }) => values);
 }
 
 /** The host side of the program's calls, for one request. */
-function programHost(services: Services, request: ChoiceRequest, trace: Trace): ProgramHost {
+function programHost(context: ChoiceContext, request: GenerateRequest<string>, trace: Trace): ProgramHost {
+  const { services, job, signal: clientSignal } = context;
   const find = (modelId: number): LoadedModel => {
     const model = services.models[modelId];
     if (model === undefined)
@@ -107,124 +100,64 @@ function programHost(services: Services, request: ChoiceRequest, trace: Trace): 
     return model;
   };
   const adapterOf = (modelId: number) =>
-    modelId === request.modelId ? request.adapter : services.adapters.ownOf(request.tenant, modelId);
-  const call = (modelId: number) => ({ owner: request.tenant, model: find(modelId), signal: request.signal });
+    modelId === job.modelId ? job.adapter : services.adapters.ownOf(job.tenant, modelId);
+  const call = (modelId: number) => ({ owner: job.tenant, model: find(modelId), signal: clientSignal });
   let calls = 0;
   return {
-    generate: ({ modelId, prompt, options }, signal) =>
-      generate(
-        services,
-        find(modelId),
-        { ...request, prompt, id: `${request.id}.${calls++}`, adapter: adapterOf(modelId) },
-        options,
-        trace,
-        signal,
-      ),
+    generate: async ({ modelId, prompt, options }, signal, onText) => {
+      const model = find(modelId);
+      const own = { ...request, prompt, id: `${request.id}.${calls++}`, adapter: adapterOf(modelId) };
+      try {
+        await generate(context, model, changedRequest(own, options), trace, signal, onText);
+      } catch (error) {
+        throw refusedToProgram(error, options);
+      }
+    },
     encode: async (modelId, text) => services.text.run('encode', call(modelId), text),
     decode: async (modelId, tokens) => services.text.run('decode', call(modelId), tokens),
     metadata: modelId => metadata(find(modelId)),
   };
 }
 
-async function* generate(
-  services: Services,
+/** One call of a program to a model: encodes its prompt, and hands each token's text to `onText`. */
+async function generate(
+  { services, job, promptTokens, signal: clientSignal, submitted }: ChoiceContext,
   model: LoadedModel,
-  request: ChoiceRequest,
-  changed: Partial<GenOptions>,
+  request: GenerateRequest<string>,
   trace: Trace,
   signal: AbortSignal,
-): AsyncGenerator<string> {
-  const { id, tenant, adapter, settings } = request;
-  const encoded = await request.promptTokens.of(services, model, request);
-  const asked = changed.maxTokens ?? settings.maxTokens;
-  const maxTokens = tokenBudget(
-    model.engine.info,
-    encoded.length,
-    asked,
-    request.kind === 'chat' ? 'messages' : 'prompt',
-  );
-  const events = model.generate(
-    {
-      id,
-      tenant: tenant.id,
-      tokens: Array.from(encoded) as Token[],
-      maxTokens,
-      sampling: { ...model.defaults.sampling, ...settings.sampling, ...guestSampling(changed) },
-      stop: settings.stop,
-      stopTokens: changed.stopTokens as readonly Token[] | undefined,
-      topLogprobs: settings.topLogprobs,
-      adapter,
-      priority: settings.priority,
-      queueMs: tenant.queueMs,
-    },
-    signal,
-  );
+  onText: Parameters<ProgramHost['generate']>[2],
+): Promise<void> {
+  const { tenant, kind } = job;
+  const encoded = await promptTokens.of(services, model, {
+    tenant,
+    kind,
+    prompt: request.prompt,
+    signal: clientSignal,
+  });
+  const events = model.generate({ ...request, prompt: Array.from(encoded) as Token[] }, signal);
   const before = trace.usage;
   const earlier = trace.characters;
-  let used: EngineUsage = { promptTokens: encoded.length, cachedTokens: 0, completionTokens: 0 };
-  request.submitted();
+  const used = { promptTokens: encoded.length, cachedTokens: 0, completionTokens: 0 };
+  submitted();
   for await (const event of events) {
     if (event.kind === 'end') {
       trace.usage = addUsage(before, event.usage);
-      if (model === services.models[request.modelId]) trace.tokens = event.tokens;
+      if (model === job.model) trace.tokens = event.tokens;
       // Cancelled here means that the program has enough.
       trace.reason = event.reason === 'cancelled' ? 'stop' : event.reason;
       return;
     }
-    used = { ...used, completionTokens: used.completionTokens + 1 };
+    const { text, logprobs } = event;
+    used.completionTokens++;
     trace.usage = addUsage(before, used);
-    if (event.logprobs.length > 0) {
-      const values = event.logprobs.map(each => ({ ...each, offset: earlier + each.offset }));
+    if (logprobs.length > 0) {
+      const values = logprobs.map(each => ({ ...each, offset: earlier + each.offset }));
       trace.logprobs.push({ start: trace.generated, values });
     }
-    if (settings.topLogprobs !== undefined) trace.characters += [...event.text].length;
-    trace.generated += event.text.length;
-    if (event.text !== '') yield event.text;
+    if (request.topLogprobs !== undefined) trace.characters += [...text].length;
+    trace.generated += text.length;
+    const room = text === '' ? undefined : onText(text);
+    if (room) await room;
   }
-}
-
-/** The settings as a program sees them. */
-function guestOptions(model: LoadedModel, settings: Settings): GenOptions {
-  const sampling = { ...model.defaults.sampling, ...settings.sampling };
-  return {
-    maxTokens: Math.min(settings.maxTokens ?? Number.POSITIVE_INFINITY, model.engine.info.context),
-    temperature: sampling.temperature ?? 1,
-    topP: sampling.topP ?? 1,
-    topK: sampling.topK ?? 0,
-    repetitionPenalty: sampling.repetitionPenalty ?? 1,
-    seed: BigInt.asUintN(64, BigInt(sampling.seed ?? 0)),
-    stopTokens: [],
-  };
-}
-
-/** The sampling that a program changed, checked: it is as untrusted as a request. */
-function guestSampling({ temperature, topP, topK, repetitionPenalty, seed }: Partial<GenOptions>): Sampling {
-  const inRange = (value: number | undefined, range: Range) => {
-    if (value === undefined || isWithin(value, range)) return value;
-    const { field } = range;
-    throw new RealmError('invalid_request', `The program asked for ${field} ${value}; it ${outside(value, range)}`);
-  };
-  const fields: Sampling = {
-    temperature: inRange(temperature, ranges.temperature),
-    topP: inRange(topP, ranges.topP),
-    topK: inRange(topK, ranges.topK),
-    repetitionPenalty: inRange(repetitionPenalty, ranges.repetitionPenalty),
-  };
-  const changed = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-  // 0 is the program's word for a random seed.
-  return seed === undefined ? changed : { ...changed, seed: seed === 0n ? undefined : seed };
-}
-
-function metadata({ id, engine, tokenizer }: LoadedModel): string {
-  const { architecture, context, trainedContext, vocabSize, width } = engine.info;
-  return JSON.stringify({
-    id,
-    architecture,
-    context,
-    trained_context: trainedContext,
-    vocab_size: vocabSize,
-    width,
-    bos_token: tokenizer.bos,
-    eos_token: tokenizer.eos,
-  });
 }

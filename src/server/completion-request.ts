@@ -1,12 +1,5 @@
 import { z } from 'zod';
-import { optional, type Settings, sharedFields, topLogprobs, toSettings, unsupported } from './fields.ts';
-
-/** `POST /v1/completions`: https://platform.openai.com/docs/api-reference/completions/create */
-export interface CompletionRequest {
-  readonly model: string | undefined;
-  readonly prompts: readonly string[];
-  readonly settings: Settings;
-}
+import { type GenerationBody, optional, sharedFields, toBody, topLogprobs, unsupported } from './fields.ts';
 
 const holdsTokens = (value: unknown) =>
   Array.isArray(value) && value.some(entry => typeof entry === 'number' || Array.isArray(entry));
@@ -32,7 +25,8 @@ function promptSchema(choices: number) {
 /** What OpenAI's API generates when a request does not say. */
 const defaultMaxTokens = 16;
 
-export function completionSchema(limits: { choices: number }): z.ZodType<CompletionRequest> {
+/** `POST /v1/completions`: https://platform.openai.com/docs/api-reference/completions/create */
+export function completionSchema(limits: { choices: number }): z.ZodType<GenerationBody> {
   return z
     .object({
       ...sharedFields,
@@ -42,9 +36,12 @@ export function completionSchema(limits: { choices: number }): z.ZodType<Complet
       suffix: unsupported(value => value === ''),
       best_of: unsupported(value => value === 1),
     })
-    .transform(body => ({
-      model: body.model,
-      prompts: body.prompt,
-      settings: { ...toSettings(body), maxTokens: body.max_tokens ?? defaultMaxTokens, topLogprobs: body.logprobs },
-    }));
+    .transform(body =>
+      toBody(body, {
+        kind: 'completion',
+        prompts: body.prompt,
+        maxTokens: body.max_tokens ?? defaultMaxTokens,
+        topLogprobs: body.logprobs,
+      }),
+    );
 }

@@ -1,4 +1,4 @@
-import type { EngineUsage } from '../engine/types.ts';
+import type { EngineUsage } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
 import { type Embedding, embedAll as embedTogether } from '../llm/embed.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
@@ -20,7 +20,7 @@ export async function embedAll(
   const requests = texts.map((text, i) => ({
     id: `${exchange.id}.${i}`,
     tenant: tenant.id,
-    tokens: Array.from(text) as Token[],
+    prompt: Array.from(text) as Token[],
     adapter,
     queueMs: tenant.queueMs,
   }));

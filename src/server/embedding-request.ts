@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isTokenId, optional } from './fields.ts';
+import { optional } from './fields.ts';
 
 /** `POST /v1/embeddings`: https://platform.openai.com/docs/api-reference/embeddings/create */
 export interface EmbeddingsRequest {
@@ -13,11 +13,11 @@ export interface EmbeddingsRequest {
 const wrongInput =
   'must be a string, a list of strings, a list of token ids, or a list of such lists; none of them empty';
 
-const isTokens = (value: unknown): value is number[] =>
-  Array.isArray(value) && value.length > 0 && value.every(isTokenId);
+const isNumbers = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.length > 0 && value.every(id => typeof id === 'number');
 
 function toInputs(value: unknown): unknown[] {
-  if (typeof value === 'string' || isTokens(value)) return [value];
+  if (typeof value === 'string' || isNumbers(value)) return [value];
   return Array.isArray(value) ? value : [];
 }
 
@@ -31,7 +31,7 @@ function inputSchema(most: number) {
     const inputs = toInputs(value);
     if (inputs.length > most) return refuse(`has ${inputs.length} texts; one request may have ${most}`);
     if (inputs.length > 0 && inputs.every(input => typeof input === 'string')) return inputs;
-    if (inputs.length > 0 && inputs.every(isTokens)) return inputs.map(ids => Float64Array.from(ids));
+    if (inputs.length > 0 && inputs.every(isNumbers)) return inputs.map(ids => Float64Array.from(ids));
     return refuse(value === undefined ? 'is required' : wrongInput);
   });
 }

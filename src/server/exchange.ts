@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { EngineUsage } from '../engine/types.ts';
+import type { EngineUsage } from '../engine/request.ts';
 import { type ErrorCode, errorCodes, RealmError } from '../errors.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { isWithin, ranges } from '../ranges.ts';
+import { ranges } from '../ranges.ts';
 import { name, within } from '../tenancy/schema.ts';
-import type { Sampling } from '../engine/types.ts';
+import type { GenerationSettings, Sampling } from '../engine/request.ts';
 
 /** Request fields that chat and plain completions share. A null stands for an absent field, as OpenAI's clients send it. */
 
@@ -23,26 +23,19 @@ export function ofType(message: string) {
     issue.code === 'invalid_type' && issue.input !== undefined ? message : undefined;
 }
 
-/** As much as is left: nothing is too large. */
-export const maxTokens = z.number().min(1).refine(Number.isInteger, { error: 'must be an integer' });
+export const maxTokens = within(ranges.maxTokens);
 
-/** Beyond 2^53 a seed is the nearest number that JavaScript has. */
-const seed = z.number().refine(value => isWithin(value, ranges.seed), { error: 'must be an integer of 64 bits' });
-
-/** Token ids as one object, however many they are; of wrong ones the first is named. */
+/** Numbers as one object, however many they are; of what is none the first is named. Whoever has the vocabulary says which are tokens. */
 export const tokenList = z.unknown().transform((value, context): Float64Array => {
   if (!Array.isArray(value)) {
     context.addIssue({ code: 'custom', message: value === undefined ? 'is required' : 'must be a list' });
     return z.NEVER;
   }
-  const wrong = value.findIndex(id => !isTokenId(id));
+  const wrong = value.findIndex(id => typeof id !== 'number');
   if (wrong < 0) return Float64Array.from(value);
-  const message = Number.isSafeInteger(value[wrong]) ? 'must be at least 0' : 'must be an integer';
-  context.addIssue({ code: 'custom', path: [wrong], message });
+  context.addIssue({ code: 'custom', path: [wrong], message: 'must be a number' });
   return z.NEVER;
 });
-
-export const isTokenId = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 const stopString = z.string().min(1).max(1024);
 
@@ -63,7 +56,8 @@ export const sharedFields = {
   max_tokens: optional(maxTokens),
   n: optional(z.int().min(1)),
   stop,
-  seed: optional(seed),
+  /** Beyond 2^53 the nearest number that JavaScript has. */
+  seed: optional(within(ranges.seed)),
   temperature: optional(within(ranges.temperature)),
   top_p: optional(within(ranges.topP)),
   presence_penalty: optional(within(ranges.presencePenalty)),
@@ -71,7 +65,7 @@ export const sharedFields = {
   logit_bias: optional(logitBias),
   user: optional(z.string()),
   // Not OpenAI's, with the names that llama-server and vLLM use.
-  top_k: optional(within({ ...ranges.topK, min: -1 })),
+  top_k: optional(within(ranges.topK)),
   min_p: optional(within(ranges.minP)),
   repetition_penalty: optional(within(ranges.repetitionPenalty)),
   // Realm's own: which of the tenant's requests go first, and names of saved sessions.
@@ -82,44 +76,50 @@ export const sharedFields = {
 
 export const topLogprobs = within(ranges.topLogprobs);
 
-type SamplingFields = { [Field in keyof typeof sharedFields]: z.output<(typeof sharedFields)[Field]> };
+type SharedFields = { [Field in keyof typeof sharedFields]: z.output<(typeof sharedFields)[Field]> };
 
-/** What a request asks of the generation, whichever route it came by. */
-export interface Settings {
-  readonly sampling: Sampling & { logitBias?: Float64Array };
-  /** Absent: until the model ends or the context is full. */
-  readonly maxTokens?: number;
-  readonly stop: readonly string[];
-  readonly topLogprobs?: number;
+/** What a body asks for, whichever route it came by: `n` answers to each prompt. */
+export interface GenerationBody {
+  readonly model: string | undefined;
+  readonly kind: 'chat' | 'completion';
+  /** Chats as the documents that the tenant's program gets, or plain texts. */
+  readonly prompts: readonly string[];
+  readonly settings: GenerationSettings;
   readonly n: number;
   readonly stream: boolean;
   readonly includeUsage: boolean;
-  /** Higher goes first among the tenant's own. */
-  readonly priority?: number;
   /** Restored before the answer. */
   readonly session?: string;
   /** Saved after it. */
   readonly saveSession?: string;
 }
 
-export function toSettings(fields: SamplingFields): Omit<Settings, 'maxTokens' | 'topLogprobs'> {
+/** `own`: what the routes' fields say each in its own way. */
+export function toBody(
+  fields: SharedFields,
+  {
+    kind,
+    prompts,
+    ...own
+  }: Pick<GenerationBody, 'kind' | 'prompts'> & Pick<GenerationSettings, 'maxTokens' | 'topLogprobs'>,
+): GenerationBody {
   return {
-    sampling: toSampling(fields),
-    stop: fields.stop,
+    model: fields.model,
+    kind,
+    prompts,
+    settings: { sampling: toSampling(fields), stop: fields.stop, priority: fields.priority, ...own },
     n: fields.n ?? 1,
-    priority: fields.priority,
-    session: fields.session,
-    saveSession: fields.save_session,
     stream: fields.stream ?? false,
     includeUsage: fields.stream_options?.include_usage ?? false,
+    session: fields.session,
+    saveSession: fields.save_session,
   };
 }
 
-/** Only the fields that were sent, so that a model's defaults can fill the rest. */
-function toSampling(fields: SamplingFields): Settings['sampling'] {
-  const sampling: Settings['sampling'] = {
+function toSampling(fields: SharedFields): Sampling {
+  return {
     temperature: fields.temperature,
-    topK: fields.top_k === undefined ? undefined : Math.max(0, fields.top_k),
+    topK: fields.top_k,
     topP: fields.top_p,
     minP: fields.min_p,
     repetitionPenalty: fields.repetition_penalty,
@@ -128,5 +128,4 @@ function toSampling(fields: SamplingFields): Settings['sampling'] {
     logitBias: fields.logit_bias,
     seed: fields.seed,
   };
-  return Object.fromEntries(Object.entries(sampling).filter(([, value]) => value !== undefined));
 }

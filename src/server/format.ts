@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import type { TextLogprob } from '../llm/types.ts';
-import type { EngineUsage, FinishReason } from '../engine/types.ts';
-import type { AnswerEvent, Job } from './answer.ts';
+import type { EngineUsage, FinishReason } from '../engine/request.ts';
+import type { ChoiceEvent } from './choice.ts';
 import type { Exchange } from './exchange.ts';
+import type { Job } from './job.ts';
 
 /** What differs between the two routes' answers: names, and the shapes of a choice. */
 export interface Format {
@@ -16,30 +17,37 @@ export interface Format {
   logprobs(logprobs: readonly TextLogprob[]): object;
 }
 
-/** The chunks of a streamed answer, in order. */
-export async function* chunks(
-  format: Format,
-  exchange: Exchange,
-  job: Job,
-  events: AsyncIterable<AnswerEvent>,
-): AsyncGenerator<object> {
+/** A streamed answer's chunks, as its events come. */
+export interface Chunks {
+  of(event: ChoiceEvent): readonly object[];
+  /** What is left to say when all choices have ended. */
+  rest(): readonly object[];
+}
+
+export function chunksOf(format: Format, exchange: Exchange, job: Job): Chunks {
   const head = header(format.idPrefix, format.object.chunk, exchange, job);
-  const { includeUsage, topLogprobs } = job.settings;
+  const { includeUsage } = job;
+  const { topLogprobs } = job.settings;
   const chunk = (choices: object[], usage: object | null) => ({ ...head, choices, ...(includeUsage ? { usage } : {}) });
   const started = new Set<number>();
-  for await (const { index, value } of events) {
-    if (format.start !== undefined && !started.has(index)) yield chunk([format.start(index)], null);
-    started.add(index);
-    if (value.kind === 'end') {
-      yield chunk([format.end(index, value.reason)], null);
-      continue;
-    }
-    const logprobs = topLogprobs === undefined ? null : format.logprobs(value.logprobs);
-    yield chunk([format.delta(index, value.text, logprobs)], null);
-  }
-  const { session } = exchange;
-  if (session) yield { ...chunk([], null), session };
-  if (includeUsage) yield chunk([], usageBody(exchange.usage()));
+  const said = (event: ChoiceEvent): object => {
+    if (event.kind === 'end') return format.end(event.index, event.reason);
+    const logprobs = topLogprobs === undefined ? null : format.logprobs(event.logprobs);
+    return format.delta(event.index, event.text, logprobs);
+  };
+  return {
+    of(event) {
+      const { index } = event;
+      const first = format.start !== undefined && !started.has(index) ? [chunk([format.start(index)], null)] : [];
+      started.add(index);
+      return [...first, chunk([said(event)], null)];
+    },
+    rest() {
+      const session = exchange.session && { ...chunk([], null), session: exchange.session };
+      const usage = includeUsage ? chunk([], usageBody(exchange.usage())) : undefined;
+      return [session, usage].filter(each => each !== undefined);
+    },
+  };
 }
 
 /** The answer in one piece. */
@@ -47,19 +55,19 @@ export async function whole(
   format: Format,
   exchange: Exchange,
   job: Job,
-  events: AsyncIterable<AnswerEvent>,
+  events: AsyncIterable<ChoiceEvent>,
 ): Promise<object> {
-  const choices = Array.from({ length: job.prompts.length * job.settings.n }, () => ({
+  const choices = Array.from({ length: job.prompts.length * job.n }, () => ({
     text: '',
     logprobs: [] as TextLogprob[],
     reason: 'stop' as FinishReason,
   }));
-  for await (const { index, value } of events) {
-    const choice = choices[index];
-    if (value.kind === 'end') choice.reason = value.reason;
+  for await (const event of events) {
+    const choice = choices[event.index];
+    if (event.kind === 'end') choice.reason = event.reason;
     else {
-      choice.text += value.text;
-      choice.logprobs.push(...value.logprobs);
+      choice.text += event.text;
+      choice.logprobs.push(...event.logprobs);
     }
   }
   const logprobs = (list: TextLogprob[]) => (job.settings.topLogprobs === undefined ? null : format.logprobs(list));

@@ -1,21 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asRealmError, RealmError } from '../errors.ts';
+import type { ChoiceEvent } from './choice.ts';
 import { errorBody } from './errors.ts';
 import type { Exchange } from './exchange.ts';
+import type { Chunks } from './format.ts';
 
 /**
- * Server-sent events from `values`, one a frame, ended by `[DONE]`. Nothing is pulled before the socket takes it. A
+ * Server-sent events: what `chunks` makes of the answer's events, ended by `[DONE]`. Nothing is pulled before the socket takes it. A
  * reader that has waited for `heartbeatMs` gets a comment. A failure before the headers are sent is thrown, so that it
  * can have a status of its own; a later one is a last frame with the error. When the client leaves, the exchange is
  * cancelled.
  */
 export async function streamResponse(
   exchange: Exchange,
-  values: AsyncGenerator<object>,
+  events: AsyncGenerator<ChoiceEvent>,
+  chunks: Chunks,
   report: (error: RealmError) => void,
   heartbeatMs: number,
 ): Promise<Response> {
-  const first = values.next();
+  const first = events.next();
   await admitted(exchange, first, heartbeatMs);
   exchange.streaming = true;
   let waiting = false;
@@ -26,7 +29,7 @@ export async function streamResponse(
     if (waiting && controller.desiredSize === 0) controller.enqueue(comment);
   };
   const heartbeat = setInterval(beat, heartbeatMs).unref();
-  const frames = toFrames(exchange, first, values, report, () => clearInterval(heartbeat));
+  const frames = toFrames(exchange, first, events, chunks, report, () => clearInterval(heartbeat));
   // Begun here: a client that leaves before it reads would not end what has not begun.
   let next: Promise<IteratorResult<Uint8Array>> | undefined = frames.next();
   const body = new ReadableStream<Uint8Array>(
@@ -82,21 +85,22 @@ const streamHeaders = {
 
 async function* toFrames(
   exchange: Exchange,
-  first: Promise<IteratorResult<object>>,
-  rest: AsyncGenerator<object>,
+  first: Promise<IteratorResult<ChoiceEvent>>,
+  rest: AsyncGenerator<ChoiceEvent>,
+  chunks: Chunks,
   report: (error: RealmError) => void,
   ended: () => void,
 ): AsyncGenerator<Uint8Array> {
   try {
     const { done, value } = await first;
-    if (!done) yield frame(JSON.stringify(value));
-    for await (const value of rest) yield frame(JSON.stringify(value));
-    yield frame('[DONE]');
+    if (!done) yield framesOf(chunks.of(value));
+    for await (const event of rest) yield framesOf(chunks.of(event));
+    yield framesOf(chunks.rest(), '[DONE]');
   } catch (thrown) {
     const error = asRealmError(thrown);
     exchange.code = error.code;
     report(error);
-    yield frame(JSON.stringify(errorBody(error, exchange.id)));
+    yield framesOf([errorBody(error, exchange.id)]);
   } finally {
     ended();
     // Left before the loop began, nothing else would close it.
@@ -110,6 +114,9 @@ const encoder = new TextEncoder();
 /** What clients skip. */
 const comment = encoder.encode(': waiting\n\n');
 
-function frame(data: string): Uint8Array {
-  return encoder.encode(`data: ${data}\n\n`);
+/** One frame for each object, and one for a last word, in one piece. */
+function framesOf(objects: readonly object[], last?: string): Uint8Array {
+  const data = objects.map(object => JSON.stringify(object));
+  if (last !== undefined) data.push(last);
+  return encoder.encode(data.map(each => `data: ${each}\n\n`).join(''));
 }

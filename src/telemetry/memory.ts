@@ -1,14 +1,8 @@
 import { readFileSync } from 'node:fs';
+import type { EngineMemory } from '../engine/types.ts';
 
 /** What a model holds outside of this thread's heap, bytes. */
-export interface ModelMemory {
-  readonly weights: number;
-  /** The part of the KV cache that has been in use: the system has given no memory for the rest. */
-  readonly kvTouched: number;
-  readonly work: number;
-  /** Of the engine's thread, if it has one of its own. */
-  readonly heap?: number;
-}
+export type ModelMemory = Pick<EngineMemory, 'weights' | 'kvTouched' | 'work' | 'heap'>;
 
 /** The process as the system and V8 see it, bytes. */
 export interface ProcessMemory {

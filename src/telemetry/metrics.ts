@@ -1,16 +1,16 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { type ModelMemory, memoryByKind, processMemory } from './memory.ts';
+import type { EngineUsage } from '../engine/request.ts';
+import type { EngineStats } from '../engine/types.ts';
+import type { SandboxStats } from '../sandbox/types.ts';
+import { memoryByKind, processMemory } from './memory.ts';
 
 /** One finished request, as counted. Times in milliseconds. */
-export interface RequestSample {
+export interface RequestSample extends EngineUsage {
   readonly route: string;
   readonly status: number;
   readonly model?: string;
   readonly durationMs: number;
   readonly firstTokenMs?: number;
-  readonly promptTokens: number;
-  readonly cachedTokens: number;
-  readonly completionTokens: number;
 }
 
 /** One piece of work on text: tokenising, templates, JSON. */
@@ -22,38 +22,14 @@ export interface TextSample {
 }
 
 /** The state of one loaded model when metrics are read. */
-export interface ModelSample {
-  readonly model: string;
-  readonly running: number;
-  readonly waiting: number;
-  readonly pagesTotal: number;
-  readonly pagesUsed: number;
-  readonly pagesCached: number;
-  /** Tokens over all requests since it was loaded, unfinished ones too. */
-  readonly promptTokens: number;
-  readonly completionTokens: number;
-  readonly draftedTokens: number;
-  readonly acceptedTokens: number;
-  readonly steps: number;
-  readonly preemptedSteps: number;
-  /** Bytes by use. */
-  readonly memory: ModelMemory & { readonly kvCache: number };
-}
-
-/** The processes of tenants' own programs when metrics are read. */
-export interface ProgramsSample {
-  readonly processes: number;
-  readonly residentBytes: number;
-  /** Of all processes until now. */
-  readonly cpuMs: number;
-}
+export type ModelSample = EngineStats & { readonly model: string };
 
 export interface Metrics {
   readonly contentType: string;
   request(sample: RequestSample): void;
   text(sample: TextSample): void;
   /** The Prometheus text page. */
-  page(models: readonly ModelSample[], programs: ProgramsSample, openRequests: number): Promise<string>;
+  page(models: readonly ModelSample[], programs: SandboxStats, openRequests: number): Promise<string>;
 }
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
@@ -78,9 +54,9 @@ export function createMetrics(): Metrics {
     contentType: registers[0].contentType,
     request: requests,
     text: textMetrics(registers),
-    page: (samples, programsSample, openRequests) => {
+    page: (samples, programStats, openRequests) => {
       models(samples);
-      programs(programsSample);
+      programs(programStats);
       const kinds = memoryByKind(
         samples.map(sample => sample.memory),
         processMemory(),
@@ -181,7 +157,7 @@ function modelMetrics(registers: Registry[]): (samples: readonly ModelSample[]) 
   };
 }
 
-function programMetrics(registers: Registry[]): (sample: ProgramsSample) => void {
+function programMetrics(registers: Registry[]): (sample: SandboxStats) => void {
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
   const processes = gauge('realm_program_processes', "Processes of tenants' own programs");
   const memory = gauge('realm_program_memory_bytes', 'Resident memory of these processes');

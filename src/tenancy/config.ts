@@ -1,3 +1,4 @@
+import type { Sampling } from '../engine/request.ts';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
@@ -53,7 +54,7 @@ export interface ModelEntry {
   readonly system?: string;
   /** In the place of the file's. */
   readonly chatTemplate?: TemplatePlace;
-  readonly sampling?: SamplingConfig;
+  readonly sampling?: Sampling;
   readonly adapters?: readonly AdapterConfig[];
 }
 
@@ -63,17 +64,6 @@ export interface AdapterConfig {
   readonly path: string;
   /** Ids of those who may use it; absent: everyone. */
   readonly tenants?: readonly string[];
-}
-
-/** Defaults for requests that do not say, in the engine's names. */
-export interface SamplingConfig {
-  readonly temperature?: number;
-  readonly topK?: number;
-  readonly topP?: number;
-  readonly minP?: number;
-  readonly repetitionPenalty?: number;
-  readonly presencePenalty?: number;
-  readonly frequencyPenalty?: number;
 }
 
 export interface SessionLimits {
@@ -367,7 +357,7 @@ function toPlace({ path, catalog }: { path?: string; catalog?: string }, base: s
   return path === undefined ? { catalog: catalog! } : { path: resolve(base, path) };
 }
 
-function toSampling(fields: NonNullable<ModelDocument['sampling']>): SamplingConfig {
+function toSampling(fields: NonNullable<ModelDocument['sampling']>): Sampling {
   return {
     temperature: fields.temperature,
     topK: fields.top_k,

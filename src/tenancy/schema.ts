@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Range, ranges } from '../ranges.ts';
+import { isWithin, outside, type Range, ranges } from '../ranges.ts';
 import { hashPattern } from './keys.ts';
 import { tenantDefaults } from './tenants.ts';
 
@@ -18,8 +18,8 @@ export const modelName = z
   });
 
 /** A number as the table of ranges has it. */
-export function within({ min, max, integer }: Range) {
-  return (integer ? z.int() : z.number()).min(min).max(max);
+export function within(range: Range) {
+  return z.number().refine(value => isWithin(value, range), { error: ({ input }) => outside(input as number, range) });
 }
 
 const count = (least: number, most: number) => z.int().min(least).max(most);

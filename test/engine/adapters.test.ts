@@ -126,12 +126,12 @@ test('adapters and embeddings through the worker', async () => {
   await engine.loadAdapter('x', await fileOf(7));
   const asked = request(1, 40, { adapter: 'x' });
   assert.deepEqual(tokensOf(await collect(engine.submit(asked))), expectedAnswer(asked, 32, 512, 7));
-  const { values, usage } = await embed(engine, { id: 'e', tenant: 'a', tokens: asked.tokens, adapter: 'x' });
-  assert.deepEqual(values, expectedEmbedding(asked.tokens, 'last', 7));
+  const { values, usage } = await embed(engine, { id: 'e', tenant: 'a', prompt: asked.prompt, adapter: 'x' });
+  assert.deepEqual(values, expectedEmbedding(asked.prompt, 'last', 7));
   assert.equal(usage.completionTokens, 0);
   await assert.rejects(engine.loadAdapter('x', await fileOf(7)), { code: 'adapter_exists' });
   await engine.unloadAdapter('x');
-  const unknown = embed(engine, { id: 'e', tenant: 'a', tokens: asked.tokens, adapter: 'x' });
+  const unknown = embed(engine, { id: 'e', tenant: 'a', prompt: asked.prompt, adapter: 'x' });
   await assert.rejects(unknown, { code: 'adapter_not_found', param: 'model' });
   await engine.close();
   await assert.rejects(engine.loadAdapter('x', 'anything'), { code: 'shutting_down' });
@@ -145,7 +145,7 @@ for (const pooling of ['mean', 'cls', 'last'] as const) {
       const engine = engineOf(new ScriptedModel({ pooling }), options);
       const others = Array.from({ length: 6 }, (_, i) => collect(engine.submit(request(i, 10 + 20 * i))));
       for (const round of [0, 1]) {
-        const { values, usage } = await embed(engine, { id: 'e', tenant: 'a', tokens });
+        const { values, usage } = await embed(engine, { id: 'e', tenant: 'a', prompt: tokens });
         assert.deepEqual(values, expected);
         const cached = pooling === 'last' && round === 1 ? 128 : 0;
         assert.deepEqual(usage, { promptTokens: 150, cachedTokens: cached, completionTokens: 0 });
@@ -158,14 +158,14 @@ for (const pooling of ['mean', 'cls', 'last'] as const) {
 
 test('texts that cannot be embedded', async () => {
   const engine = engineOf(new ScriptedModel());
-  const ask = (tokens: ReturnType<typeof promptOf>) => embed(engine, { id: 'e', tenant: 'a', tokens });
+  const ask = (tokens: ReturnType<typeof promptOf>) => embed(engine, { id: 'e', tenant: 'a', prompt: tokens });
   assert.equal((await ask(promptOf(1, 512))).usage.promptTokens, 512);
   await assert.rejects(ask(promptOf(1, 513)), { code: 'context_length_exceeded' });
   await assert.rejects(ask([]), { code: 'invalid_request' });
-  const aborted = embed(engine, { id: 'e', tenant: 'a', tokens: promptOf(1, 9) }, AbortSignal.abort());
+  const aborted = embed(engine, { id: 'e', tenant: 'a', prompt: promptOf(1, 9) }, AbortSignal.abort());
   await assert.rejects(aborted, { code: 'request_cancelled' });
   await engine.close();
   const ranker = engineOf(new ScriptedModel({ pooling: 'rank' }));
-  await assert.rejects(embed(ranker, { id: 'e', tenant: 'a', tokens: promptOf(1, 9) }), { code: 'invalid_request' });
+  await assert.rejects(embed(ranker, { id: 'e', tenant: 'a', prompt: promptOf(1, 9) }), { code: 'invalid_request' });
   await ranker.close();
 });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
-import type { Engine, EngineEvent, EngineRequest } from '../../src/engine/types.ts';
+import type { EngineEvent, GenerateRequest } from '../../src/engine/request.ts';
+import type { Engine } from '../../src/engine/types.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
 import { poison, ScriptedModel } from './scripted-model.ts';
 import { collect, engineOf, expectedAnswer, request, tokensOf } from './support.ts';
@@ -82,11 +83,11 @@ test('logprobs come with each token when asked for', async () => {
 test('what can never run is refused at once, by name and with both numbers', async () => {
   const engine = engineOf(new ScriptedModel({ pages: 4 }));
   assert.equal(engine.info.context, 128, 'the KV cache bounds the context');
-  const refusals: [Partial<EngineRequest>, string, string][] = [
-    [{ tokens: [] }, 'invalid_request', 'prompt'],
-    [{ tokens: [32 as Token] }, 'invalid_request', 'prompt'],
-    [{ tokens: [-1 as Token] }, 'invalid_request', 'prompt'],
-    [{ tokens: [1.5 as Token] }, 'invalid_request', 'prompt'],
+  const refusals: [Partial<GenerateRequest>, string, string][] = [
+    [{ prompt: [] }, 'invalid_request', 'prompt'],
+    [{ prompt: [32 as Token] }, 'invalid_request', 'prompt'],
+    [{ prompt: [-1 as Token] }, 'invalid_request', 'prompt'],
+    [{ prompt: [1.5 as Token] }, 'invalid_request', 'prompt'],
     [{ maxTokens: 0 }, 'invalid_request', 'max_tokens'],
     [{ maxTokens: Number.NaN }, 'invalid_request', 'max_tokens'],
     [{ topLogprobs: -1 }, 'invalid_request', 'top_logprobs'],
@@ -209,7 +210,7 @@ test('a model that fails ends what runs, and the engine goes on', async () => {
 test('logits that are no numbers end that request only, and leave nothing in the cache', async () => {
   const engine = engineOf(new ScriptedModel());
   const bad = request(1, 70);
-  const poisoned = { ...bad, tokens: bad.tokens.with(40, poison as Token) };
+  const poisoned = { ...bad, prompt: bad.prompt.with(40, poison as Token) };
   const [ill, well] = await Promise.all([collect(engine.submit(poisoned)), collect(engine.submit(request(2, 70)))]);
   assert.ok(ill.length === 1 && ill[0].kind === 'error' && ill[0].code === 'engine_failed');
   assert.deepEqual(tokensOf(well), expectedAnswer(request(2, 70), 32, 512));
@@ -230,7 +231,7 @@ test('a request that waits longer than it may for its first step fails; one that
 });
 
 test('a prefix that the operator declared shared is computed once for all tenants, and nothing behind it', async () => {
-  const { tokens } = request(5, 200);
+  const { prompt: tokens } = request(5, 200);
   const engine = engineOf(new ScriptedModel(), { sharedPrefixes: [tokens.slice(0, 100)] });
   const cached = async (tenant: string): Promise<number> => {
     const events = await collect(engine.submit(request(5, 200, { tenant })));

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { textGeneration } from '../../src/llm/generate.ts';
-import type { TextEvent, TextRequest } from '../../src/llm/types.ts';
-import type { Engine, EngineEvent, EngineRequest } from '../../src/engine/types.ts';
+import type { TextEvent } from '../../src/llm/types.ts';
+import type { EngineEvent, GenerateRequest } from '../../src/engine/request.ts';
+import type { Engine } from '../../src/engine/types.ts';
 import { RealmError } from '../../src/errors.ts';
 import type { Token, Tokenizer } from '../../src/tokenizer/types.ts';
 
@@ -20,13 +21,13 @@ const bytewise: Pick<Tokenizer, 'endOfGeneration' | 'bytes' | 'stream'> = {
 
 /** An engine that says `bytes` and goes on with dots until it is stopped. */
 function saying(bytes: Uint8Array, ending?: EngineEvent) {
-  const seen: { request?: EngineRequest; tokens: number } = { tokens: 0 };
+  const seen: { request?: GenerateRequest; tokens: number } = { tokens: 0 };
   const usage = () => ({ promptTokens: 3, cachedTokens: 32, completionTokens: seen.tokens });
   const engine = {
-    async *submit(request: EngineRequest, signal?: AbortSignal): AsyncGenerator<EngineEvent> {
+    async *submit(request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<EngineEvent> {
       seen.request = request;
       // One token more than asked for after an abort: a step that was under way.
-      for (let late = 0; seen.tokens < request.maxTokens && late < 2; late += signal?.aborted ? 1 : 0) {
+      for (let late = 0; seen.tokens < request.maxTokens! && late < 2; late += signal?.aborted ? 1 : 0) {
         if (ending && seen.tokens === bytes.length) return yield ending;
         const token = (bytes[seen.tokens] ?? 46) as Token;
         seen.tokens++;
@@ -38,17 +39,17 @@ function saying(bytes: Uint8Array, ending?: EngineEvent) {
   return { seen, generate: textGeneration(engine as unknown as Engine, bytewise as Tokenizer) };
 }
 
-const request = (rest: Partial<TextRequest> = {}): TextRequest => ({
+const request = (rest: Partial<GenerateRequest> = {}): GenerateRequest => ({
   id: 'r',
   tenant: 't',
-  tokens: [1, 2, 3] as Token[],
+  prompt: [1, 2, 3] as Token[],
   maxTokens: 50,
   sampling: {},
   stop: [],
   ...rest,
 });
 
-async function run(text: string, rest: Partial<TextRequest> = {}, signal?: AbortSignal) {
+async function run(text: string, rest: Partial<GenerateRequest> = {}, signal?: AbortSignal) {
   const { generate, seen } = saying(utf8.encode(text));
   const events: TextEvent[] = await Array.fromAsync(generate(request(rest), signal));
   const said = events.map(event => (event.kind === 'text' ? event.text : '')).join('');
@@ -115,7 +116,7 @@ test('an error of the engine is thrown as it came', async () => {
 });
 
 test('offsets count characters of the text, whatever is held back', async () => {
-  const offsets = async (text: string, rest: Partial<TextRequest> = {}) => {
+  const offsets = async (text: string, rest: Partial<GenerateRequest> = {}) => {
     const { events } = await run(text, { maxTokens: utf8.encode(text).length, topLogprobs: 0, ...rest });
     return events.flatMap(event => (event.kind === 'text' ? event.logprobs.map(({ offset }) => offset) : []));
   };
@@ -132,4 +133,17 @@ test('the token that ends an answer is computed, and counts', async () => {
   assert.ok(end.kind === 'end');
   assert.equal(end.usage.completionTokens, 3);
   assert.equal(end.tokens.length, 3 + 2);
+});
+
+test('a model’s own sampling fills what the request leaves open', async () => {
+  const seen: GenerateRequest[] = [];
+  const engine = {
+    async *submit(asked: GenerateRequest): AsyncGenerator<EngineEvent> {
+      seen.push(asked);
+      yield { kind: 'end', reason: 'stop', usage: { promptTokens: 3, cachedTokens: 0, completionTokens: 1 } };
+    },
+  };
+  const generate = textGeneration(engine as unknown as Engine, bytewise as Tokenizer, { temperature: 0.2, topP: 0.5 });
+  await Array.fromAsync(generate(request({ sampling: { temperature: undefined, topP: 1, seed: undefined } })));
+  assert.deepEqual(seen[0].sampling, { temperature: 0.2, topP: 1 });
 });

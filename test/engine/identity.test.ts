@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EngineLoop } from '../../src/engine/loop.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
-import type { EngineRequest } from '../../src/engine/types.ts';
+import type { GenerateRequest } from '../../src/engine/request.ts';
 import { ScriptedModel, type ScriptedOptions } from './scripted-model.ts';
 import { collect, engineOf, expectedAnswer, request, tokensOf } from './support.ts';
 
 /** One request of each kind of sampling, long enough for several pages. */
-const requests: readonly EngineRequest[] = [
+const requests: readonly GenerateRequest[] = [
   { temperature: 0 },
   { temperature: 1, seed: 11 },
   { temperature: 0.7, topK: 5, topP: 0.9, seed: 12 },
@@ -83,11 +83,11 @@ test('a request gets the same tokens with its prefix from the cache', async () =
     const second = await collect(engine.submit(each));
     assert.deepEqual([tokensOf(first), tokensOf(second)], [expected[i], expected[i]]);
     const end = second.at(-1);
-    const cachedTokens = Math.floor((each.tokens.length - 1) / 32) * 32;
+    const cachedTokens = Math.floor((each.prompt.length - 1) / 32) * 32;
     assert.deepEqual(end, {
       kind: 'end',
       reason: 'length',
-      usage: { promptTokens: each.tokens.length, cachedTokens, completionTokens: 80 },
+      usage: { promptTokens: each.prompt.length, cachedTokens, completionTokens: 80 },
     });
   }
   await engine.close();

@@ -23,7 +23,7 @@ function engineWith(fingerprint = 'm', options: EngineOptions = {}, pages = 64) 
 async function saved(name: string) {
   const engine = engineWith();
   const path = join(folder, name);
-  const tokens = [...first.tokens, ...tokensOf(await collect(engine.submit(first)))];
+  const tokens = [...first.prompt, ...tokensOf(await collect(engine.submit(first)))];
   const info = await engine.saveSession({ tenant: 'a', path, seal }, tokens);
   assert.equal((await engine.stats()).pagesUsed, 5);
   await engine.close();
@@ -36,7 +36,7 @@ test('a sequence goes on in another engine as if it had never left', async () =>
   const engine = engineWith();
   const busy = collect(engine.submit(request(9, 40, { tenant: 'b', maxTokens: 300 })));
   assert.deepEqual(await engine.restoreSession({ tenant: 'a', path, seal }), { tokens: 180, computed: 160 });
-  const next = { ...first, tokens: [...tokens, ...request(4, 20).tokens] };
+  const next = { ...first, prompt: [...tokens, ...request(4, 20).prompt] };
   for (const tenant of ['a', 'b']) {
     const events = await collect(engine.submit({ ...next, tenant }));
     assert.deepEqual(tokensOf(events), expectedAnswer(next, 32, 512));
@@ -96,7 +96,7 @@ test('a small cache takes what it has room for, and the answer is the same', asy
   const busy = collect(engine.submit(request(9, 120, { tenant: 'b', maxTokens: 60 })));
   const { computed } = await engine.restoreSession({ tenant: 'a', path, seal });
   assert.ok(computed <= 160, `${computed}`);
-  const next = { ...first, tokens, maxTokens: 5 };
+  const next = { ...first, prompt: tokens, maxTokens: 5 };
   assert.deepEqual(tokensOf(await collect(engine.submit(next))), expectedAnswer(next, 32, 256));
   await busy;
   await engine.close();
@@ -106,7 +106,7 @@ test('what cannot be written is refused by name and leaves no file', async () =>
   const engine = engineWith();
   await collect(engine.submit(first));
   const request = { tenant: 'a', path: join(folder, 'no such folder', 'x'), seal };
-  await assert.rejects(engine.saveSession(request, first.tokens), { code: 'session_failed' });
+  await assert.rejects(engine.saveSession(request, first.prompt), { code: 'session_failed' });
   assert.deepEqual(
     (await readdir(folder)).filter(name => name.endsWith('.part')),
     [],

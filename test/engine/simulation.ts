@@ -4,7 +4,7 @@ import { EngineLoop } from '../../src/engine/loop.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import { philox } from '../../src/engine/sampling/random.ts';
 import { prices } from '../../src/engine/scheduler/fairness.ts';
-import type { EngineEvent, EngineRequest } from '../../src/engine/types.ts';
+import type { EngineEvent, GenerateRequest } from '../../src/engine/request.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
 import { checkBooks } from './invariants.ts';
 import { poison, ScriptedModel } from './scripted-model.ts';
@@ -13,7 +13,7 @@ import { Turns } from './turns.ts';
 
 /** What happened to a request, as far as its events tell. */
 interface Fate {
-  readonly request: EngineRequest;
+  readonly request: GenerateRequest;
   readonly tokens: number[];
   end: EngineEvent | undefined;
   cancelled: boolean;
@@ -217,7 +217,7 @@ class Simulation {
     for (const fate of this.#fates) fate.cancelled ||= fate.end?.kind === 'end' && fate.end.reason === 'cancelled';
   }
 
-  #request(): EngineRequest {
+  #request(): GenerateRequest {
     const random = this.#random;
     // Few different prompts of one shape: prefixes repeat within and across tenants.
     const { context } = this.#loop;
@@ -226,7 +226,7 @@ class Simulation {
     if (random.chance(0.03)) tokens[random.int(0, tokens.length - 1)] = poison as (typeof tokens)[0];
     return request(random.int(0, 1000), 0, {
       tenant: `t${random.int(0, 2)}`,
-      tokens,
+      prompt: tokens,
       maxTokens: random.int(1, random.pick([4, 70])),
       sampling: {
         temperature: random.pick([0, 1]),
@@ -249,19 +249,19 @@ class Simulation {
   #checkFate({ request: asked, tokens, end, cancelled, sawFailure, salt }: Fate): void {
     assert.ok(end && end.kind !== 'token', 'no end');
     if (end.kind === 'error') {
-      if (end.code === 'context_length_exceeded') assert.ok(asked.tokens.length >= this.#loop.context);
+      if (end.code === 'context_length_exceeded') assert.ok(asked.prompt.length >= this.#loop.context);
       else if (end.code === 'adapter_not_found') assert.ok(asked.adapter !== undefined && salt === 0);
-      else if (end.code === 'engine_failed') assert.ok(sawFailure || asked.tokens.includes(poison as never));
+      else if (end.code === 'engine_failed') assert.ok(sawFailure || asked.prompt.includes(poison as never));
       else assert.equal(end.code, 'queue_full');
       return;
     }
-    assert.equal(end.usage.promptTokens, asked.tokens.length);
+    assert.equal(end.usage.promptTokens, asked.prompt.length);
     const stopped = end.reason === 'stop' && !asked.embed ? 1 : 0;
     assert.equal(end.usage.completionTokens, tokens.length + stopped);
-    assert.ok(end.usage.cachedTokens < asked.tokens.length);
+    assert.ok(end.usage.cachedTokens < asked.prompt.length);
     if (asked.embed && end.reason === 'stop')
-      return assert.deepEqual(end.embedding, expectedEmbedding(asked.tokens, this.#model.pooling as 'mean', salt));
-    if (asked.tokens.includes(poison as never)) return assert.equal(end.reason, 'cancelled');
+      return assert.deepEqual(end.embedding, expectedEmbedding(asked.prompt, this.#model.pooling as 'mean', salt));
+    if (asked.prompt.includes(poison as never)) return assert.equal(end.reason, 'cancelled');
     const expected = expectedAnswer(asked, vocabSize, this.#loop.context, salt);
     if (end.reason !== 'cancelled') return assert.deepEqual(tokens, expected);
     assert.ok(cancelled, 'ended as cancelled, but nobody did');

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { EngineRequest } from '../../src/engine/types.ts';
+import type { GenerateRequest } from '../../src/engine/request.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
 import { Oracle, ScriptedModel } from './scripted-model.ts';
 import { collect, engineOf, request, tokensOf } from './support.ts';
 
 /** Answers that repeat: the bias leaves only a few tokens. */
-const repetitive = (seed: number): EngineRequest =>
+const repetitive = (seed: number): GenerateRequest =>
   request(seed, 40, {
     maxTokens: 120,
     sampling: {
@@ -16,7 +16,7 @@ const repetitive = (seed: number): EngineRequest =>
     },
   });
 
-async function run(speculation: 'off' | 'lookup', requests: readonly EngineRequest[], draft?: ScriptedModel) {
+async function run(speculation: 'off' | 'lookup', requests: readonly GenerateRequest[], draft?: ScriptedModel) {
   const model = new ScriptedModel({ maxOutputs: 12 });
   const engine = engineOf(model, { speculation }, draft);
   const answers = await Promise.all(requests.map(async each => tokensOf(await collect(engine.submit(each)))));
@@ -50,7 +50,7 @@ test('stop tokens and lengths end an answer in the middle of a draft', async () 
 });
 
 /** Answers in which the prompt says nothing about what comes next. */
-const free = (seed: number): EngineRequest =>
+const free = (seed: number): GenerateRequest =>
   request(seed, 70, { maxTokens: 150, sampling: { seed, temperature: seed % 2 } });
 
 test('a draft model changes no token, greedy or sampled, alone or beside others, and saves steps', async () => {
@@ -83,7 +83,7 @@ test('a draft model catches up on long prompts in pieces, and finds what it comp
   const ask = async (tenant: string) => {
     rows = 0;
     const answer = tokensOf(
-      await collect(engine.submit({ ...free(2), tokens: request(2, 300).tokens, tenant, maxTokens: 12 })),
+      await collect(engine.submit({ ...free(2), prompt: request(2, 300).prompt, tenant, maxTokens: 12 })),
     );
     return { answer, rows };
   };
@@ -97,12 +97,12 @@ test('a draft model catches up on long prompts in pieces, and finds what it comp
 
 test('sampled answers have the model’s distribution with drafts, as they have without', async () => {
   const few: [Token, number][] = Array.from({ length: 26 }, (_, i) => [(6 + i) as Token, -100]);
-  const prompt = request(1, 40).tokens;
+  const { prompt } = request(1, 40);
   const samples = 3000;
   const engine = engineOf(new ScriptedModel({ maxOutputs: 12 }), {}, new ScriptedModel({ noise: 0.3 }));
   const thirds = new Map<Token, number>();
   for (let seed = 0; seed < samples; seed++) {
-    const asked = { tokens: prompt, maxTokens: 4, sampling: { seed, temperature: 1, logitBias: few } };
+    const asked = { prompt, maxTokens: 4, sampling: { seed, temperature: 1, logitBias: few } };
     const token = tokensOf(await collect(engine.submit({ ...request(1, 0), ...asked })))[2];
     thirds.set(token, (thirds.get(token) ?? 0) + 1);
   }

@@ -4,7 +4,8 @@ import type { EngineOptions } from '../../src/engine/options.ts';
 import type { Pooler } from '../../src/engine/pooler.ts';
 import { Sampler } from '../../src/engine/sampling/sampler.ts';
 import { resolveSampling } from '../../src/engine/sampling/sampling.ts';
-import type { Engine, EngineEvent, EngineRequest } from '../../src/engine/types.ts';
+import type { EngineEvent, GenerateRequest } from '../../src/engine/request.ts';
+import type { Engine } from '../../src/engine/types.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import type { Reader } from '../../src/gguf/types.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
@@ -16,11 +17,11 @@ export function engineOf(model: ScriptedModel, options: EngineOptions = {}, draf
 }
 
 /** A request with a prompt of `length` tokens that depends on `seed`; the scripted model's poison is not in it. */
-export function request(seed: number, length: number, rest: Partial<EngineRequest> = {}): EngineRequest {
+export function request(seed: number, length: number, rest: Partial<GenerateRequest> = {}): GenerateRequest {
   return {
     id: `r${seed}`,
     tenant: 'a',
-    tokens: promptOf(seed, length),
+    prompt: promptOf(seed, length),
     maxTokens: 20,
     sampling: { seed },
     stopTokens: [],
@@ -44,7 +45,7 @@ export function tokensOf(events: readonly EngineEvent[]): Token[] {
 
 /** The answer that a request must get on the scripted model, worked out without an engine. */
 export function expectedAnswer(
-  { tokens, maxTokens, sampling, stopTokens }: EngineRequest,
+  { prompt: tokens, maxTokens = Number.POSITIVE_INFINITY, sampling, stopTokens = [] }: GenerateRequest,
   vocabSize: number,
   context: number,
   salt = 0,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { writeSynthetic } from '../../scripts/synthetic/model.ts';
-import type { EngineRequest } from '../../src/engine/types.ts';
+import type { GenerateRequest } from '../../src/engine/request.ts';
 import { openEngine } from '../../src/engine/worker/handle.ts';
 import { collect, request, tokensOf } from '../engine/support.ts';
 
@@ -15,7 +15,7 @@ const path = join(folder, 'model.gguf');
 writeSynthetic(path, { quant: 'Q4_0', seed: 1 });
 
 /** Nothing but its length ends it, and few tokens can be chosen: a guess is often right. */
-const asked = (seed: number): EngineRequest => {
+const asked = (seed: number): GenerateRequest => {
   const vocabSize = 512;
   const logitBias = Array.from({ length: vocabSize }, (_, i) => [i as never, i < vocabSize - 4 ? -100 : 0] as const);
   return request(seed, 60, { maxTokens: 60, sampling: { seed, temperature: seed % 2, logitBias } });

@@ -29,7 +29,7 @@ async function ours(path: string, tokens: readonly number[]): Promise<Float32Arr
   await file.close();
   const engine = createEngine(model, { backend: '', fileSize: 0, loadMs: 0 }, { maxBatchedTokens: 48 });
   try {
-    return (await embed(engine, { id: 'e', tenant: 'a', tokens: tokens as Token[] })).values;
+    return (await embed(engine, { id: 'e', tenant: 'a', prompt: tokens as Token[] })).values;
   } finally {
     await engine.close();
   }

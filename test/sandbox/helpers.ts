@@ -46,16 +46,24 @@ export const options: GenOptions = {
   stopTokens: [],
 };
 
+type Source = (call: Parameters<ProgramHost['generate']>[0], signal: AbortSignal) => AsyncIterable<string>;
+
 /** A host whose model answers with `pieces`; what it was asked stands in `calls`. */
-export function fakeHost(pieces: readonly string[] = ['Hello', ', ', 'world'], more: Partial<ProgramHost> = {}) {
+export function fakeHost(
+  pieces: readonly string[] = ['Hello', ', ', 'world'],
+  { generate, ...more }: Partial<Omit<ProgramHost, 'generate'>> & { generate?: Source } = {},
+) {
   const calls: { modelId: number; prompt: string; options: Partial<GenOptions> }[] = [];
+  const saying: Source = async function* () {
+    for (const piece of pieces) {
+      await new Promise(resolve => setImmediate(resolve));
+      yield piece;
+    }
+  };
   const host: ProgramHost = {
-    async *generate(call) {
+    generate: async (call, signal, onText) => {
       calls.push(call);
-      for (const piece of pieces) {
-        await new Promise(resolve => setImmediate(resolve));
-        yield piece;
-      }
+      for await (const piece of (generate ?? saying)(call, signal)) await onText(piece);
     },
     encode: async (_model, text) => [...text].map(char => char.codePointAt(0)!),
     decode: async (_model, tokens) => String.fromCodePoint(...tokens.map(token => token % 0xd800)),
@@ -101,7 +109,6 @@ export function rig(sandboxOptions: SandboxOptions = {}): Rig {
     run: async (bytes, overrides) => Array.fromAsync(self.call({ program: await self.load(bytes), ...overrides })),
     call: ({ limits, ...rest }) =>
       sandbox.run({
-        requestId: 'request',
         tenant: 'tenant',
         prompt: 'Say hello',
         modelId: 7,

@@ -6,7 +6,7 @@ import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
 import { adminAuthorization, keyAuthentication, tenantDefaults } from '../../src/tenancy/tenants.ts';
-import { post, ScriptedModel, sandboxOf, scripted } from './scripted.ts';
+import { generated, post, ScriptedModel, sandboxOf, scripted } from './scripted.ts';
 
 const says = { answer: () => 'ok' };
 const keys = { plain: createKey('plain'), own: createKey('own'), admin: createKey('admin') };
@@ -97,7 +97,7 @@ test('a program that asks another model gets it with the adapter of its tenant',
   const { models, services, load } = server();
   await load('legal');
   const sandbox = sandboxOf(async function* ({ host, prompt, signal }: ProgramCall) {
-    for (const modelId of [0, 1]) yield* host.generate({ modelId, prompt, options: {} }, signal);
+    for (const modelId of [0, 1]) yield* generated(host, { modelId, prompt, options: {} }, signal);
   });
   const app = createApp({ ...services, sandbox });
   const headers = { authorization: `Bearer ${keys.own.key}` };

@@ -24,9 +24,9 @@ function serve(parseSpecial?: boolean) {
     const response = await app.fetch(post('/v1/chat/completions', body));
     return { status: response.status, body: await response.json() };
   };
-  const text = () => tokenizer.decode(model.requests.at(-1)!.tokens, { special: true });
+  const text = () => tokenizer.decode(model.requests.at(-1)!.prompt, { special: true });
   const specials = () =>
-    model.requests.at(-1)!.tokens.filter(token => tokenizer.controlTexts.includes(tokenizer.text(token)));
+    model.requests.at(-1)!.prompt.filter(token => tokenizer.controlTexts.includes(tokenizer.text(token)));
   return { app, ask, text, specials };
 }
 
@@ -47,7 +47,7 @@ test("nor does a tenant's program that writes the chat, or is given a plain text
     const sandbox = sandboxOf(call => passThrough({ ...call, prompt }));
     const { app } = scripted({ answer: () => 'x' }, { models: [model], sandbox });
     await app.fetch(post('/v1/chat/completions', { messages: [{ role: 'user', content: 'Hi' }] }));
-    const { tokens } = model.requests[0];
+    const { prompt: tokens } = model.requests[0];
     assert.equal(tokens.filter(token => tokenizer.controlTexts.includes(tokenizer.text(token))).length, 3);
   }
 });
@@ -58,7 +58,7 @@ test('nor does a document that is embedded', async () => {
     const tenant = { id: 'acme', ...tenantDefaults, parseSpecial };
     const { app } = scripted({ answer: () => 'x' }, { models: [model], authenticate: () => tenant });
     await app.fetch(post('/v1/embeddings', { input: 'a<|im_end|>' }));
-    return model.embedded[0].tokens.filter(token => tokenizer.controlTexts.includes(tokenizer.text(token))).length;
+    return model.embedded[0].prompt.filter(token => tokenizer.controlTexts.includes(tokenizer.text(token))).length;
   };
   assert.deepEqual([await specialsOf(), await specialsOf(true)], [0, 1]);
 });

@@ -42,7 +42,7 @@ async function load<T>(
 
 async function answer(model: LoadedModel): Promise<string> {
   const tokens = model.tokenizer.encode('Hello') as Token[];
-  const request = { id: 'a', tenant: 'a', tokens, maxTokens: 3, sampling: { temperature: 0 }, stop: [] };
+  const request = { id: 'a', tenant: 'a', prompt: tokens, maxTokens: 3, sampling: { temperature: 0 } };
   for await (const event of model.generate(request)) if (event.kind === 'end') return event.reason;
   return 'nothing';
 }

@@ -15,12 +15,12 @@ test('a completion has its own shape and 16 tokens by default', async () => {
   assert.equal(body.object, 'text_completion');
   assert.deepEqual(body.choices, [{ index: 0, text: 'x'.repeat(16), logprobs: null, finish_reason: 'length' }]);
   assert.equal(body.usage.prompt_tokens, 5);
-  assert.deepEqual(model.requests[0].tokens, [0, ...Buffer.from('Once')]);
+  assert.deepEqual(model.requests[0].prompt, [0, ...Buffer.from('Once')]);
 });
 
 test('several prompts with n answers each, in order, and each prompt counted once', async () => {
   const { app, model } = scripted({
-    answer: ({ tokens, sampling }) => `${String.fromCodePoint(tokens[1])}${sampling.seed}`,
+    answer: ({ prompt, sampling }) => `${String.fromCodePoint(prompt[1])}${sampling.seed}`,
   });
   const body = await (await app.fetch(post('/v1/completions', { prompt: ['a', 'bb'], n: 2, seed: 1 }))).json();
   assert.deepEqual(

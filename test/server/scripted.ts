@@ -1,11 +1,16 @@
 /** Services whose model answers from a script: the contracts of engine and sandbox without weights or workers. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Engine, EngineEvent, EngineInfo, EngineRequest, FinishReason } from '../../src/engine/types.ts';
+import type { EngineEvent, GenerateRequest, FinishReason } from '../../src/engine/request.ts';
+import type { Engine, EngineInfo } from '../../src/engine/types.ts';
+import { checkRequest } from '../../src/engine/admission.ts';
+import { resolveSampling } from '../../src/engine/sampling/sampling.ts';
 import { RealmError } from '../../src/errors.ts';
+import { withDefaults } from '../../src/llm/generate.ts';
 import type { LoadedModel } from '../../src/llm/load.ts';
-import type { GenerateText, TextRequest } from '../../src/llm/types.ts';
-import type { Program, ProgramCall, Sandbox } from '../../src/sandbox/types.ts';
+import type { GenerateText } from '../../src/llm/types.ts';
+import { Channel } from '../../src/sandbox/channel.ts';
+import type { Program, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
 import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
 import type { Services } from '../../src/server/services.ts';
@@ -52,7 +57,7 @@ const info: EngineInfo = {
 /** What the scripted model does with a request. */
 export interface Script {
   /** The whole answer; one token a character. */
-  answer(request: TextRequest): string;
+  answer(request: GenerateRequest): string;
   /** Thrown after so many tokens. */
   failAfter?: { tokens: number; error: Error };
   /** Waits between tokens; default a turn of the event loop. */
@@ -70,8 +75,8 @@ export class ScriptedModel implements LoadedModel {
     render: messages => `${messages.map(({ role, content }) => `[${role}]${content}`).join('')}[assistant]`,
   };
   readonly defaults: LoadedModel['defaults'];
-  readonly requests: TextRequest[] = [];
-  readonly embedded: EngineRequest[] = [];
+  readonly requests: GenerateRequest[] = [];
+  readonly embedded: GenerateRequest[] = [];
   /** Most texts that were being embedded at once. */
   atOnce = 0;
   /** Paths of adapters. */
@@ -86,7 +91,7 @@ export class ScriptedModel implements LoadedModel {
   constructor(id: string, script: Script, defaults: LoadedModel['defaults'] = {}) {
     this.id = id;
     this.defaults = defaults;
-    this.generate = (request, signal) => this.#generate(script, request, signal);
+    this.generate = (request, signal) => this.#generate(script, withDefaults(request, defaults.sampling), signal);
     this.engine = {
       info,
       ended: new AbortController().signal,
@@ -130,13 +135,13 @@ export class ScriptedModel implements LoadedModel {
   }
 
   /** An embedding tells the text's length and its first token. */
-  async *#embed(script: Script, request: EngineRequest, signal?: AbortSignal): AsyncGenerator<EngineEvent> {
+  async *#embed(script: Script, request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<EngineEvent> {
     if (!request.embed) throw new Error('texts go through generate');
     this.embedded.push(request);
     this.atOnce = Math.max(this.atOnce, ++this.running);
     await (script.pause ?? turn)();
     this.running--;
-    const { tokens } = request;
+    const { prompt: tokens } = request;
     const usage = { promptTokens: tokens.length, cachedTokens: 0, completionTokens: 0 };
     if (signal?.aborted) yield { kind: 'end', reason: 'cancelled', usage };
     else if (tokens.includes(9 as Token)) yield { kind: 'error', code: 'engine_failed', message: 'a nine' };
@@ -149,17 +154,20 @@ export class ScriptedModel implements LoadedModel {
       };
   }
 
-  async *#generate(script: Script, request: TextRequest, signal?: AbortSignal): ReturnType<GenerateText> {
+  async *#generate(script: Script, request: GenerateRequest, signal?: AbortSignal): ReturnType<GenerateText> {
+    checkRequest(request, info.vocabSize, info.context);
+    resolveSampling(request.sampling, info.vocabSize, 0);
     this.requests.push(request);
     this.running++;
     let count = 0;
     let offset = 0;
     let reason: FinishReason = 'stop';
+    const limit = Math.min(request.maxTokens ?? info.context, info.context - request.prompt.length);
     try {
       for (const text of script.answer(request)) {
         await (script.pause ?? turn)();
         if (signal?.aborted) reason = 'cancelled';
-        else if (count === request.maxTokens) reason = 'length';
+        else if (count === limit) reason = 'length';
         if (reason !== 'stop') break;
         if (script.failAfter?.tokens === count) throw script.failAfter.error;
         count++;
@@ -172,8 +180,8 @@ export class ScriptedModel implements LoadedModel {
           logprobs: request.topLogprobs === undefined ? [] : [{ ...one, offset: offset++, top }],
         };
       }
-      const usage = { promptTokens: request.tokens.length, cachedTokens: 2, completionTokens: count };
-      yield { kind: 'end', reason, usage, tokens: request.tokens };
+      const usage = { promptTokens: request.prompt.length, cachedTokens: 2, completionTokens: count };
+      yield { kind: 'end', reason, usage, tokens: request.prompt };
     } finally {
       this.running--;
     }
@@ -184,7 +192,33 @@ export class ScriptedModel implements LoadedModel {
 export type ProgramBody = (call: ProgramCall) => AsyncIterable<string>;
 
 export const passThrough: ProgramBody = ({ host, modelId, prompt, signal }) =>
-  host.generate({ modelId, prompt, options: {} }, signal);
+  generated(host, { modelId, prompt, options: {} }, signal);
+
+/** What the host generates, one piece at a time; leaving early ends the generation. */
+export async function* generated(
+  host: ProgramHost,
+  call: Parameters<ProgramHost['generate']>[0],
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  const left = new AbortController();
+  const pieces = new Channel<string>(1);
+  const either = AbortSignal.any([signal, left.signal]);
+  const onText = (text: string) => {
+    either.throwIfAborted();
+    pieces.push(text);
+    return pieces.room();
+  };
+  host.generate(call, either, onText).then(
+    () => pieces.close(),
+    error => pieces.fail(error),
+  );
+  try {
+    for (let piece = await pieces.take(); piece !== undefined; piece = await pieces.take()) yield piece;
+  } finally {
+    left.abort();
+    pieces.close();
+  }
+}
 
 export const program: Program = {
   name: 'default',

@@ -65,12 +65,15 @@ describe('the service for text', () => {
     assert.ok(tokens.every(token => text.tokenizer.bytes(token, { special: true }).length <= most));
     const completion = (context: number) => ({ kind: 'completion' as const, text: words, context });
     const fits = Math.ceil(Buffer.byteLength(words) / most);
-    assert.equal((await service.run('prompt', call(here), completion(fits))).length, tokens.length);
-    for (const model of [here, long])
-      await assert.rejects(
-        service.run('prompt', call(model), completion(fits - 1)),
-        withCode('context_length_exceeded'),
-      );
+    assert.equal((await service.run('prompt', call(here), completion(tokens.length + 1))).length, tokens.length);
+    const refused = async (context: number, message: RegExp) => {
+      for (const model of [here, long]) {
+        const answer = service.run('prompt', call(model), completion(context));
+        await assert.rejects(answer, { code: 'context_length_exceeded', message, param: 'prompt' });
+      }
+    };
+    await refused(fits, new RegExp(`has ${tokens.length} tokens`));
+    await refused(fits - 1, /has \d+ bytes/);
   });
 
   it('hands errors on from its thread', async () => {

@@ -40,7 +40,7 @@ async function pairs({ model, tokenizer, promptTokens }: Setup, round: number): 
   const bare = async (text: string): Promise<number> => {
     const tokens = tokenizer.encode(text);
     const started = performance.now();
-    const work = { id: randomUUID(), tenant: 't', tokens, maxTokens: answer, sampling, stopTokens: [] };
+    const work = { id: randomUUID(), tenant: 't', prompt: tokens, maxTokens: answer, sampling };
     let count = 0;
     for await (const event of engine.submit(work)) if (event.kind === 'token') count++;
     expect(count === answer, `${count} tokens came`);

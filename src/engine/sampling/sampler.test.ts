@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { ranges } from '../../ranges.ts';
 import type { Token } from '../../tokenizer/types.ts';
-import type { Sampling } from '../types.ts';
+import type { Sampling } from '../request.ts';
 import { Sampler } from './sampler.ts';
 import { resolveSampling } from './sampling.ts';
 
@@ -228,9 +228,9 @@ test('sampling parameters out of range are refused by name', () => {
     [{ seed: -(2n ** 63n) - 1n }, 'seed'],
     [{ seed: 0.5 }, 'seed'],
     [{ temperature: 2.1 }, 'temperature'],
-    [{ logitBias: [[token(9), 1]] }, 'logit_bias'],
-    [{ logitBias: [[token(1), Number.NaN]] }, 'logit_bias'],
-    [{ logitBias: [[token(1), 101]] }, 'logit_bias'],
+    [{ logitBias: [[token(9), 1]] }, 'logit_bias.9'],
+    [{ logitBias: [[token(1), Number.NaN]] }, 'logit_bias.1'],
+    [{ logitBias: [[token(1), 101]] }, 'logit_bias.1'],
   ];
   for (const [sampling, param] of bad) {
     assert.throws(() => resolveSampling(sampling, 9, 0), { code: 'invalid_request', param });

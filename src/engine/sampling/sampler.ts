@@ -1,7 +1,7 @@
 import { RealmError } from '../../errors.ts';
 import { ranges } from '../../ranges.ts';
 import type { Token } from '../../tokenizer/types.ts';
-import type { TokenLogprob } from '../types.ts';
+import type { TokenLogprob } from '../request.ts';
 import { uniform } from './random.ts';
 import type { SamplingSpec } from './sampling.ts';
 import { keepBest } from './select.ts';

@@ -1,7 +1,6 @@
-import { RealmError } from '../../errors.ts';
-import { isWithin, outside, type Range, ranges } from '../../ranges.ts';
+import { checkRange, checkTokens, isWithin, ranges } from '../../ranges.ts';
 import type { Token } from '../../tokenizer/types.ts';
-import type { Sampling } from '../types.ts';
+import type { Sampling } from '../request.ts';
 import { type Seed, seedOf } from './random.ts';
 
 /** A {@link Sampling} with every field given and checked. */
@@ -18,53 +17,47 @@ export interface SamplingSpec {
   readonly seed: Seed;
 }
 
-const fields: Readonly<Record<Exclude<keyof SamplingSpec, 'bias' | 'seed'>, Range & { readonly neutral: number }>> = {
-  temperature: { ...ranges.temperature, neutral: 1 },
-  topK: { ...ranges.topK, neutral: 0 },
-  topP: { ...ranges.topP, neutral: 1 },
-  minP: { ...ranges.minP, neutral: 0 },
-  repetitionPenalty: { ...ranges.repetitionPenalty, neutral: 1 },
-  presencePenalty: { ...ranges.presencePenalty, neutral: 0 },
-  frequencyPenalty: { ...ranges.frequencyPenalty, neutral: 0 },
-  penaltyWindow: { field: 'penalty_window', min: 0, max: 2 ** 32, integer: true, neutral: 64 },
-};
+/** What a field that was not given stands for. */
+const neutral = {
+  temperature: 1,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  penaltyWindow: 64,
+} as const;
 
 /**
  * Fills in the neutral values and checks ranges; `randomSeed` is used when the request has no seed.
  * Throws `invalid_request` naming the client's field.
  */
 export function resolveSampling(sampling: Sampling, vocabSize: number, randomSeed: number): SamplingSpec {
-  const numbers = Object.fromEntries(
-    Object.entries(fields).map(([name, field]) => {
-      const value = sampling[name as keyof typeof fields];
-      return [name, value === undefined ? field.neutral : checked(value, field)];
-    }),
-  ) as Record<keyof typeof fields, number>;
-  const seed = seedOf(checked(sampling.seed ?? randomSeed, ranges.seed));
-  return { ...numbers, bias: checkedBias(sampling.logitBias, vocabSize), seed };
-}
-
-function checked<T extends number | bigint>(value: T, range: Range): T {
-  if (isWithin(value, range)) return value;
-  throw invalid(range.field, outside(value, range));
+  const numbers: Record<keyof typeof neutral, number> = { ...neutral };
+  for (const name of Object.keys(neutral) as (keyof typeof neutral)[]) {
+    checkRange(sampling[name], ranges[name]);
+    numbers[name] = sampling[name] ?? neutral[name];
+  }
+  checkRange(sampling.seed, ranges.seed);
+  return {
+    ...numbers,
+    topK: Math.max(0, numbers.topK),
+    bias: checkedBias(sampling.logitBias, vocabSize),
+    seed: seedOf(sampling.seed ?? randomSeed),
+  };
 }
 
 function checkedBias(bias: Sampling['logitBias'], vocabSize: number): SamplingSpec['bias'] {
   const pairs = bias instanceof Float64Array ? pairsOf(bias) : [...(bias ?? [])];
-  const range = ranges.logitBias;
-  for (const [token, value] of pairs) {
-    if (!(Number.isInteger(token) && token >= 0 && token < vocabSize)) {
-      throw invalid(range.field, `names token ${token}, but the vocabulary has ${vocabSize} tokens`);
-    }
-    if (!isWithin(value, range)) throw invalid(range.field, `of token ${token} ${outside(value, range)}`);
-  }
-  return pairs;
+  const paramOf = (token: number) => `${ranges.logitBias.field}.${token}`;
+  const tokens = pairs.map(([token]) => token);
+  checkTokens(tokens, vocabSize, i => paramOf(tokens[i]));
+  const wrong = pairs.find(([, value]) => !isWithin(value, ranges.logitBias));
+  if (wrong) checkRange(wrong[1], ranges.logitBias, paramOf(wrong[0]));
+  return pairs as [Token, number][];
 }
 
-function pairsOf(flat: Float64Array): [Token, number][] {
-  return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i] as Token, flat[2 * i + 1]]);
-}
-
-function invalid(param: string, rest: string): RealmError {
-  return new RealmError('invalid_request', `${param} ${rest}`, { param });
+function pairsOf(flat: Float64Array): [number, number][] {
+  return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i], flat[2 * i + 1]]);
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Token } from '../../tokenizer/types.ts';
-import type { EngineEvent, EventBatch } from '../types.ts';
+import type { EngineEvent, EventBatch } from '../request.ts';
 import { EventBatcher } from './event-batcher.ts';
 
 const token = (id: number, value: number): EventBatch[number] => [id, { kind: 'token', token: value as Token }];

@@ -1,4 +1,4 @@
-import type { EventBatch } from '../types.ts';
+import type { EventBatch } from '../request.ts';
 
 /**
  * Puts what leaves an engine's thread into batches. Every message wakes the thread that serves the answers, whose code and data a machine

@@ -5,12 +5,13 @@ import type { Token } from '../../tokenizer/types.ts';
 import type { SessionRequest } from '../cache/sessions.ts';
 import { errorOf } from '../failure.ts';
 import type { OpenOptions } from '../open-model.ts';
-import type { Engine, EngineFailure, EngineInfo, EngineRequest, EngineStats, EventBatch } from '../types.ts';
+import type { EngineFailure, GenerateRequest, EventBatch } from '../request.ts';
+import type { Engine, EngineInfo, EngineStats } from '../types.ts';
 import { RequestStreams } from './request-streams.ts';
 
 /** What the main thread says to an engine's worker. */
 export type ToEngine =
-  | { readonly kind: 'submit'; readonly id: number; readonly request: EngineRequest }
+  | { readonly kind: 'submit'; readonly id: number; readonly request: GenerateRequest }
   | { readonly kind: 'cancel'; readonly id: number }
   | { readonly kind: 'stats' }
   | { readonly kind: 'loadAdapter'; readonly call: number; readonly name: string; readonly path: string }

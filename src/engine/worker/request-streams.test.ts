@@ -3,10 +3,10 @@ import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import { RealmError } from '../../errors.ts';
 import type { Token } from '../../tokenizer/types.ts';
-import type { EngineEvent, EngineRequest } from '../types.ts';
+import type { EngineEvent, GenerateRequest } from '../request.ts';
 import { RequestStreams } from './request-streams.ts';
 
-const request: EngineRequest = { id: 'r', tenant: 't', tokens: [], maxTokens: 1, sampling: {}, stopTokens: [] };
+const request: GenerateRequest = { id: 'r', tenant: 't', prompt: [], maxTokens: 1, sampling: {}, stopTokens: [] };
 const said = (token: number): EngineEvent => ({ kind: 'token', token: token as Token });
 const end: EngineEvent = {
   kind: 'end',
@@ -69,6 +69,27 @@ test('an aborted signal cancels and is let go of', async () => {
 test('a signal that was aborted before still gets its end from the engine', async () => {
   const { calls, streams } = setUp();
   void streams.stream(request, AbortSignal.abort()).next();
+  assert.deepEqual(calls, ['submit 0', 'cancel 0']);
+});
+
+test('a request that cannot be handed over leaves nothing behind', async () => {
+  const streams = new RequestStreams({
+    submit: () => {
+      throw new Error('it cannot be cloned');
+    },
+    cancel: () => {},
+  });
+  const { signal } = new AbortController();
+  await assert.rejects(Array.fromAsync(streams.stream(request, signal)), /cloned/);
+  assert.deepEqual([streams.open, getEventListeners(signal, 'abort').length], [0, 0]);
+});
+
+test('leaving while an event is waited for ends the waiting', async () => {
+  const { calls, streams } = setUp();
+  const stream = streams.stream(request);
+  const waiting = stream.next();
+  await stream.return();
+  assert.deepEqual(await waiting, { value: undefined, done: true });
   assert.deepEqual(calls, ['submit 0', 'cancel 0']);
 });
 

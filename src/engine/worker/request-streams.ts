@@ -1,17 +1,17 @@
 import type { RealmError } from '../../errors.ts';
 import { failure } from '../failure.ts';
-import type { EngineEvent, EngineFailure, EngineRequest, EventBatch } from '../types.ts';
+import type { EngineEvent, EngineFailure, GenerateRequest, EventBatch } from '../request.ts';
 
 /** The way to the engine, through a call or a message. */
 export interface EngineLink {
-  submit(id: number, request: EngineRequest): void;
+  submit(id: number, request: GenerateRequest): void;
   cancel(id: number): void;
 }
 
 /** Sorts the engine's events into one stream for each request. */
 export class RequestStreams {
   readonly #link: EngineLink;
-  readonly #inboxes = new Map<number, Inbox>();
+  readonly #open = new Map<number, RequestStream>();
   #next = 0;
   #failure: EngineFailure | undefined;
 
@@ -21,59 +21,110 @@ export class RequestStreams {
 
   /** Requests that have not ended. */
   get open(): number {
-    return this.#inboxes.size;
+    return this.#open.size;
   }
 
-  /** Submits when the first event is asked for; ends with one `end` or `error` event. */
-  async *stream(request: EngineRequest, signal?: AbortSignal): AsyncGenerator<EngineEvent, void> {
-    if (this.#failure) return yield this.#failure;
-    const id = this.#next++;
-    const inbox = new Inbox();
-    const cancel = (): void => this.#link.cancel(id);
-    this.#inboxes.set(id, inbox);
-    signal?.addEventListener('abort', cancel);
-    try {
-      this.#link.submit(id, request);
-      if (signal?.aborted) cancel();
-      for (let event = await inbox.take(); ; event = await inbox.take()) {
-        yield event;
-        if (event.kind !== 'token') return;
-      }
-    } finally {
-      signal?.removeEventListener('abort', cancel);
-      // Still there: the consumer left before the end.
-      if (this.#inboxes.delete(id)) cancel();
-    }
+  /** Submits when the first event is asked for; ends with one `end` or `error` event. For one reader. */
+  stream(request: GenerateRequest, signal?: AbortSignal): RequestStream {
+    const stream: RequestStream = new RequestStream(() => this.#begin(stream, request, signal));
+    return stream;
   }
 
   deliver(events: EventBatch): void {
     for (const [id, event] of events) {
-      this.#inboxes.get(id)?.put(event);
-      if (event.kind !== 'token') this.#inboxes.delete(id);
+      const stream = this.#open.get(id);
+      if (event.kind !== 'token') this.#open.delete(id);
+      stream?.put(event);
     }
   }
 
   /** Ends every open request and all later ones with an error: the engine is gone. */
   fail(error: RealmError): void {
     this.#failure ??= failure(error);
-    this.deliver([...this.#inboxes.keys()].map(id => [id, this.#failure!] as const));
+    this.deliver([...this.#open.keys()].map(id => [id, this.#failure!] as const));
+  }
+
+  /** Answers with what is to be done when nobody reads the stream any more. */
+  #begin(stream: RequestStream, request: GenerateRequest, signal: AbortSignal | undefined): () => void {
+    if (this.#failure) {
+      stream.put(this.#failure);
+      return () => {};
+    }
+    const id = this.#next++;
+    const cancel = (): void => this.#link.cancel(id);
+    const leave = (): void => {
+      signal?.removeEventListener('abort', cancel);
+      // Still there: the reader left before the end.
+      if (this.#open.delete(id)) cancel();
+    };
+    this.#open.set(id, stream);
+    signal?.addEventListener('abort', cancel);
+    try {
+      this.#link.submit(id, request);
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    if (signal?.aborted) cancel();
+    return leave;
   }
 }
 
-/** Events of one request that wait to be read. A generation bounds them: there is no more than one for each token. */
-class Inbox {
+type Result = IteratorResult<EngineEvent, undefined>;
+
+const over: Result = { value: undefined, done: true };
+
+/**
+ * The events of one request. An iterator and no generator: every token of every request comes through here. A generation
+ * bounds what waits to be read, there is no more than one event for each token.
+ */
+export class RequestStream implements AsyncIterableIterator<EngineEvent, undefined> {
+  readonly #begin: () => () => void;
+  #leave: (() => void) | undefined;
   #events: EngineEvent[] = [];
-  #reader: ((event: EngineEvent) => void) | undefined;
+  #reader: ((result: Result) => void) | undefined;
+  #ended = false;
+
+  /** `begin` is called for the first reading; what it answers with, once at the end. */
+  constructor(begin: () => () => void) {
+    this.#begin = begin;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<Result> {
+    if (this.#ended) return Promise.resolve(over);
+    this.#leave ??= this.#begin();
+    const event = this.#events.shift();
+    if (event) return Promise.resolve(this.#result(event));
+    return new Promise(resolve => {
+      this.#reader = resolve;
+    });
+  }
+
+  return(): Promise<Result> {
+    this.#end();
+    return Promise.resolve(over);
+  }
 
   put(event: EngineEvent): void {
     const reader = this.#reader;
     this.#reader = undefined;
-    if (reader) reader(event);
+    if (reader) reader(this.#result(event));
     else this.#events.push(event);
   }
 
-  take(): Promise<EngineEvent> {
-    const event = this.#events.shift();
-    return event ? Promise.resolve(event) : new Promise(resolve => (this.#reader = resolve));
+  #result(event: EngineEvent): Result {
+    if (event.kind !== 'token') this.#end();
+    return { value: event, done: false };
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#leave?.();
+    this.#reader?.(over);
   }
 }

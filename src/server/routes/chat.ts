@@ -7,7 +7,6 @@ export const chatRoute: Route = {
   method: 'POST',
   path: '/v1/chat/completions',
   async handle(context) {
-    const { model, document, settings } = await readBody(context, 'chat');
-    return respond(context, chatFormat, { model, kind: 'chat', prompts: [document], settings });
+    return respond(context, chatFormat, await readBody(context, 'chat'));
   },
 };

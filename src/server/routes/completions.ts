@@ -7,7 +7,6 @@ export const completionsRoute: Route = {
   method: 'POST',
   path: '/v1/completions',
   async handle(context) {
-    const { model, prompts, settings } = await readBody(context, 'completion');
-    return respond(context, completionFormat, { model, kind: 'completion', prompts, settings });
+    return respond(context, completionFormat, await readBody(context, 'completion'));
   },
 };

@@ -36,5 +36,5 @@ function checkReader(context: AppContext): void {
 /** An engine that cannot answer is left out; its requests say what is wrong with it. */
 async function sample({ id, engine }: LoadedModel): Promise<ModelSample[]> {
   const stats = await engine.stats().catch(() => undefined);
-  return stats === undefined ? [] : [{ ...stats, model: id, memory: { ...stats.memory } }];
+  return stats === undefined ? [] : [{ ...stats, model: id }];
 }

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { RealmError } from '../../errors.ts';
+import type { TextSample } from '../../telemetry/metrics.ts';
 import { finish, type Steps } from '../../tokenizer/steps.ts';
 import { type JobInput, type JobName, type JobOutput, jobs } from './jobs.ts';
 import type { Failure, FromText } from './messages.ts';
@@ -16,7 +17,7 @@ export interface TextCall {
 }
 
 /** One finished piece of work. */
-export type TextObserver = (sample: { job: JobName; model: string | undefined; ms: number }) => void;
+export type TextObserver = (sample: TextSample) => void;
 
 export interface TextServiceOptions {
   /** The largest body. */

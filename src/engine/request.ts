@@ -1,0 +1,116 @@
+import type { ErrorCode } from '../errors.ts';
+import type { Token } from '../tokenizer/types.ts';
+
+/** How the next token is chosen. Absent fields have the neutral value in the comment. */
+export interface Sampling {
+  /** 0 is greedy. Default 1. */
+  temperature?: number;
+  /** Keep the k most likely; 0 and -1 keep all. Default 0. */
+  topK?: number;
+  /** Smallest set whose probability reaches p. Default 1. */
+  topP?: number;
+  /** Drop what is less likely than p times the best. Default 0. */
+  minP?: number;
+  /** Divides (positive) or multiplies (negative) logits of tokens seen in the last `penaltyWindow`. Default 1. arXiv:1909.05858. */
+  repetitionPenalty?: number;
+  /** Subtracted once from tokens generated so far. Default 0. */
+  presencePenalty?: number;
+  /** Subtracted per occurrence among the tokens generated so far. Default 0. */
+  frequencyPenalty?: number;
+  /** Tokens of context (prompt included) that repetitionPenalty looks at. Default 64; 0 switches it off. */
+  penaltyWindow?: number;
+  /**
+   * Added to the logits of tokens, from -100 to 100; -100 bans one, as long as another is left. As one array (token, value,
+   * token, value …) it goes from thread to thread at once.
+   */
+  logitBias?: ReadonlyMap<number, number> | ReadonlyArray<readonly [number, number]> | Float64Array;
+  /** Same seed, same text. Random when absent. Any integer of 64 bits, signed or not. */
+  seed?: number | bigint;
+}
+
+/**
+ * How an answer is made: what whoever asks may say, over HTTP, from the library, a program or a command. A new field of
+ * a request begins here.
+ */
+export interface GenerationSettings {
+  readonly sampling: Sampling;
+  /** Most tokens of the answer. Absent: until the model ends it or the context is full. */
+  readonly maxTokens?: number;
+  /** Strings that end the text; they are not part of it and may cross token borders. The engine knows nothing of them. */
+  readonly stop?: readonly string[];
+  /** Tokens that end the sequence (not emitted), beside those that the vocabulary names. */
+  readonly stopTokens?: readonly Token[];
+  /** Alternatives to report with each token; absent: no log-probabilities. */
+  readonly topLogprobs?: number;
+  /** Higher goes first among the same tenant's. Default 0. */
+  readonly priority?: number;
+}
+
+/**
+ * A request from its schema to the engine's loop: one object, of which each reads what it needs. The prompt is text (or
+ * a chat as a document) until it has been encoded, then tokens. Structured-cloneable.
+ */
+export interface GenerateRequest<Prompt = readonly Token[]> extends GenerationSettings {
+  readonly id: string;
+  /** Whose turn and cache this is. */
+  readonly tenant: string;
+  readonly prompt: Prompt;
+  /** Name of the adapter that it runs with. */
+  readonly adapter?: string;
+  /** Milliseconds after which it fails with `queue_timeout` if it has not run by then. */
+  readonly queueMs?: number;
+  /** An embedding of the tokens is wanted, as the model pools it, instead of more tokens. */
+  readonly embed?: boolean;
+}
+
+/** What a request for an embedding says. */
+export type EmbedRequest = Pick<GenerateRequest, 'id' | 'tenant' | 'prompt' | 'adapter' | 'queueMs'>;
+
+export interface TokenLogprob {
+  readonly token: Token;
+  /** Natural logarithm of the probability under the untouched distribution (temperature 1, no filters). */
+  readonly logprob: number;
+  readonly top: readonly { readonly token: Token; readonly logprob: number }[];
+}
+
+/** `stop`: an end-of-text token or a stop string; `length`: the most tokens, or the context; `cancelled`: nobody waits any more. */
+export type FinishReason = 'stop' | 'length' | 'cancelled';
+
+/** What a request took, in tokens. */
+export interface EngineUsage {
+  readonly promptTokens: number;
+  /** Of those, taken from the prefix cache. */
+  readonly cachedTokens: number;
+  /** Tokens that were computed: the one that ended the answer counts too, as with OpenAI, vLLM and llama-server. */
+  readonly completionTokens: number;
+}
+
+/** The one end of an answer that did not fail. */
+export interface AnswerEnd {
+  readonly kind: 'end';
+  readonly reason: FinishReason;
+  readonly usage: EngineUsage;
+}
+
+/** What an engine says: tokens, and one end or error. `llm/generate.ts` makes text of the tokens; the end stays what it is. */
+export type EngineEvent =
+  | { readonly kind: 'token'; readonly token: Token; readonly logprob?: TokenLogprob }
+  /** `embedding`: what was asked for with `embed`, of length 1. [width] */
+  | (AnswerEnd & { readonly embedding?: Float32Array })
+  | EngineFailure;
+
+/** What one step has to say, to all requests: [number of the request, event]. */
+export type EventBatch = readonly (readonly [id: number, event: EngineEvent])[];
+
+/** A RealmError as it crosses threads. */
+export interface EngineFailure {
+  readonly kind: 'error';
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** Field of the request at fault. */
+  readonly param?: string;
+  /** Seconds after which another try makes sense (`queue_full`). */
+  readonly retryAfter?: number;
+  /** The system's own words, which may name files: for the log. */
+  readonly detail?: string;
+}

@@ -1,0 +1,33 @@
+import { RealmError } from '../errors.ts';
+import type { Tenant } from '../tenancy/tenants.ts';
+import type { Exchange } from './exchange.ts';
+import type { GenerationBody } from './fields.ts';
+import { findModel, type NamedModel, type Services } from './services.ts';
+
+/** A validated body, with whose it is and for which model. */
+export interface Job extends NamedModel, Omit<GenerationBody, 'model'> {
+  readonly tenant: Tenant;
+}
+
+/** Checks what needs the server's limits, and notes in the exchange for which model it is. */
+export function createJob(services: Services, exchange: Exchange, tenant: Tenant, body: GenerationBody): Job {
+  const named = findModel(services, tenant, body.model);
+  const { choices } = services.limits;
+  if (body.n * body.prompts.length > choices) {
+    throw new RealmError('invalid_request', `n: is too large; one request gets at most ${choices} answers`, {
+      param: 'n',
+    });
+  }
+  checkSessions(services, body);
+  exchange.model = named.model.id;
+  return { ...body, ...named, tenant };
+}
+
+function checkSessions({ sessions }: Services, { session, saveSession, n, prompts }: GenerationBody): void {
+  if (session !== undefined) sessions.checkEnabled('session');
+  if (saveSession === undefined) return;
+  sessions.checkEnabled('save_session');
+  if (n * prompts.length === 1) return;
+  const message = 'save_session: a request for several answers saves none; ask for one';
+  throw new RealmError('invalid_request', message, { param: 'save_session' });
+}
