@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type GiveWay, pageTokens } from '../backend/backend.ts';
+import { type Preempt, pageTokens } from '../backend/backend.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { Reader } from '../gguf/types.ts';
 import type { Model } from '../model/types.ts';
@@ -87,7 +87,7 @@ export class EngineLoop {
     const drafts = draft && new DraftModel(draft, this.pool, model.vocabSize, clock);
     const guessing = (options.speculation ?? defaults.speculation) === 'lookup';
     this.#speculation = guessing ? new Speculation(this.scheduler, this.#costs, drafts) : undefined;
-    this.#runner = new Runner(model);
+    this.#runner = new Runner(model, this.#requests);
     const { scheduler } = this;
     const [requests, speculation, counters] = [this.#requests, this.#speculation, this.#counters];
     this.#outputs = new OutputProcessor({ model, scheduler, requests, speculation, counters });
@@ -228,7 +228,7 @@ export class EngineLoop {
     // Some may have been cancelled meanwhile.
     const work = drafted.filter(({ sequence }) => sequence.state === 'running');
     // Nothing fits while a session that is being saved holds pages.
-    if (work.length === 0) return { work, fraction: 1, ready: [], embedded: [] };
+    if (work.length === 0) return { work, fraction: 1, sampled: [], embedded: [] };
     const started = this.#clock();
     const output = await this.#runner.run(work, this.#receive && this.#preemption(work, this.#receive));
     if (output.fraction === 1) this.#costs.step(work, this.#clock() - started);
@@ -236,7 +236,7 @@ export class EngineLoop {
   }
 
   /** Asks now and then: between two messages of a neighbour a step has time to get on. */
-  #preemption(work: readonly Work[], receive: () => void): GiveWay {
+  #preemption(work: readonly Work[], receive: () => void): Preempt {
     let next = this.#clock() + receiveEveryMs;
     return () => {
       if (this.#clock() < next) return false;

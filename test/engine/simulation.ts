@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { pageTokens } from '../../src/backend/backend.ts';
 import { EngineLoop } from '../../src/engine/loop.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
-import { philox } from '../../src/engine/sampling/random.ts';
+import { philox } from '../../src/backend/sampling/random.ts';
 import { prices } from '../../src/engine/scheduler/fairness.ts';
 import type { EngineEvent, EngineRequest } from '../../src/engine/types.ts';
 import type { Token } from '../../src/tokenizer/types.ts';

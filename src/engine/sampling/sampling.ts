@@ -1,22 +1,9 @@
+import type { SamplingSpec } from '../../backend/backend.ts';
+import { seedOf } from '../../backend/sampling/random.ts';
 import { RealmError } from '../../errors.ts';
 import { isWithin, outside, type Range, ranges } from '../../ranges.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { Sampling } from '../types.ts';
-import { type Seed, seedOf } from './random.ts';
-
-/** A {@link Sampling} with every field given and checked. */
-export interface SamplingSpec {
-  readonly temperature: number;
-  readonly topK: number;
-  readonly topP: number;
-  readonly minP: number;
-  readonly repetitionPenalty: number;
-  readonly presencePenalty: number;
-  readonly frequencyPenalty: number;
-  readonly penaltyWindow: number;
-  readonly bias: readonly (readonly [Token, number])[];
-  readonly seed: Seed;
-}
 
 const fields: Readonly<Record<Exclude<keyof SamplingSpec, 'bias' | 'seed'>, Range & { readonly neutral: number }>> = {
   temperature: { ...ranges.temperature, neutral: 1 },
@@ -30,7 +17,7 @@ const fields: Readonly<Record<Exclude<keyof SamplingSpec, 'bias' | 'seed'>, Rang
 };
 
 /**
- * Fills in the neutral values and checks ranges; `randomSeed` is used when the request has no seed.
+ * How tokens are chosen, as a backend takes it: fills in the neutral values and checks ranges; `randomSeed` is used when the request has no seed.
  * Throws `invalid_request` naming the client's field.
  */
 export function resolveSampling(sampling: Sampling, vocabSize: number, randomSeed: number): SamplingSpec {
