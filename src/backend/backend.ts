@@ -284,7 +284,7 @@ export interface Segment {
   readonly position: number;
   /** Block table: page number of positions [32 * i, 32 * i + 32). Covers position + count. */
   readonly pages: Int32Array;
-  /** Where its state is, in models whose layers keep one. */
+  /** Where its state is, in models whose layers keep one. At position 0 it counts as zeros, whatever the slot holds. */
   readonly slot?: number;
 }
 

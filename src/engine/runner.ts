@@ -2,7 +2,7 @@ import type { Preempt, SampleRow } from '../backend/backend.ts';
 import type { AdaptedSegment, Batch, Model } from '../model/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { ActiveRequests } from './active-requests.ts';
-import type { PageCopy, Work } from './scheduler/plan.ts';
+import type { Plan, Work } from './scheduler/plan.ts';
 import type { Sequence } from './sequence.ts';
 
 /** What a batch has computed. */
@@ -57,7 +57,9 @@ export class Runner {
     this.#positions = new Int32Array(model.maxBatchTokens);
   }
 
-  copy(copies: readonly PageCopy[]): void {
+  /** What a plan wants copied before its batch. */
+  copy({ copies, slotCopies }: Pick<Plan, 'copies' | 'slotCopies'>): void {
+    if (slotCopies.length > 0) this.#model.copySlots(slotCopies);
     if (copies.length > 0) this.#model.copyPages(Int32Array.from(copies.flatMap(({ from, to }) => [from, to])));
   }
 
@@ -110,7 +112,8 @@ export class Runner {
       this.#ids[start + i] = i < known ? sequence.tokens[position + i] : draft[i - known];
       this.#positions[start + i] = position + i;
     }
-    return { start, count, position, pages: Int32Array.from(sequence.pages), adapter: sequence.adapter?.adapter };
+    const { slot, adapter } = sequence;
+    return { start, count, position, pages: Int32Array.from(sequence.pages), slot, adapter: adapter?.adapter };
   }
 
   /**

@@ -50,6 +50,8 @@ export class ScriptedModel implements Model {
   readonly pages: number;
   readonly slots: number;
   readonly #kv: Int32Array; // [pages * pageTokens]
+  /** Of a sequence in a slot the value of its last token: what stands in its last page, if nobody mixed them up. */
+  readonly #slotValues: Int32Array; // [slots]
   readonly #noise: number;
   #busy = false;
   #logits: Float32Array[] = [];
@@ -74,6 +76,7 @@ export class ScriptedModel implements Model {
     this.pooling = options.pooling;
     this.#noise = options.noise ?? 0;
     this.#kv = new Int32Array(this.pages * pageTokens);
+    this.#slotValues = new Int32Array(this.slots).fill(-7);
   }
 
   async run(batch: Batch, preempt?: Preempt): Promise<RunOutcome> {
@@ -86,7 +89,9 @@ export class ScriptedModel implements Model {
     this.runs++;
     this.#check(batch);
     for (const segment of batch.segments) this.#store(segment, batch.ids);
+    // A preempted step leaves the states as they were.
     if (preempt?.()) return { kind: 'preempted', fraction: 0.5 };
+    for (const segment of batch.segments) this.#keep(segment);
     this.#states = batch.states ? [...batch.positions].map((_, row) => this.#state(batch, row)) : [];
     this.#logits = [...batch.outputs].map(row => {
       const segment = batch.segments.find(({ start, count }) => row >= start && row < start + count)!;
@@ -128,11 +133,18 @@ export class ScriptedModel implements Model {
       this.#kv.copyWithin(pairs[i + 1] * pageTokens, pairs[i] * pageTokens, (pairs[i] + 1) * pageTokens);
   }
 
-  copySlots(): void {}
+  copySlots(pairs: Int32Array): void {
+    assert.ok(!this.#busy, 'copied while a batch runs');
+    for (let i = 0; i < pairs.length; i += 2) this.#slotValues[pairs[i + 1]] = this.#slotValues[pairs[i]];
+  }
 
-  readSlot(): void {}
+  readSlot(slot: number, target: Uint8Array): void {
+    target.set(new Uint8Array(this.#slotValues.buffer, slot * this.slotBytes, this.slotBytes));
+  }
 
-  writeSlot(): void {}
+  writeSlot(slot: number, source: Uint8Array): void {
+    new Uint8Array(this.#slotValues.buffer, slot * this.slotBytes, this.slotBytes).set(source);
+  }
 
   readPage(page: number, target: Uint8Array): void {
     assert.ok(!this.#busy, 'read while a batch runs');
@@ -158,6 +170,8 @@ export class ScriptedModel implements Model {
     assert.equal(ids.length, tokens);
     assert.equal(positions.length, tokens);
     const written = new Set<number>();
+    const slots = new Set(segments.map(segment => segment.slot));
+    if (this.slots > 0) assert.equal(slots.size, segments.length, 'two sequences in one slot');
     let row = 0;
     for (const segment of segments) {
       assert.equal(segment.start, row);
@@ -166,12 +180,29 @@ export class ScriptedModel implements Model {
         assert.equal(positions[row + i], segment.position + i);
         written.add(slot(segment, segment.position + i));
       }
+      this.#checkState(segment);
       row += segment.count;
       const adapter = segment.adapter as ScriptedAdapter | undefined;
       assert.ok(!adapter || this.adapters.has(adapter), 'an adapter that was freed');
     }
     assert.equal(row, tokens);
     assert.equal(written.size, tokens, 'two tokens in one place');
+  }
+
+  /** The state is the one behind the token before. */
+  #checkState({ slot: number, pages, position, ...rest }: Segment): void {
+    if (this.slots === 0) return assert.equal(number, undefined);
+    assert.ok(number !== undefined && number < this.slots, 'no slot');
+    if (position === 0) return;
+    assert.equal(
+      this.#slotValues[number],
+      this.#kv[slot({ ...rest, pages, position }, position - 1)],
+      'the wrong state',
+    );
+  }
+
+  #keep(segment: Segment): void {
+    if (this.slots > 0) this.#slotValues[segment.slot!] = this.#kv[slot(segment, segment.position + segment.count - 1)];
   }
 
   #store(segment: AdaptedSegment, ids: Int32Array): void {

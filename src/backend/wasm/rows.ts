@@ -30,12 +30,15 @@ export class Rows {
     const bytes = new Uint8Array((columns / layout.blockSize) * layout.blockBytes);
     const at = this.#tables.reserve(ids.length * columns * 4);
     const address = (_: number, i: number) => at + i * columns * 4;
-    ids.forEach((id, i) => {
+    for (const [i, id] of ids.entries()) {
       const target = new Float32Array(memory.buffer, address(id, i), columns);
-      if (id < 0) return void target.fill(0);
+      if (id < 0) {
+        target.fill(0);
+        continue;
+      }
       unpackRow(packed, layout, columns, id, bytes);
       formats[type].decode(bytes, target, columns);
-    });
+    }
     this.#copy(block.memory, out, Int32Array.from(ids, address), columns);
   }
 
