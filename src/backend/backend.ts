@@ -3,17 +3,24 @@ import type { QuantType } from '../quant/types.ts';
 
 export type { CacheType };
 
+/** A value at once where that costs nothing (the CPU), a promise where it has to come from a device. */
+export type MaybePromise<T> = T | Promise<T>;
+
 /**
  * What a model needs from the machine. Operations are *recorded*, not run: `run()` runs everything recorded since the
  * last call, and the effect is as if the operations ran one after the other in the order in which they were recorded.
- * A backend may overlap or fuse whatever keeps that promise. Buffers are readable after `run()` has returned.
+ * A backend may overlap or fuse whatever keeps that promise.
+ *
+ * What is made here (matrices, buffers, caches …) belongs to this backend: another one, and a closed one, throws
+ * `internal_error` when it is given it.
  *
  * Numbers are f32; matrices multiply 8-bit activations (see src/kernels/activation.ts) except for F32, F16 and BF16
- * weights. Every backend gives bit-identical results: the order of float operations is fixed by the format and by
- * positions, never by threads, tiles or batch.
+ * weights. Every backend is batch-invariant: a row's result does not depend on which other rows are in the step, nor on
+ * how a text is cut into steps. An exact one gives the bits of docs/numerics.md.
  */
 export interface Backend {
   readonly name: string;
+  readonly traits: Traits;
 
   /**
    * Uploads a weight matrix. Throws `kernel_unavailable` for a type without kernel, `out_of_memory`; and `model_invalid`
@@ -30,11 +37,15 @@ export interface Backend {
   view(buffer: Buffer, first: number, count: number): Buffer;
   /** Gives back the memory of a matrix that nothing recorded uses any more. */
   free(matrix: Matrix): void;
-  /** A paged key-value cache, see {@link KvCache}. */
+  /** Room for token ids where the model runs: what {@link sample} writes and {@link embed} takes. */
+  tokens(rows: number): TokenBuffer;
+  /** A paged key-value cache, see {@link KvCache}. Throws `kernel_unavailable`, `out_of_memory`. */
   kvCache(shape: KvShape): KvCache;
+  /** Bytes of one page over all layers, as {@link kvCache} would make it. */
+  kvPageBytes(shape: Pick<KvShape, 'layers' | 'type'>): number;
 
-  /** out[i] = row tokens[i] of table. */
-  embed(out: Buffer, table: Matrix, tokens: Int32Array): void;
+  /** out[i] = row ids[i] of table; zeros where a sampled id is none, see {@link unsampled}. */
+  embed(out: Buffer, table: Matrix, ids: Int32Array | TokenBuffer): void;
   /** out[i] = matrix * x[i] (+ bias), or out[i] += matrix * x[i] when `accumulate` is set; i < rows. */
   matmul(out: Buffer, matrix: Matrix, x: Buffer, rows: number, options?: { bias?: Vector; accumulate?: boolean }): void;
   /** Several matrices times the same input: quantises the input once. */
@@ -63,9 +74,17 @@ export interface Backend {
   softcap(x: Buffer, cap: number, rows: number): void;
   /** out[i] = x[rows[i]]. */
   gather(out: Buffer, x: Buffer, rows: Int32Array): void;
+  /**
+   * out[i] = the token that rows[i] chooses from logits[i]: a function of the logits, the row's history, its spec and its
+   * mask's row, and of nothing else. One of {@link unsampled} where there is none: an error of that row, not of the step.
+   *
+   * mask: [rows.length, ceil(logits.columns / 32)]; token t is bit t % 32 of word t / 32, and a cleared bit bans it before
+   * anything is selected.
+   */
+  sample(out: TokenBuffer, logits: Buffer, rows: readonly SampleRow[], mask?: Uint32Array): void;
 
   /** Which experts each of a batch's tokens goes to, for `tokens` at most. */
-  routing(tokens: number, experts: number, used: number): Routing;
+  routing(tokens: number, experts: number, topK: number): Routing;
   /** Chooses the experts of rows by their scores, see {@link chooseExperts}. logits: [rows, experts] */
   route(routing: Routing, logits: Buffer, rows: number): void;
   /**
@@ -83,26 +102,57 @@ export interface Backend {
   combine(out: Buffer, slots: Buffer, routing: Routing, rows: number): void;
 
   /**
-   * Runs what was recorded; returns the share of it that was done: 1, or less when `giveWay` said so on the way. Buffers and pages
-   * that it was to write hold nothing to rely on then. Throws `engine_failed` when a worker died.
+   * Pages pairs[2 * i] of all layers are copied to pairs[2 * i + 1], one after the other, behind what was recorded before. Copies
+   * are made even where the run that they belong to is preempted. pairs: [copies, 2]
    */
-  run(giveWay?: GiveWay): number | Promise<number>;
-  /** Row `row` of a buffer; a view that the next run() may overwrite. Only after run(). */
-  read(buffer: Buffer, row: number): Float32Array;
+  copyPages(cache: KvCache, pairs: Int32Array): void;
+  /** The same with the states in slots. */
+  copySlots(cache: KvCache, pairs: Int32Array): void;
+
+  /**
+   * Runs what was recorded. `preempt` may stop it on the way; a backend need not ask. What a preempted run was to write (buffers,
+   * tokens, the pages of its batch) holds nothing to rely on, but the states in slots are as they were before. Throws
+   * `engine_failed` when the machine failed.
+   */
+  run(preempt?: Preempt): MaybePromise<RunOutcome>;
+  /** The first `count` ids; a view that the next run() may overwrite. Only after run(). */
+  readTokens(tokens: TokenBuffer, count: number): MaybePromise<Int32Array>;
+  /** Copies rows of a buffer: log-probabilities and embeddings are made of them. Only after run(). into: [rows.length, columns] */
+  download(buffer: Buffer, rows: Int32Array, into: Float32Array): MaybePromise<void>;
   /** Overwrites row `row` of a buffer, for tests and for embeddings given by the caller. Only between runs. */
   write(buffer: Buffer, row: number, values: Float32Array): void;
 
-  /** Copies one page of all layers, keys and values, `cache.pageBytes` bytes in a layout of the backend's own. Only between runs. */
-  readPage(cache: KvCache, page: number, target: Uint8Array): void;
-  /** Overwrites a page with bytes that {@link readPage} gave. Only between runs. */
-  writePage(cache: KvCache, page: number, source: Uint8Array): void;
+  /**
+   * Copies one page of all layers, keys and values, `cache.pageBytes` bytes in the layout that {@link Traits.kvLayout} names.
+   * It is the page as it is when this is called, whatever runs meanwhile. Only between runs.
+   */
+  readPage(cache: KvCache, page: number, target: Uint8Array): MaybePromise<void>;
+  /** Overwrites a page with bytes that {@link readPage} gave; every later run has them. Only between runs. */
+  writePage(cache: KvCache, page: number, source: Uint8Array): MaybePromise<void>;
+  /** The same for the state in a slot, `cache.slotBytes` bytes. */
+  readSlot(cache: KvCache, slot: number, target: Uint8Array): MaybePromise<void>;
+  writeSlot(cache: KvCache, slot: number, source: Uint8Array): MaybePromise<void>;
 
   memory(): MemoryStats;
   close(): Promise<void>;
 }
 
-/** Asked again and again while a step runs; true: the rest is not wanted any more. A backend may ask never. */
-export type GiveWay = () => boolean;
+/** What can be relied on. */
+export interface Traits {
+  /** Whether results are the bits of docs/numerics.md; otherwise they are near to them, and the same on one device. */
+  readonly exact: boolean;
+  /** Names the order of a page's bytes: pages of one name may be put into another cache of the same shape. */
+  readonly kvLayout: string;
+}
+
+/** Asked again and again while a step runs; true: the rest is not wanted any more. */
+export type Preempt = () => boolean;
+
+/** What became of a run; `fraction`: the share of its work that was done when it was preempted. */
+export type RunOutcome = { readonly kind: 'done' } | { readonly kind: 'preempted'; readonly fraction: number };
+
+/** Of every run that was not preempted: the CPU makes no object for it. */
+export const done: RunOutcome = { kind: 'done' };
 
 export interface MatrixSource {
   readonly name: string;
@@ -116,6 +166,8 @@ export interface MatrixSource {
 }
 
 export interface Matrix {
+  /** Never there: it keeps one kind of handle from being taken for another. */
+  readonly handle?: 'matrix';
   readonly name: string;
   readonly type: QuantType;
   readonly rows: number;
@@ -123,26 +175,86 @@ export interface Matrix {
 }
 
 export interface Vector {
+  readonly handle?: 'vector';
   readonly length: number;
 }
 
 export interface Buffer {
+  readonly handle?: 'buffer';
   readonly rows: number;
   readonly columns: number;
 }
 
+export interface TokenBuffer {
+  readonly handle?: 'tokens';
+  readonly rows: number;
+}
+
 export interface Routing {
+  readonly handle?: 'routing';
   readonly experts: number;
   /** Experts that a token takes. */
-  readonly used: number;
+  readonly topK: number;
+}
+
+/** One row of logits from which a token is wanted. */
+export interface SampleRow {
+  readonly spec: SamplingSpec;
+  /** Prompt and answer so far: the first `length` of these. */
+  readonly tokens: readonly number[];
+  readonly length: number;
+  readonly promptTokens: number;
+  /**
+   * The last of its tokens is a guess at what the row before chooses. Where that one chooses another, nobody wants this row, and
+   * a backend may leave it out.
+   */
+  readonly guessed?: boolean;
+}
+
+/** How a token is chosen, every field given. The order: penalties, bias, mask, temperature, top-k, top-p of what that left, min-p. */
+export interface SamplingSpec {
+  /** 0 takes the most likely one, the first of equals. */
+  readonly temperature: number;
+  /** Keeps the k most likely; 0 keeps all. */
+  readonly topK: number;
+  readonly topP: number;
+  readonly minP: number;
+  readonly repetitionPenalty: number;
+  readonly presencePenalty: number;
+  readonly frequencyPenalty: number;
+  /** Last tokens that the repetition penalty looks at. */
+  readonly penaltyWindow: number;
+  /** -100 bans a token, as long as another is left. */
+  readonly bias: readonly (readonly [token: number, value: number])[];
+  /** Low and high 32 bits; with the position in the answer it gives the random number (`sampling/random.ts`). */
+  readonly seed: readonly [low: number, high: number];
+}
+
+/** What stands in place of a token: no finite greatest logit; a mask that allows nothing; left out, see {@link SampleRow.guessed}. */
+export const unsampled = { notFinite: -1, allBanned: -2, leftOut: -3 } as const;
+
+/**
+ * What a layer keeps of a sequence: keys and values of every token, in pages; or a state of fixed size, in a slot (a convolution,
+ * a delta rule). Layers may differ.
+ */
+export type LayerShape = PagedShape | StateShape;
+
+export interface PagedShape {
+  readonly kvHeads: number;
+  readonly headDim: number;
+}
+
+export interface StateShape {
+  /** f32 values. */
+  readonly stateSize: number;
 }
 
 export interface KvShape {
-  readonly layers: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-  /** Pages of {@link pageTokens} tokens; one page number stands for that page in every layer, keys and values. */
+  readonly layers: readonly LayerShape[];
+  /** Pages of {@link pageTokens} tokens; one page number stands for that page in every paged layer, keys and values. */
   readonly pages: number;
+  /** States that are held at once, of sequences and of snapshots; one slot number stands for that slot in every other layer. */
+  readonly slots: number;
   /** Q8_0: int8 with an f32 scale for 32 dimensions of a position, a bit over half of F16. */
   readonly type: CacheType;
 }
@@ -151,8 +263,11 @@ export interface KvShape {
 export const pageTokens = 32;
 
 export interface KvCache extends KvShape {
+  readonly handle?: 'cache';
   /** Bytes of one page over all layers. */
   readonly pageBytes: number;
+  /** Bytes of one slot over all layers; 0 where no layer keeps a state. */
+  readonly slotBytes: number;
 }
 
 /** Where the tokens of one step belong. Token i of a segment sits at row `start + i` and position `position + i`. */
@@ -169,6 +284,8 @@ export interface Segment {
   readonly position: number;
   /** Block table: page number of positions [32 * i, 32 * i + 32). Covers position + count. */
   readonly pages: Int32Array;
+  /** Where its state is, in models whose layers keep one. At position 0 it counts as zeros, whatever the slot holds. */
+  readonly slot?: number;
 }
 
 export interface RopeSpec {

@@ -31,12 +31,12 @@ export function chooseExperts(logits: Float32Array, chosen: Int32Array, weights:
 }
 
 /**
- * Gives each choice of each token a slot, those of one expert beside each other. chosen, slotOf, tokenOf: [tokens * used];
+ * Gives each choice of each token a slot, those of one expert beside each other. chosen, slotOf, tokenOf: [tokens * topK];
  * expert e has slots starts[e] to starts[e + 1]. starts: [experts + 1]
  */
 export function assignSlots(
   chosen: Int32Array,
-  used: number,
+  topK: number,
   { slotOf, tokenOf, starts }: { slotOf: Int32Array; tokenOf: Int32Array; starts: Int32Array },
 ): void {
   starts.fill(0);
@@ -46,6 +46,6 @@ export function assignSlots(
   chosen.forEach((expert, i) => {
     const slot = next[expert]++;
     slotOf[i] = slot;
-    tokenOf[slot] = Math.floor(i / used);
+    tokenOf[slot] = Math.floor(i / topK);
   });
 }

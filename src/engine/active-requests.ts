@@ -1,9 +1,9 @@
+import type { SamplingSpec } from '../backend/backend.ts';
 import type { RealmError } from '../errors.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { Adapters } from './adapters.ts';
 import { failure } from './failure.ts';
 import type { Pooler } from './pooler.ts';
-import type { SamplingSpec } from './sampling/sampling.ts';
 import type { RetryAfterEstimator } from './scheduler/retry-after-estimator.ts';
 import type { Scheduler } from './scheduler/scheduler.ts';
 import type { Sequence } from './sequence.ts';

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type GiveWay, pageTokens } from '../backend/backend.ts';
+import { type MaybePromise, type Preempt, pageTokens } from '../backend/backend.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { Reader } from '../gguf/types.ts';
 import type { Model } from '../model/types.ts';
@@ -10,6 +10,7 @@ import { checkRequest, queueFull, queueTimeout } from './admission.ts';
 import { BlockPool } from './cache/block-pool.ts';
 import { PrefixCache } from './cache/prefix-cache.ts';
 import { type SessionInfo, type SessionRequest, Sessions } from './cache/sessions.ts';
+import { StateSlots } from './cache/state-slots.ts';
 import { Counters } from './counters.ts';
 import type { EngineParts } from './engine-parts.ts';
 import { failure } from './failure.ts';
@@ -42,6 +43,7 @@ export class EngineLoop {
   readonly context: number;
   /** The parts that keep the books, to look into. */
   readonly pool: BlockPool;
+  readonly slots: StateSlots;
   readonly cache: PrefixCache;
   readonly scheduler: Scheduler;
   readonly #model: Model;
@@ -79,16 +81,25 @@ export class EngineLoop {
     this.#clock = clock;
     this.pool = new BlockPool(model.pages);
     const { cacheQuota: quota, cacheFloor: floor, sharedPrefixes: shared } = options;
-    this.cache = new PrefixCache(this.pool, { quota, floor, shared });
-    this.scheduler = new Scheduler(schedulerOptions(options, model, this.#costs), this.pool, this.cache);
+    this.slots = new StateSlots(model.slots);
+    this.cache = new PrefixCache(this.pool, { quota, floor, shared }, this.slots);
+    this.scheduler = new Scheduler(schedulerOptions(options, model, this.#costs), this.pool, this.cache, this.slots);
     this.#adapters = new Adapters(model);
     this.#requests = new ActiveRequests(this.scheduler, this.#adapters, this.#retryAfter);
-    const between = <T>(work: () => T): Promise<T> => this.#between(work);
-    this.#sessions = new Sessions({ model, pool: this.pool, cache: this.cache, between, fingerprint });
+    const between = <T>(work: () => MaybePromise<T>): Promise<T> => this.#between(work);
+    this.#sessions = new Sessions({
+      model,
+      pool: this.pool,
+      cache: this.cache,
+      slots: this.slots,
+      between,
+      fingerprint,
+    });
     const drafts = draft && new DraftModel(draft, this.pool, model.vocabSize, clock);
-    const guessing = (options.speculation ?? defaults.speculation) === 'lookup';
+    // A wrong guess would have changed the state.
+    const guessing = (options.speculation ?? defaults.speculation) === 'lookup' && model.slots === 0;
     this.#speculation = guessing ? new Speculation(this.scheduler, this.#costs, drafts) : undefined;
-    this.#runner = new Runner(model);
+    this.#runner = new Runner(model, this.#requests);
     const { scheduler } = this;
     const [requests, speculation, counters] = [this.#requests, this.#speculation, this.#counters];
     this.#outputs = new OutputProcessor({ model, scheduler, requests, speculation, counters });
@@ -156,7 +167,7 @@ export class EngineLoop {
   }
 
   /** Runs `work` when no batch is running: at once, or at the end of the step. */
-  async #between<T>(work: () => T): Promise<T> {
+  async #between<T>(work: () => MaybePromise<T>): Promise<T> {
     if (this.#running) await new Promise<void>(resolve => this.#afterwards.push(resolve));
     return work();
   }
@@ -223,13 +234,13 @@ export class EngineLoop {
   }
 
   /** The plan, with drafts, through the model. */
-  async #run({ copies, work: plan }: Plan): Promise<BatchOutput> {
-    this.#runner.copy(copies);
-    const drafted = (await this.#speculation?.drafted(plan)) ?? plan;
+  async #run(plan: Plan): Promise<BatchOutput> {
+    this.#runner.copy(plan);
+    const drafted = (await this.#speculation?.drafted(plan.work)) ?? plan.work;
     // Some may have been cancelled meanwhile.
     const work = drafted.filter(({ sequence }) => sequence.state === 'running');
     // Nothing fits while a session that is being saved holds pages.
-    if (work.length === 0) return { work, fraction: 1, ready: [], embedded: [] };
+    if (work.length === 0) return { work, fraction: 1, sampled: [], embedded: [] };
     const started = this.#clock();
     const output = await this.#runner.run(work, this.#receive && this.#preemption(work, this.#receive));
     if (output.fraction === 1) this.#costs.step(work, this.#clock() - started);
@@ -237,7 +248,7 @@ export class EngineLoop {
   }
 
   /** Asks now and then: between two messages of a neighbour a step has time to get on. */
-  #preemption(work: readonly Work[], receive: () => void): GiveWay {
+  #preemption(work: readonly Work[], receive: () => void): Preempt {
     let next = this.#clock() + receiveEveryMs;
     return () => {
       if (this.#clock() < next) return false;

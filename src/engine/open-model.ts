@@ -1,10 +1,9 @@
-import { pageTokens } from '../backend/backend.ts';
-import { createReferenceBackend } from '../backend/reference/reference.ts';
-import { createWasmBackend } from '../backend/wasm/backend.ts';
+import { type Backend, pageTokens } from '../backend/backend.ts';
+import { type BackendName, createBackend } from '../backend/registry.ts';
 import { fingerprint } from '../gguf/fingerprint.ts';
 import { openGguf } from '../gguf/open.ts';
 import type { GgufFile } from '../gguf/types.ts';
-import { headBytes } from '../kernels/attention.ts';
+import { cacheLayers } from '../model/cache-layers.ts';
 import { readModelConfig } from '../model/config.ts';
 import { loadModel } from '../model/load.ts';
 import type { Model } from '../model/types.ts';
@@ -16,7 +15,7 @@ import { checkDraft } from './speculation/check-draft.ts';
 export interface OpenOptions extends EngineOptions {
   readonly path: string;
   /** Default `wasm`; `reference` is slow and exact. */
-  readonly backend?: 'wasm' | 'reference';
+  readonly backend?: BackendName;
   /** File of a smaller model of the same vocabulary that drafts. */
   readonly draft?: string;
   /** Compute threads. Default: the processors this process may use. */
@@ -41,31 +40,35 @@ export async function openModel(options: OpenOptions, onProgress?: Progress): Pr
   await using draftFile = options.draft === undefined ? undefined : await disposable(openGguf(options.draft));
   if (draftFile) checkDraft(file, draftFile);
   const total = file.size + (draftFile?.size ?? 0);
-  const backend =
-    options.backend === 'reference' ? createReferenceBackend() : await createWasmBackend({ threads: options.threads });
-  const shared = { kvType: options.kvType, maxBatchTokens: options.maxBatchedTokens ?? defaults.maxBatchedTokens };
-  const maxRunning = options.maxRunning ?? defaults.maxRunning;
-  const model = await loadModel(file, backend, {
-    ...shared,
-    kvTokens: options.kvTokens ?? defaultKvTokens(file, options),
-    maxOutputs: maxRunning + defaults.draftRows,
-    onProgress: loaded => onProgress?.(loaded, total),
-  });
-  const draft =
-    draftFile &&
-    (await loadModel(draftFile, backend, {
+  const backend = await createBackend(options.backend, { threads: options.threads });
+  try {
+    const shared = { kvType: options.kvType, maxBatchTokens: options.maxBatchedTokens ?? defaults.maxBatchedTokens };
+    const maxRunning = options.maxRunning ?? defaults.maxRunning;
+    const model = await loadModel(file, backend, {
       ...shared,
-      kvTokens: model.pages * pageTokens,
-      maxOutputs: maxRunning,
-      onProgress: loaded => onProgress?.(file.size + loaded, total),
-    }));
-  const loadMs = performance.now() - started;
-  return {
-    model,
-    draft,
-    fingerprint: await fingerprint(file),
-    source: { backend: backend.name, fileSize: file.size, loadMs },
-  };
+      kvTokens: options.kvTokens ?? defaultKvTokens(file, backend, options),
+      maxOutputs: maxRunning + defaults.draftRows,
+      onProgress: loaded => onProgress?.(loaded, total),
+    });
+    const draft =
+      draftFile &&
+      (await loadModel(draftFile, backend, {
+        ...shared,
+        kvTokens: model.pages * pageTokens,
+        maxOutputs: maxRunning,
+        onProgress: loaded => onProgress?.(file.size + loaded, total),
+      }));
+    const loadMs = performance.now() - started;
+    return {
+      model,
+      draft,
+      fingerprint: await fingerprint(file),
+      source: { backend: backend.name, fileSize: file.size, loadMs },
+    };
+  } catch (error) {
+    await backend.close();
+    throw error;
+  }
 }
 
 async function disposable(opening: Promise<GgufFile>): Promise<GgufFile & AsyncDisposable> {
@@ -74,11 +77,11 @@ async function disposable(opening: Promise<GgufFile>): Promise<GgufFile & AsyncD
 }
 
 /** Four contexts as far as 1 GiB reaches, but one context in any case; whole pages. */
-function defaultKvTokens(file: GgufFile, options: OpenOptions): number {
-  const { layers, kvHeads, headDim, trainedContext } = readModelConfig(file);
-  const context = contextOf(options, trainedContext);
-  const bytesPerToken = (2 * layers * kvHeads * headBytes(options.kvType ?? 'F16', headDim)) / pageTokens;
-  const affordable = Math.floor(defaults.kvBytes / bytesPerToken);
+function defaultKvTokens(file: GgufFile, backend: Backend, options: OpenOptions): number {
+  const config = readModelConfig(file);
+  const context = contextOf(options, config.trainedContext);
+  const pageBytes = backend.kvPageBytes({ layers: cacheLayers(config), type: options.kvType ?? 'F16' });
+  const affordable = Math.floor((defaults.kvBytes / pageBytes) * pageTokens);
   const tokens = Math.max(context, Math.min(defaults.kvContexts * context, affordable));
   return Math.ceil(tokens / pageTokens) * pageTokens;
 }

@@ -3,8 +3,9 @@ import type { Model } from '../model/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { ActiveRequest, ActiveRequests } from './active-requests.ts';
 import type { Counters } from './counters.ts';
-import type { BatchOutput } from './runner.ts';
-import { Sampler } from './sampling/sampler.ts';
+import type { BatchOutput, Embedded, Sampled } from './runner.ts';
+import { Logprobs } from './sampling/logprobs.ts';
+import { whyUnsampled } from './sampling/unsampled.ts';
 import type { Scheduler } from './scheduler/scheduler.ts';
 import type { Speculation } from './speculation/speculation.ts';
 
@@ -23,7 +24,7 @@ export class OutputProcessor {
   readonly #requests: ActiveRequests;
   readonly #speculation: Speculation | undefined;
   readonly #counters: Counters;
-  readonly #sampler: Sampler;
+  readonly #logprobs: Logprobs;
 
   constructor({ model, scheduler, requests, speculation, counters }: Parts) {
     this.#model = model;
@@ -31,29 +32,26 @@ export class OutputProcessor {
     this.#requests = requests;
     this.#speculation = speculation;
     this.#counters = counters;
-    this.#sampler = new Sampler(model.vocabSize);
+    this.#logprobs = new Logprobs(model.vocabSize);
   }
 
-  process({ work, ready, embedded }: BatchOutput): void {
+  process({ work, sampled, embedded }: BatchOutput): void {
     this.#scheduler.commit(work);
-    for (const each of ready) this.#sample(each);
+    for (const each of sampled) this.#append(each);
     for (const each of embedded) this.#pool(each);
   }
 
-  /**
-   * Samples the next token, and goes on as long as it is the one that was drafted: then the row behind it is what plain
-   * decoding would compute next, to the bit, and the sampler's choice depends on nothing else. Drafts change no output.
-   */
-  #sample({ sequence, output, draft }: BatchOutput['ready'][number]): void {
+  /** The sequence's next token, behind those of its draft that were right; it may end with any of them. */
+  #append({ sequence, tokens, drafted, logits }: Sampled): void {
     const request = this.#requests.get(sequence.id);
     if (!request) return;
     let accepted = 0;
     try {
-      for (;;) {
-        const logits = this.#model.logits(output + accepted);
-        const token = this.#sampler.sample(logits, sequence, request.sampling);
-        this.#advance(request, token, logits);
-        if (sequence.state !== 'running' || draft[accepted] !== token) break;
+      for (let i = 0; i < tokens.length; i++) {
+        if (tokens[i] < 0) throw whyUnsampled(tokens[i]);
+        const { vocabSize } = this.#model;
+        this.#advance(request, tokens[i] as Token, logits?.subarray(i * vocabSize, (i + 1) * vocabSize));
+        if (sequence.state !== 'running' || i === tokens.length - 1) break;
         this.#scheduler.accept(sequence);
         accepted++;
       }
@@ -61,27 +59,29 @@ export class OutputProcessor {
       this.#requests.fail(sequence.id, asRealmError(error));
     }
     this.#scheduler.trim(sequence);
-    this.#speculation?.learn(sequence, draft.length, accepted);
-    this.#counters.draftedTokens += draft.length;
+    this.#speculation?.learn(sequence, drafted, accepted);
+    this.#counters.draftedTokens += drafted;
     this.#counters.acceptedTokens += accepted;
   }
 
   /** The sequence has its next token, and ends where that or its length says so. */
-  #advance({ sequence, stopTokens, topLogprobs }: ActiveRequest, token: Token, logits: Float32Array): void {
+  #advance({ sequence, stopTokens, topLogprobs }: ActiveRequest, token: Token, logits: Float32Array | undefined): void {
     if (sequence.tokens.length === sequence.promptTokens) this.#counters.promptTokens += sequence.promptTokens;
     this.#counters.completionTokens++;
     if (stopTokens.has(token)) return this.#requests.end(sequence.id, 'stop');
-    const logprob = topLogprobs === undefined ? undefined : this.#sampler.logprob(logits, token, topLogprobs);
+    const logprob = logits && this.#logprobs.of(logits, token, topLogprobs ?? 0);
     this.#scheduler.append(sequence, token);
     this.#requests.token(sequence.id, token, logprob);
     if (sequence.tokens.length >= sequence.limit) this.#requests.end(sequence.id, 'length');
   }
 
   /** Hidden states of a piece of a text that is embedded; the last piece ends the request. */
-  #pool({ sequence, row, position, count }: BatchOutput['embedded'][number]): void {
+  #pool({ sequence, position, states }: Embedded): void {
     const pooler = this.#requests.get(sequence.id)?.pooler;
     if (!pooler) return;
-    for (let i = 0; i < count; i++) pooler.add(position + i, this.#model.state(row + i));
+    const { width } = this.#model;
+    const count = states.length / width;
+    for (let i = 0; i < count; i++) pooler.add(position + i, states.subarray(i * width, (i + 1) * width));
     if (position + count < sequence.tokens.length) return;
     this.#counters.promptTokens += sequence.promptTokens;
     const embedding = pooler.vector();

@@ -1,69 +1,108 @@
-import type { GiveWay } from '../backend/backend.ts';
-import type { AdaptedSegment, Model } from '../model/types.ts';
+import type { Preempt, SampleRow } from '../backend/backend.ts';
+import type { AdaptedSegment, Batch, Model } from '../model/types.ts';
 import type { Token } from '../tokenizer/types.ts';
-import type { PageCopy, Work } from './scheduler/plan.ts';
+import type { ActiveRequests } from './active-requests.ts';
+import type { Plan, Work } from './scheduler/plan.ts';
 import type { Sequence } from './sequence.ts';
 
 /** What a batch has computed. */
 export interface BatchOutput {
   readonly work: readonly Work[];
-  /** The part of the work that was done: 1, or less where it was preempted. */
+  /** The part of the work that was done: 1, or less where it was preempted; then there is nothing else. */
   readonly fraction: number;
-  /** The sequences whose next token can be sampled now, from model.logits(output); the rows after it are its draft's. */
-  readonly ready: readonly { sequence: Sequence; output: number; draft: readonly Token[] }[];
-  /** Whose hidden states are wanted: that of the token at `position + i` is at model.state(row + i). */
-  readonly embedded: readonly { sequence: Sequence; row: number; position: number; count: number }[];
+  readonly sampled: readonly Sampled[];
+  readonly embedded: readonly Embedded[];
 }
 
-/** Turns a plan into one batch and runs it. */
+/** What was chosen for a sequence: the tokens of its draft that are right, and the one behind them. */
+export interface Sampled {
+  readonly sequence: Sequence;
+  /** The last may be one of {@link unsampled}. */
+  readonly tokens: Int32Array;
+  /** Length of its draft. */
+  readonly drafted: number;
+  /** The logits that each token was chosen from, where log-probabilities are wanted. [tokens.length, vocabSize] */
+  readonly logits: Float32Array | undefined;
+}
+
+/** Hidden states of tokens from `position` on, of a text that is embedded. */
+export interface Embedded {
+  readonly sequence: Sequence;
+  readonly position: number;
+  /** [tokens, width] */
+  readonly states: Float32Array;
+}
+
+/** Rows of a batch's outputs, or of its tokens, that are a sequence's. */
+interface Rows {
+  readonly sequence: Sequence;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Turns a plan into one batch, runs it and fetches what it has computed. */
 export class Runner {
   readonly #model: Model;
+  readonly #requests: ActiveRequests;
   readonly #ids: Int32Array; // [maxBatchTokens]
   readonly #positions: Int32Array; // [maxBatchTokens]
-  /** A page on its way from one place to another. [model.pageBytes] */
-  readonly #page: Uint8Array;
+  /** Rows on their way from the backend; they grow. */
+  #logitRows = new Float32Array(0);
+  #stateRows = new Float32Array(0);
 
-  constructor(model: Model) {
+  constructor(model: Model, requests: ActiveRequests) {
     this.#model = model;
+    this.#requests = requests;
     this.#ids = new Int32Array(model.maxBatchTokens);
     this.#positions = new Int32Array(model.maxBatchTokens);
-    this.#page = new Uint8Array(model.pageBytes);
   }
 
-  copy(copies: readonly PageCopy[]): void {
-    for (const { from, to } of copies) {
-      this.#model.readPage(from, this.#page);
-      this.#model.writePage(to, this.#page);
-    }
+  /** What a plan wants copied before its batch. */
+  copy({ copies, slotCopies }: Pick<Plan, 'copies' | 'slotCopies'>): void {
+    if (slotCopies.length > 0) this.#model.copySlots(slotCopies);
+    if (copies.length > 0) this.#model.copyPages(Int32Array.from(copies.flatMap(({ from, to }) => [from, to])));
   }
 
   /** `preempt` is asked on the way whether to stop; what is computed then is worth nothing. */
-  async run(work: readonly Work[], preempt?: GiveWay): Promise<BatchOutput> {
+  async run(work: readonly Work[], preempt?: Preempt): Promise<BatchOutput> {
+    const ready: (Rows & { readonly draft: readonly Token[] })[] = [];
+    const embedded: Rows[] = [];
+    const batch = this.#batch(work, ready, embedded);
+    const outcome = await this.#model.run(batch, preempt);
+    if (outcome.kind === 'preempted') return { work, fraction: outcome.fraction, sampled: [], embedded: [] };
+    return {
+      work,
+      fraction: 1,
+      sampled: ready.length > 0 ? await this.#sampled(ready, batch.outputs.length) : [],
+      embedded: embedded.length > 0 ? await this.#embedded(embedded) : [],
+    };
+  }
+
+  #batch(work: readonly Work[], ready: (Rows & { draft: readonly Token[] })[], embedded: Rows[]): Batch {
     const segments: AdaptedSegment[] = [];
     const outputs: number[] = [];
-    const ready: BatchOutput['ready'][number][] = [];
-    const embedded: BatchOutput['embedded'][number][] = [];
+    const rows: SampleRow[] = [];
     let tokens = 0;
     for (const { sequence, count, draft } of byAdapter(work)) {
-      const position = sequence.computed;
       segments.push(this.#segment(sequence, tokens, count, draft));
       tokens += count;
-      if (sequence.states) embedded.push({ sequence, row: tokens - count, position, count });
-      else if (position + count === sequence.tokens.length) {
-        ready.push({ sequence, output: outputs.length, draft });
+      if (sequence.states) embedded.push({ sequence, first: tokens - count, count });
+      else if (sequence.computed + count === sequence.tokens.length) {
+        ready.push({ sequence, first: outputs.length, count: 1 + draft.length, draft });
         for (let row = tokens - 1; row < tokens + draft.length; row++) outputs.push(row);
+        this.#sampling(sequence, draft, rows);
       }
       tokens += draft.length;
     }
-    const batch = {
+    return {
       tokens,
       segments,
       ids: this.#ids.subarray(0, tokens),
       positions: this.#positions.subarray(0, tokens),
       outputs: Int32Array.from(outputs),
+      sampling: { rows },
       states: embedded.length > 0,
     };
-    return { work, fraction: await this.#model.run(batch, preempt), ready, embedded };
   }
 
   #segment(sequence: Sequence, start: number, known: number, draft: readonly Token[]): AdaptedSegment {
@@ -73,8 +112,73 @@ export class Runner {
       this.#ids[start + i] = i < known ? sequence.tokens[position + i] : draft[i - known];
       this.#positions[start + i] = position + i;
     }
-    return { start, count, position, pages: Int32Array.from(sequence.pages), adapter: sequence.adapter?.adapter };
+    const { slot, adapter } = sequence;
+    return { start, count, position, pages: Int32Array.from(sequence.pages), slot, adapter: adapter?.adapter };
   }
+
+  /**
+   * A row behind the sequence's tokens, and one behind each of the draft's, with the history that the guess implies: while it is
+   * right, those are the rows that plain decoding would compute, to the bit, so drafts change no output.
+   */
+  #sampling(sequence: Sequence, draft: readonly Token[], rows: SampleRow[]): void {
+    const { tokens, promptTokens } = sequence;
+    const spec = this.#requests.get(sequence.id)!.sampling;
+    const history = draft.length > 0 ? [...tokens, ...draft] : tokens;
+    for (let i = 0; i <= draft.length; i++)
+      rows.push({ spec, tokens: history, length: tokens.length + i, promptTokens, guessed: i > 0 });
+  }
+
+  async #sampled(ready: readonly (Rows & { draft: readonly Token[] })[], outputs: number): Promise<Sampled[]> {
+    const tokens = await this.#model.tokens(outputs);
+    const sampled = ready.map(({ sequence, first, draft }) => {
+      let right = 0;
+      while (right < draft.length && tokens[first + right] === draft[right]) right++;
+      const chosen = tokens.subarray(first, first + right + 1);
+      return { sequence, first, count: chosen.length, tokens: chosen, drafted: draft.length };
+    });
+    const logits = await this.#logits(sampled);
+    return sampled.map(each => ({ ...each, logits: logits?.get(each.sequence) }));
+  }
+
+  /** The logits of those whose log-probabilities are wanted. */
+  async #logits(sampled: readonly Rows[]): Promise<Map<Sequence, Float32Array> | undefined> {
+    const wanted = sampled.filter(({ sequence }) => this.#requests.get(sequence.id)?.topLogprobs !== undefined);
+    if (wanted.length === 0) return undefined;
+    const { vocabSize } = this.#model;
+    this.#logitRows = atLeast(this.#logitRows, wanted, vocabSize);
+    await this.#model.logits(numbersOf(wanted), this.#logitRows);
+    return new Map(partsOf(wanted, this.#logitRows, vocabSize));
+  }
+
+  async #embedded(rows: readonly Rows[]): Promise<Embedded[]> {
+    const { width } = this.#model;
+    this.#stateRows = atLeast(this.#stateRows, rows, width);
+    await this.#model.states(numbersOf(rows), this.#stateRows);
+    return partsOf(rows, this.#stateRows, width).map(([sequence, states]) => ({
+      sequence,
+      position: sequence.computed,
+      states,
+    }));
+  }
+}
+
+/** Room for the rows: the same as before where they fit. */
+function atLeast(room: Float32Array<ArrayBuffer>, rows: readonly Rows[], columns: number): Float32Array<ArrayBuffer> {
+  const size = columns * rows.reduce((sum, { count }) => sum + count, 0);
+  return room.length < size ? new Float32Array(size) : room;
+}
+
+const numbersOf = (rows: readonly Rows[]): Int32Array =>
+  Int32Array.from(rows.flatMap(({ first, count }) => Array.from({ length: count }, (_, i) => first + i)));
+
+/** What lies behind each other, by sequence. */
+function partsOf(rows: readonly Rows[], values: Float32Array, columns: number): [Sequence, Float32Array][] {
+  let at = 0;
+  return rows.map(({ sequence, count }) => {
+    const start = at * columns;
+    at += count;
+    return [sequence, values.subarray(start, at * columns)];
+  });
 }
 
 /** Sequences with the same adapter side by side: they are multiplied with it together. */

@@ -3,6 +3,7 @@ import type { Token } from '../tokenizer/types.ts';
 import type { AdapterInUse } from './adapters.ts';
 import type { BlockId } from './cache/block-pool.ts';
 import type { CachedPage } from './cache/cached-page.ts';
+import type { SlotId } from './cache/state-slots.ts';
 
 /** One request on its way through the engine. */
 export interface Sequence {
@@ -23,6 +24,8 @@ export interface Sequence {
   computed: number;
   /** Block table: page i holds positions [32 * i, 32 * i + 32). */
   readonly pages: BlockId[];
+  /** Where its state behind the computed tokens is, in models that keep one: while it runs, and never otherwise. */
+  slot: SlotId | undefined;
   /** The leading pages that the prefix cache knows. */
   readonly cached: CachedPage[];
   /** Chain of the full pages' cache keys, as far as it was needed. */
@@ -50,6 +53,7 @@ export function createSequence(
     state: 'waiting',
     computed: 0,
     pages: [],
+    slot: undefined,
     cached: [],
     keys: [],
     sharedPages: undefined,

@@ -1,6 +1,15 @@
-import { type Backend, type Buffer, type KvCache, type Matrix, pageTokens, type Vector } from '../backend/backend.ts';
+import {
+  type Backend,
+  type Buffer,
+  type KvCache,
+  type Matrix,
+  pageTokens,
+  type TokenBuffer,
+  type Vector,
+} from '../backend/backend.ts';
 import { RealmError } from '../errors.ts';
 import { freeAdapter, type LoadedAdapter, loadAdapter } from './adapter.ts';
+import { cacheLayers } from './cache-layers.ts';
 import type { ModelConfig } from './config.ts';
 import { adaptEmbeddings, LowRankBuffers, outputRows, project, type Rows, tokenRows } from './project.ts';
 import type { Linear } from './tensors.ts';
@@ -26,6 +35,8 @@ export interface Workspace {
   readonly outputs: Buffer;
   /** [outputs, vocabSize] */
   readonly logits: Buffer;
+  /** What was chosen from them, [outputs]. */
+  readonly tokens: TokenBuffer;
 }
 
 /** What a layer works on: one batch, on its way through the model. */
@@ -62,19 +73,21 @@ export function createDecoder(backend: Backend, options: ModelOptions, recipe: R
   const { maxBatchTokens, maxOutputs } = options;
   const work = createWorkspace(backend, config, options);
   const pages = Math.ceil(options.kvTokens / pageTokens);
-  const { layers, kvHeads, headDim } = config;
-  const cache = backend.kvCache({ layers, kvHeads, headDim, pages, type: options.kvType ?? 'F16' });
+  const cache = backend.kvCache({ layers: cacheLayers(config), pages, slots: 0, type: options.kvType ?? 'F16' });
   const low = new LowRankBuffers(backend, Math.max(maxBatchTokens, maxOutputs));
   return {
     architecture: config.architecture,
     vocabSize: config.vocabSize,
     width: config.width,
-    layers,
+    layers: config.layers,
     trainedContext: config.trainedContext,
     maxBatchTokens,
     maxOutputs,
     pages,
     pageBytes: cache.pageBytes,
+    slots: cache.slots,
+    slotBytes: cache.slotBytes,
+    kvLayout: backend.traits.kvLayout,
     kvBytesPerToken: cache.pageBytes / pageTokens,
     pooling: config.pooling,
     run(batch, preempt) {
@@ -82,8 +95,9 @@ export function createDecoder(backend: Backend, options: ModelOptions, recipe: R
       record({ backend, config, work, cache, batch, rows: tokenRows(batch), low }, recipe);
       return backend.run(preempt);
     },
-    logits: output => backend.read(work.logits, output),
-    state: row => backend.read(work.normed, row),
+    tokens: count => backend.readTokens(work.tokens, count),
+    logits: (outputs, into) => backend.download(work.logits, outputs, into),
+    states: (rows, into) => backend.download(work.normed, rows, into),
     async loadAdapter(file) {
       const adapter = await loadAdapter(file, backend, { architecture: config.architecture, ...recipe });
       try {
@@ -96,8 +110,12 @@ export function createDecoder(backend: Backend, options: ModelOptions, recipe: R
       return adapter;
     },
     unloadAdapter: adapter => freeAdapter(adapter as LoadedAdapter, backend),
+    copyPages: pairs => backend.copyPages(cache, pairs),
+    copySlots: pairs => backend.copySlots(cache, pairs),
     readPage: (page, target) => backend.readPage(cache, page, target),
     writePage: (page, source) => backend.writePage(cache, page, source),
+    readSlot: (slot, target) => backend.readSlot(cache, slot, target),
+    writeSlot: (slot, source) => backend.writeSlot(cache, slot, source),
     memory: () => backend.memory(),
     close: () => backend.close(),
   };
@@ -116,6 +134,7 @@ function record(step: Step, recipe: Recipe): void {
   backend.rmsNorm(work.outputs, work.outputs, recipe.outputNorm, config.epsilon, rows.count);
   project(step, [{ out: work.logits, ...recipe.output }], work.outputs, { rows });
   if (recipe.logitCap) backend.softcap(work.logits, recipe.logitCap, rows.count);
+  if (batch.sampling) backend.sample(work.tokens, work.logits, batch.sampling.rows, batch.sampling.mask);
 }
 
 function createWorkspace(
@@ -135,6 +154,7 @@ function createWorkspace(
     up: tokens(config.feedForward),
     outputs: backend.buffer(maxOutputs, config.width),
     logits: backend.buffer(maxOutputs, config.vocabSize),
+    tokens: backend.tokens(maxOutputs),
   };
 }
 

@@ -34,12 +34,12 @@ export class Mixture {
 
   constructor(backend: Backend, keys: Keys, { width }: ModelConfig, feedForward: number, options: ModelOptions) {
     const experts = keys.size('expert_count', mostExperts);
-    const used = keys.size('expert_used_count', experts);
-    const slots = options.maxBatchTokens * used;
+    const topK = keys.size('expert_used_count', experts);
+    const slots = options.maxBatchTokens * topK;
     this.#experts = experts;
     this.#width = width;
     this.#feedForward = feedForward;
-    this.#routing = backend.routing(options.maxBatchTokens, experts, used);
+    this.#routing = backend.routing(options.maxBatchTokens, experts, topK);
     this.#scores = backend.buffer(options.maxBatchTokens, experts);
     this.#gate = backend.buffer(slots, feedForward);
     this.#up = backend.buffer(slots, feedForward);
@@ -68,7 +68,7 @@ export class Mixture {
       { out: this.#up, matrix: up },
     ];
     backend.expertMatmuls(products, work.normed, 'tokens', routing, rows);
-    backend.gate(this.#gate, this.#gate, this.#up, 'silu', rows * routing.used);
+    backend.gate(this.#gate, this.#gate, this.#up, 'silu', rows * routing.topK);
     backend.expertMatmuls([{ out: this.#down, matrix: down }], this.#gate, 'slots', routing, rows);
     backend.combine(work.hidden, this.#down, routing, rows);
   }

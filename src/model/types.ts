@@ -1,4 +1,14 @@
-import type { Backend, BatchLayout, CacheType, GiveWay, MemoryStats, Segment } from '../backend/backend.ts';
+import type {
+  Backend,
+  BatchLayout,
+  CacheType,
+  MaybePromise,
+  MemoryStats,
+  Preempt,
+  RunOutcome,
+  SampleRow,
+  Segment,
+} from '../backend/backend.ts';
 import type { GgufFile } from '../gguf/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { Pooling } from './pooling.ts';
@@ -12,8 +22,17 @@ export interface Batch extends BatchLayout {
   readonly positions: Int32Array;
   /** Rows of the batch whose logits are computed, ascending. */
   readonly outputs: Int32Array;
-  /** Whether the final hidden states are wanted: see {@link Model.state}. */
+  /** How the token behind each of the outputs is chosen; absent: none is. See {@link Model.tokens}. */
+  readonly sampling?: BatchSampling;
+  /** Whether the final hidden states are wanted: see {@link Model.states}. */
   readonly states?: boolean;
+}
+
+export interface BatchSampling {
+  /** [outputs.length] */
+  readonly rows: readonly SampleRow[];
+  /** Which tokens may be chosen: [outputs.length, ceil(vocabSize / 32)], a bit each; absent: all. */
+  readonly mask?: Uint32Array;
 }
 
 /** A segment and the adapter that its sequence runs with. */
@@ -43,18 +62,23 @@ export interface Model {
   readonly pages: number;
   /** Bytes of one page of the KV cache over all layers. */
   readonly pageBytes: number;
+  /** Slots for states of fixed size, and bytes of one; 0 where no layer keeps a state. Then a sequence that runs needs one. */
+  readonly slots: number;
+  readonly slotBytes: number;
+  /** Names the order of the bytes of a page and of a slot, see {@link Traits}. */
+  readonly kvLayout: string;
   /** Bytes of KV cache per token. */
   readonly kvBytesPerToken: number;
   /** How the hidden states of a text become one embedding, as the file says. */
   readonly pooling: Pooling | undefined;
-  /**
-   * Runs one batch; afterwards logits(i) is the [vocabSize] row of batch.outputs[i], valid until the next run. Returns the share
-   * that was done: less than 1 when `preempt` said so on the way, and then the batch counts as not run at all.
-   */
-  run(batch: Batch, preempt?: GiveWay): number | Promise<number>;
-  logits(output: number): Float32Array;
-  /** Final hidden state of the batch's row, after the last norm, [width]; valid until the next run. Only if batch.states. */
-  state(row: number): Float32Array;
+  /** Runs one batch, behind the copies that were asked for. One that was preempted counts as not run at all. */
+  run(batch: Batch, preempt?: Preempt): MaybePromise<RunOutcome>;
+  /** The tokens chosen behind the first `count` outputs, or what stands in place of one; valid until the next run. */
+  tokens(count: number): MaybePromise<Int32Array>;
+  /** Copies logits of the last batch's outputs. into: [outputs.length, vocabSize] */
+  logits(outputs: Int32Array, into: Float32Array): MaybePromise<void>;
+  /** Copies final hidden states of the last batch's rows, after the last norm. Only if batch.states. into: [rows.length, width] */
+  states(rows: Int32Array, into: Float32Array): MaybePromise<void>;
   /**
    * Loads an adapter; between steps too. The file may be closed afterwards. Throws `adapter_invalid`, `out_of_memory`; the
    * model is as it was then.
@@ -62,10 +86,17 @@ export interface Model {
   loadAdapter(file: GgufFile): Promise<Adapter>;
   /** Frees an adapter that no later batch uses. */
   unloadAdapter(adapter: Adapter): void;
-  /** Copies a page, pageBytes bytes in a layout of the backend's own. Only between runs. */
-  readPage(page: number, target: Uint8Array): void;
+  /** Copies pages onto others, one after the other. Only between runs. pairs: [copies, 2] */
+  copyPages(pairs: Int32Array): void;
+  /** The same with the states in slots. */
+  copySlots(pairs: Int32Array): void;
+  /** Copies a page, pageBytes bytes in the layout {@link kvLayout}. Only between runs. */
+  readPage(page: number, target: Uint8Array): MaybePromise<void>;
   /** Overwrites a page with what {@link readPage} gave. Only between runs. */
-  writePage(page: number, source: Uint8Array): void;
+  writePage(page: number, source: Uint8Array): MaybePromise<void>;
+  /** The same with the state in a slot, slotBytes bytes. */
+  readSlot(slot: number, target: Uint8Array): MaybePromise<void>;
+  writeSlot(slot: number, source: Uint8Array): MaybePromise<void>;
   memory(): MemoryStats;
   close(): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { pagesFor } from '../../src/engine/sequence.ts';
 
 /** What must hold between steps: every page is accounted for, and no tenant's page is another's. */
 export function checkBooks(
-  { pool, cache, scheduler }: EngineLoop,
+  { pool, cache, scheduler, slots }: EngineLoop,
   limits: { maxWaiting: number; maxRunning: number; cacheQuota?: number },
 ): void {
   const references = new Int32Array(pool.total);
@@ -41,6 +41,16 @@ export function checkBooks(
   for (const [tenant, count] of idle) {
     assert.equal(cache.idle(tenant), count);
     assert.ok(count <= pool.total * (limits.cacheQuota ?? 1 / 2), 'above the quota');
+  }
+
+  const held = [
+    ...[...scheduler.running].map(({ slot }) => slot),
+    ...[...cache.pages()].flatMap(({ page }) => (page.state === undefined ? [] : [page.state])),
+  ];
+  if (slots.total > 0) {
+    assert.ok(held.every(slot => slot !== undefined));
+    assert.equal(new Set(held).size, held.length, 'a slot has two holders');
+    assert.equal(slots.free, slots.total - held.length, 'a slot leaked');
   }
 
   for (let block = 0; block < pool.total; block++) assert.equal(pool.references(block as never), references[block]);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type GiveWay, pageTokens, type Segment } from '../../src/backend/backend.ts';
+import { done, type Preempt, pageTokens, type RunOutcome, type Segment } from '../../src/backend/backend.ts';
+import { Samplers } from '../../src/backend/sampling/sample-rows.ts';
 import { RealmError } from '../../src/errors.ts';
 import type { GgufFile } from '../../src/gguf/types.ts';
 import type { AdaptedSegment, Adapter, Batch, Model } from '../../src/model/types.ts';
@@ -7,6 +8,8 @@ import type { AdaptedSegment, Adapter, Batch, Model } from '../../src/model/type
 export interface ScriptedOptions {
   readonly vocabSize?: number;
   readonly pages?: number;
+  /** Slots: with some, it keeps a state for each sequence beside its pages. Default 0. */
+  readonly slots?: number;
   readonly trainedContext?: number;
   readonly maxBatchTokens?: number;
   readonly maxOutputs?: number;
@@ -37,17 +40,24 @@ export class ScriptedModel implements Model {
   readonly layers = 1;
   readonly kvBytesPerToken = 4;
   readonly pageBytes = 4 * pageTokens;
+  readonly slotBytes = 4;
+  readonly kvLayout = 'scripted';
   readonly pooling: Model['pooling'];
   readonly vocabSize: number;
   readonly trainedContext: number;
   readonly maxBatchTokens: number;
   readonly maxOutputs: number;
   readonly pages: number;
+  readonly slots: number;
   readonly #kv: Int32Array; // [pages * pageTokens]
+  /** Of a sequence in a slot the value of its last token: what stands in its last page, if nobody mixed them up. */
+  readonly #slotValues: Int32Array; // [slots]
   readonly #noise: number;
   #busy = false;
   #logits: Float32Array[] = [];
   #states: Float32Array[] = [];
+  readonly #samplers = new Samplers();
+  readonly #tokens: Int32Array; // [maxOutputs]
   /** Adapters in use. */
   readonly adapters = new Set<ScriptedAdapter>();
   /** Called before each batch; may throw. */
@@ -61,12 +71,15 @@ export class ScriptedModel implements Model {
     this.maxBatchTokens = options.maxBatchTokens ?? 256;
     this.maxOutputs = options.maxOutputs ?? 16;
     this.pages = options.pages ?? 64;
+    this.slots = options.slots ?? 0;
+    this.#tokens = new Int32Array(this.maxOutputs);
     this.pooling = options.pooling;
     this.#noise = options.noise ?? 0;
     this.#kv = new Int32Array(this.pages * pageTokens);
+    this.#slotValues = new Int32Array(this.slots).fill(-7);
   }
 
-  async run(batch: Batch, preempt?: GiveWay): Promise<number> {
+  async run(batch: Batch, preempt?: Preempt): Promise<RunOutcome> {
     this.#busy = true;
     try {
       await this.beforeRun(batch);
@@ -76,21 +89,29 @@ export class ScriptedModel implements Model {
     this.runs++;
     this.#check(batch);
     for (const segment of batch.segments) this.#store(segment, batch.ids);
-    if (preempt?.()) return 0.5;
+    // A preempted step leaves the states as they were.
+    if (preempt?.()) return { kind: 'preempted', fraction: 0.5 };
+    for (const segment of batch.segments) this.#keep(segment);
     this.#states = batch.states ? [...batch.positions].map((_, row) => this.#state(batch, row)) : [];
     this.#logits = [...batch.outputs].map(row => {
       const segment = batch.segments.find(({ start, count }) => row >= start && row < start + count)!;
       return this.#row(segment, segment.position + row - segment.start);
     });
-    return 1;
+    const { rows = [], mask } = batch.sampling ?? {};
+    this.#samplers.sample(this.#tokens, this.vocabSize, row => this.#logits[row], rows, mask);
+    return done;
   }
 
-  logits(output: number): Float32Array {
-    return this.#logits[output];
+  tokens(count: number): Int32Array {
+    return this.#tokens.subarray(0, count);
   }
 
-  state(row: number): Float32Array {
-    return this.#states[row];
+  logits(outputs: Int32Array, into: Float32Array): void {
+    outputs.forEach((output, i) => void into.set(this.#logits[output], i * this.vocabSize));
+  }
+
+  states(rows: Int32Array, into: Float32Array): void {
+    rows.forEach((row, i) => void into.set(this.#states[row], i * this.width));
   }
 
   /** The salt is in the metadata. */
@@ -104,6 +125,25 @@ export class ScriptedModel implements Model {
 
   unloadAdapter(adapter: Adapter): void {
     assert.ok(this.adapters.delete(adapter as ScriptedAdapter), 'freed twice');
+  }
+
+  copyPages(pairs: Int32Array): void {
+    assert.ok(!this.#busy, 'copied while a batch runs');
+    for (let i = 0; i < pairs.length; i += 2)
+      this.#kv.copyWithin(pairs[i + 1] * pageTokens, pairs[i] * pageTokens, (pairs[i] + 1) * pageTokens);
+  }
+
+  copySlots(pairs: Int32Array): void {
+    assert.ok(!this.#busy, 'copied while a batch runs');
+    for (let i = 0; i < pairs.length; i += 2) this.#slotValues[pairs[i + 1]] = this.#slotValues[pairs[i]];
+  }
+
+  readSlot(slot: number, target: Uint8Array): void {
+    target.set(new Uint8Array(this.#slotValues.buffer, slot * this.slotBytes, this.slotBytes));
+  }
+
+  writeSlot(slot: number, source: Uint8Array): void {
+    new Uint8Array(this.#slotValues.buffer, slot * this.slotBytes, this.slotBytes).set(source);
   }
 
   readPage(page: number, target: Uint8Array): void {
@@ -130,6 +170,8 @@ export class ScriptedModel implements Model {
     assert.equal(ids.length, tokens);
     assert.equal(positions.length, tokens);
     const written = new Set<number>();
+    const slots = new Set(segments.map(segment => segment.slot));
+    if (this.slots > 0) assert.equal(slots.size, segments.length, 'two sequences in one slot');
     let row = 0;
     for (const segment of segments) {
       assert.equal(segment.start, row);
@@ -138,12 +180,29 @@ export class ScriptedModel implements Model {
         assert.equal(positions[row + i], segment.position + i);
         written.add(slot(segment, segment.position + i));
       }
+      this.#checkState(segment);
       row += segment.count;
       const adapter = segment.adapter as ScriptedAdapter | undefined;
       assert.ok(!adapter || this.adapters.has(adapter), 'an adapter that was freed');
     }
     assert.equal(row, tokens);
     assert.equal(written.size, tokens, 'two tokens in one place');
+  }
+
+  /** The state is the one behind the token before. */
+  #checkState({ slot: number, pages, position, ...rest }: Segment): void {
+    if (this.slots === 0) return assert.equal(number, undefined);
+    assert.ok(number !== undefined && number < this.slots, 'no slot');
+    if (position === 0) return;
+    assert.equal(
+      this.#slotValues[number],
+      this.#kv[slot({ ...rest, pages, position }, position - 1)],
+      'the wrong state',
+    );
+  }
+
+  #keep(segment: Segment): void {
+    if (this.slots > 0) this.#slotValues[segment.slot!] = this.#kv[slot(segment, segment.position + segment.count - 1)];
   }
 
   #store(segment: AdaptedSegment, ids: Int32Array): void {

@@ -2,7 +2,7 @@ import { encodeGguf } from '../../scripts/synthetic/gguf-writer.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import type { Pooler } from '../../src/engine/pooler.ts';
-import { Sampler } from '../../src/engine/sampling/sampler.ts';
+import { Sampler } from '../../src/backend/sampling/sampler.ts';
 import { resolveSampling } from '../../src/engine/sampling/sampling.ts';
 import type { EngineEvent, GenerateRequest } from '../../src/engine/request.ts';
 import type { Engine } from '../../src/engine/types.ts';
@@ -56,7 +56,11 @@ export function expectedAnswer(
   const history = { tokens: [...tokens], promptTokens: tokens.length };
   for (const token of tokens) oracle.push(token);
   while (history.tokens.length < Math.min(tokens.length + maxTokens, context)) {
-    const token = sampler.sample(oracle.logits(vocabSize), history, spec);
+    const token = sampler.sample(
+      oracle.logits(vocabSize),
+      { ...history, length: history.tokens.length },
+      spec,
+    ) as Token;
     if (stopTokens.includes(token)) break;
     history.tokens.push(token);
     oracle.push(token);

@@ -8,7 +8,7 @@ import type { ArchitectureName } from '../../scripts/synthetic/architectures.ts'
 import { encodeGguf, type GgufModel, type TensorPlan, writeGguf } from '../../scripts/synthetic/gguf-writer.ts';
 import { type SyntheticOptions, syntheticModel } from '../../scripts/synthetic/model.ts';
 import type { Backend } from '../../src/backend/backend.ts';
-import { random } from '../../src/backend/parity-data.ts';
+import { random } from '../../src/backend/parity/data.ts';
 import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
 import { createWasmBackend } from '../../src/backend/wasm/backend.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
@@ -17,6 +17,7 @@ import { loadModel } from '../../src/model/load.ts';
 import type { Adapter, Model } from '../../src/model/types.ts';
 import { agreement, probabilitiesOf } from '../support/agreement.ts';
 import { evaluate, withLlama } from '../support/llama-cpp.ts';
+import { logitsOf } from '../support/logits.ts';
 
 const everything = /\.weight$/;
 
@@ -97,7 +98,7 @@ async function logits(model: Model, rows: readonly Row[]): Promise<Float32Array[
     outputs: Int32Array.from(segments, segment => segment.start + segment.count - 1),
     segments,
   });
-  return rows.map((_, i) => model.logits(i).slice());
+  return Promise.all(rows.map((_, i) => logitsOf(model, i)));
 }
 
 const sequence = (seed: number, length: number) => Array.from({ length }, (_, i) => (seed * 31 + i * 17) % 300);

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import type { ArchitectureName } from '../../scripts/synthetic/architectures.ts';
 import { type MetaValue, type TensorPlan, writeGguf } from '../../scripts/synthetic/gguf-writer.ts';
 import { type SyntheticOptions, syntheticModel } from '../../scripts/synthetic/model.ts';
-import { random } from '../../src/backend/parity-data.ts';
+import { random } from '../../src/backend/parity/data.ts';
 import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
 import { openGguf } from '../../src/gguf/open.ts';
 import { loadModel } from '../../src/model/load.ts';

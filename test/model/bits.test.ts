@@ -10,6 +10,7 @@ import { openGguf } from '../../src/gguf/open.ts';
 import { variants } from '../../src/kernels/module.ts';
 import { loadModel } from '../../src/model/load.ts';
 import type { Model } from '../../src/model/types.ts';
+import { logitsOf } from '../support/logits.ts';
 
 const shape = { width: 256, heads: 4, kvHeads: 2, ffn: 512, vocab: 400 };
 const bytes = encodeGguf(syntheticModel({ quant: 'Q4_K_M', with: { ...shape, layers: 8 } }));
@@ -48,7 +49,7 @@ async function logits(model: Model, ends: readonly number[], others: number): Pr
     });
     from = to;
   }
-  return model.logits(0).slice();
+  return logitsOf(model, 0);
 }
 
 let wantedF16: Float32Array;

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import type { LlamaModel } from 'node-llama-cpp';
 import type { ArchitectureName } from '../../scripts/synthetic/architectures.ts';
 import { writeSynthetic } from '../../scripts/synthetic/model.ts';
-import { random } from '../../src/backend/parity-data.ts';
+import { random } from '../../src/backend/parity/data.ts';
 import { createWasmBackend } from '../../src/backend/wasm/backend.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import { openGguf } from '../../src/gguf/open.ts';

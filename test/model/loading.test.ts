@@ -8,6 +8,7 @@ import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import { openGguf } from '../../src/gguf/open.ts';
 import { architectures, loadModel } from '../../src/model/load.ts';
 import type { ModelOptions } from '../../src/model/types.ts';
+import { logitsOf } from '../support/logits.ts';
 
 const limits: ModelOptions = { kvTokens: 64, maxBatchTokens: 16, maxOutputs: 16 };
 const small = { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 2 };
@@ -150,7 +151,7 @@ describe('a model', () => {
             { start: neighbour, count: to - from, position: from, pages: pages[0] },
           ].slice(neighbour ? 0 : 1),
         });
-        return model.logits(0).slice();
+        return logitsOf(model, 0);
       };
       const whole = await run(0, 7, 0);
       assert.ok(whole.every(Number.isFinite));

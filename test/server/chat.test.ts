@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { seedOf } from '../../src/engine/sampling/random.ts';
+import { seedOf } from '../../src/backend/sampling/random.ts';
 import { RealmError } from '../../src/errors.ts';
 import { generated, frames, passThrough, post, ScriptedModel, sandboxOf, scripted } from './scripted.ts';
 

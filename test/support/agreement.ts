@@ -1,6 +1,7 @@
 import { pageTokens } from '../../src/backend/backend.ts';
 import type { Adapter, Model } from '../../src/model/types.ts';
 import type { Answer } from './llama-cpp.ts';
+import { logitsOf } from './logits.ts';
 
 /** How closely two answers to one text agree. */
 export interface Agreement {
@@ -86,7 +87,7 @@ export async function probabilitiesOf(model: Model, tokens: Int32Array, adapter?
     const positions = outputs.map(i => position + i);
     const segments = [{ start: 0, count: ids.length, position, pages, adapter }];
     await model.run({ tokens: ids.length, ids, positions, outputs, segments });
-    rows.push(...Array.from(outputs, i => softmax(model.logits(i))));
+    for (const output of outputs) rows.push(softmax(await logitsOf(model, output)));
   }
   return rows;
 }

@@ -12,6 +12,7 @@ import { parts } from '../../src/kernels/module.ts';
 import { loadModel } from '../../src/model/load.ts';
 import type { Model } from '../../src/model/types.ts';
 import type { QuantType } from '../../src/quant/types.ts';
+import { logitsOf } from './logits.ts';
 
 /** SHA-256 of a position's logits, for each of {@link positions}. */
 export type Bits = readonly string[];
@@ -82,7 +83,7 @@ export async function bitsOf(model: Model, ends: readonly number[]): Promise<Bit
       outputs,
       segments: [{ start: 0, count: ids.length, position: start, pages }],
     });
-    outputs.forEach((_, i) => void bits.push(digest(model.logits(i))));
+    for (const output of outputs.keys()) bits.push(digest(await logitsOf(model, output)));
     start = end;
   }
   return bits;

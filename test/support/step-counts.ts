@@ -5,6 +5,7 @@ import type { ArchitectureName } from '../../scripts/synthetic/architectures.ts'
 import { syntheticBytes } from '../../scripts/synthetic/model.ts';
 import { createWasmBackend, type WasmBackend } from '../../src/backend/wasm/backend.ts';
 import { EngineLoop } from '../../src/engine/loop.ts';
+import { resolveSampling } from '../../src/engine/sampling/sampling.ts';
 import { EventBatcher } from '../../src/engine/worker/event-batcher.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import { openGguf } from '../../src/gguf/open.ts';
@@ -30,7 +31,7 @@ export interface StepRecord {
   readonly steps: { readonly [title: string]: StepCounts };
   /** From the engine's thread to the server's, by requests and milliseconds of a step. */
   readonly messages: { readonly [title: string]: number };
-  /** That one step of 8 decoding sequences allocates in the engine's thread, from the batch to its logits. */
+  /** That one step of 8 decoding sequences allocates in the engine's thread, from the batch to its tokens. */
   readonly allocatedBytes: number;
 }
 
@@ -130,13 +131,16 @@ async function messagesOf(stepMs: number): Promise<number> {
 export async function countAllocations(): Promise<number> {
   const [rounds, steps] = [12, 300];
   const model = await openCounted('llama', await createWasmBackend({ threads: 1, variant: 'plain' }));
-  const batch = stepOf(8, 1, 40);
+  const history = { tokens: Array.from({ length: 41 }, (_, i) => i), length: 41, promptTokens: 30 };
+  const spec = resolveSampling({ temperature: 0.7, topP: 0.9, seed: 1 }, model.vocabSize, 0);
+  const rows = Array.from({ length: 8 }, () => ({ ...history, spec }));
+  const batch = { ...stepOf(8, 1, 40), sampling: { rows } };
   let least = Number.POSITIVE_INFINITY;
   for (let round = 0; round < rounds; round++) {
     const before = getHeapStatistics().total_allocated_bytes;
     for (let i = 0; i < steps; i++) {
       await model.run(batch);
-      for (let row = 0; row < 8; row++) model.logits(row);
+      model.tokens(8);
     }
     least = Math.min(least, (getHeapStatistics().total_allocated_bytes - before) / steps);
   }

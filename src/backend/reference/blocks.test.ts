@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formats } from '../../quant/formats.ts';
 import type { QuantType } from '../../quant/types.ts';
-import { weightBytes } from '../parity-data.ts';
+import { weightBytes } from '../parity/data.ts';
 import { type BlockLayout, blockLayouts, newBlock } from './blocks.ts';
 
 for (const [type, layout] of Object.entries(blockLayouts) as [QuantType, BlockLayout][]) {

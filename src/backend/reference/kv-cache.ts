@@ -1,32 +1,53 @@
-import { type BatchLayout, type CacheType, type KvCache, type KvShape, pageTokens, type Segment } from '../backend.ts';
+import {
+  type BatchLayout,
+  type CacheType,
+  type KvCache,
+  type KvShape,
+  type LayerShape,
+  type PagedShape,
+  pageTokens,
+  type Segment,
+} from '../backend.ts';
+import type { Owned } from '../owner.ts';
 import type { KvHead } from './attention.ts';
 import { clampF16, nearestEven } from './math.ts';
 
 const f = Math.fround;
 
-/** Keys and values, [layers][pages][pageTokens][kvHeads * headDim] each, as numbers that the cache's type can hold. */
-export class ReferenceKvCache implements KvCache {
-  readonly layers: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
+/** What is copied, read and written as one: a page's keys and values, or the state in a slot, of all layers that have one. */
+export type Unit = 'page' | 'slot';
+
+/**
+ * For each layer its keys and values, [pages][keys, values][pageTokens][kvHeads * headDim], as numbers that the cache's type can
+ * hold; or its states, [slots][stateSize].
+ */
+export class ReferenceKvCache implements KvCache, Owned {
+  readonly owner: object;
+  readonly layers: readonly LayerShape[];
   readonly pages: number;
+  readonly slots: number;
   readonly type: CacheType;
   readonly pageBytes: number;
-  readonly #width: number;
-  readonly #keys: Float32Array;
-  readonly #values: Float32Array;
+  readonly slotBytes: number;
+  readonly #values: readonly Float32Array[];
 
-  constructor(shape: KvShape) {
+  constructor(shape: KvShape, owner: object) {
+    this.owner = owner;
     this.layers = shape.layers;
-    this.kvHeads = shape.kvHeads;
-    this.headDim = shape.headDim;
     this.pages = shape.pages;
+    this.slots = shape.slots;
     this.type = shape.type;
-    this.#width = shape.kvHeads * shape.headDim;
-    const elements = shape.layers * shape.pages * pageTokens * this.#width;
-    this.#keys = new Float32Array(elements);
-    this.#values = new Float32Array(elements);
-    this.pageBytes = (elements / shape.pages) * 4 * 2;
+    this.pageBytes = pageBytesOf(shape.layers);
+    this.slotBytes = shape.layers.reduce((sum, layer) => sum + 4 * sizeOf(layer, 'slot'), 0);
+    this.#values = shape.layers.map(
+      layer => new Float32Array(shape.pages * sizeOf(layer, 'page') + shape.slots * sizeOf(layer, 'slot')),
+    );
+  }
+
+  paged(layer: number): PagedShape {
+    const shape = this.layers[layer];
+    if ('stateSize' in shape) throw new RangeError(`layer ${layer} has no keys and values`);
+    return shape;
   }
 
   /** Writes the rows of k and v, [tokens, kvHeads * headDim], at the positions of their segments. */
@@ -35,50 +56,71 @@ export class ReferenceKvCache implements KvCache {
     for (const segment of batch.segments) {
       for (let i = 0; i < segment.count; i++) {
         const at = this.#offset(layer, segment, segment.position + i);
-        this.#keys.set(held(k[segment.start + i]), at);
-        this.#values.set(held(v[segment.start + i]), at);
+        this.#values[layer].set(held(k[segment.start + i]), at);
+        this.#values[layer].set(held(v[segment.start + i]), at + this.#pageSize(layer) / 2);
       }
     }
   }
 
   /** One head of a sequence's keys and values, by position. */
   head(layer: number, segment: Segment, head: number): KvHead {
-    const view = (all: Float32Array) => (position: number) => {
-      const at = this.#offset(layer, segment, position) + head * this.headDim;
-      return all.subarray(at, at + this.headDim);
+    const { headDim } = this.paged(layer);
+    const view = (start: number) => (position: number) => {
+      const at = start + this.#offset(layer, segment, position) + head * headDim;
+      return this.#values[layer].subarray(at, at + headDim);
     };
-    return { key: view(this.#keys), value: view(this.#values) };
+    return { key: view(0), value: view(this.#pageSize(layer) / 2) };
   }
 
-  /** Keys and values of a page, layer by layer. */
-  readPage(page: number, target: Uint8Array): void {
+  /** A unit, layer by layer. */
+  read(unit: Unit, index: number, target: Uint8Array): void {
     let at = 0;
-    for (const part of this.#parts(page)) {
+    for (const part of this.#parts(unit, index)) {
       target.set(part, at);
       at += part.length;
     }
   }
 
-  writePage(page: number, source: Uint8Array): void {
+  write(unit: Unit, index: number, source: Uint8Array): void {
     let at = 0;
-    for (const part of this.#parts(page)) {
+    for (const part of this.#parts(unit, index)) {
       part.set(source.subarray(at, at + part.length));
       at += part.length;
     }
   }
 
-  #parts(page: number): Uint8Array[] {
-    const bytes = pageTokens * this.#width * 4;
-    return Array.from({ length: this.layers }, (_, layer) => {
-      const at = (layer * this.pages + page) * bytes;
-      return [this.#keys, this.#values].map(all => new Uint8Array(all.buffer, at, bytes));
-    }).flat();
+  copy(unit: Unit, from: number, to: number): void {
+    const targets = this.#parts(unit, to);
+    this.#parts(unit, from).forEach((part, layer) => void targets[layer].set(part));
   }
 
-  #offset(layer: number, segment: Segment, position: number): number {
-    const page = segment.pages[Math.floor(position / pageTokens)];
-    return ((layer * this.pages + page) * pageTokens + (position % pageTokens)) * this.#width;
+  #parts(unit: Unit, index: number): Uint8Array[] {
+    return this.layers.map((layer, i) => {
+      const bytes = 4 * sizeOf(layer, unit);
+      return new Uint8Array(this.#values[i].buffer, index * bytes, bytes);
+    });
   }
+
+  #pageSize(layer: number): number {
+    return sizeOf(this.layers[layer], 'page');
+  }
+
+  /** Of a position's keys. */
+  #offset(layer: number, segment: Segment, position: number): number {
+    const { kvHeads, headDim } = this.paged(layer);
+    const page = segment.pages[Math.floor(position / pageTokens)];
+    return page * this.#pageSize(layer) + (position % pageTokens) * kvHeads * headDim;
+  }
+}
+
+/** Bytes of a page over all layers. */
+export const pageBytesOf = (layers: readonly LayerShape[]): number =>
+  layers.reduce((sum, layer) => sum + 4 * sizeOf(layer, 'page'), 0);
+
+/** Numbers that a layer has in a unit. */
+function sizeOf(layer: LayerShape, unit: Unit): number {
+  if ('stateSize' in layer) return unit === 'slot' ? layer.stateSize : 0;
+  return unit === 'page' ? 2 * pageTokens * layer.kvHeads * layer.headDim : 0;
 }
 
 const asF16 = (row: Float32Array): Float32Array => Float32Array.from(Float16Array.from(row, clampF16));

@@ -1,4 +1,4 @@
-import { parity } from '../parity.ts';
+import { parity } from '../parity/parity.ts';
 import { createReferenceBackend } from './reference.ts';
 
 parity('reference', createReferenceBackend);

@@ -1,24 +1,38 @@
 import { RealmError } from '../../errors.ts';
-import type {
-  AttentionOptions,
-  Backend,
-  BatchLayout,
-  Buffer,
-  GiveWay,
-  KvCache,
-  KvShape,
-  Matrix,
-  MatrixSource,
-  MemoryStats,
-  RopeSpec,
-  RopeTable,
-  Routing,
-  Vector,
+import {
+  type AttentionOptions,
+  type Backend,
+  type BatchLayout,
+  type Buffer,
+  done,
+  type KvCache,
+  type KvShape,
+  type Matrix,
+  type MatrixSource,
+  type MemoryStats,
+  type Preempt,
+  type RopeSpec,
+  type RopeTable,
+  type Routing,
+  type RunOutcome,
+  type SampleRow,
+  type TokenBuffer,
+  type Vector,
 } from '../backend.ts';
+import { Owner } from '../owner.ts';
 import { assignSlots, chooseExperts } from '../routing.ts';
+import { Samplers } from '../sampling/sample-rows.ts';
 import { attend } from './attention.ts';
 import { dot, type Input, prepareInput } from './dot.ts';
-import { ReferenceKvCache } from './kv-cache.ts';
+import {
+  groups,
+  type Handles,
+  ReferenceBuffer,
+  type ReferenceRouting,
+  type ReferenceTokens,
+  type ReferenceVector,
+} from './handles.ts';
+import { pageBytesOf, ReferenceKvCache, type Unit } from './kv-cache.ts';
 import { gelu, silu, softcap } from './math.ts';
 import { layerNorm, rmsNorm } from './norm.ts';
 import { rotate } from './rope.ts';
@@ -31,60 +45,16 @@ export function createReferenceBackend(): Backend {
   return new ReferenceBackend();
 }
 
-class ReferenceBuffer implements Buffer {
-  readonly rows: number;
-  readonly columns: number;
-  readonly values: Float32Array;
-
-  constructor(rows: number, columns: number, values: Float32Array = new Float32Array(rows * columns)) {
-    this.rows = rows;
-    this.columns = columns;
-    this.values = values;
-  }
-
-  view(first: number, count: number): ReferenceBuffer {
-    if (!(first >= 0 && count >= 0 && first + count <= this.rows)) {
-      throw new RangeError(`rows ${first} to ${first + count} of a buffer of ${this.rows}`);
-    }
-    const values = this.values.subarray(first * this.columns, (first + count) * this.columns);
-    return new ReferenceBuffer(count, this.columns, values);
-  }
-
-  row(row: number): Float32Array {
-    if (!(row >= 0 && row < this.rows)) throw new RangeError(`row ${row} of a buffer of ${this.rows}`);
-    return this.values.subarray(row * this.columns, (row + 1) * this.columns);
-  }
-
-  /** The first `count` rows. */
-  first(count: number): Float32Array[] {
-    return Array.from({ length: count }, (_, row) => this.row(row));
-  }
-}
-
-interface ReferenceRouting extends Routing {
-  readonly chosen: Int32Array;
-  readonly weights: Float32Array;
-  readonly slotOf: Int32Array;
-  readonly tokenOf: Int32Array;
-  readonly starts: Int32Array;
-}
-
-const rowsOf = (buffer: Buffer, count: number) => (buffer as ReferenceBuffer).first(count);
-const rowOf = (buffer: Buffer, row: number) => (buffer as ReferenceBuffer).row(row);
-const valuesOf = (vector: Vector) => vector as Float32Array;
-
-/** A row cut into groups of `width` columns: heads, say. */
-function groups(row: Float32Array, width: number): Float32Array[] {
-  return Array.from({ length: row.length / width }, (_, i) => row.subarray(i * width, (i + 1) * width));
-}
-
 class ReferenceBackend implements Backend {
   readonly name = 'reference';
+  readonly traits = { exact: true, kvLayout: 'reference' };
+  readonly #owner = new Owner<Handles>('reference');
+  readonly #samplers = new Samplers();
   readonly #recorded: (() => void)[] = [];
   readonly #memory = { weights: 0, kvCache: 0, work: 0 };
 
   async matrix(source: MatrixSource): Promise<Matrix> {
-    const matrix = await ReferenceMatrix.load(source);
+    const matrix = await ReferenceMatrix.load(source, this.#owner);
     this.#memory.weights += matrix.bytes.byteLength;
     return matrix;
   }
@@ -92,39 +62,57 @@ class ReferenceBackend implements Backend {
   async loaded(): Promise<void> {}
 
   free(matrix: Matrix): void {
-    this.#memory.weights -= (matrix as ReferenceMatrix).bytes.byteLength;
+    const own = this.#owner.own(matrix);
+    this.#memory.weights -= own.bytes.byteLength;
+    own.owner = undefined;
   }
 
   view(buffer: Buffer, first: number, count: number): Buffer {
-    return (buffer as ReferenceBuffer).view(first, count);
+    return this.#owner.own(buffer).view(first, count);
   }
 
-  vector(values: Float32Array): Vector {
+  vector(values: Float32Array): ReferenceVector {
     this.#memory.weights += values.byteLength;
-    return values.slice();
+    return { owner: this.#owner, length: values.length, values: values.slice() };
   }
 
   buffer(rows: number, columns: number): Buffer {
     this.#memory.work += rows * columns * 4;
-    return new ReferenceBuffer(rows, columns);
+    return new ReferenceBuffer(this.#owner, rows, columns);
   }
 
   kvCache(shape: KvShape): KvCache {
-    const cache = new ReferenceKvCache(shape);
-    this.#memory.kvCache += cache.pageBytes * cache.pages;
+    const cache = new ReferenceKvCache(shape, this.#owner);
+    this.#memory.kvCache += cache.pageBytes * cache.pages + cache.slotBytes * cache.slots;
     return cache;
+  }
+
+  kvPageBytes(shape: Pick<KvShape, 'layers' | 'type'>): number {
+    return pageBytesOf(shape.layers);
+  }
+
+  tokens(rows: number): ReferenceTokens {
+    return { owner: this.#owner, rows, ids: new Int32Array(rows) };
   }
 
   ropeTable(spec: RopeSpec): RopeTable {
     return spec;
   }
 
-  embed(out: Buffer, table: Matrix, tokens: Int32Array): void {
+  embed(out: Buffer, table: Matrix, ids: Int32Array | TokenBuffer): void {
+    const [target, matrix] = [this.#owner.own(out), this.#owner.own(table)];
+    const values = ids instanceof Int32Array ? ids : this.#owner.own(ids).ids;
     this.#record(() => {
-      tokens.forEach((token, i) => {
-        rowOf(out, i).set((table as ReferenceMatrix).decode(token));
+      values.forEach((id, i) => {
+        if (id < 0) target.row(i).fill(0);
+        else target.row(i).set(matrix.decode(id));
       });
     });
+  }
+
+  sample(out: TokenBuffer, logits: Buffer, rows: readonly SampleRow[], mask?: Uint32Array): void {
+    const [{ ids }, source] = [this.#owner.own(out), this.#owner.own(logits)];
+    this.#record(() => this.#samplers.sample(ids, source.columns, row => source.row(row), rows, mask));
   }
 
   matmul(
@@ -135,9 +123,11 @@ class ReferenceBackend implements Backend {
     options: { bias?: Vector; accumulate?: boolean } = {},
   ): void {
     checkProduct(out, matrix, x);
+    const [target, own, source] = [this.#owner.own(out), this.#owner.own(matrix), this.#owner.own(x)];
+    const bias = options.bias && this.#owner.own(options.bias).values;
     this.#record(() => {
-      const inputs = rowsOf(x, rows).map(row => prepareInput(matrix.type, row));
-      multiply(rowsOf(out, rows), matrix as ReferenceMatrix, inputs, options);
+      const inputs = source.first(rows).map(row => prepareInput(own.type, row));
+      multiply(target.first(rows), own, inputs, { bias, accumulate: options.accumulate });
     });
   }
 
@@ -146,35 +136,38 @@ class ReferenceBackend implements Backend {
   }
 
   rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number): void {
+    const [target, source] = [this.#owner.own(out), this.#owner.own(x)];
+    const { values, length } = this.#owner.own(weight);
     this.#record(() => {
       for (let i = 0; i < rows; i++) {
-        const targets = groups(rowOf(out, i), weight.length);
-        const sources = groups(rowOf(x, i), weight.length);
-        sources.forEach((source, g) => {
-          rmsNorm(targets[g], source, valuesOf(weight), epsilon);
+        const targets = groups(target.row(i), length);
+        groups(source.row(i), length).forEach((group, g) => {
+          rmsNorm(targets[g], group, values, epsilon);
         });
       }
     });
   }
 
   layerNorm(out: Buffer, x: Buffer, weight: Vector, bias: Vector, epsilon: number, rows: number): void {
+    const [target, source] = [this.#owner.own(out), this.#owner.own(x)];
+    const [factors, offsets] = [this.#owner.own(weight).values, this.#owner.own(bias).values];
     this.#record(() => {
-      for (let i = 0; i < rows; i++) layerNorm(rowOf(out, i), rowOf(x, i), valuesOf(weight), valuesOf(bias), epsilon);
+      for (let i = 0; i < rows; i++) layerNorm(target.row(i), source.row(i), factors, offsets, epsilon);
     });
   }
 
   rope(x: Buffer, rope: RopeTable, positions: Int32Array, heads: number): void {
+    const buffer = this.#owner.own(x);
     this.#record(() => {
       positions.forEach((position, i) => {
-        for (const head of groups(rowOf(x, i), x.columns / heads)) rotate(head, position, rope);
+        for (const head of groups(buffer.row(i), buffer.columns / heads)) rotate(head, position, rope);
       });
     });
   }
 
   storeKv(cache: KvCache, layer: number, k: Buffer, v: Buffer, batch: BatchLayout): void {
-    this.#record(() => {
-      (cache as ReferenceKvCache).store(layer, rowsOf(k, batch.tokens), rowsOf(v, batch.tokens), batch);
-    });
+    const [own, keys, values] = [this.#owner.own(cache), this.#owner.own(k), this.#owner.own(v)];
+    this.#record(() => own.store(layer, keys.first(batch.tokens), values.first(batch.tokens), batch));
   }
 
   attention(
@@ -185,15 +178,16 @@ class ReferenceBackend implements Backend {
     batch: BatchLayout,
     options: AttentionOptions,
   ): void {
-    const { headDim, kvHeads } = cache;
+    const [target, queries, own] = [this.#owner.own(out), this.#owner.own(q), this.#owner.own(cache)];
+    const { headDim, kvHeads } = own.paged(layer);
     const sharing = options.heads / kvHeads;
     this.#record(() => {
       for (const segment of batch.segments) {
         for (let head = 0; head < options.heads; head++) {
-          const kv = (cache as ReferenceKvCache).head(layer, segment, Math.floor(head / sharing));
+          const kv = own.head(layer, segment, Math.floor(head / sharing));
           for (let i = 0; i < segment.count; i++) {
-            const part = (buffer: Buffer) => groups(rowOf(buffer, segment.start + i), headDim)[head];
-            attend(part(out), part(q), segment.position + i, kv, options);
+            const part = (buffer: ReferenceBuffer) => groups(buffer.row(segment.start + i), headDim)[head];
+            attend(part(target), part(queries), segment.position + i, kv, options);
           }
         }
       }
@@ -202,16 +196,18 @@ class ReferenceBackend implements Backend {
 
   gate(out: Buffer, gate: Buffer, up: Buffer, kind: 'silu' | 'gelu', rows: number): void {
     const activation = kind === 'silu' ? silu : gelu;
+    const [gated, upper] = [this.#owner.own(gate), this.#owner.own(up)];
     this.#each(out, rows, (row, i) => {
-      const gates = rowOf(gate, i);
-      const ups = rowOf(up, i);
+      const gates = gated.row(i);
+      const ups = upper.row(i);
       for (let c = 0; c < row.length; c++) row[c] = f(activation(gates[c]) * ups[c]);
     });
   }
 
   add(out: Buffer, x: Buffer, rows: number): void {
+    const source = this.#owner.own(x);
     this.#each(out, rows, (row, i) => {
-      rowOf(x, i).forEach((value, c) => {
+      source.row(i).forEach((value, c) => {
         row[c] = f(row[c] + value);
       });
     });
@@ -235,28 +231,30 @@ class ReferenceBackend implements Backend {
   }
 
   gather(out: Buffer, x: Buffer, rows: Int32Array): void {
+    const [target, source] = [this.#owner.own(out), this.#owner.own(x)];
     this.#record(() => {
       rows.forEach((row, i) => {
-        rowOf(out, i).set(rowOf(x, row));
+        target.row(i).set(source.row(row));
       });
     });
   }
 
-  routing(tokens: number, experts: number, used: number): ReferenceRouting {
-    const slots = () => new Int32Array(tokens * used);
-    const weights = new Float32Array(tokens * used);
+  routing(tokens: number, experts: number, topK: number): ReferenceRouting {
+    const slots = () => new Int32Array(tokens * topK);
+    const weights = new Float32Array(tokens * topK);
     const table = { slotOf: slots(), tokenOf: slots(), starts: new Int32Array(experts + 1) };
-    return { experts, used, chosen: slots(), weights, ...table };
+    return { owner: this.#owner, experts, topK, chosen: slots(), weights, ...table };
   }
 
   route(routing: Routing, logits: Buffer, rows: number): void {
-    const { used, chosen, weights, ...table } = routing as ReferenceRouting;
+    const { topK, chosen, weights, ...table } = this.#owner.own(routing);
+    const source = this.#owner.own(logits);
     this.#record(() => {
-      rowsOf(logits, rows).forEach((scores, row) => {
-        const [from, to] = [row * used, (row + 1) * used];
+      source.first(rows).forEach((scores, row) => {
+        const [from, to] = [row * topK, (row + 1) * topK];
         chooseExperts(scores, chosen.subarray(from, to), weights.subarray(from, to));
       });
-      assignSlots(chosen.subarray(0, rows * used), used, table);
+      assignSlots(chosen.subarray(0, rows * topK), topK, table);
     });
   }
 
@@ -266,15 +264,17 @@ class ReferenceBackend implements Backend {
     from: 'tokens' | 'slots',
     routing: Routing,
   ): void {
-    const { experts, starts, tokenOf } = routing as ReferenceRouting;
+    const { experts, starts, tokenOf } = this.#owner.own(routing);
+    const source = this.#owner.own(x);
+    const owned = products.map(({ out, matrix }) => ({ out: this.#owner.own(out), matrix: this.#owner.own(matrix) }));
     this.#record(() => {
-      for (const { out, matrix } of products) {
+      for (const { out, matrix } of owned) {
         for (let expert = 0; expert < experts; expert++) {
           for (let slot = starts[expert]; slot < starts[expert + 1]; slot++) {
-            const input = prepareInput(matrix.type, rowOf(x, from === 'tokens' ? tokenOf[slot] : slot));
-            const target = rowOf(out, slot);
+            const input = prepareInput(matrix.type, source.row(from === 'tokens' ? tokenOf[slot] : slot));
+            const target = out.row(slot);
             for (let r = 0; r < target.length; r++) {
-              target[r] = dot((matrix as ReferenceMatrix).unpack(expert * target.length + r), input);
+              target[r] = dot(matrix.unpack(expert * target.length + r), input);
             }
           }
         }
@@ -283,38 +283,66 @@ class ReferenceBackend implements Backend {
   }
 
   combine(out: Buffer, slots: Buffer, routing: Routing, rows: number): void {
-    const { used, slotOf, weights } = routing as ReferenceRouting;
+    const { topK, slotOf, weights } = this.#owner.own(routing);
+    const source = this.#owner.own(slots);
     this.#each(out, rows, (row, i) => {
-      for (let choice = i * used; choice < (i + 1) * used; choice++) {
-        const slot = rowOf(slots, slotOf[choice]);
+      for (let choice = i * topK; choice < (i + 1) * topK; choice++) {
+        const slot = source.row(slotOf[choice]);
         for (let c = 0; c < row.length; c++) row[c] = f(row[c] + f(weights[choice] * slot[c]));
       }
     });
   }
 
-  run(giveWay?: GiveWay): number {
-    const recorded = this.#recorded.splice(0);
-    for (const [i, operation] of recorded.entries()) {
-      if (giveWay?.()) return i / recorded.length;
-      operation();
-    }
-    return 1;
+  copyPages(cache: KvCache, pairs: Int32Array): void {
+    this.#copy(this.#owner.own(cache), 'page', pairs);
   }
 
-  read(buffer: Buffer, row: number): Float32Array {
-    return rowOf(buffer, row);
+  copySlots(cache: KvCache, pairs: Int32Array): void {
+    this.#copy(this.#owner.own(cache), 'slot', pairs);
+  }
+
+  /** What was recorded before is run at once: a run that is preempted later leaves no copy out. */
+  #copy(cache: ReferenceKvCache, unit: Unit, pairs: Int32Array): void {
+    this.run();
+    for (let i = 0; i < pairs.length; i += 2) cache.copy(unit, pairs[i], pairs[i + 1]);
+  }
+
+  run(preempt?: Preempt): RunOutcome {
+    const recorded = this.#recorded.splice(0);
+    for (const [i, operation] of recorded.entries()) {
+      if (preempt?.()) return { kind: 'preempted', fraction: i / recorded.length };
+      operation();
+    }
+    return done;
+  }
+
+  readTokens(tokens: TokenBuffer, count: number): Int32Array {
+    return this.#owner.own(tokens).ids.subarray(0, count);
+  }
+
+  download(buffer: Buffer, rows: Int32Array, into: Float32Array): void {
+    const own = this.#owner.own(buffer);
+    rows.forEach((row, i) => void into.set(own.row(row), i * own.columns));
   }
 
   write(buffer: Buffer, row: number, values: Float32Array): void {
-    rowOf(buffer, row).set(values);
+    this.#owner.own(buffer).row(row).set(values);
   }
 
   readPage(cache: KvCache, page: number, target: Uint8Array): void {
-    (cache as ReferenceKvCache).readPage(page, target);
+    this.#owner.own(cache).read('page', page, target);
   }
 
   writePage(cache: KvCache, page: number, source: Uint8Array): void {
-    (cache as ReferenceKvCache).writePage(page, source);
+    this.#owner.own(cache).write('page', page, source);
+  }
+
+  readSlot(cache: KvCache, slot: number, target: Uint8Array): void {
+    this.#owner.own(cache).read('slot', slot, target);
+  }
+
+  writeSlot(cache: KvCache, slot: number, source: Uint8Array): void {
+    this.#owner.own(cache).write('slot', slot, source);
   }
 
   memory(): MemoryStats {
@@ -323,6 +351,7 @@ class ReferenceBackend implements Backend {
 
   async close(): Promise<void> {
     this.#recorded.length = 0;
+    this.#owner.close();
   }
 
   #record(operation: () => void): void {
@@ -330,8 +359,9 @@ class ReferenceBackend implements Backend {
   }
 
   #each(out: Buffer, rows: number, operation: (row: Float32Array, index: number) => void): void {
+    const target = this.#owner.own(out);
     this.#record(() => {
-      rowsOf(out, rows).forEach(operation);
+      target.first(rows).forEach(operation);
     });
   }
 }
@@ -341,15 +371,14 @@ function multiply(
   out: readonly Float32Array[],
   matrix: ReferenceMatrix,
   inputs: readonly Input[],
-  options: { bias?: Vector; accumulate?: boolean },
+  { bias, accumulate }: { bias?: Float32Array; accumulate?: boolean },
 ): void {
-  const bias = options.bias && valuesOf(options.bias);
   for (let r = 0; r < matrix.rows; r++) {
     const weights = matrix.unpack(r);
     for (let i = 0; i < inputs.length; i++) {
       let value = dot(weights, inputs[i]);
       if (bias) value = f(value + bias[r]);
-      out[i][r] = options.accumulate ? f(out[i][r] + value) : value;
+      out[i][r] = accumulate ? f(out[i][r] + value) : value;
     }
   }
 }

@@ -2,18 +2,21 @@ import { RealmError } from '../../errors.ts';
 import { byteLength, formats } from '../../quant/formats.ts';
 import type { QuantType } from '../../quant/types.ts';
 import type { Matrix, MatrixSource } from '../backend.ts';
+import type { Owned } from '../owner.ts';
 import { checkScales } from '../scales.ts';
 import { unpackRow, type WeightRow } from './dot.ts';
 
 /** A weight matrix as the file has it. */
-export class ReferenceMatrix implements Matrix {
+export class ReferenceMatrix implements Matrix, Owned {
+  owner: object | undefined;
   readonly name: string;
   readonly type: QuantType;
   readonly rows: number;
   readonly columns: number;
   readonly bytes: Uint8Array;
 
-  private constructor(source: MatrixSource, bytes: Uint8Array) {
+  private constructor(source: MatrixSource, bytes: Uint8Array, owner: object) {
+    this.owner = owner;
     this.name = source.name;
     this.type = source.type;
     this.rows = source.rows;
@@ -21,7 +24,7 @@ export class ReferenceMatrix implements Matrix {
     this.bytes = bytes;
   }
 
-  static async load(source: MatrixSource): Promise<ReferenceMatrix> {
+  static async load(source: MatrixSource, owner: object): Promise<ReferenceMatrix> {
     const { blockSize } = formats[source.type];
     if (source.columns % blockSize !== 0) {
       const why = `has ${source.columns} columns, not a multiple of ${source.type}'s block of ${blockSize}`;
@@ -30,7 +33,7 @@ export class ReferenceMatrix implements Matrix {
     const bytes = new Uint8Array(byteLength(source.type, source.rows * source.columns));
     await source.readRows(0, source.rows, bytes);
     checkScales(source.name, source.type, bytes);
-    return new ReferenceMatrix(source, bytes);
+    return new ReferenceMatrix(source, bytes, owner);
   }
 
   /** Row `row` ready for products. */

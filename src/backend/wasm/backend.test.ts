@@ -1,4 +1,4 @@
-import { parity } from '../parity.ts';
+import { parity } from '../parity/parity.ts';
 import { createWasmBackend } from './backend.ts';
 
 for (const [variant, threads] of [

@@ -3,36 +3,44 @@ import { availableParallelism } from 'node:os';
 import { RealmError } from '../../errors.ts';
 import { maxTile } from '../../kernels/activation.ts';
 import { type KernelPart, variants } from '../../kernels/module.ts';
-import type {
-  AttentionOptions,
-  Backend,
-  BatchLayout,
-  Buffer,
-  GiveWay,
-  KvCache,
-  KvShape,
-  Matrix,
-  MatrixSource,
-  MemoryStats,
-  RopeSpec,
-  RopeTable,
-  Routing,
-  Vector,
+import {
+  type AttentionOptions,
+  type Backend,
+  type BatchLayout,
+  type Buffer,
+  done,
+  type KvCache,
+  type KvShape,
+  type Matrix,
+  type MatrixSource,
+  type MemoryStats,
+  type Preempt,
+  type RopeSpec,
+  type RopeTable,
+  type Routing,
+  type RunOutcome,
+  type SampleRow,
+  type TokenBuffer,
+  type Vector,
 } from '../backend.ts';
+import { Owner } from '../owner.ts';
+import { Samplers } from '../sampling/sample-rows.ts';
 import { Activations } from './activations.ts';
 import { type Choice, everywhere, variantsIn } from './choice.ts';
 import type { Command } from './commands.ts';
 import { Elementwise } from './elementwise.ts';
 import { Experts, routingIn, routingWords } from './experts.ts';
 import {
+  type Handles,
   type WasmBuffer,
   type WasmCache,
   type WasmMatrix,
   type WasmRouting,
+  type WasmTokens,
   type WasmVector,
   weightTypes,
 } from './handles.ts';
-import { Caches } from './kv-cache.ts';
+import { Caches, pageBytesIn } from './kv-cache.ts';
 import { Loader, stagingBytes } from './loader.ts';
 import { align, Memories, mostPages } from './memories.ts';
 import { Products } from './products.ts';
@@ -81,6 +89,9 @@ export async function createBench(threads: number): Promise<Bench> {
 }
 
 export class WasmBackend implements Backend {
+  readonly traits = { exact: true, kvLayout: 'wasm' };
+  readonly #owner = new Owner<Handles>('wasm');
+  readonly #samplers = new Samplers();
   readonly #team: Team;
   readonly #memories: Memories;
   readonly #loader: Loader;
@@ -114,9 +125,9 @@ export class WasmBackend implements Backend {
     this.#residency = residency;
     this.#tables = new StepTables(memories, tables);
     this.#loader = new Loader(staging, memories.bytes(0), recorder);
-    this.#upload = new Upload(memories, this.#loader, type => this.use(type));
+    this.#upload = new Upload(this.#owner, memories, this.#loader, type => this.use(type));
     this.#activations = new Activations(memories, recorder, residency);
-    this.#products = new Products(recorder, residency, this.#activations);
+    this.#products = new Products(this.#owner, recorder, residency, this.#activations);
     this.#experts = new Experts(recorder, residency, this.#activations);
     this.#elementwise = new Elementwise(recorder, residency, this.#tables);
     this.#rows = new Rows(memories, recorder, residency, this.#tables);
@@ -168,7 +179,7 @@ export class WasmBackend implements Backend {
   }
 
   free(matrix: Matrix): void {
-    this.#upload.free(matrix);
+    this.#upload.free(this.#owner.own(matrix));
   }
 
   vector(values: Float32Array): WasmVector {
@@ -179,23 +190,38 @@ export class WasmBackend implements Backend {
     const stride = align(columns, 16) * 4;
     const address = this.#memories.shared(rows * stride, 'a work buffer');
     this.#work += rows * stride;
-    return { rows, columns, address, stride, whole: { address, rows, valid: 1 } };
+    return { owner: this.#owner, rows, columns, address, stride, whole: { address, rows, valid: 1 } };
   }
 
   view(buffer: Buffer, first: number, count: number): WasmBuffer {
-    const { address, stride, columns, rows, whole } = buffer as WasmBuffer;
+    const { owner, address, stride, columns, rows, whole } = this.#owner.own(buffer);
     if (!(first >= 0 && count >= 0 && first + count <= rows)) {
       throw new RealmError('internal_error', `rows ${first} to ${first + count} of a buffer of ${rows}`);
     }
-    return { rows: count, columns, stride, address: address + first * stride, whole };
+    return { owner, rows: count, columns, address: address + first * stride, stride, whole };
   }
 
-  embed(out: Buffer, table: Matrix, tokens: Int32Array): void {
-    this.#rows.embed(out, table, tokens);
+  tokens(rows: number): WasmTokens {
+    return { owner: this.#owner, rows, ids: new Int32Array(rows) };
+  }
+
+  embed(out: Buffer, table: Matrix, ids: Int32Array | TokenBuffer): void {
+    let values = ids as Int32Array;
+    if (!(ids instanceof Int32Array)) {
+      // They are looked up here and now, so they must have been chosen.
+      this.#recorder.execute();
+      values = this.#owner.own(ids).ids;
+    }
+    this.#rows.embed(this.#owner.own(out), this.#owner.own(table), values);
   }
 
   gather(out: Buffer, x: Buffer, rows: Int32Array): void {
-    this.#rows.gather(out, x, rows);
+    this.#rows.gather(this.#owner.own(out), this.#owner.own(x), rows);
+  }
+
+  sample(out: TokenBuffer, logits: Buffer, rows: readonly SampleRow[], mask?: Uint32Array): void {
+    const [{ ids }, own] = [this.#owner.own(out), this.#owner.own(logits)];
+    this.#recorder.alone(() => this.#samplers.sample(ids, own.columns, row => this.#row(own, row), rows, mask));
   }
 
   matmul(
@@ -205,19 +231,22 @@ export class WasmBackend implements Backend {
     rows: number,
     options: { bias?: Vector; accumulate?: boolean } = {},
   ): void {
-    this.#products.one(out, matrix, x, rows, options);
+    const [target, own, source] = [this.#owner.own(out), this.#owner.own(matrix), this.#owner.own(x)];
+    this.#products.one(target, own, source, rows, options);
   }
 
   matmuls(products: readonly { out: Buffer; matrix: Matrix; bias?: Vector }[], x: Buffer, rows: number): void {
-    this.#products.several(products, x, rows);
+    this.#products.several(products, this.#owner.own(x), rows);
   }
 
   rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number): void {
-    this.#elementwise.rmsNorm(out, x, weight, epsilon, rows);
+    const [target, source] = [this.#owner.own(out), this.#owner.own(x)];
+    this.#elementwise.rmsNorm(target, source, this.#owner.own(weight), epsilon, rows);
   }
 
   layerNorm(out: Buffer, x: Buffer, weight: Vector, bias: Vector, epsilon: number, rows: number): void {
-    this.#elementwise.layerNorm(out, x, weight, bias, epsilon, rows);
+    const [target, source] = [this.#owner.own(out), this.#owner.own(x)];
+    this.#elementwise.layerNorm(target, source, this.#owner.own(weight), this.#owner.own(bias), epsilon, rows);
   }
 
   ropeTable(spec: RopeSpec): RopeTable {
@@ -227,39 +256,61 @@ export class WasmBackend implements Backend {
   }
 
   rope(x: Buffer, rope: RopeTable, positions: Int32Array, heads: number): void {
-    this.#elementwise.rope(x, rope, positions, heads);
+    this.#elementwise.rope(this.#owner.own(x), rope, positions, heads);
   }
 
   gate(out: Buffer, gate: Buffer, up: Buffer, kind: 'silu' | 'gelu', rows: number): void {
-    this.#elementwise.gate(out, gate, up, kind, rows);
+    this.#elementwise.gate(this.#owner.own(out), this.#owner.own(gate), this.#owner.own(up), kind, rows);
   }
 
   add(out: Buffer, x: Buffer, rows: number): void {
-    this.#elementwise.add(out, x, rows);
+    this.#elementwise.add(this.#owner.own(out), this.#owner.own(x), rows);
   }
 
   scale(x: Buffer, factor: number, rows: number): void {
-    this.#elementwise.scale(x, factor, rows);
+    this.#elementwise.scale(this.#owner.own(x), factor, rows);
   }
 
   softcap(x: Buffer, cap: number, rows: number): void {
-    this.#elementwise.softcap(x, cap, rows);
+    this.#elementwise.softcap(this.#owner.own(x), cap, rows);
   }
 
   kvCache(shape: KvShape): WasmCache {
-    return this.#caches.create(shape);
+    return this.#caches.create(this.#owner, shape);
+  }
+
+  kvPageBytes({ layers, type }: Pick<KvShape, 'layers' | 'type'>): number {
+    return pageBytesIn(layers, type);
+  }
+
+  copyPages(cache: KvCache, pairs: Int32Array): void {
+    this.#recorder.execute();
+    this.#caches.copy(this.#owner.own(cache), 'page', pairs);
+  }
+
+  copySlots(cache: KvCache, pairs: Int32Array): void {
+    this.#recorder.execute();
+    this.#caches.copy(this.#owner.own(cache), 'slot', pairs);
   }
 
   readPage(cache: KvCache, page: number, target: Uint8Array): void {
-    this.#caches.eachLayer(cache, page, (layer, at) => void target.set(layer, at));
+    this.#caches.read(this.#owner.own(cache), 'page', page, target);
   }
 
   writePage(cache: KvCache, page: number, source: Uint8Array): void {
-    this.#caches.eachLayer(cache, page, (layer, at) => void layer.set(source.subarray(at, at + layer.length)));
+    this.#caches.write(this.#owner.own(cache), 'page', page, source);
+  }
+
+  readSlot(cache: KvCache, slot: number, target: Uint8Array): void {
+    this.#caches.read(this.#owner.own(cache), 'slot', slot, target);
+  }
+
+  writeSlot(cache: KvCache, slot: number, source: Uint8Array): void {
+    this.#caches.write(this.#owner.own(cache), 'slot', slot, source);
   }
 
   storeKv(cache: KvCache, layer: number, k: Buffer, v: Buffer, batch: BatchLayout): void {
-    this.#caches.store(cache, layer, k, v, batch);
+    this.#caches.store(this.#owner.own(cache), layer, this.#owner.own(k), this.#owner.own(v), batch);
   }
 
   attention(
@@ -270,15 +321,16 @@ export class WasmBackend implements Backend {
     batch: BatchLayout,
     options: AttentionOptions,
   ): void {
-    this.#caches.attend(out, q, cache, layer, batch, options);
+    const [target, queries] = [this.#owner.own(out), this.#owner.own(q)];
+    this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, options);
   }
 
-  routing(tokens: number, experts: number, used: number): WasmRouting {
-    return routingIn(this.buffer(1, routingWords(tokens, experts, used)), tokens, experts, used);
+  routing(tokens: number, experts: number, topK: number): WasmRouting {
+    return routingIn(this.buffer(1, routingWords(tokens, experts, topK)), tokens, experts, topK);
   }
 
   route(routing: Routing, logits: Buffer, rows: number): void {
-    this.#experts.route(routing, logits, rows);
+    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows);
   }
 
   expertMatmuls(
@@ -288,29 +340,41 @@ export class WasmBackend implements Backend {
     routing: Routing,
     rows: number,
   ): void {
-    for (const { out, matrix } of products) this.#experts.multiply(out, matrix, x, from, routing, rows);
+    const [source, own] = [this.#owner.own(x), this.#owner.own(routing)];
+    for (const { out, matrix } of products)
+      this.#experts.multiply(this.#owner.own(out), this.#owner.own(matrix), source, from, own, rows);
   }
 
   combine(out: Buffer, slots: Buffer, routing: Routing, rows: number): void {
-    this.#experts.combine(out, slots, routing, rows);
+    this.#experts.combine(this.#owner.own(out), this.#owner.own(slots), this.#owner.own(routing), rows);
   }
 
-  run(giveWay?: GiveWay): number {
+  run(preempt?: Preempt): RunOutcome {
     this.#tables.clear();
-    return this.#recorder.execute(giveWay);
+    const fraction = this.#recorder.execute(preempt);
+    return fraction === 1 ? done : { kind: 'preempted', fraction };
   }
 
-  read(buffer: Buffer, row: number): Float32Array {
-    const { address, stride, columns } = buffer as WasmBuffer;
-    const { buffer: bytes } = this.#memories.bytes(this.#residency.home(buffer));
-    return new Float32Array(bytes as ArrayBuffer, address + row * stride, columns);
+  readTokens(tokens: TokenBuffer, count: number): Int32Array {
+    return this.#owner.own(tokens).ids.subarray(0, count);
+  }
+
+  download(buffer: Buffer, rows: Int32Array, into: Float32Array): void {
+    const own = this.#owner.own(buffer);
+    for (let i = 0; i < rows.length; i++) into.set(this.#row(own, rows[i]), i * own.columns);
   }
 
   write(buffer: Buffer, row: number, values: Float32Array): void {
-    const { address, stride, whole } = buffer as WasmBuffer;
-    const memory = this.#residency.home(buffer);
+    const own = this.#owner.own(buffer);
+    const { address, stride, whole } = own;
+    const memory = this.#residency.home(own);
     new Float32Array(this.#memories.bytes(memory).buffer, address + row * stride, values.length).set(values);
     whole.valid = 1 << memory;
+  }
+
+  #row(buffer: WasmBuffer, row: number): Float32Array {
+    const { buffer: bytes } = this.#memories.bytes(this.#residency.home(buffer));
+    return new Float32Array(bytes as ArrayBuffer, buffer.address + row * buffer.stride, buffer.columns);
   }
 
   memory(): MemoryStats {
@@ -318,6 +382,7 @@ export class WasmBackend implements Backend {
   }
 
   async close(): Promise<void> {
+    this.#owner.close();
     await this.#team.close();
   }
 }

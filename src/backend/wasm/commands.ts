@@ -2,7 +2,7 @@
  * A step is a flat list of commands in shared memory, the same for every thread. A command has a number of items; threads
  * claim runs of them until none is left. Then they meet at a barrier, unless the command is linked to the next one.
  */
-import type { GiveWay } from '../backend.ts';
+import type { Preempt } from '../backend.ts';
 import { type Fields, mostParams, type Op, type Params } from './ops/op.ts';
 import { ops } from './ops/table.ts';
 import type { Station } from './station.ts';
@@ -44,8 +44,8 @@ const counters = 9;
 /** Turns of the loop that a thread waits awake before it sleeps: a tenth of a millisecond. */
 const spins = 50_000;
 
-/** What became of a step: `failed`, a kernel threw; `stalled`, a thread never arrived; `gave way`, it was told to. */
-export type Outcome = 'done' | 'failed' | 'stalled' | 'gave way';
+/** What became of a step: `failed`, a kernel threw; `stalled`, a thread never arrived; `preempted`, it was told to stop. */
+export type Outcome = 'done' | 'failed' | 'stalled' | 'preempted';
 
 /** The shared state of a team of threads: the commands, and where everyone stands. */
 export class Program {
@@ -124,8 +124,8 @@ export class Program {
     this.#words[(this.#count - 1) * commandWords + 4] = links[link];
   }
 
-  /** Starts the commands on every thread and works through them on this one; `giveWay` is asked between them whether to stop there. */
-  start(station: Station, giveWay?: GiveWay): Outcome {
+  /** Starts the commands on every thread and works through them on this one; `preempt` is asked between them whether to stop there. */
+  start(station: Station, preempt?: Preempt): Outcome {
     const count = this.#count;
     this.#count = 0;
     this.control.fill(0, counters, counters + count);
@@ -133,9 +133,9 @@ export class Program {
     this.control[commandCount] = count;
     Atomics.add(this.control, generation, 1);
     if (this.threads > 1) Atomics.notify(this.control, generation);
-    if (!this.work(station, giveWay)) return 'stalled';
+    if (!this.work(station, preempt)) return 'stalled';
     if (Atomics.exchange(this.control, failed, 0) !== 0) return 'failed';
-    return this.#done === count ? 'done' : 'gave way';
+    return this.#done === count ? 'done' : 'preempted';
   }
 
   /** Sleeps until the next start; returns its number. A negative generation ends the team. */
@@ -153,7 +153,7 @@ export class Program {
   }
 
   /** Works through the commands; a kernel that throws is noted, and the barriers still met. False: another thread is gone. */
-  work(station: Station, giveWay?: GiveWay): boolean {
+  work(station: Station, preempt?: Preempt): boolean {
     const words = this.#words;
     const count = this.control[commandCount];
     let next = this.control[firstPhase];
@@ -167,7 +167,7 @@ export class Program {
       if (words[last * commandWords + 4] === links.free) continue;
       next = (next + 1) | 0;
       // Said before anybody passes this barrier: all threads stop at it, or none.
-      if (giveWay?.()) Atomics.store(this.control, stopPhase, next);
+      if (preempt?.()) Atomics.store(this.control, stopPhase, next);
       if (!this.#meet(next)) return false;
       if (Atomics.load(this.control, stopPhase) === next) {
         this.#done = last + 1;

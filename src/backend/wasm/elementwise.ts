@@ -1,6 +1,6 @@
 /** Records operations on rows that need no weights but vectors: norms, rotations, gates, sums. */
 import { RealmError } from '../../errors.ts';
-import type { Buffer, RopeTable, Vector } from '../backend.ts';
+import type { RopeTable } from '../backend.ts';
 import { areWhole, type WasmBuffer, type WasmVector } from './handles.ts';
 import { add } from './ops/add.ts';
 import { gate } from './ops/gate.ts';
@@ -24,53 +24,50 @@ export class Elementwise {
     this.#tables = tables;
   }
 
-  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number): void {
+  rmsNorm(out: WasmBuffer, x: WasmBuffer, weight: WasmVector, epsilon: number, rows: number): void {
     if (x.columns !== weight.length && weight.length % 16)
       throw new RealmError(
         'kernel_unavailable',
         `no norm kernel for groups of ${weight.length} columns: multiples of 16 only`,
       );
-    const [target, source] = [out as WasmBuffer, x as WasmBuffer];
     const memory = this.#residency.through(out, x, rows);
-    this.#recorder.recordRows(memory, rmsNorm, areWhole(target, source), {
+    this.#recorder.recordRows(memory, rmsNorm, areWhole(out, x), {
       rows,
-      out: target.address,
-      outStride: target.stride,
-      x: source.address,
-      xStride: source.stride,
-      weight: (weight as WasmVector).address,
+      out: out.address,
+      outStride: out.stride,
+      x: x.address,
+      xStride: x.stride,
+      weight: weight.address,
       columns: weight.length,
       groups: x.columns / weight.length,
       epsilon,
     });
   }
 
-  layerNorm(out: Buffer, x: Buffer, weight: Vector, bias: Vector, epsilon: number, rows: number): void {
-    const [target, source] = [out as WasmBuffer, x as WasmBuffer];
+  layerNorm(out: WasmBuffer, x: WasmBuffer, weight: WasmVector, bias: WasmVector, epsilon: number, rows: number): void {
     const memory = this.#residency.through(out, x, rows);
-    this.#recorder.recordRows(memory, layerNorm, areWhole(target, source), {
+    this.#recorder.recordRows(memory, layerNorm, areWhole(out, x), {
       rows,
-      out: target.address,
-      outStride: target.stride,
-      x: source.address,
-      xStride: source.stride,
-      weight: (weight as WasmVector).address,
-      bias: (bias as WasmVector).address,
+      out: out.address,
+      outStride: out.stride,
+      x: x.address,
+      xStride: x.stride,
+      weight: weight.address,
+      bias: bias.address,
       columns: weight.length,
       epsilon,
     });
   }
 
-  rope(x: Buffer, table: RopeTable, positions: Int32Array, heads: number): void {
-    const buffer = x as WasmBuffer;
+  rope(x: WasmBuffer, table: RopeTable, positions: Int32Array, heads: number): void {
     const { dimensions, headDim, style } = table;
     const halves = style === 'halves';
     const memory = this.#residency.through(x, x, positions.length);
-    this.#recorder.recordRows(memory, rope, areWhole(buffer), {
+    this.#recorder.recordRows(memory, rope, areWhole(x), {
       rows: positions.length,
       halves: halves ? 1 : 0,
-      x: buffer.address,
-      stride: buffer.stride,
+      x: x.address,
+      stride: x.stride,
       table: this.#tables.rotations(table, positions),
       tableStride: dimensions * (halves ? 4 : 8),
       fours: halves ? dimensions / 8 : dimensions / 4,
@@ -79,44 +76,40 @@ export class Elementwise {
     });
   }
 
-  gate(out: Buffer, gated: Buffer, up: Buffer, kind: 'silu' | 'gelu', rows: number): void {
-    const [o, g, u] = [out as WasmBuffer, gated as WasmBuffer, up as WasmBuffer];
+  gate(out: WasmBuffer, gated: WasmBuffer, up: WasmBuffer, kind: 'silu' | 'gelu', rows: number): void {
     const memory = this.#residency.home(gated);
     this.#residency.ensure(memory, up, rows);
     this.#residency.writes(memory, out, rows);
-    this.#recorder.recordRows(memory, gate, areWhole(o, g, u), {
+    this.#recorder.recordRows(memory, gate, areWhole(out, gated, up), {
       rows,
       gelu: kind === 'gelu' ? 1 : 0,
-      out: o.address,
-      gate: g.address,
-      up: u.address,
-      stride: o.stride,
-      eights: o.stride / 32,
+      out: out.address,
+      gate: gated.address,
+      up: up.address,
+      stride: out.stride,
+      eights: out.stride / 32,
     });
   }
 
-  add(out: Buffer, x: Buffer, rows: number): void {
-    const [o, i] = [out as WasmBuffer, x as WasmBuffer];
+  add(out: WasmBuffer, x: WasmBuffer, rows: number): void {
     const memory = this.#residency.home(x);
     this.#residency.writes(memory, out, rows, true);
-    const fields = { rows, out: o.address, x: i.address, stride: o.stride, eights: o.stride / 32 };
-    this.#recorder.recordRows(memory, add, areWhole(o, i), fields);
+    const fields = { rows, out: out.address, x: x.address, stride: out.stride, eights: out.stride / 32 };
+    this.#recorder.recordRows(memory, add, areWhole(out, x), fields);
   }
 
-  scale(x: Buffer, factor: number, rows: number): void {
-    const buffer = x as WasmBuffer;
-    const { address, stride } = buffer;
+  scale(x: WasmBuffer, factor: number, rows: number): void {
+    const { address, stride } = x;
     const memory = this.#residency.through(x, x, rows);
     const fields = { rows, x: address, stride, eights: stride / 32, factor };
-    this.#recorder.recordRows(memory, scale, areWhole(buffer), fields);
+    this.#recorder.recordRows(memory, scale, areWhole(x), fields);
   }
 
-  softcap(x: Buffer, cap: number, rows: number): void {
-    const buffer = x as WasmBuffer;
-    const { address, stride } = buffer;
+  softcap(x: WasmBuffer, cap: number, rows: number): void {
+    const { address, stride } = x;
     const memory = this.#residency.through(x, x, rows);
     const inverse = Math.fround(1 / Math.fround(cap));
     const fields = { rows, x: address, stride, eights: stride / 32, cap, inverse };
-    this.#recorder.recordRows(memory, softcap, areWhole(buffer), fields);
+    this.#recorder.recordRows(memory, softcap, areWhole(x), fields);
   }
 }

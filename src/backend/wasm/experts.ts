@@ -1,6 +1,5 @@
 /** Records mixtures of experts. Which rows an expert has is known when the commands run, not when they are recorded. */
 import { groupRows } from '../../kernels/layout.ts';
-import type { Buffer, Matrix, Routing } from '../backend.ts';
 import type { Activations } from './activations.ts';
 import type { WasmBuffer, WasmMatrix, WasmRouting } from './handles.ts';
 import { assign } from './ops/assign.ts';
@@ -13,13 +12,13 @@ import type { Recorder } from './recorder.ts';
 import type { Residency } from './residency.ts';
 
 /** Words of a routing's table for `tokens` tokens at most. */
-export const routingWords = (tokens: number, experts: number, used: number): number => 4 * tokens * used + experts + 1;
+export const routingWords = (tokens: number, experts: number, topK: number): number => 4 * tokens * topK + experts + 1;
 
 /** A routing whose parts follow each other in `table`. */
-export function routingIn(table: WasmBuffer, tokens: number, experts: number, used: number): WasmRouting {
-  const part = (i: number) => table.address + 4 * i * tokens * used;
+export function routingIn(table: WasmBuffer, tokens: number, experts: number, topK: number): WasmRouting {
+  const part = (i: number) => table.address + 4 * i * tokens * topK;
   return {
-    ...{ experts, used, table, chosen: part(0), weights: part(1) },
+    ...{ owner: table.owner, experts, topK, table, chosen: part(0), weights: part(1) },
     ...{ slotOf: part(2), tokenOf: part(3), starts: part(4) },
   };
 }
@@ -35,20 +34,26 @@ export class Experts {
     this.#activations = activations;
   }
 
-  route(routing: Routing, logits: Buffer, rows: number): void {
-    const { experts, used, table, chosen, weights, slotOf, tokenOf, starts } = routing as WasmRouting;
-    const { address, stride } = logits as WasmBuffer;
+  route(routing: WasmRouting, logits: WasmBuffer, rows: number): void {
+    const { experts, topK, table, chosen, weights, slotOf, tokenOf, starts } = routing;
+    const { address, stride } = logits;
     const memory = this.#residency.through(table, logits, 1);
-    this.#recorder.record(memory, route, { rows, logits: address, stride, experts, used, chosen, weights });
-    this.#recorder.record(memory, assign, { rows, used, experts, chosen, slotOf, tokenOf, starts });
+    this.#recorder.record(memory, route, { rows, logits: address, stride, experts, topK, chosen, weights });
+    this.#recorder.record(memory, assign, { rows, topK, experts, chosen, slotOf, tokenOf, starts });
   }
 
-  multiply(out: Buffer, matrix: Matrix, x: Buffer, from: 'tokens' | 'slots', routing: Routing, rows: number): void {
-    const { experts, used, table, tokenOf, starts } = routing as WasmRouting;
-    const { block, kind, activation, blocks, groupStride } = matrix as WasmMatrix;
+  multiply(
+    out: WasmBuffer,
+    matrix: WasmMatrix,
+    x: WasmBuffer,
+    from: 'tokens' | 'slots',
+    routing: WasmRouting,
+    rows: number,
+  ): void {
+    const { experts, topK, table, tokenOf, starts } = routing;
+    const { block, kind, activation, blocks, groupStride } = matrix;
     const { memory } = block;
-    const [source, target] = [x as WasmBuffer, out as WasmBuffer];
-    const slots = rows * used;
+    const slots = rows * topK;
     const perToken = this.#activations.reserve(activation, x.columns, slots);
     const quantised = this.#activations.address;
     this.#residency.ensure(memory, table, 1);
@@ -57,8 +62,8 @@ export class Experts {
     this.#recorder.record(memory, quantizeSlots, {
       experts,
       kind: activationKinds.indexOf(activation),
-      x: source.address,
-      stride: source.stride,
+      x: x.address,
+      stride: x.stride,
       blocks,
       out: quantised,
       perToken,
@@ -67,33 +72,32 @@ export class Experts {
     });
     this.#recorder.record(memory, expertProduct, {
       experts,
-      groups: target.columns / groupRows,
+      groups: out.columns / groupRows,
       type: kind,
       weights: block.address,
       blocks,
       groupStride,
       x: quantised,
       perToken,
-      out: target.address,
-      outStride: target.stride,
+      out: out.address,
+      outStride: out.stride,
       starts,
     });
   }
 
-  combine(out: Buffer, slots: Buffer, routing: Routing, rows: number): void {
-    const { used, table, slotOf, weights } = routing as WasmRouting;
-    const [target, source] = [out as WasmBuffer, slots as WasmBuffer];
+  combine(out: WasmBuffer, slots: WasmBuffer, routing: WasmRouting, rows: number): void {
+    const { topK, table, slotOf, weights } = routing;
     const memory = this.#residency.home(slots);
     this.#residency.ensure(memory, table, 1);
     this.#residency.writes(memory, out, rows, true);
     this.#recorder.record(memory, combine, {
       rows,
-      out: target.address,
-      outStride: target.stride,
-      slots: source.address,
-      stride: source.stride,
-      eights: source.stride / 32,
-      used,
+      out: out.address,
+      outStride: out.stride,
+      slots: slots.address,
+      stride: slots.stride,
+      eights: slots.stride / 32,
+      topK,
       slotOf,
       weights,
     });

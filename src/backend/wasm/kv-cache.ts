@@ -1,14 +1,24 @@
 /** Records what writes and reads the key-value cache, and knows where its pages lie. */
 import { RealmError } from '../../errors.ts';
 import { cacheTypes, headBytes } from '../../kernels/attention.ts';
-import type { AttentionOptions, BatchLayout, Buffer, KvCache, KvShape } from '../backend.ts';
-import { areWhole, type WasmBuffer, type WasmCache } from './handles.ts';
+import type { AttentionOptions, BatchLayout, CacheType, KvShape, LayerShape } from '../backend.ts';
+import {
+  areWhole,
+  type PagedLayer,
+  type StateLayer,
+  type WasmBuffer,
+  type WasmCache,
+  type WasmOwner,
+} from './handles.ts';
 import type { Memories } from './memories.ts';
 import { attention } from './ops/attention.ts';
 import { storeKv } from './ops/store-kv.ts';
 import type { Recorder } from './recorder.ts';
 import type { Residency } from './residency.ts';
 import type { StepTables } from './step-tables.ts';
+
+/** What is copied, read and written as one: a page's keys and values, or the state in a slot, of all layers that have one. */
+export type Unit = 'page' | 'slot';
 
 export class Caches {
   readonly #memories: Memories;
@@ -29,41 +39,66 @@ export class Caches {
     return this.#bytes;
   }
 
-  create(shape: KvShape): WasmCache {
-    const { type, headDim, kvHeads } = shape;
-    if (headDim % (type === 'F16' ? 8 : 32))
-      throw new RealmError('kernel_unavailable', `no attention kernel for heads of ${headDim} in a ${type} cache`);
-    const perHead = headBytes(type, headDim);
-    const layerPageBytes = 2 * kvHeads * perHead;
-    const bytes = layerPageBytes * shape.pages;
-    const blocks = Array.from({ length: shape.layers }, () => this.#memories.own(bytes, 'the key-value cache'));
-    this.#bytes += bytes * shape.layers;
-    return { ...shape, blocks, layerPageBytes, headBytes: perHead, pageBytes: layerPageBytes * shape.layers };
+  create(owner: WasmOwner, shape: KvShape): WasmCache {
+    const layers = shape.layers.map(layer => this.#place(layer, shape));
+    const [pageBytes, slotBytes] = [sum(layers, 'page'), sum(layers, 'slot')];
+    this.#bytes += pageBytes * shape.pages + slotBytes * shape.slots;
+    return { ...shape, owner, layers, pageBytes, slotBytes };
   }
 
-  /** Visits a page's bytes of each layer; `at` is where they stand in the whole page. */
-  eachLayer(cache: KvCache, page: number, visit: (bytes: Uint8Array, at: number) => void): void {
-    const { blocks, layerPageBytes } = cache as WasmCache;
-    blocks.forEach(({ memory, address }, layer) => {
-      const start = address + page * layerPageBytes;
-      visit(this.#memories.bytes(memory).subarray(start, start + layerPageBytes), layer * layerPageBytes);
-    });
+  #place(layer: LayerShape, { type, pages, slots }: KvShape): PagedLayer | StateLayer {
+    const own = (bytes: number) => this.#memories.own(bytes, 'the key-value cache');
+    if ('stateSize' in layer) {
+      const slotBytes = 4 * layer.stateSize;
+      return { stateSize: layer.stateSize, slotBytes, block: own(slotBytes * slots) };
+    }
+    const pageBytes = pageBytesOf(layer, type);
+    return { ...layer, pageBytes, headBytes: headBytes(type, layer.headDim), block: own(pageBytes * pages) };
   }
 
-  store(cache: KvCache, layer: number, k: Buffer, v: Buffer, batch: BatchLayout): void {
-    const { kvHeads, headDim, layerPageBytes, headBytes, blocks, type } = cache as WasmCache;
-    const { memory, address } = blocks[layer];
-    const [keys, values] = [k as WasmBuffer, v as WasmBuffer];
-    this.#residency.ensure(memory, keys, batch.tokens);
-    this.#residency.ensure(memory, values, batch.tokens);
-    this.#recorder.recordRows(memory, storeKv, areWhole(keys, values), {
+  /** Visits the bytes that a page or a slot has in each layer; `at` is where they stand in all of it. */
+  #each(cache: WasmCache, unit: Unit, index: number, visit: (bytes: Uint8Array, at: number) => void): void {
+    let at = 0;
+    for (const layer of cache.layers) {
+      const bytes = bytesOf(layer, unit);
+      const start = layer.block.address + index * bytes;
+      if (bytes > 0) visit(this.#memories.bytes(layer.block.memory).subarray(start, start + bytes), at);
+      at += bytes;
+    }
+  }
+
+  read(cache: WasmCache, unit: Unit, index: number, target: Uint8Array): void {
+    this.#each(cache, unit, index, (bytes, at) => target.set(bytes, at));
+  }
+
+  write(cache: WasmCache, unit: Unit, index: number, source: Uint8Array): void {
+    this.#each(cache, unit, index, (bytes, at) => bytes.set(source.subarray(at, at + bytes.length)));
+  }
+
+  copy(cache: WasmCache, unit: Unit, pairs: Int32Array): void {
+    for (const layer of cache.layers) {
+      const bytes = bytesOf(layer, unit);
+      const { memory, address } = layer.block;
+      for (let i = 0; i < pairs.length; i += 2) {
+        const from = address + pairs[i] * bytes;
+        this.#memories.bytes(memory).copyWithin(address + pairs[i + 1] * bytes, from, from + bytes);
+      }
+    }
+  }
+
+  store(cache: WasmCache, layer: number, k: WasmBuffer, v: WasmBuffer, batch: BatchLayout): void {
+    const { kvHeads, headDim, pageBytes, headBytes, block } = paged(cache, layer);
+    const { memory, address } = block;
+    this.#residency.ensure(memory, k, batch.tokens);
+    this.#residency.ensure(memory, v, batch.tokens);
+    this.#recorder.recordRows(memory, storeKv, areWhole(k, v), {
       rows: batch.tokens,
-      type: cacheTypes.indexOf(type),
-      k: keys.address,
-      kStride: keys.stride,
-      v: values.address,
-      vStride: values.stride,
-      places: this.#tables.places(batch, layerPageBytes),
+      type: cacheTypes.indexOf(cache.type),
+      k: k.address,
+      kStride: k.stride,
+      v: v.address,
+      vStride: v.stride,
+      places: this.#tables.places(batch, pageBytes),
       base: address,
       valuesAt: kvHeads * headBytes,
       heads: kvHeads,
@@ -72,22 +107,28 @@ export class Caches {
     });
   }
 
-  attend(out: Buffer, q: Buffer, cache: KvCache, layer: number, batch: BatchLayout, options: AttentionOptions): void {
-    const { kvHeads, headDim, layerPageBytes, headBytes, blocks, type } = cache as WasmCache;
-    const { memory, address } = blocks[layer];
-    const [queries, target] = [q as WasmBuffer, out as WasmBuffer];
+  attend(
+    out: WasmBuffer,
+    q: WasmBuffer,
+    cache: WasmCache,
+    layer: number,
+    batch: BatchLayout,
+    options: AttentionOptions,
+  ): void {
+    const { kvHeads, headDim, pageBytes, headBytes, block } = paged(cache, layer);
+    const { memory, address } = block;
     this.#residency.ensure(memory, q, batch.tokens);
     this.#residency.writes(memory, out, batch.tokens);
     this.#recorder.record(memory, attention, {
       rows: batch.tokens,
-      type: cacheTypes.indexOf(type),
-      q: queries.address,
-      qStride: queries.stride,
-      out: target.address,
-      outStride: target.stride,
+      type: cacheTypes.indexOf(cache.type),
+      q: q.address,
+      qStride: q.stride,
+      out: out.address,
+      outStride: out.stride,
       reaches: this.#tables.reaches(batch, options.window ?? 0),
       base: address,
-      pageBytes: layerPageBytes,
+      pageBytes,
       valuesAt: kvHeads * headBytes,
       heads: options.heads,
       kvHeads,
@@ -97,4 +138,30 @@ export class Caches {
       cap: options.softcap ?? 0,
     });
   }
+}
+
+/** Bytes of a page of one layer. */
+function pageBytesOf({ kvHeads, headDim }: { kvHeads: number; headDim: number }, type: CacheType): number {
+  if (headDim % (type === 'F16' ? 8 : 32))
+    throw new RealmError('kernel_unavailable', `no attention kernel for heads of ${headDim} in a ${type} cache`);
+  return 2 * kvHeads * headBytes(type, headDim);
+}
+
+/** Bytes of a page over all layers. */
+export function pageBytesIn(layers: readonly LayerShape[], type: CacheType): number {
+  return layers.reduce((bytes, layer) => bytes + ('stateSize' in layer ? 0 : pageBytesOf(layer, type)), 0);
+}
+
+function bytesOf(layer: PagedLayer | StateLayer, unit: Unit): number {
+  if ('stateSize' in layer) return unit === 'slot' ? layer.slotBytes : 0;
+  return unit === 'page' ? layer.pageBytes : 0;
+}
+
+const sum = (layers: readonly (PagedLayer | StateLayer)[], unit: Unit): number =>
+  layers.reduce((bytes, layer) => bytes + bytesOf(layer, unit), 0);
+
+function paged({ layers }: WasmCache, index: number): PagedLayer {
+  const layer = layers[index];
+  if ('stateSize' in layer) throw new RealmError('internal_error', `layer ${index} has no keys and values`);
+  return layer;
 }

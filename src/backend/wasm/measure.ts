@@ -6,7 +6,7 @@ import { type KernelSize, panelBytes, sizesOf } from '../../kernels/module.ts';
 import { byteLength } from '../../quant/formats.ts';
 import type { QuantType } from '../../quant/types.ts';
 import type { Backend, Matrix, MatrixSource } from '../backend.ts';
-import { floats, weightBytes } from '../parity-data.ts';
+import { floats, weightBytes } from '../parity/data.ts';
 
 /** For each size the best time of each half of the rounds, in microseconds. */
 export type Times = Partial<Record<KernelSize, readonly number[]>>;

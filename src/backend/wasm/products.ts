@@ -3,7 +3,7 @@ import { panelBytes } from '../../kernels/module.ts';
 import { panelGroups, panelRows } from '../../kernels/panel.ts';
 import type { Buffer, Matrix, Vector } from '../backend.ts';
 import type { Activations } from './activations.ts';
-import type { WasmBuffer, WasmMatrix, WasmVector } from './handles.ts';
+import type { WasmBuffer, WasmMatrix, WasmOwner } from './handles.ts';
 import { panelProduct } from './ops/panel-product.ts';
 import { product } from './ops/product.ts';
 import type { Recorder } from './recorder.ts';
@@ -15,33 +15,36 @@ interface Options {
 }
 
 export class Products {
+  readonly #owner: WasmOwner;
   readonly #recorder: Recorder;
   readonly #residency: Residency;
   readonly #activations: Activations;
 
-  constructor(recorder: Recorder, residency: Residency, activations: Activations) {
+  constructor(owner: WasmOwner, recorder: Recorder, residency: Residency, activations: Activations) {
+    this.#owner = owner;
     this.#recorder = recorder;
     this.#residency = residency;
     this.#activations = activations;
   }
 
   /** out = matrix * x. */
-  one(out: Buffer, matrix: Matrix, x: Buffer, rows: number, options: Options): void {
-    const { activation, block } = matrix as WasmMatrix;
-    this.#activations.quantize(block.memory, activation, x as WasmBuffer, rows);
-    this.#multiply(out as WasmBuffer, matrix as WasmMatrix, rows, options);
+  one(out: WasmBuffer, matrix: WasmMatrix, x: WasmBuffer, rows: number, options: Options): void {
+    const { activation, block } = matrix;
+    this.#activations.quantize(block.memory, activation, x, rows);
+    this.#multiply(out, matrix, rows, options);
   }
 
   /** Several of the same x, which is quantised once where that serves. */
-  several(products: readonly { out: Buffer; matrix: Matrix; bias?: Vector }[], x: Buffer, rows: number): void {
+  several(products: readonly { out: Buffer; matrix: Matrix; bias?: Vector }[], x: WasmBuffer, rows: number): void {
     let ready = '';
-    for (const { out, matrix, bias } of products) {
-      const { activation, block } = matrix as WasmMatrix;
+    for (const product of products) {
+      const matrix = this.#owner.own(product.matrix);
+      const { activation, block } = matrix;
       const needed = `${activation} in ${block.memory}`;
-      if (needed !== ready) this.#activations.quantize(block.memory, activation, x as WasmBuffer, rows);
+      if (needed !== ready) this.#activations.quantize(block.memory, activation, x, rows);
       else this.#recorder.free();
       ready = needed;
-      this.#multiply(out as WasmBuffer, matrix as WasmMatrix, rows, { bias });
+      this.#multiply(this.#owner.own(product.out), matrix, rows, product);
     }
   }
 
@@ -59,7 +62,7 @@ export class Products {
       rows,
       out: out.address,
       outStride: out.stride,
-      bias: (bias as WasmVector | undefined)?.address ?? 0,
+      bias: bias ? this.#owner.own(bias).address : 0,
       accumulate: accumulate ? 1 : 0,
     };
     const together = rows >= panelRows ? groupsTogether(blocks * panelBytes(type)) : 0;

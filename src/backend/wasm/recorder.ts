@@ -1,5 +1,5 @@
 /** Writes operations to the team's commands, and has the team work through them. */
-import type { GiveWay } from '../backend.ts';
+import type { Preempt } from '../backend.ts';
 import { mostCommands } from './commands.ts';
 import type { Fields, Op, Params } from './ops/op.ts';
 import type { Team } from './team.ts';
@@ -12,6 +12,8 @@ export class Recorder {
   /** Memory and rows of the last command, if it was a row operation; else -1. */
   #rowsMemory = -1;
   #rows = 0;
+  /** Operations of this thread alone, behind the commands. */
+  #own: (() => void)[] = [];
 
   /** `begin` is called before the first command of a step is written. */
   constructor(team: Team, begin: () => void) {
@@ -41,6 +43,7 @@ export class Recorder {
   #write<P extends Params>(memory: number, op: Op<P>, items: number, fields: Fields<P>): void {
     if (items === 0) return;
     const { program } = this.#team;
+    if (this.#own.length > 0) this.execute();
     if (program.length === 0) this.#begin();
     const chunk = op.chunk ? op.chunk(fields, items, this.#turns) : Math.ceil(items / this.#turns);
     program.push(op, memory, items, Math.max(1, chunk), fields);
@@ -59,9 +62,18 @@ export class Recorder {
     if (this.#team.program.length === 0) this.#begin();
   }
 
+  /** Records what this thread does alone when the commands so far have run. A step ends with such operations, or runs in pieces. */
+  alone(operation: () => void): void {
+    this.#own.push(operation);
+  }
+
   /** Runs what is recorded; the share of it that was done. */
-  execute(giveWay?: GiveWay): number {
+  execute(preempt?: Preempt): number {
     this.#rowsMemory = -1;
-    return this.#team.program.length > 0 ? this.#team.run(giveWay) : 1;
+    const own = this.#own;
+    if (own.length > 0) this.#own = [];
+    const share = this.#team.program.length > 0 ? this.#team.run(preempt) : 1;
+    if (share === 1) for (const operation of own) operation();
+    return share;
   }
 }

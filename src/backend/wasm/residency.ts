@@ -2,7 +2,6 @@
  * Which memories hold what was last written to a buffer. A buffer has the same address in every memory; operations work
  * in the memory of their weights or of their input, and rows are transferred where the next operation needs them.
  */
-import type { Buffer } from '../backend.ts';
 import type { WasmBuffer } from './handles.ts';
 import { transfer } from './ops/transfer.ts';
 import type { Recorder } from './recorder.ts';
@@ -15,13 +14,13 @@ export class Residency {
   }
 
   /** A memory that holds `buffer`. */
-  home(buffer: Buffer): number {
-    return 31 - Math.clz32((buffer as WasmBuffer).whole.valid);
+  home(buffer: WasmBuffer): number {
+    return 31 - Math.clz32(buffer.whole.valid);
   }
 
   /** Sees to it that memory `memory` holds rows of `buffer` as they were last written. */
-  ensure(memory: number, buffer: Buffer, rows: number): void {
-    const { whole, address, stride } = buffer as WasmBuffer;
+  ensure(memory: number, buffer: WasmBuffer, rows: number): void {
+    const { whole, address, stride } = buffer;
     if (whole.valid & (1 << memory)) return;
     const partial = rows < whole.rows && address === whole.address ? rows : whole.rows;
     const from = this.home(buffer);
@@ -30,15 +29,15 @@ export class Residency {
   }
 
   /** Says that `buffer` is written in `memory`; what a write does not cover, or adds to, is transferred before. */
-  writes(memory: number, buffer: Buffer, rows: number, keeps = false): void {
-    const { whole, address } = buffer as WasmBuffer;
+  writes(memory: number, buffer: WasmBuffer, rows: number, keeps = false): void {
+    const { whole, address } = buffer;
     const view = address !== whole.address || buffer.rows !== whole.rows;
     if (keeps || view) this.ensure(memory, buffer, view ? whole.rows : rows);
     whole.valid = 1 << memory;
   }
 
   /** The memory in which an operation from `x` to `out` works: where x is. */
-  through(out: Buffer, x: Buffer, rows: number): number {
+  through(out: WasmBuffer, x: WasmBuffer, rows: number): number {
     const memory = this.home(x);
     this.writes(memory, out, rows);
     return memory;

@@ -64,13 +64,16 @@ describe('the selection of kernels', () => {
     await memory.remember(part, everywhere(part, 'dotadd-revec'));
     const corrupting = async (threads: number): Promise<Bench> => {
       const bench = await create(threads);
-      const [install, read] = [bench.install.bind(bench), bench.read.bind(bench)];
+      const [install, download] = [bench.install.bind(bench), bench.download.bind(bench)];
       let wrong = false;
       bench.install = (which, kernels) => {
         wrong = variantsIn(kernels.choice).includes('dotadd-revec');
         install(which, kernels);
       };
-      bench.read = (buffer, row) => (wrong ? read(buffer, row).fill(1) : read(buffer, row));
+      bench.download = async (buffer, rows, into) => {
+        await download(buffer, rows, into);
+        if (wrong) into.fill(1);
+      };
       return bench;
     };
     const { choice } = await chooseAnew(part, corrupting, memory);

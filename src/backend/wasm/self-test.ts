@@ -4,7 +4,7 @@ import type { KernelPart } from '../../kernels/module.ts';
 import { formats } from '../../quant/formats.ts';
 import type { QuantType } from '../../quant/types.ts';
 import type { Backend, Buffer, CacheType, Matrix } from '../backend.ts';
-import { floats, layout, shuffledPages, source, weightBytes } from '../parity-data.ts';
+import { floats, layout, shuffledPages, source, weightBytes } from '../parity/data.ts';
 
 /** What the part computes on fixed data: on the reference backend, what it must compute. */
 export function check(part: KernelPart, backend: Backend): Promise<Float32Array> {
@@ -19,10 +19,18 @@ function filled(backend: Backend, seed: number, rows: number, columns: number): 
 
 async function values(backend: Backend, buffers: readonly Buffer[]): Promise<Float32Array> {
   await backend.run();
-  const rows = buffers.flatMap(buffer =>
-    Array.from({ length: buffer.rows }, (_, row) => [...backend.read(buffer, row)]),
-  );
-  return Float32Array.from(rows.flat());
+  const all = new Float32Array(buffers.reduce((sum, { rows, columns }) => sum + rows * columns, 0));
+  let at = 0;
+  for (const buffer of buffers) {
+    const size = buffer.rows * buffer.columns;
+    await backend.download(
+      buffer,
+      Int32Array.from({ length: buffer.rows }, (_, row) => row),
+      all.subarray(at, at + size),
+    );
+    at += size;
+  }
+  return all;
 }
 
 async function weights(backend: Backend, type: QuantType, rows: number, columns: number): Promise<Matrix> {
@@ -72,7 +80,7 @@ async function checkCommon(backend: Backend): Promise<Float32Array> {
 function attend(backend: Backend, share: number, type: CacheType = 'F16'): Buffer {
   const [tokens, kvHeads, headDim] = [34, 1, 64];
   const heads = kvHeads * share;
-  const cache = backend.kvCache({ layers: 1, kvHeads, headDim, pages: 2, type });
+  const cache = backend.kvCache({ layers: [{ kvHeads, headDim }], pages: 2, slots: 0, type });
   const [pages] = shuffledPages(1, tokens, share);
   const batch = layout([{ position: 0, count: tokens, pages }]);
   const [k, v] = [filled(backend, 6, tokens, kvHeads * headDim), filled(backend, 7, tokens, kvHeads * headDim)];

@@ -11,7 +11,7 @@ export class StepTables {
   readonly #start: number;
   #end: number;
   readonly #rotations = new Map<RopeTable, { positions: Int32Array; address: number }>();
-  #places: { batch: BatchLayout; pageBytes: number; address: number } | undefined;
+  readonly #places = new Map<number, { batch: BatchLayout; address: number }>();
   readonly #reaches = new Map<number, { batch: BatchLayout; address: number }>();
 
   /** `start`: where the room begins. */
@@ -26,7 +26,7 @@ export class StepTables {
     this.#end = this.#start;
     this.#rotations.clear();
     this.#reaches.clear();
-    this.#places = undefined;
+    this.#places.clear();
   }
 
   /** Space for a table. */
@@ -54,17 +54,19 @@ export class StepTables {
     return address;
   }
 
-  /** Per token the offset of its page and its place there; the same for all layers of a step. */
+  /** Per token the offset of its page and its place there; the same for all layers with such pages. */
   places(batch: BatchLayout, pageBytes: number): number {
-    if (this.#places?.batch === batch && this.#places.pageBytes === pageBytes) return this.#places.address;
+    const known = this.#places.get(pageBytes);
+    if (known?.batch === batch) return known.address;
     const places = new Int32Array(2 * batch.tokens);
     for (const { start, count, position, pages } of batch.segments)
       for (let i = 0; i < count; i++) {
         places[2 * (start + i)] = pages[Math.floor((position + i) / pageTokens)] * pageBytes;
         places[2 * (start + i) + 1] = (position + i) % pageTokens;
       }
-    this.#places = { batch, pageBytes, address: this.words(places) };
-    return this.#places.address;
+    const address = this.words(places);
+    this.#places.set(pageBytes, { batch, address });
+    return address;
   }
 
   /** Per token its block table and the positions that it sees; the same for all layers with this window. */

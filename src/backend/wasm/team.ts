@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { RealmError } from '../../errors.ts';
 import type { QuantType } from '../../quant/types.ts';
-import type { GiveWay } from '../backend.ts';
+import type { Preempt } from '../backend.ts';
 import { Program } from './commands.ts';
 import { type Part, Station } from './station.ts';
 import type { ThreadData } from './thread.ts';
@@ -49,13 +49,13 @@ export class Team {
   }
 
   /**
-   * Works through the program's commands; returns the share that was done, 1 unless it gave way. Throws `engine_failed` when a
+   * Works through the program's commands; returns the share that was done, 1 unless it was preempted. Throws `engine_failed` when a
    * kernel threw or a thread is gone; the team is lost then.
    */
-  run(giveWay?: GiveWay): number {
+  run(preempt?: Preempt): number {
     if (this.#dead) throw lost(this.#dead);
     const commands = this.program.length;
-    const outcome = this.program.start(this.#station, giveWay);
+    const outcome = this.program.start(this.#station, preempt);
     if (outcome === 'failed') throw new RealmError('engine_failed', 'a kernel failed');
     if (outcome === 'stalled') {
       this.#dead = new Error('it stopped in the middle of a step');

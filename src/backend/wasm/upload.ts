@@ -4,19 +4,21 @@ import { activationBytes } from '../../kernels/activation.ts';
 import { groupRows, layouts, packedBytes } from '../../kernels/layout.ts';
 import { kernelOf } from '../../kernels/module.ts';
 import type { QuantType } from '../../quant/types.ts';
-import type { Matrix, MatrixSource } from '../backend.ts';
-import { typeNumber, type WasmMatrix, type WasmVector } from './handles.ts';
+import type { MatrixSource } from '../backend.ts';
+import { typeNumber, type WasmMatrix, type WasmOwner, type WasmVector } from './handles.ts';
 import type { Loader } from './loader.ts';
 import { align, type Memories } from './memories.ts';
 
 export class Upload {
+  readonly #owner: WasmOwner;
   readonly #memories: Memories;
   readonly #loader: Loader;
   readonly #use: (type: QuantType) => Promise<void>;
   #bytes = 0;
 
   /** `use` makes a type's kernels ready. */
-  constructor(memories: Memories, loader: Loader, use: (type: QuantType) => Promise<void>) {
+  constructor(owner: WasmOwner, memories: Memories, loader: Loader, use: (type: QuantType) => Promise<void>) {
+    this.#owner = owner;
     this.#memories = memories;
     this.#loader = loader;
     this.#use = use;
@@ -36,7 +38,7 @@ export class Upload {
     const { activation, groupBytes } = kernel;
     const blocks = columns / layout.blockSize;
     const matrix: WasmMatrix = {
-      ...{ name, type, rows, columns, block, layout, activation, blocks },
+      ...{ owner: this.#owner, name, type, rows, columns, block, layout, activation, blocks },
       kind: typeNumber(type),
       groups: Math.ceil(rows / groupRows),
       groupStride: blocks * groupBytes,
@@ -51,8 +53,9 @@ export class Upload {
     return matrix;
   }
 
-  free(matrix: Matrix): void {
-    const { block } = matrix as WasmMatrix;
+  free(matrix: WasmMatrix): void {
+    const { block } = matrix;
+    matrix.owner = undefined;
     this.#memories.free(block);
     this.#bytes -= block.bytes;
   }
@@ -62,7 +65,7 @@ export class Upload {
     const address = this.#memories.shared(bytes, 'a vector');
     this.#memories.place(address, values);
     this.#bytes += bytes;
-    return { length: values.length, address };
+    return { owner: this.#owner, length: values.length, address };
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Token } from '../../tokenizer/types.ts';
 import type { BlockId } from './block-pool.ts';
+import type { SlotId } from './state-slots.ts';
 
 /** A full page of keys and values that can be found again. The cache holds one reference to its block. */
 export interface CachedPage {
@@ -12,4 +13,6 @@ export interface CachedPage {
   readonly holder: string;
   /** Running sequences that read it; at 0 it is idle and may be dropped. */
   users: number;
+  /** Where the state behind its last token is kept, if it is. */
+  state?: SlotId;
 }

@@ -4,6 +4,7 @@ import type { Sequence } from '../sequence.ts';
 import type { BlockPool } from './block-pool.ts';
 import type { CachedPage } from './cached-page.ts';
 import { newSecret, pageKey } from './page-key.ts';
+import { type SlotId, StateSlots } from './state-slots.ts';
 
 /** Stands for all tenants where the operator declared a prefix shared; no tenant can have this name. */
 export const everyone = '*';
@@ -33,15 +34,19 @@ export interface PrefixCacheOptions {
 export class PrefixCache {
   readonly floor: number;
   readonly #pool: BlockPool;
+  readonly #slots: StateSlots;
   readonly #quota: number;
   readonly #shared: readonly (readonly number[])[];
   /** Tenants that hold pages. */
   readonly #tenants = new Map<string, TenantPages>();
   /** Of every tenant seen, so that keys stay the same while it holds none. */
   readonly #secrets = new Map<string, Uint8Array>();
+  /** Pages with a state, oldest first. */
+  readonly #snapshots = new Set<CachedPage>();
 
-  constructor(pool: BlockPool, options: PrefixCacheOptions = {}) {
+  constructor(pool: BlockPool, options: PrefixCacheOptions = {}, slots = new StateSlots(0)) {
     this.#pool = pool;
+    this.#slots = slots;
     this.#quota = Math.floor(pool.total * (options.quota ?? 1 / 2));
     this.floor = options.floor ?? 1 / 4;
     this.#shared = options.shared ?? [];
@@ -95,12 +100,64 @@ export class PrefixCache {
       this.#pool.release(sequence.pages[index]);
       sequence.pages[index] = page.block;
     }
+    if (sequence.slot !== undefined) this.#snapshot(sequence, sequence.slot);
   }
 
-  /** Takes a sequence's pages from it; `keep` leaves those that are in the cache there, otherwise they go too. */
+  /**
+   * In models that keep a state a page is of no use without the state behind it: takes those behind the last one that has it from a
+   * sequence that has acquired them.
+   */
+  keepToState(sequence: Sequence): void {
+    while (sequence.cached.length > 0 && sequence.cached.at(-1)!.state === undefined) {
+      const page = sequence.cached.pop()!;
+      this.#pool.release(sequence.pages.pop()!);
+      if (--page.users === 0) this.#tenants.get(page.holder)!.idle.add(page);
+    }
+    sequence.computed = sequence.pages.length * pageTokens;
+  }
+
+  /**
+   * Gives a sequence that is to run a slot, with the state in `from` or that of its last page. States of other pages are given up
+   * for it; if there are no others, its own page's.
+   */
+  takeSlot(sequence: Sequence, from: SlotId | undefined): void {
+    const own = sequence.cached.at(-1);
+    const [oldest] = this.#slots.free === 0 ? [...this.#snapshots].filter(page => page !== own) : [];
+    if (oldest) this.#forget(oldest);
+    const state = from ?? own?.state;
+    sequence.slot = this.#slots.allocate();
+    if (sequence.slot === undefined && own?.state !== undefined) {
+      sequence.slot = own.state;
+      own.state = undefined;
+      this.#snapshots.delete(own);
+    }
+    if (sequence.slot === undefined) throw new Error('more sequences run than there are slots');
+    if (state !== undefined && state !== sequence.slot) this.#slots.copy(state, sequence.slot);
+  }
+
+  /** Keeps the state behind a sequence's last full page if it is there just now, and a slot is free. */
+  #snapshot(sequence: Sequence, from: SlotId): void {
+    const page = sequence.cached.at(-1);
+    if (!page || page.state !== undefined || sequence.computed !== sequence.cached.length * pageTokens) return;
+    page.state = this.#slots.allocate();
+    if (page.state === undefined) return;
+    this.#snapshots.add(page);
+    this.#slots.copy(from, page.state);
+  }
+
+  #forget(page: CachedPage): void {
+    if (page.state === undefined) return;
+    this.#slots.release(page.state);
+    this.#snapshots.delete(page);
+    page.state = undefined;
+  }
+
+  /** Takes a sequence's pages, and its slot, from it; `keep` leaves those that are in the cache there, otherwise they go too. */
   release(sequence: Sequence, keep: boolean): void {
     const holders = new Set<TenantPages>();
     for (const block of sequence.pages) this.#pool.release(block);
+    if (sequence.slot !== undefined) this.#slots.release(sequence.slot);
+    sequence.slot = undefined;
     // From the end, so that a page is dropped before those it builds on.
     for (const page of sequence.cached.toReversed()) {
       if (--page.users > 0) continue;
@@ -180,6 +237,7 @@ export class PrefixCache {
   #drop(tenant: TenantPages, page: CachedPage): void {
     tenant.idle.delete(page);
     tenant.pages.delete(page.key);
+    this.#forget(page);
     this.#pool.release(page.block);
     if (tenant.pages.size === 0) this.#tenants.delete(tenant.id);
   }

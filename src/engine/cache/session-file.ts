@@ -19,18 +19,26 @@ export interface SessionBinding {
   readonly model: string;
   /** Fingerprint of the adapter; empty without one. */
   readonly adapter: string;
+  /** Name of the order of a page's bytes. */
+  readonly kvLayout: string;
 }
 
 interface Header extends SessionBinding {
   readonly tokens: number;
   readonly pages: number;
   readonly pageBytes: number;
+  readonly stateBytes: number;
 }
+
+/** What files do not say that were written before there was more than one. */
+const unsaid = { kvLayout: 'wasm', stateBytes: 0 } as const;
 
 export interface SessionContent {
   readonly tokens: readonly Token[];
   readonly pages: number;
   readonly pageBytes: number;
+  /** Of the state behind the last page, in models that keep one; otherwise 0. */
+  readonly stateBytes: number;
 }
 
 /** Writes a file, whole or not at all; `page(i)` gives the bytes of page i, which may be reused afterwards. Returns its length. */
@@ -38,15 +46,15 @@ export async function writeSession(
   path: string,
   seal: Uint8Array,
   binding: SessionBinding,
-  content: SessionContent & { page(index: number): Promise<Uint8Array> },
+  content: SessionContent & { page(index: number): Promise<Uint8Array>; state(): Promise<Uint8Array> },
 ): Promise<number> {
   const temporary = `${path}.${randomUUID()}.part`;
   try {
     const file = await open(temporary, 'wx', 0o600);
     try {
-      const { tokens, pages, pageBytes } = content;
+      const { tokens, pages, pageBytes, stateBytes } = content;
       const out = new SealedWriter(file, seal);
-      const header: Header = { ...binding, tokens: tokens.length, pages, pageBytes };
+      const header: Header = { ...binding, tokens: tokens.length, pages, pageBytes, stateBytes };
       const json = new TextEncoder().encode(JSON.stringify(header));
       await out.write(magic);
       await out.write(bytesOf(Uint32Array.of(json.length)));
@@ -54,6 +62,7 @@ export async function writeSession(
       await out.write(bytesOf(Int32Array.from(tokens)));
       await out.seal();
       for (let i = 0; i < pages; i++) await out.write(await content.page(i));
+      if (stateBytes > 0) await out.write(await content.state());
       await out.seal();
       await file.sync();
       await rename(temporary, path);
@@ -71,7 +80,9 @@ export async function writeSession(
 export interface OpenSession extends SessionContent {
   /** The next page; the bytes are the caller's until the next call. Throws `session_corrupted`. */
   next(): Promise<Uint8Array>;
-  /** Call after the last page. Throws `session_corrupted`. */
+  /** The state, behind the last page. Throws `session_corrupted`. */
+  state(): Promise<Uint8Array>;
+  /** Call after all of it. Throws `session_corrupted`. */
   verify(): Promise<void>;
   close(): Promise<void>;
 }
@@ -88,13 +99,16 @@ export async function openSession(path: string, seal: Uint8Array, binding: Sessi
     const header = await readHeader(source);
     const tokens = new Int32Array((await source.read(4 * header.tokens)).slice().buffer);
     await source.verify();
-    for (const key of ['tenant', 'model', 'adapter'] as const) if (header[key] !== binding[key]) throw mismatch(key);
+    for (const key of ['tenant', 'model', 'adapter', 'kvLayout'] as const)
+      if (header[key] !== binding[key]) throw mismatch(key);
     const page = new Uint8Array(header.pageBytes);
     return {
       tokens: [...tokens] as Token[],
       pages: header.pages,
       pageBytes: header.pageBytes,
+      stateBytes: header.stateBytes,
       next: () => source.read(header.pageBytes, page),
+      state: () => source.read(header.stateBytes),
       verify: () => source.verify(),
       close: () => file.close(),
     };
@@ -109,17 +123,17 @@ async function readHeader(source: SealedReader): Promise<Header> {
   const length = new DataView((await source.read(4)).slice().buffer).getUint32(0, true);
   if (length > longestHeader) throw corrupted();
   const header = parse(new TextDecoder().decode(await source.read(length)));
-  const { tokens, pages, pageBytes } = header;
-  const counts = [tokens, pages, pageBytes].every(value => Number.isSafeInteger(value) && value >= 0);
+  const { tokens, pages, pageBytes, stateBytes } = header;
+  const counts = [tokens, pages, pageBytes, stateBytes].every(value => Number.isSafeInteger(value) && value >= 0);
   if (!counts || tokens > mostTokens) throw corrupted();
-  const size = magic.length + 4 + length + 4 * tokens + pages * pageBytes + 2 * hmacBytes;
+  const size = magic.length + 4 + length + 4 * tokens + pages * pageBytes + stateBytes + 2 * hmacBytes;
   if ((await source.size()) !== size) throw corrupted();
   return header;
 }
 
 function parse(json: string): Header {
   try {
-    return { ...JSON.parse(json) };
+    return { ...unsaid, ...JSON.parse(json) };
   } catch {
     throw corrupted();
   }
@@ -133,7 +147,8 @@ function corrupted(): RealmError {
 }
 
 function mismatch(key: keyof SessionBinding): RealmError {
-  return new RealmError('session_mismatch', `the session belongs to another ${key}`);
+  const what = key === 'kvLayout' ? 'backend: its pages have another order' : key;
+  return new RealmError('session_mismatch', `the session belongs to another ${what}`);
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array | Int32Array): Uint8Array {

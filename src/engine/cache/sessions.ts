@@ -1,11 +1,14 @@
-import { pageTokens } from '../../backend/backend.ts';
+import { type MaybePromise, pageTokens } from '../../backend/backend.ts';
+import { RealmError } from '../../errors.ts';
 import type { Model } from '../../model/types.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { AdapterInUse } from '../adapters.ts';
 import { createSequence, type Sequence } from '../sequence.ts';
 import type { BlockId, BlockPool } from './block-pool.ts';
+import type { CachedPage } from './cached-page.ts';
 import type { PrefixCache } from './prefix-cache.ts';
 import { openSession, type SessionBinding, writeSession } from './session-file.ts';
+import type { StateSlots } from './state-slots.ts';
 
 /** Which session, for whom. Structured-cloneable. */
 export interface SessionRequest {
@@ -27,7 +30,16 @@ export interface SessionInfo {
 }
 
 /** Runs something between two steps of the engine. */
-type Between = <T>(work: () => T) => Promise<T>;
+type Between = <T>(work: () => MaybePromise<T>) => Promise<T>;
+
+interface Parts {
+  readonly model: Model;
+  readonly pool: BlockPool;
+  readonly cache: PrefixCache;
+  readonly slots: StateSlots;
+  readonly between: Between;
+  readonly fingerprint: string;
+}
 
 /**
  * Saves what the prefix cache holds for some tokens, and puts it back: in another process too, under another secret.
@@ -37,13 +49,15 @@ export class Sessions {
   readonly #model: Model;
   readonly #pool: BlockPool;
   readonly #cache: PrefixCache;
+  readonly #slots: StateSlots;
   readonly #between: Between;
   readonly #fingerprint: string;
 
-  constructor(parts: { model: Model; pool: BlockPool; cache: PrefixCache; between: Between; fingerprint: string }) {
+  constructor(parts: Parts) {
     this.#model = parts.model;
     this.#pool = parts.pool;
     this.#cache = parts.cache;
+    this.#slots = parts.slots;
     this.#between = parts.between;
     this.#fingerprint = parts.fingerprint;
   }
@@ -55,12 +69,16 @@ export class Sessions {
   ): Promise<SessionInfo> {
     const holder = holderOf(request.tenant, tokens, adapter);
     this.#cache.acquire(holder);
+    if (this.#slots.total > 0) this.#cache.keepToState(holder);
     const page = new Uint8Array(this.#model.pageBytes);
+    const last = holder.cached.at(-1);
     try {
       const bytes = await writeSession(request.path, request.seal, this.#binding(request.tenant, adapter), {
         tokens,
         pages: holder.pages.length,
         pageBytes: page.length,
+        stateBytes: last?.state === undefined ? 0 : this.#model.slotBytes,
+        state: () => this.#readState(last!),
         page: async index => {
           await this.#between(() => this.#model.readPage(holder.pages[index], page));
           return page;
@@ -77,6 +95,7 @@ export class Sessions {
     try {
       const holder = holderOf(tenant, session.tokens, adapter);
       this.#cache.acquire(holder);
+      if (this.#slots.total > 0) this.#cache.keepToState(holder);
       const known = holder.pages.length;
       this.#cache.release(holder, true);
       const pages = known < session.pages ? await this.#read(session, holder) : known;
@@ -94,7 +113,9 @@ export class Sessions {
         const bytes = await session.next();
         if (i < blocks.length) await this.#between(() => this.#model.writePage(blocks[i], bytes));
       }
+      const state = session.stateBytes > 0 ? await session.state() : undefined;
       await session.verify();
+      if (state && blocks.length === session.pages) await this.#writeState(holder, state);
     } catch (error) {
       for (const block of blocks) this.#pool.release(block);
       throw error;
@@ -104,6 +125,27 @@ export class Sessions {
     this.#cache.register(holder);
     this.#cache.release(holder, true);
     return blocks.length;
+  }
+
+  /** The state that is kept for a page. */
+  async #readState(page: CachedPage): Promise<Uint8Array> {
+    const bytes = new Uint8Array(this.#model.slotBytes);
+    await this.#between(() => {
+      if (page.state === undefined)
+        throw new RealmError('session_failed', 'its state was given up for a request meanwhile: try again');
+      this.#model.copySlots(this.#slots.takeCopies());
+      return this.#model.readSlot(page.state, bytes);
+    });
+    return bytes;
+  }
+
+  /** Into a free slot of the holder's, from which the cache takes it; without one its pages are of no use yet. */
+  async #writeState(holder: Sequence, bytes: Uint8Array): Promise<void> {
+    await this.#between(() => {
+      this.#model.copySlots(this.#slots.takeCopies());
+      holder.slot = this.#slots.allocate();
+      if (holder.slot !== undefined) return this.#model.writeSlot(holder.slot, bytes);
+    });
   }
 
   /** As many as there is room for beside what runs and what neighbours are entitled to. */
@@ -116,7 +158,12 @@ export class Sessions {
 
   #binding(tenant: string, adapter: AdapterInUse | undefined): SessionBinding {
     const cache = `${this.#model.pageBytes} bytes a page`;
-    return { tenant, model: `${this.#fingerprint}, ${cache}`, adapter: adapter?.fingerprint ?? '' };
+    return {
+      tenant,
+      model: `${this.#fingerprint}, ${cache}`,
+      adapter: adapter?.fingerprint ?? '',
+      kvLayout: this.#model.kvLayout,
+    };
   }
 }
 

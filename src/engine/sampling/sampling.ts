@@ -1,21 +1,8 @@
+import type { SamplingSpec } from '../../backend/backend.ts';
+import { seedOf } from '../../backend/sampling/random.ts';
 import { checkRange, checkTokens, isWithin, ranges } from '../../ranges.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { Sampling } from '../request.ts';
-import { type Seed, seedOf } from './random.ts';
-
-/** A {@link Sampling} with every field given and checked. */
-export interface SamplingSpec {
-  readonly temperature: number;
-  readonly topK: number;
-  readonly topP: number;
-  readonly minP: number;
-  readonly repetitionPenalty: number;
-  readonly presencePenalty: number;
-  readonly frequencyPenalty: number;
-  readonly penaltyWindow: number;
-  readonly bias: readonly (readonly [Token, number])[];
-  readonly seed: Seed;
-}
 
 /** What a field that was not given stands for. */
 const neutral = {
@@ -30,7 +17,7 @@ const neutral = {
 } as const;
 
 /**
- * Fills in the neutral values and checks ranges; `randomSeed` is used when the request has no seed.
+ * How tokens are chosen, as a backend takes it: fills in the neutral values and checks ranges; `randomSeed` is used when the request has no seed.
  * Throws `invalid_request` naming the client's field.
  */
 export function resolveSampling(sampling: Sampling, vocabSize: number, randomSeed: number): SamplingSpec {

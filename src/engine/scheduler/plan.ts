@@ -18,5 +18,7 @@ export interface PageCopy {
 /** One step: the copies, in their order and before anything else, then the work as one batch. */
 export interface Plan {
   readonly copies: readonly PageCopy[];
+  /** The same for states: slots, [copies, 2]. */
+  readonly slotCopies: Int32Array;
   readonly work: readonly Work[];
 }

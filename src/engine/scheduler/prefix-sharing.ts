@@ -1,6 +1,7 @@
 /** Requests of one tenant that begin alike compute their common prefix once. */
 import { pageTokens } from '../../backend/backend.ts';
 import type { BlockId } from '../cache/block-pool.ts';
+import type { SlotId } from '../cache/state-slots.ts';
 import { commonTokens, pending, type Sequence } from '../sequence.ts';
 import type { TenantQueue } from './tenant-queue.ts';
 
@@ -13,23 +14,31 @@ export function isPrefixComing(queue: TenantQueue, sequence: Sequence): boolean 
   return [...queue.running].some(other => pending(other) > 1 && has(other));
 }
 
+export interface Fork {
+  /** Page to be copied; undefined where it would have nothing of the sequence's yet. */
+  readonly page: BlockId | undefined;
+  /** Slot whose state is to be copied. */
+  readonly slot: SlotId | undefined;
+  readonly computed: number;
+}
+
 /**
  * A page that is shared until the sequence writes to it: the one behind its cached pages that another of its tenant has begun in
  * the same way, and how far. The sequence goes on in a copy of it, so answers to one prompt compute it once and share its full
- * pages.
+ * pages. `exact`, in models that keep a state: only from another whose state is the one behind what both have.
  */
-export function copyOnWriteFork(
-  queue: TenantQueue,
-  sequence: Sequence,
-): { page: BlockId; computed: number } | undefined {
+export function copyOnWriteFork(queue: TenantQueue, sequence: Sequence, exact: boolean): Fork | undefined {
   if (sequence.states === 'all') return undefined;
   const index = sequence.pages.length;
   // Its last token is always computed, because its logits are wanted.
   const most = Math.min(sequence.tokens.length - 1, (index + 1) * pageTokens);
-  let best: { page: BlockId; computed: number } | undefined;
+  let best: Fork | undefined;
+  // A state is worth having even where no token of a page is.
+  const least = exact ? Math.max(1, sequence.computed) : sequence.computed + 1;
   for (const other of queue.running) {
     const computed = Math.min(commonTokens(sequence, other), other.computed, most);
-    if (computed > (best?.computed ?? sequence.computed)) best = { page: other.pages[index], computed };
+    if (computed < least || computed <= (best?.computed ?? 0) || (exact && computed !== other.computed)) continue;
+    best = { page: computed > index * pageTokens ? other.pages[index] : undefined, slot: other.slot, computed };
   }
   return best;
 }

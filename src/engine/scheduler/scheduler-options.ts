@@ -21,7 +21,13 @@ export function schedulerOptions(options: EngineOptions, model: Model, costs: St
   const maxBatchedTokens = Math.min(options.maxBatchedTokens ?? defaults.maxBatchedTokens, model.maxBatchTokens);
   const { prefillMs = defaults.prefillMs, firstPrefillMs = defaults.firstPrefillMs } = options;
   return {
-    maxRunning: Math.min(options.maxRunning ?? defaults.maxRunning, model.maxOutputs, maxBatchedTokens - 1),
+    maxRunning: Math.min(
+      options.maxRunning ?? defaults.maxRunning,
+      model.maxOutputs,
+      maxBatchedTokens - 1,
+      // One that runs needs a slot where the model keeps states.
+      model.slots || Infinity,
+    ),
     maxBatchedTokens,
     prefillChunk: options.prefillChunk ?? defaults.prefillChunk,
     pieceTokens: (position, decoding, first) =>

@@ -2,6 +2,7 @@ import { pageTokens } from '../../backend/backend.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { BlockPool } from '../cache/block-pool.ts';
 import type { PrefixCache } from '../cache/prefix-cache.ts';
+import { StateSlots } from '../cache/state-slots.ts';
 import { pagesFor, pending, type Sequence } from '../sequence.ts';
 import { before, prices } from './fairness.ts';
 import type { PageCopy, Plan, Work } from './plan.ts';
@@ -27,6 +28,7 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #pool: BlockPool;
   readonly #cache: PrefixCache;
+  readonly #slots: StateSlots;
   readonly #queues: TenantQueues;
   #preemptions = 0;
   /** Tokens' worth of work that preemption lost since the last plan. */
@@ -37,10 +39,12 @@ export class Scheduler {
   readonly #plan = new Map<Sequence, number>();
   #copies: PageCopy[] = [];
 
-  constructor(options: SchedulerOptions, pool: BlockPool, cache: PrefixCache) {
+  /** `slots`: those of the cache; without any the model keeps no states. */
+  constructor(options: SchedulerOptions, pool: BlockPool, cache: PrefixCache, slots = new StateSlots(0)) {
     this.#options = options;
     this.#pool = pool;
     this.#cache = cache;
+    this.#slots = slots;
     this.#queues = new TenantQueues(options);
   }
 
@@ -82,7 +86,8 @@ export class Scheduler {
     this.#copies = [];
     this.#wasUrgent = this.#fillUrgent();
     if (!this.#wasUrgent) this.#fillAll();
-    return { copies: this.#copies, work: [...this.#plan].map(([sequence, count]) => ({ sequence, count, draft: [] })) };
+    const work = [...this.#plan].map(([sequence, count]) => ({ sequence, count, draft: [] }));
+    return { copies: this.#copies, slotCopies: this.#slots.takeCopies(), work };
   }
 
   /** Whether a step with this work is to be preempted: nobody wants it any more, or someone has come who goes before all that runs. */
@@ -257,16 +262,18 @@ export class Scheduler {
     const holder = full ? this.#queues.aboveShareOfPlaces(queue) : undefined;
     if (full && !holder) return false;
     this.#cache.acquire(sequence);
-    const fork = copyOnWriteFork(queue, sequence);
+    const keepsState = this.#slots.total > 0;
+    const fork = copyOnWriteFork(queue, sequence, keepsState);
+    if (keepsState && !fork) this.#cache.keepToState(sequence);
     if (!this.#reserve(queue, sequence)) {
       this.#cache.release(sequence, true);
       return false;
     }
-    if (fork) {
+    if (fork?.page !== undefined)
       this.#copies.push({ from: fork.page, to: sequence.pages[Math.floor(sequence.computed / pageTokens)] });
-      sequence.computed = fork.computed;
-    }
+    sequence.computed = fork?.computed ?? sequence.computed;
     if (this.#queues.running.size >= this.#options.maxRunning) this.#preempt(youngest(holder!), true);
+    if (keepsState) this.#cache.takeSlot(sequence, fork?.slot);
     this.#queues.start(sequence);
     return true;
   }

@@ -1,9 +1,7 @@
-import { pageTokens } from '../../backend/backend.ts';
+import { pageTokens, type SamplingSpec } from '../../backend/backend.ts';
 import type { Model } from '../../model/types.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { BlockId, BlockPool } from '../cache/block-pool.ts';
-import { Sampler } from '../sampling/sampler.ts';
-import type { SamplingSpec } from '../sampling/sampling.ts';
 import type { Sequence } from '../sequence.ts';
 
 /** A draft of `length` tokens that is wanted; the sequence has pages for them. */
@@ -25,16 +23,15 @@ interface Draft extends DraftWanted {
 /**
  * A smaller model of the same vocabulary that drafts. Its cache has pages of the same numbers as the model's own, so
  * what holds for one (who may read it, what is shared, when it is free) holds for both; it catches up on a sequence
- * when it is asked for one. It chooses with the sequence's own sampler, seed and position, so two models that are
+ * when it is asked for one. It chooses with the sequence's own sampling, seed and position, so two models that are
  * close choose alike even at random. arXiv:2211.17192
  */
 export class DraftModel {
   readonly model: Model;
   readonly #pool: BlockPool;
   readonly #clock: () => number;
-  /** Tokens that both models have. */
-  readonly #vocabSize: number;
-  readonly #sampler: Sampler;
+  /** Allows the tokens that both models have, where it has more. [maxOutputs, ceil(vocabSize / 32)] */
+  readonly #mask: Uint32Array | undefined;
   /** Leading tokens of a page that are computed, and the allocation of the page for which that holds. */
   readonly #known: Int32Array; // [pages]
   readonly #allocation: Int32Array; // [pages]
@@ -45,8 +42,7 @@ export class DraftModel {
     this.model = model;
     this.#clock = clock;
     this.#pool = pool;
-    this.#vocabSize = Math.min(vocabSize, model.vocabSize);
-    this.#sampler = new Sampler(this.#vocabSize);
+    this.#mask = model.vocabSize > vocabSize ? onlyFirst(vocabSize, model) : undefined;
     this.#known = new Int32Array(model.pages);
     this.#allocation = new Int32Array(model.pages);
   }
@@ -111,9 +107,19 @@ export class DraftModel {
       ids: column(({ history }, position) => history.tokens[position]),
       positions: column((_, position) => position),
       outputs: Int32Array.from(ends, ({ start, count }) => start + count - 1),
+      sampling: {
+        rows: ends.map(({ draft: { history, sampling: spec } }) => ({
+          ...history,
+          length: history.tokens.length,
+          spec,
+        })),
+        mask: this.#mask?.subarray(0, ends.length * Math.ceil(this.model.vocabSize / 32)),
+      },
     });
     for (const { draft, count } of parts) this.#computedMore(draft, count);
-    for (const [output, { draft }] of ends.entries()) this.#choose(draft, this.model.logits(output));
+    const chosen = ends.length > 0 ? await this.model.tokens(ends.length) : [];
+    // A draft that has none ends there.
+    for (const [i, { draft }] of ends.entries()) if (chosen[i] >= 0) draft.history.tokens.push(chosen[i] as Token);
     return maxBatchTokens - room;
   }
 
@@ -121,13 +127,6 @@ export class DraftModel {
     const before = draft.computed;
     draft.computed += count;
     this.#note(draft.pages, before, Math.min(draft.computed, draft.from));
-  }
-
-  /** Its own choice, or an end of the draft when it has none. */
-  #choose({ history, sampling }: Draft, row: Float32Array): void {
-    const logits = row.subarray(0, this.#vocabSize);
-    if (!logits.some(Number.isFinite) || logits.some(Number.isNaN)) return;
-    history.tokens.push(this.#sampler.sample(logits, history, sampling));
   }
 
   /** Leading tokens in the pages that are computed. */
@@ -164,4 +163,13 @@ function pageRange(from: number, until: number): [number, number] {
 
 function nextPage(position: number): number {
   return (Math.floor(position / pageTokens) + 1) * pageTokens;
+}
+
+/** For each output a mask of the first `count` tokens. */
+function onlyFirst(count: number, { vocabSize, maxOutputs }: Model): Uint32Array {
+  const words = Math.ceil(vocabSize / 32);
+  const mask = new Uint32Array(words * maxOutputs);
+  for (let row = 0; row < maxOutputs; row++)
+    for (let token = 0; token < count; token++) mask[row * words + (token >>> 5)] |= 1 << (token & 31);
+  return mask;
 }

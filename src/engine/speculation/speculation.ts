@@ -1,4 +1,4 @@
-import type { SamplingSpec } from '../sampling/sampling.ts';
+import type { SamplingSpec } from '../../backend/backend.ts';
 import type { Work } from '../scheduler/plan.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { StepCosts } from '../scheduler/step-costs.ts';

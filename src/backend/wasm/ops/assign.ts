@@ -8,11 +8,11 @@ export const assign = defineOp({
   params: {
     rows: 'i32',
     /** Experts that a row takes. */
-    used: 'i32',
+    topK: 'i32',
     experts: 'i32',
-    /** [rows, used]. */
+    /** [rows, topK]. */
     chosen: 'i32',
-    /** [rows, used]: the slot of a choice. */
+    /** [rows, topK]: the slot of a choice. */
     slotOf: 'i32',
     /** [slots]: the row of a slot. */
     tokenOf: 'i32',
@@ -21,8 +21,8 @@ export const assign = defineOp({
   },
   items: () => 1,
   run: at => (m, _station, _first, _count, ints) => {
-    const slots = ints[at.rows] * ints[at.used];
-    assignSlots(intsAt(m, ints[at.chosen], slots), ints[at.used], {
+    const slots = ints[at.rows] * ints[at.topK];
+    assignSlots(intsAt(m, ints[at.chosen], slots), ints[at.topK], {
       slotOf: intsAt(m, ints[at.slotOf], slots),
       tokenOf: intsAt(m, ints[at.tokenOf], slots),
       starts: intsAt(m, ints[at.starts], ints[at.experts] + 1),

@@ -13,16 +13,16 @@ export const combine = defineOp({
     /** Eights of columns. */
     eights: 'i32',
     /** Experts that a row takes. */
-    used: 'i32',
-    /** [rows, used]: the slot of a choice, and its weight. */
+    topK: 'i32',
+    /** [rows, topK]: the slot of a choice, and its weight. */
     slotOf: 'i32',
     weights: 'i32',
   },
   items: ({ rows }) => rows,
   run: at => (m, _, first, count, ints) => {
-    const [used, eights] = [ints[at.used], ints[at.eights]];
+    const [topK, eights] = [ints[at.topK], ints[at.eights]];
     for (let row = first; row < first + count; row++) {
-      for (let choice = row * used; choice < (row + 1) * used; choice++) {
+      for (let choice = row * topK; choice < (row + 1) * topK; choice++) {
         const slot = ints[at.slots] + m.words[(ints[at.slotOf] >>> 2) + choice] * ints[at.stride];
         m.kernels.scale(slot, eights, floatsAt(m, ints[at.weights] + choice * 4, 1)[0]);
         m.kernels.add(ints[at.out] + row * ints[at.outStride], slot, eights);

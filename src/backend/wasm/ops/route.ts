@@ -11,18 +11,18 @@ export const route = defineOp({
     stride: 'i32',
     experts: 'i32',
     /** Experts that a row takes. */
-    used: 'i32',
-    /** [rows, used]: the experts, and their weights. */
+    topK: 'i32',
+    /** [rows, topK]: the experts, and their weights. */
     chosen: 'i32',
     weights: 'i32',
   },
   items: ({ rows }) => rows,
   run: at => (m, _, first, count, ints) => {
-    const used = ints[at.used];
+    const topK = ints[at.topK];
     for (let row = first; row < first + count; row++) {
-      const offset = row * used * 4;
+      const offset = row * topK * 4;
       const scores = floatsAt(m, ints[at.logits] + row * ints[at.stride], ints[at.experts]).slice();
-      chooseExperts(scores, intsAt(m, ints[at.chosen] + offset, used), floatsAt(m, ints[at.weights] + offset, used));
+      chooseExperts(scores, intsAt(m, ints[at.chosen] + offset, topK), floatsAt(m, ints[at.weights] + offset, topK));
     }
   },
 });

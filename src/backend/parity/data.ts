@@ -1,6 +1,6 @@
-import { byteLength, formats } from '../quant/formats.ts';
-import type { QuantType } from '../quant/types.ts';
-import { type BatchLayout, type MatrixSource, pageTokens, type Segment } from './backend.ts';
+import { byteLength, formats } from '../../quant/formats.ts';
+import type { QuantType } from '../../quant/types.ts';
+import { type BatchLayout, type MatrixSource, pageTokens, type Segment } from '../backend.ts';
 
 /** A generator of numbers in [0, 1): mulberry32. The same seed gives the same data on every machine. */
 export function random(seed: number): () => number {

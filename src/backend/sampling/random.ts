@@ -40,8 +40,9 @@ function multiplyHigh(a: number, b: number): number {
   return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(carry / 0x10000)) | 0;
 }
 
-/** The lower and the upper 32 bits of an integer. */
-export type Seed = readonly [low: number, high: number];
+import type { SamplingSpec } from '../backend.ts';
+
+type Seed = SamplingSpec['seed'];
 
 /** The lowest 64 bits of any integer: a negative number and the unsigned one with its bits are one seed. */
 export function seedOf(integer: number | bigint): Seed {

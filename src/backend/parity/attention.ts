@@ -1,0 +1,78 @@
+import type { AttentionOptions, Backend, CacheType } from '../backend.ts';
+import { floats, layout, type Span, shuffledPages } from './data.ts';
+import { filled, results, type Same } from './suite.ts';
+
+interface Heads {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly type: CacheType;
+}
+
+export function attention(same: Same): void {
+  const variants: Omit<AttentionOptions, 'heads' | 'scale'>[] = [
+    {},
+    { window: 33 },
+    { window: 5, softcap: 20 },
+    { softcap: 50 },
+  ];
+  const shapes: Omit<Heads, 'type'>[] = [
+    { heads: 4, kvHeads: 4, headDim: 64 },
+    { heads: 9, kvHeads: 3, headDim: 64 },
+    { heads: 8, kvHeads: 1, headDim: 128 },
+    { heads: 6, kvHeads: 2, headDim: 80 },
+    { heads: 2, kvHeads: 1, headDim: 256 },
+  ];
+  const caches = (['F16', 'Q8_0'] as const).flatMap(type => shapes.map(shape => ({ ...shape, type })));
+  for (const shape of caches.filter(({ type, headDim }) => type === 'F16' || headDim % 32 === 0)) {
+    for (const variant of variants) {
+      const { heads, kvHeads, headDim, type } = shape;
+      same(`attention ${heads}/${kvHeads} heads of ${headDim}, ${type} ${JSON.stringify(variant)}`, async backend => {
+        const run = sequences(backend, shape, variant);
+        const [a, b, c] = shuffledPages(3, 130, 1);
+        return [
+          ...(await run([{ position: 0, count: 45, pages: a }], 1)),
+          ...(await run(
+            [
+              { position: 45, count: 19, pages: a },
+              { position: 0, count: 70, pages: b },
+            ],
+            2,
+          )),
+          ...(await run(
+            [
+              { position: 64, count: 1, pages: a },
+              { position: 70, count: 1, pages: b },
+              { position: 0, count: 3, pages: c },
+            ],
+            3,
+          )),
+        ];
+      });
+    }
+  }
+}
+
+/** Runs batches on one cache of two layers: stores seeded keys and values into the second, attends with seeded queries. */
+function sequences(backend: Backend, { heads, kvHeads, headDim, type }: Heads, options: object) {
+  const cache = backend.kvCache({
+    layers: [
+      { kvHeads, headDim },
+      { kvHeads, headDim },
+    ],
+    pages: 15,
+    slots: 0,
+    type,
+  });
+  return (spans: readonly Span[], seed: number): Promise<Float32Array[]> => {
+    const batch = layout(spans);
+    const q = filled(backend, seed, batch.tokens, heads * headDim, 3);
+    const k = filled(backend, seed + 10, batch.tokens, kvHeads * headDim, 3);
+    const v = filled(backend, seed + 20, batch.tokens, kvHeads * headDim);
+    backend.write(v, 0, floats(seed, kvHeads * headDim, 1e5)); // beyond F16: stored as its largest
+    const out = backend.buffer(batch.tokens, heads * headDim);
+    backend.storeKv(cache, 1, k, v, batch);
+    backend.attention(out, q, cache, 1, batch, { heads, scale: 1 / Math.sqrt(headDim), ...options });
+    return results(backend, out);
+  };
+}

@@ -1,0 +1,67 @@
+/** What the tests of the suite have in common: scenarios, and how their results are compared. */
+import assert from 'node:assert/strict';
+import type { QuantType } from '../../quant/types.ts';
+import type { Backend, Buffer, Matrix } from '../backend.ts';
+import { floats, source, weightBytes } from './data.ts';
+
+/** Does something on a backend and returns what it computed. */
+export type Scenario = (backend: Backend) => Promise<Float32Array[]>;
+
+/** Registers a test: the scenario gives on the backend under test what it gives on the reference. */
+export type Same = (title: string, scenario: Scenario) => void;
+
+/** The bits of each array must be equal; NaN never is expected. */
+export function assertSameBits(actual: readonly Float32Array[], expected: readonly Float32Array[]): void {
+  assertRows(actual, expected, (value, wanted) => Object.is(value, wanted));
+}
+
+/** Each value must be as near as `tolerance` times the largest magnitude of its row. */
+export function assertNear(
+  actual: readonly Float32Array[],
+  expected: readonly Float32Array[],
+  tolerance: number,
+): void {
+  assertRows(actual, expected, (value, wanted, row) => {
+    const largest = row.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
+    return Math.abs(value - wanted) <= tolerance * largest;
+  });
+}
+
+function assertRows(
+  actual: readonly Float32Array[],
+  expected: readonly Float32Array[],
+  agrees: (value: number, wanted: number, row: Float32Array) => boolean,
+): void {
+  assert.equal(actual.length, expected.length);
+  expected.forEach((values, row) => {
+    assert.equal(actual[row].length, values.length);
+    const bad = values.findIndex((value, i) => !agrees(actual[row][i], value, values) || Number.isNaN(value));
+    if (bad >= 0) assert.fail(`row ${row}, column ${bad}: ${actual[row][bad]}, expected ${values[bad]}`);
+  });
+}
+
+export function filled(backend: Backend, seed: number, rows: number, columns: number, scale = 1): Buffer {
+  const buffer = backend.buffer(rows, columns);
+  for (let row = 0; row < rows; row++) backend.write(buffer, row, floats(seed * 1000 + row, columns, scale));
+  return buffer;
+}
+
+/** Runs what is recorded; all rows of the buffers. */
+export async function results(backend: Backend, ...buffers: readonly Buffer[]): Promise<Float32Array[]> {
+  await backend.run();
+  const rows: Float32Array[] = [];
+  for (const buffer of buffers) {
+    const all = new Float32Array(buffer.rows * buffer.columns);
+    await backend.download(
+      buffer,
+      Int32Array.from({ length: buffer.rows }, (_, row) => row),
+      all,
+    );
+    for (let row = 0; row < buffer.rows; row++) rows.push(all.slice(row * buffer.columns, (row + 1) * buffer.columns));
+  }
+  return rows;
+}
+
+export function weights(backend: Backend, type: QuantType, rows: number, columns: number, seed = 1): Promise<Matrix> {
+  return backend.matrix(source(type, rows, columns, weightBytes(type, rows * columns, seed)));
+}
