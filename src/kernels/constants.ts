@@ -65,6 +65,14 @@ const positions = new Uint8Array(Int32Array.from({ length: 32 }, (_, i) => i).bu
 
 const names = Object.keys(entries) as ConstantName[];
 export type ConstantName = keyof typeof entries;
+/** A constant that a kernel has loaded. */
+export type ConstantOf = (name: ConstantName) => Pair;
+
+/** The constants with a table's values plus 128: their low and their high nibbles. */
+export function tableConstants(table: Int8Array | undefined): readonly ConstantName[] {
+  if (table !== iq4Values) throw new Error('kernels have no constants for this table');
+  return ['iq4Low', 'iq4High'];
+}
 
 /** Byte address of the i32 numbers 0..31. */
 export const positionsAddress = tableAddress + names.length * 32;

@@ -152,10 +152,13 @@ export interface Step {
   readonly weights: (half: 0 | 1, group: number) => V128;
 }
 
+/** Steps whose products fit a 16-bit sum where weights have `bits` bits. */
+export const stepsPerSum = (bits: number): number => Math.floor(32767 / ((2 ** bits - 1) * 127 * 2));
+
 export interface Products {
   readonly x: Local<'i32'>;
   readonly steps: readonly Step[];
-  /** Steps whose products fit a 16-bit sum: largest weight * 127 * 2 * perSum < 32768. */
+  /** See {@link stepsPerSum}. */
   readonly perSum: number;
   /** Per row of a group a factor, as two equal 16-bit lanes; absent: 1. */
   readonly scale?: (group: number) => Pair;
