@@ -34,20 +34,22 @@ export function format256(format: QuantFormat): Format256 | undefined {
   const { name, blockSize, blockBytes, fields, integers } = format;
   if (blockSize !== 256 || !integers) return undefined;
   const { weights, parts, scale, minimum } = integers;
-  const inPlanes = offsetOf(integers) === 128;
   const offset = offsetOf(integers);
+  const inPlanes = offset === 128;
+  const walk = walkOf(format, weights);
+  if (parts && parts.size !== walk.part) throw new Error(`${name}: its kernel's parts have ${walk.part} weights`);
   return {
     name,
     groupBytes: groupRows * blockBytes,
     perSum: stepsPerSum(inPlanes ? 4 : codeWidth(weights)),
     inPlanes,
-    part: parts?.size ?? 32,
+    part: walk.part,
     ...(parts && partScalesOf(format, parts)),
     ...(offset > 1 && { offsetShift: Math.log2(offset) }),
     scaleAt: packedAt(format, scale),
     wideScale: fields[scale]?.type === 'F32',
     ...(minimum !== undefined && { minimumAt: packedAt(format, minimum) }),
-    walk: walkOf(format, weights),
+    walk,
   };
 }
 

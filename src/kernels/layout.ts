@@ -56,7 +56,10 @@ export function packedBytes({ blockSize, blockBytes }: Layout, rows: number, col
   return Math.ceil(rows / groupRows) * groupRows * (columns / blockSize) * blockBytes;
 }
 
-/** Takes row `row` of a packed matrix back into the file's layout. */
+/**
+ * Takes row `row` of a packed matrix back into the file's layout, by halves of words: every field begins at an even byte.
+ * @param packed begins at an even byte too
+ */
 export function unpackRow(
   packed: Uint8Array,
   { blockSize, blockBytes, moves }: Layout,
@@ -65,13 +68,18 @@ export function unpackRow(
   target: Uint8Array,
 ): void {
   const blocks = columns / blockSize;
+  const from16 = new Uint16Array(packed.buffer, packed.byteOffset, packed.length >> 1);
+  const to16 = new Uint16Array(target.buffer, target.byteOffset, target.length >> 1);
   const group = Math.floor(row / groupRows) * blocks * blockBytes * groupRows;
-  for (let block = 0; block < blocks; block++) {
-    const source = group + block * blockBytes * groupRows;
-    for (const { from, to, bytes, count } of moves) {
-      for (let i = 0; i < count; i++) {
-        const at = source + to + (i * groupRows + (row % groupRows)) * bytes;
-        for (let b = 0; b < bytes; b++) target[block * blockBytes + from + i * bytes + b] = packed[at + b];
+  const lane = row % groupRows;
+  for (const { from, to, bytes, count } of moves) {
+    const halves = bytes >> 1;
+    for (let block = 0; block < blocks; block++) {
+      let source = (group + block * blockBytes * groupRows + to + lane * bytes) >> 1;
+      let into = (block * blockBytes + from) >> 1;
+      for (let i = 0; i < count; i++, source += groupRows * halves, into += halves) {
+        to16[into] = from16[source];
+        if (halves === 2) to16[into + 1] = from16[source + 1];
       }
     }
   }

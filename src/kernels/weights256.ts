@@ -36,6 +36,8 @@ interface Run {
 export interface Walk {
   readonly outer: number;
   readonly inner: number;
+  /** Weights that share a scale. */
+  readonly part: 16 | 32;
   /** Bytes of weights, words of activations, scales. */
   readonly innerAdvance: readonly [weights: number, words: number, scales: number];
   readonly outerAdvance: readonly [weights: number, words: number, scales: number];
@@ -51,6 +53,7 @@ const at = (w: Local<'i32'>, offset: number, half: 0 | 1): V128 => v128.load(w, 
 const nibbleParts = (fifth?: (place: Place, j: number, half: 0 | 1, part: 0 | 1) => V128): Walk => ({
   outer: 4,
   inner: 1,
+  part: 32,
   innerAdvance: [256, 16, 2],
   outerAdvance: [0, 0, 0],
   runs: place =>
@@ -88,6 +91,7 @@ const fifthBits =
 const streams = (bytes: number, weights: (place: Place, j: number, half: 0 | 1, stream: number) => V128): Walk => ({
   outer: 2,
   inner: 2,
+  part: 16,
   innerAdvance: [bytes, 4, 1],
   outerAdvance: [0, 24, 6],
   runs: place =>
@@ -127,6 +131,7 @@ const threeBits =
 const planes = (bytes: number, plane: (place: Place, j: number, half: 0 | 1, high: 0 | 1) => V128): Walk => ({
   outer: 8,
   inner: 1,
+  part: 32,
   innerAdvance: [bytes, 8, 1],
   outerAdvance: [0, 0, 0],
   runs: place => [

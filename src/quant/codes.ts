@@ -52,17 +52,18 @@ export function codeReader(codes: Codes, fields: Readonly<Record<string, Field>>
   const [low, high] = codes.bits;
   const { offset } = fields[low.field] as Field;
   if (low.width === 6) return (bytes, at, values) => readSixBits(bytes, at + offset, meaning, values);
-  const { byte, shift, mask } = placeBits(low, fields, count);
+  const [place, mask] = [placeBits(low, fields, count), 2 ** low.width - 1];
   if (!high)
     return (bytes, at, values) => {
-      for (let i = 0; i < count; i++) values[i] = meaning[(bytes[at + byte[i]] >> shift[i]) & mask];
+      for (let i = 0; i < count; i++) values[i] = meaning[(bytes[at + (place[i] >> 3)] >> (place[i] & 7)) & mask];
     };
-  const upper = placeBits(high, fields, count);
-  const [upperByte, upperShift, upperMask, { width }] = [upper.byte, upper.shift, upper.mask, low];
+  const [upper, upperMask] = [placeBits(high, fields, count), 2 ** high.width - 1];
+  const { width } = low;
   return (bytes, at, values) => {
     for (let i = 0; i < count; i++) {
-      const code = (bytes[at + byte[i]] >> shift[i]) & mask;
-      values[i] = meaning[code | (((bytes[at + upperByte[i]] >> upperShift[i]) & upperMask) << width)];
+      const code = (bytes[at + (place[i] >> 3)] >> (place[i] & 7)) & mask;
+      const above = (bytes[at + (upper[i] >> 3)] >> (upper[i] & 7)) & upperMask;
+      values[i] = meaning[code | (above << width)];
     }
   };
 }
@@ -76,14 +77,12 @@ function meaningOf(codes: Codes): Int8Array {
   });
 }
 
-/** In which byte of a block each code's bits stand, and how far up. */
-function placeBits({ field, width, lanes }: Bits, fields: Readonly<Record<string, Field>>, count: number) {
+/** The first bit of every code's, counted from the block's first bit. */
+function placeBits({ field, width, lanes }: Bits, fields: Readonly<Record<string, Field>>, count: number): Uint16Array {
   const { offset } = fields[field] as Field;
   const planes = 8 / width;
-  const codes = Array.from({ length: count }, (_, i) => i);
-  return {
-    byte: Uint16Array.from(codes, i => offset + Math.floor(i / (lanes * planes)) * lanes + (i % lanes)),
-    shift: Uint8Array.from(codes, i => width * (Math.floor(i / lanes) % planes)),
-    mask: 2 ** width - 1,
-  };
+  return Uint16Array.from({ length: count }, (_, i) => {
+    const byte = offset + Math.floor(i / (lanes * planes)) * lanes + (i % lanes);
+    return 8 * byte + width * (Math.floor(i / lanes) % planes);
+  });
 }
