@@ -5,21 +5,12 @@
  * from a panel, where `unpack256` has put them (see panel.ts).
  */
 import { Func, f32x4, i32, i32x4, type Local, v128 } from './assembler.ts';
-import { type ConstantOf, type Pair, pair, pairLocal, setPair } from './constants.ts';
+import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
 import type { Format256 } from './formats256.ts';
 import { panelsAtOnce, unpackBlocks, unpackParams } from './panel.ts';
-import {
-  addProducts,
-  constants,
-  type Dot,
-  type ProductFunc,
-  product,
-  type Step,
-  type Sums,
-  smallHalves,
-  storePair,
-  sumsOf,
-} from './product.ts';
+import { addProducts, type Dot, type Step, type Sums, sumsOf } from './dot.ts';
+import { smallHalves } from './halves.ts';
+import { type ProductFunc, product } from './product.ts';
 import type { Place, Walk } from './weights256.ts';
 
 /** Where the pairs for the minimums or the offset begin, behind the scales of 32 bytes each; and where they end. */

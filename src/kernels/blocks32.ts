@@ -1,20 +1,11 @@
 /** Matrix kernels of the formats with 32 weights and one f16 scale in a block; formats32.ts says how each unpacks. */
 import { Func, f32x4, i32x4, type Local, type V128, v128 } from './assembler.ts';
-import { type ConstantOf, type Pair, pair, pairLocal, setPair } from './constants.ts';
+import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
 import type { Format32 } from './formats32.ts';
 import { panelsAtOnce, unpackBlocks, unpackParams } from './panel.ts';
-import {
-  addProducts,
-  constants,
-  type Dot,
-  halves,
-  type ProductFunc,
-  product,
-  type Step,
-  type Sums,
-  storePair,
-  sumsOf,
-} from './product.ts';
+import { addProducts, type Dot, type Step, type Sums, sumsOf } from './dot.ts';
+import { halves } from './halves.ts';
+import { type ProductFunc, product } from './product.ts';
 
 const constantNames = [
   'halfMask', 'halfScale', 'onesI16', 'byte', 'zero', 'nibble', 'eight', 'low4', 'spread', 'bit0', 'iq4Low', 'iq4High',

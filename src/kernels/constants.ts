@@ -106,3 +106,19 @@ export function setPair(f: Func, target: Pair<Local<'v128'>>, value: Pair): void
   f.set(target[0], value[0]);
   f.set(target[1], value[1]);
 }
+
+/** Adjacent stores: what the re-vectoriser starts from. */
+export function storePair(f: Func, at: Local<'i32'>, value: Pair, offset = 0): void {
+  f.store(at, value[0], offset);
+  f.store(at, value[1], offset + 16);
+}
+
+/** Constants of a kernel, each loaded once; call it before the loops. */
+export function constants(f: Func, names: readonly ConstantName[]): (name: ConstantName) => Pair<Local<'v128'>> {
+  const loaded = new Map(names.map(name => [name, constant(f, name)]));
+  return name => {
+    const found = loaded.get(name);
+    if (!found) throw new Error(`${f.name} does not load the constant ${name}`);
+    return found;
+  };
+}

@@ -2,11 +2,11 @@
 import type { Scales } from '../quant/fields.ts';
 import type { QuantFormat } from '../quant/format.ts';
 import { f32x4, i32x4, type Local, v128 } from './assembler.ts';
-import { type ConstantName, type Pair, pair, pairLocal, setPair } from './constants.ts';
+import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair } from './constants.ts';
 import { groupRows } from './layout.ts';
-import { constants, type ProductFunc, product } from './product.ts';
+import { type ProductFunc, product } from './product.ts';
 
-type Load = (w: Local<'i32'>, constantOf: (name: ConstantName) => Pair) => Pair;
+type Load = (w: Local<'i32'>, constantOf: ConstantOf) => Pair;
 
 /** Eight rows of one column as f32. */
 const loads: Readonly<Record<Scales['kind'], Load>> = {

@@ -4,7 +4,7 @@ import type { QuantFormat } from '../quant/format.ts';
 import { formats } from '../quant/formats.ts';
 import { offsetOf } from './formats32.ts';
 import { groupRows, packedAt } from './layout.ts';
-import { stepsPerSum } from './product.ts';
+import { stepsPerSum } from './dot.ts';
 import { type PartScales, partScalesOf } from './scales256.ts';
 import { type Walk, walkOf } from './weights256.ts';
 

@@ -14,7 +14,7 @@ import { formats256 } from './formats256.ts';
 import { groupRows } from './layout.ts';
 import { layerNorm, rmsNorm } from './norm.ts';
 import { pack } from './pack.ts';
-import type { Dot } from './product.ts';
+import type { Dot } from './dot.ts';
 import { formats } from '../quant/formats.ts';
 import type { QuantType } from '../quant/types.ts';
 

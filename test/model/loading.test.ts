@@ -6,7 +6,8 @@ import type { Backend } from '../../src/backend/backend.ts';
 import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import { openGguf } from '../../src/gguf/open.ts';
-import { architectures, loadModel } from '../../src/model/load.ts';
+import { architectures } from '../../src/model/architectures/table.ts';
+import { loadModel } from '../../src/model/load.ts';
 import type { ModelOptions } from '../../src/model/types.ts';
 
 const limits: ModelOptions = { kvTokens: 64, maxBatchTokens: 16, maxOutputs: 16 };
