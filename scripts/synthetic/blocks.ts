@@ -111,7 +111,7 @@ const shapes: Readonly<Partial<Record<QuantType, Shape>>> = {
 };
 
 /** Parts keep their random scales; the block's scale, and its minimum, are what makes its weights come out right. */
-const levelled =
+export const levelled =
   ({ blockSize, fields, integers }: QuantFormat): Shape =>
   (view, deviation) => {
     if (!integers) throw new Error('floats have a shape of their own');
@@ -123,7 +123,8 @@ const levelled =
     const middle = minimum === undefined ? 0 : mean(values);
     const at = (field: string) => fields[field]?.offset ?? 0;
     const d = vary(view, at(scale), deviation / Math.max(1, rms(values.map(value => value - middle))));
-    setD(view, at(scale), d);
+    if (fields[scale]?.type === 'F32') view.setFloat32(at(scale), d, true);
+    else setD(view, at(scale), d);
     if (minimumOf === 'block') setD(view, at(minimum ?? ''), -d * middle);
     if (minimumOf === 'parts') setD(view, at(minimum ?? ''), (d * middle) / Math.max(1, mean([...block.mins])));
   };
