@@ -1,3 +1,4 @@
+import { newBlock, type QuantFormat, viewBlocks } from '../../src/quant/format.ts';
 import { formats } from '../../src/quant/formats.ts';
 import { iq4Values } from '../../src/quant/iq4_nl.ts';
 import type { QuantType } from '../../src/quant/types.ts';
@@ -46,7 +47,8 @@ function kScales(view: DataView, at: number): void {
   }
 }
 
-const shapes: Readonly<Record<QuantType, Shape>> = {
+/** By hand where random scales of parts would not do; every other format is {@link levelled}. */
+const shapes: Readonly<Partial<Record<QuantType, Shape>>> = {
   F32: (view, deviation) => view.setFloat32(0, uniform(view.getUint32(0), deviation), true),
   F16: (view, deviation) => view.setFloat16(0, uniform(view.getUint16(0) * 65537, deviation), true),
   BF16: (view, deviation) => {
@@ -108,6 +110,25 @@ const shapes: Readonly<Record<QuantType, Shape>> = {
   },
 };
 
+/** Parts keep their random scales; the block's scale, and its minimum, are what makes its weights come out right. */
+export const levelled =
+  ({ blockSize, fields, integers }: QuantFormat): Shape =>
+  (view, deviation) => {
+    if (!integers) throw new Error('floats have a shape of their own');
+    const block = newBlock(blockSize);
+    const { scale, minimum, minimumOf, unpack } = integers;
+    unpack(viewBlocks(new Uint8Array(view.buffer, view.byteOffset, view.byteLength)), 0, block);
+    const values = Array.from(block.ints, (q, i) => q * (block.scales[i >> 4] ?? 1));
+    const mean = (numbers: readonly number[]) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
+    const middle = minimum === undefined ? 0 : mean(values);
+    const at = (field: string) => fields[field]?.offset ?? 0;
+    const d = vary(view, at(scale), deviation / Math.max(1, rms(values.map(value => value - middle))));
+    if (fields[scale]?.type === 'F32') view.setFloat32(at(scale), d, true);
+    else setD(view, at(scale), d);
+    if (minimumOf === 'block') setD(view, at(minimum ?? ''), -d * middle);
+    if (minimumOf === 'parts') setD(view, at(minimum ?? ''), (d * middle) / Math.max(1, mean([...block.mins])));
+  };
+
 /** A uniform value with mean 0 and standard deviation `deviation` from 32 random bits. */
 function uniform(bits: number, deviation: number): number {
   return (bits / 2 ** 31 - 1) * deviation * Math.sqrt(3);
@@ -116,7 +137,8 @@ function uniform(bits: number, deviation: number): number {
 /** Shapes every block in `bytes`, which hold random bytes; see {@link Shape}. */
 export function shapeBlocks(type: QuantType, bytes: Uint8Array, deviation: number): void {
   const { blockBytes } = formats[type];
+  const shape = shapes[type] ?? levelled(formats[type]);
   for (let at = 0; at < bytes.length; at += blockBytes) {
-    shapes[type](new DataView(bytes.buffer, bytes.byteOffset + at, blockBytes), deviation);
+    shape(new DataView(bytes.buffer, bytes.byteOffset + at, blockBytes), deviation);
   }
 }

@@ -1,6 +1,7 @@
 import { RealmError } from '../errors.ts';
+import type { Scales } from '../quant/fields.ts';
 import { formats } from '../quant/formats.ts';
-import type { QuantType, Scales } from '../quant/types.ts';
+import type { QuantType } from '../quant/types.ts';
 
 const F16_EXPONENT = 0x7c00;
 const F32_EXPONENT = 0x7f80; // of the upper half, which is also BF16

@@ -36,7 +36,7 @@ async function list({ json }: { json?: boolean }): Promise<void> {
   const { catalog } = await import('../catalog/catalog.ts');
   const { installedFile } = await import('../catalog/installed.ts');
   const { openStore } = await import('../catalog/store.ts');
-  const { architectures } = await import('../model/load.ts');
+  const { architectures } = await import('../model/architectures/table.ts');
   const runnable = new Set(architectures.map(each => each.name));
   const store = openStore();
   const rows = await Promise.all(

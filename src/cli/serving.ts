@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os';
 import { betterModel, defaultModel } from '../catalog/catalog.ts';
-import { architectures } from '../model/load.ts';
+import { architectures } from '../model/architectures/table.ts';
 import { type RunningServer, startServer } from '../server/start.ts';
 import { createLogger } from '../telemetry/log.ts';
 import { loadProgress } from './load.ts';

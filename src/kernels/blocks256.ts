@@ -5,23 +5,13 @@
  * from a panel, where `unpack256` has put them (see panel.ts).
  */
 import { Func, f32x4, i32, i32x4, type Local, v128 } from './assembler.ts';
-import { type Pair, pair, pairLocal, setPair } from './constants.ts';
-import { type ConstantOf, type Format256, formats256, type Place, type Walk } from './formats256.ts';
+import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
+import type { Format256 } from './formats256.ts';
 import { panelsAtOnce, unpackBlocks, unpackParams } from './panel.ts';
-import {
-  addProducts,
-  constants,
-  type Dot,
-  type ProductFunc,
-  product,
-  type Step,
-  type Sums,
-  smallHalves,
-  storePair,
-  sumsOf,
-} from './product.ts';
-
-type Type256 = keyof typeof formats256;
+import { addProducts, type Dot, type Step, type Sums, sumsOf } from './dot.ts';
+import { smallHalves } from './halves.ts';
+import { type ProductFunc, product } from './product.ts';
+import type { Place, Walk } from './weights256.ts';
 
 /** Where the pairs for the minimums or the offset begin, behind the scales of 32 bytes each; and where they end. */
 const pairsAt = ({ part }: Format256) => 32 * (256 / part);
@@ -29,7 +19,7 @@ const scalesEnd = ({ part }: Format256) => 48 * (256 / part);
 
 /** A block of a panel: 64 words of eight rows; scales and pairs as in scratch; the f32 scales and minimums. */
 const panelScales = 2048;
-export const panelBytes256 = (type: Type256): number => panelScales + scalesEnd(formats256[type]) + 64;
+export const panelBytes256 = (format: Format256): number => panelScales + scalesEnd(format) + 64;
 
 const constantNames = [
   'onesI16', 'byte', 'zero', 'nibble', 'eight', 'bit4', 'bits45', 'three', 'bit2', 'low16', 'high16', 'low4', 'high4',
@@ -38,9 +28,8 @@ const constantNames = [
 ] as const; // biome-ignore format: a list
 
 /** One row group at a time: memory is read fastest in one stream. */
-export function product256(type: Type256, tile: number, dot: Dot): ProductFunc {
-  const format: Format256 = formats256[type];
-  return product(`${type}x${tile}`, tile, { atOnce: 1, blockBytes: format.groupBytes }, (f, sums, [w]) => {
+export function product256(format: Format256, tile: number, dot: Dot): ProductFunc {
+  return product(`${format.name}x${tile}`, tile, { atOnce: 1, blockBytes: format.groupBytes }, (f, sums, [w]) => {
     const constantOf = constants(f, constantNames);
     const { scratch } = f.params;
     const integers = sumsOf(f, 1, tile);
@@ -62,11 +51,10 @@ export function product256(type: Type256, tile: number, dot: Dot): ProductFunc {
   });
 }
 
-export function panelProduct256(type: Type256, tile: number, dot: Dot): ProductFunc {
-  const format: Format256 = formats256[type];
-  const blockBytes = panelBytes256(type);
+export function panelProduct256(format: Format256, tile: number, dot: Dot): ProductFunc {
+  const blockBytes = panelBytes256(format);
   const at = (p: Local<'i32'>, offset: number): Pair => pair(h => v128.load(p, offset + 16 * h));
-  return product(`${type}p${tile}`, tile, { atOnce: panelsAtOnce(dot), blockBytes }, (f, sums, panels) => {
+  return product(`${format.name}p${tile}`, tile, { atOnce: panelsAtOnce(dot), blockBytes }, (f, sums, panels) => {
     const constantOf = constants(f, constantNames);
     const integers = sumsOf(f, panels.length, tile);
     return x => {
@@ -84,10 +72,9 @@ export function panelProduct256(type: Type256, tile: number, dot: Dot): ProductF
 }
 
 /** Row groups to a panel. */
-export function unpack256(type: Type256): Func<typeof unpackParams> {
-  const format: Format256 = formats256[type];
-  const blockBytes = panelBytes256(type);
-  const f = new Func(`unpack_${type}`, unpackParams);
+export function unpack256(format: Format256): Func<typeof unpackParams> {
+  const blockBytes = panelBytes256(format);
+  const f = new Func(`unpack_${format.name}`, unpackParams);
   const { w, panel } = f.params;
   const constantOf = constants(f, constantNames);
   f.for(unpackBlocks(f, format.groupBytes), () => {
@@ -115,12 +102,12 @@ function scaleOf(f: Func, format: Format256, w: Local<'i32'>, constantOf: Consta
 function expandScales(f: Func, format: Format256, c: ConstantOf, w: Local<'i32'>, to: Local<'i32'>): void {
   const both = pairLocal(f);
   for (let i = 0; i < 128 / format.part; i++) {
-    setPair(f, both, format.scales?.(f, w, c, i) ?? c('onesI16'));
+    setPair(f, both, format.scales?.(w, c, i) ?? c('onesI16'));
     const even = pair(h => v128.or(v128.and(both[h], c('low16')[h]), i32x4.shl(both[h], 16)));
     const odd = pair(h => v128.or(v128.and(both[h], c('high16')[h]), i32x4.shrU(both[h], 16)));
     storePair(f, to, even, 64 * i);
     storePair(f, to, odd, 64 * i + 32);
-    storePair(f, to, format.minimums?.(f, w, c, i) ?? both, pairsAt(format) + 32 * i);
+    storePair(f, to, format.minimums?.(w, c, i) ?? both, pairsAt(format) + 32 * i);
   }
 }
 

@@ -1,94 +1,18 @@
-/** Matrix kernels of the formats with 32 weights and one f16 scale in a block: Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 IQ4_NL. */
-import { Func, f32x4, i8x16, i16x8, i32x4, type Local, type V128, v128 } from './assembler.ts';
-import { type ConstantName, type Pair, pair, pairLocal, setPair } from './constants.ts';
+/** Matrix kernels of the formats with 32 weights and one f16 scale in a block; formats32.ts says how each unpacks. */
+import { Func, f32x4, i32x4, type Local, type V128, v128 } from './assembler.ts';
+import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
+import type { Format32 } from './formats32.ts';
 import { panelsAtOnce, unpackBlocks, unpackParams } from './panel.ts';
-import {
-  addProducts,
-  constants,
-  type Dot,
-  halves,
-  type ProductFunc,
-  product,
-  type Step,
-  type Sums,
-  storePair,
-  sumsOf,
-} from './product.ts';
-
-type ConstantOf = (name: ConstantName) => Pair;
-
-/** A format's integers are the sum of its planes, each a small unsigned number times 2^shift, less the offset. */
-interface Plane {
-  readonly shift: number;
-  readonly perSum: number;
-  /** Columns 4 step .. 4 step + 3 of rows 0-3 (half 0) or 4-7 of the block at w. */
-  readonly weights: (w: Local<'i32'>, step: number, half: 0 | 1, constantOf: ConstantOf) => V128;
-}
-
-interface Format32 {
-  readonly groupBytes: number;
-  readonly planes: readonly Plane[];
-  /** log2 of what is subtracted from every weight; absent: nothing. */
-  readonly offsetShift?: number;
-  readonly scaleAt: number;
-  /** f16 minimum, added to every weight times the scale. */
-  readonly minimumAt?: number;
-}
-
-const nibbles: Plane['weights'] = (w, step, half, constantOf) => {
-  const bytes = v128.load(w, 32 * (step & 3) + 16 * half);
-  return v128.and(step < 4 ? bytes : i16x8.shrU(bytes, 4), constantOf('nibble')[half]);
-};
-
-/** The fifth bits: one 32-bit word a row, bit i for column i; spread over four bytes by a multiplication. */
-const fifthBits: Plane['weights'] = (w, step, half, constantOf) => {
-  const bits = v128.and(i32x4.shrU(v128.load(w, 128 + 16 * half), 4 * step), constantOf('low4')[half]);
-  const spread = v128.and(i32x4.mul(bits, constantOf('spread')[half]), constantOf('bit0')[half]);
-  return v128.or(nibbles(w, step, half, constantOf), i32x4.shl(spread, 4));
-};
-
-const fourBits: Plane = { shift: 0, perSum: 8, weights: nibbles };
-const fiveBits: Plane = { shift: 0, perSum: 4, weights: fifthBits };
-
-/** Bytes w + 128 as two nibbles; the sign bit of the high one is flipped for the 128. */
-const signedBytes: readonly Plane[] = [
-  {
-    shift: 0,
-    perSum: 8,
-    weights: (w, step, half, c) => v128.and(v128.load(w, 32 * step + 16 * half), c('nibble')[half]),
-  },
-  {
-    shift: 4,
-    perSum: 8,
-    weights: (w, step, half, c) =>
-      v128.xor(v128.and(i16x8.shrU(v128.load(w, 32 * step + 16 * half), 4), c('nibble')[half]), c('eight')[half]),
-  },
-];
-
-const lookup = (table: ConstantName, shift: number): Plane => ({
-  shift,
-  perSum: 8,
-  weights: (w, step, half, constantOf) => i8x16.swizzle(constantOf(table)[half], nibbles(w, step, half, constantOf)),
-});
-
-type Type32 = keyof typeof formats32;
-
-export const formats32 = {
-  Q4_0: { groupBytes: 144, planes: [fourBits], offsetShift: 3, scaleAt: 128 },
-  Q4_1: { groupBytes: 160, planes: [fourBits], scaleAt: 128, minimumAt: 144 },
-  Q5_0: { groupBytes: 176, planes: [fiveBits], offsetShift: 4, scaleAt: 160 },
-  Q5_1: { groupBytes: 192, planes: [fiveBits], scaleAt: 160, minimumAt: 176 },
-  Q8_0: { groupBytes: 272, planes: signedBytes, offsetShift: 7, scaleAt: 256 },
-  IQ4_NL: { groupBytes: 144, planes: [lookup('iq4Low', 0), lookup('iq4High', 4)], offsetShift: 7, scaleAt: 128 },
-} as const satisfies Record<string, Format32>;
+import { addProducts, type Dot, type Step, type Sums, sumsOf } from './dot.ts';
+import { halves } from './halves.ts';
+import { type ProductFunc, product } from './product.ts';
 
 const constantNames = [
   'halfMask', 'halfScale', 'onesI16', 'byte', 'zero', 'nibble', 'eight', 'low4', 'spread', 'bit0', 'iq4Low', 'iq4High',
 ] as const; // biome-ignore format: a list
 
-export function product32(type: Type32, tile: number, dot: Dot): ProductFunc {
-  const format: Format32 = formats32[type];
-  return product(`${type}x${tile}`, tile, { atOnce: 1, blockBytes: format.groupBytes }, (f, sums, [w]) => {
+export function product32(format: Format32, tile: number, dot: Dot): ProductFunc {
+  return product(`${format.name}x${tile}`, tile, { atOnce: 1, blockBytes: format.groupBytes }, (f, sums, [w]) => {
     const constantOf = constants(f, constantNames);
     const integers = sumsOf(f, 1, tile);
     const [scale, minimum] = [pairLocal(f), pairLocal(f)];
@@ -109,11 +33,10 @@ export function product32(type: Type32, tile: number, dot: Dot): ProductFunc {
 /** A block of a panel: 8 words of eight rows, scales as {@link halves} makes them, minimums. */
 export const panelBytes32 = 256 + 64;
 
-export function panelProduct32(type: Type32, tile: number, dot: Dot): ProductFunc {
-  const format: Format32 = formats32[type];
+export function panelProduct32(format: Format32, tile: number, dot: Dot): ProductFunc {
   const walkers = { atOnce: panelsAtOnce(dot), blockBytes: panelBytes32 };
   const at = (p: Local<'i32'>, offset: number): Pair => pair(h => v128.load(p, offset + 16 * h));
-  return product(`${type}p${tile}`, tile, walkers, (f, sums, panels) => {
+  return product(`${format.name}p${tile}`, tile, walkers, (f, sums, panels) => {
     const constantOf = constants(f, constantNames);
     const integers = sumsOf(f, panels.length, tile);
     const steps = stepsOf((word, h, g) => v128.load(panels[g], 32 * word + 16 * h));
@@ -127,9 +50,8 @@ export function panelProduct32(type: Type32, tile: number, dot: Dot): ProductFun
 }
 
 /** Row groups to a panel. */
-export function unpack32(type: Type32): Func<typeof unpackParams> {
-  const format: Format32 = formats32[type];
-  const f = new Func(`unpack_${type}`, unpackParams);
+export function unpack32(format: Format32): Func<typeof unpackParams> {
+  const f = new Func(`unpack_${format.name}`, unpackParams);
   const { w, panel } = f.params;
   const constantOf = constants(f, constantNames);
   f.for(unpackBlocks(f, format.groupBytes), () => {

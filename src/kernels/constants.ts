@@ -65,6 +65,14 @@ const positions = new Uint8Array(Int32Array.from({ length: 32 }, (_, i) => i).bu
 
 const names = Object.keys(entries) as ConstantName[];
 export type ConstantName = keyof typeof entries;
+/** A constant that a kernel has loaded. */
+export type ConstantOf = (name: ConstantName) => Pair;
+
+/** The constants with a table's values plus 128: their low and their high nibbles. */
+export function tableConstants(table: Int8Array | undefined): readonly ConstantName[] {
+  if (table !== iq4Values) throw new Error('kernels have no constants for this table');
+  return ['iq4Low', 'iq4High'];
+}
 
 /** Byte address of the i32 numbers 0..31. */
 export const positionsAddress = tableAddress + names.length * 32;
@@ -97,4 +105,20 @@ export function pairLocal(f: Func): Pair<Local<'v128'>> {
 export function setPair(f: Func, target: Pair<Local<'v128'>>, value: Pair): void {
   f.set(target[0], value[0]);
   f.set(target[1], value[1]);
+}
+
+/** Adjacent stores: what the re-vectoriser starts from. */
+export function storePair(f: Func, at: Local<'i32'>, value: Pair, offset = 0): void {
+  f.store(at, value[0], offset);
+  f.store(at, value[1], offset + 16);
+}
+
+/** Constants of a kernel, each loaded once; call it before the loops. */
+export function constants(f: Func, names: readonly ConstantName[]): (name: ConstantName) => Pair<Local<'v128'>> {
+  const loaded = new Map(names.map(name => [name, constant(f, name)]));
+  return name => {
+    const found = loaded.get(name);
+    if (!found) throw new Error(`${f.name} does not load the constant ${name}`);
+    return found;
+  };
 }

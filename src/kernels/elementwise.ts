@@ -1,8 +1,7 @@
 /** Kernels over plain rows of f32; counts are in vectors of eight, buffers are padded to them. */
 import { Func, f32x4, i32, type Local, v128 } from './assembler.ts';
-import { type Pair, pair, pairLocal, setPair } from './constants.ts';
+import { type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
 import { gelu, silu, tanh } from './math.ts';
-import { storePair } from './product.ts';
 
 const loadPair = (at: Local<'i32'>): Pair => pair(h => v128.load(at, 16 * h));
 

@@ -1,24 +1,25 @@
 /** Matrix kernels of F32, F16 and BF16: one chain of multiplications and additions for each row, columns ascending. */
+import type { Scales } from '../quant/fields.ts';
+import type { QuantFormat } from '../quant/format.ts';
 import { f32x4, i32x4, type Local, v128 } from './assembler.ts';
-import { type ConstantName, type Pair, pair, pairLocal, setPair } from './constants.ts';
-import { constants, type ProductFunc, product } from './product.ts';
+import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair } from './constants.ts';
+import { groupRows } from './layout.ts';
+import { type ProductFunc, product } from './product.ts';
 
-type Load = (w: Local<'i32'>, constantOf: (name: ConstantName) => Pair) => Pair;
+type Load = (w: Local<'i32'>, constantOf: ConstantOf) => Pair;
 
 /** Eight rows of one column as f32. */
-export const floatFormats = {
-  F32: { groupBytes: 32, load: w => pair(h => v128.load(w, 16 * h)) },
-  F16: {
-    groupBytes: 16,
-    load: (w, c) =>
-      pair(h => f32x4.mul(v128.and(i32x4.shl(v128.load16x4s(w, 8 * h), 13), c('halfMask')[h]), c('halfScale')[h])),
-  },
-  BF16: { groupBytes: 16, load: w => pair(h => i32x4.shl(v128.load16x4u(w, 8 * h), 16)) },
-} as const satisfies Record<string, { groupBytes: number; load: Load }>;
+const loads: Readonly<Record<Scales['kind'], Load>> = {
+  F32: w => pair(h => v128.load(w, 16 * h)),
+  F16: (w, c) =>
+    pair(h => f32x4.mul(v128.and(i32x4.shl(v128.load16x4s(w, 8 * h), 13), c('halfMask')[h]), c('halfScale')[h])),
+  BF16: w => pair(h => i32x4.shl(v128.load16x4u(w, 8 * h), 16)),
+};
 
-export function productFloat(type: keyof typeof floatFormats, tile: number): ProductFunc {
-  const { groupBytes, load }: { groupBytes: number; load: Load } = floatFormats[type];
-  return product(`${type}x${tile}`, tile, { atOnce: 1, blockBytes: groupBytes }, (f, [sums], [w]) => {
+export function productFloat({ name, blockBytes, scales }: QuantFormat, tile: number): ProductFunc {
+  const groupBytes = groupRows * blockBytes;
+  const load = loads[scales.kind];
+  return product(`${name}x${tile}`, tile, { atOnce: 1, blockBytes: groupBytes }, (f, [sums], [w]) => {
     const constantOf = constants(f, ['halfMask', 'halfScale']);
     const [weights, factor] = [pairLocal(f), f.local('v128')];
     return x => {

@@ -4,6 +4,8 @@
  * are rows. Every layout is a permutation of the words of the file's own blocks: nothing is decoded, nothing grows, and
  * a row can be taken back out (for token embeddings).
  */
+import type { QuantFormat } from '../quant/format.ts';
+import { formats } from '../quant/formats.ts';
 import type { QuantType } from '../quant/types.ts';
 
 /** Rows in a group. */
@@ -25,109 +27,39 @@ export interface Layout {
   readonly moves: readonly Move[];
 }
 
-/** Parts of a block in the order in which they stand in a packed group: [offset in the file's block, word bytes, words]. */
-type Part = readonly [from: number, bytes: 2 | 4, count: number];
-
-function layout(blockSize: number, blockBytes: number, parts: readonly Part[]): Layout {
+/** A format's words in its own order, those of eight rows beside each other. */
+export function layoutOf({ name, blockSize, blockBytes, packing }: QuantFormat): Layout {
   let to = 0;
-  const moves = parts.map(([from, bytes, count]) => {
-    const move: Move = { from, to, bytes, count };
-    to += bytes * count * groupRows;
+  const moves = packing.map(words => {
+    const move: Move = { ...words, to };
+    to += words.bytes * words.count * groupRows;
     return move;
   });
-  if (to !== blockBytes * groupRows)
-    throw new Error(`a layout of ${to} bytes for ${groupRows} blocks of ${blockBytes}`);
+  if (to !== blockBytes * groupRows) throw new Error(`${name}: ${to} bytes for ${groupRows} blocks of ${blockBytes}`);
   return { blockSize, blockBytes, moves };
 }
 
-/** Q6_K: for each half and each four columns, the words of ql (twice) and qh that belong together. */
-const q6kQuants = Array.from({ length: 16 }, (_, i): Part[] => {
-  const half = i >> 3;
-  const column = 4 * (i & 7);
-  return [
-    [64 * half + column, 4, 1],
-    [64 * half + 32 + column, 4, 1],
-    [128 + 32 * half + column, 4, 1],
-  ];
-}).flat();
+/** Where field `name` of a block begins in a packed group. */
+export function packedAt(format: QuantFormat, name: string): number {
+  const from = format.fields[name]?.offset;
+  const move = layoutOf(format).moves.find(move => move.from === from);
+  if (!move) throw new Error(`${format.name} has no field ${name}`);
+  return move.to;
+}
 
-export const layouts: Partial<Record<QuantType, Layout>> = {
-  Q4_0: layout(32, 18, [
-    [2, 4, 4],
-    [0, 2, 1],
-  ]),
-  Q4_1: layout(32, 20, [
-    [4, 4, 4],
-    [0, 2, 1],
-    [2, 2, 1],
-  ]),
-  Q5_0: layout(32, 22, [
-    [6, 4, 4],
-    [2, 4, 1],
-    [0, 2, 1],
-  ]),
-  Q5_1: layout(32, 24, [
-    [8, 4, 4],
-    [4, 4, 1],
-    [0, 2, 1],
-    [2, 2, 1],
-  ]),
-  Q8_0: layout(32, 34, [
-    [2, 4, 8],
-    [0, 2, 1],
-  ]),
-  IQ4_NL: layout(32, 18, [
-    [2, 4, 4],
-    [0, 2, 1],
-  ]),
-  Q4_K: layout(256, 144, [
-    [16, 4, 32],
-    [4, 2, 6],
-    [0, 2, 1],
-    [2, 2, 1],
-  ]),
-  Q5_K: layout(256, 176, [
-    [48, 4, 32],
-    [16, 4, 8],
-    [4, 2, 6],
-    [0, 2, 1],
-    [2, 2, 1],
-  ]),
-  Q6_K: layout(256, 210, [...q6kQuants, [192, 2, 8], [208, 2, 1]]),
-  Q2_K: layout(256, 84, [
-    [16, 4, 16],
-    [0, 2, 8],
-    [80, 2, 1],
-    [82, 2, 1],
-  ]),
-  Q3_K: layout(256, 110, [
-    [32, 4, 16],
-    [0, 4, 8],
-    [96, 2, 6],
-    [108, 2, 1],
-  ]),
-  IQ4_XS: layout(256, 136, [
-    [8, 4, 32],
-    [4, 2, 2],
-    [2, 2, 1],
-    [0, 2, 1],
-  ]),
-  Q8_K: layout(256, 292, [
-    [4, 4, 64],
-    [260, 2, 16],
-    [0, 4, 1],
-  ]),
-  F16: layout(1, 2, [[0, 2, 1]]),
-  BF16: layout(1, 2, [[0, 2, 1]]),
-  F32: layout(1, 4, [[0, 4, 1]]),
-};
+export const layouts = Object.fromEntries(
+  Object.entries(formats).map(([type, format]) => [type, layoutOf(format)]),
+) as Readonly<Record<QuantType, Layout>>;
 
 /** Bytes of a packed matrix. */
 export function packedBytes({ blockSize, blockBytes }: Layout, rows: number, columns: number): number {
   return Math.ceil(rows / groupRows) * groupRows * (columns / blockSize) * blockBytes;
 }
 
-/** Takes row `row` of a packed matrix back into the file's layout. */
+/**
+ * Takes row `row` of a packed matrix back into the file's layout, by halves of words: every field begins at an even byte.
+ * @param packed begins at an even byte too
+ */
 export function unpackRow(
   packed: Uint8Array,
   { blockSize, blockBytes, moves }: Layout,
@@ -136,13 +68,18 @@ export function unpackRow(
   target: Uint8Array,
 ): void {
   const blocks = columns / blockSize;
+  const from16 = new Uint16Array(packed.buffer, packed.byteOffset, packed.length >> 1);
+  const to16 = new Uint16Array(target.buffer, target.byteOffset, target.length >> 1);
   const group = Math.floor(row / groupRows) * blocks * blockBytes * groupRows;
-  for (let block = 0; block < blocks; block++) {
-    const source = group + block * blockBytes * groupRows;
-    for (const { from, to, bytes, count } of moves) {
-      for (let i = 0; i < count; i++) {
-        const at = source + to + (i * groupRows + (row % groupRows)) * bytes;
-        for (let b = 0; b < bytes; b++) target[block * blockBytes + from + i * bytes + b] = packed[at + b];
+  const lane = row % groupRows;
+  for (const { from, to, bytes, count } of moves) {
+    const halves = bytes >> 1;
+    for (let block = 0; block < blocks; block++) {
+      let source = (group + block * blockBytes * groupRows + to + lane * bytes) >> 1;
+      let into = (block * blockBytes + from) >> 1;
+      for (let i = 0; i < count; i++, source += groupRows * halves, into += halves) {
+        to16[into] = from16[source];
+        if (halves === 2) to16[into + 1] = from16[source + 1];
       }
     }
   }

@@ -5,14 +5,17 @@ import { assembleModule, type Func } from './assembler.ts';
 import { attention, cacheTypes, maxQueries } from './attention.ts';
 import { storeKv, storeKvBytes } from './attention/store.ts';
 import { interleaveFloats, maxTile, quantize32, quantize256 } from './activation.ts';
-import { formats32, panelBytes32, panelProduct32, product32, unpack32 } from './blocks32.ts';
+import { panelBytes32, panelProduct32, product32, unpack32 } from './blocks32.ts';
 import { panelBytes256, panelProduct256, product256, unpack256 } from './blocks256.ts';
 import { add, gate, ropeAdjacent, ropeHalves, scale, softcap } from './elementwise.ts';
-import { floatFormats, productFloat } from './floats.ts';
+import { productFloat } from './floats.ts';
+import { formats32 } from './formats32.ts';
 import { formats256 } from './formats256.ts';
+import { groupRows } from './layout.ts';
 import { layerNorm, rmsNorm } from './norm.ts';
 import { pack } from './pack.ts';
-import type { Dot } from './product.ts';
+import type { Dot } from './dot.ts';
+import { formats } from '../quant/formats.ts';
 import type { QuantType } from '../quant/types.ts';
 
 export interface Variant {
@@ -42,10 +45,7 @@ export type KernelPart = QuantType | 'common';
 export type KernelSize = 'one' | 'few' | 'many' | 'all';
 
 /** All of them. */
-export const parts: readonly KernelPart[] = [
-  'common',
-  ...(Object.keys({ ...formats32, ...formats256, ...floatFormats }) as QuantType[]),
-];
+export const parts: readonly KernelPart[] = ['common', ...(Object.keys(formats) as QuantType[])];
 
 /** The kernel that multiplies weights of `type` with a tile of tokens. */
 export const kernelName = (type: QuantType, tile: number): string => `${type}x${tile}`;
@@ -59,24 +59,24 @@ const tiles = Array.from({ length: maxTile }, (_, i) => i + 1);
 /** What more tokens than one tile are cut into. */
 const panelTiles = tiles.filter(tile => 2 * tile >= maxTile);
 
-const is32 = (type: string): type is keyof typeof formats32 => type in formats32;
-const is256 = (type: string): type is keyof typeof formats256 => type in formats256;
+const isQuantised = (part: string): boolean => formats32.has(part) || formats256.has(part);
 
 /** Bytes of a block of a panel of such weights; 0: they have none, since their values need more than seven bits. */
 export function panelBytes(type: QuantType): number {
-  if (is32(type)) return formats32[type].planes.length > 1 ? 0 : panelBytes32;
-  return is256(type) && !('inPlanes' in formats256[type]) ? panelBytes256(type) : 0;
+  const [blocks32, blocks256] = [formats32.get(type), formats256.get(type)];
+  if (blocks32) return blocks32.planes.length > 1 ? 0 : panelBytes32;
+  return blocks256 && !blocks256.inPlanes ? panelBytes256(blocks256) : 0;
 }
 
 /** The variants of a part that differ: only kernels of quantised weights have integer products. */
 export function variantsOf(part: KernelPart): readonly Variant[] {
-  if (is32(part) || is256(part)) return variants;
+  if (isQuantised(part)) return variants;
   return variants.filter((v, i) => variants.findIndex(other => other.revectorize === v.revectorize) === i);
 }
 
 /** The sizes that a part's kernels are chosen for. */
 export function sizesOf(part: KernelPart): readonly KernelSize[] {
-  if (!is32(part) && !is256(part)) return ['all'];
+  if (part === 'common' || !isQuantised(part)) return ['all'];
   return panelBytes(part) ? ['one', 'few', 'many'] : ['one', 'few'];
 }
 
@@ -85,9 +85,9 @@ function functions(part: KernelPart, size: KernelSize, dot: Dot): Func[] {
 }
 
 function weightFunctions(type: QuantType, size: KernelSize, dot: Dot) {
-  if (size === 'one') return [...products(type, [1], dot), pack(type)];
+  if (size === 'one') return [...products(type, [1], dot), pack(formats[type])];
   if (size === 'few') return products(type, tiles.slice(1), dot);
-  return size === 'many' ? panels(type, dot) : [...products(type, tiles, dot), pack(type)];
+  return size === 'many' ? panels(type, dot) : [...products(type, tiles, dot), pack(formats[type])];
 }
 
 function commonFunctions() {
@@ -99,16 +99,17 @@ function commonFunctions() {
 }
 
 function products(type: QuantType, wanted: readonly number[], dot: Dot) {
+  const [blocks32, blocks256] = [formats32.get(type), formats256.get(type)];
   return wanted.map(tile => {
-    if (is32(type)) return product32(type, tile, dot);
-    if (is256(type)) return product256(type, tile, dot);
-    return productFloat(type as keyof typeof floatFormats, tile);
+    if (blocks32) return product32(blocks32, tile, dot);
+    return blocks256 ? product256(blocks256, tile, dot) : productFloat(formats[type], tile);
   });
 }
 
 function panels(type: QuantType, dot: Dot) {
-  if (is32(type)) return [...panelTiles.map(tile => panelProduct32(type, tile, dot)), unpack32(type)];
-  return is256(type) ? [...panelTiles.map(tile => panelProduct256(type, tile, dot)), unpack256(type)] : [];
+  const [blocks32, blocks256] = [formats32.get(type), formats256.get(type)];
+  if (blocks32) return [...panelTiles.map(tile => panelProduct32(blocks32, tile, dot)), unpack32(blocks32)];
+  return blocks256 ? [...panelTiles.map(tile => panelProduct256(blocks256, tile, dot)), unpack256(blocks256)] : [];
 }
 
 const assembled = new Map<string, Uint8Array<ArrayBuffer>>();
@@ -163,10 +164,7 @@ function exclusively<T>(work: () => T): T {
 }
 
 /** How a weight type's kernels take their input, and the bytes of one block of a row group. */
-export function kernelOf(type: QuantType): { activation: 'q32' | 'q256' | 'f32'; groupBytes: number } | undefined {
-  if (is32(type)) return { activation: 'q32', groupBytes: formats32[type].groupBytes };
-  if (is256(type)) return { activation: 'q256', groupBytes: formats256[type].groupBytes };
-  if (type in floatFormats)
-    return { activation: 'f32', groupBytes: floatFormats[type as keyof typeof floatFormats].groupBytes };
-  return undefined;
+export function kernelOf(type: QuantType): { activation: 'q32' | 'q256' | 'f32'; groupBytes: number } {
+  const activation = formats32.has(type) ? 'q32' : formats256.has(type) ? 'q256' : 'f32';
+  return { activation, groupBytes: groupRows * formats[type].blockBytes };
 }

@@ -1,7 +1,6 @@
 /** RMSNorm (arXiv:1910.07467) and LayerNorm (arXiv:1607.06450) of one row of `columns`. Rows are padded to 16, and the padding is masked. */
 import { type F32, Func, f32, f32x4, type I32, i32, i32x4, type Local, type V128, v128 } from './assembler.ts';
-import { type Pair, pair, pairLocal, positionsAddress, setPair } from './constants.ts';
-import { storePair } from './product.ts';
+import { type Pair, pair, pairLocal, positionsAddress, setPair, storePair } from './constants.ts';
 
 /** Σ of sixteen partial sums over the columns at `from`, added in a tree: see docs/numerics.md. */
 function total(f: Func, from: I32, columns: Local<'i32'>, term: (x: V128) => V128): F32 {

@@ -1,13 +1,13 @@
 /** One kernel per format: eight rows from the file's layout into the interleaved one of layout.ts. */
 import { Func, type I32, i32 } from './assembler.ts';
-import { groupRows, type Layout, layouts } from './layout.ts';
-import type { QuantType } from '../quant/types.ts';
+import type { QuantFormat } from '../quant/format.ts';
+import { groupRows, layoutOf } from './layout.ts';
 
 const params = { source: 'i32', rowBytes: 'i32', blocks: 'i32', target: 'i32' } as const;
 
-export function pack(type: QuantType): Func<typeof params> {
-  const { blockBytes, moves } = layouts[type] as Layout;
-  const f = new Func(`pack_${type}`, params);
+export function pack(format: QuantFormat): Func<typeof params> {
+  const { blockBytes, moves } = layoutOf(format);
+  const f = new Func(`pack_${format.name}`, params);
   const { source, rowBytes, blocks, target } = f.params;
   const row = f.local('i32');
   f.for(blocks, () => {

@@ -5,7 +5,7 @@
  * second than with unpacking in every tile. A tile or two are multiplied without: see `panelRows`.
  */
 import { type Func, i32, type Local } from './assembler.ts';
-import type { Dot } from './product.ts';
+import type { Dot } from './dot.ts';
 
 export const unpackParams = {
   /** Packed weights of the first row group. */

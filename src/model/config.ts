@@ -23,7 +23,7 @@ export interface ModelConfig {
 }
 
 /** What a file may ask for at most; the largest models are an order of magnitude below. */
-const most = {
+export const most = {
   layers: 1024,
   width: 1 << 17,
   feedForward: 1 << 20,

@@ -52,7 +52,7 @@ export interface Step {
 }
 
 /** What differs between decoders: the weights at both ends and what happens in a layer. */
-export interface Recipe {
+export interface DecoderSpec {
   readonly config: ModelConfig;
   readonly embeddings: Matrix;
   /** Factor on the embeddings (gemma). */
@@ -68,8 +68,8 @@ export interface Recipe {
 }
 
 /** A decoder-only transformer: embed, the layers, norm, logits. Closing the model closes its backend. */
-export function createDecoder(backend: Backend, options: ModelOptions, recipe: Recipe): Model {
-  const { config } = recipe;
+export function createDecoder(backend: Backend, options: ModelOptions, spec: DecoderSpec): Model {
+  const { config } = spec;
   const { maxBatchTokens, maxOutputs } = options;
   const work = createWorkspace(backend, config, options);
   const pages = Math.ceil(options.kvTokens / pageTokens);
@@ -92,14 +92,14 @@ export function createDecoder(backend: Backend, options: ModelOptions, recipe: R
     pooling: config.pooling,
     run(batch, preempt) {
       checkBatch(batch, options, config.vocabSize);
-      record({ backend, config, work, cache, batch, rows: tokenRows(batch), low }, recipe);
+      record({ backend, config, work, cache, batch, rows: tokenRows(batch), low }, spec);
       return backend.run(preempt);
     },
     tokens: count => backend.readTokens(work.tokens, count),
     logits: (outputs, into) => backend.download(work.logits, outputs, into),
     states: (rows, into) => backend.download(work.normed, rows, into),
     async loadAdapter(file) {
-      const adapter = await loadAdapter(file, backend, { architecture: config.architecture, ...recipe });
+      const adapter = await loadAdapter(file, backend, { architecture: config.architecture, ...spec });
       try {
         for (const { rank } of adapter.pairs.values()) low.of(rank);
         if (adapter.embeddings) low.of(adapter.embeddings.rank);
@@ -121,19 +121,19 @@ export function createDecoder(backend: Backend, options: ModelOptions, recipe: R
   };
 }
 
-function record(step: Step, recipe: Recipe): void {
+function record(step: Step, spec: DecoderSpec): void {
   const { backend, config, work, batch } = step;
-  backend.embed(work.hidden, recipe.embeddings, batch.ids);
+  backend.embed(work.hidden, spec.embeddings, batch.ids);
   adaptEmbeddings(step, work.hidden, batch.ids);
-  if (recipe.embeddingScale) backend.scale(work.hidden, recipe.embeddingScale, batch.tokens);
-  for (let layer = 0; layer < config.layers; layer++) recipe.block(step, layer);
-  if (batch.states) backend.rmsNorm(work.normed, work.hidden, recipe.outputNorm, config.epsilon, batch.tokens);
+  if (spec.embeddingScale) backend.scale(work.hidden, spec.embeddingScale, batch.tokens);
+  for (let layer = 0; layer < config.layers; layer++) spec.block(step, layer);
+  if (batch.states) backend.rmsNorm(work.normed, work.hidden, spec.outputNorm, config.epsilon, batch.tokens);
   const rows = outputRows(batch);
   if (rows.count === 0) return;
   backend.gather(work.outputs, work.hidden, batch.outputs);
-  backend.rmsNorm(work.outputs, work.outputs, recipe.outputNorm, config.epsilon, rows.count);
-  project(step, [{ out: work.logits, ...recipe.output }], work.outputs, { rows });
-  if (recipe.logitCap) backend.softcap(work.logits, recipe.logitCap, rows.count);
+  backend.rmsNorm(work.outputs, work.outputs, spec.outputNorm, config.epsilon, rows.count);
+  project(step, [{ out: work.logits, ...spec.output }], work.outputs, { rows });
+  if (spec.logitCap) backend.softcap(work.logits, spec.logitCap, rows.count);
   if (batch.sampling) backend.sample(work.tokens, work.logits, batch.sampling.rows, batch.sampling.mask);
 }
 

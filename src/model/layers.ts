@@ -1,4 +1,5 @@
 import type { AttentionOptions, RopeTable, Vector } from '../backend/backend.ts';
+import type { Loading } from './loading.ts';
 import type { ModelConfig } from './config.ts';
 import type { Step } from './decoder.ts';
 import { project } from './project.ts';
@@ -22,7 +23,7 @@ export interface FeedForwardWeights {
   readonly down: Linear;
 }
 
-export async function loadAttention(tensors: Tensors, prefix: string, config: ModelConfig): Promise<AttentionWeights> {
+export async function loadAttention({ tensors, config }: Loading, prefix: string): Promise<AttentionWeights> {
   const { width, heads, kvHeads, headDim } = config;
   return {
     q: await tensors.linear(`${prefix}.attn_q`, heads * headDim, width),
@@ -32,18 +33,17 @@ export async function loadAttention(tensors: Tensors, prefix: string, config: Mo
   };
 }
 
-export async function loadHeadNorms(tensors: Tensors, prefix: string, config: ModelConfig) {
+/** With a norm over each head of queries and of keys. */
+export async function loadNormedAttention(loading: Loading, prefix: string): Promise<AttentionWeights> {
+  const { tensors, config } = loading;
   return {
+    ...(await loadAttention(loading, prefix)),
     qNorm: await tensors.vector(`${prefix}.attn_q_norm.weight`, config.headDim),
     kNorm: await tensors.vector(`${prefix}.attn_k_norm.weight`, config.headDim),
   };
 }
 
-export async function loadFeedForward(
-  tensors: Tensors,
-  prefix: string,
-  config: ModelConfig,
-): Promise<FeedForwardWeights> {
+export async function loadFeedForward({ tensors, config }: Loading, prefix: string): Promise<FeedForwardWeights> {
   const { width, feedForward } = config;
   return {
     gate: await tensors.linear(`${prefix}.ffn_gate`, feedForward, width),

@@ -46,7 +46,7 @@ export interface Adapter {
   readonly bytes: number;
 }
 
-/** A loaded model: weights on a backend and the recipe that runs a batch through them. */
+/** A loaded model: weights on a backend and the decoder that runs a batch through them. */
 export interface Model {
   readonly architecture: string;
   readonly vocabSize: number;
@@ -112,7 +112,7 @@ export interface ModelOptions {
   readonly onProgress?: (loaded: number, total: number) => void;
 }
 
-/** One file per architecture: a name in GGUF's `general.architecture` and a loader. */
+/** What {@link loadModel} finds by GGUF's `general.architecture`; made by `defineArchitecture`. */
 export interface Architecture {
   readonly name: string;
   load(file: GgufFile, backend: Backend, options: ModelOptions): Promise<Model>;

@@ -1,9 +1,11 @@
-import { blockFormat } from './block.ts';
+import { defineFloats } from './define.ts';
 
 /** IEEE 754 binary16. */
-export const F16 = blockFormat(
-  { name: 'F16', id: 1, blockSize: 1, blockBytes: 2, scales: { kind: 'F16', offsets: [0] } },
-  ({ view }, at, target, to) => {
-    target[to] = view.getFloat16(at, true);
+export const F16 = defineFloats({
+  name: 'F16',
+  id: 1,
+  type: 'F16',
+  decode({ view }, target, count) {
+    for (let i = 0; i < count; i++) target[i] = view.getFloat16(2 * i, true);
   },
-);
+});

@@ -2,6 +2,7 @@ import { RealmError } from '../errors.ts';
 import { BF16 } from './bf16.ts';
 import { F16 } from './f16.ts';
 import { F32 } from './f32.ts';
+import type { QuantFormat } from './format.ts';
 import { ggmlTypeNames } from './ggml-types.ts';
 import { IQ4_NL } from './iq4_nl.ts';
 import { IQ4_XS } from './iq4_xs.ts';
@@ -16,10 +17,8 @@ import { Q5_K } from './q5_k.ts';
 import { Q6_K } from './q6_k.ts';
 import { Q8_0 } from './q8_0.ts';
 import { Q8_K } from './q8_k.ts';
-import type { QuantFormat, QuantType } from './types.ts';
 
-/** Every format that Realm computes with, by name. Adding one is adding a file and a name here. */
-export const formats: Readonly<Record<QuantType, QuantFormat>> = {
+const table = {
   F32,
   F16,
   BF16,
@@ -38,10 +37,15 @@ export const formats: Readonly<Record<QuantType, QuantFormat>> = {
   IQ4_XS,
 };
 
-const byId: ReadonlyMap<number, QuantFormat> = new Map(Object.values(formats).map(format => [format.id, format]));
+type Name = keyof typeof table;
+
+/** Every format that Realm computes with, by name. Adding one is adding a file and a name above. */
+export const formats: { readonly [N in Name]: QuantFormat<N> } = table;
+
+const byId: ReadonlyMap<number, QuantFormat<Name>> = new Map(Object.values(formats).map(format => [format.id, format]));
 
 /** The format with ggml's type number `id`; any other is refused by ggml's name with `gguf_type_unknown`. */
-export function formatOf(id: number): QuantFormat {
+export function formatOf(id: number): QuantFormat<Name> {
   const format = byId.get(id);
   if (format) return format;
   const name = ggmlTypeNames.get(id);
@@ -51,7 +55,7 @@ export function formatOf(id: number): QuantFormat {
 }
 
 /** Bytes that `elements` (a multiple of the block size) take in format `type`. */
-export function byteLength(type: QuantType, elements: number): number {
+export function byteLength(type: Name, elements: number): number {
   const { blockSize, blockBytes } = formats[type];
   return (elements / blockSize) * blockBytes;
 }

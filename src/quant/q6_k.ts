@@ -1,20 +1,28 @@
-import { blockFormat } from './block.ts';
+import { bits } from './codes.ts';
+import { defineFormat } from './define.ts';
+
+/** For each half and each four columns the words of ql (two) and qh that belong together. */
+const interleaved = Array.from({ length: 16 }, (_, i) => {
+  const [half, column] = [i >> 3, 4 * (i & 7)];
+  return [
+    ['ql', 64 * half + column, 4],
+    ['ql', 64 * half + 32 + column, 4],
+    ['qh', 32 * half + column, 4],
+  ] as const;
+}).flat();
 
 /**
- * 256 weights in 210 bytes: 128 bytes of low nibbles, 64 bytes of high 2 bits, 16 signed 8-bit scales (one per 16 weights), f16 d.
- * Each half of 128 weights takes 64 bytes of nibbles (the low ones hold its first 64 weights) and 32 bytes of high bits
- * (weight 32 j + l in byte l, bits 2 j).
+ * 256 weights in 210 bytes. Each half of 128 weights takes 64 bytes of low nibbles (the low ones hold its first 64 weights) and
+ * 32 bytes of high bits (weight 32 j + l in byte l, bits 2 j). A signed scale for every 16 weights.
  * value = d * scale * (q - 32)
  */
-export const Q6_K = blockFormat(
-  { name: 'Q6_K', id: 14, blockSize: 256, blockBytes: 210, scales: { kind: 'F16', offsets: [208] } },
-  ({ bytes, view }, at, target, to) => {
-    const d = view.getFloat16(at + 208, true);
-    for (let i = 0; i < 256; i++) {
-      const half = i >> 7;
-      const low = (bytes[at + 64 * half + (i & 63)] >> (4 * ((i >> 6) & 1))) & 15;
-      const high = (bytes[at + 128 + 32 * half + (i & 31)] >> (2 * ((i >> 5) & 3))) & 3;
-      target[to + i] = d * view.getInt8(at + 192 + (i >> 4)) * ((low | (high << 4)) - 32);
-    }
-  },
-);
+export const Q6_K = defineFormat({
+  name: 'Q6_K',
+  id: 14,
+  blockSize: 256,
+  fields: { ql: 128, qh: 64, scales: 16, d: 'F16' },
+  weights: { bits: [bits('ql', 4, 64), bits('qh', 2, 32)], subtract: 32 },
+  parts: { size: 16, bits: [bits('scales', 8, 1)], signed: true },
+  scale: 'd',
+  interleaved,
+});

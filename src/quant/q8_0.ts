@@ -1,10 +1,12 @@
-import { blockFormat } from './block.ts';
+import { bits } from './codes.ts';
+import { defineFormat } from './define.ts';
 
-/** 32 weights in 34 bytes: f16 scale d, 32 signed bytes. value = d * q */
-export const Q8_0 = blockFormat(
-  { name: 'Q8_0', id: 8, blockSize: 32, blockBytes: 34, scales: { kind: 'F16', offsets: [0] } },
-  ({ view }, at, target, to) => {
-    const d = view.getFloat16(at, true);
-    for (let i = 0; i < 32; i++) target[to + i] = d * view.getInt8(at + 2 + i);
-  },
-);
+/** 32 weights in 34 bytes. value = d * q */
+export const Q8_0 = defineFormat({
+  name: 'Q8_0',
+  id: 8,
+  blockSize: 32,
+  fields: { d: 'F16', qs: 32 },
+  weights: { bits: [bits('qs', 8, 1)], signed: true },
+  scale: 'd',
+});

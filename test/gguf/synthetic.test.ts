@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { getLlama, type Llama } from 'node-llama-cpp';
 import { type ArchitectureName, recipes } from '../../scripts/synthetic/architectures.ts';
+import { levelled } from '../../scripts/synthetic/blocks.ts';
 import { type Mix, mixes } from '../../scripts/synthetic/mixes.ts';
 import { type SyntheticOptions, syntheticBytes, writeSynthetic } from '../../scripts/synthetic/model.ts';
+import { random } from '../../src/backend/parity/data.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import { openGguf } from '../../src/gguf/open.ts';
 import { formats } from '../../src/quant/formats.ts';
@@ -76,6 +78,20 @@ async function best(options: SyntheticOptions): Promise<number> {
   await model.dispose();
   return probability;
 }
+
+test('a block of any declared format is levelled to about the wanted deviation', () => {
+  const next = random(3);
+  for (const format of Object.values(formats).filter(({ integers }) => integers)) {
+    const { blockSize, blockBytes } = format;
+    const bytes = Uint8Array.from({ length: 64 * blockBytes }, () => next() * 256);
+    for (let at = 0; at < bytes.length; at += blockBytes)
+      levelled(format)(new DataView(bytes.buffer, at, blockBytes), 0.05);
+    const values = new Float32Array(64 * blockSize);
+    format.decode(bytes, values, values.length);
+    const rms = Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / values.length);
+    assert.ok(rms > 0.02 && rms < 0.1, `${format.name}: ${rms}`);
+  }
+});
 
 describe('llama.cpp runs them, and their next token is neither certain nor arbitrary', () => {
   const architectures = Object.keys(recipes) as ArchitectureName[];

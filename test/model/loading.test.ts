@@ -6,7 +6,10 @@ import type { Backend } from '../../src/backend/backend.ts';
 import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import { openGguf } from '../../src/gguf/open.ts';
-import { architectures, loadModel } from '../../src/model/load.ts';
+import { defineArchitecture } from '../../src/model/architecture.ts';
+import { architectures } from '../../src/model/architectures/table.ts';
+import { loadModel } from '../../src/model/load.ts';
+import { preNorm } from '../../src/model/pre-norm.ts';
 import type { ModelOptions } from '../../src/model/types.ts';
 import { logitsOf } from '../support/logits.ts';
 
@@ -31,6 +34,28 @@ const u32 = (value: number): MetaValue => ({ type: 'u32', value });
 const f32 = (value: number): MetaValue => ({ type: 'f32', value });
 const text = (value: string): MetaValue => ({ type: 'string', value });
 const perLayer = (...values: number[]): MetaValue => ({ array: 'u32', values });
+
+test('an architecture that is only declared, and in no table, loads and runs', async () => {
+  const twin = defineArchitecture({
+    name: 'twin',
+    layers: preNorm({ rope: 'adjacent' }),
+    embeddingScale: () => 1,
+  });
+  const file = await openGguf(memoryReader(encodeGguf(synthetic()), 'small.gguf'));
+  const models = [await loadModel(file, createReferenceBackend(), limits)];
+  models.push(await twin.load(file, createReferenceBackend(), limits));
+  const segments = [{ start: 0, count: 3, position: 0, pages: Int32Array.of(0) }];
+  const [ids, positions, outputs] = [Int32Array.of(5, 7, 9), Int32Array.of(0, 1, 2), Int32Array.of(2)];
+  const logits: Float32Array[] = [];
+  for (const model of models) {
+    await model.run({ tokens: 3, ids, positions, outputs, segments });
+    const row = new Float32Array(model.vocabSize);
+    await model.logits(Int32Array.of(0), row);
+    logits.push(row);
+    await model.close();
+  }
+  assert.deepEqual(logits[1], logits[0]);
+});
 
 test('a pooling that nobody knows says nothing', async () => {
   for (const value of [u32(4294967295), u32(9), text('none')]) {

@@ -1,6 +1,6 @@
+import { type Block, type Integers, newBlock, viewBlocks } from '../../quant/format.ts';
 import { formats } from '../../quant/formats.ts';
 import type { QuantType } from '../../quant/types.ts';
-import { type Block, type BlockLayout, blockLayouts, newBlock } from './blocks.ts';
 import { type Activation, quantize } from './quantize.ts';
 
 const f = Math.fround;
@@ -8,40 +8,43 @@ const f = Math.fround;
 /** A weight row made ready for many products: the row's blocks as integers, or its floats. */
 export type WeightRow =
   | { readonly kind: 'floats'; readonly values: Float32Array }
-  | { readonly kind: 'blocks'; readonly size: number; readonly layout: BlockLayout; readonly blocks: readonly Block[] };
+  | ({ readonly kind: 'blocks'; readonly size: number } & BlockRow);
+
+/** A row's blocks, and how their minimums enter the product. */
+export interface BlockRow {
+  readonly blocks: readonly Block[];
+  readonly minimumOf: Integers['minimumOf'];
+}
 
 /** A row of x in the form that weights of some type multiply: as it is, or as 8-bit blocks. */
 export type Input = Float32Array | Activation;
 
 /** Unpacks one row of `columns` weights from its bytes in the file. */
 export function unpackRow(type: QuantType, bytes: Uint8Array, columns: number): WeightRow {
-  const { blockSize, blockBytes, decode } = formats[type];
-  const layout = blockLayouts[type];
-  if (!layout) {
+  const { blockSize, blockBytes, decode, integers } = formats[type];
+  if (!integers) {
     const values = new Float32Array(columns);
     decode(bytes, values, columns);
     return { kind: 'floats', values };
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const source = viewBlocks(bytes);
   const blocks = Array.from({ length: columns / blockSize }, (_, b) => {
     const block = newBlock(blockSize);
-    layout.unpack(view, b * blockBytes, block);
+    integers.unpack(source, b * blockBytes, block);
     return block;
   });
-  return { kind: 'blocks', size: blockSize, layout, blocks };
+  return { kind: 'blocks', size: blockSize, minimumOf: integers.minimumOf, blocks };
 }
 
 /** Prepares x for weights of type `type`. */
 export function prepareInput(type: QuantType, x: Float32Array): Input {
-  return blockLayouts[type] ? quantize(x, formats[type].blockSize) : x;
+  return formats[type].integers ? quantize(x, formats[type].blockSize) : x;
 }
 
 /** Weights times input. */
 export function dot(row: WeightRow, input: Input): number {
   if (row.kind === 'floats') return dotFloats(row.values, input as Float32Array);
-  return row.size === 32
-    ? dot32(row.blocks, row.layout, input as Activation)
-    : dot256(row.blocks, row.layout, input as Activation);
+  return row.size === 32 ? dot32(row, input as Activation) : dot256(row, input as Activation);
 }
 
 /** One chain of multiply, round, add, round; k ascending. */
@@ -52,14 +55,14 @@ export function dotFloats(weights: Float32Array, x: Float32Array): number {
 }
 
 /** Blocks of 32: per block acc += f32(I) * (dw * dx), then for formats with a minimum acc += m * (dx * f32(sum)). */
-export function dot32(blocks: readonly Block[], layout: BlockLayout, x: Activation): number {
+export function dot32({ blocks, minimumOf }: BlockRow, x: Activation): number {
   let acc = 0;
   for (let b = 0; b < blocks.length; b++) {
     const { ints, d, m } = blocks[b];
     let products = 0;
     for (let i = 0; i < 32; i++) products += ints[i] * x.q[32 * b + i];
     acc = f(acc + f(products * f(d * x.d[b])));
-    if (layout.minimum === 'block') {
+    if (minimumOf === 'block') {
       const sum = x.sums[2 * b] + x.sums[2 * b + 1];
       acc = f(acc + f(m * f(x.d[b] * sum)));
     }
@@ -71,7 +74,7 @@ export function dot32(blocks: readonly Block[], layout: BlockLayout, x: Activati
  * Blocks of 256: I = Σ scale * Σ u q and M = Σ min * Σ q are exact integers over the whole block;
  * acc += f32(I) * (dw * dx), then for formats with minimums acc -= f32(M) * (dmin * dx).
  */
-export function dot256(blocks: readonly Block[], layout: BlockLayout, x: Activation): number {
+export function dot256({ blocks, minimumOf }: BlockRow, x: Activation): number {
   let acc = 0;
   for (let b = 0; b < blocks.length; b++) {
     const { ints, scales, mins, d, m } = blocks[b];
@@ -84,7 +87,7 @@ export function dot256(blocks: readonly Block[], layout: BlockLayout, x: Activat
       minimums += mins[s] * x.sums[16 * b + s];
     }
     acc = f(acc + f(f(products) * f(d * x.d[b])));
-    if (layout.minimum === 'sub') acc = f(acc - f(f(minimums) * f(m * x.d[b])));
+    if (minimumOf === 'parts') acc = f(acc - f(f(minimums) * f(m * x.d[b])));
   }
   return acc;
 }

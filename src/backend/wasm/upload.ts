@@ -69,14 +69,12 @@ export class Upload {
   }
 }
 
-/** How a matrix is packed and multiplied. Throws `kernel_unavailable` for a type without kernel, and `model_invalid`. */
+/** How a matrix is packed and multiplied. Throws `model_invalid`. */
 function formOf({ name, type, columns }: MatrixSource) {
   const layout = layouts[type];
-  const kernel = kernelOf(type);
-  if (!layout || !kernel) throw new RealmError('kernel_unavailable', `tensor ${name}: no kernel multiplies ${type}`);
   if (columns % layout.blockSize) {
     const message = `tensor ${name}: ${columns} columns are no multiple of ${layout.blockSize}`;
     throw new RealmError('model_invalid', message);
   }
-  return { layout, kernel };
+  return { layout, kernel: kernelOf(type) };
 }

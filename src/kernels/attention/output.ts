@@ -1,7 +1,6 @@
 /** The weighted sum of the values, and its division by the weights' sum. */
 import { f32, f32x4, i32, type V128, v128 } from '../assembler.ts';
-import { pair, pairLocal, setPair } from '../constants.ts';
-import { storePair } from '../product.ts';
+import { pair, pairLocal, setPair, storePair } from '../constants.ts';
 import type { CacheReader } from './cache-format.ts';
 import type { AttentionFunc, Page, State } from './frame.ts';
 

@@ -1,7 +1,6 @@
 /** Scores of a page: the queries, scaled once, times its keys. */
 import { f32, f32x4, i32, v128 } from '../assembler.ts';
-import { pair, pairLocal, setPair } from '../constants.ts';
-import { storePair } from '../product.ts';
+import { pair, pairLocal, setPair, storePair } from '../constants.ts';
 import type { CacheReader } from './cache-format.ts';
 import type { AttentionFunc, Page } from './frame.ts';
 

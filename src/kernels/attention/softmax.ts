@@ -1,8 +1,7 @@
 /** Scores of a page to weights, with the running maximum and sum (arXiv:2205.14135). */
 import { f32, f32x4, i32, i32x4, type Local, v128 } from '../assembler.ts';
-import { type Pair, pair, pairLocal, positionsAddress, setPair } from '../constants.ts';
+import { type Pair, pair, pairLocal, positionsAddress, setPair, storePair } from '../constants.ts';
 import { exp, lanesMax, tanh } from '../math.ts';
-import { storePair } from '../product.ts';
 import type { CacheReader } from './cache-format.ts';
 import type { AttentionFunc, Page, State } from './frame.ts';
 

@@ -1,12 +1,10 @@
-import type { Backend, Buffer, Matrix, Routing } from '../backend/backend.ts';
-import type { ModelConfig } from './config.ts';
+import type { Buffer, Matrix, Routing } from '../backend/backend.ts';
+import type { Loading } from './loading.ts';
 import type { Step } from './decoder.ts';
-import type { Keys } from './keys.ts';
 import type { Tensors } from './tensors.ts';
-import type { ModelOptions } from './types.ts';
 
 /** The weights of a mixture of experts; those of all experts one below the other. */
-export interface Experts {
+export interface ExpertWeights {
   /** [experts, width] */
   readonly router: Matrix;
   /** [experts * feedForward, width] */
@@ -14,13 +12,13 @@ export interface Experts {
   readonly up: Matrix;
   /** [experts * width, feedForward] */
   readonly down: Matrix;
-  readonly mixture: Mixture;
+  readonly moe: MoE;
 }
 
 const mostExperts = 1024;
 
 /** The feed-forward networks of which each token takes a few. arXiv:2401.04088 */
-export class Mixture {
+export class MoE {
   readonly #experts: number;
   readonly #width: number;
   readonly #feedForward: number;
@@ -32,7 +30,8 @@ export class Mixture {
   readonly #up: Buffer;
   readonly #down: Buffer;
 
-  constructor(backend: Backend, keys: Keys, { width }: ModelConfig, feedForward: number, options: ModelOptions) {
+  /** @param feedForward width of an expert's network */
+  constructor({ backend, keys, config: { width }, options }: Loading, feedForward: number) {
     const experts = keys.size('expert_count', mostExperts);
     const topK = keys.size('expert_used_count', experts);
     const slots = options.maxBatchTokens * topK;
@@ -46,19 +45,19 @@ export class Mixture {
     this.#down = backend.buffer(slots, width);
   }
 
-  async load(tensors: Tensors, prefix: string): Promise<Experts> {
+  async load(tensors: Tensors, prefix: string): Promise<ExpertWeights> {
     const [experts, width, inner] = [this.#experts, this.#width, this.#feedForward];
     return {
       router: await tensors.matrix(`${prefix}.ffn_gate_inp.weight`, experts, width),
       gate: await tensors.experts(`${prefix}.ffn_gate_exps.weight`, experts, inner, width),
       up: await tensors.experts(`${prefix}.ffn_up_exps.weight`, experts, inner, width),
       down: await tensors.experts(`${prefix}.ffn_down_exps.weight`, experts, width, inner),
-      mixture: this,
+      moe: this,
     };
   }
 
   /** hidden += what the chosen experts make of `work.normed`, weighted. */
-  apply({ backend, work, batch }: Step, { router, gate, up, down }: Experts): void {
+  apply({ backend, work, batch }: Step, { router, gate, up, down }: ExpertWeights): void {
     const rows = batch.tokens;
     const routing = this.#routing;
     backend.matmul(this.#scores, router, work.normed, rows);

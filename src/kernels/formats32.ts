@@ -1,0 +1,101 @@
+/** How the formats with 32 weights in a block unpack. All but the instructions follows from the format's descriptor. */
+import { codeKey, codeWidth } from '../quant/codes.ts';
+import type { Integers, QuantFormat } from '../quant/format.ts';
+import { formats } from '../quant/formats.ts';
+import { i8x16, i16x8, i32x4, type Local, type V128, v128 } from './assembler.ts';
+import { type ConstantName, type ConstantOf, tableConstants } from './constants.ts';
+import { groupRows, packedAt } from './layout.ts';
+import { stepsPerSum } from './dot.ts';
+
+/** Columns 4 step .. 4 step + 3 of rows 0-3 (half 0) or 4-7 of the block at w, each a byte 0..127. */
+type Weights = (w: Local<'i32'>, step: number, half: 0 | 1, constantOf: ConstantOf) => V128;
+
+/** A format's integers are the sum of its planes, each a small unsigned number times 2^shift, less the offset. */
+interface Plane {
+  readonly shift: number;
+  readonly perSum: number;
+  readonly weights: Weights;
+}
+
+export interface Format32 {
+  readonly name: string;
+  readonly groupBytes: number;
+  readonly planes: readonly Plane[];
+  /** log2 of what is subtracted from every weight; absent: nothing. */
+  readonly offsetShift?: number;
+  readonly scaleAt: number;
+  /** f16 minimum, added to every weight times the scale. */
+  readonly minimumAt?: number;
+}
+
+const nibbles: Weights = (w, step, half, constantOf) => {
+  const bytes = v128.load(w, 32 * (step & 3) + 16 * half);
+  return v128.and(step < 4 ? bytes : i16x8.shrU(bytes, 4), constantOf('nibble')[half]);
+};
+
+/** The fifth bits: one 32-bit word a row, bit i for column i; spread over four bytes by a multiplication. */
+const fifthBits =
+  (at: number): Weights =>
+  (w, step, half, constantOf) => {
+    const bits = v128.and(i32x4.shrU(v128.load(w, at + 16 * half), 4 * step), constantOf('low4')[half]);
+    const spread = v128.and(i32x4.mul(bits, constantOf('spread')[half]), constantOf('bit0')[half]);
+    return v128.or(nibbles(w, step, half, constantOf), i32x4.shl(spread, 4));
+  };
+
+const lowNibbles: Weights = (w, step, half, c) => v128.and(v128.load(w, 32 * step + 16 * half), c('nibble')[half]);
+
+/** Of bytes w + 128: the sign bit is flipped for the 128. */
+const highNibbles: Weights = (w, step, half, c) =>
+  v128.xor(v128.and(i16x8.shrU(v128.load(w, 32 * step + 16 * half), 4), c('nibble')[half]), c('eight')[half]);
+
+const lookUp =
+  (table: ConstantName): Weights =>
+  (w, step, half, constantOf) =>
+    i8x16.swizzle(constantOf(table)[half], nibbles(w, step, half, constantOf));
+
+/**
+ * The instructions for each way in which the bits of weights stand in a block, see {@link codeKey}: one plane, or the low and
+ * the high nibbles of eight bits. A format with another way needs a line here; every other none.
+ * @param at where the fields of the bits begin in a packed group
+ */
+const unpackers: Readonly<Record<string, (at: readonly number[], integers: Integers) => readonly Weights[]>> = {
+  '4x16': () => [nibbles],
+  '4x16+1x1': ([, high]) => [fifthBits(high)],
+  '4x16 of a table': (_, { weights }) => tableConstants(weights.table).map(lookUp),
+  '8x1 signed': () => [lowNibbles, highNibbles],
+};
+
+/** What the kernels need to know of a format; undefined: it is none of theirs. */
+export function format32(format: QuantFormat): Format32 | undefined {
+  const { name, blockSize, blockBytes, integers } = format;
+  if (blockSize !== 32 || !integers) return undefined;
+  const { weights, scale, minimum } = integers;
+  const unpack = unpackers[codeKey(weights)];
+  if (!unpack) throw new Error(`${name}: no kernel unpacks ${codeKey(weights)} in blocks of 32`);
+  const found = unpack(
+    weights.bits.map(({ field }) => packedAt(format, field)),
+    integers,
+  );
+  const perSum = stepsPerSum(found.length > 1 ? 4 : codeWidth(weights));
+  const offset = offsetOf(integers);
+  return {
+    name,
+    groupBytes: groupRows * blockBytes,
+    planes: found.map((weights, i) => ({ shift: 4 * i, perSum, weights })),
+    ...(offset > 1 && { offsetShift: Math.log2(offset) }),
+    scaleAt: packedAt(format, scale),
+    ...(minimum !== undefined && { minimumAt: packedAt(format, minimum) }),
+  };
+}
+
+/** What kernels subtract from every weight, which they hold as an unsigned number. */
+export function offsetOf({ weights: { table, signed, subtract = 0 } }: Pick<Integers, 'weights'>): number {
+  return table || signed ? 128 : subtract;
+}
+
+export const formats32: ReadonlyMap<string, Format32> = new Map(
+  Object.values(formats).flatMap(format => {
+    const found = format32(format);
+    return found ? [[format.name, found] as const] : [];
+  }),
+);

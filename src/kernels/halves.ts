@@ -1,0 +1,36 @@
+/** f16 as f32. */
+import { type Func, f32x4, i32x4, type Local, v128 } from './assembler.ts';
+import { type ConstantOf, type Pair, pair, pairLocal, setPair } from './constants.ts';
+
+/**
+ * Four f16 of each half as f32. A K-quant's scales are often below 2^-14, subnormal as f16; on the way that
+ * {@link halves} takes they would be subnormal f32s, at which CPUs stumble: a fifth of such a kernel's time.
+ */
+export function smallHalves(f: Func, w: Local<'i32'>, offset: number, c: ConstantOf): Pair {
+  const [bits, magnitude, value] = [pairLocal(f), pairLocal(f), pairLocal(f)];
+  setPair(
+    f,
+    bits,
+    pair(h => v128.load16x4s(w, offset + 8 * h)),
+  );
+  setPair(
+    f,
+    magnitude,
+    pair(h => v128.and(bits[h], c('low15')[h])),
+  );
+  // 2^-14 (1 + m / 1024) where the exponent is not 0; 2^-15 (1 + m / 1024) where it is and 2^-14 m / 1024 is wanted.
+  setPair(
+    f,
+    value,
+    pair(h => i32x4.add(i32x4.shl(magnitude[h], 13), c('halfBias')[h])),
+  );
+  const missing = pair(h =>
+    v128.and(i32x4.gtS(c('firstNormal')[h], magnitude[h]), f32x4.sub(value[h], c('smallestNormal')[h])),
+  );
+  return pair(h => v128.or(f32x4.add(value[h], missing[h]), v128.and(bits[h], c('sign')[h])));
+}
+
+/** Four f16 of each half as f32 times 2^-112 (the activation's scale carries the rest). */
+export function halves(w: Local<'i32'>, offset: number, mask: Pair): Pair {
+  return pair(h => v128.and(i32x4.shl(v128.load16x4s(w, offset + 8 * h), 13), mask[h]));
+}

@@ -1,0 +1,185 @@
+/**
+ * How weights in blocks of 256 unpack: a short loop walks over them, in words of four columns.
+ */
+import { type Codes, codeKey } from '../quant/codes.ts';
+import type { QuantFormat } from '../quant/format.ts';
+import { i8x16, i16x8, i32, type Local, type V128, v128 } from './assembler.ts';
+import { type ConstantName, type ConstantOf, tableConstants } from './constants.ts';
+import { packedAt } from './layout.ts';
+
+/** Where the walk stands inside a block. */
+export interface Place {
+  /** The block's first byte. */
+  readonly block: Local<'i32'>;
+  /** The weights of this turn. */
+  readonly w: Local<'i32'>;
+  readonly outer: Local<'i32'>;
+  readonly inner: Local<'i32'>;
+  readonly constantOf: ConstantOf;
+}
+
+/** Four columns of eight rows. */
+interface Word {
+  /** Counted from the turn's first. */
+  readonly word: number;
+  readonly weights: (half: 0 | 1) => V128;
+}
+
+/** Weights that share a scale, in one turn of the walk. */
+interface Run {
+  /** Index of the scale, counted from the turn's first. */
+  readonly scale: number;
+  readonly planes: readonly { readonly shift: number; readonly steps: readonly Word[] }[];
+}
+
+/** Two nested loops over a block; what each turn adds to the pointers (the outer loop adds on top of its inner turns). */
+export interface Walk {
+  readonly outer: number;
+  readonly inner: number;
+  /** Weights that share a scale. */
+  readonly part: 16 | 32;
+  /** Bytes of weights, words of activations, scales. */
+  readonly innerAdvance: readonly [weights: number, words: number, scales: number];
+  readonly outerAdvance: readonly [weights: number, words: number, scales: number];
+  readonly runs: (place: Place) => readonly Run[];
+}
+
+const steps = (count: number, make: (j: number, half: 0 | 1) => V128, firstWord = 0): Word[] =>
+  Array.from({ length: count }, (_, j) => ({ word: firstWord + j, weights: half => make(j, half) }));
+
+const at = (w: Local<'i32'>, offset: number, half: 0 | 1): V128 => v128.load(w, offset + 16 * half);
+
+/** 64 weights a turn (Q4_K, Q5_K); low nibbles are the first part, high nibbles the second. */
+const nibbleParts = (fifth?: (place: Place, j: number, half: 0 | 1, part: 0 | 1) => V128): Walk => ({
+  outer: 4,
+  inner: 1,
+  part: 32,
+  innerAdvance: [256, 16, 2],
+  outerAdvance: [0, 0, 0],
+  runs: place =>
+    ([0, 1] as const).map(part => ({
+      scale: part,
+      planes: [
+        {
+          shift: 0,
+          steps: steps(
+            8,
+            (j, half) => {
+              const bytes = at(place.w, 32 * j, half);
+              const nibble = v128.and(part ? i16x8.shrU(bytes, 4) : bytes, place.constantOf('nibble')[half]);
+              return fifth ? v128.or(nibble, fifth(place, j, half, part)) : nibble;
+            },
+            8 * part,
+          ),
+        },
+      ],
+    })),
+});
+
+/** Bit 2 outer + part of the 32 bytes of high bits, moved to bit 4. */
+const fifthBits =
+  (from: number) =>
+  ({ block, outer, constantOf }: Place, j: number, half: 0 | 1, part: 0 | 1): V128 => {
+    const bits = i16x8.shrU(at(block, from + 32 * j, half), i32.shl(outer, i32.const(1)));
+    return v128.and(i16x8.shl(bits, 4 - part), constantOf('bit4')[half]);
+  };
+
+/**
+ * Halves of 128 weights in four streams of 32; a turn takes 16 columns of each stream.
+ * @param bytes weights' bytes of one turn
+ */
+const streams = (bytes: number, weights: (place: Place, j: number, half: 0 | 1, stream: number) => V128): Walk => ({
+  outer: 2,
+  inner: 2,
+  part: 16,
+  innerAdvance: [bytes, 4, 1],
+  outerAdvance: [0, 24, 6],
+  runs: place =>
+    [0, 1, 2, 3].map(stream => ({
+      scale: 2 * stream,
+      planes: [{ shift: 0, steps: steps(4, (j, half) => weights(place, j, half, stream), 8 * stream) }],
+    })),
+});
+
+const sixBits = ({ w, constantOf }: Place, j: number, half: 0 | 1, stream: number): V128 => {
+  const low = at(w, 96 * j + 32 * (stream & 1), half);
+  const high = at(w, 96 * j + 64, half);
+  const shifted = [i16x8.shl(high, 4), i16x8.shl(high, 2), high, i16x8.shrU(high, 2)][stream];
+  return v128.or(
+    v128.and(stream < 2 ? low : i16x8.shrU(low, 4), constantOf('nibble')[half]),
+    v128.and(shifted, constantOf('bits45')[half]),
+  );
+};
+
+const twoBits = ({ w, constantOf }: Place, j: number, half: 0 | 1, stream: number): V128 => {
+  const bytes = at(w, 32 * j, half);
+  return v128.and(stream ? i16x8.shrU(bytes, 2 * stream) : bytes, constantOf('three')[half]);
+};
+
+/** The third bit (Q3_K) is bit 4 outer + stream of the mask byte. */
+const threeBits =
+  (from: number) =>
+  (place: Place, j: number, half: 0 | 1, stream: number): V128 => {
+    const { block, outer, inner, constantOf } = place;
+    const mask = v128.load(i32.add(block, i32.shl(inner, i32.const(7))), from + 32 * j + 16 * half);
+    const bits = i16x8.shrU(mask, i32.shl(outer, i32.const(2)));
+    const moved = [i16x8.shl(bits, 2), i16x8.shl(bits, 1), bits, i16x8.shrU(bits, 1)][stream];
+    return v128.or(twoBits(place, j, half, stream), v128.and(moved, constantOf('bit2')[half]));
+  };
+
+/** Parts of 32 bytes or of 16 bytes of nibbles, in two planes of four bits. */
+const planes = (bytes: number, plane: (place: Place, j: number, half: 0 | 1, high: 0 | 1) => V128): Walk => ({
+  outer: 8,
+  inner: 1,
+  part: 32,
+  innerAdvance: [bytes, 8, 1],
+  outerAdvance: [0, 0, 0],
+  runs: place => [
+    {
+      scale: 0,
+      planes: ([0, 1] as const).map(high => ({
+        shift: 4 * high,
+        steps: steps(8, (j, half) => plane(place, j, half, high)),
+      })),
+    },
+  ],
+});
+
+const tablePlane =
+  ([low, high]: readonly ConstantName[]) =>
+  ({ w, constantOf }: Place, j: number, half: 0 | 1, upper: 0 | 1): V128 => {
+    const bytes = at(w, 32 * (j & 3), half);
+    const index = v128.and(j < 4 ? bytes : i16x8.shrU(bytes, 4), constantOf('nibble')[half]);
+    return i8x16.swizzle(constantOf(upper ? high : low)[half], index);
+  };
+
+const bytePlane = ({ w, constantOf }: Place, j: number, half: 0 | 1, high: 0 | 1): V128 => {
+  const bytes = at(w, 32 * j, half);
+  const nibble = v128.and(high ? i16x8.shrU(bytes, 4) : bytes, constantOf('nibble')[half]);
+  return high ? v128.xor(nibble, constantOf('eight')[half]) : nibble;
+};
+
+/**
+ * The walk for each way in which the bits of weights stand in a block, see {@link codeKey}. A format with another way needs
+ * a line here; every other none.
+ * @param at where the fields of the bits begin in a packed group
+ */
+const walks: Readonly<Record<string, (at: readonly number[], table?: Int8Array) => Walk>> = {
+  '4x32': () => nibbleParts(),
+  '4x32+1x32': ([, high]) => nibbleParts(fifthBits(high)),
+  '4x64+2x32': () => streams(384, sixBits),
+  '2x32': () => streams(128, twoBits),
+  '2x32+1x32': ([, high]) => streams(128, threeBits(high)),
+  '4x16 of a table': (_, table) => planes(128, tablePlane(tableConstants(table))),
+  '8x1 signed': () => planes(256, bytePlane),
+};
+
+export function walkOf(format: QuantFormat, weights: Codes): Walk {
+  const key = codeKey(weights);
+  const walk = walks[key];
+  if (!walk) throw new Error(`${format.name}: no kernel unpacks ${key} in blocks of 256`);
+  return walk(
+    weights.bits.map(({ field }) => packedAt(format, field)),
+    weights.table,
+  );
+}

@@ -1,0 +1,50 @@
+import { defineArchitecture } from '../architecture.ts';
+import type { Loading } from '../loading.ts';
+import type { AttentionWeights, FeedForwardWeights } from '../layers.ts';
+import { preNorm } from '../pre-norm.ts';
+import { longest, originalContext, ropeDimensions } from '../rope.ts';
+
+/**
+ * Phi 3, 3.5 and 4: llama with queries, keys and values in one matrix, gate and up in another; they are cut apart by rows.
+ * The sliding window in their metadata is not applied, as llama.cpp does not: files state it wrongly. arXiv:2404.14219
+ */
+export const phi3 = defineArchitecture({
+  name: 'phi3',
+  layers: preNorm({
+    rope: 'halves',
+    ropeFactors: loadFactors,
+    attention: loadFusedAttention,
+    feedForward: loadFusedFeedForward,
+  }),
+});
+
+/** Long-context models bring two sets of divisors, for sequences within the original context and beyond it. */
+function loadFactors({ keys, config, options, tensors }: Loading): Promise<Float32Array | undefined> {
+  const long = longest(config, options.kvTokens) > originalContext(keys, config);
+  const divisors = `rope_factors_${long ? 'long' : 'short'}.weight`;
+  return tensors.maybeFloats(divisors, ropeDimensions(keys, config) / 2);
+}
+
+async function loadFusedAttention({ tensors, config }: Loading, prefix: string): Promise<AttentionWeights> {
+  const { width, heads, kvHeads, headDim } = config;
+  const [q, kv] = [heads * headDim, kvHeads * headDim];
+  const part = (first: number, count: number) =>
+    tensors.linear(`${prefix}.attn_qkv`, q + 2 * kv, width, { first, count });
+  return {
+    q: await part(0, q),
+    k: await part(q, kv),
+    v: await part(q + kv, kv),
+    output: await tensors.linear(`${prefix}.attn_output`, width, q),
+  };
+}
+
+async function loadFusedFeedForward({ tensors, config }: Loading, prefix: string): Promise<FeedForwardWeights> {
+  const { width, feedForward } = config;
+  const part = (first: number) =>
+    tensors.linear(`${prefix}.ffn_up`, 2 * feedForward, width, { first, count: feedForward });
+  return {
+    gate: await part(0),
+    up: await part(feedForward),
+    down: await tensors.linear(`${prefix}.ffn_down`, width, feedForward),
+  };
+}

@@ -1,0 +1,93 @@
+import { type Codes, codeReader, type Parts } from './codes.ts';
+import { checkSizes, decoder } from './decode.ts';
+import { blockBytesOf, type Field, type FieldType, placeFields, type Scales, scalesOf } from './fields.ts';
+import { type Block, type Blocks, type Integers, type QuantFormat, viewBlocks } from './format.ts';
+import { type Interleaved, packWords, wordsOf } from './packing.ts';
+
+interface Declaration<Name extends string, F extends string> {
+  readonly name: Name;
+  readonly id: number;
+  readonly blockSize: 32 | 256;
+  readonly fields: Readonly<Record<F, FieldType>>;
+  readonly weights: Codes<NoInfer<F>>;
+  /** Name of the block's scale. */
+  readonly scale: NoInfer<F>;
+  readonly parts?: Parts<NoInfer<F>>;
+  readonly minimum?: NoInfer<F>;
+  /** The kernels' order of the weights' words, where it is not field after field. */
+  readonly interleaved?: Interleaved<NoInfer<F>>;
+}
+
+/** A format whose elements are integers times scales. */
+export function defineFormat<const Name extends string, const F extends string>(
+  declaration: Declaration<Name, F>,
+): QuantFormat<Name> {
+  const { name, id, blockSize, weights, parts, scale, minimum, interleaved } = declaration;
+  const fields: Readonly<Record<string, Field>> = placeFields(declaration.fields);
+  const integers = integersOf(declaration, fields);
+  const numbers: readonly string[] = minimum === undefined ? [scale] : [scale, minimum];
+  const layout = { name, id, blockSize, blockBytes: blockBytesOf(fields) };
+  const scales = scalesOf(numbers.map(field => fields[field] as Field));
+  const packing = packWords({ fields, weights, parts, numbers, interleaved });
+  return { ...layout, fields, scales, packing, integers, decode: decoder(layout, integers) };
+}
+
+interface FloatDeclaration<Name extends string> {
+  readonly name: Name;
+  readonly id: number;
+  readonly type: Scales['kind'];
+  /** Decodes `count` elements, which source and target have room for. */
+  readonly decode: (source: Blocks, target: Float32Array, count: number) => void;
+}
+
+/** A format whose elements are floats. */
+export function defineFloats<const Name extends string>(declaration: FloatDeclaration<Name>): QuantFormat<Name> {
+  const { name, id, type } = declaration;
+  const fields = placeFields({ value: type });
+  const layout = { name, id, blockSize: 1, blockBytes: blockBytesOf(fields) };
+  const decode: QuantFormat['decode'] = (source, target, count) => {
+    checkSizes(layout, source, target, count);
+    declaration.decode(viewBlocks(source), target, count);
+  };
+  return { ...layout, fields, scales: scalesOf([fields.value]), packing: [wordsOf(fields.value)], decode };
+}
+
+function integersOf(
+  { blockSize, weights, parts, scale, minimum }: Declaration<string, string>,
+  fields: Readonly<Record<string, Field>>,
+): Integers {
+  const readWeights = codeReader(weights, fields, blockSize);
+  const readParts = parts && partReader(parts, fields, blockSize / parts.size, minimum !== undefined);
+  const [d, m] = [
+    numberAt(fields[scale] as Field),
+    minimum === undefined ? undefined : numberAt(fields[minimum] as Field),
+  ];
+  const minimumOf = m ? (parts ? 'parts' : 'block') : 'none';
+  const unpack: Integers['unpack'] = ({ bytes, view }, at, block) => {
+    readWeights(bytes, at, block.ints);
+    readParts?.(bytes, at, block);
+    block.d = d(view, at);
+    if (m) block.m = m(view, at);
+  };
+  return { weights, ...(parts && { parts }), scale, ...(minimum !== undefined && { minimum }), minimumOf, unpack };
+}
+
+/** Every 16 elements get a scale and a minimum, whether they share it with the next 16 or not. */
+function partReader(parts: Parts, fields: Readonly<Record<string, Field>>, count: number, minimums: boolean) {
+  const values = new Int8Array(minimums ? 2 * count : count);
+  const read = codeReader(parts, fields, values.length);
+  const shift = parts.size === 32 ? 1 : 0;
+  return (bytes: Uint8Array, at: number, { scales, mins }: Block) => {
+    read(bytes, at, values);
+    for (let s = 0; s < scales.length; s++) {
+      scales[s] = values[s >> shift];
+      if (minimums) mins[s] = values[count + (s >> shift)];
+    }
+  };
+}
+
+function numberAt({ type, offset }: Field): (view: DataView, at: number) => number {
+  return type === 'F32'
+    ? (view, at) => view.getFloat32(at + offset, true)
+    : (view, at) => view.getFloat16(at + offset, true);
+}

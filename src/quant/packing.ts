@@ -1,0 +1,47 @@
+import type { Codes, Parts } from './codes.ts';
+import type { Field } from './fields.ts';
+
+/** Words of a block that the kernels keep together: where they start in the block, how long each is, and how many. */
+export interface Words {
+  readonly from: number;
+  readonly bytes: 2 | 4;
+  readonly count: number;
+}
+
+/** Pieces of fields in an order of the format's own. */
+export type Interleaved<F extends string = string> = readonly (readonly [field: F, at: number, bytes: number])[];
+
+interface Packed {
+  readonly fields: Readonly<Record<string, Field>>;
+  readonly weights: Codes;
+  readonly parts?: Parts | undefined;
+  /** The scale, and the minimum. */
+  readonly numbers: readonly string[];
+  readonly interleaved?: Interleaved | undefined;
+}
+
+/** A number is one word. */
+export const wordsOf = ({ offset, bytes }: Field): Words => ({ from: offset, bytes: bytes === 4 ? 4 : 2, count: 1 });
+
+/**
+ * The block's words in the order in which kernels want them: the weights in words of four columns, what nobody multiplies, the
+ * parts' scales in half words, the block's scale and minimum.
+ */
+export function packWords({ fields, weights, parts, numbers, interleaved }: Packed): Words[] {
+  const ofWeights = weights.bits.map(({ field }) => field);
+  const ofParts = new Set(parts?.bits.map(({ field }) => field));
+  const named = new Set([...ofWeights, ...ofParts, ...numbers]);
+  const rest = Object.keys(fields).filter(name => !named.has(name));
+  const inWords = (name: string, bytes: 2 | 4): Words => {
+    const field = fields[name] as Field;
+    return { from: field.offset, bytes, count: field.bytes / bytes };
+  };
+  const pieces = interleaved?.map(([name, at, bytes]): Words => {
+    return { from: (fields[name] as Field).offset + at, bytes: 4, count: bytes / 4 };
+  });
+  return [
+    ...(pieces ?? ofWeights.map(name => inWords(name, 4))),
+    ...[...rest, ...ofParts].map(name => inWords(name, 2)),
+    ...numbers.map(name => wordsOf(fields[name] as Field)),
+  ];
+}
