@@ -5,8 +5,9 @@ import { refuse } from './refuse.ts';
 import type { Reader } from './types.ts';
 
 /** Opens a file on disk; `model_file_missing` when it is not there or cannot be read. */
-export async function openFile(path: string): Promise<Reader> {
-  return fileReader(await platform.files.open(path).catch(error => missing(path, error)), path);
+export async function openFile(path: string | URL): Promise<Reader> {
+  const name = String(path);
+  return fileReader(await platform.files.open(path).catch(error => missing(name, error)), name);
 }
 
 function missing(path: string, error: unknown): never {

@@ -1,23 +1,22 @@
-import { randomUUID } from 'node:crypto';
 import type { EngineInfo, EngineStats, Sampling } from '../engine/types.ts';
 import { asRealmError } from '../errors.ts';
 import { decode } from '../llm/decode.ts';
 import { embedAll, encodeInput } from '../llm/embed.ts';
-import type { ServedModel } from '../llm/load.ts';
+import type { LoadedModel } from '../llm/load.ts';
 import { type Chat, encodePrompt, tokenBudget } from '../llm/prompt.ts';
 import type { TextEvent } from '../llm/types.ts';
 import { finish } from '../tokenizer/steps.ts';
 import type { ChatMessage, EncodeOptions, Token } from '../tokenizer/types.ts';
 import { Generation, throwIfCancelled } from './generation.ts';
 import { messagesOf, stopsOf, textOf } from './input.ts';
-import { Sessions } from './sessions.ts';
+import type { Session } from './sessions.ts';
 import type { ChatOptions, EmbedOptions, GenerateOptions, RequestOptions, SamplingOptions } from './options.ts';
 
 /** What a loaded model is. */
 export interface ModelInfo extends EngineInfo {
   /** The catalog's name, or the file's name without `.gguf`. */
   readonly id: string;
-  /** The file, absolute. */
+  /** The file, absolute; of a model that is not read from a file its URL or its name. */
   readonly path: string;
 }
 
@@ -25,14 +24,15 @@ export interface ModelInfo extends EngineInfo {
 export class Model {
   /** What it is. */
   readonly info: ModelInfo;
-  readonly #model: ServedModel;
-  readonly #sessions: Sessions;
+  readonly #model: LoadedModel;
+  readonly #sessions: FindSession;
+  #requests = 0;
 
   /** @internal */
-  constructor(model: ServedModel, sessions?: string) {
+  constructor(model: LoadedModel, path: string, sessions: FindSession) {
     this.#model = model;
-    this.#sessions = new Sessions(model, sessions);
-    this.info = { ...model.engine.info, id: model.id, path: model.file.path };
+    this.#sessions = sessions;
+    this.info = { ...model.engine.info, id: model.id, path };
   }
 
   /**
@@ -129,7 +129,7 @@ export class Model {
   }
 
   #request({ adapter, tenant = 'default', queueMs }: RequestOptions) {
-    return { id: randomUUID(), tenant, adapter, queueMs };
+    return { id: `request-${this.#requests++}`, tenant, adapter, queueMs };
   }
 
   #answer(options: GenerateOptions, encode: () => Prompt): Generation {
@@ -149,7 +149,7 @@ export class Model {
       topLogprobs: logprobs === false ? undefined : Number(logprobs === true ? 0 : logprobs),
       priority: options.priority,
     };
-    const session = this.#sessions.of(options);
+    const session = this.#sessions(options);
     await session?.restore();
     for await (const event of generate(request, signal)) {
       if (event.kind === 'end' && event.reason !== 'cancelled') await session?.save(event.tokens);
@@ -158,6 +158,9 @@ export class Model {
   }
 }
 
+/** The session that a request names, if any; throws `invalid_request` where there are none. */
+type FindSession = (options: GenerateOptions) => Session | undefined;
+
 interface Prompt {
   readonly tokens: readonly Token[];
   /** What the caller calls it. */
@@ -165,7 +168,7 @@ interface Prompt {
 }
 
 /** Only what was said, so that defaults fill the rest. */
-function samplingOf(options: SamplingOptions): Sampling {
+export function samplingOf(options: SamplingOptions): Sampling {
   const { temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty } = options;
   const { penaltyWindow, logitBias, seed } = options;
   const named = { temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty };

@@ -21,6 +21,8 @@ export interface Platform {
   machine(): Promise<MachineInfo>;
   /** Bytes of this thread's heap, where it can be known. */
   heapBytes(): number | undefined;
+  /** Bytes of a text in UTF-8. */
+  utf8Length(text: string): number;
   /** A setting of the environment. */
   setting(name: string): string | undefined;
 }
@@ -49,7 +51,7 @@ export interface ThreadPort {
 
 /** Files by their paths. A system without them throws `model_file_missing` or `storage_failed`. */
 export interface Files {
-  open(path: string): Promise<OpenFile>;
+  open(path: string | URL): Promise<OpenFile>;
   readText(path: string): Promise<string>;
   /** What `write` writes takes the place of the file, whole or not at all; only its owner may read it. */
   replace<T>(path: string, write: (file: NewFile) => Promise<T>, options?: { makeFolder?: boolean }): Promise<T>;

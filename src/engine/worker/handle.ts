@@ -7,6 +7,7 @@ import type { SessionRequest } from '../cache/sessions.ts';
 import { errorOf } from '../failure.ts';
 import type { OpenOptions } from '../open-model.ts';
 import type { Engine, EngineFailure, EngineInfo, EngineRequest, EngineStats, EventBatch } from '../types.ts';
+import { sendable } from './sendable.ts';
 import { RequestStreams } from './request-streams.ts';
 
 /** What the main thread says to an engine's worker. */
@@ -63,7 +64,8 @@ export interface OpenEngineOptions extends WorkerOptions {
 /** Loads a model into an engine worker of its own. Throws what is wrong with the file, the model or the machine. */
 export async function openEngine({ onProgress, ...options }: OpenEngineOptions): Promise<Engine> {
   const mailbox = createMailbox();
-  const data: WorkerData = { engine: options, mailbox };
+  const [file, draft] = await Promise.all([sendable(options.file), options.draft && sendable(options.draft)]);
+  const data: WorkerData = { engine: { ...options, file, draft }, mailbox };
   // Its tensors are no garbage: what is left dies young, and need not pile up.
   const thread = platform.startThread(new URL('./worker.ts', import.meta.url), data, { youngHeapMb: 8 });
   const handle = new EngineHandle(thread, mailbox, onProgress);

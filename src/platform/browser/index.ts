@@ -19,5 +19,6 @@ export const platform: Platform = {
   revectorizes: false,
   machine: async () => ({ cpu: 'unknown', flags: '', platform: navigator.userAgent, node: '', v8: '' }),
   heapBytes: () => undefined,
+  utf8Length: text => new TextEncoder().encode(text).length,
   setting: () => undefined,
 };

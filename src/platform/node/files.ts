@@ -29,7 +29,7 @@ export const files: Files = {
   },
 };
 
-async function openFile(path: string): Promise<OpenFile> {
+async function openFile(path: string | URL): Promise<OpenFile> {
   // Looked at before it is opened, because opening a pipe would wait for its writer.
   const kind = await stat(path);
   if (!kind.isFile()) throw Object.assign(new Error('is not a file'), { code: 'EISDIR', syscall: 'open' });

@@ -20,5 +20,6 @@ export const platform: Platform = {
   revectorizes: true,
   machine,
   heapBytes: () => getHeapStatistics().total_heap_size,
+  utf8Length: text => Buffer.byteLength(text),
   setting: name => process.env[name],
 };
