@@ -27,6 +27,7 @@ const order = [
   'server',
   'library',
   'index.ts',
+  'browser.ts',
   'cli',
 ];
 
