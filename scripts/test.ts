@@ -22,7 +22,15 @@ type Step =
 
 const bin = (name: string): string => `node_modules/.bin/${name}`;
 /** Weights, servers and measured times. */
-const aloneFolders = ['test/e2e/', 'test/examples/', 'test/model/', 'test/gguf/', 'test/library/', 'test/package/'];
+const aloneFolders = [
+  'test/browser/',
+  'test/e2e/',
+  'test/examples/',
+  'test/model/',
+  'test/gguf/',
+  'test/library/',
+  'test/package/',
+];
 const alone = (file: string): boolean => aloneFolders.some(folder => file.startsWith(folder));
 const testFiles = globSync('test/**/*.test.ts').sort();
 

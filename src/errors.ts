@@ -128,7 +128,7 @@ const systemReasons: Readonly<Record<string, string>> = {
 
 /** Why a call about files failed, without a path; undefined for other errors. */
 export function systemReason(error: unknown): string | undefined {
-  const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  const { code, syscall } = (error ?? {}) as { code?: string; syscall?: unknown };
   return typeof syscall === 'string' && code !== undefined ? systemReasons[code] : undefined;
 }
 

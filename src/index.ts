@@ -31,5 +31,5 @@ export type { MemoryStats } from './backend/backend.ts';
 export type { TextLogprob as TokenLogprob } from './llm/types.ts';
 export type { ModelDescription, TypeSum } from './llm/describe.ts';
 export type { MemoryNeed } from './llm/memory.ts';
-export type { GgufArray, GgufValue, TensorInfo } from './gguf/types.ts';
+export type { FileSource, GgufArray, GgufValue, TensorInfo } from './gguf/types.ts';
 export type { QuantType } from './quant/types.ts';

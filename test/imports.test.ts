@@ -7,9 +7,8 @@ import { describe, it } from 'node:test';
 /** The order of docs/architecture.md. */
 const order = [
   'errors.ts',
-  'breathe.ts',
-  'home.ts',
   'ranges.ts',
+  'platform',
   'quant',
   'gguf',
   'tokenizer',
@@ -19,6 +18,7 @@ const order = [
   'bench',
   'engine',
   'catalog',
+  'breathe.ts',
   'sandbox',
   'pipeline',
   'tenancy',
@@ -27,15 +27,28 @@ const order = [
   'server',
   'library',
   'index.ts',
+  'browser.ts',
   'cli',
 ];
 
 /** These meet the engine's code only in `server`; its types they may name. */
 const apart: Record<string, readonly string[]> = { sandbox: ['engine', 'catalog'], tenancy: ['engine', 'sandbox'] };
 
+const folderOf = (file: string): string => file.split('/')[1]!;
+
 const files = globSync('src/**/*.ts')
   .map(file => file.replaceAll('\\', '/'))
   .filter(file => !file.endsWith('.test.ts'));
+
+/** What stands above `catalog` runs in a browser too. */
+const anywhere = files.filter(file => order.indexOf(folderOf(file)) < order.indexOf('catalog'));
+/** Tests may stand there, and Node's half of the platform. */
+const nodesOwn = /^src\/platform\/node\/|^src\/backend\/parity/;
+
+/** Comments and strings may say what they like. */
+const codeOf = (file: string): string => readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*|`[^`]*`/g, '');
+const nodeOnly =
+  /'node:[^']+'|\bprocess\.\w+|\bNodeJS\.\w+|\bBuffer\.\w+|\bsetImmediate\b|'[^']*platform\/(?:node|browser)\/[^']*'|\b__dirname\b/g;
 
 /** Relative imports, static and dynamic. */
 const importPattern = /(?:from\s+|import\s+|import\(\s*)'(\.{1,2}\/[^']+)'/g;
@@ -58,8 +71,6 @@ function importsOf(file: string): Import[] {
   });
 }
 
-const folderOf = (file: string): string => file.split('/')[1]!;
-
 describe('imports', () => {
   const graph = new Map(files.map(file => [file, importsOf(file)]));
 
@@ -80,6 +91,14 @@ describe('imports', () => {
         )
         .map(({ target }) => `${file} -> ${target}`),
     );
+    assert.deepEqual(wrong, []);
+  });
+
+  it('know nothing of Node above the catalog, but for the platform', () => {
+    assert.ok(anywhere.length > 100);
+    const wrong = anywhere
+      .filter(file => !nodesOwn.test(file))
+      .flatMap(file => [...codeOf(file).matchAll(nodeOnly)].map(([what]) => `${file}: ${what}`));
     assert.deepEqual(wrong, []);
   });
 

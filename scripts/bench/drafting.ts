@@ -35,7 +35,7 @@ export async function measureDrafting(
     { name: 'with lookup', options: { speculation: 'lookup' } },
     ...(draft ? [{ name: 'with lookup and a draft model', options: { draft } }] : []),
   ] as const;
-  const engines = await Promise.all(modes.map(({ options }) => openEngine({ path, context: 2048, ...options })));
+  const engines = await Promise.all(modes.map(({ options }) => openEngine({ file: path, context: 2048, ...options })));
   const results: Drafted[] = [];
   for (const [task, text] of Object.entries(tasks)) {
     const rates: number[][] = modes.map(() => []);

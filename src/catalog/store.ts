@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { realmHome } from '../home.ts';
+import { realmHome } from '../platform/node/home.ts';
 import type { Pin } from './types.ts';
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url));

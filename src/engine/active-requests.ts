@@ -18,7 +18,7 @@ export interface ActiveRequest {
   /** Of a request for an embedding. */
   readonly pooler: Pooler | undefined;
   /** Ends it while it waits for its first step. */
-  readonly queueTimer: NodeJS.Timeout | undefined;
+  readonly queueTimer: ReturnType<typeof setTimeout> | undefined;
 }
 
 /** The requests that have been accepted and have not ended, and the events that have not been delivered. */

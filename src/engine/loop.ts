@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { platform } from '#platform';
 import { type MaybePromise, type Preempt, pageTokens } from '../backend/backend.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { Reader } from '../gguf/types.ts';
@@ -71,7 +71,7 @@ export class EngineLoop {
     model: Model,
     options: EngineOptions,
     deliver: (events: EventBatch) => void,
-    { draft, fingerprint = '', turn = nextTurn, receive, clock = () => performance.now() }: EngineParts = {},
+    { draft, fingerprint = '', turn = platform.nextTurn, receive, clock = () => performance.now() }: EngineParts = {},
   ) {
     this.context = Math.min(contextOf(options, model.trainedContext), model.pages * pageTokens);
     this.#model = model;
@@ -201,7 +201,7 @@ export class EngineLoop {
     this.#working ??= this.#work();
   }
 
-  #limitQueue(id: number, ms: number): NodeJS.Timeout {
+  #limitQueue(id: number, ms: number): ReturnType<typeof setTimeout> {
     return setTimeout(() => {
       // It has run: what it waits for now is its own deadline's.
       if (this.#requests.get(id)?.sequence.cachedTokens !== undefined) return;

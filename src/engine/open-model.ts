@@ -2,7 +2,7 @@ import { type Backend, pageTokens } from '../backend/backend.ts';
 import { type BackendName, createBackend } from '../backend/registry.ts';
 import { fingerprint } from '../gguf/fingerprint.ts';
 import { openGguf } from '../gguf/open.ts';
-import type { GgufFile } from '../gguf/types.ts';
+import type { FileSource, GgufFile } from '../gguf/types.ts';
 import { cacheLayers } from '../model/cache-layers.ts';
 import { readModelConfig } from '../model/config.ts';
 import { loadModel } from '../model/load.ts';
@@ -13,11 +13,11 @@ import { checkDraft } from './speculation/check-draft.ts';
 
 /** Which file, on what. Structured-cloneable. */
 export interface OpenOptions extends EngineOptions {
-  readonly path: string;
+  readonly file: FileSource;
   /** Default `wasm`; `reference` is slow and exact. */
   readonly backend?: BackendName;
   /** File of a smaller model of the same vocabulary that drafts. */
-  readonly draft?: string;
+  readonly draft?: FileSource;
   /** Compute threads. Default: the processors this process may use. */
   readonly threads?: number;
 }
@@ -36,7 +36,7 @@ export interface OpenedModel {
 /** Opens model files and puts their weights on a backend. Errors: those of openGguf, loadModel and the backend, `draft_invalid`. */
 export async function openModel(options: OpenOptions, onProgress?: Progress): Promise<OpenedModel> {
   const started = performance.now();
-  await using file = await disposable(openGguf(options.path));
+  await using file = await disposable(openGguf(options.file));
   await using draftFile = options.draft === undefined ? undefined : await disposable(openGguf(options.draft));
   if (draftFile) checkDraft(file, draftFile);
   const total = file.size + (draftFile?.size ?? 0);

@@ -1,31 +1,30 @@
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { platform } from '#platform';
+import { RealmError } from '../errors.ts';
+import type { OpenFile } from '../platform/platform.ts';
 import { refuse } from './refuse.ts';
 import type { Reader } from './types.ts';
 
-/** Bytes of one system call: the kernel takes at most 2 GiB. */
-const pieceBytes = 2 ** 30;
-
 /** Opens a file on disk; `model_file_missing` when it is not there or cannot be read. */
-export async function openFile(path: string): Promise<Reader> {
-  // Looked at before it is opened, because opening a pipe would wait for its writer.
-  const kind = await stat(path).catch(error => missing(path, error));
-  if (!kind.isFile()) refuse('model_file_missing', path, 'is not a file; give the path of a .gguf file');
-  const handle = await open(path, 'r').catch(error => missing(path, error));
-  return fileReader(handle, path, (await handle.stat()).size);
+export async function openFile(path: string | URL): Promise<Reader> {
+  const name = String(path);
+  return fileReader(await platform.files.open(path).catch(error => missing(name, error)), name);
 }
 
-function missing(path: string, error: NodeJS.ErrnoException): never {
-  const why = error.code === 'ENOENT' ? 'there is no such file' : `cannot be opened (${error.code})`;
+function missing(path: string, error: unknown): never {
+  if (error instanceof RealmError) throw error;
+  const { code } = error as { code?: string };
+  const reasons: Record<string, string> = { ENOENT: 'there is no such file', EISDIR: 'is not a file' };
+  const why = reasons[code ?? ''] ?? `cannot be opened (${code})`;
   return refuse('model_file_missing', path, `${why}; give the path of a .gguf file`, error);
 }
 
-function fileReader(handle: FileHandle, name: string, size: number): Reader {
+function fileReader(file: OpenFile, name: string): Reader {
+  const { size } = file;
   const readInto = async (offset: number, target: Uint8Array) => {
     for (let done = 0; done < target.length; ) {
-      const length = Math.min(pieceBytes, target.length - done);
-      const { bytesRead } = await handle.read(target, done, length, offset + done);
-      if (bytesRead === 0) truncated(name, offset, target.length);
-      done += bytesRead;
+      const count = await file.read(target.subarray(done), offset + done);
+      if (count === 0) truncated(name, offset, target.length);
+      done += count;
     }
   };
   const read = async (offset: number, length: number) => {
@@ -35,7 +34,7 @@ function fileReader(handle: FileHandle, name: string, size: number): Reader {
     await readInto(offset, bytes);
     return bytes;
   };
-  return { name, size, read, readInto, close: () => handle.close() };
+  return { name, size, read, readInto, close: () => file.close() };
 }
 
 function truncated(name: string, offset: number, length: number): never {

@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { platform } from '#platform';
+import { hex } from '../platform/hex.ts';
 import type { GgufFile } from './types.ts';
 
 /** Bytes of each tensor that count. */
@@ -9,13 +10,13 @@ const sampled = 4096;
  * first bytes, and over the metadata. Hex.
  */
 export async function fingerprint(file: GgufFile): Promise<string> {
-  const hash = createHash('sha256');
+  const hash = platform.digests.sha256();
   for (const [key, value] of file.metadata) hash.update(JSON.stringify([key, value], withBigints));
   for (const { name, type, shape, file: index, offset, bytes } of file.tensors.values()) {
     hash.update(JSON.stringify([name, type, shape]));
     hash.update(await file.readers[index].read(offset, Math.min(sampled, bytes)));
   }
-  return hash.digest('hex');
+  return hex(hash.digest());
 }
 
 function withBigints(_: string, value: unknown): unknown {

@@ -1,17 +1,21 @@
+import { blobReader } from './blob-reader.ts';
 import { named } from './cursor.ts';
+import { openFile } from './file-reader.ts';
 import { openHttp } from './http-reader.ts';
+import { memoryReader } from './memory-reader.ts';
 import { type Header, parseHeader } from './parse.ts';
 import { refuse } from './refuse.ts';
 import { checkSplits, splitCount, splitNames } from './splits.ts';
-import type { GgufFile, Reader, TensorInfo } from './types.ts';
+import type { FileSource, GgufFile, Reader, TensorInfo } from './types.ts';
 
 /**
- * Opens and validates a model file: a path, an http(s) URL, or readers. Of a split model give the first part's path or URL (the others
+ * Opens and validates a model file: a path, an http(s) or file URL, a Blob, bytes, or readers. Of a split model give the first part's path or URL (the others
  * are found by their names) or the readers of all the parts. Closes what it opened, and the readers it was given, when it fails.
  *
  * Throws `gguf_invalid`, `gguf_truncated`, `gguf_limit`, `gguf_type_unknown`, `model_invalid`, `model_file_missing`, `download_failed`.
  */
-export async function openGguf(source: string | Reader | readonly Reader[]): Promise<GgufFile> {
+export async function openGguf(given: FileSource | Reader | readonly Reader[]): Promise<GgufFile> {
+  const source = given instanceof URL ? given.href : given;
   const readers = await readersOf(source);
   try {
     const headers = [await parseHeader(readers[0], 0)];
@@ -30,16 +34,22 @@ export async function openGguf(source: string | Reader | readonly Reader[]): Pro
   }
 }
 
-async function readersOf(source: string | Reader | readonly Reader[]): Promise<Reader[]> {
+async function readersOf(source: string | Blob | Uint8Array | Reader | readonly Reader[]): Promise<Reader[]> {
   if (typeof source === 'string') return [await openReader(source)];
+  if (source instanceof Blob) return [blobReader(source, nameOfSource(source))];
+  if (source instanceof Uint8Array) return [memoryReader(source, nameOfSource(source))];
   return 'read' in source ? [source] : [...source];
 }
 
-/** The file system is imported only for paths: a browser has none. */
-async function openReader(name: string): Promise<Reader> {
+/** A path, a URL, the name of a file that was picked; `model` for what has none. */
+export function nameOfSource(source: FileSource): string {
+  if (typeof source === 'string' || source instanceof URL) return String(source);
+  return source instanceof Blob && 'name' in source ? String(source.name) : 'model';
+}
+
+function openReader(name: string): Promise<Reader> {
   if (/^https?:\/\//.test(name)) return openHttp(name);
-  const { openFile } = await import('./file-reader.ts');
-  return openFile(name);
+  return openFile(name.startsWith('file:') ? new URL(name) : name);
 }
 
 function assemble(headers: readonly Header[], readers: readonly Reader[]): GgufFile {

@@ -60,6 +60,12 @@ const open: Record<string, () => Promise<Reader>> = {
 };
 
 for (const [kind, opened] of Object.entries(open)) {
+  test('a memory reader gives plain bytes for a Buffer', async () => {
+    const bytes = await memoryReader(Buffer.from(content)).read(1, 4);
+    assert.equal(Object.getPrototypeOf(bytes), Uint8Array.prototype);
+    assert.deepEqual(bytes, content.subarray(1, 5));
+  });
+
   describe(`the ${kind} reader`, () => {
     test('reads exactly what is asked for', async () => {
       const reader = await opened();

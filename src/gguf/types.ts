@@ -13,6 +13,9 @@ export interface Reader {
   close(): Promise<void>;
 }
 
+/** What a file can be given as: its path or URL, what a user picked in a browser, or its bytes. */
+export type FileSource = string | URL | Blob | Uint8Array;
+
 /** Long arrays of numbers are typed ones. */
 export type GgufArray =
   | string[]

@@ -1,7 +1,7 @@
 /**
  * A small assembler for WebAssembly: expressions are typed byte strings (instructions.ts), a {@link Func} collects statements,
  * and {@link assembleModule} makes the binary. It knows just what the kernels use: i32, f32 and v128 arithmetic, relaxed
- * SIMD, one shared memory, locals and structured loops. https://webassembly.github.io/spec/core/binary/
+ * SIMD, one memory, locals and structured loops. https://webassembly.github.io/spec/core/binary/
  */
 import {
   type Expr,
@@ -134,12 +134,12 @@ function customSection(name: string, content: readonly number[]): number[] {
   return [0, ...unsigned(body.length), ...body];
 }
 
-/** A module that imports the shared memory env.memory and exports every function by its name. */
+/** A module that imports the memory env.memory, which threads share or not, and exports every function by its name. */
 // biome-ignore lint/suspicious/noExplicitAny: functions of any parameters
-export function assembleModule(functions: readonly Func<any>[], name: string): Uint8Array<ArrayBuffer> {
-  const sharedLimits = [3, 1, ...unsigned(65536)];
+export function assembleModule(functions: readonly Func<any>[], name: string, shared = true): Uint8Array<ArrayBuffer> {
+  const limits = [shared ? 3 : 1, 1, ...unsigned(65536)];
   const types = functions.map(f => [0x60, f.signature().length, ...f.signature().map(type => typeCodes[type]), 0]);
-  const memory = [...text('env'), ...text('memory'), 2, ...sharedLimits];
+  const memory = [...text('env'), ...text('memory'), 2, ...limits];
   const exports = functions.map((f, index) => [...text(f.name), 0, ...unsigned(index)]);
   return new Uint8Array([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],

@@ -1,6 +1,5 @@
-/** Which kernels make a module, in which variants, and how V8 is asked to compile it. */
-import v8 from 'node:v8';
-import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
+/** Which kernels make a module, and in which variants. */
+import { platform } from '#platform';
 import { assembleModule, type Func } from './assembler.ts';
 import { attention, cacheTypes, maxQueries } from './attention.ts';
 import { storeKv, storeKvBytes } from './attention/store.ts';
@@ -117,50 +116,15 @@ const assembled = new Map<string, Uint8Array<ArrayBuffer>>();
 /** The module of a part's kernels of one size in a variant, before V8 sees it; written once a thread. */
 export function kernelBytes(part: KernelPart, size: KernelSize, { name, dot }: Variant): Uint8Array<ArrayBuffer> {
   const key = `${part} ${size} ${name}`;
-  const bytes = assembled.get(key) ?? assembleModule(functions(part, size, dot), `${part} ${name}`);
+  const bytes =
+    assembled.get(key) ?? assembleModule(functions(part, size, dot), `${part} ${name}`, platform.sharesMemory);
   assembled.set(key, bytes);
   return bytes;
 }
 
-/**
- * Compiles kernels for a variant. V8's flags belong to the whole process: they are set only while it compiles, so that
- * no tenant's program goes through the experimental pass, and by one thread at a time. Without lazy compilation and the
- * baseline compiler the optimised code is there when this returns; inlining trips a check in V8 when the pass is on.
- */
+/** Compiles kernels for a variant. */
 export function compileKernels(bytes: Uint8Array<ArrayBuffer>, { revectorize }: Variant): WebAssembly.Module {
-  const flags = ['liftoff', 'wasm-lazy-compilation', 'wasm-inlining'];
-  return exclusively(() => {
-    for (const flag of flags) v8.setFlagsFromString(`--no-${flag}`);
-    if (revectorize) v8.setFlagsFromString('--experimental-wasm-revectorize');
-    try {
-      return new WebAssembly.Module(bytes);
-    } finally {
-      for (const flag of flags) v8.setFlagsFromString(`--${flag}`);
-      v8.setFlagsFromString('--no-experimental-wasm-revectorize');
-    }
-  });
-}
-
-const lockName = 'realm.compiling';
-
-/** Makes the lock that threads started from here on share; called before a thread starts that compiles kernels. */
-export function shareCompileLock(): Int32Array {
-  const known = getEnvironmentData(lockName) as Int32Array | undefined;
-  const lock = known ?? new Int32Array(new SharedArrayBuffer(4));
-  if (!known) setEnvironmentData(lockName, lock);
-  return lock;
-}
-
-function exclusively<T>(work: () => T): T {
-  const lock = shareCompileLock();
-  // A holder that was terminated never lets go: after five seconds the lock is taken over.
-  while (Atomics.compareExchange(lock, 0, 0, 1) !== 0) if (Atomics.wait(lock, 0, 1, 5000) === 'timed-out') break;
-  try {
-    return work();
-  } finally {
-    Atomics.store(lock, 0, 0);
-    Atomics.notify(lock, 0, 1);
-  }
+  return platform.compile(bytes, revectorize);
 }
 
 /** How a weight type's kernels take their input, and the bytes of one block of a row group. */

@@ -1,36 +1,44 @@
 import { loadModel as load } from '../llm/load.ts';
 import { asRealmError } from '../errors.ts';
+import type { FileSource } from '../gguf/types.ts';
 import { throwIfCancelled } from './generation.ts';
 import { Model } from './model.ts';
 import { requireNode } from './node-version.ts';
 import type { LoadOptions } from './options.ts';
+import { Sessions } from './sessions.ts';
 
 /**
  * Loads a model into threads of its own.
  *
- * @param source A catalog name (`smollm2-135m`; fetched and verified where it is not there) or the path of a GGUF file.
+ * @param source A catalog name (`smollm2-135m`; fetched and verified where it is not there), the path or the http(s) URL of a GGUF
+ * file, a Blob that holds one, or its bytes, which are copied unless they are shared.
  * @throws RealmError `model_not_found`, `model_file_missing`, `download_failed`, `checksum_mismatch`, what is wrong with the file
  * (`gguf_invalid`, `architecture_unknown`, …), `out_of_memory`, `request_cancelled`.
  */
-export async function loadModel(source: string, options: LoadOptions = {}): Promise<Model> {
+export async function loadModel(source: FileSource, options: LoadOptions = {}): Promise<Model> {
   const { draft, chatTemplate, sessions, onProgress, ...rest } = options;
   requireNode();
   throwIfCancelled(options.signal);
   try {
     const config = {
       ...rest,
-      source: { catalog: source },
+      source: isName(source) ? { catalog: source } : undefined,
       draft: draft === undefined ? undefined : { catalog: draft },
       chatTemplate: chatTemplate === undefined ? undefined : { source: chatTemplate },
     };
     const model = await load(config, {
       ...rest,
+      data: isName(source) ? undefined : source,
       observer: { progress: ({ received, total }) => onProgress?.({ phase: 'download', done: received, total }) },
       onProgress: (done, total) => onProgress?.({ phase: 'load', done, total }),
     });
-    return new Model(model, sessions);
+    const found = new Sessions(model, sessions);
+    return new Model(model, model.file.path, request => found.of(request));
   } catch (error) {
     throwIfCancelled(options.signal);
     throw asRealmError(error);
   }
 }
+
+/** A catalog name or a path, which the catalog tells apart. */
+const isName = (source: FileSource): source is string => typeof source === 'string' && !/^(https?|file):/.test(source);

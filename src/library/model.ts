@@ -1,24 +1,23 @@
-import { randomUUID } from 'node:crypto';
 import type { GenerateRequest, Sampling } from '../engine/request.ts';
 import type { EngineInfo, EngineStats } from '../engine/types.ts';
 import { asRealmError } from '../errors.ts';
 import { decode } from '../llm/decode.ts';
 import { embedAll, encodeInput } from '../llm/embed.ts';
-import type { ServedModel } from '../llm/load.ts';
+import type { LoadedModel } from '../llm/load.ts';
 import { type Chat, encodePrompt } from '../llm/prompt.ts';
 import type { TextEvent } from '../llm/types.ts';
 import { finish } from '../tokenizer/steps.ts';
 import type { ChatMessage, EncodeOptions, Token } from '../tokenizer/types.ts';
 import { Generation, throwIfCancelled } from './generation.ts';
 import { messagesOf, stopsOf, textOf } from './input.ts';
-import { Sessions } from './sessions.ts';
+import type { Session } from './sessions.ts';
 import type { ChatOptions, EmbedOptions, GenerateOptions, RequestOptions, SamplingOptions } from './options.ts';
 
 /** What a loaded model is. */
 export interface ModelInfo extends EngineInfo {
   /** The catalog's name, or the file's name without `.gguf`. */
   readonly id: string;
-  /** The file, absolute. */
+  /** The file, absolute; of a model that is not read from a file its URL or its name. */
   readonly path: string;
 }
 
@@ -26,14 +25,15 @@ export interface ModelInfo extends EngineInfo {
 export class Model {
   /** What it is. */
   readonly info: ModelInfo;
-  readonly #model: ServedModel;
-  readonly #sessions: Sessions;
+  readonly #model: LoadedModel;
+  readonly #sessions: FindSession;
+  #requests = 0;
 
   /** @internal */
-  constructor(model: ServedModel, sessions?: string) {
+  constructor(model: LoadedModel, path: string, sessions: FindSession) {
     this.#model = model;
-    this.#sessions = new Sessions(model, sessions);
-    this.info = { ...model.engine.info, id: model.id, path: model.file.path };
+    this.#sessions = sessions;
+    this.info = { ...model.engine.info, id: model.id, path };
   }
 
   /**
@@ -130,7 +130,7 @@ export class Model {
   }
 
   #request({ adapter, tenant = 'default', queueMs }: RequestOptions) {
-    return { id: randomUUID(), tenant, adapter, queueMs };
+    return { id: `request-${this.#requests++}`, tenant, adapter, queueMs };
   }
 
   #answer(options: GenerateOptions, encode: () => readonly Token[]): Generation {
@@ -152,7 +152,7 @@ export class Model {
       topLogprobs: logprobs === false ? undefined : Number(logprobs === true ? 0 : logprobs),
       priority: options.priority,
     };
-    const session = this.#sessions.of(options);
+    const session = this.#sessions(options);
     await session?.restore();
     for await (const event of this.#model.generate(request, signal)) {
       if (event.kind === 'end' && event.reason !== 'cancelled') await session?.save(event.tokens);
@@ -161,7 +161,11 @@ export class Model {
   }
 }
 
-function samplingOf(options: SamplingOptions): Sampling {
+/** The session that a request names, if any; throws `invalid_request` where there are none. */
+type FindSession = (options: GenerateOptions) => Session | undefined;
+
+/** Only what was said, so that defaults fill the rest. */
+export function samplingOf(options: SamplingOptions): Sampling {
   const { temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty } = options;
   const { penaltyWindow, logitBias, seed } = options;
   const named = { temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty };

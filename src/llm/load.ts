@@ -5,6 +5,8 @@ import type { Sampling } from '../engine/request.ts';
 import type { Engine } from '../engine/types.ts';
 import { openEngine } from '../engine/worker/handle.ts';
 import { asRealmError } from '../errors.ts';
+import { nameOfSource } from '../gguf/open.ts';
+import type { FileSource } from '../gguf/types.ts';
 import type { ModelEntry, ModelPlace, TemplatePlace } from '../tenancy/config.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
@@ -29,6 +31,8 @@ export interface ServedModel extends LoadedModel {
 }
 
 export interface LoadOptions {
+  /** The model itself, or its URL, instead of what the configuration names. */
+  readonly data?: FileSource;
   readonly context?: number;
   readonly threads?: number;
   /** Tokens that the KV cache holds over all sequences. */
@@ -52,19 +56,19 @@ type Share = Pick<Tenant, 'id' | 'weight' | 'maxQueued'>;
 export async function loadModel(config: Partial<ModelEntry>, options: LoadOptions): Promise<ServedModel> {
   const { source, system, sampling } = config;
   const fetching = { ...options.observer, signal: options.signal };
-  const file = await resolveModel(nameOf(source), fetching);
+  const { data } = options;
+  const file = data === undefined ? await resolveModel(nameOf(source), fetching) : fileOf(data);
   const draft = config.draft && (await resolveModel(nameOf(config.draft), fetching));
   const warn = options.onWarning ?? (() => {});
-  const textSource = {
-    path: file.path,
+  const textOptions = {
     system: system ?? file.entry?.system,
     template: config.chatTemplate && (await sourceOf(config.chatTemplate)),
   };
-  const { tokenizer, template } = await openModelText(textSource, warn);
-  const defaults = { system: textSource.system, sampling: { ...file.entry?.sampling, ...sampling } };
+  const { tokenizer, template } = await openModelText(data ?? file.path, textOptions, warn);
+  const defaults = { system: textOptions.system, sampling: { ...file.entry?.sampling, ...sampling } };
   tryChat({ tokenizer, template, defaults }, warn);
   const opening = openEngine({
-    path: file.path,
+    file: data ?? file.path,
     draft: draft?.path,
     context: options.context ?? config.context,
     kvType: config.kvType,
@@ -86,7 +90,7 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
     engine,
     tokenizer,
     template,
-    textSource,
+    textSource: data === undefined ? { path: file.path, ...textOptions } : undefined,
     generate: textGeneration(engine, tokenizer, defaults.sampling),
     defaults,
     created: Math.floor(Date.now() / 1000),
@@ -145,6 +149,13 @@ function tryChat(model: ModelText, warn: Warn): void {
   } catch (error) {
     warn(`chats will be refused; completions and embeddings are not: ${asRealmError(error).message}`);
   }
+}
+
+/** What stands for the file of data. */
+function fileOf(data: FileSource): ModelFile {
+  const path = nameOfSource(data);
+  const name = path.replace(/^.*[/\\]|\.gguf$/gi, '');
+  return { name, path, origin: path };
 }
 
 function nameOf(place: ModelPlace | undefined): string | undefined {

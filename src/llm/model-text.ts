@@ -1,6 +1,6 @@
 import { asRealmError, RealmError } from '../errors.ts';
 import { openGguf } from '../gguf/open.ts';
-import type { Metadata } from '../gguf/types.ts';
+import type { FileSource, Metadata } from '../gguf/types.ts';
 import { brokenTemplate, chatTemplate } from '../tokenizer/chat-template.ts';
 import { createTokenizer } from '../tokenizer/create.ts';
 import type { ChatTemplate, Tokenizer } from '../tokenizer/types.ts';
@@ -27,12 +27,19 @@ export interface TextModel extends ModelText {
   readonly textSource?: TextSource;
 }
 
-export async function openModelText(source: TextSource, warn?: (message: string) => void): Promise<ModelText> {
-  const file = await openGguf(source.path);
+/** What is not the file's own: see {@link TextSource}. */
+type TextOptions = Omit<TextSource, 'path'>;
+
+export async function openModelText(
+  source: FileSource,
+  { system, template: own }: TextOptions = {},
+  warn?: (message: string) => void,
+): Promise<ModelText> {
+  const file = await openGguf(source);
   try {
     const tokenizer = createTokenizer(file.metadata, warn);
-    const template = readTemplate(file.metadata, tokenizer, source.template);
-    return { tokenizer, template, defaults: { system: source.system } };
+    const template = readTemplate(file.metadata, tokenizer, own);
+    return { tokenizer, template, defaults: { system } };
   } finally {
     await file.close();
   }

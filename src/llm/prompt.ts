@@ -1,3 +1,4 @@
+import { platform } from '#platform';
 import { checkLength } from '../engine/admission.ts';
 import { RealmError } from '../errors.ts';
 import { chatPrompt, promptTokens, promptTokensInSteps } from '../tokenizer/chat-prompt.ts';
@@ -74,7 +75,7 @@ export function* encodePrompt(
 /** Refuses a text that cannot fit, whatever its tokens are: before it costs anything to find them. */
 export function refuseLongText({ maxTokenBytes }: Tokenizer, text: string, context: number, param: string): void {
   if (maxTokenBytes === undefined || text.length < context) return;
-  const bytes = Buffer.byteLength(text);
+  const bytes = platform.utf8Length(text);
   const least = Math.ceil(bytes / maxTokenBytes);
   if (least <= context) return;
   const message = `${param}: has ${bytes} bytes, which are at least ${least} tokens, and the model's context is ${context}; shorten it`;

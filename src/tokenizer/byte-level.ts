@@ -12,6 +12,8 @@ for (let byte = 0, next = 0x100; byte < 256; byte++) {
   byteOfChar.set(char, byte);
 }
 
+const encoder = new TextEncoder();
+
 /** The character that stands for `byte` (0-255) in a byte-level vocabulary. */
 export function byteChar(byte: number): string {
   return charOfByte[byte];
@@ -29,7 +31,7 @@ export function fromByteLevel(text: string): Uint8Array {
   const bytes: number[] = [];
   for (const char of text) {
     const byte = byteOfChar.get(char);
-    if (byte === undefined) bytes.push(...Buffer.from(char));
+    if (byte === undefined) bytes.push(...encoder.encode(char));
     else bytes.push(byte);
   }
   return Uint8Array.from(bytes);

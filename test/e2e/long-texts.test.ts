@@ -155,7 +155,7 @@ test('eight answers with a bias for every token', async () => {
 });
 
 test('answers of megabytes', async () => {
-  const { tokenizer } = await openModelText({ path: await modelPath() });
+  const { tokenizer } = await openModelText(await modelPath());
   const content = Array.from({ length: 60_000 }, (_, i) => `w${i.toString(36)} 🙂`).join('\n');
   const tokens = tokenizer.encode(content, { addSpecial: false });
   let answers: Record<string, unknown>[] = [];

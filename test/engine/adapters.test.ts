@@ -122,7 +122,7 @@ test('what cannot be loaded or unloaded is refused by a code', async () => {
 
 test('adapters and embeddings through the worker', async () => {
   const opener = new URL('./scripted-opener.ts', import.meta.url).href;
-  const engine = await openEngine({ path: 'good', opener });
+  const engine = await openEngine({ file: 'good', opener });
   await engine.loadAdapter('x', await fileOf(7));
   const asked = request(1, 40, { adapter: 'x' });
   assert.deepEqual(tokensOf(await collect(engine.submit(asked))), expectedAnswer(asked, 32, 512, 7));

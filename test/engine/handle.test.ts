@@ -7,7 +7,7 @@ const opener = new URL('./scripted-opener.ts', import.meta.url).href;
 
 test('an engine in its worker: progress, answers at once, statistics, close', async () => {
   const progress: number[] = [];
-  const engine = await openEngine({ path: 'good', opener, context: 300, onProgress: loaded => progress.push(loaded) });
+  const engine = await openEngine({ file: 'good', opener, context: 300, onProgress: loaded => progress.push(loaded) });
   assert.deepEqual(progress, [50, 100]);
   assert.equal(engine.info.context, 300);
   assert.equal(engine.info.architecture, 'scripted');
@@ -29,7 +29,7 @@ test('an engine in its worker: progress, answers at once, statistics, close', as
 
 test('cancelling reaches the worker', async () => {
   // Otherwise this quick engine is done before it has said anything.
-  const engine = await openEngine({ path: 'good', opener, streamMs: 0 });
+  const engine = await openEngine({ file: 'good', opener, streamMs: 0 });
   const controller = new AbortController();
   const events = [];
   for await (const event of engine.submit(request(1, 5, { maxTokens: 500 }), controller.signal)) {
@@ -51,7 +51,7 @@ for (const [path, message] of deaths) {
   test(`a worker that ${path} ends what is in flight, and what comes later, with engine_failed`, {
     timeout: 20_000,
   }, async () => {
-    const engine = await openEngine({ path, opener });
+    const engine = await openEngine({ file: path, opener });
     assert.equal(engine.ended.aborted, false);
     const all = await Promise.all([1, 2, 3].map(i => collect(engine.submit(request(i, 5, { maxTokens: 400 })))));
     for (const events of all) {
@@ -68,11 +68,11 @@ for (const [path, message] of deaths) {
 }
 
 test('a model that is refused, and a worker that dies while loading', { timeout: 20_000 }, async () => {
-  await assert.rejects(openEngine({ path: 'refused', opener }), {
+  await assert.rejects(openEngine({ file: 'refused', opener }), {
     code: 'gguf_invalid',
     message: 'refused: not a model',
     param: 'path',
   });
-  await assert.rejects(openEngine({ path: 'dies while loading', opener }), { code: 'engine_failed' });
-  await assert.rejects(openEngine({ path: '/nowhere/model.gguf' }), { code: 'model_file_missing' });
+  await assert.rejects(openEngine({ file: 'dies while loading', opener }), { code: 'engine_failed' });
+  await assert.rejects(openEngine({ file: '/nowhere/model.gguf' }), { code: 'model_file_missing' });
 });

@@ -3,7 +3,7 @@ import { RealmError } from '../../src/errors.ts';
 import { ScriptedModel } from './scripted-model.ts';
 
 export async function openModel(
-  { path }: { path: string },
+  { file: path }: { file: string },
   onProgress: (loaded: number, total: number) => void,
 ): Promise<{ model: ScriptedModel; source: { backend: string; fileSize: number; loadMs: number } }> {
   if (path === 'refused') throw new RealmError('gguf_invalid', 'refused: not a model', { param: 'path' });

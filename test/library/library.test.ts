@@ -1,9 +1,11 @@
 /** The library on a small model: chats, streams, aborts, embeddings, tokens, adapters' and sessions' errors, a server. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { openAsBlob } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { inspect, loadModel, type Model, RealmError, serve } from '../../src/index.ts';
 
 const path = '../shared/models/SmolLM2-135M-Instruct.Q4_1.gguf';
@@ -46,6 +48,19 @@ describe('loadModel', () => {
     });
     assert.ok(seen.length > 0);
     assert.equal(other.info.context, 8192);
+  });
+
+  it('takes a URL, a Blob and bytes for the file', async () => {
+    const bytes = await readFile(path);
+    const sources = { URL: pathToFileURL(path), Blob: new Blob([bytes]), 'file’s Blob': await openAsBlob(path), bytes };
+    const tell = { system: 'Answer the question.', context: 512, threads: 1 };
+    for (const [name, source] of Object.entries(sources)) {
+      await using same = await loadModel(source, tell);
+      assert.match((await same.chat(question, greedy)).text, /Paris/, name);
+    }
+    await assert.rejects(loadModel(new URL('./missing.gguf', pathToFileURL('/'))), refused('model_file_missing'));
+    await assert.rejects(loadModel(bytes.subarray(0, 100)), refused('gguf_truncated'));
+    await assert.rejects(loadModel(new Blob(['nonsense'])), RealmError);
   });
 
   it('refuses what is not there', async () => {

@@ -23,7 +23,7 @@ const asked = (seed: number): GenerateRequest => {
 
 async function answers(draft: string | undefined) {
   const speculation = draft === undefined ? 'off' : 'lookup';
-  const engine = await openEngine({ path, draft, speculation, threads: 2, context: 256 });
+  const engine = await openEngine({ file: path, draft, speculation, threads: 2, context: 256 });
   try {
     const alone = tokensOf(await collect(engine.submit(asked(2))));
     const together = await Promise.all(
@@ -50,5 +50,5 @@ test('a model that drafts, on the same kernels, changes no token', async () => {
 test('a model with another vocabulary is refused before anything is loaded', async () => {
   const draft = join(folder, 'other.gguf');
   writeSynthetic(draft, { quant: 'Q4_0', with: { vocab: 1024 } });
-  await assert.rejects(openEngine({ path, draft, context: 256 }), { code: 'draft_invalid' });
+  await assert.rejects(openEngine({ file: path, draft, context: 256 }), { code: 'draft_invalid' });
 });

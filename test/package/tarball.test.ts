@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -80,6 +80,32 @@ describe('the package', () => {
     assert.match(JSON.parse(stdout).choices[0].message.content, /Paris/);
   });
 
+  it('is bundled for a page, of which Node is no part', async () => {
+    await writeFile(
+      join(folder, 'page.js'),
+      `import { loadModel } from '@realm-llm/realm';
+       picker.onchange = async () => console.log(await (await loadModel(picker.files[0])).chat('Hello'));`,
+    );
+    const options = ['--bundle', '--platform=browser', '--format=esm', '--outfile=bundled.js', '--log-level=warning'];
+    const { stderr } = await inFolder(resolve('node_modules/.bin/esbuild'), 'page.js', ...options);
+    assert.equal(stderr, '');
+    assert.doesNotMatch(await readFile(join(folder, 'bundled.js'), 'utf8'), /from ?['"](node:|#)/);
+  });
+
+  it('has types that a strict page passes', async () => {
+    await writeFile(
+      join(folder, 'page.ts'),
+      `import { loadModel, type PageOptions } from '@realm-llm/realm';
+       const options: PageOptions = { context: 512 };
+       await using model = await loadModel(new Blob([new Uint8Array(8)]), options);
+       const { text }: { readonly text: string } = await model.chat('Hello', { maxTokens: 3 });
+       // @ts-expect-error a page has one thread
+       await loadModel(new URL('https://example.com/' + text), { threads: 2 });`,
+    );
+    const bundler = { module: 'esnext', moduleResolution: 'bundler', customConditions: ['browser'] };
+    assert.equal(await typeErrors('page.ts', bundler), '');
+  });
+
   it('has types that a strict program passes', async () => {
     await writeFile(
       join(folder, 'typed.ts'),
@@ -94,16 +120,16 @@ describe('the package', () => {
        // @ts-expect-error there is no such option
        model.generate(code, { maxToken: 3 });`,
     );
-    const options = {
-      module: 'nodenext',
-      target: 'esnext',
-      lib: ['esnext', 'dom'],
-      types: [],
-      strict: true,
-      noEmit: true,
-    };
-    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: ['typed.ts'] }));
-    const { stdout } = await inFolder(process.execPath, tsc).catch(error => error);
-    assert.equal(stdout, '');
+    assert.equal(await typeErrors('typed.ts', { module: 'nodenext' }), '');
   });
 });
+
+async function typeErrors(file: string, options: object): Promise<string> {
+  const strict = { target: 'esnext', lib: ['esnext', 'dom'], types: [], strict: true, noEmit: true };
+  await writeFile(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: { ...strict, ...options }, files: [file] }),
+  );
+  const { stdout } = await inFolder(process.execPath, tsc).catch(error => error);
+  return stdout;
+}

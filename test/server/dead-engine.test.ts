@@ -12,7 +12,7 @@ const chat = '/v1/chat/completions';
 
 /** Its worker is real; every character of the prompt is a token that the scripted model knows. */
 async function mortal(t: TestContext): Promise<LoadedModel> {
-  const engine = await openEngine({ path: 'exits while running', opener });
+  const engine = await openEngine({ file: 'exits while running', opener });
   t.after(() => engine.close());
   const small = {
     ...tokenizer,

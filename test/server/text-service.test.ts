@@ -30,7 +30,7 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'realm-text-'));
   const path = join(folder, 'model.gguf');
   writeSynthetic(path);
-  text = await openModelText({ path });
+  text = await openModelText(path);
   here = { ...text, id: 'here' };
   long = { ...text, id: 'long', textSource: { path } };
 });

@@ -35,7 +35,7 @@ async function pairs({ model, tokenizer, promptTokens }: Setup, round: number): 
   // Without guesses, which go by measured times: both sides take the same steps.
   const speculation = 'off';
   const server = await startRealm({ model, tenants: 8, ends, options: { speculation } });
-  const engine = await openEngine({ path: model, context: 2048, speculation });
+  const engine = await openEngine({ file: model, context: 2048, speculation });
   const sampling = { temperature: 0, logitBias: [...ends].map(token => [token, -100] as const) };
   const bare = async (text: string): Promise<number> => {
     const tokens = tokenizer.encode(text);

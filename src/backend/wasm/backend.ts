@@ -1,5 +1,5 @@
 /** The CPU backend: generated WebAssembly kernels over shared memories, run by a team of threads. */
-import { availableParallelism } from 'node:os';
+import { platform } from '#platform';
 import { RealmError } from '../../errors.ts';
 import { maxTile } from '../../kernels/activation.ts';
 import { type KernelPart, variants } from '../../kernels/module.ts';
@@ -66,8 +66,8 @@ const scratchStart = 4096;
 
 /** A backend with a team of `threads` (default: the processors this process may use). */
 export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<WasmBackend> {
-  const threads = options.threads ?? availableParallelism();
-  const name = options.variant ?? process.env.REALM_KERNELS;
+  const threads = options.threads ?? platform.availableParallelism();
+  const name = options.variant ?? platform.setting('REALM_KERNELS');
   const forced = name ? variantNamed(name) : undefined;
   const team = await Team.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
   try {

@@ -5,6 +5,7 @@
  *
  * Each memory grows from both ends: what all share from below, what is its own from above.
  */
+import { platform } from '#platform';
 import { RealmError } from '../../errors.ts';
 import { constantsEnd, writeConstants } from '../../kernels/constants.ts';
 
@@ -121,7 +122,7 @@ export class Memories {
 
 function newMemory(pages: number): WebAssembly.Memory {
   try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: platform.sharesMemory });
   } catch (cause) {
     const message = 'no 4 GB of address space for the model; raise the limit on virtual memory';
     throw new RealmError('out_of_memory', message, { cause });

@@ -3,44 +3,20 @@
  * version, or for other kernels is as good as nothing. A file that cannot be read or written only costs a
  * measurement at the next start, and so does another process that writes at the same moment.
  */
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
-import { dirname, join } from 'node:path';
+import { platform } from '#platform';
 import packageFile from '../../../package.json' with { type: 'json' };
-import { realmHome } from '../../home.ts';
 import { type KernelPart, kernelBytes, sizesOf, variantsOf } from '../../kernels/module.ts';
+import { hex } from '../../platform/hex.ts';
+import type { MachineInfo } from '../../platform/platform.ts';
 import type { Choice } from './choice.ts';
 
 /** What must be the same for a choice to hold. */
-export interface Machine {
-  readonly cpu: string;
-  /** What the processor can do, where the system says it. */
-  readonly flags: string;
-  readonly platform: string;
-  readonly node: string;
-  readonly v8: string;
+export interface Machine extends MachineInfo {
   readonly realm: string;
 }
 
 export async function thisMachine(): Promise<Machine> {
-  const { cpu = cpus()[0]?.model ?? 'unknown', flags = '' } = await fromProc();
-  const { platform, arch, versions } = process;
-  const { node, v8 } = versions;
-  return { cpu, flags, platform: `${platform} ${arch}`, node, v8, realm: packageFile.version };
-}
-
-/** The first processor's lines: the whole file takes milliseconds for each of them. */
-async function fromProc(): Promise<{ cpu?: string; flags?: string }> {
-  try {
-    const file = await open('/proc/cpuinfo');
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(8192), 0, 8192, 0).finally(() => file.close());
-    const text = buffer.toString('latin1', 0, bytesRead);
-    const line = (name: RegExp) => name.exec(text)?.[1];
-    return { cpu: line(/^model name\s*: (.*)$/m), flags: line(/^(?:flags|Features)\s*: (.*)$/m) };
-  } catch {
-    return {};
-  }
+  return { ...(await platform.machine()), realm: packageFile.version };
 }
 
 /** A choice of a part, and the kernels from which it was made. */
@@ -59,7 +35,7 @@ export class RememberedChoices {
   readonly #machine: () => Promise<Machine>;
 
   /** `file`: asked when it is needed, since there may be no home. */
-  constructor(file = () => join(realmHome(), 'kernels.json'), machine = thisMachine) {
+  constructor(file = () => platform.files.inHome('kernels.json'), machine = thisMachine) {
     this.#file = file;
     this.#machine = machine;
   }
@@ -76,7 +52,8 @@ export class RememberedChoices {
       const file = this.#file();
       const machine = await this.#machine();
       const choices = { ...(await this.#read(machine)), [part]: { kernels: hashOf(part), variants } };
-      await replace(file, `${JSON.stringify({ machine, choices } satisfies Contents, null, 2)}\n`);
+      const text = `${JSON.stringify({ machine, choices } satisfies Contents, null, 2)}\n`;
+      await platform.files.replace(file, out => out.write(new TextEncoder().encode(text)), { makeFolder: true });
       return undefined;
     } catch (error) {
       return error as Error;
@@ -85,7 +62,7 @@ export class RememberedChoices {
 
   async #read(machine: Machine): Promise<Readonly<Record<string, Entry>>> {
     try {
-      const contents = JSON.parse(await readFile(this.#file(), 'utf8')) as Contents;
+      const contents = JSON.parse(await platform.files.readText(this.#file())) as Contents;
       return JSON.stringify(contents.machine) === JSON.stringify(machine) ? { ...contents.choices } : {};
     } catch {
       return {};
@@ -100,21 +77,8 @@ function isFor(part: KernelPart, { kernels, variants }: Entry): boolean {
 
 /** Of all kernels that the choice is made from. */
 function hashOf(part: KernelPart): string {
-  const hash = createHash('sha256');
+  const hash = platform.digests.sha256();
   for (const variant of variantsOf(part).filter(v => v.revectorize))
     for (const size of sizesOf(part)) hash.update(kernelBytes(part, size, variant));
-  return hash.digest('hex').slice(0, 16);
-}
-
-/** In one step, so that nobody reads half a file. */
-async function replace(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  const unfinished = `${file}.${randomUUID()}.part`;
-  try {
-    await writeFile(unfinished, text);
-    await rename(unfinished, file);
-  } catch (error) {
-    await rm(unfinished, { force: true });
-    throw error;
-  }
+  return hex(hash.digest()).slice(0, 16);
 }

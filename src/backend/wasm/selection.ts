@@ -3,7 +3,7 @@
  * bit for bit; one that disagrees is never used. Which is fastest is measured once for a machine and a version: then it
  * is remembered, and only checked.
  */
-import { availableParallelism } from 'node:os';
+import { platform } from '#platform';
 import { RealmError } from '../../errors.ts';
 import { compileKernels, type KernelPart, type KernelSize, kernelBytes, sizesOf } from '../../kernels/module.ts';
 import { type Variant, variants, variantsOf } from '../../kernels/module.ts';
@@ -81,7 +81,7 @@ export async function judge(part: KernelPart, list: readonly Variant[], create: 
 async function timed(part: KernelPart, verdicts: readonly Verdict[], create: CreateBench): Promise<readonly Verdict[]> {
   const names = candidates(verdicts).map(({ variant }) => variant);
   if (part === 'common' || names.length < 2) return verdicts;
-  const bench = await create(Math.min(2, availableParallelism()));
+  const bench = await create(Math.min(2, platform.availableParallelism()));
   try {
     const install = (name: string) => bench.install(part, kernelsOf(part, everywhere(part, name)));
     const times = await measure(part, names, bench, install);
@@ -122,7 +122,8 @@ export async function select(
   return { choice, source: 'measured', forgotten, verdicts: measured };
 }
 
-const vectorized = (part: KernelPart): readonly Variant[] => variantsOf(part).filter(v => v.revectorize);
+const vectorized = (part: KernelPart): readonly Variant[] =>
+  platform.revectorizes ? variantsOf(part).filter(v => v.revectorize) : [];
 
 /** Where there is one candidate only, nothing need be remembered. */
 const hasChoice = (part: KernelPart): boolean => vectorized(part).length > 1;

@@ -1,7 +1,8 @@
 /** A team of threads over one set of memories and kernels; the thread that owns it is number 0. */
-import { Worker } from 'node:worker_threads';
+import { platform } from '#platform';
 import { RealmError } from '../../errors.ts';
 import type { QuantType } from '../../quant/types.ts';
+import type { Thread } from '../../platform/platform.ts';
 import type { Preempt } from '../backend.ts';
 import { Program } from './commands.ts';
 import { type Part, Station } from './station.ts';
@@ -10,7 +11,7 @@ import type { ThreadData } from './thread.ts';
 export class Team {
   readonly program: Program;
   readonly #station: Station;
-  readonly #workers: Worker[] = [];
+  readonly #workers: Thread[] = [];
   #dead: Error | undefined;
 
   /** `scratch`: address of each thread's own scratch. */
@@ -44,7 +45,7 @@ export class Team {
   /** Hands a memory or kernels to every thread. Only between steps. */
   add(part: Part): void {
     this.#station.add(part);
-    for (const worker of this.#workers) worker.postMessage(part);
+    for (const worker of this.#workers) worker.post(part);
     this.program.parts = this.#station.parts;
   }
 
@@ -58,7 +59,7 @@ export class Team {
     const outcome = this.program.start(this.#station, preempt);
     if (outcome === 'failed') throw new RealmError('engine_failed', 'a kernel failed');
     if (outcome === 'stalled') {
-      this.#dead = new Error('it stopped in the middle of a step');
+      this.#dead = new Error('stopped in the middle of a step');
       throw lost(this.#dead);
     }
     return this.program.done / commands;
@@ -69,28 +70,26 @@ export class Team {
     await Promise.all(this.#workers.map(worker => worker.terminate()));
   }
 
-  #join(worker: Worker): void {
+  #join(worker: Thread): void {
     this.#workers.push(worker);
-    const gone = (error: unknown) => {
-      this.#dead ??= error instanceof Error ? error : new Error('it exited');
-    };
-    worker.on('error', gone);
-    worker.on('exit', gone);
+    worker.onEnd(reason => {
+      this.#dead ??= new Error(reason);
+    });
   }
 }
 
 function lost(cause: Error): RealmError {
-  const message = `a compute thread died: ${cause.message}; load the model again`;
+  const message = `a compute thread died: it ${cause.message}; load the model again`;
   return new RealmError('engine_failed', message, { cause });
 }
 
-function startThread(data: ThreadData): Promise<Worker> {
-  const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: { computeThread: data } });
+function startThread(data: ThreadData): Promise<Thread> {
+  const worker = platform.startThread(new URL('./thread.ts', import.meta.url), { computeThread: data });
   return new Promise((resolve, reject) => {
-    worker.once('message', () => {
+    worker.onMessage(() => {
       worker.unref();
       resolve(worker);
     });
-    worker.once('error', reject);
+    worker.onEnd(reason => reject(lost(new Error(reason))));
   });
 }

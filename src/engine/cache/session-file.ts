@@ -1,6 +1,6 @@
-import { createHash, createHmac, type Hash, randomUUID, timingSafeEqual } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { platform } from '#platform';
 import { asRealmError, RealmError } from '../../errors.ts';
+import type { Digest, NewFile, OpenFile } from '../../platform/platform.ts';
 import type { Token } from '../../tokenizer/types.ts';
 
 /**
@@ -48,10 +48,8 @@ export async function writeSession(
   binding: SessionBinding,
   content: SessionContent & { page(index: number): Promise<Uint8Array>; state(): Promise<Uint8Array> },
 ): Promise<number> {
-  const temporary = `${path}.${randomUUID()}.part`;
   try {
-    const file = await open(temporary, 'wx', 0o600);
-    try {
+    return await platform.files.replace(path, async file => {
       const { tokens, pages, pageBytes, stateBytes } = content;
       const out = new SealedWriter(file, seal);
       const header: Header = { ...binding, tokens: tokens.length, pages, pageBytes, stateBytes };
@@ -64,14 +62,9 @@ export async function writeSession(
       for (let i = 0; i < pages; i++) await out.write(await content.page(i));
       if (stateBytes > 0) await out.write(await content.state());
       await out.seal();
-      await file.sync();
-      await rename(temporary, path);
       return out.length;
-    } finally {
-      await file.close();
-    }
+    });
   } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => {});
     throw new RealmError('session_failed', `the session could not be saved: ${asRealmError(cause).message}`, { cause });
   }
 }
@@ -89,13 +82,13 @@ export interface OpenSession extends SessionContent {
 
 /** Throws `session_not_found`, `session_corrupted`, `session_mismatch`. */
 export async function openSession(path: string, seal: Uint8Array, binding: SessionBinding): Promise<OpenSession> {
-  const file = await open(path).catch(cause => {
+  const file = await platform.files.open(path).catch(cause => {
     if (cause.code === 'ENOENT') throw new RealmError('session_not_found', 'there is no such session', { cause });
     throw new RealmError('session_failed', `the session cannot be read: ${asRealmError(cause).message}`, { cause });
   });
   try {
     const source = new SealedReader(file, seal);
-    if (!Buffer.from(await source.read(magic.length)).equals(magic)) throw corrupted();
+    if (!platform.digests.equal(await source.read(magic.length), magic)) throw corrupted();
     const header = await readHeader(source);
     const tokens = new Int32Array((await source.read(4 * header.tokens)).slice().buffer);
     await source.verify();
@@ -127,7 +120,7 @@ async function readHeader(source: SealedReader): Promise<Header> {
   const counts = [tokens, pages, pageBytes, stateBytes].every(value => Number.isSafeInteger(value) && value >= 0);
   if (!counts || tokens > mostTokens) throw corrupted();
   const size = magic.length + 4 + length + 4 * tokens + pages * pageBytes + stateBytes + 2 * hmacBytes;
-  if ((await source.size()) !== size) throw corrupted();
+  if (source.size !== size) throw corrupted();
   return header;
 }
 
@@ -157,19 +150,19 @@ function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array | Int32Array): 
 
 class SealedWriter {
   length = 0;
-  readonly #file: FileHandle;
-  readonly #hash: Hash = createHash('sha256');
+  readonly #file: NewFile;
+  readonly #hash = platform.digests.sha256();
   readonly #seal: Uint8Array;
   #sealed = 0;
 
-  constructor(file: FileHandle, seal: Uint8Array) {
+  constructor(file: NewFile, seal: Uint8Array) {
     this.#file = file;
     this.#seal = seal;
   }
 
   async write(bytes: Uint8Array): Promise<void> {
     this.#hash.update(bytes);
-    await this.#file.writeFile(bytes);
+    await this.#file.write(bytes);
     this.length += bytes.length;
   }
 
@@ -180,19 +173,19 @@ class SealedWriter {
 }
 
 class SealedReader {
-  readonly #file: FileHandle;
+  readonly #file: OpenFile;
   readonly #seal: Uint8Array;
-  readonly #hash: Hash = createHash('sha256');
+  readonly #hash = platform.digests.sha256();
   #sealed = 0;
   #at = 0;
 
-  constructor(file: FileHandle, seal: Uint8Array) {
+  constructor(file: OpenFile, seal: Uint8Array) {
     this.#file = file;
     this.#seal = seal;
   }
 
-  async size(): Promise<number> {
-    return (await this.#file.stat()).size;
+  get size(): number {
+    return this.#file.size;
   }
 
   async read(length: number, into = new Uint8Array(length)): Promise<Uint8Array> {
@@ -203,12 +196,12 @@ class SealedReader {
 
   async verify(): Promise<void> {
     const expected = digestOf(this.#hash, this.#seal, this.#sealed++);
-    if (!timingSafeEqual(expected, await this.read(hmacBytes))) throw corrupted();
+    if (!platform.digests.equal(expected, await this.read(hmacBytes))) throw corrupted();
   }
 
   async #fill(into: Uint8Array): Promise<void> {
     for (let done = 0; done < into.length; ) {
-      const { bytesRead } = await this.#file.read(into, done, into.length - done, this.#at);
+      const bytesRead = await this.#file.read(into.subarray(done), this.#at);
       if (bytesRead === 0) throw corrupted();
       done += bytesRead;
       this.#at += bytesRead;
@@ -217,6 +210,6 @@ class SealedReader {
 }
 
 /** HMAC of everything so far; the number keeps the two of a file from standing for each other. */
-function digestOf(hash: Hash, seal: Uint8Array, index: number): Uint8Array {
-  return createHmac('sha256', seal).update(hash.copy().digest()).update(Uint8Array.of(index)).digest();
+function digestOf(hash: Digest, seal: Uint8Array, index: number): Uint8Array {
+  return platform.digests.hmac(seal, hash.copy().digest(), Uint8Array.of(index));
 }

@@ -14,7 +14,7 @@ export class EventBatcher {
   readonly #begun = new Set<number>();
   #waiting: EventBatch[number][] = [];
   #since = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #last = Number.NEGATIVE_INFINITY;
 
   constructor(send: (events: EventBatch) => void, togetherMs = 40, clock: () => number = () => performance.now()) {

@@ -1,12 +1,14 @@
-import { Worker } from 'node:worker_threads';
+import { platform } from '#platform';
 import { RealmError } from '../../errors.ts';
-import { shareCompileLock } from '../../kernels/module.ts';
+import { createMailbox, Outbox } from '../../platform/mailbox.ts';
+import type { Thread } from '../../platform/platform.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { SessionRequest } from '../cache/sessions.ts';
 import { errorOf } from '../failure.ts';
 import type { OpenOptions } from '../open-model.ts';
 import type { EngineFailure, GenerateRequest, EventBatch } from '../request.ts';
 import type { Engine, EngineInfo, EngineStats } from '../types.ts';
+import { sendable } from './sendable.ts';
 import { RequestStreams } from './request-streams.ts';
 
 /** What the main thread says to an engine's worker. */
@@ -25,8 +27,13 @@ export type ToEngine =
   | { readonly kind: 'restoreSession'; readonly call: number; readonly request: SessionRequest }
   | { readonly kind: 'close' };
 
+/** What it is told by a message: something was written for it to read in the mailbox. */
+export type Wake = 'wake';
+
 /** What it answers. All events of one step come in one message. */
 export type FromEngine =
+  /** The mailbox was full and has room again. */
+  | { readonly kind: 'room' }
   | { readonly kind: 'progress'; readonly loaded: number; readonly total: number }
   | { readonly kind: 'ready'; readonly info: EngineInfo }
   | { readonly kind: 'failed'; readonly failure: EngineFailure }
@@ -36,7 +43,13 @@ export type FromEngine =
   | { readonly kind: 'done'; readonly call: number; readonly failure?: EngineFailure; readonly result?: unknown }
   | { readonly kind: 'closed' };
 
-/** What the worker is started with. */
+/** What the thread is started with. */
+export interface WorkerData {
+  readonly engine: WorkerOptions;
+  /** Where it reads what it is told, in the middle of a step too. */
+  readonly mailbox: SharedArrayBuffer;
+}
+
 export interface WorkerOptions extends OpenOptions {
   /** URL of a module whose `openModel` opens the model, for other kinds than open-model.ts knows. */
   readonly opener?: string;
@@ -51,13 +64,12 @@ export interface OpenEngineOptions extends WorkerOptions {
 
 /** Loads a model into an engine worker of its own. Throws what is wrong with the file, the model or the machine. */
 export async function openEngine({ onProgress, ...options }: OpenEngineOptions): Promise<Engine> {
-  shareCompileLock();
+  const mailbox = createMailbox();
+  const [file, draft] = await Promise.all([sendable(options.file), options.draft && sendable(options.draft)]);
+  const data: WorkerData = { engine: { ...options, file, draft }, mailbox };
   // Its tensors are no garbage: what is left dies young, and need not pile up.
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData: { engine: options },
-    resourceLimits: { maxYoungGenerationSizeMb: 8 },
-  });
-  const handle = new EngineHandle(worker, onProgress);
+  const thread = platform.startThread(new URL('./worker.ts', import.meta.url), data, { youngHeapMb: 8 });
+  const handle = new EngineHandle(thread, mailbox, onProgress);
   try {
     const info = await handle.ready;
     return {
@@ -72,7 +84,7 @@ export async function openEngine({ onProgress, ...options }: OpenEngineOptions):
       close: () => handle.close(),
     };
   } catch (error) {
-    await worker.terminate();
+    await thread.terminate();
     throw error;
   }
 }
@@ -81,7 +93,8 @@ export async function openEngine({ onProgress, ...options }: OpenEngineOptions):
 class EngineHandle {
   readonly ready: Promise<EngineInfo>;
   readonly streams: RequestStreams;
-  readonly #worker: Worker;
+  readonly #thread: Thread;
+  readonly #outbox: Outbox;
   readonly #opening = Promise.withResolvers<EngineInfo>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #statsWaiting: PromiseWithResolvers<EngineStats>[] = [];
@@ -90,18 +103,19 @@ class EngineHandle {
   readonly #onProgress: OpenEngineOptions['onProgress'];
   readonly #ended = new AbortController();
 
-  constructor(worker: Worker, onProgress: OpenEngineOptions['onProgress']) {
-    this.#worker = worker;
+  constructor(thread: Thread, mailbox: SharedArrayBuffer, onProgress: OpenEngineOptions['onProgress']) {
+    this.#thread = thread;
+    this.#outbox = new Outbox(mailbox, () => thread.post('wake' satisfies Wake));
     this.#onProgress = onProgress;
     this.ready = this.#opening.promise;
     this.streams = new RequestStreams({
       submit: (id, request) => this.#send({ kind: 'submit', id, request }),
       cancel: id => this.#send({ kind: 'cancel', id }),
     });
-    worker.on('message', (message: FromEngine) => this.#receive(message));
-    worker.on('messageerror', error => this.#died(`a message of the engine's thread is damaged: ${error.message}`));
-    worker.on('error', (error: unknown) => this.#died(`the engine's thread failed: ${messageOf(error)}`));
-    worker.on('exit', code => this.#died(`the engine's thread ended (${code})`));
+    thread.onMessage(message => this.#receive(message as FromEngine));
+    thread.onEnd(reason =>
+      this.#end(new RealmError('engine_failed', `the engine's thread ${reason}; load the model again`)),
+    );
   }
 
   get ended(): AbortSignal {
@@ -132,15 +146,17 @@ class EngineHandle {
       await this.#closed.promise;
       this.#end(new RealmError('shutting_down', 'the engine was closed'));
     }
-    await this.#worker.terminate();
+    await this.#thread.terminate();
   }
 
   #send(message: ToEngine): void {
-    this.#worker.postMessage(message);
+    this.#outbox.send(message);
   }
 
   #receive(message: FromEngine): void {
     switch (message.kind) {
+      case 'room':
+        return this.#outbox.flush();
       case 'progress':
         return this.#onProgress?.(message.loaded, message.total);
       case 'ready':
@@ -164,10 +180,6 @@ class EngineHandle {
     }
   }
 
-  #died(reason: string): void {
-    this.#end(new RealmError('engine_failed', `${reason}; load the model again`));
-  }
-
   #end(error: RealmError): void {
     if (this.ended.aborted) return;
     this.#ended.abort(error);
@@ -178,8 +190,4 @@ class EngineHandle {
     this.#calls.clear();
     this.streams.fail(error);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

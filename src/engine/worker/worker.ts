@@ -1,34 +1,41 @@
 /** The engine's thread: one for each loaded model. Messages in and out are typed in handle.ts. */
-import { getHeapStatistics } from 'node:v8';
-import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { platform } from '#platform';
 import { asRealmError } from '../../errors.ts';
+import { Inbox } from '../../platform/mailbox.ts';
+import type { ThreadPort } from '../../platform/platform.ts';
 import { infoOf } from '../engine.ts';
 import { failure } from '../failure.ts';
 import { EngineLoop } from '../loop.ts';
 import type { EngineStats } from '../types.ts';
 import { EventBatcher } from './event-batcher.ts';
-import type { FromEngine, ToEngine, WorkerOptions } from './handle.ts';
+import type { FromEngine, ToEngine, WorkerData } from './handle.ts';
 
-const port = parentPort;
-if (port && workerData?.engine) await serve(workerData.engine as WorkerOptions);
+const { thread } = platform;
+const data = thread?.data as WorkerData | undefined;
+if (thread && data?.engine) await serve(thread, data);
 
-async function serve(options: WorkerOptions): Promise<void> {
-  const send = (message: FromEngine): void => port?.postMessage(message);
+async function serve(thread: ThreadPort, { engine: options, mailbox }: WorkerData): Promise<void> {
+  const send = (message: FromEngine): void => thread.post(message);
   try {
     const opener: typeof import('../open-model.ts') = await import(options.opener ?? '../open-model.ts');
     const { model, source, ...parts } = await opener.openModel(options, (loaded, total) =>
       send({ kind: 'progress', loaded, total }),
     );
-    const arrive = (message: ToEngine): void => receive(loop, message, send);
+    const inbox = new Inbox(
+      mailbox,
+      message => receive(loop, message as ToEngine, send),
+      () => send({ kind: 'room' }),
+    );
     const batcher = new EventBatcher(events => send({ kind: 'events', events }), options.streamMs);
     const loop = new EngineLoop(model, options, events => batcher.put(events), {
       ...parts,
       receive: () => {
         batcher.tick();
-        receiveAll(port!, arrive);
+        // The event loop stands still while a step runs.
+        inbox.read();
       },
     });
-    port?.on('message', arrive);
+    thread.onMessage(() => inbox.woken());
     send({ kind: 'ready', info: infoOf(model, source, loop) });
   } catch (error) {
     send({ kind: 'failed', failure: failure(asRealmError(error)) });
@@ -60,16 +67,7 @@ function receive(loop: EngineLoop, message: ToEngine, send: (message: FromEngine
 }
 
 function withHeap(stats: EngineStats): EngineStats {
-  return { ...stats, memory: { ...stats.memory, heap: getHeapStatistics().total_heap_size } };
-}
-
-/** The event loop stands still while a step runs: what was posted meanwhile is fetched. */
-function receiveAll(port: MessagePort, arrive: (message: ToEngine) => void): void {
-  for (;;) {
-    const received = receiveMessageOnPort(port);
-    if (!received) return;
-    arrive(received.message as ToEngine);
-  }
+  return { ...stats, memory: { ...stats.memory, heap: platform.heapBytes() } };
 }
 
 function finish(call: number, work: Promise<unknown>, send: (message: FromEngine) => void): void {

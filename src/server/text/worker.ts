@@ -42,7 +42,7 @@ async function start({ id, name, source, input }: Extract<ToText, { kind: 'start
 /** Opened when first needed. */
 function modelOf(source: TextSource): Promise<ModelText> {
   const key = JSON.stringify(source);
-  const known = models.get(key) ?? openModelText(source);
+  const known = models.get(key) ?? openModelText(source.path, source);
   models.set(key, known);
   return known;
 }

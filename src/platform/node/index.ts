@@ -1,0 +1,25 @@
+import { availableParallelism } from 'node:os';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { getHeapStatistics } from 'node:v8';
+import type { Platform } from '../platform.ts';
+import { compile } from './compile.ts';
+import { digests } from './digests.ts';
+import { files } from './files.ts';
+import { machine } from './machine.ts';
+import { startThread, thread } from './threads.ts';
+
+export const platform: Platform = {
+  availableParallelism,
+  sharesMemory: true,
+  startThread,
+  thread,
+  nextTurn,
+  files,
+  digests,
+  compile,
+  revectorizes: true,
+  machine,
+  heapBytes: () => getHeapStatistics().total_heap_size,
+  utf8Length: text => Buffer.byteLength(text),
+  setting: name => process.env[name],
+};

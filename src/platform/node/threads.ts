@@ -1,0 +1,30 @@
+import { parentPort, Worker, workerData } from 'node:worker_threads';
+import type { Thread, ThreadOptions, ThreadPort } from '../platform.ts';
+import { shareCompileLock } from './compile.ts';
+
+export function startThread(module: URL, data: unknown, { youngHeapMb }: ThreadOptions = {}): Thread {
+  shareCompileLock();
+  const resourceLimits = youngHeapMb === undefined ? {} : { maxYoungGenerationSizeMb: youngHeapMb };
+  const worker = new Worker(module, { workerData: data, resourceLimits });
+  const end = Promise.withResolvers<string>();
+  worker.on('messageerror', error => end.resolve(`sent a damaged message: ${error.message}`));
+  worker.on('error', (error: unknown) => end.resolve(`failed: ${error instanceof Error ? error.message : error}`));
+  worker.on('exit', code => end.resolve(`ended (${code})`));
+  return {
+    post: message => worker.postMessage(message),
+    onMessage: listener => void worker.on('message', listener),
+    onEnd: listener => void end.promise.then(listener),
+    unref: () => worker.unref(),
+    terminate: async () => void (await worker.terminate()),
+  };
+}
+
+const port = parentPort;
+
+export const thread: ThreadPort | undefined = port
+  ? {
+      data: workerData,
+      post: message => port.postMessage(message),
+      onMessage: listener => void port.on('message', listener),
+    }
+  : undefined;

@@ -1,0 +1,98 @@
+/**
+ * All that differs between Node and a browser. Nothing else below `src/catalog/` knows where it runs: it imports `#platform`,
+ * which package.json resolves to `node/` or `browser/`.
+ */
+export interface Platform {
+  /** Processors that this process may use. */
+  availableParallelism(): number;
+  /** Threads can share memory; without it there is one thread, and its memories are its own. */
+  readonly sharesMemory: boolean;
+  /** Starts a thread with a module; it finds `data` in its {@link Platform.thread}. */
+  startThread(module: URL, data: unknown, options?: ThreadOptions): Thread;
+  /** Of a thread that {@link Platform.startThread} started: its end. */
+  readonly thread: ThreadPort | undefined;
+  /** Resolves when the event loop has gone round: what was posted, and what was due, has been handled. */
+  nextTurn(): Promise<void>;
+  readonly files: Files;
+  readonly digests: Digests;
+  /** Compiles kernels; `revectorize`: so that pairs of 128-bit operations become one of 256, where {@link Platform.revectorizes}. */
+  compile(bytes: Uint8Array<ArrayBuffer>, revectorize: boolean): WebAssembly.Module;
+  readonly revectorizes: boolean;
+  machine(): Promise<MachineInfo>;
+  /** Bytes of this thread's heap, where it can be known. */
+  heapBytes(): number | undefined;
+  /** Bytes of a text in UTF-8. */
+  utf8Length(text: string): number;
+  /** A setting of the environment. */
+  setting(name: string): string | undefined;
+}
+
+export interface ThreadOptions {
+  /** Most megabytes for objects that die young. */
+  readonly youngHeapMb?: number;
+}
+
+/** A thread, as the one that started it has it. */
+export interface Thread {
+  post(message: unknown): void;
+  onMessage(listener: (message: unknown) => void): void;
+  /** Called once: `failed: …`, `ended (1)`. */
+  onEnd(listener: (reason: string) => void): void;
+  /** The process may end while it runs. */
+  unref(): void;
+  terminate(): Promise<void>;
+}
+
+export interface ThreadPort {
+  readonly data: unknown;
+  post(message: unknown): void;
+  onMessage(listener: (message: unknown) => void): void;
+}
+
+/** Files by their paths. A system without them throws `model_file_missing` or `storage_failed`. */
+export interface Files {
+  open(path: string | URL): Promise<OpenFile>;
+  readText(path: string): Promise<string>;
+  /** What `write` writes takes the place of the file, whole or not at all; only its owner may read it. */
+  replace<T>(path: string, write: (file: NewFile) => Promise<T>, options?: { makeFolder?: boolean }): Promise<T>;
+  /** The path of a file of Realm's own: `REALM_HOME`, default `~/.realm`. */
+  inHome(name: string): string;
+}
+
+export interface OpenFile {
+  /** When it was opened. */
+  readonly size: number;
+  /** Reads from `offset`, at most as much as `target` takes; resolves to the number of bytes, 0 at the end. */
+  read(target: Uint8Array, offset: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface NewFile {
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/** SHA-256, and HMAC with it, without waiting. */
+export interface Digests {
+  sha256(): Digest;
+  hmac(key: Uint8Array, ...parts: readonly (Uint8Array | string)[]): Uint8Array;
+  /** The same in Base64: what makes keys of tables. */
+  hmacText(key: Uint8Array, ...parts: readonly (Uint8Array | string)[]): string;
+  /** Takes the same time wherever they differ. */
+  equal(a: Uint8Array, b: Uint8Array): boolean;
+}
+
+export interface Digest {
+  update(part: Uint8Array | string): unknown;
+  copy(): Digest;
+  digest(): Uint8Array;
+}
+
+/** What must be the same for a choice of kernels to hold. */
+export interface MachineInfo {
+  readonly cpu: string;
+  /** What the processor can do, where the system says it. */
+  readonly flags: string;
+  readonly platform: string;
+  readonly node: string;
+  readonly v8: string;
+}

@@ -1,0 +1,54 @@
+/** A page in headless Chromium, and the server on loopback that it comes from. */
+import { existsSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Browser, chromium, type Page } from 'playwright-core';
+
+/** Debian's, or the one that `CHROMIUM` names. */
+const places = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+export const executable = places.find(path => path !== undefined && existsSync(path));
+
+export interface OpenPage {
+  readonly page: Page;
+  close(): Promise<void>;
+}
+
+/** Serves files by their paths, with ranges, and an empty page as `/`. */
+export async function openPage(files: Readonly<Record<string, string>>): Promise<OpenPage> {
+  const server = createServer((request, response) => void answer(files, request, response));
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
+  const browser = await chromium.launch({ executablePath: executable, args: ['--no-sandbox'] });
+  const close = () => closeBoth(browser, server);
+  try {
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    return { page, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function closeBoth(browser: Browser, server: Server): Promise<void> {
+  await browser.close();
+  server.close();
+}
+
+async function answer(files: Readonly<Record<string, string>>, request: IncomingMessage, response: ServerResponse) {
+  const path = files[request.url ?? ''];
+  if (path === undefined) {
+    response.writeHead(request.url === '/' ? 200 : 404, { 'content-type': 'text/html' });
+    return response.end('<!doctype html><title>Realm</title>');
+  }
+  const file = await open(path);
+  const { size } = await file.stat();
+  const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
+  const [start, end] = range ? [Number(range[1]), Math.min(Number(range[2]), size - 1)] : [0, size - 1];
+  response.writeHead(range ? 206 : 200, {
+    'content-type': path.endsWith('.js') ? 'text/javascript' : 'application/octet-stream',
+    'content-length': end - start + 1,
+    ...(range && { 'content-range': `bytes ${start}-${end}/${size}` }),
+  });
+  file.createReadStream({ start, end }).pipe(response);
+}
