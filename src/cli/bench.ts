@@ -62,12 +62,12 @@ async function open(options: Options) {
   const { resolveModel } = await import('../catalog/resolve.ts');
   const { openGguf } = await import('../gguf/open.ts');
   const { loadModel } = await import('../model/load.ts');
-  const { createWasmBackend } = await import('../backend/wasm/backend.ts');
+  const { createBackend } = await import('../backend/registry.ts');
   const { stepTokens, tokensNeeded } = await import('../bench/bench.ts');
   const { path } = await resolveModel(options.model);
   const file = await openGguf(path);
   try {
-    const backend = await createWasmBackend({ threads: options.threads, variant: options.variant });
+    const backend = await createBackend('wasm', { threads: options.threads, variant: options.variant });
     const kvTokens = tokensNeeded({ ...options, depths: options.depth });
     const model = await loadModel(file, backend, { kvTokens, maxBatchTokens: stepTokens, maxOutputs: options.batch });
     return { model, backend: backend.name, close: () => model.close() };

@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import { done, type Preempt, pageTokens, type RunOutcome, type Segment } from '../../src/backend/backend.ts';
+import {
+  done,
+  type MaybePromise,
+  type Preempt,
+  pageTokens,
+  type RunOutcome,
+  type Segment,
+} from '../../src/backend/backend.ts';
 import { Samplers } from '../../src/backend/sampling/sample-rows.ts';
 import { RealmError } from '../../src/errors.ts';
 import type { GgufFile } from '../../src/gguf/types.ts';
@@ -8,6 +15,8 @@ import type { AdaptedSegment, Adapter, Batch, Model } from '../../src/model/type
 export interface ScriptedOptions {
   readonly vocabSize?: number;
   readonly pages?: number;
+  /** What is read comes back as a promise, as from a device. Default false. */
+  readonly distant?: boolean;
   /** Slots: with some, it keeps a state for each sequence beside its pages. Default 0. */
   readonly slots?: number;
   readonly trainedContext?: number;
@@ -53,6 +62,7 @@ export class ScriptedModel implements Model {
   /** Of a sequence in a slot the value of its last token: what stands in its last page, if nobody mixed them up. */
   readonly #slotValues: Int32Array; // [slots]
   readonly #noise: number;
+  readonly #distant: boolean;
   #busy = false;
   #logits: Float32Array[] = [];
   #states: Float32Array[] = [];
@@ -62,6 +72,8 @@ export class ScriptedModel implements Model {
   readonly adapters = new Set<ScriptedAdapter>();
   /** Called before each batch; may throw. */
   beforeRun: (batch: Batch) => void | Promise<void> = () => {};
+  /** Called before something is read from a distant one. */
+  beforeRead: () => void = () => {};
   runs = 0;
   closed = false;
 
@@ -75,6 +87,7 @@ export class ScriptedModel implements Model {
     this.#tokens = new Int32Array(this.maxOutputs);
     this.pooling = options.pooling;
     this.#noise = options.noise ?? 0;
+    this.#distant = options.distant ?? false;
     this.#kv = new Int32Array(this.pages * pageTokens);
     this.#slotValues = new Int32Array(this.slots).fill(-7);
   }
@@ -102,16 +115,26 @@ export class ScriptedModel implements Model {
     return done;
   }
 
-  tokens(count: number): Int32Array {
-    return this.#tokens.subarray(0, count);
+  tokens(count: number): MaybePromise<Int32Array> {
+    return this.#read(() => this.#tokens.subarray(0, count));
   }
 
-  logits(outputs: Int32Array, into: Float32Array): void {
-    outputs.forEach((output, i) => void into.set(this.#logits[output], i * this.vocabSize));
+  logits(outputs: Int32Array, into: Float32Array): MaybePromise<void> {
+    return this.#read(() => outputs.forEach((output, i) => void into.set(this.#logits[output], i * this.vocabSize)));
   }
 
-  states(rows: Int32Array, into: Float32Array): void {
-    rows.forEach((row, i) => void into.set(this.#states[row], i * this.width));
+  states(rows: Int32Array, into: Float32Array): MaybePromise<void> {
+    return this.#read(() => rows.forEach((row, i) => void into.set(this.#states[row], i * this.width)));
+  }
+
+  /** A device takes its time, in which the world goes on. */
+  #read<T>(values: () => T): MaybePromise<T> {
+    if (!this.#distant) return values();
+    return (async () => {
+      this.beforeRead();
+      await null;
+      return values();
+    })();
   }
 
   /** The salt is in the metadata. */

@@ -70,7 +70,7 @@ class Simulation {
   constructor(seed: number) {
     const random = new Random(seed);
     this.#random = random;
-    // One in eight keeps states: decided without a random number, so that the other lives are what they were.
+    // One in eight keeps states, and one in five is a device's: decided without a random number, so that other lives stay the same.
     const keepsStates = seed % 8 === 7;
     this.#left = random.int(4, 14);
     const maxBatchedTokens = random.int(8, 90);
@@ -90,11 +90,13 @@ class Simulation {
       vocabSize,
       pages: random.int(3, 14),
       slots: keepsStates ? 1 + (seed % 9) : 0,
+      distant: seed % 5 === 4,
       maxOutputs: 6,
       maxBatchTokens: 90,
       pooling: random.pick(['mean', 'cls', 'last', undefined]),
     });
     this.#model.beforeRun = () => this.#beforeRun();
+    this.#model.beforeRead = () => this.#maybeCancel(0.01);
     const { pages } = this.#model;
     const noise = random.pick([0, 0.2, 0.9]);
     if (random.chance(0.5))
