@@ -6,8 +6,8 @@
  * to eight query heads of one token that share the key-value head: each key and value is read once for all of them.
  */
 import { Func, i32, type I32 } from './assembler.ts';
-import { type CacheType, cacheReader } from './attention/cache-format.ts';
-import { type AttentionFunc, attentionParams, type Page, widthOf } from './attention/frame.ts';
+import { type CacheReader, type CacheType, cacheReader } from './attention/cache-format.ts';
+import { type AttentionFunc, attentionParams, eightsAt, type Page, widthOf } from './attention/frame.ts';
 import { clear, normalise, weigh } from './attention/output.ts';
 import { scaleQueries, scores } from './attention/scores.ts';
 import { softmax, startSoftmax } from './attention/softmax.ts';
@@ -34,6 +34,7 @@ export function attention(type: CacheType, queries: number): AttentionFunc {
       f.set(page.high, atMost32(i32.sub(to, start)));
       f.set(page.keys, i32.add(base, i32.mul(pageBytes, i32.load(i32.add(pages, i32.shl(index, i32.const(2)))))));
       f.set(page.values, i32.add(page.keys, valuesAt));
+      readLines(f, page, cache);
       scores(f, queries, page, cache);
       softmax(f, queries, page, cache);
       weigh(f, queries, page, cache);
@@ -43,6 +44,20 @@ export function attention(type: CacheType, queries: number): AttentionFunc {
   );
   normalise(f, queries);
   return f;
+}
+
+/** Reads a word of every cache line of the page: reads that wait for nothing else come from memory many at a time. */
+function readLines(f: AttentionFunc, page: Page, cache: CacheReader): void {
+  const { scratch } = f.params;
+  const [seen, at] = [f.local('i32', i32.const(0)), f.local('i32')];
+  for (const start of [page.keys, page.values]) {
+    f.set(at, start);
+    f.for(cache.lines, () => {
+      for (let line = 0; line < 8; line++) f.set(seen, i32.or(seen, i32.load(at, 64 * line)));
+      f.advance(at, 512);
+    });
+  }
+  f.store32(scratch, seen, eightsAt);
 }
 
 const positive = (value: I32) => i32.mul(value, i32.gtS(value, i32.const(0)));

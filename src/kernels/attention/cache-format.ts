@@ -13,6 +13,8 @@ export const headBytes = (type: CacheType, headDim: number): number => headDim *
 export interface CacheReader {
   /** What the numbers lack: it is in the queries and in the weights of the values. */
   readonly factor: number;
+  /** Eights of cache lines in a page's keys, and in its values. */
+  readonly lines: I32;
   /** Bytes between two dimensions of the keys. */
   readonly keyStep: number;
   /**
@@ -42,6 +44,7 @@ function f16(f: AttentionFunc): CacheReader {
     pair(h => v128.and(i32x4.shl(v128.load16x4s(at, 16 * w + 8 * h), 13), mask[h]));
   return {
     factor: 2 ** 112,
+    lines: i32.shrU(f.params.headDim, i32.const(3)),
     keyStep: 64,
     eachEight(page, position, key, body) {
       f.set(key, i32.add(page.keys, i32.shl(position, i32.const(1))));
@@ -64,6 +67,7 @@ function q8(f: AttentionFunc, width: number): CacheReader {
   const step = f.local('i32', i32.shrU(headDim, i32.const(3)));
   return {
     factor: 1,
+    lines: i32.shrU(i32.add(i32.mul(headDim, i32.const(9)), i32.const(127)), i32.const(7)),
     keyStep: 32,
     eachEight(page, position, key, body) {
       f.set(key, i32.add(page.keys, position));
