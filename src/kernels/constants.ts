@@ -49,7 +49,25 @@ const entries = {
   /** The values of IQ4_NL and IQ4_XS plus 128: low and high nibbles. */
   iq4Low: iq4(value => value & 15),
   iq4High: iq4(value => value >> 4),
+  /** Of e^x, see math.ts. */
+  expLeast: float(-87),
+  expMost: float(88),
+  log2e: float(1.4426950408889634),
+  nearest: float(12582912),
+  ln2High: float(0.693359375),
+  ln2Low: float(-2.1219444e-4),
+  exp0: float(1.98756915e-4),
+  exp1: float(1.3981999507e-3),
+  exp2: float(8.3334519073e-3),
+  exp3: float(4.1665795894e-2),
+  exp4: float(1.6666665459e-1),
+  exp5: float(5.0000001201e-1),
+  one: float(1),
 } as const;
+
+function float(value: number): Uint8Array {
+  return words(new Uint32Array(Float32Array.of(value).buffer)[0]);
+}
 
 function words(word: number): Uint8Array {
   return new Uint8Array(new Uint32Array(8).fill(word >>> 0).buffer);

@@ -1,6 +1,6 @@
 /** Records what writes and reads the key-value cache, and knows where its pages lie. */
 import { RealmError } from '../../errors.ts';
-import { cacheTypes, headBytes } from '../../kernels/attention.ts';
+import { cacheTypes, headBytes, maxQueries } from '../../kernels/attention.ts';
 import type { AttentionOptions, BatchLayout, CacheType, KvShape, LayerShape } from '../backend.ts';
 import {
   areWhole,
@@ -132,11 +132,17 @@ export class Caches {
       valuesAt: kvHeads * headBytes,
       heads: options.heads,
       kvHeads,
+      together: this.#together(batch.tokens * kvHeads),
       headDim,
       headBytes,
       scale: options.scale,
       cap: options.softcap ?? 0,
     });
+  }
+
+  /** Query heads to a call: half as many where there would be no call for every thread. */
+  #together(groups: number): number {
+    return groups < this.#recorder.threads ? maxQueries / 2 : maxQueries;
   }
 }
 

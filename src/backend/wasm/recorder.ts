@@ -22,6 +22,11 @@ export class Recorder {
     this.#turns = team.threads * 4;
   }
 
+  /** Threads that share the items of an operation. */
+  get threads(): number {
+    return this.#team.threads;
+  }
+
   /** Records an operation in memory `memory`. */
   record<P extends Params>(memory: number, op: Op<P>, fields: NoInfer<Fields<P>>): void {
     this.#write(memory, op, op.items(fields), fields);

@@ -13,70 +13,78 @@ export const headBytes = (type: CacheType, headDim: number): number => headDim *
 export interface CacheReader {
   /** What the numbers lack: it is in the queries and in the weights of the values. */
   readonly factor: number;
+  /** Eights of cache lines in a page's keys, and in its values. */
+  readonly lines: I32;
   /** Bytes between two dimensions of the keys. */
   readonly keyStep: number;
-  /** Runs `body` for each dimension; `load` gives the keys of eight positions, `first` and up. */
-  eachDimension(page: Page, sixteen: 0 | 1, key: Local<'i32'>, body: (load: (part: 0 | 1) => Pair) => void): void;
+  /**
+   * Sets `key` to the first dimension's keys of `position` and up, then runs `body` for every eight dimensions; `load` gives
+   * eight positions' keys at `key`, the `w`-th eight.
+   */
+  eachEight(page: Page, position: I32, key: Local<'i32'>, body: (load: (w: number) => Pair) => void): void;
   /** Bytes of a value row of `headDim`. */
   rowBytes(headDim: I32): I32;
-  /** Called before the positions of eight dimensions are walked. */
+  /** Called before the positions of some dimensions are walked. */
   startColumn(page: Page, column: Local<'i32'>): void;
-  /** The eight values of the position at `value`. */
-  values(value: Local<'i32'>): Pair;
+  /** The `w`-th eight values of the position at `value`. */
+  values(value: Local<'i32'>, w: number): Pair;
   nextPosition(): void;
   /** Bytes of eight values. */
   readonly columnBytes: number;
 }
 
-/** The reader of a format, in the kernel `f`. */
-export const cacheReader = (f: AttentionFunc, type: CacheType): CacheReader => (type === 'F16' ? f16(f) : q8(f));
+/** The reader of a format, in the kernel `f`, for `width` vectors of eight at once. */
+export const cacheReader = (f: AttentionFunc, type: CacheType, width: number): CacheReader =>
+  type === 'F16' ? f16(f) : q8(f, width);
 
 /** F16 without hardware for it: the bits in f32's place, 2^112 too small (see constants.ts). */
 function f16(f: AttentionFunc): CacheReader {
   const mask = constant(f, 'halfMask');
+  const halves = (at: Local<'i32'>, w: number): Pair =>
+    pair(h => v128.and(i32x4.shl(v128.load16x4s(at, 16 * w + 8 * h), 13), mask[h]));
   return {
     factor: 2 ** 112,
+    lines: i32.shrU(f.params.headDim, i32.const(3)),
     keyStep: 64,
-    eachDimension(_, sixteen, key, body) {
-      f.for(f.params.headDim, () => body(part => halfPair(key, 32 * sixteen + 16 * part, mask)));
+    eachEight(page, position, key, body) {
+      f.set(key, i32.add(page.keys, i32.shl(position, i32.const(1))));
+      f.for(i32.shrU(f.params.headDim, i32.const(3)), () => body(w => halves(key, w)));
     },
     rowBytes: headDim => i32.shl(headDim, i32.const(1)),
     startColumn: () => {},
-    values: value => halfPair(value, 0, mask),
+    values: halves,
     nextPosition: () => {},
     columnBytes: 16,
   };
 }
 
-/** Four f16 of each half at `offset`, as f32 times 2^-112. */
-const halfPair = (at: Local<'i32'>, offset: number, mask: Pair): Pair =>
-  pair(h => v128.and(i32x4.shl(v128.load16x4s(at, offset + 8 * h), 13), mask[h]));
-
 /** int8 times the scale of its position and its 32 dimensions. */
-function q8(f: AttentionFunc): CacheReader {
+function q8(f: AttentionFunc, width: number): CacheReader {
   const { headDim } = f.params;
   const eight = f.local('v128');
-  const keyScales = [pairLocal(f), pairLocal(f)];
-  const [scales, step] = [f.local('i32'), f.local('i32', i32.shrU(headDim, i32.const(3)))];
-  const start = f.local('i32');
+  const keyScales = Array.from({ length: width }, () => pairLocal(f));
+  const [scale, scales] = [f.local('v128'), f.local('i32')];
+  const step = f.local('i32', i32.shrU(headDim, i32.const(3)));
   return {
     factor: 1,
+    lines: i32.shrU(i32.add(i32.mul(headDim, i32.const(9)), i32.const(127)), i32.const(7)),
     keyStep: 32,
-    eachDimension(page, sixteen, key, body) {
+    eachEight(page, position, key, body) {
+      f.set(key, i32.add(page.keys, position));
       f.set(scales, i32.add(page.keys, i32.shl(headDim, i32.const(5))));
+      f.advance(scales, i32.shl(position, i32.const(2)));
       f.for(i32.shrU(headDim, i32.const(5)), () => {
-        for (const part of [0, 1] as const) {
-          const at = 64 * sixteen + 32 * part;
+        keyScales.forEach((scale, w) => {
           setPair(
             f,
-            keyScales[part],
-            pair(h => v128.load(scales, at + 16 * h)),
+            scale,
+            pair(h => v128.load(scales, 32 * w + 16 * h)),
           );
-        }
-        f.for(i32.const(32), () =>
-          body(part => {
-            const raw = bytePair(f, key, 16 * sixteen + 8 * part, eight);
-            return pair(h => f32x4.mul(raw[h], keyScales[part][h]));
+        });
+        f.for(i32.const(4), () =>
+          body(w => {
+            const raw = bytePair(f, key, 8 * w, eight);
+            return pair(h => f32x4.mul(raw[h], keyScales[w][h]));
           }),
         );
         f.advance(scales, 128);
@@ -85,14 +93,15 @@ function q8(f: AttentionFunc): CacheReader {
     rowBytes: headDim => headDim,
     startColumn(page, column) {
       // Scales of the first visible position, of the 32 dimensions that the column is in.
-      f.set(start, i32.add(page.values, i32.shl(headDim, i32.const(5))));
-      f.set(start, i32.add(start, i32.mul(page.low, step)));
+      f.set(scales, i32.add(page.values, i32.shl(headDim, i32.const(5))));
+      f.advance(scales, i32.mul(page.low, step));
       const block = i32.shrU(i32.sub(column, page.values), i32.const(5));
-      f.set(scales, i32.add(start, i32.shl(block, i32.const(2))));
+      f.advance(scales, i32.shl(block, i32.const(2)));
     },
-    values(value) {
-      const raw = bytePair(f, value, 0, eight);
-      return pair(h => f32x4.mul(raw[h], v128.splat32(scales)));
+    values(value, w) {
+      if (w === 0) f.set(scale, v128.splat32(scales));
+      const raw = bytePair(f, value, 8 * w, eight);
+      return pair(h => f32x4.mul(raw[h], scale));
     },
     nextPosition: () => f.advance(scales, step),
     columnBytes: 8,

@@ -1,5 +1,5 @@
 /** What the parts of an attention kernel share. */
-import type { Func, Local } from '../assembler.ts';
+import { type Func, type I32, i32, type Local } from '../assembler.ts';
 
 export const attentionParams = {
   /** First query head; the others follow, headDim apart. */
@@ -20,25 +20,46 @@ export const attentionParams = {
   scale: 'f32',
   /** Softcap, or 0. */
   cap: 'f32',
-  /** This thread's scratch: 4 * (headDim + 32) * queries bytes. */
+  /** This thread's scratch: 2 KiB and 4 * headDim * queries bytes. */
   scratch: 'i32',
 } as const;
 
 export type AttentionFunc = Func<typeof attentionParams>;
 
-/** What one call keeps for each query. */
-export interface State {
-  readonly max: Local<'f32'>[];
-  readonly total: Local<'f32'>[];
-  readonly decay: Local<'f32'>[];
-}
+/** Most query heads of one call. */
+export const maxQueries = 8;
 
-/** Scores of a page, [queries][32] f32, lie after the scaled queries, [headDim][queries]. */
+/**
+ * Where things stand in the scratch. Eight f32, one for each query: the largest score of the pages before, the same with
+ * this page's, the sum of the weights, and what the page takes from earlier sums.
+ */
+export const maxAt = 0;
+export const nextMaxAt = 32;
+export const totalAt = 64;
+export const decayAt = 96;
+/** Eight f32 for each query. */
+export const eightsAt = 128;
+/** Scores of a page, then its weights: [queries][32] f32. */
+export const scoresAt = 384;
+/** The scaled queries: [headDim / 8][queries][8] f32. */
+export const queriesAt = 1408;
+
+/** The page that a call is at. */
 export interface Page {
   readonly keys: Local<'i32'>;
   readonly values: Local<'i32'>;
-  readonly scores: Local<'i32'>;
   /** Visible positions in the page: low..high-1. */
   readonly low: Local<'i32'>;
   readonly high: Local<'i32'>;
+}
+
+/** Vectors of eight that are walked together: eight sums keep the adders busy and stay in registers. */
+export const widthOf = (queries: number): number => (queries > 4 ? 1 : queries > 2 ? 2 : 4);
+
+/** Runs `body` `count` times, eight times in a row where it can. */
+export function unrolled(f: Func, count: I32, body: () => void): void {
+  f.for(i32.shrU(count, i32.const(3)), () => {
+    for (let i = 0; i < 8; i++) body();
+  });
+  f.for(i32.and(count, i32.const(7)), body);
 }

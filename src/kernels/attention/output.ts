@@ -1,79 +1,102 @@
 /** The weighted sum of the values, and its division by the weights' sum. */
-import { f32, f32x4, i32, type V128, v128 } from '../assembler.ts';
-import { pair, pairLocal, setPair, storePair } from '../constants.ts';
+import { f32, f32x4, i32, type Local, v128 } from '../assembler.ts';
+import { constant, pair, pairLocal, setPair, storePair } from '../constants.ts';
 import type { CacheReader } from './cache-format.ts';
-import type { AttentionFunc, Page, State } from './frame.ts';
+import { type AttentionFunc, decayAt, type Page, scoresAt, totalAt, unrolled, widthOf } from './frame.ts';
+
+/** out = 0. */
+export function clear(f: AttentionFunc, queries: number): void {
+  const { out, headDim } = f.params;
+  const [at, zero] = [f.local('i32', out), constant(f, 'zero')];
+  f.for(i32.mul(i32.shrU(headDim, i32.const(3)), i32.const(queries)), () => {
+    storePair(f, at, zero);
+    f.advance(at, 32);
+  });
+}
 
 /** out[query][d] = out * decay + Σ weight[position] * value[position][d]. */
-export function weigh(f: AttentionFunc, queries: number, page: Page, state: State, cache: CacheReader): void {
+export function weigh(f: AttentionFunc, queries: number, page: Page, cache: CacheReader): void {
   const { out, headDim } = f.params;
-  const sums = Array.from({ length: queries }, () => pairLocal(f));
-  const values = pairLocal(f);
-  const [row, value, weight, factor] = [f.local('i32', out), f.local('i32'), f.local('i32'), f.local('v128')];
+  const row = f.local('i32', out);
   const column = f.local('i32', page.values);
-  const step = f.local('i32', cache.rowBytes(headDim));
-  const target = f.local('i32');
-  const eachRow = (body: (i: number) => void) => {
-    f.set(target, row);
-    for (let i = 0; i < queries; i++) {
-      body(i);
-      f.advance(target, i32.shl(headDim, i32.const(2)));
-    }
-  };
-  f.for(i32.shrU(headDim, i32.const(3)), () => {
-    eachRow(i =>
-      // The first page overwrites whatever stood there, NaN included.
-      f.if(
-        f32.lt(f32.const(0), state.decay[i]),
-        () =>
-          setPair(
-            f,
-            sums[i],
-            pair(h => f32x4.mul(v128.load(target, 16 * h), f32x4.splat(state.decay[i]))),
-          ),
-        () =>
-          setPair(
-            f,
-            sums[i],
-            pair((): V128 => v128.const(new Uint8Array(16))),
-          ),
-      ),
+  const left = f.local('i32', i32.shrU(headDim, i32.const(3)));
+  for (const width of new Set([widthOf(queries), 1])) {
+    const enough = () => i32.ltU(i32.const(width - 1), left);
+    const columns = weighColumns(f, queries, page, cache, width);
+    f.if(enough(), () =>
+      f.doWhile(() => {
+        columns(row, column);
+        f.advance(row, 32 * width);
+        f.advance(column, cache.columnBytes * width);
+        f.advance(left, -width);
+      }, enough),
     );
-    f.set(value, i32.add(column, i32.mul(page.low, step)));
-    f.set(weight, i32.add(page.scores, i32.shl(page.low, i32.const(2))));
-    cache.startColumn(page, column);
-    f.for(i32.sub(page.high, page.low), () => {
-      setPair(f, values, cache.values(value));
-      sums.forEach((sum, i) => {
-        f.set(factor, v128.splat32(weight, 128 * i));
+  }
+}
+
+/** The same for 8 * width dimensions, at `row` in the output and `column` in the page. */
+function weighColumns(f: AttentionFunc, queries: number, page: Page, cache: CacheReader, width: number) {
+  const { headDim, scratch } = f.params;
+  const sums = Array.from({ length: queries }, () => Array.from({ length: width }, () => pairLocal(f)));
+  const values = Array.from({ length: width }, () => pairLocal(f));
+  const [target, value, weight, factor] = [f.local('i32'), f.local('i32'), f.local('i32'), f.local('v128')];
+  const step = f.local('i32');
+  return (row: Local<'i32'>, column: Local<'i32'>): void => {
+    f.set(step, cache.rowBytes(headDim));
+    f.set(target, row);
+    sums.forEach((sum, i) => {
+      f.set(factor, v128.splat32(scratch, decayAt + 4 * i));
+      sum.forEach((part, w) => {
         setPair(
           f,
-          sum,
-          pair(h => f32x4.add(sum[h], f32x4.mul(factor, values[h]))),
+          part,
+          pair(h => f32x4.mul(v128.load(target, 32 * w + 16 * h), factor)),
         );
+      });
+      f.advance(target, i32.shl(headDim, i32.const(2)));
+    });
+    f.set(value, i32.add(column, i32.mul(page.low, step)));
+    f.set(weight, i32.add(scratch, i32.shl(page.low, i32.const(2))));
+    cache.startColumn(page, column);
+    unrolled(f, i32.sub(page.high, page.low), () => {
+      values.forEach((pair, w) => void setPair(f, pair, cache.values(value, w)));
+      sums.forEach((sum, i) => {
+        f.set(factor, v128.splat32(weight, scoresAt + 128 * i));
+        sum.forEach((part, w) => {
+          setPair(
+            f,
+            part,
+            pair(h => f32x4.add(part[h], f32x4.mul(factor, values[w][h]))),
+          );
+        });
       });
       f.advance(value, step);
       cache.nextPosition();
       f.advance(weight, 4);
     });
-    eachRow(i => storePair(f, target, sums[i]));
-    f.advance(row, 32);
-    f.advance(column, cache.columnBytes);
-  });
+    f.set(target, row);
+    for (const sum of sums) {
+      sum.forEach((part, w) => void storePair(f, target, part, 32 * w));
+      f.advance(target, i32.shl(headDim, i32.const(2)));
+    }
+  };
 }
 
 /** out /= the sum of its weights. */
-export function normalise(f: AttentionFunc, state: State): void {
-  const { out, headDim } = f.params;
-  for (const total of state.total) {
-    const inverse = f.local('f32', f32.div(f32.const(1), total));
+export function normalise(f: AttentionFunc, queries: number): void {
+  const { out, headDim, scratch } = f.params;
+  const [at, total] = [f.local('i32', out), f.local('i32', scratch)];
+  const inverse = f.local('v128');
+  f.for(i32.const(queries), () => {
+    f.set(inverse, f32x4.splat(f32.div(f32.const(1), f32.load(total, totalAt))));
     f.for(i32.shrU(headDim, i32.const(3)), () => {
       storePair(
         f,
-        out,
-        pair(h => f32x4.mul(v128.load(out, 16 * h), f32x4.splat(inverse))),
+        at,
+        pair(h => f32x4.mul(v128.load(at, 16 * h), inverse)),
       );
-      f.advance(out, 32);
+      f.advance(at, 32);
     });
-  }
+    f.advance(total, 4);
+  });
 }

@@ -1,5 +1,4 @@
 import { tilesOf } from '../../../kernels/activation.ts';
-import { maxQueries } from '../../../kernels/attention.ts';
 import { defineOp } from './op.ts';
 
 /** Attention of rows of queries over pages. Items: rows * kvHeads * tiles of the query heads that share one. */
@@ -22,6 +21,8 @@ export const attention = defineOp({
     valuesAt: 'i32',
     heads: 'i32',
     kvHeads: 'i32',
+    /** Most query heads of one kernel call. */
+    together: 'i32',
     headDim: 'i32',
     /** Bytes of a page's keys of one head. */
     headBytes: 'i32',
@@ -29,14 +30,14 @@ export const attention = defineOp({
     /** Softcap, or 0. */
     cap: 'f32',
   },
-  items: ({ rows, heads, kvHeads }) => rows * kvHeads * Math.ceil(heads / kvHeads / maxQueries),
+  items: ({ rows, heads, kvHeads, together }) => rows * kvHeads * Math.ceil(heads / kvHeads / together),
   chunk: (_, items, turns) => Math.min(16, Math.ceil(items / turns)),
   run: at => (m, station, first, count, ints, floats) => {
     const [kvHeads, headDim, valuesAt] = [ints[at.kvHeads], ints[at.headDim], ints[at.valuesAt]];
     const [pageBytes, scale, cap] = [ints[at.pageBytes], floats[at.scale], floats[at.cap]];
     const kernels = m.attention[ints[at.type]];
     const sharing = ints[at.heads] / kvHeads;
-    const tiles = tilesOf(sharing, maxQueries);
+    const tiles = tilesOf(sharing, ints[at.together]);
     const perRow = kvHeads * tiles.length;
     for (let item = first; item < first + count; item++) {
       const row = Math.floor(item / perRow);
