@@ -28,8 +28,8 @@ export interface ServedModel extends LoadedModel {
 }
 
 export interface LoadOptions {
-  readonly context?: number;
-  readonly threads?: number;
+  readonly context?: number | undefined;
+  readonly threads?: number | undefined;
   /** Tokens that the KV cache holds over all sequences. */
   readonly kvTokens?: number;
   /** Who shares the model, as far as they are known. */

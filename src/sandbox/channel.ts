@@ -46,7 +46,8 @@ export class Channel<T> {
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     while (true) {
       if (this.#unread > 0) {
-        const item = this.#items[this.#first++];
+        // A channel's item may be undefined itself.
+        const item = this.#items[this.#first++] as T;
         if (this.#unread === 0) this.#clear();
         else if (this.#first >= 1024) this.#compact();
         if (this.#unread < this.#capacity) this.#writable?.();

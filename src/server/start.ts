@@ -23,7 +23,7 @@ import { watchEngine } from './watch-engine.ts';
 
 export interface StartOptions {
   /** Path of `realm.yaml`; absent: one open tenant, loopback only. */
-  readonly configPath?: string;
+  readonly configPath?: string | undefined;
   /** A configuration that was read already, instead of that file. */
   readonly config?: RealmConfig;
   /** A catalog name or a path, instead of the models of the configuration. Default: the catalog's default. */

@@ -37,23 +37,23 @@ export interface ModelEntry {
   readonly id: string;
   readonly source: ModelPlace;
   /** A smaller model that drafts for it. */
-  readonly draft?: ModelPlace;
-  readonly context?: number;
+  readonly draft?: ModelPlace | undefined;
+  readonly context?: number | undefined;
   /** What the KV cache holds; default F16. */
-  readonly kvType?: 'F16' | 'Q8_0';
+  readonly kvType?: 'F16' | 'Q8_0' | undefined;
   /** Guesses at tokens; default lookup. */
-  readonly speculation?: 'off' | 'lookup';
+  readonly speculation?: 'off' | 'lookup' | undefined;
   /** How long those that stream wait in a step for others' prompts; default 40. */
-  readonly prefillMs?: number;
+  readonly prefillMs?: number | undefined;
   /** How long tokens may wait to be sent together; default 40. */
-  readonly streamMs?: number;
+  readonly streamMs?: number | undefined;
   /** System prompts whose cached pages all tenants share. */
-  readonly sharedPrompts?: readonly string[];
-  readonly system?: string;
+  readonly sharedPrompts?: readonly string[] | undefined;
+  readonly system?: string | undefined;
   /** In the place of the file's. */
-  readonly chatTemplate?: TemplatePlace;
-  readonly sampling?: SamplingConfig;
-  readonly adapters?: readonly AdapterConfig[];
+  readonly chatTemplate?: TemplatePlace | undefined;
+  readonly sampling?: SamplingConfig | undefined;
+  readonly adapters?: readonly AdapterConfig[] | undefined;
 }
 
 export interface AdapterConfig {
@@ -61,18 +61,18 @@ export interface AdapterConfig {
   /** Absolute. */
   readonly path: string;
   /** Ids of those who may use it; absent: everyone. */
-  readonly tenants?: readonly string[];
+  readonly tenants?: readonly string[] | undefined;
 }
 
 /** Defaults for requests that do not say, in the engine's names. */
 export interface SamplingConfig {
-  readonly temperature?: number;
-  readonly topK?: number;
-  readonly topP?: number;
-  readonly minP?: number;
-  readonly repetitionPenalty?: number;
-  readonly presencePenalty?: number;
-  readonly frequencyPenalty?: number;
+  readonly temperature?: number | undefined;
+  readonly topK?: number | undefined;
+  readonly topP?: number | undefined;
+  readonly minP?: number | undefined;
+  readonly repetitionPenalty?: number | undefined;
+  readonly presencePenalty?: number | undefined;
+  readonly frequencyPenalty?: number | undefined;
 }
 
 export interface SessionLimits {
@@ -86,7 +86,7 @@ export interface SessionLimits {
 export interface ProgramsConfig {
   readonly maxProcesses: number;
   /** Resident; absent: a quarter of the machine's. */
-  readonly memoryMb?: number;
+  readonly memoryMb?: number | undefined;
 }
 
 export interface RealmConfig {
@@ -96,15 +96,15 @@ export interface RealmConfig {
   readonly limits: Limits;
   readonly programs: ProgramsConfig;
   readonly http: HttpConfig;
-  readonly sessions?: SessionLimits;
+  readonly sessions?: SessionLimits | undefined;
   /** Absolute: where files of models and adapters may lie; absent: anywhere. */
-  readonly folders?: readonly string[];
+  readonly folders?: readonly string[] | undefined;
   /** Hashes of the keys for loading and unloading; absent: nobody may, unless there are no tenants. */
-  readonly adminKeys?: readonly string[];
+  readonly adminKeys?: readonly string[] | undefined;
   /** Absent: the default model. */
-  readonly models?: readonly ModelEntry[];
+  readonly models?: readonly ModelEntry[] | undefined;
   /** Absent: one open tenant, loopback only. */
-  readonly tenants?: readonly TenantKeys[];
+  readonly tenants?: readonly TenantKeys[] | undefined;
 }
 
 /** Reads and validates `realm.yaml`; throws `config_invalid` with a line for every mistake. Paths in it are relative to the file. */
@@ -116,7 +116,7 @@ export async function loadConfig(path: string): Promise<RealmConfig> {
   if (document.errors.length > 0)
     throw invalid(
       path,
-      document.errors.map(error => ({ path: '', message: error.message.split('\n')[0] })),
+      document.errors.map(error => ({ path: '', message: error.message.replace(/\n[^]*/, '') })),
     );
   return readConfig(plain(path, document) ?? {}, dirname(path), path);
 }
@@ -152,7 +152,7 @@ function plain(path: string, document: ReturnType<typeof parseDocument>): unknow
 function invalid(path: string, issues: readonly Issue[]): RealmError {
   const count = issues.length === 1 ? '1 mistake' : `${issues.length} mistakes`;
   const lines = issues.map(issue => `\n  ${issueText(issue)}`).join('');
-  return new RealmError('config_invalid', `${path} has ${count}:${lines}`, { param: issues[0].path || undefined });
+  return new RealmError('config_invalid', `${path} has ${count}:${lines}`, { param: issues[0]?.path || undefined });
 }
 
 /** An entry of a list in a document that may be anything. */
@@ -361,8 +361,11 @@ function toTemplate(text: string | undefined, base: string): TemplatePlace | und
   return isTemplate(text) ? { source: text } : { path: resolve(base, text) };
 }
 
-function toPlace({ path, catalog }: { path?: string; catalog?: string }, base: string): ModelPlace {
-  return path === undefined ? { catalog: catalog! } : { path: resolve(base, path) };
+type WrittenPlace = { readonly path?: string | undefined; readonly catalog?: string | undefined };
+
+/** The schema has seen that the document names one of the two. */
+function toPlace({ path, catalog = '' }: WrittenPlace, base: string): ModelPlace {
+  return path === undefined ? { catalog } : { path: resolve(base, path) };
 }
 
 function toSampling(fields: NonNullable<ModelDocument['sampling']>): SamplingConfig {

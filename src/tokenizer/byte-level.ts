@@ -14,7 +14,7 @@ for (let byte = 0, next = 0x100; byte < 256; byte++) {
 
 /** The character that stands for `byte` (0-255) in a byte-level vocabulary. */
 export function byteChar(byte: number): string {
-  return charOfByte[byte];
+  return charOfByte[byte] ?? '';
 }
 
 /** `bytes` in byte-level writing. */

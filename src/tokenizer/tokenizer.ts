@@ -10,7 +10,7 @@ import type { Vocabulary } from './vocabulary.ts';
 export interface Algorithm {
   readonly vocabulary: Vocabulary;
   /** The token that addSpecial puts last instead of eos. */
-  readonly lastToken?: number;
+  readonly lastToken?: number | undefined;
   /** Appends the tokens of ordinary text; `atStart` when nothing or a special token is before it. */
   encode(text: string, out: number[], atStart: boolean): Steps<void>;
   /** Every piece of a text becomes tokens, and none is changed before: the longest token bounds what one stands for. */
