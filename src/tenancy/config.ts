@@ -116,7 +116,7 @@ export async function loadConfig(path: string): Promise<RealmConfig> {
   if (document.errors.length > 0)
     throw invalid(
       path,
-      document.errors.map(error => ({ path: '', message: error.message.replace(/\n[^]*/, '') })),
+      document.errors.map(error => ({ path: '', message: error.message.replace(/\n.*/s, '') })),
     );
   return readConfig(plain(path, document) ?? {}, dirname(path), path);
 }

@@ -101,7 +101,7 @@ class PieceTable {
   ofBytes(word: string): Int32Array {
     const bytes = utf8.encode(word);
     const pieces = new Int32Array(bytes.length);
-    for (const [i, byte] of bytes.entries()) pieces[i] = this.#bytes[byte] ?? 0;
+    for (let i = 0; i < bytes.length; i++) pieces[i] = this.#bytes[bytes[i] ?? 0] ?? 0;
     return pieces;
   }
 
