@@ -3,10 +3,10 @@
  * generation without one. Both take turns; the figures are medians. `npm run bench:sandbox [ROUNDS]`
  */
 import { randomUUID } from 'node:crypto';
-import type { Token } from '../../src/tokenizer/types.ts';
+import { loadModel } from '../../src/llm/load.ts';
 import { readBuiltinProgram } from '../../src/sandbox/builtin.ts';
 import { createSandbox } from '../../src/sandbox/sandbox.ts';
-import { loadModel } from '../../src/llm/load.ts';
+import type { Token } from '../../src/tokenizer/types.ts';
 
 const rounds = Number(process.argv[2] ?? 9);
 const maxTokens = 200;

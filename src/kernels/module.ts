@@ -1,10 +1,11 @@
 /** Which kernels make a module, in which variants, and how V8 is asked to compile it. */
 import v8 from 'node:v8';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
-import { assembleModule, type Func } from './assembler.ts';
-import { attention, cacheTypes, maxQueries } from './attention.ts';
-import { storeKv, storeKvBytes } from './attention/store.ts';
+import type { QuantType } from '../quant/types.ts';
 import { interleaveFloats, maxTile, quantize32, quantize256 } from './activation.ts';
+import { assembleModule, type Func } from './assembler.ts';
+import { storeKv, storeKvBytes } from './attention/store.ts';
+import { attention, cacheTypes, maxQueries } from './attention.ts';
 import { formats32, panelBytes32, panelProduct32, product32, unpack32 } from './blocks32.ts';
 import { panelBytes256, panelProduct256, product256, unpack256 } from './blocks256.ts';
 import { add, gate, ropeAdjacent, ropeHalves, scale, softcap } from './elementwise.ts';
@@ -13,7 +14,6 @@ import { formats256 } from './formats256.ts';
 import { layerNorm, rmsNorm } from './norm.ts';
 import { pack } from './pack.ts';
 import type { Dot } from './product.ts';
-import type { QuantType } from '../quant/types.ts';
 
 export interface Variant {
   readonly name: string;

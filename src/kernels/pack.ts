@@ -1,7 +1,8 @@
 /** One kernel per format: eight rows from the file's layout into the interleaved one of layout.ts. */
+
+import type { QuantType } from '../quant/types.ts';
 import { Func, type I32, i32 } from './assembler.ts';
 import { groupRows, type Layout, layouts } from './layout.ts';
-import type { QuantType } from '../quant/types.ts';
 
 const params = { source: 'i32', rowBytes: 'i32', blocks: 'i32', target: 'i32' } as const;
 

@@ -1,5 +1,5 @@
-import type { Token } from '../tokenizer/types.ts';
 import type { EngineUsage, FinishReason, Sampling } from '../engine/types.ts';
+import type { Token } from '../tokenizer/types.ts';
 
 /** A generation with text on both sides: what src/llm/generate.ts does on top of an Engine. */
 export interface TextRequest {

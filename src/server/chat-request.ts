@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Chat, chatDocument } from '../llm/prompt.ts';
 import {
   isEmptyList,
   maxTokens,
@@ -9,7 +10,6 @@ import {
   toSettings,
   unsupported,
 } from './fields.ts';
-import { type Chat, chatDocument } from '../llm/prompt.ts';
 
 /** `POST /v1/chat/completions`: https://platform.openai.com/docs/api-reference/chat/create */
 export interface ChatRequest {

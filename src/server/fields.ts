@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import type { Sampling } from '../engine/types.ts';
 import { isWithin, ranges } from '../ranges.ts';
 import { name, within } from '../tenancy/schema.ts';
-import type { Sampling } from '../engine/types.ts';
 
 /** Request fields that chat and plain completions share. A null stands for an absent field, as OpenAI's clients send it. */
 

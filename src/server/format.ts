@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import type { TextLogprob } from '../llm/types.ts';
 import type { EngineUsage, FinishReason } from '../engine/types.ts';
+import type { TextLogprob } from '../llm/types.ts';
 import type { AnswerEvent, Job } from './answer.ts';
 import type { Exchange } from './exchange.ts';
 

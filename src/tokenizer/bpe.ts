@@ -1,11 +1,11 @@
-import type { Metadata } from '../gguf/types.ts';
 import { RealmError } from '../errors.ts';
-import { toByteLevel, byteChar } from './byte-level.ts';
+import type { Metadata } from '../gguf/types.ts';
+import { byteChar, toByteLevel } from './byte-level.ts';
 import { encodeWords } from './encode-words.ts';
-import { isOrdinary } from './kinds.ts';
 import { Merger } from './kernels/merge.ts';
-import { stringList } from './metadata.ts';
 import { PairTable } from './kernels/pair-table.ts';
+import { isOrdinary } from './kinds.ts';
+import { stringList } from './metadata.ts';
 import type { PreTokenizer } from './pre-tokenizers.ts';
 import { spaceSplitter } from './space-splitter.ts';
 import { split } from './split.ts';

@@ -1,8 +1,8 @@
 import { byteToken } from './bpe.ts';
 import { encodeWords } from './encode-words.ts';
-import { isOrdinary } from './kinds.ts';
-import { Merger, type MergeRules } from './kernels/merge.ts';
+import { type MergeRules, Merger } from './kernels/merge.ts';
 import { PairTable } from './kernels/pair-table.ts';
+import { isOrdinary } from './kinds.ts';
 import { spaceSplitter } from './space-splitter.ts';
 import type { Steps } from './steps.ts';
 import type { Vocabulary } from './vocabulary.ts';

@@ -1,6 +1,6 @@
 import { RealmError } from '../errors.ts';
-import { kinds } from './kinds.ts';
 import { codeUnits, Trie } from './kernels/trie.ts';
+import { kinds } from './kinds.ts';
 import type { TextRange } from './types.ts';
 import type { Vocabulary } from './vocabulary.ts';
 

@@ -1,9 +1,9 @@
 import { RealmError } from '../errors.ts';
 import { kinds } from './kinds.ts';
 import { SpecialTokens } from './special-tokens.ts';
+import { finish, type Steps } from './steps.ts';
 import { Utf8Stream } from './token-stream.ts';
 import type { EncodeOptions, Token, Tokenizer, TokenStream } from './types.ts';
-import { finish, type Steps } from './steps.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** What one kind of tokenizer adds to a vocabulary. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readBuiltinProgram } from '../../src/sandbox/builtin.ts';
 import type { Program } from '../../src/sandbox/types.ts';
 import { endlessHost, fakeHost, passOn, program, rig, streamTokens } from './helpers.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Figure, expect, factFigure, number, type Setup } from './figures.ts';
+import { expect, type Figure, factFigure, number, type Setup } from './figures.ts';
 import type { Client, Seen } from './load.ts';
 import { prompt } from './prompts.ts';
 import { load, startRealm } from './servers.ts';

@@ -1,4 +1,4 @@
-import { type Figure, expect, firstMs, number, quantile, ratioFigure, type Setup } from './figures.ts';
+import { expect, type Figure, firstMs, number, quantile, ratioFigure, type Setup } from './figures.ts';
 import { prompt } from './prompts.ts';
 import { load, startRealm } from './servers.ts';
 

@@ -2,26 +2,26 @@ import { bind, intArgument, textArgument } from './arguments.ts';
 import type { Meter } from './limits.ts';
 import {
   batches,
-  slices,
-  getter,
-  sort,
   dictSort,
-  groups,
-  unique,
   extreme,
-  sum,
+  getter,
+  groups,
   joined,
   last,
-  size,
-  reversed,
   pairs,
+  reversed,
+  size,
+  slices,
+  sort,
+  sum,
+  unique,
 } from './list-filters.ts';
 import { ownAttribute } from './members.ts';
-import { absolute, parsed, toFloat, toInt, rounded } from './number-filters.ts';
+import { absolute, parsed, rounded, toFloat, toInt } from './number-filters.ts';
 import { text } from './printing.ts';
 import { capitalize, fileSize, padded, replace, strip } from './strings.ts';
 import { knownFilters, runTest } from './tests.ts';
-import { escaped, titled, indented, truncated, json, formatted, urlEncoded } from './text-filters.ts';
+import { escaped, formatted, indented, json, titled, truncated, urlEncoded } from './text-filters.ts';
 import { type Call, iterate, Stream, TemplateError, truth, type Value } from './values.ts';
 
 type Filter = readonly [signature: string, run: (value: Value, args: Value[], meter: Meter) => Value];
