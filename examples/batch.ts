@@ -7,9 +7,9 @@ const countries = ['France', 'Spain', 'Italy', 'Germany', 'Japan', 'Egypt'];
 const ask = (country: string) => model.chat(`What is the capital of ${country}?`, { maxTokens: 20 });
 
 const start = performance.now();
-const answers = await Promise.all(countries.map(ask));
+const answers = await Promise.all(countries.map(async country => ({ country, ...(await ask(country)) })));
 const seconds = (performance.now() - start) / 1000;
 
-for (const [i, country] of countries.entries()) console.log(`${country}: ${answers[i].text}`);
+for (const { country, text } of answers) console.log(`${country}: ${text}`);
 const tokens = answers.reduce((sum, { usage }) => sum + usage.completionTokens, 0);
 console.log(`${tokens} tokens in ${seconds.toFixed(1)} s`);

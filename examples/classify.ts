@@ -7,7 +7,7 @@ import { loadModel } from '../src/index.ts';
 await using model = await loadModel('smollm2-135m');
 
 const labels = [' positive', ' negative'];
-const ids = labels.map(label => model.tokenize(label, { addSpecial: false })[0]);
+const ids = labels.flatMap(label => model.tokenize(label, { addSpecial: false }).slice(0, 1));
 const logitBias = new Map(ids.map(id => [id, 100]));
 
 const examples = `Review: I loved every minute of it.\nSentiment: positive
@@ -17,7 +17,7 @@ Review: A waste of time and money.\nSentiment: negative`;
 async function classify(review: string) {
   const prompt = `${examples}\n\nReview: ${review}\nSentiment:`;
   const { logprobs } = await model.generate(prompt, { maxTokens: 1, temperature: 0, logitBias, logprobs: 20 });
-  const [{ token, top }] = logprobs!;
+  const [{ token, top } = { token: '', top: [] }] = logprobs ?? [];
   const chance = (label: string) => Math.exp(top.find(each => each.token === label)?.logprob ?? -Infinity);
   const sure = chance(token) / labels.reduce((sum, label) => sum + chance(label), 0);
   return `${token.trim()} (${(sure * 100).toFixed(0)} %): ${review}`;

@@ -20,7 +20,7 @@ async function write(tenant: string, max_tokens: number, signal?: AbortSignal): 
     method: 'POST',
     headers: { authorization: `Bearer a-key-for-${tenant}` },
     body: JSON.stringify({ prompt: 'Once upon a time', max_tokens, logit_bias: noEnd }),
-    signal,
+    signal: signal ?? null,
   });
   const { choices, error } = await response.json();
   return `${response.status} ${error?.code ?? JSON.stringify(choices[0].text)}`;

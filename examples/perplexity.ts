@@ -8,13 +8,13 @@ await using model = await loadModel('smollm2-135m');
 
 async function perplexity(text: string): Promise<number> {
   const tokens = model.tokenize(text);
-  const surprise = async (i: number) => {
+  const surprise = async (token: number, i: number) => {
     const before = model.detokenize(tokens.slice(0, i));
-    const options = { maxTokens: 1, temperature: 0, logprobs: true, logitBias: new Map([[tokens[i], 100]]) };
+    const options = { maxTokens: 1, temperature: 0, logprobs: true, logitBias: new Map([[token, 100]]) };
     const { logprobs } = await model.generate(before, options);
-    return -logprobs![0].logprob;
+    return -(logprobs?.[0]?.logprob ?? Number.NaN);
   };
-  const surprises = await Promise.all(tokens.slice(1).map((_, i) => surprise(i + 1)));
+  const surprises = await Promise.all(tokens.slice(1).map((token, i) => surprise(token, i + 1)));
   return Math.exp(surprises.reduce((sum, each) => sum + each, 0) / surprises.length);
 }
 

@@ -14,12 +14,11 @@ const texts = [
 ];
 const query = 'The kitten is lying on the couch.';
 
-const [wanted, ...vectors] = await model.embed([query, ...texts]);
-const found = texts
-  .map((text, i) => ({
-    text,
-    score: vectors[i].reduce((sum: number, x: number, at: number) => sum + x * wanted[at], 0),
-  }))
+const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, x, at) => sum + x * (b[at] ?? 0), 0);
+
+const [wanted = new Float32Array(), ...vectors] = await model.embed([query, ...texts]);
+const found = vectors
+  .map((vector, i) => ({ text: texts[i], score: dot(vector, wanted) }))
   .sort((a, b) => b.score - a.score);
 
 console.log(query);

@@ -10,4 +10,4 @@ const stories = await Promise.all([1, 2, 3].map(story));
 for (const [i, { text }] of stories.entries()) console.log(`seed ${i + 1}:${text.replaceAll('\n', ' ')}`);
 
 const again = await story(2);
-console.log(again.text === stories[1].text ? 'seed 2 again: the same' : 'seed 2 again: another');
+console.log(again.text === stories[1]?.text ? 'seed 2 again: the same' : 'seed 2 again: another');

@@ -24,7 +24,7 @@ export async function compileProgram(name: string): Promise<Uint8Array> {
   return compiled;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const target = new URL('./wasm/', import.meta.url);
   await mkdir(target, { recursive: true });
   for (const name of programs) {

@@ -38,8 +38,9 @@ function page(folder: string): string {
   const exports = exportsOf(readFileSync(join(folder, 'index.d.ts'), 'utf8'));
   const sections = exports.map(each => {
     const found = declarationsOf(readFileSync(join(folder, each.file), 'utf8'), each.local);
-    if (found.length === 0) throw new Error(`${each.file} declares no ${each.local}`);
-    const isType = /^export (interface|type)/.test(found[0].text);
+    const [first] = found;
+    if (!first) throw new Error(`${each.file} declares no ${each.local}`);
+    const isType = /^export (interface|type)/.test(first.text);
     return { isType, text: inLibraryNames(section(each, found), exports) };
   });
   const ordered = [...sections.filter(({ isType }) => !isType), ...sections.filter(({ isType }) => isType)];
@@ -53,17 +54,18 @@ Made from the comments in the source by \`npm run docs:api\`; change them there.
 
 /** \`export { A, type B as C } from './file.js';\` */
 function exportsOf(index: string): Export[] {
-  return [...index.matchAll(/^export (?:type )?\{([^}]*)\} from '\.\/([^']+)\.[jt]s';/gm)].flatMap(([, names, file]) =>
-    names
-      .split(',')
-      .filter(each => each.trim() !== '')
-      .map(each => {
-        const [local, name = local] = each
-          .trim()
-          .replace(/^type /, '')
-          .split(' as ');
-        return { local, name, file: `${file}.d.ts` };
-      }),
+  return [...index.matchAll(/^export (?:type )?\{([^}]*)\} from '\.\/([^']+)\.[jt]s';/gm)].flatMap(
+    ([, names = '', file]) =>
+      names
+        .split(',')
+        .filter(each => each.trim() !== '')
+        .map(each => {
+          const [local = '', name = local] = each
+            .trim()
+            .replace(/^type /, '')
+            .split(' as ');
+          return { local, name, file: `${file}.d.ts` };
+        }),
   );
 }
 
@@ -91,8 +93,9 @@ function statements(source: string, indent: string): Declared[] {
 
 function section({ local, name }: Export, declared: readonly Declared[]): string {
   const named = declared.map(({ comment, text }) => ({ comment, text: text.replace(` ${local}`, ` ${name}`) }));
-  if (named[0].comment === '') throw new Error(`${name} has no comment`);
-  const body = /^export (declare class|interface)/.test(named[0].text) ? withMembers(named[0]) : plain(named);
+  const [first] = named;
+  if (!first?.comment) throw new Error(`${name} has no comment`);
+  const body = /^export (declare class|interface)/.test(first.text) ? withMembers(first) : plain(named);
   return `## ${name}\n\n${body}`;
 }
 

@@ -19,7 +19,7 @@ const program = new Command('synthetic')
   .addOption(new Option('--arch <name>', 'architecture').choices(Object.keys(recipes)).default('llama'))
   .option('--seed <n>', 'the same seed gives the same file', Number, 1)
   .option('--tied', 'use the token embedding as the output matrix');
-for (const [flag, meaning] of [
+const dimensionFlags = [
   ['width', 'width of the residual stream'],
   ['layers', 'layers'],
   ['heads', 'query heads'],
@@ -32,7 +32,8 @@ for (const [flag, meaning] of [
   ['experts', 'experts of a mixture'],
   ['experts-used', 'experts used per token'],
   ['window', 'sliding window'],
-]) {
+] as const;
+for (const [flag, meaning] of dimensionFlags) {
   program.option(`--${flag} <n>`, meaning, Number);
 }
 program.action((out: string, { shape, quant, arch, seed, ...dimensions }: Flags) => {

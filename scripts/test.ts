@@ -46,9 +46,9 @@ const coverageFlags = [
 ];
 
 const steps: readonly Step[] = [
-  { kind: 'check', name: 'format', command: [bin('biome'), 'format', '.'] },
-  { kind: 'check', name: 'lint', command: [bin('biome'), 'lint', '.'] },
-  { kind: 'check', name: 'types', command: [process.execPath, bin('tsc'), '--noEmit'] },
+  // Format, rules and the order of imports.
+  { kind: 'check', name: 'lint', command: [bin('biome'), 'check', '.'] },
+  { kind: 'check', name: 'types', command: [process.execPath, 'scripts/types.ts'] },
   { kind: 'tests', name: 'unit', files: globSync('src/**/*.test.ts').sort(), together: 2, covered: true },
   { kind: 'tests', name: 'parts', files: testFiles.filter(file => !alone(file)), together: 2 },
   { kind: 'tests', name: 'alone', files: testFiles.filter(alone), together: 1 },

@@ -3,10 +3,11 @@
  *
  * @packageDocumentation
  */
+
+export { type ErrorCode, RealmError } from './errors.ts';
+export type { FileSource } from './gguf/types.ts';
+export { type Answer, type Chunk, Generation } from './library/generation.ts';
 export { loadModel, type PageOptions } from './library/load-in-page.ts';
 export { Model, type ModelInfo } from './library/model.ts';
-export { type Answer, type Chunk, Generation } from './library/generation.ts';
-export { type ErrorCode, RealmError } from './errors.ts';
 export type * from './library/options.ts';
-export type { FileSource } from './gguf/types.ts';
 export type { ChatMessage, EncodeOptions as TokenizeOptions } from './tokenizer/types.ts';

@@ -83,7 +83,7 @@ export class RealmError extends Error {
   constructor(
     code: ErrorCode,
     message: string,
-    options: { param?: string; retryAfter?: number; cause?: unknown } = {},
+    options: { param?: string | undefined; retryAfter?: number | undefined; cause?: unknown } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'RealmError';

@@ -58,7 +58,7 @@ export function checkRange(value: number | bigint | undefined, range: Range, par
 /** Throws `invalid_request` for the first that is no token of the vocabulary; `paramOf` says what its sender calls it. */
 export function checkTokens(tokens: ArrayLike<number>, vocabSize: number, paramOf: (index: number) => string): void {
   for (let i = 0; i < tokens.length; i++) {
-    const token = tokens[i];
+    const token = tokens[i] ?? Number.NaN;
     if (Number.isInteger(token) && token >= 0 && token < vocabSize) continue;
     throw invalid(paramOf(i), `there is no token ${token}; the vocabulary has ${vocabSize}`);
   }

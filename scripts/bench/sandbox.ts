@@ -3,10 +3,10 @@
  * generation without one. Both take turns; the figures are medians. `npm run bench:sandbox [ROUNDS]`
  */
 import { randomUUID } from 'node:crypto';
+import { loadModel } from '../../src/llm/load.ts';
 import { readBuiltinProgram } from '../../src/sandbox/builtin.ts';
 import { createSandbox } from '../../src/sandbox/sandbox.ts';
 import type { ProgramHost } from '../../src/sandbox/types.ts';
-import { loadModel } from '../../src/llm/load.ts';
 
 const rounds = Number(process.argv[2] ?? 9);
 const maxTokens = 200;
@@ -80,14 +80,15 @@ async function rate(work: () => Promise<number>): Promise<number> {
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 const rates = { direct: [] as number[], sandboxed: [] as number[] };
+const ratios: number[] = [];
 for (let round = -2; round < rounds; round++) {
-  const pair = [await rate(direct), await rate(sandboxed)];
+  const pair = { direct: await rate(direct), sandboxed: await rate(sandboxed) };
   // The first two rounds warm up.
   if (round < 0) continue;
-  rates.direct.push(pair[0]);
-  rates.sandboxed.push(pair[1]);
+  rates.direct.push(pair.direct);
+  rates.sandboxed.push(pair.sandboxed);
+  ratios.push(pair.sandboxed / pair.direct);
 }
-const ratios = rates.direct.map((value, i) => rates.sandboxed[i] / value);
 console.log(
   `without a program ${median(rates.direct).toFixed(1)} tok/s, through it ${median(rates.sandboxed).toFixed(1)}`,
 );

@@ -41,9 +41,11 @@ async function soak(name: string | undefined, { loads: chosen, requests, clients
   try {
     await look('start', 0);
     for (const each of names) {
+      const load = loads[each];
+      if (!load) throw new Error(`No such load: ${each}`);
       let done = 0;
       for (const mark of marks(requests)) {
-        await drive(loads[each], server, done, mark, clients);
+        await drive(load, server, done, mark, clients);
         done = mark;
         await look(each, done);
       }

@@ -44,7 +44,7 @@ export function syntheticAdapter(base: Base, options: AdapterOptions = {}): Gguf
 /** Of token embeddings the first factor is stored the other way round: a row for each token. */
 function factors(
   name: string,
-  [columns, rows]: readonly number[],
+  [columns = 0, rows = 0]: readonly number[],
   rank: number,
   options: AdapterOptions,
 ): TensorPlan[] {

@@ -52,8 +52,10 @@ const shapes: Readonly<Partial<Record<QuantType, Shape>>> = {
   F32: (view, deviation) => view.setFloat32(0, uniform(view.getUint32(0), deviation), true),
   F16: (view, deviation) => view.setFloat16(0, uniform(view.getUint16(0) * 65537, deviation), true),
   BF16: (view, deviation) => {
-    const value = new Float32Array([uniform(view.getUint16(0) * 65537, deviation)]);
-    view.setUint16(0, new Uint32Array(value.buffer)[0] >>> 16, true);
+    // The upper half of a float32.
+    const value = new DataView(new ArrayBuffer(4));
+    value.setFloat32(0, uniform(view.getUint16(0) * 65537, deviation));
+    view.setUint16(0, value.getUint16(0), true);
   },
   Q4_0: (view, deviation) => setD(view, 0, vary(view, 0, deviation / rms4)),
   Q4_1: (view, deviation) => centred(view, 0, vary(view, 0, deviation / centred4), 7.5),
@@ -100,7 +102,8 @@ const shapes: Readonly<Partial<Record<QuantType, Shape>>> = {
     let high = 0;
     let low = 0;
     for (let k = 0; k < 8; k++) {
-      const scale = [30, 31, 33, 34][(view.getUint8(8 + 16 * k) >> 3) & 3];
+      const chosen = (view.getUint8(8 + 16 * k) >> 3) & 3;
+      const scale = 30 + chosen + (chosen >> 1);
       high |= (scale >> 4) << (2 * k);
       low |= (scale & 15) << (4 * k);
     }

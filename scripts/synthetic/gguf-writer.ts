@@ -94,7 +94,7 @@ export class ByteWriter {
       for (const array of value.arrays) this.array(array);
     } else {
       this.u32(valueTypes[value.array]).u64(value.values.length);
-      for (let i = 0; i < value.values.length; i++) this.scalar(value.array, value.values[i]);
+      for (const each of Array.from(value.values)) this.scalar(value.array, each);
     }
     return this;
   }

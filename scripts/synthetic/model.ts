@@ -39,7 +39,7 @@ export function syntheticModel(options: SyntheticOptions = {}): GgufModel {
   };
   const tensors = parts(architecture, shape).map(part => {
     const plain = part.kind === 'norm' || part.kind === 'bias' || part.kind === 'router';
-    const type = plain ? 'F32' : typeOf(quant, part.name, part.shape[0], shape);
+    const type = plain ? 'F32' : typeOf(quant, part.name, part.shape[0] ?? 0, shape);
     return randomTensor(part.name, part.shape, type, valuesOf(part, embeddingDeviation(architecture, shape)), seed);
   });
   const metadata = new Map<string, MetaValue>([
@@ -55,8 +55,8 @@ export function syntheticModel(options: SyntheticOptions = {}): GgufModel {
 }
 
 /** Standard deviations: 1 / sqrt(inputs) keeps a matrix's output as large as its input. */
-function valuesOf({ kind, shape }: Part, embedding: number): Values {
-  const unit = 1 / Math.sqrt(shape[0]);
+function valuesOf({ kind, shape: [inputs = 1] }: Part, embedding: number): Values {
+  const unit = 1 / Math.sqrt(inputs);
   switch (kind) {
     case 'norm':
       return { deviation: 0.1, mean: 1 };

@@ -4,9 +4,9 @@ import { createWasmBackend } from './wasm/backend.ts';
 
 export interface BackendOptions {
   /** Compute threads. Default: the processors this process may use. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** Name of a kernel variant. Default: what the self-test chooses. */
-  readonly variant?: string;
+  readonly variant?: string | undefined;
 }
 
 /** Every backend that a model may run on. Adding one is adding a folder and a line here. */

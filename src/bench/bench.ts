@@ -45,17 +45,17 @@ export function tokensNeeded({ prompt, gen, batch, depths }: Work): number {
 /** Every test once in each round, so that a busy moment of the machine touches all alike, after some time of each to warm up. */
 export async function bench(model: Model, work: Work, onRound?: (round: number) => void): Promise<Result[]> {
   const tests = testsOf(model, work);
-  const rates = tests.map((): number[] => []);
+  const measured = tests.map(test => ({ test, rates: [] as number[] }));
   for (const test of tests) await warmUp(test);
   for (let round = 0; round < work.reps; round++) {
     onRound?.(round);
-    for (const [i, test] of tests.entries()) {
+    for (const { test, rates } of measured) {
       const start = performance.now();
       const tokens = await test.run();
-      rates[i].push((tokens * 1000) / (performance.now() - start));
+      rates.push((tokens * 1000) / (performance.now() - start));
     }
   }
-  return tests.map(({ name }, i) => ({ test: name, tokensPerSecond: summary(rates[i]) }));
+  return measured.map(({ test, rates }) => ({ test: test.name, tokensPerSecond: summary(rates) }));
 }
 
 /** V8 compiles what runs often: the first seconds are slower than all that follow. */
@@ -69,7 +69,8 @@ async function warmUp({ run }: Test): Promise<void> {
 
 export function summary(values: readonly number[]): Rates {
   const sorted = values.toSorted((a, b) => a - b);
-  return { median: sorted[sorted.length >> 1], min: sorted[0], max: sorted[sorted.length - 1] };
+  const at = (index: number) => sorted.at(index) ?? Number.NaN;
+  return { median: at(sorted.length >> 1), min: at(0), max: at(-1) };
 }
 
 function testsOf(model: Model, { prompt, gen, batch, depths }: Work): Test[] {

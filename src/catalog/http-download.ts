@@ -19,7 +19,7 @@ export interface HttpDownload {
   readonly signal?: AbortSignal;
   readonly onProgress: (received: number) => void;
   /** Wait before the next try after a cut. Default 500 ms, doubling with every try in vain. */
-  readonly retryMs?: number;
+  readonly retryMs?: number | undefined;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type RealmError, asRealmError } from '../errors.ts';
-import { type Store, rememberedPin, rememberPin } from './store.ts';
+import { asRealmError, type RealmError } from '../errors.ts';
+import { rememberedPin, rememberPin, type Store } from './store.ts';
 import type { CatalogEntry } from './types.ts';
 import { checkPin, sha256File } from './verify.ts';
 

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { RealmError } from '../errors.ts';
 import { catalog, defaultModel, findEntry } from './catalog.ts';
-import { fetchModel, type FetchOptions } from './fetch.ts';
+import { type FetchOptions, fetchModel } from './fetch.ts';
 import { openStore, type Store } from './store.ts';
 import type { CatalogEntry, ModelFile } from './types.ts';
 

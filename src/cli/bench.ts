@@ -1,8 +1,8 @@
 import { availableParallelism, cpus } from 'node:os';
 import type { Command } from 'commander';
 import type { Result } from '../bench/bench.ts';
-import { print, printJson, remark, table } from './output.ts';
 import { threads, wholeNumber } from './options.ts';
+import { print, printJson, remark, table } from './output.ts';
 
 interface Options {
   readonly model?: string;

@@ -26,7 +26,7 @@ interface Answer {
   readonly completionTokens: number;
   readonly timeToFirstTokenMs: number;
   /** Of the tokens after the first; undefined when there is none. */
-  readonly tokensPerSecond?: number;
+  readonly tokensPerSecond?: number | undefined;
 }
 
 /** `realm run`: one prompt (an argument or piped in), or a chat when there is a terminal to have it on. */

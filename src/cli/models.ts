@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { RealmError } from '../errors.ts';
-import { fetchObserver } from './progress.ts';
 import { formatBytes, print, printJson, remark, table } from './output.ts';
+import { fetchObserver } from './progress.ts';
 
 export function addModels(realm: Command): void {
   const models = realm

@@ -4,10 +4,10 @@ import type { Token } from '../tokenizer/types.ts';
 import type { Adapters } from './adapters.ts';
 import { failure } from './failure.ts';
 import type { Pooler } from './pooler.ts';
+import type { EngineEvent, EventBatch, FinishReason, TokenLogprob } from './request.ts';
 import type { RetryAfterEstimator } from './scheduler/retry-after-estimator.ts';
 import type { Scheduler } from './scheduler/scheduler.ts';
 import type { Sequence } from './sequence.ts';
-import type { EngineEvent, EventBatch, FinishReason, TokenLogprob } from './request.ts';
 
 /** A request that has been accepted and has not ended. */
 export interface ActiveRequest {

@@ -17,6 +17,7 @@ import { failure } from './failure.ts';
 import { contextOf, defaults, type EngineOptions } from './options.ts';
 import { OutputProcessor } from './output-processor.ts';
 import { createPooler } from './pooler.ts';
+import type { EventBatch, GenerateRequest } from './request.ts';
 import { type BatchOutput, Runner } from './runner.ts';
 import { resolveSampling } from './sampling/sampling.ts';
 import type { Plan, Work } from './scheduler/plan.ts';
@@ -27,7 +28,6 @@ import { StepCosts } from './scheduler/step-costs.ts';
 import { createSequence } from './sequence.ts';
 import { DraftModel } from './speculation/draft-model.ts';
 import { Speculation } from './speculation/speculation.ts';
-import type { GenerateRequest, EventBatch } from './request.ts';
 import type { EngineStats } from './types.ts';
 
 /** How often a step that runs looks who has come. */

@@ -4,28 +4,28 @@ import type { Token } from '../tokenizer/types.ts';
 /** How the next token is chosen. Absent fields have the neutral value in the comment. */
 export interface Sampling {
   /** 0 is greedy. Default 1. */
-  temperature?: number;
+  temperature?: number | undefined;
   /** Keep the k most likely; 0 and -1 keep all. Default 0. */
-  topK?: number;
+  topK?: number | undefined;
   /** Smallest set whose probability reaches p. Default 1. */
-  topP?: number;
+  topP?: number | undefined;
   /** Drop what is less likely than p times the best. Default 0. */
-  minP?: number;
+  minP?: number | undefined;
   /** Divides (positive) or multiplies (negative) logits of tokens seen in the last `penaltyWindow`. Default 1. arXiv:1909.05858. */
-  repetitionPenalty?: number;
+  repetitionPenalty?: number | undefined;
   /** Subtracted once from tokens generated so far. Default 0. */
-  presencePenalty?: number;
+  presencePenalty?: number | undefined;
   /** Subtracted per occurrence among the tokens generated so far. Default 0. */
-  frequencyPenalty?: number;
+  frequencyPenalty?: number | undefined;
   /** Tokens of context (prompt included) that repetitionPenalty looks at. Default 64; 0 switches it off. */
-  penaltyWindow?: number;
+  penaltyWindow?: number | undefined;
   /**
    * Added to the logits of tokens, from -100 to 100; -100 bans one, as long as another is left. As one array (token, value,
    * token, value …) it goes from thread to thread at once.
    */
-  logitBias?: ReadonlyMap<number, number> | ReadonlyArray<readonly [number, number]> | Float64Array;
+  logitBias?: ReadonlyMap<number, number> | ReadonlyArray<readonly [number, number]> | Float64Array | undefined;
   /** Same seed, same text. Random when absent. Any integer of 64 bits, signed or not. */
-  seed?: number | bigint;
+  seed?: number | bigint | undefined;
 }
 
 /**
@@ -35,15 +35,15 @@ export interface Sampling {
 export interface GenerationSettings {
   readonly sampling: Sampling;
   /** Most tokens of the answer. Absent: until the model ends it or the context is full. */
-  readonly maxTokens?: number;
+  readonly maxTokens?: number | undefined;
   /** Strings that end the text; they are not part of it and may cross token borders. The engine knows nothing of them. */
-  readonly stop?: readonly string[];
+  readonly stop?: readonly string[] | undefined;
   /** Tokens that end the sequence (not emitted), beside those that the vocabulary names. */
-  readonly stopTokens?: readonly Token[];
+  readonly stopTokens?: readonly Token[] | undefined;
   /** Alternatives to report with each token; absent: no log-probabilities. */
-  readonly topLogprobs?: number;
+  readonly topLogprobs?: number | undefined;
   /** Higher goes first among the same tenant's. Default 0. */
-  readonly priority?: number;
+  readonly priority?: number | undefined;
 }
 
 /**
@@ -56,11 +56,11 @@ export interface GenerateRequest<Prompt = readonly Token[]> extends GenerationSe
   readonly tenant: string;
   readonly prompt: Prompt;
   /** Name of the adapter that it runs with. */
-  readonly adapter?: string;
+  readonly adapter?: string | undefined;
   /** Milliseconds after which it fails with `queue_timeout` if it has not run by then. */
-  readonly queueMs?: number;
+  readonly queueMs?: number | undefined;
   /** An embedding of the tokens is wanted, as the model pools it, instead of more tokens. */
-  readonly embed?: boolean;
+  readonly embed?: boolean | undefined;
 }
 
 /** What a request for an embedding says. */
@@ -108,9 +108,9 @@ export interface EngineFailure {
   readonly code: ErrorCode;
   readonly message: string;
   /** Field of the request at fault. */
-  readonly param?: string;
+  readonly param?: string | undefined;
   /** Seconds after which another try makes sense (`queue_full`). */
-  readonly retryAfter?: number;
+  readonly retryAfter?: number | undefined;
   /** The system's own words, which may name files: for the log. */
-  readonly detail?: string;
+  readonly detail?: string | undefined;
 }

@@ -125,7 +125,7 @@ export class Cursor {
     let text = '';
     for (let i = start; i < end && length <= 16; i++) {
       const byte = this.#window[i];
-      if (byte >= 128) break;
+      if (byte === undefined || byte >= 128) break;
       text += String.fromCharCode(byte);
     }
     return text.length === length ? text : this.#decode(start, end, what);

@@ -1,5 +1,6 @@
 import { platform } from '#platform';
 import { hex } from '../platform/hex.ts';
+import { readerOf } from './reader-of.ts';
 import type { GgufFile } from './types.ts';
 
 /** Bytes of each tensor that count. */
@@ -14,7 +15,7 @@ export async function fingerprint(file: GgufFile): Promise<string> {
   for (const [key, value] of file.metadata) hash.update(JSON.stringify([key, value], withBigints));
   for (const { name, type, shape, file: index, offset, bytes } of file.tensors.values()) {
     hash.update(JSON.stringify([name, type, shape]));
-    hash.update(await file.readers[index].read(offset, Math.min(sampled, bytes)));
+    hash.update(await readerOf(file, index).read(offset, Math.min(sampled, bytes)));
   }
   return hex(hash.digest());
 }

@@ -78,7 +78,7 @@ export class Meta {
     if (!ArrayBuffer.isView(value)) this.fail(key, 'must be an array of numbers');
     const numbers =
       value instanceof BigUint64Array || value instanceof BigInt64Array ? Array.from(value, Number) : value;
-    for (let i = 0; i < numbers.length; i++) checkNumber(this, key, numbers[i], options);
+    for (const number of numbers) checkNumber(this, key, number, options);
     return this.#sized(key, numbers, options.length);
   }
 

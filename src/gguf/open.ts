@@ -4,6 +4,7 @@ import { openFile } from './file-reader.ts';
 import { openHttp } from './http-reader.ts';
 import { memoryReader } from './memory-reader.ts';
 import { type Header, parseHeader } from './parse.ts';
+import { readerOf } from './reader-of.ts';
 import { refuse } from './refuse.ts';
 import { checkSplits, splitCount, splitNames } from './splits.ts';
 import type { FileSource, GgufFile, Reader, TensorInfo } from './types.ts';
@@ -18,16 +19,17 @@ export async function openGguf(given: FileSource | Reader | readonly Reader[]): 
   const source = given instanceof URL ? given.href : given;
   const readers = await readersOf(source);
   try {
-    const headers = [await parseHeader(readers[0], 0)];
-    const count = splitCount(headers[0], readers[0].name);
+    const first = readerOf({ readers }, 0);
+    const header = await parseHeader(first, 0);
+    const count = splitCount(header, first.name);
     if (typeof source === 'string' && count > 1) {
       for (const name of splitNames(source, count).slice(1)) readers.push(await openReader(name));
     }
-    if (readers.length !== count)
-      refuse('gguf_invalid', readers[0].name, `has ${count} parts; ${readers.length} are given`);
-    while (headers.length < count) headers.push(await parseHeader(readers[headers.length], headers.length));
+    if (readers.length !== count) refuse('gguf_invalid', first.name, `has ${count} parts; ${readers.length} are given`);
+    const headers = [header];
+    for (const [part, reader] of readers.entries()) if (part > 0) headers.push(await parseHeader(reader, part));
     checkSplits(headers, readers);
-    return assemble(headers, readers);
+    return assemble(header, headers, readers);
   } catch (error) {
     await closeAll(readers);
     throw error;
@@ -52,14 +54,18 @@ function openReader(name: string): Promise<Reader> {
   return openFile(name.startsWith('file:') ? new URL(name) : name);
 }
 
-function assemble(headers: readonly Header[], readers: readonly Reader[]): GgufFile {
+function assemble(first: Header, headers: readonly Header[], readers: readonly Reader[]): GgufFile {
   const tensors = new Map<string, TensorInfo>();
   for (const tensor of headers.flatMap(header => header.tensors)) {
     if (tensors.has(tensor.name))
-      refuse('gguf_invalid', readers[tensor.file].name, `${named('tensor', tensor.name)} is in another part too`);
+      refuse(
+        'gguf_invalid',
+        readerOf({ readers }, tensor.file).name,
+        `${named('tensor', tensor.name)} is in another part too`,
+      );
     tensors.set(tensor.name, tensor);
   }
-  const { version, alignment, metadata } = headers[0];
+  const { version, alignment, metadata } = first;
   const size = readers.reduce((sum, reader) => sum + reader.size, 0);
   return { version, alignment, metadata, tensors, readers, size, close: () => closeAll(readers) };
 }

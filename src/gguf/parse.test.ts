@@ -248,6 +248,7 @@ describe('tensors', () => {
     assert.deepEqual(metadata.get('words'), ['a', '', '東京']);
     const [a, b] = tensors;
     assert.deepEqual({ ...a, offset: 0 }, { name: 'a', shape: [32, 2], type: 'Q4_0', file: 0, offset: 0, bytes: 36 });
+    assert.ok(a && b);
     assert.equal(b.offset, a.offset + 64);
     assert.equal(a.offset % 64, 0);
   });

@@ -21,10 +21,8 @@ let answer: RequestListener = serveRanges;
 
 /** Answers range requests as a static file server does. */
 function serveRanges(request: Parameters<RequestListener>[0], response: Parameters<RequestListener>[1]): void {
-  const [from, to] = /^bytes=(\d+)-(\d+)$/
-    .exec(request.headers.range ?? '')!
-    .slice(1)
-    .map(Number);
+  const [, from, to] = (/^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? []).map(Number);
+  assert.ok(from !== undefined && to !== undefined);
   const last = Math.min(to, content.length - 1);
   response.writeHead(206, { 'content-range': `bytes ${from}-${last}/${content.length}`, etag: '"one"' });
   response.end(content.subarray(from, last + 1));

@@ -2,6 +2,7 @@ import { escapeText } from './escape.ts';
 import { limits } from './limits.ts';
 import { Meta } from './meta.ts';
 import type { Header } from './parse.ts';
+import { readerOf } from './reader-of.ts';
 import { refuse } from './refuse.ts';
 import type { Reader } from './types.ts';
 
@@ -26,17 +27,19 @@ export function splitNames(first: string, count: number): string[] {
 
 /** Checks that the files are the parts that the first one announces, each in its place, with all the tensors. */
 export function checkSplits(headers: readonly Header[], readers: readonly Reader[]): void {
-  if (headers.length === 1) return;
+  const [firstHeader] = headers;
+  if (headers.length === 1 || !firstHeader) return;
   for (const [part, header] of headers.entries()) {
-    const meta = new Meta(header.metadata, readers[part].name);
+    const { name } = readerOf({ readers }, part);
+    const meta = new Meta(header.metadata, name);
     const number = meta.number('split.no', { integer: true });
     const count = meta.number('split.count', { integer: true });
     if (number === part && count === headers.length) continue;
     const message = `says it is part ${number + 1} of ${count}, and is opened as part ${part + 1} of ${headers.length}`;
-    refuse('gguf_invalid', readers[part].name, message);
+    refuse('gguf_invalid', name, message);
   }
-  const first = readers[0].name;
-  const declared = new Meta(headers[0].metadata, first).maybeNumber('split.tensors.count', { integer: true });
+  const first = readerOf({ readers }, 0).name;
+  const declared = new Meta(firstHeader.metadata, first).maybeNumber('split.tensors.count', { integer: true });
   const found = headers.reduce((sum, header) => sum + header.tensors.length, 0);
   if (declared !== undefined && declared !== found) {
     refuse('gguf_invalid', first, `announces ${escapeText(String(declared))} tensors in all parts; they hold ${found}`);

@@ -26,8 +26,9 @@ export async function readTensor(cursor: Cursor): Promise<Declared> {
   if (shape.includes(0)) fail(`has an empty shape [${shape}]`);
   const type = typeOf(cursor, title);
   const { blockSize } = formats[type];
-  if (shape[0] % blockSize !== 0)
-    fail(`has rows of ${shape[0]} elements; ${type} stores them in blocks of ${blockSize}`);
+  const [rowLength = 0] = shape;
+  if (rowLength % blockSize !== 0)
+    fail(`has rows of ${rowLength} elements; ${type} stores them in blocks of ${blockSize}`);
   const bytes = byteLength(
     type,
     shape.reduce((product, size) => product * size, 1),

@@ -49,7 +49,10 @@ export async function readValue(cursor: Cursor, key: string, budget: Budget): Pr
     await cursor.fill(number.bytes);
     return number.read(cursor);
   }
-  if (type === boolType) return (await readBooleans(cursor, 1, key))[0];
+  if (type === boolType) {
+    await cursor.fill(1);
+    return readBoolean(cursor, key);
+  }
   if (type === stringType) return cursor.string(limits.stringBytes, () => named('the value of', key));
   if (type === arrayType) return readArray(cursor, key, budget, 1);
   return refuse('gguf_invalid', cursor.reader.name, `${named('key', key)} has the unknown value type ${type}`);
@@ -60,7 +63,8 @@ async function readArray(cursor: Cursor, key: string, budget: Budget, depth: num
   const type = cursor.u32();
   const count = cursor.count();
   // A string is at least its length, an array its type and its count.
-  const bytes = numberTypes[type]?.bytes ?? { [boolType]: 1, [stringType]: 8, [arrayType]: 12 }[type];
+  const number = numberTypes[type];
+  const bytes = number?.bytes ?? { [boolType]: 1, [stringType]: 8, [arrayType]: 12 }[type];
   if (!bytes) refuse('gguf_invalid', cursor.reader.name, `${named('array', key)} has the unknown element type ${type}`);
   cursor.require(count * bytes, `${named('array', key)} of ${count} elements`);
   budget.elements -= count;
@@ -68,9 +72,9 @@ async function readArray(cursor: Cursor, key: string, budget: Budget, depth: num
   if (budget.elements < 0 || budget.nested < 0 || depth > limits.arrayDepth) tooMuch(cursor, key);
   if (type === stringType) return readStrings(cursor, count, key);
   if (type === boolType) return readBooleans(cursor, count, key);
-  if (type === arrayType) return readArrays(cursor, count, key, budget, depth);
+  if (!number) return readArrays(cursor, count, key, budget, depth);
   await cursor.fill(count * bytes);
-  return new numberTypes[type].array(cursor.bytes(count * bytes).buffer as ArrayBuffer);
+  return new number.array(cursor.bytes(count * bytes).buffer as ArrayBuffer);
 }
 
 function tooMuch(cursor: Cursor, key: string): never {
@@ -95,13 +99,15 @@ async function readStrings(cursor: Cursor, count: number, key: string): Promise<
 async function readBooleans(cursor: Cursor, count: number, key: string): Promise<boolean[]> {
   await cursor.fill(count);
   const booleans: boolean[] = [];
-  while (booleans.length < count) {
-    const byte = cursor.u8();
-    if (byte > 1)
-      refuse('gguf_invalid', cursor.reader.name, `${named('key', key)} holds a boolean that is neither 0 nor 1`);
-    booleans.push(byte === 1);
-  }
+  while (booleans.length < count) booleans.push(readBoolean(cursor, key));
   return booleans;
+}
+
+function readBoolean(cursor: Cursor, key: string): boolean {
+  const byte = cursor.u8();
+  if (byte > 1)
+    refuse('gguf_invalid', cursor.reader.name, `${named('key', key)} holds a boolean that is neither 0 nor 1`);
+  return byte === 1;
 }
 
 async function readArrays(

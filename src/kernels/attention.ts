@@ -5,7 +5,7 @@
  * values' scales [32][headDim / 32] behind the values (Q8_0). Softmax runs online over the pages (arXiv:2205.14135), pages ascending, and one kernel call serves up
  * to eight query heads of one token that share the key-value head: each key and value is read once for all of them.
  */
-import { Func, i32, type I32 } from './assembler.ts';
+import { Func, type I32, i32 } from './assembler.ts';
 import { type CacheReader, type CacheType, cacheReader } from './attention/cache-format.ts';
 import { type AttentionFunc, attentionParams, eightsAt, type Page, widthOf } from './attention/frame.ts';
 import { clear, normalise, weigh } from './attention/output.ts';

@@ -6,10 +6,10 @@
  */
 import { Func, f32x4, i32, i32x4, type Local, v128 } from './assembler.ts';
 import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
-import type { Format256 } from './formats256.ts';
-import { panelsAtOnce, unpackBlocks, unpackParams } from './panel.ts';
 import { addProducts, type Dot, type Step, type Sums, sumsOf } from './dot.ts';
+import type { Format256 } from './formats256.ts';
 import { smallHalves } from './halves.ts';
+import { panelsAtOnce, unpackBlocks, unpackParams } from './panel.ts';
 import { type ProductFunc, product } from './product.ts';
 import type { Place, Walk } from './weights256.ts';
 

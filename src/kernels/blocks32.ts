@@ -1,10 +1,10 @@
 /** Matrix kernels of the formats with 32 weights and one f16 scale in a block; formats32.ts says how each unpacks. */
 import { Func, f32x4, i32x4, type Local, type V128, v128 } from './assembler.ts';
 import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
-import type { Format32 } from './formats32.ts';
-import { panelsAtOnce, unpackBlocks, unpackParams } from './panel.ts';
 import { addProducts, type Dot, type Step, type Sums, sumsOf } from './dot.ts';
+import type { Format32 } from './formats32.ts';
 import { halves } from './halves.ts';
+import { panelsAtOnce, unpackBlocks, unpackParams } from './panel.ts';
 import { type ProductFunc, product } from './product.ts';
 
 const constantNames = [

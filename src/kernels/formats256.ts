@@ -2,9 +2,9 @@
 import { codeWidth } from '../quant/codes.ts';
 import type { QuantFormat } from '../quant/format.ts';
 import { formats } from '../quant/formats.ts';
+import { stepsPerSum } from './dot.ts';
 import { offsetOf } from './formats32.ts';
 import { groupRows, packedAt } from './layout.ts';
-import { stepsPerSum } from './dot.ts';
 import { type PartScales, partScalesOf } from './scales256.ts';
 import { type Walk, walkOf } from './weights256.ts';
 

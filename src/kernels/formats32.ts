@@ -4,8 +4,8 @@ import type { Integers, QuantFormat } from '../quant/format.ts';
 import { formats } from '../quant/formats.ts';
 import { i8x16, i16x8, i32x4, type Local, type V128, v128 } from './assembler.ts';
 import { type ConstantName, type ConstantOf, tableConstants } from './constants.ts';
-import { groupRows, packedAt } from './layout.ts';
 import { stepsPerSum } from './dot.ts';
+import { groupRows, packedAt } from './layout.ts';
 
 /** Columns 4 step .. 4 step + 3 of rows 0-3 (half 0) or 4-7 of the block at w, each a byte 0..127. */
 type Weights = (w: Local<'i32'>, step: number, half: 0 | 1, constantOf: ConstantOf) => V128;

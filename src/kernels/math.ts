@@ -1,5 +1,5 @@
 /** Elementary functions on vectors, rounded step by step as docs/numerics.md says. */
-import { f32, f32x4, type Func, i32x4, type Local, type V128 } from './assembler.ts';
+import { type Func, f32, f32x4, i32x4, type Local, type V128 } from './assembler.ts';
 import { type ConstantName, type Pair, pair, pairLocal, setPair } from './constants.ts';
 
 const splat = (value: number): V128 => f32x4.splat(f32.const(value));

@@ -1,11 +1,14 @@
 /** Which kernels make a module, and in which variants. */
 import { platform } from '#platform';
-import { assembleModule, type Func } from './assembler.ts';
-import { attention, cacheTypes, maxQueries } from './attention.ts';
-import { storeKv, storeKvBytes } from './attention/store.ts';
+import { formats } from '../quant/formats.ts';
+import type { QuantType } from '../quant/types.ts';
 import { interleaveFloats, maxTile, quantize32, quantize256 } from './activation.ts';
+import { assembleModule, type Func } from './assembler.ts';
+import { storeKv, storeKvBytes } from './attention/store.ts';
+import { attention, cacheTypes, maxQueries } from './attention.ts';
 import { panelBytes32, panelProduct32, product32, unpack32 } from './blocks32.ts';
 import { panelBytes256, panelProduct256, product256, unpack256 } from './blocks256.ts';
+import type { Dot } from './dot.ts';
 import { add, gate, ropeAdjacent, ropeHalves, scale, softcap } from './elementwise.ts';
 import { productFloat } from './floats.ts';
 import { formats32 } from './formats32.ts';
@@ -13,9 +16,6 @@ import { formats256 } from './formats256.ts';
 import { groupRows } from './layout.ts';
 import { layerNorm, rmsNorm } from './norm.ts';
 import { pack } from './pack.ts';
-import type { Dot } from './dot.ts';
-import { formats } from '../quant/formats.ts';
-import type { QuantType } from '../quant/types.ts';
 
 export interface Variant {
   readonly name: string;

@@ -1,6 +1,7 @@
 /** One kernel per format: eight rows from the file's layout into the interleaved one of layout.ts. */
-import { Func, type I32, i32 } from './assembler.ts';
+
 import type { QuantFormat } from '../quant/format.ts';
+import { Func, type I32, i32 } from './assembler.ts';
 import { groupRows, layoutOf } from './layout.ts';
 
 const params = { source: 'i32', rowBytes: 'i32', blocks: 'i32', target: 'i32' } as const;

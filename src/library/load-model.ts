@@ -1,6 +1,6 @@
-import { loadModel as load } from '../llm/load.ts';
 import { asRealmError } from '../errors.ts';
 import type { FileSource } from '../gguf/types.ts';
+import { loadModel as load } from '../llm/load.ts';
 import { throwIfCancelled } from './generation.ts';
 import { Model } from './model.ts';
 import { requireNode } from './node-version.ts';

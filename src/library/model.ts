@@ -10,8 +10,8 @@ import { finish } from '../tokenizer/steps.ts';
 import type { ChatMessage, EncodeOptions, Token } from '../tokenizer/types.ts';
 import { Generation, throwIfCancelled } from './generation.ts';
 import { messagesOf, stopsOf, textOf } from './input.ts';
-import type { Session } from './sessions.ts';
 import type { ChatOptions, EmbedOptions, GenerateOptions, RequestOptions, SamplingOptions } from './options.ts';
+import type { Session } from './sessions.ts';
 
 /** What a loaded model is. */
 export interface ModelInfo extends EngineInfo {

@@ -25,7 +25,7 @@ export interface LoadOptions {
   /** Sampling of requests that do not say. Default: what the catalog recommends. */
   readonly sampling?: SamplingOptions;
   /** A smaller model of the same vocabulary, which guesses tokens: a catalog name or a path. It changes no answer. */
-  readonly draft?: string;
+  readonly draft?: string | undefined;
   /** `lookup`: guess tokens that repeat the prompt; it changes no answer. Default `lookup`. */
   readonly speculation?: 'off' | 'lookup';
   /** How long requests that stream wait in a step for others' prompts, in milliseconds. Default 40. */

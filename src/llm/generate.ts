@@ -47,10 +47,7 @@ async function* generate(
       case 'end': {
         const text = stops.stopped ? '' : stops.push(stream.end()) + stops.end();
         if (text !== '') yield { kind: 'text', text, logprobs: [] };
-        const reason = stops.stopped ? 'stop' : event.reason;
-        const { completionTokens: computed } = event.usage;
-        const completionTokens = stops.stopped ? tokens.length - request.prompt.length : computed;
-        yield { ...event, reason, usage: { ...event.usage, completionTokens }, tokens };
+        yield { ...(stops.stopped ? stoppedAt(event, tokens.length - request.prompt.length) : event), tokens };
         return;
       }
       case 'error':
@@ -59,6 +56,11 @@ async function* generate(
         event satisfies never;
     }
   }
+}
+
+/** The end of a text that a stop string ended after so many tokens. */
+function stoppedAt(event: EngineEvent & { kind: 'end' }, completionTokens: number): EngineEvent & { kind: 'end' } {
+  return { ...event, reason: 'stop', usage: { ...event.usage, completionTokens } };
 }
 
 /** The tokens that end every text end this one too. */

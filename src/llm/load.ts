@@ -32,9 +32,9 @@ export interface ServedModel extends LoadedModel {
 
 export interface LoadOptions {
   /** The model itself, or its URL, instead of what the configuration names. */
-  readonly data?: FileSource;
-  readonly context?: number;
-  readonly threads?: number;
+  readonly data?: FileSource | undefined;
+  readonly context?: number | undefined;
+  readonly threads?: number | undefined;
   /** Tokens that the KV cache holds over all sequences. */
   readonly kvTokens?: number;
   /** Who shares the model, as far as they are known. */

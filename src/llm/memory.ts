@@ -1,6 +1,6 @@
+import { asRealmError } from '../errors.ts';
 import { Meta } from '../gguf/meta.ts';
 import type { GgufFile } from '../gguf/types.ts';
-import { asRealmError } from '../errors.ts';
 
 /** What a model takes of the machine's memory. */
 export interface MemoryNeed {

@@ -1,7 +1,7 @@
 import type { AttentionOptions, RopeTable, Vector } from '../backend/backend.ts';
-import type { Loading } from './loading.ts';
 import type { ModelConfig } from './config.ts';
 import type { Step } from './decoder.ts';
+import type { Loading } from './loading.ts';
 import { project } from './project.ts';
 import type { Linear, Tensors } from './tensors.ts';
 

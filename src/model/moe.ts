@@ -1,6 +1,6 @@
 import type { Buffer, Matrix, Routing } from '../backend/backend.ts';
-import type { Loading } from './loading.ts';
 import type { Step } from './decoder.ts';
+import type { Loading } from './loading.ts';
 import type { Tensors } from './tensors.ts';
 
 /** The weights of a mixture of experts; those of all experts one below the other. */

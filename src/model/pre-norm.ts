@@ -1,6 +1,5 @@
 import type { RopeTable, Vector } from '../backend/backend.ts';
 import type { LoadLayers } from './architecture.ts';
-import type { Loading } from './loading.ts';
 import { eachLayer } from './config.ts';
 import type { DecoderSpec } from './decoder.ts';
 import {
@@ -11,6 +10,7 @@ import {
   loadAttention,
   loadFeedForward,
 } from './layers.ts';
+import type { Loading } from './loading.ts';
 import { type ExpertWeights, MoE } from './moe.ts';
 import { project } from './project.ts';
 import { type RopeOptions, readRope } from './rope.ts';

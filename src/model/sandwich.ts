@@ -1,9 +1,9 @@
 import type { RopeTable, Vector } from '../backend/backend.ts';
 import type { LoadLayers } from './architecture.ts';
-import type { Loading } from './loading.ts';
 import { eachLayer } from './config.ts';
 import type { DecoderSpec } from './decoder.ts';
 import { type AttentionWeights, attend, type FeedForwardWeights, gated, loadFeedForward } from './layers.ts';
+import type { Loading } from './loading.ts';
 import { project } from './project.ts';
 
 /** A layer with norms before and after attention and the feed-forward network. */

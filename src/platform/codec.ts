@@ -117,6 +117,8 @@ function written32(list: readonly unknown[], numbers: Numbers): Special | undefi
 /** Array.from() asks an iterator. */
 function listOf(integers: Int32Array): number[] {
   const list = new Array<number>(integers.length);
-  for (let i = 0; i < list.length; i++) list[i] = integers[i];
+  integers.forEach((value, i) => {
+    list[i] = value;
+  });
   return list;
 }

@@ -20,8 +20,10 @@ export class ByteReader {
   }
 
   byte(): number {
-    if (this.done) throw this.#ended();
-    return this.bytes[this.at++];
+    const byte = this.bytes[this.at];
+    if (byte === undefined) throw this.#ended();
+    this.at++;
+    return byte;
   }
 
   /** Unsigned LEB128 of at most 32 bits. */

@@ -169,7 +169,7 @@ const known = (body: readonly number[]): boolean => {
 const twoBytes = (opcode: number): number[] => (opcode < 128 ? [opcode] : [(opcode & 0x7f) | 0x80, 1]);
 
 /** Opcodes whose operands or effects the sweep cannot write down: blocks, branches, calls, prefixes. */
-const special = ([opcode]: readonly number[]): boolean => opcode < 0x14 || opcode === 0x1f || opcode >= 0xfe;
+const special = ([opcode = 0]: readonly number[]): boolean => opcode < 0x14 || opcode === 0x1f || opcode >= 0xfe;
 
 /** Function 0 with `body`, and around it whatever it may name. */
 function moduleOf(body: readonly number[]): Uint8Array<ArrayBuffer> {

@@ -72,7 +72,7 @@ export class BodyReader {
     this.#reader = new ByteReader(body, `function ${index}`);
     this.#index = index;
     this.#context = context;
-    const own = context.functions[index];
+    const own = arityAt(context.functions, index, 'function');
     this.#locals = this.#readLocals(own.params);
     this.#enter({ params: 0, results: own.results }, own.results);
   }
@@ -83,14 +83,15 @@ export class BodyReader {
       const opcode = reader.byte();
       const start = prefixStart(opcode);
       const entry = start === 0 ? opcode : this.#prefixed(start, opcode);
-      this.#work += weightOf[entry];
-      const immediate = immediateOf[entry];
+      const weight = look(weightOf, entry);
+      const immediate = look(immediateOf, entry);
+      this.#work += weight;
       if (immediate === Immediate.control) this.#control(entry);
       else {
         if (immediate === NO_OPCODE) throw refuseOpcode(opcode, 0, this.#index);
         skipImmediate(reader, immediate);
-        this.#move(popsOf[entry], pushesOf[entry]);
-        if (weightOf[entry] >= CALL_WEIGHT) this.#join(this.#height);
+        this.#move(look(popsOf, entry), look(pushesOf, entry));
+        if (weight >= CALL_WEIGHT) this.#join(this.#height);
       }
     }
     if (!reader.done) throw new ModuleError(`function ${this.#index} goes on behind its end`);
@@ -209,7 +210,7 @@ export class BodyReader {
   #branch(): void {
     const target = this.#blocks.at(-1 - this.#reader.u32());
     if (!target) throw new ModuleError(`function ${this.#index} branches out of itself`);
-    this.#work += weightOf[Op.br];
+    this.#work += look(weightOf, Op.br);
     this.#join(Math.max(this.#height, target.label));
   }
 
@@ -243,7 +244,7 @@ export class BodyReader {
   }
 
   #base(): number {
-    return this.#blocks.length === 0 ? 0 : this.#blocks[this.#blocks.length - 1].base;
+    return this.#blocks.at(-1)?.base ?? 0;
   }
 
   #move(pops: number, pushes: number): void {
@@ -256,7 +257,13 @@ export class BodyReader {
   }
 }
 
+/** A table of opcodes.ts at an entry that it has: one byte, or one that {@link FunctionBody} found behind a prefix. */
+function look(table: Uint8Array, entry: number): number {
+  return table[entry] ?? NO_OPCODE;
+}
+
 function arityAt(list: readonly Arity[], index: number, what: string): Arity {
-  if (index >= list.length) throw new ModuleError(`it has no ${what} ${index}`);
-  return list[index];
+  const arity = list[index];
+  if (!arity) throw new ModuleError(`it has no ${what} ${index}`);
+  return arity;
 }

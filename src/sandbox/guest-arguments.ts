@@ -54,6 +54,6 @@ export function writeTokensAnswer(memory: GuestMemory, reply: HostReply, address
   if (reply.length > room >>> 0) return GuestError.bufferTooSmall;
   const view = memory.view(address, reply.length * 4);
   if (!view) return GuestError.invalidPointer;
-  for (let index = 0; index < reply.length; index++) view.setUint32(index * 4, reply[index], true);
+  for (const [index, token] of reply.entries()) view.setUint32(index * 4, token, true);
   return reply.length;
 }

@@ -1,6 +1,6 @@
 import { GuestError, MAX_STOP_TOKENS, OPTIONS_BYTES, unsupportedFunctions, writeOptions } from './abi.ts';
-import { readChangedOptions, readText, readTokens, writeTextAnswer, writeTokensAnswer } from './guest-arguments.ts';
 import { ByteBuffer } from './byte-buffer.ts';
+import { readChangedOptions, readText, readTokens, writeTextAnswer, writeTokensAnswer } from './guest-arguments.ts';
 import { encodeText, GuestMemory, writeText } from './guest-memory.ts';
 import { MAX_HOST_CALLS, MAX_STREAMED_BYTES, MAX_UNREAD_TEXT } from './limits.ts';
 import type { FromGuest, HostQuery, HostReply, Outcome, ToGuest } from './messages.ts';

@@ -125,7 +125,8 @@ function readTypes(reader: ByteReader): Signature[] {
 function readValueTypes(reader: ByteReader): string {
   return list(reader.count('values in a signature', MAX_SIGNATURE_VALUES), () => {
     const type = reader.valueType();
-    return valueTypes.get(type[0]) ?? `<${type.join(' ')}>`;
+    const [first = 0] = type;
+    return valueTypes.get(first) ?? `<${type.join(' ')}>`;
   }).join('');
 }
 
@@ -176,8 +177,9 @@ function readLimits(reader: ByteReader, what: string): Limits {
 }
 
 function signatureAt(types: readonly Signature[], index: number): Signature {
-  if (index >= types.length) throw new ModuleError(`it has no type ${index}`);
-  return types[index];
+  const signature = types[index];
+  if (!signature) throw new ModuleError(`it has no type ${index}`);
+  return signature;
 }
 
 function list<T>(count: number, read: () => T): T[] {

@@ -10,7 +10,8 @@ export function processUsage(pid: number): Usage | undefined {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The name, in parentheses, may hold spaces; the third field follows it.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    const [userTicks, systemTicks, residentPages] = [fields[11], fields[12], fields[21]].map(Number);
+    const field = (index: number) => Number(fields[index]);
+    const [userTicks, systemTicks, residentPages] = [field(11), field(12), field(21)] as const;
     return {
       cpuMs: ((userTicks + systemTicks) * 1000) / TICKS_PER_SECOND,
       residentBytes: residentPages * pageBytes(),

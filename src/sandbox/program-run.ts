@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { RealmError } from '../errors.ts';
 import { GuestError } from './abi.ts';
 import { Channel } from './channel.ts';
-import { MAX_UNREAD_PIECES } from './limits.ts';
 import { closedError, type GuestHost, type HostedRun, type Loss } from './guest-host.ts';
+import { MAX_UNREAD_PIECES } from './limits.ts';
 import type { FromGuest, HostQuery, HostReply, Outcome } from './messages.ts';
 import type { ProgramCall } from './types.ts';
 

@@ -2,12 +2,15 @@ import type { GenerateRequest, Sampling } from '../engine/request.ts';
 
 /** A request's fields as the guest sees them (GenOptions: C layout, 40 bytes, little endian); see docs/programs.md. */
 export interface GenOptions
-  extends Required<Pick<GenerateRequest, 'maxTokens'>>,
-    Required<Pick<Sampling, 'temperature' | 'topP' | 'topK' | 'repetitionPenalty'>> {
+  extends Said<GenerateRequest, 'maxTokens'>,
+    Said<Sampling, 'temperature' | 'topP' | 'topK' | 'repetitionPenalty'> {
   /** 0: random. */
   seed: bigint;
   stopTokens: readonly number[];
 }
+
+/** Fields that a guest always has. */
+type Said<T, K extends keyof T> = { -readonly [key in K]-?: NonNullable<T[key]> };
 
 /** What a program may ask of the host. Every call runs on the main thread, for one request. Errors thrown become error codes in the guest. */
 export interface ProgramHost {

@@ -1,5 +1,6 @@
 import { Hono, type MiddlewareHandler } from 'hono';
 import { asRealmError, RealmError } from '../errors.ts';
+import type { Tenant } from '../tenancy/tenants.ts';
 import { limitBody } from './body.ts';
 import { decodeBody } from './content-encoding.ts';
 import { errorBody, reportError } from './errors.ts';
@@ -7,7 +8,6 @@ import { Exchange } from './exchange.ts';
 import { refuseWebPages } from './local.ts';
 import { allowOrigins, isAllowedOrigin } from './origins.ts';
 import { tidyPath, withoutVersion } from './paths.ts';
-import type { Tenant } from '../tenancy/tenants.ts';
 import type { AppContext, AppEnv, Route } from './route.ts';
 import { loadAdapterRoute, unloadAdapterRoute } from './routes/adapters.ts';
 import { applyTemplateRoute } from './routes/apply-template.ts';

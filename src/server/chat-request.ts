@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Chat, chatDocument } from '../llm/prompt.ts';
 import {
   type GenerationBody,
   isEmptyList,
@@ -9,7 +10,6 @@ import {
   topLogprobs,
   unsupported,
 } from './fields.ts';
-import { type Chat, chatDocument } from '../llm/prompt.ts';
 
 /** A string, or text parts that are joined; of wrong parts the first is named, there may be very many. */
 const content = z.unknown().transform((value, context): string => {

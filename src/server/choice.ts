@@ -2,13 +2,13 @@ import type { EngineUsage, FinishReason, GenerateRequest } from '../engine/reque
 import { RealmError } from '../errors.ts';
 import type { LoadedModel } from '../llm/load.ts';
 import type { TextEvent, TextLogprob } from '../llm/types.ts';
+import type { ProgramHost } from '../sandbox/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { addUsage, noUsage } from './exchange.ts';
 import type { Job } from './job.ts';
 import { changedRequest, guestOptions, metadata, refusedToProgram } from './program-options.ts';
 import type { PromptTokens } from './prompt-tokens.ts';
 import type { Services } from './services.ts';
-import type { ProgramHost } from '../sandbox/types.ts';
 
 /** What the choices of a request share. */
 export interface ChoiceContext {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import type { GenerationSettings, Sampling } from '../engine/request.ts';
 import { ranges } from '../ranges.ts';
 import { name, within } from '../tenancy/schema.ts';
-import type { GenerationSettings, Sampling } from '../engine/request.ts';
 
 /** Request fields that chat and plain completions share. A null stands for an absent field, as OpenAI's clients send it. */
 

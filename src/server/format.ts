@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import type { TextLogprob } from '../llm/types.ts';
 import type { EngineUsage, FinishReason } from '../engine/request.ts';
+import type { TextLogprob } from '../llm/types.ts';
 import type { ChoiceEvent } from './choice.ts';
 import type { Exchange } from './exchange.ts';
 import type { Job } from './job.ts';

@@ -1,12 +1,12 @@
 import { RealmError } from '../errors.ts';
 import type { LoadedModel } from '../llm/load.ts';
+import type { SessionStore } from '../llm/sessions.ts';
 import type { Program, Sandbox } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { HttpConfig, Limits } from '../tenancy/config.ts';
 import type { Authenticate, AuthorizeAdmin, Tenant } from '../tenancy/tenants.ts';
 import type { AdapterRegistry } from './adapters.ts';
-import type { SessionStore } from '../llm/sessions.ts';
 import type { Exchange } from './exchange.ts';
 import type { TextService } from './text/service.ts';
 

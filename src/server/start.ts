@@ -4,6 +4,7 @@ import type { FetchObserver } from '../catalog/types.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { LoadedModel } from '../llm/load.ts';
 import { loadModel, type ServedModel } from '../llm/load.ts';
+import { SessionStore } from '../llm/sessions.ts';
 import { readBuiltinProgram } from '../sandbox/builtin.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
 import type { Program, Sandbox } from '../sandbox/types.ts';
@@ -17,13 +18,12 @@ import { drain } from './drain.ts';
 import { isLocalName } from './local.ts';
 import { type Listener, listen } from './node.ts';
 import type { Services } from './services.ts';
-import { SessionStore } from '../llm/sessions.ts';
 import { TextService } from './text/service.ts';
 import { watchEngine } from './watch-engine.ts';
 
 export interface StartOptions {
   /** Path of `realm.yaml`; absent: one open tenant, loopback only. */
-  readonly configPath?: string;
+  readonly configPath?: string | undefined;
   /** A configuration that was read already, instead of that file. */
   readonly config?: RealmConfig;
   /** A catalog name or a path, instead of the models of the configuration. Default: the catalog's default. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { chatDocument } from '../llm/prompt.ts';
 import { chatFields, toChat } from './chat-request.ts';
 import { optional, tokenList } from './fields.ts';
-import { chatDocument } from '../llm/prompt.ts';
 
 /** llama-server's fields and defaults. */
 export const tokenizeSchema = z

@@ -12,7 +12,7 @@ test('a JSON line holds time, level, message and fields', () => {
   const { log, written } = lines('json');
   log('info', 'request', { request_id: 'req_1', status: 200, code: undefined });
   assert.equal(written.length, 1);
-  assert.deepEqual(JSON.parse(written[0]), {
+  assert.deepEqual(JSON.parse(written[0] ?? ''), {
     time: '2026-01-02T03:04:05.678Z',
     level: 'info',
     message: 'request',

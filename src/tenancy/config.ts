@@ -1,7 +1,7 @@
-import type { Sampling } from '../engine/request.ts';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
+import type { Sampling } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
 import { allowedFile } from './folders.ts';
 import { check, type Issue, issueText, pathText } from './issues.ts';
@@ -38,24 +38,24 @@ export interface ModelEntry {
   readonly id: string;
   readonly source: ModelPlace;
   /** A smaller model that drafts for it. */
-  readonly draft?: ModelPlace;
-  readonly context?: number;
+  readonly draft?: ModelPlace | undefined;
+  readonly context?: number | undefined;
   /** What the KV cache holds; default F16. */
-  readonly kvType?: 'F16' | 'Q8_0';
+  readonly kvType?: 'F16' | 'Q8_0' | undefined;
   /** Guesses at tokens; default lookup. */
-  readonly speculation?: 'off' | 'lookup';
+  readonly speculation?: 'off' | 'lookup' | undefined;
   /** How long those that stream wait in a step for others' prompts; default 40. */
-  readonly prefillMs?: number;
-  readonly firstPrefillMs?: number;
+  readonly prefillMs?: number | undefined;
+  readonly firstPrefillMs?: number | undefined;
   /** How long tokens may wait to be sent together; default 40. */
-  readonly streamMs?: number;
+  readonly streamMs?: number | undefined;
   /** System prompts whose cached pages all tenants share. */
-  readonly sharedPrompts?: readonly string[];
-  readonly system?: string;
+  readonly sharedPrompts?: readonly string[] | undefined;
+  readonly system?: string | undefined;
   /** In the place of the file's. */
-  readonly chatTemplate?: TemplatePlace;
-  readonly sampling?: Sampling;
-  readonly adapters?: readonly AdapterConfig[];
+  readonly chatTemplate?: TemplatePlace | undefined;
+  readonly sampling?: Sampling | undefined;
+  readonly adapters?: readonly AdapterConfig[] | undefined;
 }
 
 export interface AdapterConfig {
@@ -63,7 +63,7 @@ export interface AdapterConfig {
   /** Absolute. */
   readonly path: string;
   /** Ids of those who may use it; absent: everyone. */
-  readonly tenants?: readonly string[];
+  readonly tenants?: readonly string[] | undefined;
 }
 
 export interface SessionLimits {
@@ -77,7 +77,7 @@ export interface SessionLimits {
 export interface ProgramsConfig {
   readonly maxProcesses: number;
   /** Resident; absent: a quarter of the machine's. */
-  readonly memoryMb?: number;
+  readonly memoryMb?: number | undefined;
 }
 
 export interface RealmConfig {
@@ -87,15 +87,15 @@ export interface RealmConfig {
   readonly limits: Limits;
   readonly programs: ProgramsConfig;
   readonly http: HttpConfig;
-  readonly sessions?: SessionLimits;
+  readonly sessions?: SessionLimits | undefined;
   /** Absolute: where files of models and adapters may lie; absent: anywhere. */
-  readonly folders?: readonly string[];
+  readonly folders?: readonly string[] | undefined;
   /** Hashes of the keys for loading and unloading; absent: nobody may, unless there are no tenants. */
-  readonly adminKeys?: readonly string[];
+  readonly adminKeys?: readonly string[] | undefined;
   /** Absent: the default model. */
-  readonly models?: readonly ModelEntry[];
+  readonly models?: readonly ModelEntry[] | undefined;
   /** Absent: one open tenant, loopback only. */
-  readonly tenants?: readonly TenantKeys[];
+  readonly tenants?: readonly TenantKeys[] | undefined;
 }
 
 /** Reads and validates `realm.yaml`; throws `config_invalid` with a line for every mistake. Paths in it are relative to the file. */
@@ -107,7 +107,7 @@ export async function loadConfig(path: string): Promise<RealmConfig> {
   if (document.errors.length > 0)
     throw invalid(
       path,
-      document.errors.map(error => ({ path: '', message: error.message.split('\n')[0] })),
+      document.errors.map(error => ({ path: '', message: error.message.replace(/\n.*/s, '') })),
     );
   return readConfig(plain(path, document) ?? {}, dirname(path), path);
 }
@@ -143,7 +143,7 @@ function plain(path: string, document: ReturnType<typeof parseDocument>): unknow
 function invalid(path: string, issues: readonly Issue[]): RealmError {
   const count = issues.length === 1 ? '1 mistake' : `${issues.length} mistakes`;
   const lines = issues.map(issue => `\n  ${issueText(issue)}`).join('');
-  return new RealmError('config_invalid', `${path} has ${count}:${lines}`, { param: issues[0].path || undefined });
+  return new RealmError('config_invalid', `${path} has ${count}:${lines}`, { param: issues[0]?.path || undefined });
 }
 
 /** An entry of a list in a document that may be anything. */
@@ -353,8 +353,11 @@ function toTemplate(text: string | undefined, base: string): TemplatePlace | und
   return isTemplate(text) ? { source: text } : { path: resolve(base, text) };
 }
 
-function toPlace({ path, catalog }: { path?: string; catalog?: string }, base: string): ModelPlace {
-  return path === undefined ? { catalog: catalog! } : { path: resolve(base, path) };
+type WrittenPlace = { readonly path?: string | undefined; readonly catalog?: string | undefined };
+
+/** The schema has seen that the document names one of the two. */
+function toPlace({ path, catalog = '' }: WrittenPlace, base: string): ModelPlace {
+  return path === undefined ? { catalog } : { path: resolve(base, path) };
 }
 
 function toSampling(fields: NonNullable<ModelDocument['sampling']>): Sampling {

@@ -40,7 +40,7 @@ function describe(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'invalid_value')
     return `must be ${(issue.values as unknown[]).map(v => JSON.stringify(v)).join(' or ')}`;
   // A record's key: what its own schema says.
-  if (issue.code === 'invalid_key') return (issue.issues as { message: string }[])[0].message;
+  if (issue.code === 'invalid_key') return (issue.issues as { message: string }[])[0]?.message;
   return undefined;
 }
 

@@ -33,8 +33,8 @@ export function hashKey(key: string): string {
 
 /** Whether `key` has the form and the checksum of a key that {@link createKey} made. */
 export function isWellFormed(key: string): boolean {
-  const match = secretPattern.exec(key);
-  return match !== null && checksum(match[1]) === match[2];
+  const [, secret, written] = secretPattern.exec(key) ?? [];
+  return secret !== undefined && checksum(secret) === written;
 }
 
 /** The index of the stored hash that `key` belongs to, or -1. Takes the same time wherever it is, and when it is nowhere. */

@@ -4,21 +4,21 @@ import { findKey } from './keys.ts';
 export interface Tenant {
   readonly id: string;
   /** Absolute path of its own program; absent: the default program. */
-  readonly program?: string;
+  readonly program?: string | undefined;
   /** Adapter of its requests that do not name another. */
-  readonly adapter?: string;
+  readonly adapter?: string | undefined;
   /** Memory that one instance of its program may have. */
   readonly memoryMb: number;
   /** Wall-clock limit of one request, from the start of the program to its end. */
   readonly deadlineMs: number;
   /** How long a request may wait for its first step. */
-  readonly queueMs?: number;
+  readonly queueMs?: number | undefined;
   /** Requests that may wait, for each model; absent: as many as the engine's default. */
-  readonly maxQueued?: number;
+  readonly maxQueued?: number | undefined;
   /** Its share of a model beside other tenants' that want it too; absent: 1. */
-  readonly weight?: number;
+  readonly weight?: number | undefined;
   /** Control tokens in messages are read as if the template had written them. */
-  readonly parseSpecial?: boolean;
+  readonly parseSpecial?: boolean | undefined;
 }
 
 export interface TenantKeys extends Tenant {
@@ -37,9 +37,10 @@ export function keyAuthentication(tenants: readonly TenantKeys[]): Authenticate 
   const hashes = tenants.flatMap(tenant => tenant.keys);
   return authorization => {
     const found = findKey(bearer(authorization), hashes);
-    if (found < 0)
+    const owner = owners[found];
+    if (!owner)
       throw new RealmError('invalid_api_key', 'The API key is missing or wrong: send Authorization: Bearer <key>');
-    return owners[found];
+    return owner;
   };
 }
 

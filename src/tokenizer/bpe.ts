@@ -1,11 +1,11 @@
-import type { Metadata } from '../gguf/types.ts';
 import { RealmError } from '../errors.ts';
-import { toByteLevel, byteChar } from './byte-level.ts';
+import type { Metadata } from '../gguf/types.ts';
+import { byteChar, toByteLevel } from './byte-level.ts';
 import { encodeWords } from './encode-words.ts';
+import { Merger } from './kernels/merge.ts';
+import { PairTable } from './kernels/pair-table.ts';
 import { isOrdinary } from './kinds.ts';
-import { Merger } from './merge.ts';
 import { stringList } from './metadata.ts';
-import { PairTable } from './pair-table.ts';
 import type { PreTokenizer } from './pre-tokenizers.ts';
 import { spaceSplitter } from './space-splitter.ts';
 import { split } from './split.ts';
@@ -67,7 +67,7 @@ export class BytePairEncoder {
 
   tokensOf(piece: number): number | number[] {
     if (piece < this.#vocabulary.texts.length && isOrdinary(this.#vocabulary.kinds[piece])) return piece;
-    const text = this.#pieces.texts[piece];
+    const text = this.#pieces.texts[piece] ?? '';
     const units = this.#pre.raw ? Array.from(utf8.encode(text), byteToken) : [...text];
     return units.flatMap(unit => this.#vocabulary.ids.get(unit) ?? this.#vocabulary.unknown ?? []);
   }
@@ -101,7 +101,7 @@ class PieceTable {
   ofBytes(word: string): Int32Array {
     const bytes = utf8.encode(word);
     const pieces = new Int32Array(bytes.length);
-    for (let i = 0; i < bytes.length; i++) pieces[i] = this.#bytes[bytes[i]];
+    for (let i = 0; i < bytes.length; i++) pieces[i] = this.#bytes[bytes[i] ?? 0] ?? 0;
     return pieces;
   }
 
@@ -140,6 +140,6 @@ function readMerges(metadata: Metadata, pieces: PieceTable) {
   return {
     find: (left: number, right: number) => table.get(left, right),
     order: (merge: number) => merge,
-    result: (merge: number) => results[merge],
+    result: (merge: number) => results[merge] ?? 0,
   };
 }

@@ -16,7 +16,7 @@ const encoder = new TextEncoder();
 
 /** The character that stands for `byte` (0-255) in a byte-level vocabulary. */
 export function byteChar(byte: number): string {
-  return charOfByte[byte];
+  return charOfByte[byte] ?? '';
 }
 
 /** `bytes` in byte-level writing. */

@@ -61,6 +61,7 @@ export function chatPrompt(
   messages: readonly ChatMessage[],
   options: PromptOptions = {},
 ): Prompt {
+  // biome-ignore lint/complexity/noExcessiveCognitiveComplexity: the tries go from best to last, in one place.
   return guarded(() => {
     const { parseSpecial = false, locate = false, continueFinalMessage = false, tools, variables } = options;
     const { addGenerationPrompt = !continueFinalMessage } = options;

@@ -2,12 +2,12 @@ import { RealmError } from '../errors.ts';
 import type { Metadata } from '../gguf/types.ts';
 import { BytePairEncoder } from './bpe.ts';
 import { fromByteLevel } from './byte-level.ts';
+import { UnigramEncoder } from './kernels/unigram.ts';
 import { flag, text } from './metadata.ts';
 import { preTokenizer } from './pre-tokenizers.ts';
 import { SentencePieceEncoder } from './sentencepiece.ts';
 import { type Algorithm, VocabularyTokenizer } from './tokenizer.ts';
 import type { Tokenizer } from './types.ts';
-import { UnigramEncoder } from './unigram.ts';
 import { usableMetadata } from './usable-metadata.ts';
 import { readVocabulary } from './vocabulary.ts';
 import { WordPieceEncoder } from './wordpiece.ts';
@@ -28,7 +28,8 @@ const algorithms: Readonly<Record<string, (metadata: Metadata) => Algorithm>> = 
 export function createTokenizer(file: Metadata, warn: (message: string) => void = () => {}): Tokenizer {
   const metadata = usableMetadata(file, warn);
   const model = text(metadata, 'model');
-  if (model === undefined || !Object.hasOwn(algorithms, model)) {
+  const algorithm = model !== undefined && Object.hasOwn(algorithms, model) ? algorithms[model] : undefined;
+  if (!algorithm) {
     const problem = model === undefined ? 'the file has no tokenizer' : `the tokenizer '${model}' is not known`;
     throw new RealmError(
       'tokenizer_unknown',
@@ -38,7 +39,7 @@ export function createTokenizer(file: Metadata, warn: (message: string) => void 
       },
     );
   }
-  return new VocabularyTokenizer(algorithms[model](metadata));
+  return new VocabularyTokenizer(algorithm(metadata));
 }
 
 function sentencePiece(metadata: Metadata): Algorithm {

@@ -1,4 +1,4 @@
-import type { Merger } from './merge.ts';
+import type { Merger } from './kernels/merge.ts';
 import type { Steps } from './steps.ts';
 
 /** What the ways of merging differ in beside the rules. */

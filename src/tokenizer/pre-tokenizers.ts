@@ -197,7 +197,8 @@ export const preTokenizers: Readonly<Record<string, PreTokenizer>> = {
 
 /** The pre-tokenizer of that name; a file that names none gets `default`. Throws `tokenizer_unknown`. */
 export function preTokenizer(name = 'default'): PreTokenizer {
-  if (Object.hasOwn(preTokenizers, name)) return preTokenizers[name];
+  const known = Object.hasOwn(preTokenizers, name) ? preTokenizers[name] : undefined;
+  if (known) return known;
   throw new RealmError('tokenizer_unknown', `the pre-tokenizer '${name}' is not known: use a model with another one`, {
     param: 'tokenizer.ggml.pre',
   });

@@ -1,8 +1,8 @@
 import { byteToken } from './bpe.ts';
 import { encodeWords } from './encode-words.ts';
+import { type MergeRules, Merger } from './kernels/merge.ts';
+import { PairTable } from './kernels/pair-table.ts';
 import { isOrdinary } from './kinds.ts';
-import { Merger, type MergeRules } from './merge.ts';
-import { PairTable } from './pair-table.ts';
 import { spaceSplitter } from './space-splitter.ts';
 import type { Steps } from './steps.ts';
 import type { Vocabulary } from './vocabulary.ts';
@@ -51,7 +51,7 @@ export class SentencePieceEncoder {
   tokensOf(piece: number): number | number[] {
     if (piece < this.#vocabulary.texts.length) return piece;
     const { ids, unknown } = this.#vocabulary;
-    const bytes = utf8.encode(this.#rules.texts[piece]);
+    const bytes = utf8.encode(this.#rules.texts[piece] ?? '');
     return Array.from(bytes).flatMap(byte => ids.get(byteToken(byte)) ?? unknown ?? []);
   }
 }
@@ -77,13 +77,13 @@ class ScoreRules implements MergeRules {
     const known = this.#known.get(left, right);
     if (known >= 0) return known - 1;
     if (this.#known.size > MAX_KNOWN_PAIRS) this.#known = new PairTable(1 << 14);
-    const merge = this.#token(this.texts[left] + this.texts[right]) ?? -1;
+    const merge = this.#token(`${this.texts[left]}${this.texts[right]}`) ?? -1;
     this.#known.set(left, right, merge + 1);
     return merge;
   }
 
   order(merge: number): number {
-    return this.#orders[merge];
+    return this.#orders[merge] ?? 0;
   }
 
   result(merge: number): number {

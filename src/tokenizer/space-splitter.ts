@@ -7,7 +7,7 @@ export function spaceSplitter(texts: readonly string[]): (text: string) => strin
   const joining = new Set<string>();
   for (const text of texts) {
     if (!text.includes('▁', 1)) continue;
-    for (const [, before] of text.matchAll(/([^▁])▁/gu)) joining.add(before);
+    for (const [, before = ''] of text.matchAll(/([^▁])▁/gu)) joining.add(before);
   }
   return text => cut(text, joining);
 }
@@ -26,6 +26,6 @@ function cut(text: string, joining: ReadonlySet<string>): string[] {
 }
 
 function lastCharacter(text: string, end: number): string {
-  const isPair = end > 1 && /[\uDC00-\uDFFF]/.test(text[end - 1]);
+  const isPair = end > 1 && /[\uDC00-\uDFFF]/.test(text.charAt(end - 1));
   return text.slice(end - (isPair ? 2 : 1), end);
 }

@@ -1,6 +1,6 @@
 import { RealmError } from '../errors.ts';
+import { codeUnits, Trie } from './kernels/trie.ts';
 import { kinds } from './kinds.ts';
-import { codeUnits, Trie } from './trie.ts';
 import type { TextRange } from './types.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
@@ -22,8 +22,9 @@ export class SpecialTokens {
     this.#vocabulary = vocabulary;
     vocabulary.kinds.forEach((kind, id) => {
       if (kind !== kinds.control && kind !== kinds.unknown && kind !== kinds.userDefined) return;
-      this.#all.add(vocabulary.texts[id], id);
-      if (kind === kinds.userDefined) this.#userDefined.add(vocabulary.texts[id], id);
+      const text = vocabulary.texts[id] ?? '';
+      this.#all.add(text, id);
+      if (kind === kinds.userDefined) this.#userDefined.add(text, id);
     });
   }
 
@@ -34,12 +35,13 @@ export class SpecialTokens {
   partition(text: string, parseSpecial: boolean, values: readonly TextRange[] = []): (string | number)[] {
     const tokens = parseSpecial ? this.#all : this.#userDefined;
     let nextValue = 0;
+    let range = values[nextValue];
     const parts: (string | number)[] = [];
     let rest = 0;
     for (let at = tokens.next(text, 0); at < text.length; at = tokens.next(text, at)) {
-      while (nextValue < values.length && values[nextValue][1] <= at) nextValue++;
+      while (range && range[1] <= at) range = values[++nextValue];
       const found = tokens.longest(text, at);
-      const isPlain = nextValue < values.length && values[nextValue][0] < found.end;
+      const isPlain = range !== undefined && range[0] < found.end;
       const { value, end } = isPlain ? this.#userDefined.longest(text, at) : found;
       if (value < 0) {
         at++;
@@ -69,7 +71,7 @@ export class SpecialTokens {
 /** A loop, since a regular expression anchored at the end looks at every run of spaces again and again. */
 function trimEnd(text: string): string {
   let end = text.length;
-  while (end > 0 && ASCII_SPACE.test(text[end - 1])) end--;
+  while (end > 0 && ASCII_SPACE.test(text.charAt(end - 1))) end--;
   return text.slice(0, end);
 }
 

@@ -16,6 +16,8 @@ const MONTHS = [
 
 /** The date in a format of C's strftime, in English and UTC; `-` leaves out the padding; a directive that is not known stays as it is. */
 export function strftime(format: string, date: Date): string {
+  const day = DAYS[date.getUTCDay()] ?? '';
+  const month = MONTHS[date.getUTCMonth()] ?? '';
   const two = (value: number) => String(value).padStart(2, '0');
   const directives: Record<string, string> = {
     Y: String(date.getUTCFullYear()),
@@ -29,10 +31,10 @@ export function strftime(format: string, date: Date): string {
     p: date.getUTCHours() < 12 ? 'AM' : 'PM',
     M: two(date.getUTCMinutes()),
     S: two(date.getUTCSeconds()),
-    A: DAYS[date.getUTCDay()],
-    a: DAYS[date.getUTCDay()].slice(0, 3),
-    B: MONTHS[date.getUTCMonth()],
-    b: MONTHS[date.getUTCMonth()].slice(0, 3),
+    A: day,
+    a: day.slice(0, 3),
+    B: month,
+    b: month.slice(0, 3),
     '%': '%',
   };
   return format.replace(/%(-?)([A-Za-z%])/g, (whole, short: string, directive: string) => {

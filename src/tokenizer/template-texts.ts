@@ -35,7 +35,7 @@ export function changeSearched(program: readonly Statement[], change: (text: str
 
 /** Every text but the names of members; a loop, so that deep nesting needs no stack. */
 function eachText(program: readonly Statement[], act: (literal: Text, use: Use) => void): void {
-  const waiting: { part: unknown; parent?: Node }[] = [{ part: program }];
+  const waiting: { part: unknown; parent?: Node | undefined }[] = [{ part: program }];
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     const { part, parent } = next;
     if (typeof part !== 'object' || part === null) continue;
@@ -58,8 +58,8 @@ const SEARCHES = new Set(
 function useOf(node: Expression, parent: Node | undefined): Use {
   switch (parent?.kind) {
     case 'compare': {
-      const { operator } = parent.rest.find(({ right }) => right === node) ?? parent.rest[0];
-      return COMPARES.test(operator) ? 'searched' : 'either';
+      const comparison = parent.rest.find(({ right }) => right === node) ?? parent.rest[0];
+      return comparison && COMPARES.test(comparison.operator) ? 'searched' : 'either';
     }
     case 'test':
       return 'searched';

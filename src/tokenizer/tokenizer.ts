@@ -1,16 +1,16 @@
 import { RealmError } from '../errors.ts';
 import { kinds } from './kinds.ts';
 import { SpecialTokens } from './special-tokens.ts';
+import { finish, type Steps } from './steps.ts';
 import { Utf8Stream } from './token-stream.ts';
 import type { EncodeOptions, Token, Tokenizer, TokenStream } from './types.ts';
-import { finish, type Steps } from './steps.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** What one kind of tokenizer adds to a vocabulary. */
 export interface Algorithm {
   readonly vocabulary: Vocabulary;
   /** The token that addSpecial puts last instead of eos. */
-  readonly lastToken?: number;
+  readonly lastToken?: number | undefined;
   /** Appends the tokens of ordinary text; `atStart` when nothing or a special token is before it. */
   encode(text: string, out: number[], atStart: boolean): Steps<void>;
   /** Every piece of a text becomes tokens, and none is changed before: the longest token bounds what one stands for. */

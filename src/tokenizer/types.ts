@@ -25,7 +25,7 @@ export interface Tokenizer {
   /** The texts of the tokens that nobody may write in a value. */
   readonly controlTexts: readonly string[];
   /** The most bytes of a text (UTF-8) that one token stands for; absent where there is no bound. */
-  readonly maxTokenBytes?: number;
+  readonly maxTokenBytes?: number | undefined;
   encode(text: string, options?: EncodeOptions): Token[];
   /** The same in steps, for long texts. */
   encodeInSteps(text: string, options?: EncodeOptions): Steps<Token[]>;
@@ -60,11 +60,11 @@ export interface ChatMessage {
 export interface RenderOptions {
   /** Begin the model's answer. Default true. */
   addGenerationPrompt?: boolean;
-  tools?: unknown[];
+  tools?: unknown[] | undefined;
   /** More variables of the template, `chat_template_kwargs`; they replace none of its own. */
-  variables?: Readonly<Record<string, unknown>>;
+  variables?: Readonly<Record<string, unknown>> | undefined;
   /** What becomes of the texts that the template looks for or compares with. */
-  searched?: (text: string) => string;
+  searched?: ((text: string) => string) | undefined;
 }
 
 /** What a template does not know of itself; messages are adapted to it. */
@@ -99,9 +99,9 @@ export interface ChatOptions {
   readonly addGenerationPrompt?: boolean;
   /** The text ends with the final message's content, so that the model goes on with it. */
   readonly continueFinalMessage?: boolean;
-  readonly tools?: unknown[];
+  readonly tools?: unknown[] | undefined;
   /** More variables of the template, `chat_template_kwargs`; they replace none of its own. */
-  readonly variables?: Readonly<Record<string, unknown>>;
+  readonly variables?: Readonly<Record<string, unknown>> | undefined;
 }
 
 export interface PromptOptions extends ChatOptions {

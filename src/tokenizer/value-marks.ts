@@ -1,4 +1,4 @@
-import { codeUnits, Trie } from './trie.ts';
+import { codeUnits, Trie } from './kernels/trie.ts';
 import type { TextRange } from './types.ts';
 
 /** Changes a value without changing its length. */

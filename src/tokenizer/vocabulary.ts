@@ -6,13 +6,13 @@ import { flag, numberList, stringList, text, tokenId } from './metadata.ts';
 
 /** What the kind of tokenizer decides before the file's own flags do. */
 export interface VocabularyDefaults {
-  bos?: number;
-  eos?: number;
-  unknown?: number;
-  separator?: number;
-  addBos?: boolean;
-  addEos?: boolean;
-  addSpacePrefix?: boolean;
+  bos?: number | undefined;
+  eos?: number | undefined;
+  unknown?: number | undefined;
+  separator?: number | undefined;
+  addBos?: boolean | undefined;
+  addEos?: boolean | undefined;
+  addSpacePrefix?: boolean | undefined;
 }
 
 /** A validated vocabulary: the tokens of a model file and the flags that steer encoding. */
@@ -81,7 +81,7 @@ function readTexts(metadata: Metadata): string[] {
 
 function indexTexts(texts: readonly string[]): Map<string, number> {
   const ids = new Map<string, number>();
-  for (let id = 0; id < texts.length; id++) ids.set(texts[id], id);
+  for (const [id, word] of texts.entries()) ids.set(word, id);
   if (ids.size !== texts.length) {
     throw new RealmError('model_invalid', 'tokenizer.ggml.tokens has a token twice: use another model file', {
       param: 'tokenizer.ggml.tokens',

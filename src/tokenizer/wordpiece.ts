@@ -1,7 +1,7 @@
 import { RealmError } from '../errors.ts';
+import { codeUnits, Trie } from './kernels/trie.ts';
 import { isOrdinary } from './kinds.ts';
 import type { Steps } from './steps.ts';
-import { codeUnits, Trie } from './trie.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 export interface BertNormalizer {

@@ -18,7 +18,7 @@ export interface OpenPage {
 export async function openPage(files: Readonly<Record<string, string>>): Promise<OpenPage> {
   const server = createServer((request, response) => void answer(files, request, response));
   await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
-  const browser = await chromium.launch({ executablePath: executable, args: ['--no-sandbox'] });
+  const browser = await chromium.launch({ ...(executable && { executablePath: executable }), args: ['--no-sandbox'] });
   const close = () => closeBoth(browser, server);
   try {
     const page = await browser.newPage();

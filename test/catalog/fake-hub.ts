@@ -28,7 +28,7 @@ export async function startFakeHub(options: FakeHubOptions): Promise<FakeHub> {
   const server = createServer((request, response) => {
     if (request.method === 'POST') return sendInfo(options, response);
     const n = ranges.push(request.headers.range ?? '') - 1;
-    if (!options.answer?.(n, request, response)) sendFile(options, hub, request, response);
+    if (!options.answer?.(n, request, response)) void sendFile(options, hub, request, response);
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   hub.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

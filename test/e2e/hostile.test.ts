@@ -1,12 +1,12 @@
 /** Tenants that do their worst, and one beside them: its bytes, its speed, and the loop of the thread that serves. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LoadedProgram } from '../../src/sandbox/program.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
-import { compileBombs, hostilePrograms } from '../sandbox/hostile-modules.ts';
 import { passOn, program, streamTokens } from '../sandbox/helpers.ts';
+import { compileBombs, hostilePrograms } from '../sandbox/hostile-modules.ts';
 import { folder, metric, modelPath, serveWatched, until, type WatchedServer } from './server-process.ts';
 
 const attacks = Object.keys(hostilePrograms).filter(name => !(name in compileBombs));

@@ -1,7 +1,7 @@
 /** How a server refuses to start, loses clients, and stops. */
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 import { syntheticBytes } from '../../scripts/synthetic/model.ts';
 import { client, folder, metric, modelPath, RealmProcess, serve, until } from './server-process.ts';

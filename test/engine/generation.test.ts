@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { textGeneration } from '../../src/llm/generate.ts';
-import type { TextEvent } from '../../src/llm/types.ts';
 import type { EngineEvent, GenerateRequest } from '../../src/engine/request.ts';
 import type { Engine } from '../../src/engine/types.ts';
 import { RealmError } from '../../src/errors.ts';
+import { textGeneration } from '../../src/llm/generate.ts';
+import type { TextEvent } from '../../src/llm/types.ts';
 import type { Token, Tokenizer } from '../../src/tokenizer/types.ts';
 
 const utf8 = new TextEncoder();

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { pageTokens } from '../../src/backend/backend.ts';
+import { philox } from '../../src/backend/sampling/random.ts';
 import { EngineLoop } from '../../src/engine/loop.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
-import { philox } from '../../src/backend/sampling/random.ts';
-import { prices } from '../../src/engine/scheduler/fairness.ts';
 import type { EngineEvent, GenerateRequest } from '../../src/engine/request.ts';
+import { prices } from '../../src/engine/scheduler/fairness.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
 import { checkBooks } from './invariants.ts';
 import { poison, ScriptedModel } from './scripted-model.ts';

@@ -1,10 +1,10 @@
 import { encodeGguf } from '../../scripts/synthetic/gguf-writer.ts';
+import { Sampler } from '../../src/backend/sampling/sampler.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import type { Pooler } from '../../src/engine/pooler.ts';
-import { Sampler } from '../../src/backend/sampling/sampler.ts';
-import { resolveSampling } from '../../src/engine/sampling/sampling.ts';
 import type { EngineEvent, GenerateRequest } from '../../src/engine/request.ts';
+import { resolveSampling } from '../../src/engine/sampling/sampling.ts';
 import type { Engine } from '../../src/engine/types.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import type { Reader } from '../../src/gguf/types.ts';

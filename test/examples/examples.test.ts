@@ -70,9 +70,11 @@ test('the list names every example', () => {
 suite('examples', { concurrency: 2 }, () => {
   for (const name of names) {
     test(name, async () => {
-      const { output, errors, code } = await run(name, expected[name]?.input);
+      const promise = expected[name];
+      assert.ok(promise);
+      const { output, errors, code } = await run(name, promise.input);
       assert.equal(code, 0, `${output}\n${errors}`);
-      assert.match(output, expected[name].prints);
+      assert.match(output, promise.prints);
     });
   }
 });

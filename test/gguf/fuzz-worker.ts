@@ -35,6 +35,7 @@ async function outcomeOf(bytes: Uint8Array): Promise<string> {
 const job: Job = workerData;
 if (job.kind === 'mutate') parentPort!.postMessage(await fuzz(job.seed, job.count));
 else {
-  const bytes = dearFiles[job.name]();
+  const bytes = dearFiles[job.name]?.();
+  if (!bytes) throw new Error(`There is no file ${job.name}`);
   parentPort!.postMessage({ bytes: bytes.length, ...(await costOf(bytes)) });
 }

@@ -26,7 +26,7 @@ export function seeded(seed: number): Random {
 }
 
 const below = (random: Random, n: number) => Math.floor(random() * n);
-const pick = <T>(random: Random, list: readonly T[]): T => list[below(random, list.length)];
+const pick = <T>(random: Random, list: readonly T[]): T => list[below(random, list.length)] as T;
 const text = (value: string): Field[] => {
   const bytes = new TextEncoder().encode(value);
   return [
@@ -55,7 +55,7 @@ const scalarBytes: Readonly<Record<number, number>> = {
 
 function value(random: Random, type: number, depth: number): Field[] {
   if (type === 8) return text(pick(random, ['', 'llama', 'Größe', '▁the', 'x'.repeat(40)]));
-  if (type !== 9) return [zeros(scalarBytes[type])];
+  if (type !== 9) return [zeros(scalarBytes[type] ?? 0)];
   const element = below(random, depth < 3 ? 13 : 9);
   const count = below(random, 5);
   const elements = Array.from({ length: count }, () => value(random, element, depth + 1)).flat();
@@ -153,7 +153,8 @@ export function mutate(random: Random, fields: readonly Field[]): Field[] {
   for (let left = 1 + below(random, 4); left > 0; left--) {
     const at = below(random, out.length);
     const choice = random();
-    if (choice < 0.6) out[at] = mutateField(random, out[at]);
+    const field = out[at];
+    if (choice < 0.6 && field) out[at] = mutateField(random, field);
     else if (choice < 0.75 && out[at + 1]?.kind === 'bytes') out.splice(at, 2, ...text(pick(random, hostileText)));
     else if (choice < 0.82) out.splice(at, 1 + below(random, 4));
     else if (choice < 0.9) out.splice(at, 0, ...out.slice(at, at + 1 + below(random, 8)));
@@ -173,6 +174,9 @@ export function encodeFields(random: Random, fields: readonly Field[]): Uint8Arr
     else out.pad(field.value);
   }
   const bytes = out.done();
-  if (bytes.length > 0 && random() < 0.1) bytes[below(random, bytes.length)] ^= 1 << below(random, 8);
+  if (bytes.length > 0 && random() < 0.1) {
+    const at = below(random, bytes.length);
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << below(random, 8));
+  }
   return random() < 0.1 ? bytes.subarray(0, below(random, bytes.length + 1)) : bytes;
 }

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { encodeGguf, type GgufModel, type MetaArray, type MetaValue } from '../../scripts/synthetic/gguf-writer.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import { openGguf } from '../../src/gguf/open.ts';
+import { readerOf } from '../../src/gguf/reader-of.ts';
 import type { GgufValue } from '../../src/gguf/types.ts';
 import { byteLength, formats } from '../../src/quant/formats.ts';
 import type { QuantType } from '../../src/quant/types.ts';
@@ -129,7 +130,7 @@ test('write, then parse', async () => {
         const found = file.tensors.get(name)!;
         assert.deepEqual({ shape: found.shape, type: found.type }, { shape, type });
         assert.equal(found.offset % file.alignment, 0);
-        const read = await file.readers[found.file].read(found.offset, found.bytes);
+        const read = await readerOf(file, found.file).read(found.offset, found.bytes);
         assert.deepEqual(new Uint8Array(read), bytes()[Symbol.iterator]().next().value);
       }
     },

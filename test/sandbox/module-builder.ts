@@ -44,8 +44,8 @@ export const FIRST = 2;
 export function rawProgram(functions: readonly RawFunction[]): Uint8Array {
   const { i32 } = ValueType;
   const [first] = functions;
-  const call = [...(first.params ?? []).flatMap(() => op.i32(0)), ...op.call(FIRST)];
-  const again = [...op.loop, ...call, ...(first.results ?? []).flatMap(() => op.drop), ...op.br(0), ...op.end];
+  const call = [...(first?.params ?? []).flatMap(() => op.i32(0)), ...op.call(FIRST)];
+  const again = [...op.loop, ...call, ...(first?.results ?? []).flatMap(() => op.drop), ...op.br(0), ...op.end];
   const all: RawFunction[] = [
     { results: [i32], code: op.i32(0) },
     { params: [i32, i32, i32, i32], results: [i32], code: [...again, ...op.unreachable] },

@@ -1,10 +1,10 @@
 /** What of a request reaches the chat template, through the program, and what becomes of control tokens in it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { tenantDefaults } from '../../src/tenancy/tenants.ts';
 import { chatTemplate } from '../../src/tokenizer/chat-template.ts';
 import { createTokenizer } from '../../src/tokenizer/create.ts';
 import { byteLevelMetadata } from '../../src/tokenizer/testing/vocabularies.ts';
-import { tenantDefaults } from '../../src/tenancy/tenants.ts';
 import { passThrough, post, ScriptedModel, sandboxOf, scripted } from './scripted.ts';
 
 const source = `{{ style }}{% for m in messages %}{{ '<|im_start|>' + m.role + ' ' + m.content + '<|im_end|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>' }}{% endif %}`;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seedOf } from '../../src/backend/sampling/random.ts';
 import { RealmError } from '../../src/errors.ts';
-import { generated, frames, passThrough, post, ScriptedModel, sandboxOf, scripted } from './scripted.ts';
+import { frames, generated, passThrough, post, ScriptedModel, sandboxOf, scripted } from './scripted.ts';
 
 const hello = { messages: [{ role: 'user', content: 'Hi' }] };
 const chat = (body: object = {}) => post('/v1/chat/completions', { ...hello, ...body });

@@ -6,7 +6,7 @@ import OpenAI from 'openai';
 import { RealmError } from '../../src/errors.ts';
 import { listen } from '../../src/server/node.ts';
 import { defaultConfig } from '../../src/tenancy/config.ts';
-import { passThrough, type ProgramBody, post, type Script, sandboxOf, scripted } from './scripted.ts';
+import { type ProgramBody, passThrough, post, type Script, sandboxOf, scripted } from './scripted.ts';
 
 const messages = [{ role: 'user' as const, content: 'Hi' }];
 const chat = '/v1/chat/completions';

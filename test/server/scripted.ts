@@ -1,20 +1,20 @@
 /** Services whose model answers from a script: the contracts of engine and sandbox without weights or workers. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { EngineEvent, GenerateRequest, FinishReason } from '../../src/engine/request.ts';
-import type { Engine, EngineInfo } from '../../src/engine/types.ts';
 import { checkRequest } from '../../src/engine/admission.ts';
+import type { EngineEvent, FinishReason, GenerateRequest } from '../../src/engine/request.ts';
 import { resolveSampling } from '../../src/engine/sampling/sampling.ts';
+import type { Engine, EngineInfo } from '../../src/engine/types.ts';
 import { RealmError } from '../../src/errors.ts';
 import { withDefaults } from '../../src/llm/generate.ts';
 import type { LoadedModel } from '../../src/llm/load.ts';
+import { SessionStore } from '../../src/llm/sessions.ts';
 import type { GenerateText } from '../../src/llm/types.ts';
 import { Channel } from '../../src/sandbox/channel.ts';
 import type { Program, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
 import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
 import type { Services } from '../../src/server/services.ts';
-import { SessionStore } from '../../src/llm/sessions.ts';
 import { TextService } from '../../src/server/text/service.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';

@@ -18,7 +18,7 @@ assert.ok(files.length >= 60, `${files.length} templates in llama.cpp's source`)
 const LIKE_TOKENS = /<\|[^<>|\s]{1,40}\|>|<｜[^<>\s]{1,40}｜>|<\/?[a-z_]{1,30}>|\[\/?[A-Z_]{2,30}\]/g;
 
 /** A system prompt, a user, an assistant, a tool's answer; the tool is declared. Each says `text`. */
-function chat(text: string, roles: string): { messages: ChatMessage[]; tools?: unknown[] } {
+function chat(text: string, roles: string): { messages: ChatMessage[]; tools: unknown[] | undefined } {
   const turns: Record<string, ChatMessage> = {
     s: { role: 'system', content: `Be kind. ${text}` },
     u: { role: 'user', content: `${text} Hello ${text}` },
@@ -36,7 +36,7 @@ function chat(text: string, roles: string): { messages: ChatMessage[]; tools?: u
     required: ['city'],
   };
   const tools = [{ type: 'function', function: { name: 'weather', description: `Tells ${text}`, parameters } }];
-  return { messages: [...roles].map(role => turns[role]), tools: roles.includes('t') ? tools : undefined };
+  return { messages: [...roles].flatMap(role => turns[role] ?? []), tools: roles.includes('t') ? tools : undefined };
 }
 
 /** Some templates write thoughts otherwise where an answer has some: then these tokens are of the template too. */

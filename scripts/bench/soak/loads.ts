@@ -13,8 +13,8 @@ export type Load = (target: Target, i: number) => Promise<void>;
 interface Sent {
   readonly path?: string;
   readonly method?: string;
-  readonly key?: string;
-  readonly body?: string;
+  readonly key?: string | undefined;
+  readonly body?: string | undefined;
   /** Leave that long after it was sent. */
   readonly abortMs?: number;
 }
@@ -68,7 +68,10 @@ const tooLarge = (target: Target, i: number): Sent => ({ key: keyOf(target, i), 
 export const loads: Record<string, Load> = {
   /** One in fifty is larger than the limit for bodies. */
   refused: async (target, i) =>
-    void (await send(target, i % 50 === 49 ? tooLarge(target, i) : mistakes[i % mistakes.length](target, i))),
+    void (await send(
+      target,
+      i % 50 === 49 ? tooLarge(target, i) : (mistakes[i % mistakes.length] ?? tooLarge)(target, i),
+    )),
   /** In the queue, in the prompt, in the answer. */
   aborts: async (target, i) => {
     const body = chat(i, {
@@ -86,7 +89,7 @@ export const loads: Record<string, Load> = {
       () => `[${'[1,2],'.repeat(150_000)}1]`,
       () => chat(i, { messages: [{ role: 'user', content: text(i, 140_000) }] }),
     ];
-    await send(target, { key: keyOf(target, i), body: bodies[i % bodies.length]() });
+    await send(target, { key: keyOf(target, i), body: bodies[i % bodies.length]?.() });
   },
   chats: async (target, i) =>
     void (await send(target, { key: keyOf(target, i), body: chat(i, { stream: i % 2 === 0 }) })),

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Figure, expect, factFigure, number, type Setup } from './figures.ts';
+import { expect, type Figure, factFigure, number, type Setup } from './figures.ts';
 import type { Client, Seen } from './load.ts';
 import { prompt } from './prompts.ts';
 import { load, startRealm } from './servers.ts';
@@ -15,7 +15,7 @@ export async function aborts({ model, tokenizer }: Setup): Promise<Figure[]> {
   const server = await startRealm({ model, tenants: 5, ends: tokenizer.endOfGeneration });
   try {
     const bystander: Client = { jobs: [server.job(0, prompt(tokenizer, 60, 1), 200)] };
-    const [[undisturbed]] = await load([bystander]);
+    const [[undisturbed] = []] = await load([bystander]);
     const disturbed: Seen[] = [];
     const left: Seen[] = [];
     for (const { clients, each, longestMs, prompts } of crowds) {

@@ -1,4 +1,4 @@
-import { type Figure, expect, firstMs, gapsOf, quantile, ratioFigure, number, type Setup } from './figures.ts';
+import { expect, type Figure, firstMs, gapsOf, number, quantile, ratioFigure, type Setup } from './figures.ts';
 import type { Client, Seen } from './load.ts';
 import { prompt } from './prompts.ts';
 import { load, type Server, startLlama, startRealm } from './servers.ts';

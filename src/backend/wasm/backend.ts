@@ -54,9 +54,9 @@ import { Team } from './team.ts';
 import { Upload } from './upload.ts';
 
 export interface WasmBackendOptions {
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** A variant's name; default REALM_KERNELS, else for each size the fastest of those that pass the self-test. */
-  readonly variant?: string;
+  readonly variant?: string | undefined;
   /** Size of one memory, in units of 64 KiB. Default 4 GiB; a larger model takes several. */
   readonly memoryPages?: number;
 }

@@ -5,8 +5,16 @@
  */
 import { platform } from '#platform';
 import { RealmError } from '../../errors.ts';
-import { compileKernels, type KernelPart, type KernelSize, kernelBytes, sizesOf } from '../../kernels/module.ts';
-import { type Variant, variants, variantsOf } from '../../kernels/module.ts';
+import {
+  compileKernels,
+  type KernelPart,
+  type KernelSize,
+  kernelBytes,
+  sizesOf,
+  type Variant,
+  variants,
+  variantsOf,
+} from '../../kernels/module.ts';
 import type { Backend } from '../backend.ts';
 import { createReferenceBackend } from '../reference/reference.ts';
 import { type Choice, candidates, choiceOf, everywhere, type Verdict } from './choice.ts';

@@ -1,8 +1,8 @@
 /** A team of threads over one set of memories and kernels; the thread that owns it is number 0. */
 import { platform } from '#platform';
 import { RealmError } from '../../errors.ts';
-import type { QuantType } from '../../quant/types.ts';
 import type { Thread } from '../../platform/platform.ts';
+import type { QuantType } from '../../quant/types.ts';
 import type { Preempt } from '../backend.ts';
 import { Program } from './commands.ts';
 import { type Part, Station } from './station.ts';

@@ -6,10 +6,10 @@ import type { Token } from '../../tokenizer/types.ts';
 import type { SessionRequest } from '../cache/sessions.ts';
 import { errorOf } from '../failure.ts';
 import type { OpenOptions } from '../open-model.ts';
-import type { EngineFailure, GenerateRequest, EventBatch } from '../request.ts';
+import type { EngineFailure, EventBatch, GenerateRequest } from '../request.ts';
 import type { Engine, EngineInfo, EngineStats } from '../types.ts';
-import { sendable } from './sendable.ts';
 import { RequestStreams } from './request-streams.ts';
+import { sendable } from './sendable.ts';
 
 /** What the main thread says to an engine's worker. */
 export type ToEngine =

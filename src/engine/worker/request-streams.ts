@@ -1,6 +1,6 @@
 import type { RealmError } from '../../errors.ts';
 import { failure } from '../failure.ts';
-import type { EngineEvent, EngineFailure, GenerateRequest, EventBatch } from '../request.ts';
+import type { EngineEvent, EngineFailure, EventBatch, GenerateRequest } from '../request.ts';
 
 /** The way to the engine, through a call or a message. */
 export interface EngineLink {

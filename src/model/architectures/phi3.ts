@@ -1,6 +1,6 @@
 import { defineArchitecture } from '../architecture.ts';
-import type { Loading } from '../loading.ts';
 import type { AttentionWeights, FeedForwardWeights } from '../layers.ts';
+import type { Loading } from '../loading.ts';
 import { preNorm } from '../pre-norm.ts';
 import { longest, originalContext, ropeDimensions } from '../rope.ts';
 

@@ -10,7 +10,7 @@ export async function machine(): Promise<MachineInfo> {
 }
 
 /** The first processor's lines: the whole file takes milliseconds for each of them. */
-async function fromProc(): Promise<{ cpu?: string; flags?: string }> {
+async function fromProc(): Promise<{ cpu?: string | undefined; flags?: string | undefined }> {
   try {
     const file = await open('/proc/cpuinfo');
     const { bytesRead, buffer } = await file.read(Buffer.alloc(8192), 0, 8192, 0).finally(() => file.close());

@@ -1,6 +1,6 @@
-import type { Route } from '../route.ts';
-import { name } from '../../tenancy/schema.ts';
 import { RealmError } from '../../errors.ts';
+import { name } from '../../tenancy/schema.ts';
+import type { Route } from '../route.ts';
 
 /** The tenant's own saved sessions; requests save and restore them with `save_session` and `session`. */
 export const sessionsRoute: Route = {

@@ -1,12 +1,12 @@
+import { decode } from '../../llm/decode.ts';
+import { encodeInput } from '../../llm/embed.ts';
+import type { ModelText } from '../../llm/model-text.ts';
+import { encodePrompt, parseChatDocument, renderChat } from '../../llm/prompt.ts';
 import type { Limits } from '../../tenancy/config.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
 import type { TextRange } from '../../tokenizer/types.ts';
-import { decode } from '../../llm/decode.ts';
-import { encodeInput } from '../../llm/embed.ts';
-import { encodePrompt, parseChatDocument, renderChat } from '../../llm/prompt.ts';
 import { type BodyForm, parseBody } from './bodies.ts';
 import { embeddingsJson, tokensJson } from './json.ts';
-import type { ModelText } from '../../llm/model-text.ts';
 
 /** Work on text whose size a tenant chooses: the same function on the thread that serves and on the one for long texts. */
 interface Job<Input, Output> {

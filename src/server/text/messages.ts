@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../errors.ts';
-import type { JobName } from './jobs.ts';
 import type { TextSource } from '../../llm/model-text.ts';
+import type { JobName } from './jobs.ts';
 
 /** What the thread that serves tells the one for long texts. It works only when told to, one slice at a time. */
 export type ToText =

@@ -1,10 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { RealmError } from '../../errors.ts';
+import type { ModelText, TextModel } from '../../llm/model-text.ts';
 import type { TextSample } from '../../telemetry/metrics.ts';
 import { finish, type Steps } from '../../tokenizer/steps.ts';
 import { type JobInput, type JobName, type JobOutput, jobs } from './jobs.ts';
 import type { Failure, FromText } from './messages.ts';
-import type { ModelText, TextModel } from '../../llm/model-text.ts';
 import { TextThread } from './thread.ts';
 import { type Owner, Turns, type Work } from './turns.ts';
 

@@ -2,10 +2,10 @@
 import { setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { asRealmError } from '../../errors.ts';
+import { type ModelText, openModelText, type TextSource } from '../../llm/model-text.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
 import { jobs } from './jobs.ts';
 import type { Failure, FromText, ToText } from './messages.ts';
-import { type ModelText, openModelText, type TextSource } from '../../llm/model-text.ts';
 
 const sliceMs = 20;
 const port = parentPort!;

@@ -3,10 +3,10 @@ import type { Meter } from './limits.ts';
 import { attribute, callable, item, sliced } from './members.ts';
 import { binary, comparison, unary } from './operators.ts';
 import { text } from './printing.ts';
+import type { Scope } from './scope.ts';
 import type { Arguments, Expression, Filter } from './syntax.ts';
 import { runTest } from './tests.ts';
 import { type Call, Dict, iterate, TemplateError, Tuple, truth, typeName, type Value } from './values.ts';
-import type { Scope } from './scope.ts';
 
 /** Gives expressions their values. */
 export class Evaluator {

@@ -3,14 +3,14 @@ import { exceeded, templateLimits } from './limits.ts';
 import type { Arguments, Expression, Filter, Slice } from './syntax.ts';
 
 const COMPARISONS = ['==', '!=', '<', '<=', '>', '>='];
-const LITERALS: Record<string, null | boolean> = {
-  true: true,
-  True: true,
-  false: false,
-  False: false,
-  none: null,
-  None: null,
-};
+const LITERALS: ReadonlyMap<string, null | boolean> = new Map([
+  ['true', true],
+  ['True', true],
+  ['false', false],
+  ['False', false],
+  ['none', null],
+  ['None', null],
+]);
 
 const noArguments: Arguments = { positional: [], named: [] };
 
@@ -25,7 +25,9 @@ export class ExpressionParser {
   }
 
   protected get now(): Token {
-    return this.tokens[this.at];
+    const token = this.tokens[this.at];
+    if (!token) throw new SyntaxError('the template ends too early');
+    return token;
   }
 
   protected is(type: TokenType, ...values: string[]): boolean {
@@ -45,7 +47,9 @@ export class ExpressionParser {
   protected expect(type: TokenType, value?: string): string {
     const found = value === undefined ? this.is(type) : this.is(type, value);
     if (!found) throw this.unexpected(value ?? type);
-    return this.tokens[this.at++].value;
+    const token = this.now;
+    this.at++;
+    return token.value;
   }
 
   protected unexpected(wanted?: string): Error {
@@ -78,7 +82,8 @@ export class ExpressionParser {
       if (!this.skip('operator', ',')) break;
       commas = true;
     }
-    if (!commas && items.length === 1) return items[0];
+    const [first] = items;
+    if (!commas && first && items.length === 1) return first;
     if (items.length === 0 && !inParentheses) throw this.unexpected('an expression');
     return { kind: 'tuple', items };
   }
@@ -127,7 +132,7 @@ export class ExpressionParser {
     if (this.operator(...COMPARISONS)) return this.expect('operator');
     if (this.skip('name', 'in')) return 'in';
     const next = this.tokens[this.at + 1];
-    if (!this.is('name', 'not') || next.type !== 'name' || next.value !== 'in') return undefined;
+    if (!this.is('name', 'not') || next?.type !== 'name' || next.value !== 'in') return undefined;
     this.at += 2;
     return 'not in';
   }
@@ -137,9 +142,10 @@ export class ExpressionParser {
   }
 
   #concat(): Expression {
-    const parts = [this.#product()];
+    const first = this.#product();
+    const parts = [first];
     while (this.skip('operator', '~')) parts.push(this.#product());
-    return parts.length === 1 ? parts[0] : { kind: 'concat', parts };
+    return parts.length === 1 ? first : { kind: 'concat', parts };
   }
 
   #product(): Expression {
@@ -171,7 +177,8 @@ export class ExpressionParser {
     if (token.type === 'name') {
       this.at++;
       const { value: name } = token;
-      return Object.hasOwn(LITERALS, name) ? { kind: 'literal', value: LITERALS[name] } : { kind: 'name', name };
+      const value = LITERALS.get(name);
+      return value === undefined ? { kind: 'name', name } : { kind: 'literal', value };
     }
     if (token.type === 'string') {
       let value = '';
@@ -224,7 +231,8 @@ export class ExpressionParser {
 
   #subscript(object: Expression): Expression {
     const keys = this.#items(']', () => this.#key());
-    if (keys.length === 1) return { kind: 'item', object, key: keys[0] };
+    const [key] = keys;
+    if (key && keys.length === 1) return { kind: 'item', object, key };
     const items = keys.filter(key => key.kind !== 'slice');
     if (items.length < keys.length || keys.length === 0) throw this.error('expected a subscript');
     return { kind: 'item', object, key: { kind: 'tuple', items } };
@@ -232,7 +240,7 @@ export class ExpressionParser {
 
   #key(): Expression | Slice {
     const start = this.operator(':') ? undefined : this.expression();
-    if (!this.skip('operator', ':')) return start!;
+    if (!this.skip('operator', ':') && start) return start;
     const stop = this.operator(':', ']', ',') ? undefined : this.expression();
     const step = this.skip('operator', ':') && !this.operator(']', ',') ? this.expression() : undefined;
     return { kind: 'slice', start, stop, step };
@@ -252,7 +260,7 @@ export class ExpressionParser {
       } else if (this.operator('**') && !namedSpread) {
         this.at++;
         namedSpread = this.expression();
-      } else if (this.is('name') && next.type === 'operator' && next.value === '=' && !namedSpread) {
+      } else if (this.is('name') && next?.type === 'operator' && next.value === '=' && !namedSpread) {
         const name = this.expect('name');
         this.at++;
         named.push([name, this.expression()]);

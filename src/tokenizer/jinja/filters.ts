@@ -2,26 +2,26 @@ import { bind, intArgument, textArgument } from './arguments.ts';
 import type { Meter } from './limits.ts';
 import {
   batches,
-  slices,
-  getter,
-  sort,
   dictSort,
-  groups,
-  unique,
   extreme,
-  sum,
+  getter,
+  groups,
   joined,
   last,
-  size,
-  reversed,
   pairs,
+  reversed,
+  size,
+  slices,
+  sort,
+  sum,
+  unique,
 } from './list-filters.ts';
 import { ownAttribute } from './members.ts';
-import { absolute, parsed, toFloat, toInt, rounded } from './number-filters.ts';
+import { absolute, parsed, rounded, toFloat, toInt } from './number-filters.ts';
 import { text } from './printing.ts';
 import { capitalize, fileSize, padded, replace, strip } from './strings.ts';
 import { knownFilters, runTest } from './tests.ts';
-import { escaped, titled, indented, truncated, json, formatted, urlEncoded } from './text-filters.ts';
+import { escaped, formatted, indented, json, titled, truncated, urlEncoded } from './text-filters.ts';
 import { type Call, iterate, Stream, TemplateError, truth, type Value } from './values.ts';
 
 type Filter = readonly [signature: string, run: (value: Value, args: Value[], meter: Meter) => Value];
@@ -38,7 +38,9 @@ const FILTERS: Record<string, Filter> = {
   ],
   capitalize: ['', (value, _, meter) => capitalize(text(value, meter))],
   center: ['width', (value, [width = 80n], meter) => padded(text(value, meter), width, undefined, meter, 'center')],
+  count: ['', value => size(value)],
   dictsort: ['case_sensitive by reverse', (value, args, meter) => dictSort(value, args, meter)],
+  e: ['', (value, _, meter) => escaped(text(value, meter))],
   escape: ['', (value, _, meter) => escaped(text(value, meter))],
   filesizeformat: ['binary', (value, [binary = false]) => fileSize(toFloat(value), truth(binary))],
   first: ['', (value, _, meter) => (value instanceof Stream ? value.next()?.value : iterate(value, meter)[0])],
@@ -82,11 +84,6 @@ const FILTERS: Record<string, Filter> = {
   urlencode: ['', (value, _, meter) => urlEncoded(value, meter)],
   wordcount: ['', (value, _, meter) => BigInt(text(value, meter).match(/[\p{L}\p{N}_]+/gu)?.length ?? 0)],
 };
-for (const [other, name] of [
-  ['count', 'length'],
-  ['e', 'escape'],
-])
-  FILTERS[other] = FILTERS[name];
 
 /** Filters whose arguments are a filter's or a test's own, or that care whether an undefined one was given. */
 const OPEN: Record<string, (value: Value, call: Call, meter: Meter) => Value> = {
@@ -103,18 +100,20 @@ knownFilters([...Object.keys(FILTERS), ...Object.keys(OPEN), ...FOREIGN]);
 
 export function runFilter(name: string, value: Value, call: Call, meter: Meter): Value {
   if (typeof value === 'string') meter.characters(value.length);
-  const result = Object.hasOwn(OPEN, name) ? OPEN[name](value, call, meter) : closed(name, value, call, meter);
+  const open = Object.hasOwn(OPEN, name) ? OPEN[name] : undefined;
+  const result = open ? open(value, call, meter) : closed(name, value, call, meter);
   return typeof result === 'string' ? meter.text(result) : Array.isArray(result) ? meter.list(result) : result;
 }
 
 function closed(name: string, value: Value, call: Call, meter: Meter): Value {
-  if (!Object.hasOwn(FILTERS, name)) {
+  const filter = Object.hasOwn(FILTERS, name) ? FILTERS[name] : undefined;
+  if (!filter) {
     const why = FOREIGN.includes(name)
       ? `the filter '${name}' cannot be used in a chat template`
       : `there is no filter named '${name}'`;
     throw new TemplateError(why);
   }
-  const [signature, run] = FILTERS[name];
+  const [signature, run] = filter;
   return run(value, bind(name, signature, call), meter);
 }
 

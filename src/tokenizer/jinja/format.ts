@@ -27,7 +27,7 @@ export function formatBraces(
 ): string {
   let automatic = 0;
   const field = (name: string): Value => {
-    const [, first, rest] = /^([^.[]*)([\s\S]*)$/.exec(name)!;
+    const [, first = '', rest = ''] = /^([^.[]*)([\s\S]*)$/.exec(name) ?? [];
     const key = first === '' ? automatic++ : /^\d+$/.test(first) ? Number(first) : first;
     let value = typeof key === 'number' ? at(call.positional, key) : named(call.named, key);
     for (const [, attribute, item] of rest.matchAll(/\.([^.[]+)|\[([^\]]+)\]/g)) {
@@ -36,8 +36,9 @@ export function formatBraces(
     }
     return value;
   };
-  return made(pattern, FIELD, meter, (whole, name?: string, conversion?: string, spec = '') => {
-    if (whole === '{{' || whole === '}}') return whole[0];
+  return made(pattern, FIELD, meter, (whole, name, conversion, spec = '') => {
+    if (whole === '{{') return '{';
+    if (whole === '}}') return '}';
     if (name === undefined) throw new TemplateError(`single '${whole}' encountered in format string`);
     let value = field(name);
     if (conversion) value = conversion === 's' ? text(value, meter) : repr(value, meter);
@@ -49,11 +50,14 @@ export function formatBraces(
   });
 }
 
+/** What stands for a match; a group that takes no part in it is undefined. */
+type Piece = (whole: string, ...groups: (string | undefined)[]) => string;
+
 /** A text with every match replaced, the meter told as it grows. */
-function made(pattern: string, matcher: RegExp, meter: Meter, piece: (...match: string[]) => string): string {
+function made(pattern: string, matcher: RegExp, meter: Meter, piece: Piece): string {
   let size = pattern.length;
-  return pattern.replace(matcher, (...match) => {
-    const put = piece(...match);
+  return pattern.replace(matcher, (whole: string, ...groups: (string | undefined)[]) => {
+    const put = piece(whole, ...groups);
     size += put.length;
     meter.characters(size);
     return put;
@@ -75,7 +79,7 @@ export function formatValue(value: Value, spec: string, meter: Meter): string {
   if (spec === '') return text(value, meter);
   const match = SPEC.exec(spec);
   if (!match) throw new TemplateError(`invalid format specifier '${spec}'`);
-  const [, fill, align = '', sign, alternate, zero, width, comma, precision, type] = match;
+  const [, fill, align = '', sign = '', alternate, zero, width, comma = '', precision, type = ''] = match;
   const options: Spec = {
     fill: fill ?? (zero ? '0' : ' '),
     align: align || (zero && typeof value !== 'string' ? '=' : ''),

@@ -1,5 +1,5 @@
-import { bind, intArgument } from './arguments.ts';
 import { RealmError } from '../../errors.ts';
+import { bind, intArgument } from './arguments.ts';
 import { exceeded, type Meter, templateLimits } from './limits.ts';
 import { text } from './printing.ts';
 import { type Call, Callable, Dict, iterate, TemplateError, Thing, typeName, type Value, View } from './values.ts';

@@ -1,9 +1,9 @@
 import { Evaluator } from './evaluator.ts';
-import { Scope } from './scope.ts';
 import { globals } from './globals.ts';
 import { exceeded, Meter, templateLimits } from './limits.ts';
 import { loopVariable } from './loop.ts';
 import { text } from './printing.ts';
+import { Scope } from './scope.ts';
 import type { Filter, Signature, Statement, Target } from './syntax.ts';
 import { type Call, Callable, Dict, iterate, TemplateError, Thing, Tuple, truth, type Value } from './values.ts';
 

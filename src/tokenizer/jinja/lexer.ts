@@ -93,18 +93,18 @@ class Lexer {
   }
 
   #raw(begin: RegExpExecArray): void {
-    this.#closeTag(begin[1], begin[0].length, false);
+    this.#closeTag(begin[1] ?? '', begin[0].length, false);
     const end = this.#match(END_RAW);
     if (!end) throw this.#error('missing end of raw directive');
-    this.#pushText(this.#before(this.#source.slice(this.#at, end.index), end[1], true));
+    this.#pushText(this.#before(this.#source.slice(this.#at, end.index), end[1] ?? '', true));
     this.#at = end.index;
-    this.#closeTag(end[2], end[0].length, true);
+    this.#closeTag(end[2] ?? '', end[0].length, true);
   }
 
   #comment(): void {
     const end = this.#source.indexOf('#}', this.#at);
     if (end < 0) throw this.#error('missing end of comment tag');
-    const sign = end > this.#at ? this.#source[end - 1] : '';
+    const sign = end > this.#at ? this.#source.charAt(end - 1) : '';
     this.#at = end;
     this.#closeTag(sign, 2, true);
   }
@@ -115,7 +115,8 @@ class Lexer {
     for (;;) {
       this.#at += this.#match(SPACE)?.[0].length ?? 0;
       if (this.#at >= this.#source.length) throw this.#error(`the tag is not closed: ${end} is missing`);
-      const sign = /[-+]/.test(this.#source[this.#at]) ? this.#source[this.#at] : '';
+      const character = this.#source.charAt(this.#at);
+      const sign = character === '-' || character === '+' ? character : '';
       if (open.length === 0 && this.#source.startsWith(end, this.#at + sign.length) && (sign !== '+' || end === '%}')) {
         this.#push('end', end);
         return this.#closeTag(sign, end.length + sign.length, end === '%}');

@@ -12,8 +12,8 @@ import {
   isIterable,
   iterate,
   length,
-  sequence,
   Stream,
+  sequence,
   TemplateError,
   Tuple,
   truth,
@@ -46,8 +46,9 @@ export function slices(items: readonly Value[], by: Value, fill: Value, meter: M
   const result: Value[][] = [];
   for (let i = 0, at = 0; i < count; i++) {
     const end = at + each + (i < longer ? 1 : 0);
-    result.push(items.slice(at, end));
-    if (fill !== undefined && fill !== null && i >= longer) result[i].push(fill);
+    const slice = items.slice(at, end);
+    if (fill !== undefined && fill !== null && i >= longer) slice.push(fill);
+    result.push(slice);
     at = end;
   }
   return result;

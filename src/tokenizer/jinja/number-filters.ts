@@ -51,11 +51,9 @@ export function toInt(value: Value, base: number): bigint {
 const PREFIXES: Record<number, string> = { 2: '0b', 8: '0o', 16: '0x' };
 
 export function wholeNumber(written: string, base: number): bigint | undefined {
-  const [, sign, rest] = /^([-+]?)([\s\S]*)$/.exec(written)!;
-  const digits = (PREFIXES[base] && rest.startsWith(PREFIXES[base]) ? rest.slice(2) : rest).replace(
-    /(?<=\w)_(?=\w)/g,
-    '',
-  );
+  const [, sign, rest = ''] = /^([-+]?)([\s\S]*)$/.exec(written) ?? [];
+  const prefix = PREFIXES[base];
+  const digits = (prefix && rest.startsWith(prefix) ? rest.slice(2) : rest).replace(/(?<=\w)_(?=\w)/g, '');
   if (digits === '' || digits.length > 4300 || [...digits].some(digit => !(Number.parseInt(digit, 36) < base)))
     return undefined;
   const size =

@@ -35,7 +35,9 @@ function unsupported(operator: string, a: Value, b: Value): never {
 }
 
 function arithmetic(operator: string, a: bigint | number, b: bigint | number, meter: Meter): Value {
-  const { ints, floats } = ARITHMETIC[operator];
+  const kind = ARITHMETIC[operator];
+  if (!kind) throw new TemplateError(`there is no operator ${operator}`);
+  const { ints, floats } = kind;
   if (typeof a === 'bigint' && typeof b === 'bigint') {
     const result = ints(a, b, meter);
     if (typeof result === 'bigint') meter.bits(bitsOf(result));

@@ -114,7 +114,7 @@ class Parser extends ExpressionParser {
     const recursive = this.skip('name', 'recursive');
     const body = this.#body('endfor', 'else');
     const otherwise = this.expect('name') === 'else' ? this.#whole('endfor') : [];
-    if (this.tokens[this.at - 1].value === 'endfor') this.expect('end', '%}');
+    if (this.tokens[this.at - 1]?.value === 'endfor') this.expect('end', '%}');
     return [{ kind: 'for', target, iterable, test, recursive, body, otherwise }];
   }
 
@@ -160,15 +160,14 @@ class Parser extends ExpressionParser {
   }
 
   #mentions(name: string, from: number): boolean {
-    for (let at = from; at < this.at; at++) {
-      const token = this.tokens[at];
-      if (token.type === 'name' && token.value === name && this.tokens[at - 1].value !== '.') return true;
-    }
-    return false;
+    return this.tokens.some(
+      ({ type, value }, at) =>
+        at >= from && at < this.at && type === 'name' && value === name && this.tokens[at - 1]?.value !== '.',
+    );
   }
 
   #parameters(): Signature['parameters'] {
-    const found: { name: string; fallback?: Expression }[] = [];
+    const found: { name: string; fallback?: Expression | undefined }[] = [];
     this.expect('operator', '(');
     while (!this.operator(')')) {
       if (found.length > 0) this.expect('operator', ',');

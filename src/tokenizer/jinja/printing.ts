@@ -84,7 +84,7 @@ export function floatText(value: number): string {
   if (!Number.isFinite(value)) return value < 0 ? '-inf' : 'inf';
   if (Object.is(value, -0)) return '-0.0';
   if (value === 0) return '0.0';
-  const [digits, exponent] = value.toExponential().split('e');
+  const [digits = '', exponent] = value.toExponential().split('e');
   const power = Number(exponent);
   if (power < -4 || power >= 16) return `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
   if (power >= 0) return Number.isInteger(value) ? `${BigInt(value)}.0` : String(value);

@@ -98,8 +98,9 @@ export function stringMethod(
 ): Callable | undefined {
   if (name === 'format') return new Callable(name, call => meter.text(formatBraces(text, call, meter, member)));
   if (name === 'format_map') return new Callable(name, call => formatMap(text, call, meter, member));
-  if (!Object.hasOwn(METHODS, name)) return undefined;
-  const [signature, run] = METHODS[name];
+  const method = Object.hasOwn(METHODS, name) ? METHODS[name] : undefined;
+  if (!method) return undefined;
+  const [signature, run] = method;
   return new Callable(name, call => {
     const [first] = call.named.keys();
     if (first !== undefined && !NAMED.has(name)) throw new TemplateError(`${name} takes no keyword arguments`);
@@ -251,10 +252,10 @@ function words(text: string, limit: number, fromEnd: boolean, meter: Meter): str
   if (found.length <= limit) return found.map(([word]) => word);
   if (fromEnd) {
     const kept = limit > 0 ? found.slice(-limit) : [];
-    const last = found[found.length - limit - 1];
-    return [rstrip(text.slice(0, last.index + last[0].length)), ...kept.map(([word]) => word)];
+    const last = found.at(-limit - 1);
+    return [rstrip(text.slice(0, last && last.index + last[0].length)), ...kept.map(([word]) => word)];
   }
-  return [...found.slice(0, limit).map(([word]) => word), text.slice(found[limit].index)];
+  return [...found.slice(0, limit).map(([word]) => word), text.slice(found[limit]?.index)];
 }
 
 export function splitLines(text: string, meter: Meter, keepEnds = false): string[] {

@@ -6,8 +6,8 @@ export interface Arguments {
   readonly positional: readonly Expression[];
   readonly named: readonly (readonly [string, Expression])[];
   /** What `*` and `**` take apart. */
-  readonly spread?: Expression;
-  readonly namedSpread?: Expression;
+  readonly spread?: Expression | undefined;
+  readonly namedSpread?: Expression | undefined;
 }
 
 export interface Filter {
@@ -17,9 +17,9 @@ export interface Filter {
 
 export interface Slice {
   readonly kind: 'slice';
-  readonly start?: Expression;
-  readonly stop?: Expression;
-  readonly step?: Expression;
+  readonly start?: Expression | undefined;
+  readonly stop?: Expression | undefined;
+  readonly step?: Expression | undefined;
 }
 
 export type Expression =
@@ -36,7 +36,12 @@ export type Expression =
       readonly left: Expression;
       readonly rest: readonly { readonly operator: string; readonly right: Expression }[];
     }
-  | { readonly kind: 'condition'; readonly test: Expression; readonly yes: Expression; readonly no?: Expression }
+  | {
+      readonly kind: 'condition';
+      readonly test: Expression;
+      readonly yes: Expression;
+      readonly no?: Expression | undefined;
+    }
   | { readonly kind: 'attribute'; readonly object: Expression; readonly name: string }
   | { readonly kind: 'item'; readonly object: Expression; readonly key: Expression | Slice }
   | { readonly kind: 'call'; readonly callee: Expression; readonly args: Arguments }
@@ -51,7 +56,7 @@ export type Target =
 
 export interface Signature {
   readonly name: string;
-  readonly parameters: readonly { readonly name: string; readonly fallback?: Expression }[];
+  readonly parameters: readonly { readonly name: string; readonly fallback?: Expression | undefined }[];
   readonly body: readonly Statement[];
   /** Which of `varargs`, `kwargs` and `caller` the body mentions, so takes. */
   readonly takes: ReadonlySet<string>;
@@ -69,7 +74,7 @@ export type Statement =
       readonly kind: 'for';
       readonly target: Target;
       readonly iterable: Expression;
-      readonly test?: Expression;
+      readonly test?: Expression | undefined;
       readonly recursive: boolean;
       readonly body: readonly Statement[];
       readonly otherwise: readonly Statement[];

@@ -8,8 +8,8 @@ import {
   Callable,
   Dict,
   isIterable,
-  sequence,
   Stream,
+  sequence,
   TemplateError,
   truth,
   type Value,
@@ -68,8 +68,9 @@ export function knownFilters(names: Iterable<string>): void {
 }
 
 export function runTest(name: string, value: Value, call: Call, meter: Meter): boolean {
-  if (!Object.hasOwn(TESTS, name)) throw new TemplateError(`there is no test named '${name}'`);
-  const [signature, holds] = TESTS[name];
+  const test = Object.hasOwn(TESTS, name) ? TESTS[name] : undefined;
+  if (!test) throw new TemplateError(`there is no test named '${name}'`);
+  const [signature, holds] = test;
   return truth(holds(value, bind(name, signature, call), meter));
 }
 

@@ -20,7 +20,7 @@ import {
 
 export function escaped(value: string): string {
   const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&#34;', "'": '&#39;' };
-  return value.replace(/[&<>"']/g, character => entities[character]);
+  return value.replace(/[&<>"']/g, character => entities[character] ?? character);
 }
 
 export function titled(value: string): string {
@@ -60,7 +60,7 @@ export function json(
   const given =
     separators === undefined || separators === null ? undefined : iterate(separators, meter).map(textArgument);
   if (given && given.length !== 2) throw new TemplateError('tojson needs two separators');
-  const [items, keys] = given ?? [spaces === undefined ? ', ' : ',', ': '];
+  const [items = '', keys = ''] = given ?? [spaces === undefined ? ', ' : ',', ': '];
   return toJson(
     value,
     { ensureAscii: truth(ascii), indent: spaces, separators: [items, keys], sortKeys: truth(sortKeys) },

@@ -1,6 +1,6 @@
 import type { GgufValue, Metadata } from '../../gguf/types.ts';
-import { byteChar } from '../byte-level.ts';
 import { byteToken } from '../bpe.ts';
+import { byteChar } from '../byte-level.ts';
 import { kinds } from '../kinds.ts';
 
 /** Small vocabularies for tests: metadata as a model file would hold them. */

@@ -1,11 +1,11 @@
-import { RealmError } from '../errors.ts';
-import type { Metadata } from '../gguf/types.ts';
+import { RealmError } from '../../errors.ts';
+import type { Metadata } from '../../gguf/types.ts';
+import { kinds } from '../kinds.ts';
+import { byteList, flag } from '../metadata.ts';
+import type { Steps } from '../steps.ts';
+import type { Vocabulary } from '../vocabulary.ts';
 import { Charsmap } from './charsmap.ts';
-import { kinds } from './kinds.ts';
-import { byteList, flag } from './metadata.ts';
-import type { Steps } from './steps.ts';
 import { Trie } from './trie.ts';
-import type { Vocabulary } from './vocabulary.ts';
 
 const UNKNOWN_PENALTY = 10;
 const SPACE = 0x20;

@@ -1,4 +1,4 @@
-import { RealmError } from '../errors.ts';
+import { RealmError } from '../../errors.ts';
 
 /**
  * SentencePiece's precompiled character map: a double-array trie (darts-clone) from byte sequences to normalised ones.

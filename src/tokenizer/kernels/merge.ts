@@ -1,4 +1,4 @@
-import type { Steps } from './steps.ts';
+import type { Steps } from '../steps.ts';
 
 /** The rule of one vocabulary: which neighbouring pieces join, how early, and into what. */
 export interface MergeRules {
