@@ -14,6 +14,7 @@ const order = [
   'quant',
   'gguf',
   'tokenizer',
+  'constrain',
   'kernels',
   'backend',
   'model',
