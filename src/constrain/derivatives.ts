@@ -25,6 +25,11 @@ export class Derivatives {
     this.samples = samples;
   }
 
+  /** Forgets derivatives; they are found again when asked for. */
+  forget(): void {
+    this.#known.clear();
+  }
+
   match(regex: RegexId, bytes: Uint8Array): boolean {
     let rest = regex;
     for (const byte of bytes) rest = this.by(rest, this.classOf[byte]);

@@ -18,12 +18,14 @@ export type RegexNode = (
   readonly first: ByteSetId;
   /** Made without `and` and `complement`: then it matches something unless it is `nothing`. */
   readonly plain: boolean;
+  /** Surely matches finitely many texts. */
+  readonly finite: boolean;
   /** How deep a derivative has to look. */
   readonly depth: number;
 };
 
 type Shape = RegexNode extends infer N ? (N extends RegexNode ? Omit<N, Facts> : never) : never;
-type Facts = 'nullable' | 'first' | 'plain' | 'depth';
+type Facts = 'nullable' | 'first' | 'plain' | 'finite' | 'depth';
 
 /** Units of construction: nodes, and parts of nodes. */
 const maxUnits = 1_000_000;
@@ -99,6 +101,7 @@ export class RegexStore implements Regexes {
       nullable: h.nullable && t.nullable,
       first: h.nullable ? this.sets.union(h.first, t.first) : h.first,
       plain: h.plain && t.plain,
+      finite: h.finite && t.finite,
       depth: 1 + (h.nullable ? Math.max(h.depth, t.depth) : h.depth),
     }));
   }
@@ -166,6 +169,7 @@ export class RegexStore implements Regexes {
       nullable: least === 0,
       first: node.first,
       plain: node.plain,
+      finite: node.finite && max < Number.POSITIVE_INFINITY,
       depth: node.depth + 1,
     }));
   }
@@ -177,6 +181,7 @@ export class RegexStore implements Regexes {
       nullable: !node.nullable,
       first: this.sets.all,
       plain: part === this.nothing,
+      finite: false,
       depth: node.depth + 1,
     }));
   }
@@ -230,6 +235,7 @@ export class RegexStore implements Regexes {
       nullable: kind === 'or' ? nodes.some(node => node.nullable) : nodes.every(node => node.nullable),
       first,
       plain: kind === 'or' && nodes.every(node => node.plain),
+      finite: kind === 'or' ? nodes.every(node => node.finite) : nodes.some(node => node.finite),
       depth: 1 + nodes.reduce((depth, node) => Math.max(depth, node.depth), 0),
     }));
   }
@@ -263,6 +269,7 @@ export class RegexStore implements Regexes {
       nullable: shape.kind === 'empty',
       first: set,
       plain: true,
+      finite: true,
       depth: 0,
     }));
   }
