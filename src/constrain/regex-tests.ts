@@ -2,23 +2,40 @@ import { Derivatives } from './derivatives.ts';
 import type { RegexId } from './regex.ts';
 import type { RegexStore } from './regexes.ts';
 
+/** Nodes that all questions together may make; what is built may have {@link maxBuilt}. */
+const maxAsked = 30_000;
+const maxBuilt = 1_000_000;
+
 /** Questions about regular expressions while more are made: derivatives know the bytes that were told apart before. */
 export class RegexTests {
   readonly #regexes: RegexStore;
   #derivatives: Derivatives | undefined;
   #sets = 0;
+  #asked = 0;
 
   constructor(regexes: RegexStore) {
     this.#regexes = regexes;
   }
 
   matches(regex: RegexId, text: string): boolean {
-    return this.#current().match(regex, new TextEncoder().encode(text));
+    return this.#ask(derivatives => derivatives.match(regex, new TextEncoder().encode(text)));
   }
 
   /** Whether no text matches. */
   isNothing(regex: RegexId): boolean {
-    return !this.#current().isAlive(regex);
+    return !this.#ask(derivatives => derivatives.isAlive(regex));
+  }
+
+  #ask(question: (derivatives: Derivatives) => boolean): boolean {
+    const regexes = this.#regexes;
+    const before = regexes.units;
+    regexes.allow(maxAsked - this.#asked);
+    try {
+      return question(this.#current());
+    } finally {
+      this.#asked += regexes.units - before;
+      regexes.allow(maxBuilt - before + this.#asked);
+    }
   }
 
   #current(): Derivatives {

@@ -41,7 +41,11 @@ export class Recogniser {
   }
 
   accepts(text: string): boolean {
-    const bytes = new TextEncoder().encode(text);
+    const rows = this.#rows(new TextEncoder().encode(text));
+    return rows.at(-1)!.items.some(item => item.rule === this.#grammar.start && item.origin === rows[0] && item.dot === item.symbols.length);
+  }
+
+  #rows(bytes: Uint8Array): Row[] {
     const rows = Array.from({ length: bytes.length + 1 }, () => new Row());
     this.#predict(rows[0]!, this.#grammar.start);
     for (let at = 0; at <= bytes.length; at++) {
@@ -52,7 +56,15 @@ export class Recogniser {
         for (const end of this.#ends(lexeme, bytes, at)) for (const item of items) rows[end]!.add({ ...item, dot: item.dot + 1 });
       }
     }
-    return rows.at(-1)!.items.some(item => item.rule === this.#grammar.start && item.origin === rows[0] && item.dot === item.symbols.length);
+    return rows;
+  }
+
+  /** What stands before and behind the last place that a lexeme reaches, for messages. */
+  stuck(text: string): string {
+    const bytes = new TextEncoder().encode(text);
+    const last = this.#rows(bytes).findLastIndex(row => row.items.length > 0);
+    const part = (from: number, to?: number) => new TextDecoder().decode(bytes.subarray(from, to));
+    return `${part(Math.max(last - 60, 0), last)} >>> ${part(last, last + 40)}`;
   }
 
   #predict(row: Row, rule: number): void {

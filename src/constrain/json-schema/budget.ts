@@ -1,7 +1,7 @@
 import { RealmError } from '../../errors.ts';
 
 /** Steps of reading a schema: merging and negating can take exponentially many. */
-const maxSteps = 100_000;
+const maxSteps = 40_000;
 
 /** Counts what reading a schema costs, the same on every machine. */
 export class Budget {

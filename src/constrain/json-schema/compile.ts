@@ -8,7 +8,7 @@ import type { ArrayForm, Form, SchemaNode } from './forms.ts';
 import type { Nodes } from './node.ts';
 import { numberRegex } from './numbers.ts';
 import { objectAlternatives } from './objects.ts';
-import { Repeats } from './repeats.ts';
+import { Repeats } from '../repeats.ts';
 
 /** Turns the nodes of a schema into rules: one for each node that is more than a lexeme. */
 export class SchemaCompiler implements Compiling {

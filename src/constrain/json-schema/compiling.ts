@@ -2,7 +2,7 @@ import type { GrammarSymbol } from '../grammar.ts';
 import type { GrammarBuilder } from '../grammar-builder.ts';
 import type { JsonText } from '../json-text.ts';
 import type { SchemaAlgebra, SchemaNode } from './forms.ts';
-import type { Repeats } from './repeats.ts';
+import type { Repeats } from '../repeats.ts';
 
 export type Alternative = readonly GrammarSymbol[];
 

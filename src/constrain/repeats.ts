@@ -1,5 +1,5 @@
-import type { GrammarSymbol } from '../grammar.ts';
-import type { GrammarBuilder } from '../grammar-builder.ts';
+import type { GrammarSymbol } from './grammar.ts';
+import type { GrammarBuilder } from './grammar-builder.ts';
 
 /** Counted repetition of symbols in few rules: a count is halved, so a row of the parser has a logarithm of items. */
 export class Repeats {
