@@ -23,6 +23,8 @@ export class RegexTests {
 
   /** Whether no text matches. */
   isNothing(regex: RegexId): boolean {
+    const node = this.#regexes.node(regex);
+    if (node.nullable || node.plain) return regex === this.#regexes.nothing;
     return !this.#ask(derivatives => derivatives.isAlive(regex));
   }
 
@@ -38,13 +40,22 @@ export class RegexTests {
     }
   }
 
+  /** Derivatives that know all bytes told apart. Sets that they make themselves, of others, tell no more apart. */
   #current(): Derivatives {
     const { sets } = this.#regexes;
-    if (this.#derivatives && this.#sets === sets.count) return this.#derivatives;
-    this.#sets = sets.count;
-    // Sets that derivatives themselves have made tell no more bytes apart.
-    const classes = Math.max(...sets.classes()) + 1;
-    if (this.#derivatives?.samples.length !== classes) this.#derivatives = new Derivatives(this.#regexes);
-    return this.#derivatives!;
+    while (this.#derivatives && this.#sets < sets.count) {
+      if (this.#splits(this.#derivatives, this.#sets)) break;
+      this.#sets++;
+    }
+    if (!this.#derivatives || this.#sets < sets.count) {
+      this.#derivatives = new Derivatives(this.#regexes);
+      this.#sets = sets.count;
+    }
+    return this.#derivatives;
+  }
+
+  #splits({ classOf, samples }: Derivatives, set: number): boolean {
+    const { sets } = this.#regexes;
+    return classOf.some((byteClass, byte) => sets.has(set, byte) !== sets.has(set, samples[byteClass]!));
   }
 }
