@@ -12,7 +12,15 @@ interface Case {
 const [folder, part = '0/1'] = process.argv.slice(2);
 if (!folder) throw new RealmError('usage', 'usage: node scripts/maskbench.ts FOLDER [PART/PARTS]');
 const [index, parts] = part.split('/').map(Number);
-const totals = { schemas: 0, passing: 0, refused: 0, wronglyAccepted: [] as string[], rejectedForOrder: [] as string[], wronglyRejected: [] as string[], failed: [] as string[] };
+const totals = {
+  schemas: 0,
+  passing: 0,
+  refused: 0,
+  wronglyAccepted: [] as string[],
+  rejectedForOrder: [] as string[],
+  wronglyRejected: [] as string[],
+  failed: [] as string[],
+};
 const refusals: Record<string, number> = {};
 const compileMs: number[] = [];
 
@@ -38,11 +46,15 @@ function run(name: string, { schema, tests }: Case): void {
     if (wrong.length === 0) totals.passing++;
   } catch (error) {
     const { code, param, message } = asRealmError(error);
-    if (!['schema_unsupported', 'grammar_invalid', 'grammar_limit'].includes(code)) totals.failed.push(`${name}: ${String(error)}`);
+    if (!['schema_unsupported', 'grammar_invalid', 'grammar_limit'].includes(code))
+      totals.failed.push(`${name}: ${String(error)}`);
     totals.refused++;
     const ms = performance.now() - begin;
     if (ms > 250) totals.failed.push(`${name}: refused after ${ms.toFixed(0)} ms`);
-    const reason = code === 'schema_unsupported' ? `${param?.slice(param.lastIndexOf('/') + 1)}${/"(.*)" is not known/.exec(message)?.[0] ?? ''}` : `${code}: ${message.slice(0, 60)}`;
+    const reason =
+      code === 'schema_unsupported'
+        ? `${param?.slice(param.lastIndexOf('/') + 1)}${/"(.*)" is not known/.exec(message)?.[0] ?? ''}`
+        : `${code}: ${message.slice(0, 60)}`;
     refusals[reason] = (refusals[reason] ?? 0) + 1;
     if (process.env.VERBOSE) console.error(name, message);
   }
@@ -66,7 +78,12 @@ function keyOrders(schema: unknown): string[][] {
 /** The instance with keys in the order of the part of the schema that knows most of them. */
 function inOrder(data: unknown, orders: readonly string[][]): unknown {
   if (Array.isArray(data)) return data.map(item => inOrder(item, orders));
-  if (typeof data !== 'object' || data === null || (JSON as unknown as { isRawJSON: (value: unknown) => boolean }).isRawJSON(data)) return data;
+  if (
+    typeof data !== 'object' ||
+    data === null ||
+    (JSON as unknown as { isRawJSON: (value: unknown) => boolean }).isRawJSON(data)
+  )
+    return data;
   const keys = Object.keys(data);
   const known = (order: readonly string[]) => order.filter(key => keys.includes(key)).length;
   const best = orders.reduce<readonly string[]>((most, order) => (known(order) > known(most) ? order : most), []);
@@ -80,6 +97,13 @@ function accepted(recogniser: Recogniser, data: unknown): boolean {
 }
 
 compileMs.sort((a, b) => a - b);
-const percentile = (share: number) => compileMs[Math.min(compileMs.length - 1, Math.floor(compileMs.length * share))]?.toFixed(2);
+const percentile = (share: number) =>
+  compileMs[Math.min(compileMs.length - 1, Math.floor(compileMs.length * share))]?.toFixed(2);
 const refusedBy = Object.fromEntries(Object.entries(refusals).sort((a, b) => b[1] - a[1]));
-console.log(JSON.stringify({ ...totals, refusedBy, compileMs: { p50: percentile(0.5), p99: percentile(0.99), max: percentile(1) } }, null, 1));
+console.log(
+  JSON.stringify(
+    { ...totals, refusedBy, compileMs: { p50: percentile(0.5), p99: percentile(0.99), max: percentile(1) } },
+    null,
+    1,
+  ),
+);

@@ -10,15 +10,32 @@ export function intersectRanges(a: Ranges, b: Ranges): Ranges {
 }
 
 const digit: Ranges = [[48, 57]];
-const word: Ranges = [[48, 57], [65, 90], [95, 95], [97, 122]];
+const word: Ranges = [
+  [48, 57],
+  [65, 90],
+  [95, 95],
+  [97, 122],
+];
 const space: Ranges = [
-  [9, 13], [32, 32], [0xa0, 0xa0], [0x1680, 0x1680], [0x2000, 0x200a], [0x2028, 0x2029], [0x202f, 0x202f],
-  [0x205f, 0x205f], [0x3000, 0x3000], [0xfeff, 0xfeff],
+  [9, 13],
+  [32, 32],
+  [0xa0, 0xa0],
+  [0x1680, 0x1680],
+  [0x2000, 0x200a],
+  [0x2028, 0x2029],
+  [0x202f, 0x202f],
+  [0x205f, 0x205f],
+  [0x3000, 0x3000],
+  [0xfeff, 0xfeff],
 ];
 
 export const classes = {
   /** What `.` does not match. */
-  newline: [[10, 10], [13, 13], [0x2028, 0x2029]] as Ranges,
+  newline: [
+    [10, 10],
+    [13, 13],
+    [0x2028, 0x2029],
+  ] as Ranges,
   escapes: {
     d: digit,
     D: otherRanges(digit),
@@ -37,7 +54,8 @@ export function fold(ranges: Ranges): Ranges {
       const char = String.fromCodePoint(point);
       for (const other of [char.toLowerCase(), char.toUpperCase()]) {
         const otherPoint = other.codePointAt(0)!;
-        if (otherPoint !== point && other.length === String.fromCodePoint(otherPoint).length) folded.push([otherPoint, otherPoint]);
+        if (otherPoint !== point && other.length === String.fromCodePoint(otherPoint).length)
+          folded.push([otherPoint, otherPoint]);
       }
     }
   }

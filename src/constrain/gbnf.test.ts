@@ -67,14 +67,20 @@ describe('Choices and regular expressions', () => {
   it('accept one of the texts, and nothing else', () => {
     const builder = new GrammarBuilder();
     const recogniser = new Recogniser(choiceGrammar(['yes', 'no', 'nö"'], builder), builder.regexes);
-    assert.deepEqual(['yes', 'no', 'nö"', 'n', 'yesno'].map(text => recogniser.accepts(text)), [true, true, true, false, false]);
+    assert.deepEqual(
+      ['yes', 'no', 'nö"', 'n', 'yesno'].map(text => recogniser.accepts(text)),
+      [true, true, true, false, false],
+    );
     assert.throws(() => choiceGrammar([]), { code: 'grammar_invalid' });
   });
 
   it('match the whole text', () => {
     const builder = new GrammarBuilder();
     const recogniser = new Recogniser(regexGrammar('^(?:[0-9]{1,3}\\.){3}[0-9]{1,3}$|x+', builder), builder.regexes);
-    assert.deepEqual(['127.0.0.1', 'xx', 'a127.0.0.1', '127.0.0.1 '].map(text => recogniser.accepts(text)), [true, true, false, false]);
+    assert.deepEqual(
+      ['127.0.0.1', 'xx', 'a127.0.0.1', '127.0.0.1 '].map(text => recogniser.accepts(text)),
+      [true, true, false, false],
+    );
     assert.throws(() => regexGrammar('a(?!a)a'), { code: 'grammar_invalid', message: /matches nothing/ });
   });
 });

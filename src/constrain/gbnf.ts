@@ -37,7 +37,8 @@ class GbnfParser {
     this.#space(true);
     while (this.#at < this.#source.length) this.#rule();
     if (!this.#defined.has('root')) this.#fail('it has no rule named root');
-    for (const name of this.#rules.keys()) if (!this.#defined.has(name)) this.#fail(`the rule ${name} is used but not defined`);
+    for (const name of this.#rules.keys())
+      if (!this.#defined.has(name)) this.#fail(`the rule ${name} is used but not defined`);
     return productive(this.#builder.build(this.#named('root')));
   }
 
@@ -87,12 +88,14 @@ class GbnfParser {
     this.#space(true);
     const piece = this.#alternatives(false);
     this.#builder.define(this.#named(name), [this.#symbols(piece)]);
-    if (this.#at < this.#source.length && !/[\r\n]/.test(this.#source[this.#at]!)) this.#fail('this does not belong into a rule');
+    if (this.#at < this.#source.length && !/[\r\n]/.test(this.#source[this.#at]!))
+      this.#fail('this does not belong into a rule');
     this.#space(true);
   }
 
   #alternatives(nested: boolean): Piece {
-    if (++this.#depth > maxDepth) throw new RealmError('grammar_limit', `the grammar nests more than ${maxDepth} parentheses`);
+    if (++this.#depth > maxDepth)
+      throw new RealmError('grammar_limit', `the grammar nests more than ${maxDepth} parentheses`);
     const pieces = [this.#sequence(nested)];
     while (this.#eat('|')) {
       this.#space(true);
@@ -114,7 +117,8 @@ class GbnfParser {
       if (!piece) break;
       const last = pieces.at(-1);
       // Neighbours without rules are one lexeme.
-      if (last && 'regex' in last && 'regex' in piece) pieces[pieces.length - 1] = { regex: this.#builder.regexes.concat([last.regex, piece.regex]) };
+      if (last && 'regex' in last && 'regex' in piece)
+        pieces[pieces.length - 1] = { regex: this.#builder.regexes.concat([last.regex, piece.regex]) };
       else pieces.push(piece);
     }
     if (pieces.length === 0) return { regex: this.#builder.regexes.empty };
@@ -202,7 +206,8 @@ class GbnfParser {
     if (digits) {
       const hex = this.#source.slice(this.#at, this.#at + digits);
       const point = Number.parseInt(hex, 16);
-      if (!/^[0-9a-fA-F]+$/.test(hex) || hex.length < digits || point > 0x10ffff) this.#fail('an escape lacks its digits', at);
+      if (!/^[0-9a-fA-F]+$/.test(hex) || hex.length < digits || point > 0x10ffff)
+        this.#fail('an escape lacks its digits', at);
       this.#at += digits;
       return point;
     }

@@ -9,11 +9,23 @@ const maxGap = 20;
 const maxDigits = 15;
 
 const shortEscapes: Readonly<Record<number, string>> = {
-  8: 'b', 9: 't', 10: 'n', 12: 'f', 13: 'r', 34: '"', 47: '/', 92: '\\',
+  8: 'b',
+  9: 't',
+  10: 'n',
+  12: 'f',
+  13: 'r',
+  34: '"',
+  47: '/',
+  92: '\\',
 };
 
 /** What may stand in a string as itself: no quote, no backslash, no control character. */
-const rawChars: Ranges = [[0x20, 0x21], [0x23, 0x5b], [0x5d, 0xd7ff], [0xe000, 0x10ffff]];
+const rawChars: Ranges = [
+  [0x20, 0x21],
+  [0x23, 0x5b],
+  [0x5d, 0xd7ff],
+  [0xe000, 0x10ffff],
+];
 
 /**
  * The inside of JSON strings, one character in all the ways in which it can be written: as itself, as a short escape, as
@@ -33,7 +45,15 @@ export class JsonText implements Alphabet {
     this.regexes = regexes;
     this.anyChar = this.chars([[0, 0x10ffff]]);
     this.anyText = regexes.repeat(this.anyChar, 0);
-    this.gap = regexes.repeat(regexes.bytes([[9, 10], [13, 13], [32, 32]]), 0, maxGap);
+    this.gap = regexes.repeat(
+      regexes.bytes([
+        [9, 10],
+        [13, 13],
+        [32, 32],
+      ]),
+      0,
+      maxGap,
+    );
     this.colon = regexes.concat([this.gap, regexes.literal(':'), this.gap]);
   }
 
@@ -69,15 +89,23 @@ export class JsonText implements Alphabet {
   #hex(from: number, to: number, digits: number): RegexId {
     const { regexes } = this;
     if (digits === 0) return regexes.empty;
-    return this.#split(from, to, 16 ** (digits - 1), (low, high) => this.#nibble(low, high), (low, high) =>
-      this.#hex(low, high, digits - 1),
+    return this.#split(
+      from,
+      to,
+      16 ** (digits - 1),
+      (low, high) => this.#nibble(low, high),
+      (low, high) => this.#hex(low, high, digits - 1),
     );
   }
 
   /** Both halves of a surrogate pair, of which the first `\u` is written already. */
   #pair(from: number, to: number): RegexId {
-    return this.#split(from, to, 0x400, (low, high) => this.#hex(low + 0xd800, high + 0xd800, 4), (low, high) =>
-      this.regexes.concat([this.regexes.literal('\\u'), this.#hex(low + 0xdc00, high + 0xdc00, 4)]),
+    return this.#split(
+      from,
+      to,
+      0x400,
+      (low, high) => this.#hex(low + 0xd800, high + 0xd800, 4),
+      (low, high) => this.regexes.concat([this.regexes.literal('\\u'), this.#hex(low + 0xdc00, high + 0xdc00, 4)]),
     );
   }
 
@@ -159,8 +187,26 @@ export class JsonText implements Alphabet {
       regexes.concat([digitRange(regexes, 0, 1), any, any]),
       regexes.concat([regexes.literal('2'), digitRange(regexes, 0, 8), any]),
     ]);
-    const sign = regexes.repeat(regexes.bytes([[43, 43], [45, 45]]), 0, 1);
-    return regexes.repeat(regexes.concat([regexes.bytes([[69, 69], [101, 101]]), sign, value]), 0, 1);
+    const sign = regexes.repeat(
+      regexes.bytes([
+        [43, 43],
+        [45, 45],
+      ]),
+      0,
+      1,
+    );
+    return regexes.repeat(
+      regexes.concat([
+        regexes.bytes([
+          [69, 69],
+          [101, 101],
+        ]),
+        sign,
+        value,
+      ]),
+      0,
+      1,
+    );
   }
 }
 

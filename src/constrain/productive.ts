@@ -4,7 +4,8 @@ import type { Grammar, GrammarSymbol, Rule } from './grammar.ts';
 /** The grammar without the alternatives that match no text, so that no answer starts what it can never end. */
 export function productive(grammar: Grammar): Grammar {
   const matching = productiveRules(grammar);
-  if (!matching[grammar.start]) throw new RealmError('grammar_invalid', 'the grammar or schema matches nothing: it contradicts itself');
+  if (!matching[grammar.start])
+    throw new RealmError('grammar_invalid', 'the grammar or schema matches nothing: it contradicts itself');
   const fits = (symbol: GrammarSymbol) => symbol.kind !== 'rule' || matching[symbol.rule] === true;
   if (matching.every(Boolean)) return grammar;
   const rules = grammar.rules.map(

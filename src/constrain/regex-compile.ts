@@ -79,7 +79,8 @@ class PatternCompiler {
     const part = parts[at]!;
     const regexes = this.#regexes;
     const later = parts.slice(at + 1);
-    if (!start || !later.some(usesStart)) return this.compile(part, this.#concat(parts, at + 1, rest, start && stays(part)), start);
+    if (!start || !later.some(usesStart))
+      return this.compile(part, this.#concat(parts, at + 1, rest, start && stays(part)), start);
     // Where a `^` comes later, the part before it must have matched nothing at the beginning of the text.
     const moved = this.compile(part, this.#concat(parts, at + 1, rest, false), start);
     if (!nullable(part)) return moved;
@@ -91,7 +92,10 @@ class PatternCompiler {
   #repeat(pattern: Extract<Pattern, { kind: 'repeat' }>, rest: RegexId, start: boolean): RegexId {
     const { part, min, max } = pattern;
     if (max === undefined || max > 16) {
-      throw new RealmError('grammar_invalid', 'the regular expression cannot be used: an anchor or a look-ahead is repeated');
+      throw new RealmError(
+        'grammar_invalid',
+        'the regular expression cannot be used: an anchor or a look-ahead is repeated',
+      );
     }
     let compiled = rest;
     const optional: Pattern = { kind: 'or', parts: [part, { kind: 'concat', parts: [] }] };

@@ -63,7 +63,8 @@ class PatternParser {
 
   #alternatives(): Pattern {
     const flags = [this.#ignoreCase, this.#dotAll] as const;
-    if (++this.#depth > maxDepth) throw new RealmError('grammar_limit', `the regular expression nests more than ${maxDepth} groups`);
+    if (++this.#depth > maxDepth)
+      throw new RealmError('grammar_limit', `the regular expression nests more than ${maxDepth} groups`);
     const parts = [this.#sequence()];
     while (this.#eat('|')) parts.push(this.#sequence());
     this.#depth--;
@@ -101,7 +102,8 @@ class PatternParser {
     const min = Number(match[1]);
     const max = match[3] ? Number(match[3]) : match[2] ? undefined : min;
     if (max !== undefined && max < min) this.#fail('the counts of a repetition are in the wrong order', at);
-    if (Math.max(min, max ?? 0) > maxCount) throw new RealmError('grammar_limit', `a repetition counts beyond ${maxCount}`);
+    if (Math.max(min, max ?? 0) > maxCount)
+      throw new RealmError('grammar_limit', `a repetition counts beyond ${maxCount}`);
     return [min, max];
   }
 
@@ -138,7 +140,8 @@ class PatternParser {
   /** `(?:…)`, `(?i:…)`, and `(?i)` for the rest of the group that it stands in. */
   #flagged(match: RegExpExecArray, at: number): Pattern | undefined {
     const [all, on, off, end] = match;
-    for (const flag of on! + (off ?? '').slice(1)) if (!'is'.includes(flag)) this.#fail(`the flag ${flag} is not supported`, at);
+    for (const flag of on! + (off ?? '').slice(1))
+      if (!'is'.includes(flag)) this.#fail(`the flag ${flag} is not supported`, at);
     const before = [this.#ignoreCase, this.#dotAll] as const;
     this.#at += all.length;
     this.#ignoreCase = (this.#ignoreCase || on!.includes('i')) && !off?.includes('i');

@@ -42,7 +42,11 @@ export class Recogniser {
 
   accepts(text: string): boolean {
     const rows = this.#rows(new TextEncoder().encode(text));
-    return rows.at(-1)!.items.some(item => item.rule === this.#grammar.start && item.origin === rows[0] && item.dot === item.symbols.length);
+    return rows
+      .at(-1)!
+      .items.some(
+        item => item.rule === this.#grammar.start && item.origin === rows[0] && item.dot === item.symbols.length,
+      );
   }
 
   #rows(bytes: Uint8Array): Row[] {
@@ -53,7 +57,8 @@ export class Recogniser {
       const scanned = new Map<number, Item[]>();
       for (let next = 0; next < row.items.length; next++) this.#step(row, row.items[next]!, scanned);
       for (const [lexeme, items] of scanned) {
-        for (const end of this.#ends(lexeme, bytes, at)) for (const item of items) rows[end]!.add({ ...item, dot: item.dot + 1 });
+        for (const end of this.#ends(lexeme, bytes, at))
+          for (const item of items) rows[end]!.add({ ...item, dot: item.dot + 1 });
       }
     }
     return rows;

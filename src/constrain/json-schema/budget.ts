@@ -9,15 +9,20 @@ export class Budget {
 
   spend(steps: number): void {
     this.#steps += steps;
-    if (this.#steps > maxSteps) throw new RealmError('grammar_limit', 'the schema takes too many steps to turn into a grammar; simplify it');
+    if (this.#steps > maxSteps)
+      throw new RealmError('grammar_limit', 'the schema takes too many steps to turn into a grammar; simplify it');
   }
 }
 
 /** A refusal that names the keyword and where it stands. */
 export function unsupported(keyword: string, path: string, reason: string): RealmError {
-  return new RealmError('schema_unsupported', `the schema's ${keyword} at ${path || '/'} cannot be enforced: ${reason}`, {
-    param: `${path}/${escapePointer(keyword)}`,
-  });
+  return new RealmError(
+    'schema_unsupported',
+    `the schema's ${keyword} at ${path || '/'} cannot be enforced: ${reason}`,
+    {
+      param: `${path}/${escapePointer(keyword)}`,
+    },
+  );
 }
 
 export function escapePointer(name: string): string {

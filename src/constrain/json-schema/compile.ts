@@ -75,11 +75,18 @@ export class SchemaCompiler implements Compiling {
         return text.regexes.literal(String(form.value));
       case 'number': {
         const regex = numberRegex(form, text);
-        if (regex === undefined) throw unsupported('multipleOf', node.path, 'without a minimum and a maximum close to each other only steps like 5, 100 or 0.01 can be');
+        if (regex === undefined)
+          throw unsupported(
+            'multipleOf',
+            node.path,
+            'without a minimum and a maximum close to each other only steps like 5, 100 or 0.01 can be',
+          );
         return regex;
       }
       case 'string':
-        return text.quoted(form.values ? text.regexes.or([...form.values].map(value => text.content(value))) : form.content);
+        return text.quoted(
+          form.values ? text.regexes.or([...form.values].map(value => text.content(value))) : form.content,
+        );
       default:
         return undefined;
     }
@@ -103,7 +110,9 @@ export class SchemaCompiler implements Compiling {
     const behind = (count: number) => [comma, rest!, count] as const;
     let tail: Alternative = [];
     const more = (placed: number): Alternative =>
-      rest ? [this.repeats.between(behind(placed).slice(0, 2) as GrammarSymbol[], Math.max(min - placed, 0), max - placed)] : [];
+      rest
+        ? [this.repeats.between(behind(placed).slice(0, 2) as GrammarSymbol[], Math.max(min - placed, 0), max - placed)]
+        : [];
     if (items.length === 0) return [...empty, [openArray, rest!, ...more(1), closeArray]];
     tail = more(items.length);
     for (let placed = items.length - 1; placed > 0; placed--) {

@@ -42,7 +42,8 @@ function intersectNumbers(a: NumberForm, b: NumberForm): NumberForm | undefined 
     integer: a.integer ?? b.integer,
     min: tighter(a.min, b.min, 1),
     max: tighter(a.max, b.max, -1),
-    multipleOf: a.multipleOf && b.multipleOf ? commonMultiple(a.multipleOf, b.multipleOf) : (a.multipleOf ?? b.multipleOf),
+    multipleOf:
+      a.multipleOf && b.multipleOf ? commonMultiple(a.multipleOf, b.multipleOf) : (a.multipleOf ?? b.multipleOf),
   });
 }
 
@@ -67,7 +68,8 @@ export function checkedNumber(form: NumberForm): NumberForm | undefined {
 
 function intersectStrings(a: StringForm, b: StringForm, nodes: SchemaAlgebra): StringForm | undefined {
   const content = nodes.text.regexes.and([a.content, b.content]);
-  let values = a.values && b.values ? new Set([...a.values].filter(value => b.values!.has(value))) : (a.values ?? b.values);
+  let values =
+    a.values && b.values ? new Set([...a.values].filter(value => b.values!.has(value))) : (a.values ?? b.values);
   if (values && content !== nodes.text.anyText) {
     nodes.budget.spend(values.size);
     values = new Set([...values].filter(value => nodes.tests.matches(content, JSON.stringify(value).slice(1, -1))));

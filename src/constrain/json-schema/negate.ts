@@ -73,7 +73,13 @@ function negateArray(form: ArrayForm, nodes: SchemaAlgebra, path: string): Form[
 }
 
 function negateObject(form: ObjectForm, nodes: SchemaAlgebra, path: string): Form[] {
-  const any = { type: 'object', layers: [], required: new Set<string>(), min: 0, max: Number.POSITIVE_INFINITY } as const;
+  const any = {
+    type: 'object',
+    layers: [],
+    required: new Set<string>(),
+    min: 0,
+    max: Number.POSITIVE_INFINITY,
+  } as const;
   const parts: Form[] = [];
   for (const name of form.required) parts.push({ ...any, layers: [only(name, nodes.never, nodes)] });
   if (form.min > form.required.size) parts.push({ ...any, max: form.min - 1 });

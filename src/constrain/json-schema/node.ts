@@ -39,7 +39,8 @@ export class Nodes implements SchemaAlgebra {
     const known = this.#read.get(key);
     if (known) return known;
     if (this.#reading.has(key)) throw unsupported('$ref', path, 'it leads back to itself');
-    if (this.#reading.size > 400) throw new RealmError('grammar_limit', `the schema nests too deeply, at ${path || '/'}`);
+    if (this.#reading.size > 400)
+      throw new RealmError('grammar_limit', `the schema nests too deeply, at ${path || '/'}`);
     this.#reading.add(key);
     try {
       this.budget.spend(1);

@@ -57,7 +57,14 @@ function shortTexts(text: JsonText): RegexId {
   const { regexes } = text;
   return regexes.concat([
     regexes.repeat(regexes.literal('-'), 0, 1),
-    regexes.repeat(regexes.bytes([[46, 46], [48, 57]]), 1, 16),
+    regexes.repeat(
+      regexes.bytes([
+        [46, 46],
+        [48, 57],
+      ]),
+      1,
+      16,
+    ),
   ]);
 }
 
@@ -71,7 +78,13 @@ class Comparisons {
   constructor(text: JsonText) {
     const { regexes } = text;
     this.#text = text;
-    this.any = regexes.repeat(regexes.bytes([[46, 46], [48, 57]]), 0);
+    this.any = regexes.repeat(
+      regexes.bytes([
+        [46, 46],
+        [48, 57],
+      ]),
+      0,
+    );
     this.#digits = regexes.repeat(digitRange(regexes, 0, 9), 0);
     this.#zeros = regexes.repeat(regexes.literal('0'), 0);
   }
@@ -195,13 +208,27 @@ function lastDigits({ digits: step, scale }: Decimal, text: JsonText): RegexId |
   }
   if (scale === 0) {
     const longer = regexes.concat([digitRange(regexes, 1, 9), regexes.repeat(any, 0), literals(endings, text)]);
-    return places === 0 ? text.integer : regexes.or([longer, literals(endings.map(ending => ending.replace(/^0+(?=\d)/, '')), text)]);
+    return places === 0
+      ? text.integer
+      : regexes.or([
+          longer,
+          literals(
+            endings.map(ending => ending.replace(/^0+(?=\d)/, '')),
+            text,
+          ),
+        ]);
   }
   const free = scale - places;
   const shortened = endings.map(ending => ending.replace(/0+$/, ''));
   const fractions = [
     regexes.concat([regexes.repeat(any, free, free), literals(endings, text)]),
-    regexes.concat([regexes.repeat(any, free, free), literals(shortened.filter(ending => ending !== ''), text)]),
+    regexes.concat([
+      regexes.repeat(any, free, free),
+      literals(
+        shortened.filter(ending => ending !== ''),
+        text,
+      ),
+    ]),
     free > 0 ? regexes.repeat(any, 1, free) : regexes.nothing,
   ];
   const fraction = regexes.concat([regexes.literal('.'), regexes.or(fractions)]);

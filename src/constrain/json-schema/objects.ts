@@ -18,13 +18,18 @@ export function objectAlternatives(form: ObjectForm, compiler: Compiling, path: 
   const required = members.filter(member => member.required).length;
   const empty: Alternative[] = required === 0 && form.min === 0 ? [[emptyObject]] : [];
   if (form.max === 0) return empty;
-  const free = form.min <= Math.max(required, 1) && (extra ? form.max === Number.POSITIVE_INFINITY : form.max >= members.length);
+  const free =
+    form.min <= Math.max(required, 1) && (extra ? form.max === Number.POSITIVE_INFINITY : form.max >= members.length);
   if (!free) {
     const counted = countedMembers({ members, extra, form, compiler, path });
     return counted ? [...empty, [openObject, counted, closeObject]] : empty;
   }
   const leaves = [...members];
-  if (extra) leaves.push({ symbols: [extra, compiler.repeats.between([comma, extra], 0, Number.POSITIVE_INFINITY)], required: false });
+  if (extra)
+    leaves.push({
+      symbols: [extra, compiler.repeats.between([comma, extra], 0, Number.POSITIVE_INFINITY)],
+      required: false,
+    });
   if (leaves.length === 0) return empty;
   return [...empty, [openObject, ...memberList(leaves, 0, leaves.length, compiler).symbols, closeObject]];
 }
@@ -109,7 +114,8 @@ function nameClasses(
     ]);
     classes = classes.filter(({ name }) => !nodes.tests.isNothing(name));
     nodes.budget.spend(classes.length);
-    if (classes.length > maxNameClasses) throw unsupported('patternProperties', path, 'its patterns overlap in too many ways');
+    if (classes.length > maxNameClasses)
+      throw unsupported('patternProperties', path, 'its patterns overlap in too many ways');
   }
   return classes;
 }

@@ -123,7 +123,11 @@ export class SchemaReader implements Readers {
             ? this.#requiring([value], place.path)
             : this.child(place, keyword, name);
         const without = this.nodes.not(this.#requiring([name], place.path));
-        yield this.#union(keyword, [without, this.nodes.and([this.#requiring([name], place.path), needed])], place.path);
+        yield this.#union(
+          keyword,
+          [without, this.nodes.and([this.#requiring([name], place.path), needed])],
+          place.path,
+        );
       }
     }
   }

@@ -39,7 +39,8 @@ export class References {
     let inner = base;
     if (isObject(value)) {
       const id = value.$id ?? value.id;
-      if (typeof id === 'string' && !(this.refAlone && '$ref' in value)) inner = this.#identified(id, value, path, base);
+      if (typeof id === 'string' && !(this.refAlone && '$ref' in value))
+        inner = this.#identified(id, value, path, base);
       const anchor = value.$anchor ?? value.$dynamicAnchor;
       if (typeof anchor === 'string') this.#named.set(`${inner}#${anchor}`, { value, path, base: inner });
     }

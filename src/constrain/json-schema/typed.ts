@@ -85,11 +85,17 @@ function bound(schema: Schema, place: Place, inclusive: string, exclusive: strin
   const flag = schema[exclusive];
   if (typeof flag === 'boolean') return limit === undefined ? undefined : { value: decimal(limit), exclusive: flag };
   const open = numeric(schema, exclusive, place);
-  if (open !== undefined && (limit === undefined || (open - limit) * side >= 0)) return { value: decimal(open), exclusive: true };
+  if (open !== undefined && (limit === undefined || (open - limit) * side >= 0))
+    return { value: decimal(open), exclusive: true };
   return limit === undefined ? undefined : { value: decimal(limit), exclusive: false };
 }
 
-function stringForm(form: Extract<Form, { type: 'string' }>, schema: Schema, place: Place, { nodes }: Readers): Form | undefined {
+function stringForm(
+  form: Extract<Form, { type: 'string' }>,
+  schema: Schema,
+  place: Place,
+  { nodes }: Readers,
+): Form | undefined {
   const { text, tests } = nodes;
   const min = count(schema, 'minLength', place) ?? 0;
   const max = count(schema, 'maxLength', place);
@@ -100,7 +106,8 @@ function stringForm(form: Extract<Form, { type: 'string' }>, schema: Schema, pla
     const { format } = schema;
     const pattern = typeof format === 'string' ? formatPattern(format) : undefined;
     if (pattern !== undefined) parts.push(compileSearch(pattern, text));
-    else if (!annotations.has(format as string)) throw unsupported('format', place.path, `${JSON.stringify(format)} is not known`);
+    else if (!annotations.has(format as string))
+      throw unsupported('format', place.path, `${JSON.stringify(format)} is not known`);
   }
   const content = text.regexes.and(parts);
   return tests.isNothing(content) ? undefined : { ...form, content };
@@ -117,7 +124,12 @@ function patternRegex(pattern: unknown, keyword: string, { path }: Place, nodes:
   }
 }
 
-function arrayForm(form: Extract<Form, { type: 'array' }>, schema: Schema, place: Place, readers: Readers): Form | undefined {
+function arrayForm(
+  form: Extract<Form, { type: 'array' }>,
+  schema: Schema,
+  place: Place,
+  readers: Readers,
+): Form | undefined {
   const { nodes } = readers;
   const has = (keyword: string) => Object.hasOwn(schema, keyword);
   const list = Array.isArray(schema.prefixItems) ? 'prefixItems' : Array.isArray(schema.items) ? 'items' : undefined;
@@ -129,17 +141,24 @@ function arrayForm(form: Extract<Form, { type: 'array' }>, schema: Schema, place
   return min > max ? undefined : { ...form, prefix, items, min, max };
 }
 
-function objectForm(form: Extract<Form, { type: 'object' }>, schema: Schema, place: Place, readers: Readers): Form | undefined {
+function objectForm(
+  form: Extract<Form, { type: 'object' }>,
+  schema: Schema,
+  place: Place,
+  readers: Readers,
+): Form | undefined {
   const { nodes } = readers;
   const has = (keyword: string) => Object.hasOwn(schema, keyword);
   const { path } = place;
   const layers: Layer[] = [];
-  if (has('properties') || has('patternProperties') || has('additionalProperties')) layers.push(layerOf(schema, place, readers));
+  if (has('properties') || has('patternProperties') || has('additionalProperties'))
+    layers.push(layerOf(schema, place, readers));
   if (has('propertyNames')) layers.push(namesLayer(place, readers));
   const required = schema.required ?? [];
   // Draft 3 wrote `required: true` in the member itself; later drafts give that no meaning.
   const names = Array.isArray(required) ? required.map(name => checkedText(String(name), path, 'required')) : [];
-  if (!Array.isArray(required) && typeof required !== 'boolean') throw unsupported('required', path, 'it is a list of names');
+  if (!Array.isArray(required) && typeof required !== 'boolean')
+    throw unsupported('required', path, 'it is a list of names');
   const min = count(schema, 'minProperties', place) ?? 0;
   const max = count(schema, 'maxProperties', place) ?? form.max;
   if (min > max || new Set(names).size > max) return undefined;
@@ -163,7 +182,9 @@ function layerOf(schema: Schema, place: Place, readers: Readers): Layer {
     name: patternRegex(pattern, 'patternProperties', place, nodes),
     node: readers.child(place, 'patternProperties', pattern),
   }));
-  const additional = Object.hasOwn(schema, 'additionalProperties') ? readers.child(place, 'additionalProperties') : nodes.any;
+  const additional = Object.hasOwn(schema, 'additionalProperties')
+    ? readers.child(place, 'additionalProperties')
+    : nodes.any;
   return { properties, patterns, additional };
 }
 
@@ -175,7 +196,12 @@ function namesLayer(place: Place, readers: Readers): Layer {
     .child(place, 'propertyNames')
     .forms()
     .flatMap(form => (form.type === 'string' ? [form] : []))
-    .map(form => text.regexes.and([form.content, ...(form.values ? [text.regexes.or([...form.values].map(value => text.spellings(value)))] : [])]));
+    .map(form =>
+      text.regexes.and([
+        form.content,
+        ...(form.values ? [text.regexes.or([...form.values].map(value => text.spellings(value)))] : []),
+      ]),
+    );
   const others = text.complement(text.regexes.or(names));
   return { properties: new Map(), patterns: [{ name: others, node: nodes.never }], additional: nodes.any };
 }

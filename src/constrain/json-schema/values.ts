@@ -3,7 +3,12 @@ import { decimal } from './decimal.ts';
 import type { Form, SchemaAlgebra, SchemaNode } from './forms.ts';
 
 /** The forms of `const` and `enum`: these values and no others. */
-export function valueForms(values: readonly unknown[], nodes: SchemaAlgebra, path: string, keyword: string): readonly Form[] {
+export function valueForms(
+  values: readonly unknown[],
+  nodes: SchemaAlgebra,
+  path: string,
+  keyword: string,
+): readonly Form[] {
   const texts = new Set<string>();
   const forms: Form[] = [];
   for (const value of values) {
@@ -18,7 +23,8 @@ export function valueForms(values: readonly unknown[], nodes: SchemaAlgebra, pat
 function valueForm(value: unknown, nodes: SchemaAlgebra, path: string, keyword: string): Form {
   if (value === null) return { type: 'null' };
   if (typeof value === 'boolean') return { type: 'boolean', value };
-  if (typeof value === 'number') return { type: 'number', integer: undefined, min: exactly(value), max: exactly(value) };
+  if (typeof value === 'number')
+    return { type: 'number', integer: undefined, min: exactly(value), max: exactly(value) };
   const node = (part: unknown): SchemaNode => {
     const key = `(= ${JSON.stringify(part)})`;
     return nodes.of(key, path, () => valueForms([part], nodes, path, keyword));
@@ -29,7 +35,13 @@ function valueForm(value: unknown, nodes: SchemaAlgebra, path: string, keyword: 
   const members = Object.entries(value as object);
   const properties = new Map(members.map(([name, part]) => [checkedText(name, path, keyword), node(part)]));
   const layer = { properties, patterns: [], additional: nodes.never };
-  return { type: 'object', layers: [layer], required: new Set(properties.keys()), min: 0, max: Number.POSITIVE_INFINITY };
+  return {
+    type: 'object',
+    layers: [layer],
+    required: new Set(properties.keys()),
+    min: 0,
+    max: Number.POSITIVE_INFINITY,
+  };
 }
 
 function exactly(value: number): { value: ReturnType<typeof decimal>; exclusive: false } {
