@@ -159,9 +159,9 @@ class PatternParser {
   }
 
   #escape(at: number): Pattern {
+    if (this.#eat('A')) return { kind: 'start' };
+    if (this.#eat('Z') || this.#eat('z')) return { kind: 'end' };
     const letter = this.#source[this.#at];
-    if (letter === 'A') return (this.#at++, { kind: 'start' });
-    if (letter === 'Z' || letter === 'z') return (this.#at++, { kind: 'end' });
     if (letter === 'b' || letter === 'B') this.#fail('word boundaries are not supported', at);
     if (letter !== undefined && /[1-9k]/.test(letter)) this.#fail('back-references are not supported', at);
     const ranges = this.#escapedClass();

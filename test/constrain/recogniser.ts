@@ -19,10 +19,12 @@ class Row {
 
   add(item: Item): void {
     let dots = this.#known.get(item.symbols);
-    if (!dots) this.#known.set(item.symbols, (dots = new Map()));
+    dots ??= new Map();
+    this.#known.set(item.symbols, dots);
     const key = `${item.rule},${item.dot}`;
     let origins = dots.get(key);
-    if (!origins) dots.set(key, (origins = new Set()));
+    origins ??= new Set();
+    dots.set(key, origins);
     if (origins.has(item.origin)) return;
     origins.add(item.origin);
     this.items.push(item);

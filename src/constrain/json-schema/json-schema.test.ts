@@ -116,6 +116,7 @@ const rows: Record<string, Row> = {
       type: 'object',
       properties: { a: { type: 'integer' } },
       if: { properties: { a: { const: 1 } }, required: ['a'] },
+      // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema.
       then: { required: ['b'] },
     },
     good: [{ a: 2 }, { a: 1, b: 0 }, {}],
@@ -332,6 +333,7 @@ describe('JSON Schema and ajv', () => {
       fc.record({ allOf: fc.array(tie('schema'), { minLength: 1, maxLength: 2 }) }),
       fc.record({ oneOf: fc.array(tie('schema'), { minLength: 1, maxLength: 2 }) }),
       fc.record({ not: tie('schema') }),
+      // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema.
       fc.record({ if: tie('schema'), then: tie('schema'), else: tie('schema') }, { requiredKeys: ['if'] }),
     ),
   }));

@@ -32,22 +32,27 @@ export class References {
     this.#index(schema, '', rootBase, 0);
   }
 
-  /** Looks for `$id` and `$anchor` everywhere but in data. */
+  /** Looks for `$id` and `$anchor` wherever a keyword holds schemas. */
   #index(value: unknown, path: string, base: string, depth: number): void {
-    if (typeof value !== 'object' || value === null) return;
+    if (Array.isArray(value)) this.#indexAll(value, path, base, depth);
+    if (!isObject(value)) return;
     if (depth > maxDepth) throw new RealmError('grammar_limit', `the schema nests deeper than ${maxDepth}`);
     let inner = base;
-    if (isObject(value)) {
-      const id = value.$id ?? value.id;
-      if (typeof id === 'string' && !(this.refAlone && '$ref' in value))
-        inner = this.#identified(id, value, path, base);
-      const anchor = value.$anchor ?? value.$dynamicAnchor;
-      if (typeof anchor === 'string') this.#named.set(`${inner}#${anchor}`, { value, path, base: inner });
-    }
+    const id = value.$id ?? value.id;
+    if (typeof id === 'string' && !(this.refAlone && '$ref' in value)) inner = this.#identified(id, value, path, base);
+    const anchor = value.$anchor ?? value.$dynamicAnchor;
+    if (typeof anchor === 'string') this.#named.set(`${inner}#${anchor}`, { value, path, base: inner });
     if (inner !== base || path === '') this.#bases.set(path, inner);
-    for (const [key, child] of Object.entries(value)) {
-      if (!data.has(key)) this.#index(child, `${path}/${escapePointer(key)}`, inner, depth + 1);
+    for (const key of Object.keys(value)) {
+      if (holders.schema.has(key)) this.#index(value[key], `${path}/${key}`, inner, depth + 1);
+      if (holders.map.has(key)) this.#indexAll(value[key], `${path}/${key}`, inner, depth);
     }
+  }
+
+  #indexAll(parts: unknown, path: string, base: string, depth: number): void {
+    if (typeof parts !== 'object' || parts === null) return;
+    for (const [key, part] of Object.entries(parts))
+      this.#index(part, `${path}/${escapePointer(key)}`, base, depth + 1);
   }
 
   #identified(id: string, value: unknown, path: string, base: string): string {
@@ -93,8 +98,28 @@ export class References {
   }
 }
 
-/** Keywords whose values are data, in which `$id` means nothing. */
-const data = new Set(['const', 'enum', 'default', 'examples', 'example']);
+/** Keywords whose values are schemas or lists of them, and those whose values are objects of them. */
+const holders = {
+  schema: new Set([
+    'additionalItems',
+    'additionalProperties',
+    'allOf',
+    'anyOf',
+    'contains',
+    'contentSchema',
+    'else',
+    'if',
+    'items',
+    'not',
+    'oneOf',
+    'prefixItems',
+    'propertyNames',
+    'then',
+    'unevaluatedItems',
+    'unevaluatedProperties',
+  ]),
+  map: new Set(['$defs', 'definitions', 'dependencies', 'dependentSchemas', 'patternProperties', 'properties']),
+};
 
 function resolve(reference: string, base: string): string {
   if (reference.startsWith('#')) return base.split('#')[0] + reference;
