@@ -74,6 +74,13 @@ export class Lexer {
     return next;
   }
 
+  /** The same lexemes with something else to follow. */
+  replace(state: LexerState, replace: (rest: RegexId) => RegexId): LexerState {
+    const rests = state.rests.map(replace);
+    if (rests.every((rest, index) => rest === state.rests[index])) return state;
+    return this.#state(state.lexemes, rests)!;
+  }
+
   #state(lexemes: LexemeSet, rests: readonly RegexId[]): LexerState | undefined {
     const alive = lexemes.flatMap((lexeme, index) =>
       this.derivatives.isAlive(rests[index]) ? [{ lexeme, rest: rests[index] }] : [],

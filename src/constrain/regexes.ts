@@ -56,6 +56,11 @@ export class RegexStore implements Regexes {
     return this.#units;
   }
 
+  /** Every text of whole characters, if it was needed. */
+  get utf8(): RegexId | undefined {
+    return this.#utf8;
+  }
+
   /** Makes room for what is derived from here on. */
   allow(units: number): void {
     this.#maxUnits = this.#units + units;
