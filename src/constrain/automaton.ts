@@ -39,6 +39,8 @@ export class Automaton {
   readonly lexer: Lexer;
   readonly #earley: Earley;
   readonly #configurations = new Map<string, Configuration>();
+  /** Those that hold others. */
+  readonly #walked = new Set<Configuration>();
   readonly #near: Near;
   readonly #classes: number;
   /** By class: its byte if it has but one, else -1. */
@@ -71,12 +73,17 @@ export class Automaton {
   /** Before each mask and token: limits begin anew, and what fills the memory is forgotten. */
   renew(): void {
     this.#earley.renewLimit();
-    if (this.#configurations.size <= maxConfigurations && this.#earley.rows <= maxRows && !this.lexer.isFull) return;
-    for (const configuration of this.#configurations.values()) {
+    if (this.size > maxConfigurations || this.#earley.rows > maxRows || this.lexer.isFull) this.forget();
+  }
+
+  /** Forgets what was found out; configurations that are still held go on to new ones. */
+  forget(): void {
+    for (const configuration of this.#walked) {
       configuration.next.fill(undefined);
-      configuration.mask = undefined;
       configuration.near = undefined;
+      configuration.mask = undefined;
     }
+    this.#walked.clear();
     this.#configurations.clear();
     this.#earley.forget();
     this.lexer.forget();
@@ -96,6 +103,7 @@ export class Automaton {
     }
     const row = endings.length > 0 ? this.#earley.scan(endings) : undefined;
     const to = row || threads.length > 0 ? this.#at(row, threads) : null;
+    this.#walked.add(from);
     from.next[byteClass] = to;
     return to;
   }
@@ -108,7 +116,9 @@ export class Automaton {
 
   /** A configuration with the same mask, and the same one for as many as can be told. */
   near(from: Configuration): Configuration {
-    from.near ??= this.#intern(
+    if (from.near) return from.near;
+    this.#walked.add(from);
+    from.near = this.#intern(
       from.row,
       from.threads.map(({ row, state }) => ({ row, state: this.lexer.replace(state, rest => this.#near.of(rest)) })),
     );

@@ -8,7 +8,7 @@ import type { TokenTrie } from './token-trie.ts';
 import { maskWords, type Vocabulary } from './vocabulary.ts';
 
 /** Derived regular expressions that a constraint may make while it runs. */
-const maxDerived = 2_000_000;
+const maxDerived = 1_000_000;
 /** Masks kept for configurations that come again, and from how many steps on keeping pays. */
 const maxMasks = 128;
 const keepFrom = 2_000;
