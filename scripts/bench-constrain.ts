@@ -35,10 +35,28 @@ function json(builder: GrammarBuilder): Json {
     r.literal('\\'),
     r.or([
       r.chars([...'"\\/bfnrt'].map(char => [char.charCodeAt(0), char.charCodeAt(0)])),
-      r.concat([r.literal('u'), r.repeat(r.chars([[48, 57], [65, 70], [97, 102]]), 4, 4)]), // biome-ignore format: one line
+      r.concat([
+        r.literal('u'),
+        r.repeat(
+          r.chars([
+            [48, 57],
+            [65, 70],
+            [97, 102],
+          ]),
+          4,
+          4,
+        ),
+      ]),
     ]),
   ]);
-  const char = r.or([r.notChars([[0, 31], [34, 34], [92, 92]]), escaped]); // biome-ignore format: one line
+  const char = r.or([
+    r.notChars([
+      [0, 31],
+      [34, 34],
+      [92, 92],
+    ]),
+    escaped,
+  ]);
   const quote = r.literal('"');
   const digit = r.chars([[48, 57]]);
   const string = (min: number, max?: number): RegexId => r.concat([quote, r.repeat(char, min, max), quote]);
@@ -51,14 +69,28 @@ function json(builder: GrammarBuilder): Json {
       r.repeat(r.concat([r.literal('.'), r.repeat(digit, 1, 15)]), 0, 1),
     ]),
   );
-  const space = builder.lexeme('space', r.repeat(r.chars([[9, 10], [13, 13], [32, 32]]), 0, 20)); // biome-ignore format: one line
+  const space = builder.lexeme(
+    'space',
+    r.repeat(
+      r.chars([
+        [9, 10],
+        [13, 13],
+        [32, 32],
+      ]),
+      0,
+      20,
+    ),
+  );
   const text = (value: string): GrammarSymbol => builder.lexeme(value, r.literal(value));
   const valueRule = builder.declare('value');
   const value = builder.use(valueRule);
   const key = builder.lexeme('string', string(0));
   const list = (name: string, open: string, item: readonly GrammarSymbol[], close: string): GrammarSymbol => {
     const items = builder.declare(name);
-    builder.define(items, [[...item, space], [...item, space, text(','), space, builder.use(items)]]); // biome-ignore format: one line
+    builder.define(items, [
+      [...item, space],
+      [...item, space, text(','), space, builder.use(items)],
+    ]);
     return builder.rule(`${name}s`, [
       [text(open), space, text(close)],
       [text(open), space, builder.use(items), text(close)],
@@ -116,7 +148,14 @@ const cases: readonly Case[] = [
         inner: object(builder, { first: word, last: short }),
       });
     },
-    [JSON.stringify({ name: 'Ada Lovelace the first', title: 'Countess of somewhere', age: 36, inner: { first: 'A', last: 'B' } })], // biome-ignore format: one line
+    [
+      JSON.stringify({
+        name: 'Ada Lovelace the first',
+        title: 'Countess of somewhere',
+        age: 36,
+        inner: { first: 'A', last: 'B' },
+      }),
+    ],
   ],
   [
     'object, more keys',
@@ -128,7 +167,7 @@ const cases: readonly Case[] = [
     'pattern',
     builder => {
       const r = builder.regexes;
-      const lower = r.repeat(r.chars([[97, 122]]), 1); // biome-ignore format: one line
+      const lower = r.repeat(r.chars([[97, 122]]), 1);
       return builder.lexeme(
         'pattern',
         r.concat([r.literal('"'), lower, r.repeat(r.concat([r.literal('-'), lower]), 0), r.literal('"')]),

@@ -47,7 +47,7 @@ describe('grammars made to take long', () => {
   it('are refused where whether anything matches takes too long to find', () => {
     const builder = new GrammarBuilder();
     const r = builder.regexes;
-    const any = r.chars([[97, 98]]); // biome-ignore format: one line
+    const any = r.chars([[97, 98]]);
     const parts = [2, 3, 5, 7, 11, 13, 17, 19, 23].map(prime =>
       r.concat([r.repeat(r.repeat(any, prime, prime), 0), r.repeat(any, 1, prime - 1)]),
     );
@@ -63,7 +63,7 @@ describe('grammars made to take long', () => {
     const builder = new GrammarBuilder();
     const r = builder.regexes;
     const rule: RuleId = builder.declare('s');
-    builder.define(rule, [[builder.lexeme('many', r.repeat(r.chars([[97, 98]]), 0, 65_536))]]); // biome-ignore format: one line
+    builder.define(rule, [[builder.lexeme('many', r.repeat(r.chars([[97, 98]]), 0, 65_536))]]);
     const constraint = compile(builder.build(rule), r, letters);
     assert.ok(r.units < 100);
     const state = constraint.start();

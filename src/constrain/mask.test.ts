@@ -60,7 +60,20 @@ const vocabulary = vocabularyOf({
 });
 
 const char = (r: RegexStore): RegexId =>
-  r.or([r.notChars([[0, 31], [34, 34], [92, 92]]), r.concat([r.literal('\\'), r.bytes([[110, 110], [34, 34]])])]); // biome-ignore format: one line
+  r.or([
+    r.notChars([
+      [0, 31],
+      [34, 34],
+      [92, 92],
+    ]),
+    r.concat([
+      r.literal('\\'),
+      r.bytes([
+        [110, 110],
+        [34, 34],
+      ]),
+    ]),
+  ]);
 const quoted = (r: RegexStore, inner: RegexId): RegexId => r.concat([r.literal('"'), inner, r.literal('"')]);
 
 type Make = (regexes: RegexStore) => RegexId;
@@ -75,7 +88,7 @@ const string = fc.oneof(
     r => r.and([quoted(r, r.repeat(char(r), 0, 20)), r.not(r.or([r.literal('"a"'), r.literal('"key"')]))]),
     r => r.and([quoted(r, r.repeat(char(r), 0)), r.not(quoted(r, r.repeat(r.chars([[97, 97]]), 0)))]),
     r => r.and([r.repeat(char(r), 0), r.not(r.repeat(r.notChars([]), 0, 30))]),
-    r => r.and([r.repeat(r.notChars([]), 0), r.repeat(r.or([char(r), r.bytes([[128, 255]])]), 0, 3)]), // biome-ignore format: one line
+    r => r.and([r.repeat(r.notChars([]), 0), r.repeat(r.or([char(r), r.bytes([[128, 255]])]), 0, 3)]),
     r => r.concat([r.repeat(r.literal('a'), 0, 3), r.repeat(char(r), 0), r.literal('\n')]),
   ),
 );
