@@ -2,6 +2,7 @@ import type { Token } from '../tokenizer/types.ts';
 import { Earley, type Ending, type Row } from './earley.ts';
 import type { Grammar } from './grammar.ts';
 import { Lexer, type LexerState } from './lexer.ts';
+import { Near } from './near.ts';
 import type { RegexStore } from './regexes.ts';
 import { RuleTable } from './rule-table.ts';
 
@@ -20,6 +21,8 @@ export interface Configuration {
   readonly next: (Configuration | null | undefined)[];
   /** Allowed tokens, once computed and as long as kept. */
   mask: Uint32Array | undefined;
+  /** One that goes on like this one for as long as a token is. */
+  near: Configuration | undefined;
   /** The only byte that may follow, -1 where there are more or fewer; undefined: not known yet. */
   forced: number | undefined;
 }
@@ -36,11 +39,16 @@ export class Automaton {
   readonly lexer: Lexer;
   readonly #earley: Earley;
   readonly #configurations = new Map<string, Configuration>();
+  /** Those that hold others. */
+  readonly #walked = new Set<Configuration>();
+  readonly #near: Near;
   readonly #classes: number;
   /** By class: its byte if it has but one, else -1. */
   readonly #onlyByte: Int16Array;
 
-  constructor(grammar: Grammar, regexes: RegexStore) {
+  /** `tokenBytes`: how long the longest token is. */
+  constructor(grammar: Grammar, regexes: RegexStore, tokenBytes: number) {
+    this.#near = new Near(regexes, tokenBytes);
     this.lexer = new Lexer(regexes, grammar.lexemes);
     const { derivatives } = this.lexer;
     this.classOf = derivatives.classOf;
@@ -65,11 +73,17 @@ export class Automaton {
   /** Before each mask and token: limits begin anew, and what fills the memory is forgotten. */
   renew(): void {
     this.#earley.renewLimit();
-    if (this.#configurations.size <= maxConfigurations && this.#earley.rows <= maxRows && !this.lexer.isFull) return;
-    for (const configuration of this.#configurations.values()) {
+    if (this.size > maxConfigurations || this.#earley.rows > maxRows || this.lexer.isFull) this.forget();
+  }
+
+  /** Forgets what was found out; configurations that are still held go on to new ones. */
+  forget(): void {
+    for (const configuration of this.#walked) {
       configuration.next.fill(undefined);
+      configuration.near = undefined;
       configuration.mask = undefined;
     }
+    this.#walked.clear();
     this.#configurations.clear();
     this.#earley.forget();
     this.lexer.forget();
@@ -89,6 +103,7 @@ export class Automaton {
     }
     const row = endings.length > 0 ? this.#earley.scan(endings) : undefined;
     const to = row || threads.length > 0 ? this.#at(row, threads) : null;
+    this.#walked.add(from);
     from.next[byteClass] = to;
     return to;
   }
@@ -97,6 +112,17 @@ export class Automaton {
   nextToken(from: Configuration, token: Token): Configuration | null {
     const row = from.row && this.#earley.scanToken(from.row, token);
     return row ? this.#at(row, []) : null;
+  }
+
+  /** A configuration with the same mask, and the same one for as many as can be told. */
+  near(from: Configuration): Configuration {
+    if (from.near) return from.near;
+    this.#walked.add(from);
+    from.near = this.#intern(
+      from.row,
+      from.threads.map(({ row, state }) => ({ row, state: this.lexer.replace(state, rest => this.#near.of(rest)) })),
+    );
+    return from.near;
   }
 
   /** The only byte that may follow, or -1. */
@@ -118,12 +144,16 @@ export class Automaton {
   #at(row: Row | undefined, going: Thread[]): Configuration {
     const state = row && this.lexer.start(row.lexemes);
     if (row && state?.goesOn) going.push({ row, state });
+    return this.#intern(row, going);
+  }
+
+  #intern(row: Row | undefined, going: Thread[]): Configuration {
     const threads = going.length > 1 ? unique(going) : going;
     const key = `${row?.id ?? ''};${threads.map(thread => `${thread.row.id},${thread.state.id}`).join(';')}`;
     let configuration = this.#configurations.get(key);
     if (!configuration) {
       const next = new Array<undefined>(this.#classes).fill(undefined);
-      configuration = { row, threads, next, mask: undefined, forced: undefined };
+      configuration = { row, threads, next, mask: undefined, near: undefined, forced: undefined };
       this.#configurations.set(key, configuration);
     }
     return configuration;

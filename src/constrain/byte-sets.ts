@@ -16,10 +16,6 @@ export class ByteSets {
     this.all = this.#intern(new Uint32Array(8).fill(-1));
   }
 
-  get count(): number {
-    return this.#bits.length;
-  }
-
   of(ranges: Iterable<readonly [from: number, to: number]>): ByteSetId {
     const bits = new Uint32Array(8);
     for (const [from, to] of ranges) {

@@ -8,7 +8,7 @@ import type { TokenTrie } from './token-trie.ts';
 import { maskWords, type Vocabulary } from './vocabulary.ts';
 
 /** Derived regular expressions that a constraint may make while it runs. */
-const maxDerived = 2_000_000;
+const maxDerived = 1_000_000;
 /** Masks kept for configurations that come again, and from how many steps on keeping pays. */
 const maxMasks = 128;
 const keepFrom = 2_000;
@@ -33,7 +33,7 @@ export class Constraint {
     // Before the automaton, since it divides bytes into classes.
     const char = sliceChar(regexes);
     regexes.allow(maxDerived);
-    this.automaton = new Automaton(grammar, regexes);
+    this.automaton = new Automaton(grammar, regexes, vocabulary.trie.height);
     this.#room = new SliceRoom(regexes, this.automaton.lexer.derivatives, char);
   }
 
@@ -59,9 +59,10 @@ export class Constraint {
   }
 
   /** The tokens that may come, one bit each, [ceil(vocabulary / 32)]. */
-  mask(from: Configuration, into: Uint32Array): void {
-    if (from.mask) return into.set(from.mask);
+  mask(at: Configuration, into: Uint32Array): void {
     this.automaton.renew();
+    const from = this.automaton.near(at);
+    if (from.mask) return into.set(from.mask);
     into.fill(0);
     const room = this.#room.in(from);
     const slice = room > 0 ? this.vocabulary.slices.find(({ chars }) => chars <= room) : undefined;

@@ -3,7 +3,7 @@ import type { RegexId } from './regex.ts';
 import type { RegexStore } from './regexes.ts';
 
 /** Derivatives that one question about emptiness may take. */
-const maxSearch = 50_000;
+const maxSearch = 8_000;
 
 /**
  * Brzozowski's derivatives by bytes: the regular expression of what may follow a byte. Bytes that no set of the

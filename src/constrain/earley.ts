@@ -55,6 +55,8 @@ export class Earley {
   readonly #table: RuleTable;
   readonly #end: Return = { id: 0, waiting: [], also: new Set() };
   readonly #rows = new Map<string, Row>();
+  /** Those that hold others. */
+  readonly #scanned = new Set<Row>();
   #returns = 1;
   #count = 0;
   #work = 0;
@@ -70,9 +72,9 @@ export class Earley {
 
   /** Forgets rows; those that are still held stay as they are. */
   forget(): void {
-    for (const row of this.#rows.values()) row.scans.clear();
+    for (const row of this.#scanned) row.scans.clear();
+    this.#scanned.clear();
     this.#rows.clear();
-    this.start.scans.clear();
   }
 
   /** Begins to count what the next mask or token takes. */
@@ -87,6 +89,7 @@ export class Earley {
     let next = row.scans.get(lexemes);
     if (!next) {
       next = this.#row(itemsBehind(endings[0]));
+      this.#scanned.add(row);
       row.scans.set(lexemes, next);
     }
     return next;
@@ -118,6 +121,7 @@ export class Earley {
     while (todo.length > 0) {
       const item = todo.pop()!;
       const symbol = symbols[item.position];
+      this.#spend(open.size);
       if (symbol === end) {
         if (returned.has(item.to)) continue;
         returned.add(item.to);
@@ -128,7 +132,6 @@ export class Earley {
       const key = item.to.id * symbols.length + item.position;
       if (open.has(key)) continue;
       open.set(key, item);
-      this.#spend(open.size);
       if (nullable[symbol]) todo.push({ position: item.position + 1, to: item.to });
     }
     return { open, isAccepting: returned.has(this.#end) };

@@ -29,6 +29,8 @@ export class Lexer {
   readonly #regexes: RegexStore;
   readonly #lexemes: readonly Lexeme[];
   readonly #states = new Map<string, LexerState>();
+  /** Those that hold others. */
+  readonly #walked = new Set<LexerState>();
   readonly #starts = new Map<LexemeSet, LexerState>();
   readonly #sets = new Map<string, LexemeSet>();
   #count = 0;
@@ -45,7 +47,8 @@ export class Lexer {
 
   /** Forgets the states; those that are still held go on to new ones. */
   forget(): void {
-    for (const state of this.#states.values()) state.next.length = 0;
+    for (const state of this.#walked) state.next.length = 0;
+    this.#walked.clear();
     this.#states.clear();
     this.#starts.clear();
     this.derivatives.forget();
@@ -70,8 +73,16 @@ export class Lexer {
         state.lexemes,
         state.rests.map(rest => this.derivatives.by(rest, byteClass)),
       ) ?? null;
+    this.#walked.add(state);
     state.next[byteClass] = next;
     return next;
+  }
+
+  /** The same lexemes with something else to follow. */
+  replace(state: LexerState, replace: (rest: RegexId) => RegexId): LexerState {
+    const rests = state.rests.map(replace);
+    if (rests.every((rest, index) => rest === state.rests[index])) return state;
+    return this.#state(state.lexemes, rests)!;
   }
 
   #state(lexemes: LexemeSet, rests: readonly RegexId[]): LexerState | undefined {

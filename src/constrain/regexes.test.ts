@@ -18,8 +18,23 @@ const chars = fc.constantFrom<Both>(
   { source: 'ab', make: r => r.literal('ab') },
   { source: 'é', make: r => r.literal('é') },
   { source: '[a-c]', make: r => r.chars([[97, 99]]) },
-  { source: '[b-é😀]', make: r => r.chars([[98, 0xe9], [0x1f600, 0x1f600]]) }, // biome-ignore format: one line
-  { source: '[^aé€]', make: r => r.notChars([[97, 97], [0xe9, 0xe9], [0x20ac, 0x20ac]]) }, // biome-ignore format: one line
+  {
+    source: '[b-é😀]',
+    make: r =>
+      r.chars([
+        [98, 0xe9],
+        [0x1f600, 0x1f600],
+      ]),
+  },
+  {
+    source: '[^aé€]',
+    make: r =>
+      r.notChars([
+        [97, 97],
+        [0xe9, 0xe9],
+        [0x20ac, 0x20ac],
+      ]),
+  },
   { source: '', make: r => r.empty },
 );
 

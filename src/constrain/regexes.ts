@@ -1,31 +1,8 @@
 import { RealmError } from '../errors.ts';
 import { type ByteSetId, ByteSets } from './byte-sets.ts';
 import type { Ranges, RegexId, Regexes } from './regex.ts';
+import type { Facts, RegexNode, Shape } from './regex-node.ts';
 import { type ByteRanges, otherRanges, utf8Sequences } from './utf8.ts';
-
-/** One regular expression; parts are made before it, so their handles are smaller. */
-export type RegexNode = (
-  | { readonly kind: 'bytes'; readonly set: ByteSetId }
-  | { readonly kind: 'empty' }
-  | { readonly kind: 'concat'; readonly head: RegexId; readonly tail: RegexId }
-  | { readonly kind: 'or' | 'and'; readonly parts: readonly RegexId[] }
-  /** Every sequence of bytes that does not match, valid UTF-8 or not. */
-  | { readonly kind: 'complement'; readonly part: RegexId }
-  | { readonly kind: 'repeat'; readonly part: RegexId; readonly min: number; readonly max: number }
-) & {
-  readonly nullable: boolean;
-  /** No text that matches begins with another byte. */
-  readonly first: ByteSetId;
-  /** Made without `and` and `complement`: then it matches something unless it is `nothing`. */
-  readonly plain: boolean;
-  /** Surely matches finitely many texts. */
-  readonly finite: boolean;
-  /** How deep a derivative has to look. */
-  readonly depth: number;
-};
-
-type Shape = RegexNode extends infer N ? (N extends RegexNode ? Omit<N, Facts> : never) : never;
-type Facts = 'nullable' | 'first' | 'plain' | 'finite' | 'depth';
 
 /** Units of construction: nodes, and parts of nodes. */
 const maxUnits = 1_000_000;
@@ -54,6 +31,11 @@ export class RegexStore implements Regexes {
   /** Nodes and their parts so far. */
   get units(): number {
     return this.#units;
+  }
+
+  /** Every text of whole characters, if it was needed. */
+  get utf8(): RegexId | undefined {
+    return this.#utf8;
   }
 
   /** Makes room for what is derived from here on. */

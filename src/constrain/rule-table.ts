@@ -76,7 +76,8 @@ export class RuleTable {
   }
 
   tokenSet(symbol: number): readonly Token[] | undefined {
-    return this.tokenSets[symbol - this.#rules - this.#lexemes];
+    const index = symbol - this.#rules - this.#lexemes;
+    return index >= 0 ? this.tokenSets[index] : undefined;
   }
 }
 

@@ -57,13 +57,20 @@ export class SliceRoom {
     }
   }
 
-  /** An endless text that is none of finitely many: some way of going on is always left. */
+  /**
+   * Endless repetition that is valid UTF-8 and none of finitely many texts. What matches before any characters of a
+   * slice matches behind them too, as often repeated as wanted, so something is always left.
+   */
   #endlessBut(parts: readonly RegexId[]): number {
     const others = parts.filter(part => {
       const node = this.#regexes.node(part);
-      return node.kind !== 'complement' || !this.#regexes.node(node.part).finite;
+      return part !== this.#regexes.utf8 && !(node.kind === 'complement' && this.#regexes.node(node.part).finite);
     });
-    return others.length === 1 && this.#of(others[0]) === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : 0;
+    if (others.length !== 1) return 0;
+    const node = this.#regexes.node(others[0]);
+    const head = this.#regexes.node(node.kind === 'concat' ? node.head : others[0]);
+    const endless = head.kind === 'repeat' && head.max === Number.POSITIVE_INFINITY && this.#anyChar(head.part);
+    return endless ? Number.POSITIVE_INFINITY : 0;
   }
 
   #anyChar(part: RegexId): boolean {

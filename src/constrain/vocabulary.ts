@@ -31,7 +31,7 @@ export const notInSlices = [
 ] as const;
 const sliceText = /^[^\x00-\x1f"\\]+$/;
 /** Where a string may be only so much longer, tokens of up to so many characters are allowed at once. */
-const shortSlice = 10;
+const shorterSlices = [32, 16, 8];
 
 const known = new WeakMap<VocabularySource, Vocabulary>();
 
@@ -71,7 +71,7 @@ function makeVocabulary(tokenizer: VocabularySource): Vocabulary {
     endTokens: tokenizer.endOfGeneration,
     bytes,
     trie: new TokenTrie(tokens),
-    slices: [slice(longest), slice(Math.min(shortSlice, longest))],
+    slices: [longest, ...shorterSlices.filter(most => most < longest)].map(slice),
   };
 }
 
