@@ -10,7 +10,8 @@ const maxBuilt = 1_000_000;
 export class RegexTests {
   readonly #regexes: RegexStore;
   #derivatives: Derivatives | undefined;
-  #sets = 0;
+  /** What the derivatives tell apart all bytes of. */
+  readonly #covered = new Set<RegexId>();
   #asked = 0;
 
   constructor(regexes: RegexStore) {
@@ -18,44 +19,53 @@ export class RegexTests {
   }
 
   matches(regex: RegexId, text: string): boolean {
-    return this.#ask(derivatives => derivatives.match(regex, new TextEncoder().encode(text)));
+    return this.#ask(regex, derivatives => derivatives.match(regex, new TextEncoder().encode(text)));
   }
 
   /** Whether no text matches. */
   isNothing(regex: RegexId): boolean {
     const node = this.#regexes.node(regex);
     if (node.nullable || node.plain) return regex === this.#regexes.nothing;
-    return !this.#ask(derivatives => derivatives.isAlive(regex));
+    return !this.#ask(regex, derivatives => derivatives.isAlive(regex));
   }
 
-  #ask(question: (derivatives: Derivatives) => boolean): boolean {
+  #ask(regex: RegexId, question: (derivatives: Derivatives) => boolean): boolean {
     const regexes = this.#regexes;
     const before = regexes.units;
     regexes.allow(maxAsked - this.#asked);
     try {
-      return question(this.#current());
+      return question(this.#derivativesFor(regex));
     } finally {
       this.#asked += regexes.units - before;
       regexes.allow(maxBuilt - before + this.#asked);
     }
   }
 
-  /** Derivatives that know all bytes told apart. Sets that they make themselves, of others, tell no more apart. */
-  #current(): Derivatives {
-    const { sets } = this.#regexes;
-    while (this.#derivatives && this.#sets < sets.count) {
-      if (this.#splits(this.#derivatives, this.#sets)) break;
-      this.#sets++;
-    }
-    if (!this.#derivatives || this.#sets < sets.count) {
+  /** Derivatives that tell apart all bytes that the regular expression does. */
+  #derivativesFor(regex: RegexId): Derivatives {
+    if (!this.#derivatives || !this.#covers(this.#derivatives, regex)) {
       this.#derivatives = new Derivatives(this.#regexes);
-      this.#sets = sets.count;
+      this.#covered.clear();
+      this.#covers(this.#derivatives, regex);
     }
     return this.#derivatives;
   }
 
-  #splits({ classOf, samples }: Derivatives, set: number): boolean {
+  #covers({ classOf, samples }: Derivatives, regex: RegexId): boolean {
     const { sets } = this.#regexes;
-    return classOf.some((byteClass, byte) => sets.has(set, byte) !== sets.has(set, samples[byteClass]!));
+    const stack = [regex];
+    for (let id = stack.pop(); id !== undefined; id = stack.pop()) {
+      if (this.#covered.has(id)) continue;
+      this.#covered.add(id);
+      const node = this.#regexes.node(id);
+      if (node.kind === 'concat') stack.push(node.head, node.tail);
+      else if (node.kind === 'or' || node.kind === 'and') stack.push(...node.parts);
+      else if (node.kind === 'repeat' || node.kind === 'complement') stack.push(node.part);
+      else if (node.kind === 'bytes') {
+        const { set } = node;
+        if (classOf.some((byteClass, byte) => sets.has(set, byte) !== sets.has(set, samples[byteClass]!))) return false;
+      }
+    }
+    return true;
   }
 }
