@@ -247,6 +247,8 @@ describe('A schema that no grammar expresses', () => {
   const nested = (depth: number): unknown => (depth === 0 ? {} : { items: nested(depth - 1) });
   const bombs: Record<string, () => unknown> = {
     'a deep one': () => nested(5000),
+    'one of 10 MB': () => ({ enum: Array.from({ length: 1e6 }, (_, at) => `value ${at}`) }),
+    'deep data': () => ({ const: JSON.parse('['.repeat(1e5) + ']'.repeat(1e5)) }),
     'an exponential one': () => ({
       allOf: Array.from({ length: 30 }, (_, at) => ({ anyOf: [{ required: [`a${at}`] }, { required: [`b${at}`] }] })),
     }),

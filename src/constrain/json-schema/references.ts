@@ -1,4 +1,3 @@
-import { RealmError } from '../../errors.ts';
 import { escapePointer, unsupported } from './budget.ts';
 
 /** A schema inside the document: where it stands, and the address that its references are relative to. */
@@ -8,9 +7,6 @@ export interface Place {
   readonly path: string;
   readonly base: string;
 }
-
-/** Schemas in the document; more is a mistake or an attack. */
-const maxDepth = 300;
 
 /** Where the document has no `$id`. */
 const rootBase = 'schema:/';
@@ -29,14 +25,13 @@ export class References {
     this.refAlone = /draft-0?[3467]\b/.test(dialect);
     this.root = { value: schema, path: '', base: rootBase };
     this.#named.set(rootBase, this.root);
-    this.#index(schema, '', rootBase, 0);
+    this.#index(schema, '', rootBase);
   }
 
   /** Looks for `$id` and `$anchor` wherever a keyword holds schemas. */
-  #index(value: unknown, path: string, base: string, depth: number): void {
-    if (Array.isArray(value)) this.#indexAll(value, path, base, depth);
+  #index(value: unknown, path: string, base: string): void {
+    if (Array.isArray(value)) this.#indexAll(value, path, base);
     if (!isObject(value)) return;
-    if (depth > maxDepth) throw new RealmError('grammar_limit', `the schema nests deeper than ${maxDepth}`);
     let inner = base;
     const id = value.$id ?? value.id;
     if (typeof id === 'string' && !(this.refAlone && '$ref' in value)) inner = this.#identified(id, value, path, base);
@@ -44,15 +39,14 @@ export class References {
     if (typeof anchor === 'string') this.#named.set(`${inner}#${anchor}`, { value, path, base: inner });
     if (inner !== base || path === '') this.#bases.set(path, inner);
     for (const key of Object.keys(value)) {
-      if (holders.schema.has(key)) this.#index(value[key], `${path}/${key}`, inner, depth + 1);
-      if (holders.map.has(key)) this.#indexAll(value[key], `${path}/${key}`, inner, depth);
+      if (holders.schema.has(key)) this.#index(value[key], `${path}/${key}`, inner);
+      if (holders.map.has(key)) this.#indexAll(value[key], `${path}/${key}`, inner);
     }
   }
 
-  #indexAll(parts: unknown, path: string, base: string, depth: number): void {
+  #indexAll(parts: unknown, path: string, base: string): void {
     if (typeof parts !== 'object' || parts === null) return;
-    for (const [key, part] of Object.entries(parts))
-      this.#index(part, `${path}/${escapePointer(key)}`, base, depth + 1);
+    for (const [key, part] of Object.entries(parts)) this.#index(part, `${path}/${escapePointer(key)}`, base);
   }
 
   #identified(id: string, value: unknown, path: string, base: string): string {
