@@ -12,6 +12,7 @@ const order = [
   'quant',
   'gguf',
   'tokenizer',
+  'constrain',
   'kernels',
   'backend',
   'model',

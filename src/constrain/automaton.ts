@@ -1,0 +1,169 @@
+import type { Token } from '../tokenizer/types.ts';
+import { Earley, type Ending, type Row } from './earley.ts';
+import type { Grammar } from './grammar.ts';
+import { Lexer, type LexerState } from './lexer.ts';
+import { Near } from './near.ts';
+import type { RegexStore } from './regexes.ts';
+import { RuleTable } from './rule-table.ts';
+
+/** Lexemes that began in a row and are going on. */
+export interface Thread {
+  readonly row: Row;
+  readonly state: LexerState;
+}
+
+/** All ways to read a text so far; hash-consed, so that what was found out about one is found out for good. */
+export interface Configuration {
+  /** Where a lexeme or token has just ended, or nothing has begun. */
+  readonly row: Row | undefined;
+  readonly threads: readonly Thread[];
+  /** By class of bytes, like {@link LexerState.next}. */
+  readonly next: (Configuration | null | undefined)[];
+  /** Allowed tokens, once computed and as long as kept. */
+  mask: Uint32Array | undefined;
+  /** One that goes on like this one for as long as a token is. */
+  near: Configuration | undefined;
+  /** The only byte that may follow, -1 where there are more or fewer; undefined: not known yet. */
+  forced: number | undefined;
+}
+
+/** Kept at a time: some hundred MB at the worst. */
+const maxConfigurations = 50_000;
+const maxRows = 50_000;
+
+/** Lexer and parser together, as an automaton over bytes that is made as far as it is walked. */
+export class Automaton {
+  readonly start: Configuration;
+  /** The class of each byte; bytes of a class are followed by the same. */
+  readonly classOf: Uint8Array;
+  readonly lexer: Lexer;
+  readonly #earley: Earley;
+  readonly #configurations = new Map<string, Configuration>();
+  /** Those that hold others. */
+  readonly #walked = new Set<Configuration>();
+  readonly #near: Near;
+  readonly #classes: number;
+  /** By class: its byte if it has but one, else -1. */
+  readonly #onlyByte: Int16Array;
+
+  /** `tokenBytes`: how long the longest token is. */
+  constructor(grammar: Grammar, regexes: RegexStore, tokenBytes: number) {
+    this.#near = new Near(regexes, tokenBytes);
+    this.lexer = new Lexer(regexes, grammar.lexemes);
+    const { derivatives } = this.lexer;
+    this.classOf = derivatives.classOf;
+    this.#classes = derivatives.samples.length;
+    this.#onlyByte = Int16Array.from(derivatives.samples);
+    this.classOf.forEach((byteClass, byte) => {
+      if (byte !== derivatives.samples[byteClass]) this.#onlyByte[byteClass] = -1;
+    });
+    const facts = grammar.lexemes.map(({ regex }) => ({
+      nullable: regexes.node(regex).nullable,
+      alive: derivatives.isAlive(regex),
+    }));
+    this.#earley = new Earley(new RuleTable(grammar, facts));
+    this.start = this.#at(this.#earley.start, []);
+  }
+
+  /** Configurations that are kept. */
+  get size(): number {
+    return this.#configurations.size;
+  }
+
+  /** Before each mask and token: limits begin anew, and what fills the memory is forgotten. */
+  renew(): void {
+    this.#earley.renewLimit();
+    if (this.size > maxConfigurations || this.#earley.rows > maxRows || this.lexer.isFull) this.forget();
+  }
+
+  /** Forgets what was found out; configurations that are still held go on to new ones. */
+  forget(): void {
+    for (const configuration of this.#walked) {
+      configuration.next.fill(undefined);
+      configuration.near = undefined;
+      configuration.mask = undefined;
+    }
+    this.#walked.clear();
+    this.#configurations.clear();
+    this.#earley.forget();
+    this.lexer.forget();
+  }
+
+  /** What a byte of the class leads to; null where none may come. */
+  next(from: Configuration, byteClass: number): Configuration | null {
+    const known = from.next[byteClass];
+    if (known !== undefined) return known;
+    const threads: Thread[] = [];
+    const endings: Ending[] = [];
+    for (const { row, state } of from.threads) {
+      const next = this.lexer.next(state, byteClass);
+      if (!next) continue;
+      if (next.goesOn) threads.push({ row, state: next });
+      if (next.ending.length > 0) endings.push({ row, lexemes: next.ending });
+    }
+    const row = endings.length > 0 ? this.#earley.scan(endings) : undefined;
+    const to = row || threads.length > 0 ? this.#at(row, threads) : null;
+    this.#walked.add(from);
+    from.next[byteClass] = to;
+    return to;
+  }
+
+  /** What a token leads to that the grammar names. */
+  nextToken(from: Configuration, token: Token): Configuration | null {
+    const row = from.row && this.#earley.scanToken(from.row, token);
+    return row ? this.#at(row, []) : null;
+  }
+
+  /** A configuration with the same mask, and the same one for as many as can be told. */
+  near(from: Configuration): Configuration {
+    if (from.near) return from.near;
+    this.#walked.add(from);
+    from.near = this.#intern(
+      from.row,
+      from.threads.map(({ row, state }) => ({ row, state: this.lexer.replace(state, rest => this.#near.of(rest)) })),
+    );
+    return from.near;
+  }
+
+  /** The only byte that may follow, or -1. */
+  forced(from: Configuration): number {
+    if (from.forced !== undefined) return from.forced;
+    let byte = -1;
+    const mayEnd = from.row && (from.row.isAccepting || from.row.behindTokens.length > 0);
+    for (let byteClass = 0; !mayEnd && byteClass < this.#classes; byteClass++) {
+      if (!this.next(from, byteClass)) continue;
+      const several = byte >= 0;
+      byte = several ? -1 : this.#onlyByte[byteClass];
+      if (byte < 0) break;
+    }
+    from.forced = byte;
+    return byte;
+  }
+
+  /** `row`: where something has just ended, so that all it expects begins here too. */
+  #at(row: Row | undefined, going: Thread[]): Configuration {
+    const state = row && this.lexer.start(row.lexemes);
+    if (row && state?.goesOn) going.push({ row, state });
+    return this.#intern(row, going);
+  }
+
+  #intern(row: Row | undefined, going: Thread[]): Configuration {
+    const threads = going.length > 1 ? unique(going) : going;
+    const key = `${row?.id ?? ''};${threads.map(thread => `${thread.row.id},${thread.state.id}`).join(';')}`;
+    let configuration = this.#configurations.get(key);
+    if (!configuration) {
+      const next = new Array<undefined>(this.#classes).fill(undefined);
+      configuration = { row, threads, next, mask: undefined, near: undefined, forced: undefined };
+      this.#configurations.set(key, configuration);
+    }
+    return configuration;
+  }
+}
+
+/** In order, each once. */
+function unique(threads: Thread[]): Thread[] {
+  threads.sort((a, b) => a.row.id - b.row.id || a.state.id - b.state.id);
+  return threads.filter(
+    ({ row, state }, index) => index === 0 || row !== threads[index - 1].row || state !== threads[index - 1].state,
+  );
+}

@@ -1,0 +1,82 @@
+/** Handle of a set of bytes, interned in its {@link ByteSets}: equal handles, equal sets. */
+export type ByteSetId = number;
+
+/** Sets of bytes: 256 bits each, hash-consed, with remembered unions and intersections. */
+export class ByteSets {
+  /** No byte, and every byte. */
+  readonly none: ByteSetId;
+  readonly all: ByteSetId;
+  readonly #bits: Uint32Array[] = [];
+  readonly #ids = new Map<string, ByteSetId>();
+  readonly #unions = new Map<number, ByteSetId>();
+  readonly #intersections = new Map<number, ByteSetId>();
+
+  constructor() {
+    this.none = this.#intern(new Uint32Array(8));
+    this.all = this.#intern(new Uint32Array(8).fill(-1));
+  }
+
+  of(ranges: Iterable<readonly [from: number, to: number]>): ByteSetId {
+    const bits = new Uint32Array(8);
+    for (const [from, to] of ranges) {
+      for (let byte = Math.max(from, 0); byte <= Math.min(to, 255); byte++) bits[byte >> 5] |= 1 << (byte & 31);
+    }
+    return this.#intern(bits);
+  }
+
+  has(set: ByteSetId, byte: number): boolean {
+    return ((this.#bits[set][byte >> 5] >>> (byte & 31)) & 1) === 1;
+  }
+
+  union(a: ByteSetId, b: ByteSetId): ByteSetId {
+    if (a === b || b === this.none) return a;
+    if (a === this.none) return b;
+    return this.#combine(this.#unions, a, b, (x, y) => x | y);
+  }
+
+  intersection(a: ByteSetId, b: ByteSetId): ByteSetId {
+    if (a === b || b === this.all) return a;
+    if (a === this.all) return b;
+    return this.#combine(this.#intersections, a, b, (x, y) => x & y);
+  }
+
+  /** For each byte its class: two bytes are in the same one when no set here tells them apart. */
+  classes(): Uint8Array {
+    const classOf = new Uint8Array(256);
+    for (const bits of this.#bits) {
+      const split = new Map<number, number>();
+      for (let byte = 0; byte < 256; byte++) {
+        const key = classOf[byte] * 2 + ((bits[byte >> 5] >>> (byte & 31)) & 1);
+        if (!split.has(key)) split.set(key, split.size);
+        classOf[byte] = split.get(key)!;
+      }
+    }
+    return classOf;
+  }
+
+  #combine(
+    known: Map<number, ByteSetId>,
+    a: ByteSetId,
+    b: ByteSetId,
+    combine: (x: number, y: number) => number,
+  ): ByteSetId {
+    const key = Math.min(a, b) * 2 ** 24 + Math.max(a, b);
+    let id = known.get(key);
+    if (id === undefined) {
+      const other = this.#bits[b];
+      id = this.#intern(this.#bits[a].map((word, index) => combine(word, other[index])));
+      known.set(key, id);
+    }
+    return id;
+  }
+
+  #intern(bits: Uint32Array): ByteSetId {
+    const key = bits.join();
+    let id = this.#ids.get(key);
+    if (id === undefined) {
+      id = this.#bits.push(bits) - 1;
+      this.#ids.set(key, id);
+    }
+    return id;
+  }
+}

@@ -1,0 +1,182 @@
+import { RealmError } from '../errors.ts';
+import type { Token } from '../tokenizer/types.ts';
+import { Automaton, type Configuration } from './automaton.ts';
+import type { Grammar } from './grammar.ts';
+import type { RegexStore } from './regexes.ts';
+import { SliceRoom, sliceChar } from './slices.ts';
+import type { TokenTrie } from './token-trie.ts';
+import { maskWords, type Vocabulary } from './vocabulary.ts';
+
+/** Derived regular expressions that a constraint may make while it runs. */
+const maxDerived = 1_000_000;
+/** Masks kept for configurations that come again, and from how many steps on keeping pays. */
+const maxMasks = 128;
+const keepFrom = 2_000;
+/** Bytes of one answer of `forced`. */
+const maxForced = 4_096;
+
+/** `grammar` over the lexemes of `regexes`, ready to constrain answers of a model with that vocabulary. */
+export function compile(grammar: Grammar, regexes: RegexStore, vocabulary: Vocabulary): Constraint {
+  return new Constraint(grammar, regexes, vocabulary);
+}
+
+/** A compiled grammar. What is found out while it runs is kept for all who use it. */
+export class Constraint {
+  readonly automaton: Automaton;
+  readonly vocabulary: Vocabulary;
+  readonly #room: SliceRoom;
+  readonly #stack: Configuration[] = [];
+  readonly #masked: Configuration[] = [];
+
+  constructor(grammar: Grammar, regexes: RegexStore, vocabulary: Vocabulary) {
+    this.vocabulary = vocabulary;
+    // Before the automaton, since it divides bytes into classes.
+    const char = sliceChar(regexes);
+    regexes.allow(maxDerived);
+    this.automaton = new Automaton(grammar, regexes, vocabulary.trie.height);
+    this.#room = new SliceRoom(regexes, this.automaton.lexer.derivatives, char);
+  }
+
+  start(): ConstraintState {
+    return new ConstraintState(this, this.automaton.start);
+  }
+
+  /** What `token` leads to; null where it may not come. */
+  next(from: Configuration, token: Token): Configuration | null {
+    const { vocabulary, automaton } = this;
+    automaton.renew();
+    if (vocabulary.endTokens.has(token) && from.row?.isAccepting) return from;
+    const named = automaton.nextToken(from, token);
+    if (named) return named;
+    const bytes = vocabulary.bytes[token];
+    if (!bytes || bytes.length === 0) return null;
+    let at: Configuration | null = from;
+    for (const byte of bytes) {
+      at = automaton.next(at, automaton.classOf[byte]);
+      if (!at) return null;
+    }
+    return at;
+  }
+
+  /** The tokens that may come, one bit each, [ceil(vocabulary / 32)]. */
+  mask(at: Configuration, into: Uint32Array): void {
+    this.automaton.renew();
+    const from = this.automaton.near(at);
+    if (from.mask) return into.set(from.mask);
+    into.fill(0);
+    const room = this.#room.in(from);
+    const slice = room > 0 ? this.vocabulary.slices.find(({ chars }) => chars <= room) : undefined;
+    if (slice) into.set(slice.mask);
+    const steps = this.#walk(from, slice?.rest ?? this.vocabulary.trie, into);
+    for (const { tokens } of from.row?.behindTokens ?? []) for (const token of tokens) allow(token, into);
+    if (from.row?.isAccepting) for (const token of this.vocabulary.endTokens) allow(token, into);
+    if (steps >= keepFrom) this.#keep(from, into);
+    if (!into.some(word => word !== 0)) {
+      throw new RealmError(
+        'constraint_dead_end',
+        'no token of this model’s vocabulary can go on as the grammar demands',
+      );
+    }
+  }
+
+  #walk(from: Configuration, trie: TokenTrie, into: Uint32Array): number {
+    const { automaton } = this;
+    const { classOf } = automaton;
+    const { bytes, depth, skip, token, twins } = trie;
+    const stack = this.#stack;
+    stack[0] = from;
+    let steps = 0;
+    for (let node = 0; node < bytes.length; steps++) {
+      const at = stack[depth[node]];
+      const byteClass = classOf[bytes[node]];
+      let next = at.next[byteClass];
+      if (next === undefined) next = automaton.next(at, byteClass);
+      if (next === null) {
+        node = skip[node];
+        continue;
+      }
+      stack[depth[node] + 1] = next;
+      const ended = token[node++];
+      if (ended < 0) continue;
+      into[ended >> 5] |= 1 << (ended & 31);
+      if (twins.size > 0) for (const twin of twins.get(ended) ?? []) allow(twin, into);
+    }
+    return steps;
+  }
+
+  #keep(from: Configuration, mask: Uint32Array): void {
+    from.mask = mask.slice(0, maskWords(this.vocabulary.size));
+    if (this.#masked.push(from) > maxMasks) this.#masked.shift()!.mask = undefined;
+  }
+}
+
+function allow(token: Token, into: Uint32Array): void {
+  into[token >> 5] |= 1 << (token & 31);
+}
+
+/** Where one answer is: a function of its tokens alone. */
+export class ConstraintState {
+  readonly #constraint: Constraint;
+  /** The beginning, then one for each token. */
+  readonly #path: Configuration[];
+
+  constructor(constraint: Constraint, at: Configuration) {
+    this.#constraint = constraint;
+    this.#path = [at];
+  }
+
+  get #at(): Configuration {
+    return this.#path[this.#path.length - 1];
+  }
+
+  /** Whether the answer may end here. */
+  get isAccepting(): boolean {
+    return this.#at.row?.isAccepting === true;
+  }
+
+  /**
+   * Sets the bits of the tokens that may come, [ceil(vocabulary / 32)]; those that end an answer only where it may end.
+   * Throws `constraint_dead_end` where there is none.
+   */
+  mask(into: Uint32Array): void {
+    this.#constraint.mask(this.#at, into);
+  }
+
+  allows(token: Token): boolean {
+    return this.#constraint.next(this.#at, token) !== null;
+  }
+
+  /** Goes on by a token; false, and nothing is changed, where it may not come. */
+  accept(token: Token): boolean {
+    const next = this.#constraint.next(this.#at, token);
+    if (next) this.#path.push(next);
+    return next !== null;
+  }
+
+  /** Takes back the last tokens, as far as this state or the one that it was forked from accepted them. */
+  rollback(tokens: number): void {
+    if (tokens > 0) this.#path.length = Math.max(this.#path.length - tokens, 1);
+  }
+
+  /** Another one in the same place. */
+  fork(): ConstraintState {
+    const fork = new ConstraintState(this.#constraint, this.#path[0]);
+    for (const at of this.#path.slice(1)) fork.#path.push(at);
+    return fork;
+  }
+
+  /** The bytes that must come next, as far as there is no choice. */
+  forced(): Uint8Array {
+    const { automaton } = this.#constraint;
+    automaton.renew();
+    const bytes: number[] = [];
+    let at = this.#at;
+    while (bytes.length < maxForced) {
+      const byte = automaton.forced(at);
+      if (byte < 0) break;
+      bytes.push(byte);
+      at = automaton.next(at, automaton.classOf[byte])!;
+    }
+    return Uint8Array.from(bytes);
+  }
+}

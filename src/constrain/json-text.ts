@@ -1,0 +1,219 @@
+import type { Ranges, RegexId, Regexes } from './regex.ts';
+import type { Alphabet } from './regex-compile.ts';
+import { intersectRanges } from './char-classes.ts';
+
+/** White space in a gap between two pieces of JSON: endless white space is how small models hang. */
+const maxGap = 20;
+
+/** Digits before the point, and behind it: what a double holds exactly. */
+const maxDigits = 15;
+
+const shortEscapes: Readonly<Record<number, string>> = {
+  8: 'b',
+  9: 't',
+  10: 'n',
+  12: 'f',
+  13: 'r',
+  34: '"',
+  47: '/',
+  92: '\\',
+};
+
+/** What may stand in a string as itself: no quote, no backslash, no control character. */
+const rawChars: Ranges = [
+  [0x20, 0x21],
+  [0x23, 0x5b],
+  [0x5d, 0xd7ff],
+  [0xe000, 0x10ffff],
+];
+
+/**
+ * The inside of JSON strings, one character in all the ways in which it can be written: as itself, as a short escape, as
+ * `\u` and four digits or as two of these. As every way is there, intersection and complement of what is written are those
+ * of what is meant.
+ */
+export class JsonText implements Alphabet {
+  readonly regexes: Regexes;
+  readonly anyChar: RegexId;
+  readonly anyText: RegexId;
+  /** At most {@link maxGap} characters of white space. */
+  readonly gap: RegexId;
+  readonly colon: RegexId;
+  readonly #chars = new Map<string, RegexId>();
+
+  constructor(regexes: Regexes) {
+    this.regexes = regexes;
+    this.anyChar = this.chars([[0, 0x10ffff]]);
+    this.anyText = regexes.repeat(this.anyChar, 0);
+    this.gap = regexes.repeat(
+      regexes.bytes([
+        [9, 10],
+        [13, 13],
+        [32, 32],
+      ]),
+      0,
+      maxGap,
+    );
+    this.colon = regexes.concat([this.gap, regexes.literal(':'), this.gap]);
+  }
+
+  chars(ranges: Ranges): RegexId {
+    const key = ranges.join(';');
+    let id = this.#chars.get(key);
+    if (id === undefined) {
+      id = this.#charsOf(ranges);
+      this.#chars.set(key, id);
+    }
+    return id;
+  }
+
+  #charsOf(ranges: Ranges): RegexId {
+    const { regexes } = this;
+    const raw = intersectRanges(ranges, rawChars);
+    const short = Object.entries(shortEscapes).filter(([point]) => contains(ranges, Number(point)));
+    const escapes = short.map(([, letter]) => letter.codePointAt(0)!).map(letter => [letter, letter] as const);
+    const basic = intersectRanges(ranges, [[0, 0xffff]]);
+    const astral = intersectRanges(ranges, [[0x10000, 0x10ffff]]);
+    const hex = [
+      ...basic.map(([from, to]) => this.#hex(from, to, 4)),
+      ...astral.map(([from, to]) => this.#pair(from - 0x10000, to - 0x10000)),
+    ];
+    return regexes.or([
+      regexes.chars(raw),
+      regexes.concat([regexes.literal('\\'), regexes.bytes(escapes)]),
+      regexes.concat([regexes.literal('\\u'), regexes.or(hex)]),
+    ]);
+  }
+
+  /** The numbers of a range as hexadecimal digits, of which there are `digits`. */
+  #hex(from: number, to: number, digits: number): RegexId {
+    const { regexes } = this;
+    if (digits === 0) return regexes.empty;
+    return this.#split(
+      from,
+      to,
+      16 ** (digits - 1),
+      (low, high) => this.#nibble(low, high),
+      (low, high) => this.#hex(low, high, digits - 1),
+    );
+  }
+
+  /** Both halves of a surrogate pair, of which the first `\u` is written already. */
+  #pair(from: number, to: number): RegexId {
+    return this.#split(
+      from,
+      to,
+      0x400,
+      (low, high) => this.#hex(low + 0xd800, high + 0xd800, 4),
+      (low, high) => this.regexes.concat([this.regexes.literal('\\u'), this.#hex(low + 0xdc00, high + 0xdc00, 4)]),
+    );
+  }
+
+  /** A range cut where its leading part changes: the ends apart, what is whole between them at once. */
+  #split(
+    from: number,
+    to: number,
+    size: number,
+    lead: (from: number, to: number) => RegexId,
+    rest: (from: number, to: number) => RegexId,
+  ): RegexId {
+    const { regexes } = this;
+    let first = Math.floor(from / size);
+    let last = Math.floor(to / size);
+    if (first === last) return regexes.concat([lead(first, first), rest(from % size, to % size)]);
+    const parts: RegexId[] = [];
+    if (from % size !== 0) {
+      parts.push(regexes.concat([lead(first, first), rest(from % size, size - 1)]));
+      first++;
+    }
+    if (to % size !== size - 1) {
+      parts.push(regexes.concat([lead(last, last), rest(0, to % size)]));
+      last--;
+    }
+    if (first <= last) parts.push(regexes.concat([lead(first, last), rest(0, size - 1)]));
+    return regexes.or(parts);
+  }
+
+  #nibble(from: number, to: number): RegexId {
+    const ranges: [number, number][] = [];
+    if (from <= 9) ranges.push([48 + from, 48 + Math.min(to, 9)]);
+    if (to >= 10) {
+      const low = Math.max(from, 10) - 10;
+      ranges.push([65 + low, 55 + to], [97 + low, 87 + to]);
+    }
+    return this.regexes.bytes(ranges);
+  }
+
+  /** The text, each character in all the ways in which it can be written. */
+  spellings(text: string): RegexId {
+    return this.regexes.concat([...text].map(char => this.chars([[char.codePointAt(0)!, char.codePointAt(0)!]])));
+  }
+
+  /** The text as JSON.stringify writes it, without the quotes. */
+  content(text: string): RegexId {
+    return this.regexes.literal(JSON.stringify(text).slice(1, -1));
+  }
+
+  quoted(content: RegexId): RegexId {
+    const quote = this.regexes.literal('"');
+    return this.regexes.concat([quote, content, quote]);
+  }
+
+  /** What is written of no text that `content` writes. */
+  complement(content: RegexId): RegexId {
+    return this.regexes.and([this.anyText, this.regexes.not(content)]);
+  }
+
+  /** An integer part, without a sign. */
+  get integer(): RegexId {
+    const { regexes } = this;
+    const digits = regexes.repeat(digitRange(regexes, 0, 9), 0, maxDigits - 1);
+    return regexes.or([regexes.literal('0'), regexes.concat([digitRange(regexes, 1, 9), digits])]);
+  }
+
+  /** A point and digits, or nothing. */
+  get fraction(): RegexId {
+    const { regexes } = this;
+    const digits = regexes.repeat(digitRange(regexes, 0, 9), 1, maxDigits);
+    return regexes.repeat(regexes.concat([regexes.literal('.'), digits]), 0, 1);
+  }
+
+  /** An exponent small enough that the number stays finite, or nothing. */
+  get exponent(): RegexId {
+    const { regexes } = this;
+    const any = digitRange(regexes, 0, 9);
+    const value = regexes.or([
+      regexes.repeat(any, 1, 2),
+      regexes.concat([digitRange(regexes, 0, 1), any, any]),
+      regexes.concat([regexes.literal('2'), digitRange(regexes, 0, 8), any]),
+    ]);
+    const sign = regexes.repeat(
+      regexes.bytes([
+        [43, 43],
+        [45, 45],
+      ]),
+      0,
+      1,
+    );
+    return regexes.repeat(
+      regexes.concat([
+        regexes.bytes([
+          [69, 69],
+          [101, 101],
+        ]),
+        sign,
+        value,
+      ]),
+      0,
+      1,
+    );
+  }
+}
+
+export function digitRange(regexes: Regexes, from: number, to: number): RegexId {
+  return from > to ? regexes.nothing : regexes.bytes([[48 + from, 48 + to]]);
+}
+
+function contains(ranges: Ranges, point: number): boolean {
+  return ranges.some(([from, to]) => from <= point && point <= to);
+}

@@ -1,0 +1,77 @@
+import type { Token } from '../tokenizer/types.ts';
+
+/** A token and the bytes that it stands for. */
+export interface TokenBytes {
+  readonly token: Token;
+  /** One character for each byte: such strings sort like the bytes. */
+  readonly text: string;
+}
+
+/**
+ * The bytes of a vocabulary as a tree, laid flat depth first: a node's first child is the next node, `skip` is the next
+ * one outside of it. Without a root.
+ */
+export class TokenTrie {
+  // All [nodes].
+  readonly bytes: Uint8Array;
+  readonly depth: Uint16Array;
+  readonly skip: Int32Array;
+  /** The token that ends here, or -1. */
+  readonly token: Int32Array;
+  /** Tokens of the same bytes as another: by the one that the tree has. */
+  readonly twins: ReadonlyMap<number, readonly Token[]>;
+  /** How long the longest token is. */
+  readonly height: number;
+
+  /** `tokens` in the order of their texts, none of them empty. */
+  constructor(tokens: readonly TokenBytes[]) {
+    const count = countNodes(tokens);
+    this.bytes = new Uint8Array(count);
+    this.depth = new Uint16Array(count);
+    this.skip = new Int32Array(count);
+    this.token = new Int32Array(count).fill(-1);
+    const twins = new Map<number, Token[]>();
+    this.twins = twins;
+    const path: number[] = [];
+    let nodes = 0;
+    let height = 0;
+    let before = '';
+    for (const { token, text } of tokens) {
+      const shared = sharedLength(before, text);
+      while (path.length > shared) this.skip[path.pop()!] = nodes;
+      for (let index = shared; index < text.length; index++) {
+        this.bytes[nodes] = text.charCodeAt(index);
+        this.depth[nodes] = index;
+        path.push(nodes++);
+      }
+      height = Math.max(height, text.length);
+      const node = path.at(-1)!;
+      if (this.token[node] < 0) this.token[node] = token;
+      else twins.set(this.token[node], [...(twins.get(this.token[node]) ?? []), token]);
+      before = text;
+    }
+    while (path.length > 0) this.skip[path.pop()!] = nodes;
+    this.height = height;
+  }
+
+  get nodes(): number {
+    return this.bytes.length;
+  }
+}
+
+function countNodes(tokens: readonly TokenBytes[]): number {
+  let nodes = 0;
+  let before = '';
+  for (const { text } of tokens) {
+    nodes += text.length - sharedLength(before, text);
+    before = text;
+  }
+  return nodes;
+}
+
+function sharedLength(a: string, b: string): number {
+  const most = Math.min(a.length, b.length);
+  let length = 0;
+  while (length < most && a.charCodeAt(length) === b.charCodeAt(length)) length++;
+  return length;
+}

@@ -1,0 +1,92 @@
+import type { Token, Tokenizer } from '../tokenizer/types.ts';
+import { type TokenBytes, TokenTrie } from './token-trie.ts';
+
+/** What constraints need of a tokenizer. */
+export type VocabularySource = Pick<Tokenizer, 'vocabSize' | 'endOfGeneration' | 'bytes'>;
+
+/** Tokens that are whole characters of a JSON string, none of them escaped, and no more than so many. */
+export interface Slice {
+  readonly chars: number;
+  readonly mask: Uint32Array;
+  /** All other tokens. */
+  readonly rest: TokenTrie;
+}
+
+/** A vocabulary laid out for masks, made once for a tokenizer. Tokens without bytes are special. */
+export interface Vocabulary {
+  readonly size: number;
+  readonly endTokens: ReadonlySet<Token>;
+  /** The bytes of each token, [size]. */
+  readonly bytes: readonly Uint8Array[];
+  readonly trie: TokenTrie;
+  /** The longest first. */
+  readonly slices: readonly Slice[];
+}
+
+/** What the characters of a slice's tokens are not: the end of a JSON string, escapes and control characters. */
+export const notInSlices = [
+  [0x00, 0x1f],
+  [0x22, 0x22],
+  [0x5c, 0x5c],
+] as const;
+const sliceText = /^[^\x00-\x1f"\\]+$/;
+/** Where a string may be only so much longer, tokens of up to so many characters are allowed at once. */
+const shorterSlices = [32, 16, 8];
+
+const known = new WeakMap<VocabularySource, Vocabulary>();
+
+export function vocabularyOf(tokenizer: VocabularySource): Vocabulary {
+  let vocabulary = known.get(tokenizer);
+  if (!vocabulary) {
+    vocabulary = makeVocabulary(tokenizer);
+    known.set(tokenizer, vocabulary);
+  }
+  return vocabulary;
+}
+
+/** Words of a mask. */
+export const maskWords = (size: number): number => Math.ceil(size / 32);
+
+function makeVocabulary(tokenizer: VocabularySource): Vocabulary {
+  const size = tokenizer.vocabSize;
+  const bytes = Array.from({ length: size }, (_, token) => tokenizer.bytes(token as Token));
+  const tokens = bytes
+    .map((part, token): TokenBytes => ({ token: token as Token, text: latin1(part) }))
+    .filter(({ text }) => text.length > 0)
+    .sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : a.token - b.token));
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const chars = tokens.map(({ token }) => sliceChars(bytes[token], decoder));
+  const slice = (most: number): Slice => {
+    const mask = new Uint32Array(maskWords(size));
+    const rest = tokens.filter(({ token }, index) => {
+      if (chars[index] > most) return true;
+      mask[token >> 5] |= 1 << (token & 31);
+      return false;
+    });
+    return { chars: most, mask, rest: new TokenTrie(rest) };
+  };
+  const longest = chars.reduce((most, count) => (count < Number.POSITIVE_INFINITY ? Math.max(most, count) : most), 0);
+  return {
+    size,
+    endTokens: tokenizer.endOfGeneration,
+    bytes,
+    trie: new TokenTrie(tokens),
+    slices: [longest, ...shorterSlices.filter(most => most < longest)].map(slice),
+  };
+}
+
+/** How many characters a token of a slice has; endlessly many for others. */
+function sliceChars(bytes: Uint8Array, decoder: TextDecoder): number {
+  try {
+    const text = decoder.decode(bytes);
+    return sliceText.test(text) ? [...text].length : Number.POSITIVE_INFINITY;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+function latin1(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}
