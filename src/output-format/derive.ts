@@ -74,11 +74,21 @@ function assemble(
   if (!inner) return undefined;
   const [end = '', between, lastEnd] = afters.map(text => text.slice(inner.taken));
   if (lastEnd !== undefined && lastEnd !== end) return undefined;
-  const { head, tail, between: gap } = between === undefined
+  const {
+    head,
+    tail,
+    between: gap,
+  } = between === undefined
     ? { head: one.start, tail: end, between: undefined }
     : findRepeated([one.start], between, [end]);
   const parts = [...textParts(head, base), ...inner.parts(base), ...textParts(tail, base)];
-  return { begin: one.start.slice(0, one.start.length - head.length), call: joined(parts), between: gap, end: end.slice(tail.length), history };
+  return {
+    begin: one.start.slice(0, one.start.length - head.length),
+    call: joined(parts),
+    between: gap,
+    end: end.slice(tail.length),
+    history,
+  };
 }
 
 interface InnerCall {
@@ -90,7 +100,8 @@ interface InnerCall {
 
 function jsonCall({ fields, texts }: SplitCall): InnerCall {
   return {
-    parts: base => fields.flatMap((kind, i) => [...(i > 0 ? textParts(texts[i - 1] ?? '', base) : []), fieldPart(kind)]),
+    parts: base =>
+      fields.flatMap((kind, i) => [...(i > 0 ? textParts(texts[i - 1] ?? '', base) : []), fieldPart(kind)]),
     taken: 0,
   };
 }
@@ -112,7 +123,9 @@ function taggedCall({ fields, texts }: SplitCall, afters: readonly string[], ren
   const before = lead.slice(0, lead.length - head.length);
   return {
     parts: base => [
-      ...fields.slice(0, first).flatMap((kind, i) => [...(i > 0 ? textParts(texts[i - 1] ?? '', base) : []), fieldPart(kind)]),
+      ...fields
+        .slice(0, first)
+        .flatMap((kind, i) => [...(i > 0 ? textParts(texts[i - 1] ?? '', base) : []), fieldPart(kind)]),
       ...textParts(before, base),
       { kind: 'arguments', style },
     ],
@@ -132,7 +145,9 @@ function valuesOf(
   const quoted = kind !== undefined && after.startsWith(quote) && !text.includes(`zqcount${middle}8315`);
   const plain = quoted ? { middle: middle.slice(0, -1), after: after.slice(1) } : { middle, after };
   const written = (value: string) =>
-    text.includes(`zqcount${plain.middle}8315${plain.after}${between}${head}zqinner${plain.middle}${value}${plain.after}`);
+    text.includes(
+      `zqcount${plain.middle}8315${plain.after}${between}${head}zqinner${plain.middle}${value}${plain.after}`,
+    );
   const python = "{'zqdeep': [True, None, 'zqleaf']}";
   const json = [JSON.stringify(mixedCall.arguments.zqinner), '{"zqdeep": [true, null, "zqleaf"]}'];
   const others = written(python) ? 'python' : json.some(written) ? 'json' : undefined;
@@ -150,7 +165,8 @@ function joined(parts: readonly CallPart[]): CallPart[] {
   const result: CallPart[] = [];
   for (const part of parts) {
     const last = result.at(-1);
-    if (part.kind === 'text' && last?.kind === 'text') result[result.length - 1] = { kind: 'text', text: last.text + part.text };
+    if (part.kind === 'text' && last?.kind === 'text')
+      result[result.length - 1] = { kind: 'text', text: last.text + part.text };
     else result.push(part);
   }
   return result;
