@@ -30,9 +30,10 @@ export class OutputParser {
   #events: OutputEvent[] = [];
   #calls = 0;
 
-  constructor(format: OutputFormat, tools: ToolSchemas) {
+  /** `inReasoning`: the prompt has begun the thoughts. */
+  constructor(format: OutputFormat, tools: ToolSchemas, { inReasoning = false } = {}) {
     this.#tools = tools;
-    this.#steps = this.#answer(format);
+    this.#steps = this.#answer(format, inReasoning);
   }
 
   push(text: string): OutputEvent[] {
@@ -59,8 +60,8 @@ export class OutputParser {
     else this.#events.push(event);
   }
 
-  *#answer({ reasoning, tools }: OutputFormat): Steps<void> {
-    if (reasoning && (reasoning.begun || (yield* literal(this.#input, reasoning.open)))) {
+  *#answer({ reasoning, tools }: OutputFormat, inReasoning: boolean): Steps<void> {
+    if (reasoning && (inReasoning || (yield* literal(this.#input, reasoning.open)))) {
       yield* this.#until(reasoning.close, 'reasoning');
       yield* skipSpace(this.#input);
     }

@@ -11,8 +11,6 @@ export interface OutputFormat {
 export interface ReasoningFormat {
   readonly open: string;
   readonly close: string;
-  /** The generation prompt ends with `open` already, so the answer begins with thoughts. */
-  readonly begun: boolean;
 }
 
 /** Calls of tools: `begin` call (`between` call)* `end`. */
