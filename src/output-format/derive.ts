@@ -1,0 +1,181 @@
+import type { ChatMessage, ChatTemplate } from '../tokenizer/types.ts';
+import { answer, mixedCall, type ProbeCall, probeTools, textCalls, user } from './probes.ts';
+import { commonEnd, commonStart, findRepeated } from './repeated.ts';
+import { type Split, type SplitCall, split } from './split.ts';
+import type { CallPart, TaggedArguments, ToolFormat } from './types.ts';
+
+/** Renders calls as the text that the model answers with. Throws what the template throws. */
+export type RenderAnswer = (calls: readonly ProbeCall[], history: ToolFormat['history']) => string;
+
+/** What the template writes where the model's answer stands. `ends`: the texts of tokens that end an answer. */
+export function answerRenderer(template: ChatTemplate, ends: readonly string[]): RenderAnswer {
+  const render = (...messages: ChatMessage[]) =>
+    template.render(messages, { tools: probeTools, addGenerationPrompt: false });
+  const prompt = template.render([user], { tools: probeTools });
+  const plain = render(user, { role: 'assistant', content: 'zqcontent' });
+  return (calls, history) => {
+    const text = render(user, answer(calls, history));
+    const turn = text.slice(commonStart(text, prompt), text.length - commonEnd(text, plain));
+    const stops = ends.map(end => turn.indexOf(end, turn.lastIndexOf('zq'))).filter(at => at >= 0);
+    return turn.slice(0, Math.min(turn.length, ...stops));
+  };
+}
+
+/** The template's way to write calls of tools, as far as the differences of its renderings tell it. */
+export function deriveTools(render: RenderAnswer): ToolFormat | undefined {
+  for (const history of ['object', 'text'] as const) {
+    const found = derive(calls => attempt(() => render(calls, history)), history);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+type Render = (calls: readonly ProbeCall[]) => string | undefined;
+
+function derive(render: Render, history: ToolFormat['history']): ToolFormat | undefined {
+  const splitOf = (calls: readonly ProbeCall[]) => split(render(calls) ?? '', calls);
+  const one = splitOf(textCalls(1, 2));
+  if (!one) return undefined;
+  const two = splitOf(textCalls(2, 2));
+  for (const base of [undefined, 0, 1]) {
+    const found = assemble(numbered(one, base), two && numbered(two, base), base, history, render);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** Stands for the number of a call. */
+const INDEX = '\ue000';
+
+/** The same with a call's number, if it counts from `base`, replaced before and between its fields. */
+function numbered({ start, calls, between, end }: Split, base: number | undefined): Split {
+  if (base === undefined) return { start, calls, between, end };
+  const replace = (text: string, call: number) =>
+    text.replace(new RegExp(`(?<![A-Za-z0-9])${call + base}(?![A-Za-z0-9])`), INDEX);
+  return {
+    start: replace(start, 0),
+    calls: calls.map(({ fields, texts }, i) => ({ fields, texts: texts.map(text => replace(text, i)) })),
+    between: between.map((text, i) => replace(text, i + 1)),
+    end,
+  };
+}
+
+function assemble(
+  one: Split,
+  two: Split | undefined,
+  base: number | undefined,
+  history: ToolFormat['history'],
+  render: Render,
+): ToolFormat | undefined {
+  const call = one.calls[0];
+  if (!call || (two && JSON.stringify(two.calls) !== JSON.stringify([call, call]))) return undefined;
+  const afters = two ? [one.end, two.between[0] ?? '', two.end] : [one.end];
+  const inner = call.fields.includes('arguments') ? jsonCall(call) : taggedCall(call, afters, render);
+  if (!inner) return undefined;
+  const [end = '', between, lastEnd] = afters.map(text => text.slice(inner.taken));
+  if (lastEnd !== undefined && lastEnd !== end) return undefined;
+  const {
+    head,
+    tail,
+    between: gap,
+  } = between === undefined
+    ? { head: one.start, tail: end, between: undefined }
+    : findRepeated([one.start], between, [end]);
+  const parts = [...textParts(head, base), ...inner.parts(base), ...textParts(tail, base)];
+  return {
+    begin: one.start.slice(0, one.start.length - head.length),
+    call: joined(parts),
+    between: gap,
+    end: end.slice(tail.length),
+    history,
+  };
+}
+
+interface InnerCall {
+  /** From the first field to the last one. */
+  parts(base: number | undefined): CallPart[];
+  /** Characters behind the last field that are its own. */
+  readonly taken: number;
+}
+
+function jsonCall({ fields, texts }: SplitCall): InnerCall {
+  return {
+    parts: base =>
+      fields.flatMap((kind, i) => [...(i > 0 ? textParts(texts[i - 1] ?? '', base) : []), fieldPart(kind)]),
+    taken: 0,
+  };
+}
+
+function fieldPart(kind: string): CallPart {
+  return kind === 'arguments' ? { kind, style: { kind: 'json' } } : ({ kind } as CallPart);
+}
+
+/** Arguments each for itself, at the end of the call. */
+function taggedCall({ fields, texts }: SplitCall, afters: readonly string[], render: Render): InnerCall | undefined {
+  const first = fields.indexOf('key');
+  if (fields.slice(first).join() !== 'key,value,key,value') return undefined;
+  const [lead = '', middle = '', gap = '', again = ''] = texts.slice(first - 1);
+  if (middle !== again) return undefined;
+  const { head, tail, between } = findRepeated([lead], gap, afters);
+  const values = valuesOf({ middle, after: tail, between, head }, render);
+  if (!values) return undefined;
+  const style: TaggedArguments = { kind: 'tagged', before: head, between, ...values };
+  const before = lead.slice(0, lead.length - head.length);
+  return {
+    parts: base => [
+      ...fields
+        .slice(0, first)
+        .flatMap((kind, i) => [...(i > 0 ? textParts(texts[i - 1] ?? '', base) : []), fieldPart(kind)]),
+      ...textParts(before, base),
+      { kind: 'arguments', style },
+    ],
+    taken: tail.length,
+  };
+}
+
+/** How values of different types are written, from a call that has all. */
+function valuesOf(
+  { middle, after, between, head }: { middle: string; after: string; between: string; head: string },
+  render: Render,
+): Pick<TaggedArguments, 'middle' | 'after' | 'strings' | 'others'> | undefined {
+  const text = render([mixedCall]) ?? '';
+  const quotes = { '"': 'json', "'": 'python' } as const;
+  const quote = middle.at(-1) as keyof typeof quotes;
+  const kind = quotes[quote];
+  const quoted = kind !== undefined && after.startsWith(quote) && !text.includes(`zqcount${middle}8315`);
+  const plain = quoted ? { middle: middle.slice(0, -1), after: after.slice(1) } : { middle, after };
+  const written = (value: string) =>
+    text.includes(
+      `zqcount${plain.middle}8315${plain.after}${between}${head}zqinner${plain.middle}${value}${plain.after}`,
+    );
+  const python = "{'zqdeep': [True, None, 'zqleaf']}";
+  const json = [JSON.stringify(mixedCall.arguments.zqinner), '{"zqdeep": [true, null, "zqleaf"]}'];
+  const others = written(python) ? 'python' : json.some(written) ? 'json' : undefined;
+  return others && { ...plain, strings: quoted ? kind : 'raw', others };
+}
+
+function textParts(text: string, base: number | undefined): CallPart[] {
+  return text
+    .split(new RegExp(`(${INDEX})`))
+    .filter(part => part !== '')
+    .map(part => (part === INDEX && base !== undefined ? { kind: 'index', base } : { kind: 'text', text: part }));
+}
+
+function joined(parts: readonly CallPart[]): CallPart[] {
+  const result: CallPart[] = [];
+  for (const part of parts) {
+    const last = result.at(-1);
+    if (part.kind === 'text' && last?.kind === 'text')
+      result[result.length - 1] = { kind: 'text', text: last.text + part.text };
+    else result.push(part);
+  }
+  return result;
+}
+
+function attempt(work: () => string): string | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,54 @@
+import type { ChatMessage } from '../tokenizer/types.ts';
+
+/** Names and texts that no template has in its own. Ids are nine letters, which some templates insist on. */
+export interface ProbeCall {
+  readonly name: string;
+  readonly id: string;
+  readonly arguments: Readonly<Record<string, unknown>>;
+}
+
+export const user: ChatMessage = { role: 'user', content: 'zquser' };
+
+const strings = ['zqalpha', 'zqbeta'];
+/** Of every probe tool: texts first. */
+const properties = {
+  zqalpha: { type: 'string' },
+  zqbeta: { type: 'string' },
+  zqcount: { type: 'integer' },
+  zqinner: { type: 'object' },
+};
+
+export const probeTools = ['zqfirst', 'zqsecond', 'zqthird'].map(name => ({
+  type: 'function',
+  function: {
+    name,
+    description: 'zqdescription',
+    parameters: { type: 'object', properties, required: ['zqalpha'] },
+  },
+}));
+
+/** Calls of the probe tools in their order, each with so many arguments that are texts. */
+export function textCalls(count: number, texts: number): ProbeCall[] {
+  return probeTools.slice(0, count).map(({ function: { name } }, i) => ({
+    name,
+    id: `zqident${'abc'[i]}a`,
+    arguments: Object.fromEntries(strings.slice(0, texts).map(key => [key, `${key}${name}`])),
+  }));
+}
+
+/** One call with arguments of other types too. */
+export const mixedCall: ProbeCall = {
+  name: 'zqfirst',
+  id: 'zqidentaa',
+  arguments: { zqalpha: 'zqvalue', zqcount: 8315, zqinner: { zqdeep: [true, null, 'zqleaf'] } },
+};
+
+/** The answer of a model that makes these calls. */
+export function answer(calls: readonly ProbeCall[], history: 'object' | 'text', content = ''): ChatMessage {
+  const tool_calls = calls.map(({ name, id, arguments: given }) => ({
+    type: 'function',
+    id,
+    function: { name, arguments: history === 'object' ? given : JSON.stringify(given) },
+  }));
+  return { role: 'assistant', content, tool_calls };
+}

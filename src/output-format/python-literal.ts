@@ -1,0 +1,40 @@
+/** A Python literal (as `repr` writes it) as JSON text; undefined for what is none. Numbers, strings, True, False, None, lists, tuples, dictionaries. */
+export function pythonToJson(text: string): string | undefined {
+  const tokens = text.match(/\s+|[{}[\](),:]|'(?:[^'\\]|\\[^])*'|"(?:[^"\\]|\\[^])*"|[^\s{}[\](),:'"]+/g) ?? [];
+  if (tokens.join('') !== text) return undefined;
+  const words: Readonly<Record<string, string>> = { True: 'true', False: 'false', None: 'null', '(': '[', ')': ']' };
+  const json = tokens.map(token => words[token] ?? (/^['"]/.test(token) ? JSON.stringify(unescape(token)) : token));
+  const written = json.join('').replace(/,(\s*[\]}])/g, '$1');
+  return isJson(written) ? written : undefined;
+}
+
+const escapes: Readonly<Record<string, string>> = {
+  n: '\n',
+  t: '\t',
+  r: '\r',
+  b: '\b',
+  f: '\f',
+  v: '\v',
+  a: '\x07',
+  0: '\0',
+  '\n': '',
+};
+
+function unescape(quoted: string): string {
+  return quoted
+    .slice(1, -1)
+    .replace(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([^]))/g, (whole, x, u, U, other) => {
+      const code = x ?? u ?? U;
+      if (code !== undefined) return String.fromCodePoint(Number.parseInt(code, 16));
+      return escapes[other] ?? (/['"\\]/.test(other) ? other : whole);
+    });
+}
+
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

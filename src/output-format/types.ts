@@ -1,0 +1,61 @@
+/**
+ * How a model writes what is not plain text, as its chat template writes it in a history: data from which both a parser
+ * and a grammar are made. Nothing in it depends on a family of models.
+ */
+export interface OutputFormat {
+  readonly reasoning?: ReasoningFormat;
+  readonly tools?: ToolFormat;
+}
+
+/** Thoughts before the answer: `open` thoughts `close`. */
+export interface ReasoningFormat {
+  readonly open: string;
+  readonly close: string;
+}
+
+/** Calls of tools: `begin` call (`between` call)* `end`. */
+export interface ToolFormat {
+  readonly begin: string;
+  readonly call: readonly CallPart[];
+  /** Absent: one call to an answer. */
+  readonly between?: string;
+  readonly end: string;
+  /** What the template wants in a message's `tool_calls[].function.arguments`: an object, or its JSON text. */
+  readonly history: 'object' | 'text';
+}
+
+/** `index`: the call's number among the answer's, counted from `base`. */
+export type CallPart =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'name' }
+  | { readonly kind: 'id' }
+  | { readonly kind: 'index'; readonly base: number }
+  | { readonly kind: 'arguments'; readonly style: ArgumentStyle };
+
+export type ArgumentStyle = JsonArguments | TaggedArguments;
+
+/** One JSON object. */
+export interface JsonArguments {
+  readonly kind: 'json';
+}
+
+/** Each argument for itself: `before` key `middle` value `after`, with `between` in between. */
+export interface TaggedArguments {
+  readonly kind: 'tagged';
+  readonly before: string;
+  readonly middle: string;
+  readonly after: string;
+  readonly between: string;
+  /** `raw`: the text as it is. */
+  readonly strings: 'raw' | 'json' | 'python';
+  /** Numbers, lists and what else is no text. */
+  readonly others: 'json' | 'python';
+}
+
+export interface ToolCall {
+  /** The model's own, where the format has one. */
+  readonly id?: string;
+  readonly name: string;
+  /** JSON text of an object. */
+  readonly arguments: string;
+}
