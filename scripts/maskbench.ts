@@ -1,7 +1,7 @@
 /** Schemas with instances that are valid or not: what is accepted, what is refused, and what either costs. */
 import { globSync, readFileSync } from 'node:fs';
-import { asRealmError, RealmError } from '../src/errors.ts';
 import { jsonSchemaGrammar } from '../src/constrain/json-schema/index.ts';
+import { asRealmError, RealmError } from '../src/errors.ts';
 import { Recogniser } from '../test/constrain/recogniser.ts';
 
 interface Case {

@@ -13,6 +13,7 @@ const order = [
   'gguf',
   'tokenizer',
   'constrain',
+  'output-format',
   'kernels',
   'backend',
   'model',

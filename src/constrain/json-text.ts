@@ -1,6 +1,6 @@
-import type { Ranges, RegexId, Regexes } from './regex.ts';
-import type { Alphabet } from './regex-compile.ts';
 import { intersectRanges } from './char-classes.ts';
+import type { Ranges, Regexes, RegexId } from './regex.ts';
+import type { Alphabet } from './regex-compile.ts';
 
 /** White space in a gap between two pieces of JSON: endless white space is how small models hang. */
 const maxGap = 20;

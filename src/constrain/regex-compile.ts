@@ -1,5 +1,5 @@
 import { RealmError } from '../errors.ts';
-import type { Ranges, RegexId, Regexes } from './regex.ts';
+import type { Ranges, Regexes, RegexId } from './regex.ts';
 import { type Pattern, parsePattern } from './regex-syntax.ts';
 import { normaliseRanges, otherRanges } from './utf8.ts';
 

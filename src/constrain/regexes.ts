@@ -1,6 +1,6 @@
 import { RealmError } from '../errors.ts';
 import { type ByteSetId, ByteSets } from './byte-sets.ts';
-import type { Ranges, RegexId, Regexes } from './regex.ts';
+import type { Ranges, Regexes, RegexId } from './regex.ts';
 import type { Facts, RegexNode, Shape } from './regex-node.ts';
 import { type ByteRanges, otherRanges, utf8Sequences } from './utf8.ts';
 

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
+import type { ConstraintSource } from '../output-format/constraint-source.ts';
 import type { Token } from '../tokenizer/types.ts';
 
 /** How the next token is chosen. Absent fields have the neutral value in the comment. */
@@ -42,6 +43,8 @@ export interface GenerationSettings {
   readonly stopTokens?: readonly Token[] | undefined;
   /** Alternatives to report with each token; absent: no log-probabilities. */
   readonly topLogprobs?: number | undefined;
+  /** What the answer must be: no token that breaks it is chosen. */
+  readonly constraint?: ConstraintSource | undefined;
   /** Higher goes first among the same tenant's. Default 0. */
   readonly priority?: number | undefined;
 }

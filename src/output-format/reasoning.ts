@@ -36,7 +36,8 @@ function renderedReasoning(template: ChatTemplate): ReasoningFormat | undefined 
   }
 }
 
-const openAtEnd = (prompt: string): string | undefined => /<[^/<>\s][^<>\s]*think[^<>\s]*>$/i.exec(prompt.trimEnd())?.[0];
+const openAtEnd = (prompt: string): string | undefined =>
+  /<[^/<>\s][^<>\s]*think[^<>\s]*>$/i.exec(prompt.trimEnd())?.[0];
 
 const lastMarker = (text: string): string => /\S+$/.exec(text.trimEnd())?.[0] ?? text.trim();
 

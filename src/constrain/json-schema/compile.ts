@@ -2,13 +2,13 @@ import type { GrammarSymbol } from '../grammar.ts';
 import type { GrammarBuilder } from '../grammar-builder.ts';
 import type { JsonText } from '../json-text.ts';
 import type { RegexId } from '../regex.ts';
+import { Repeats } from '../repeats.ts';
 import { unsupported } from './budget.ts';
 import type { Alternative, Compiling, Punctuation } from './compiling.ts';
 import type { ArrayForm, Form, SchemaNode } from './forms.ts';
 import type { Nodes } from './node.ts';
 import { numberRegex } from './numbers.ts';
 import { objectAlternatives } from './objects.ts';
-import { Repeats } from '../repeats.ts';
 
 /** Turns the nodes of a schema into rules: one for each node that is more than a lexeme. */
 export class SchemaCompiler implements Compiling {

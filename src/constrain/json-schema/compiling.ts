@@ -1,8 +1,8 @@
 import type { GrammarSymbol } from '../grammar.ts';
 import type { GrammarBuilder } from '../grammar-builder.ts';
 import type { JsonText } from '../json-text.ts';
-import type { SchemaAlgebra, SchemaNode } from './forms.ts';
 import type { Repeats } from '../repeats.ts';
+import type { SchemaAlgebra, SchemaNode } from './forms.ts';
 
 export type Alternative = readonly GrammarSymbol[];
 

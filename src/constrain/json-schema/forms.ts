@@ -1,9 +1,10 @@
 /** What a schema comes down to: a list of forms, of which a value must have one. No form means: nothing matches. */
-import type { RegexId } from '../regex.ts';
-import type { Decimal } from './decimal.ts';
+
 import type { JsonText } from '../json-text.ts';
+import type { RegexId } from '../regex.ts';
 import type { RegexTests } from '../regex-tests.ts';
 import type { Budget } from './budget.ts';
+import type { Decimal } from './decimal.ts';
 
 export type Form =
   | { readonly type: 'null' }

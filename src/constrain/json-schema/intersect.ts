@@ -1,5 +1,5 @@
 import { commonMultiple, compareDecimals, decimal, isMultiple } from './decimal.ts';
-import type { ArrayForm, Bound, Form, NumberForm, ObjectForm, StringForm, SchemaAlgebra } from './forms.ts';
+import type { ArrayForm, Bound, Form, NumberForm, ObjectForm, SchemaAlgebra, StringForm } from './forms.ts';
 
 /** What has a form of both lists: each with each, where the types are the same. */
 export function intersectForms(a: readonly Form[], b: readonly Form[], nodes: SchemaAlgebra): readonly Form[] {

@@ -1,6 +1,6 @@
 import { unsupported } from './budget.ts';
 import { decimal, isMultiple } from './decimal.ts';
-import type { ArrayForm, Bound, Form, Layer, NumberForm, ObjectForm, StringForm, SchemaAlgebra } from './forms.ts';
+import type { ArrayForm, Bound, Form, Layer, NumberForm, ObjectForm, SchemaAlgebra, StringForm } from './forms.ts';
 import { checkedNumber } from './intersect.ts';
 
 /** What has none of the forms. Not everything can be said so: "some item is not …" has no form. */

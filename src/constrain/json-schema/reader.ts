@@ -1,7 +1,7 @@
-import type { Nodes } from './node.ts';
 import { unsupported } from './budget.ts';
 import type { Form, SchemaNode } from './forms.ts';
 import { hasEffect, inexpressible } from './keywords.ts';
+import type { Nodes } from './node.ts';
 import { isObject, type Place, References } from './references.ts';
 import { type Readers, typedForms } from './typed.ts';
 import { valueForms } from './values.ts';

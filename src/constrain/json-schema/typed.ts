@@ -1,6 +1,7 @@
 /** The keywords that speak of one type each. */
-import { compileSearch } from '../regex-compile.ts';
+
 import { asRealmError, RealmError } from '../../errors.ts';
+import { compileSearch } from '../regex-compile.ts';
 import { unsupported } from './budget.ts';
 import { type Decimal, decimal } from './decimal.ts';
 import { annotations, formatPattern } from './formats.ts';
