@@ -56,7 +56,7 @@ export interface InputOptions {
   /** Most tokens of one text. */
   readonly context: number;
   /** Read control tokens in it. Default false. */
-  readonly parseSpecial?: boolean;
+  readonly parseSpecial?: boolean | undefined;
 }
 
 /**

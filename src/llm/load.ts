@@ -38,7 +38,7 @@ export interface LoadOptions {
   /** Tokens that the KV cache holds over all sequences. */
   readonly kvTokens?: number;
   /** Who shares the model, as far as they are known. */
-  readonly tenants?: readonly Share[];
+  readonly tenants?: readonly Share[] | undefined;
   /** Hears of what is wrong with the file and can be lived with. */
   readonly onWarning?: (message: string) => void;
   /** Hears of downloads. */

@@ -51,7 +51,7 @@ export interface EncodeOptions {
   /** The model's, in tokens. */
   readonly context: number;
   /** Read control tokens in messages as if the template had written them. */
-  readonly parseSpecial?: boolean;
+  readonly parseSpecial?: boolean | undefined;
 }
 
 /** The tokens of a chat, or of a plain text. Throws `context_length_exceeded` for what cannot fit, before it is tokenised. */
