@@ -23,15 +23,14 @@ export function chatDocument({ messages, addGenerationPrompt, continueFinalMessa
 
 /** The chat of a program's prompt; whatever is no chat document is one user message. */
 export function parseChatDocument(prompt: string): Chat {
-  const document = parse(prompt) as Record<string, unknown> | undefined;
-  const messages = document?.messages;
+  const document = parse(prompt);
+  const { messages, chat_template_kwargs: variables, ...flags } = isObject(document) ? document : {};
   if (!Array.isArray(messages) || messages.length === 0 || !messages.every(isMessage))
     return { messages: [{ role: 'user', content: prompt }] };
-  const variables = document!.chat_template_kwargs;
   return {
     messages,
-    addGenerationPrompt: boolean(document!.add_generation_prompt),
-    continueFinalMessage: boolean(document!.continue_final_message),
+    addGenerationPrompt: boolean(flags.add_generation_prompt),
+    continueFinalMessage: boolean(flags.continue_final_message),
     variables: isObject(variables) ? variables : undefined,
   };
 }
@@ -90,7 +89,7 @@ function withSystem({ defaults: { system } }: ModelText, { messages }: Chat): re
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text) ?? undefined;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

@@ -33,13 +33,13 @@ export interface StartOptions {
   readonly port?: number;
   readonly context?: number;
   readonly threads?: number;
-  readonly logger?: Logger;
+  readonly logger?: Logger | undefined;
   /** Hears of downloads. */
   readonly observer?: FetchObserver;
   /** Hears of weights being loaded, bytes. */
   readonly onProgress?: (loaded: number, total: number) => void;
   /** Aborted while models are being loaded: nothing is left running, and its reason is thrown. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface RunningServer {
