@@ -48,7 +48,9 @@ function page(folder: string): string {
 
 /** Functions come first, then classes, then types. */
 function placeOf(declaration: string): number {
-  return [/^export (declare )?function/, /^export (declare )?class/, /^export/].findIndex(kind => kind.test(declaration));
+  return [/^export (declare )?function/, /^export (declare )?class/, /^export/].findIndex(kind =>
+    kind.test(declaration),
+  );
 }
 
 const introduction = `# The library
