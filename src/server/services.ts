@@ -47,7 +47,7 @@ export interface ServerState {
 export interface NamedModel extends NumberedModel {
   /** Of the model or the adapter. */
   readonly name: string;
-  readonly adapter: string | undefined;
+  readonly adapter?: string | undefined;
 }
 
 /** The model that a request names, with the adapter that it names or that is its tenant's. */
