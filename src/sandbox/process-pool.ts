@@ -33,7 +33,7 @@ export interface ProcessPoolOptions {
   /** Runs of one tenant at once; the others wait for their turn. Default 16. */
   readonly maxRuns?: number;
   /** Resident memory of all of them, MB. Default: a quarter of the machine's. */
-  readonly memoryMb?: number;
+  readonly memoryMb?: number | undefined;
 }
 
 const LOOK_MS = 100;

@@ -14,7 +14,7 @@ import type { StateSlots } from './state-slots.ts';
 export interface SessionRequest {
   readonly tenant: string;
   /** Name of the adapter that the tokens ran with. */
-  readonly adapter?: string;
+  readonly adapter?: string | undefined;
   readonly path: string;
   /** Key of the file's seal. */
   readonly seal: Uint8Array;
