@@ -148,7 +148,7 @@ export interface Traits {
 /** Asked again and again while a step runs; true: the rest is not wanted any more. */
 export type Preempt = () => boolean;
 
-/** What became of a run; `fraction`: the share of its work that was done when it was preempted. */
+/** What became of a run; `fraction`: how much of its work was done when it was preempted. */
 export type RunOutcome = { readonly kind: 'done' } | { readonly kind: 'preempted'; readonly fraction: number };
 
 /** Of every run that was not preempted: the CPU makes no object for it. */
