@@ -11,10 +11,12 @@ import {
   done,
   type KvCache,
   type KvShape,
+  type MatmulOptions,
   type Matrix,
   type MatrixSource,
   type MemoryStats,
   type Preempt,
+  type Product,
   type RopeSpec,
   type RopeTable,
   type Routing,
@@ -224,18 +226,12 @@ export class WasmBackend implements Backend {
     this.#recorder.alone(() => this.#samplers.sample(ids, own.columns, row => this.#row(own, row), rows, mask));
   }
 
-  matmul(
-    out: Buffer,
-    matrix: Matrix,
-    x: Buffer,
-    rows: number,
-    options: { bias?: Vector; accumulate?: boolean } = {},
-  ): void {
+  matmul(out: Buffer, matrix: Matrix, x: Buffer, rows: number, options: MatmulOptions = {}): void {
     const [target, own, source] = [this.#owner.own(out), this.#owner.own(matrix), this.#owner.own(x)];
     this.#products.one(target, own, source, rows, options);
   }
 
-  matmuls(products: readonly { out: Buffer; matrix: Matrix; bias?: Vector }[], x: Buffer, rows: number): void {
+  matmuls(products: readonly Product[], x: Buffer, rows: number): void {
     this.#products.several(products, this.#owner.own(x), rows);
   }
 

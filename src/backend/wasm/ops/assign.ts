@@ -1,4 +1,4 @@
-import { assignSlots } from '../../routing.ts';
+import { assignSlots } from '../../reference/routing.ts';
 import { defineOp } from './op.ts';
 import { intsAt } from './routing.ts';
 
