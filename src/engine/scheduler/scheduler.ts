@@ -269,8 +269,8 @@ export class Scheduler {
       this.#cache.release(sequence, true);
       return false;
     }
-    if (fork?.page !== undefined)
-      this.#copies.push({ from: fork.page, to: sequence.pages[Math.floor(sequence.computed / pageTokens)] });
+    const copy = sequence.pages[Math.floor(sequence.computed / pageTokens)];
+    if (fork?.page !== undefined && copy !== undefined) this.#copies.push({ from: fork.page, to: copy });
     sequence.computed = fork?.computed ?? sequence.computed;
     if (this.#queues.running.size >= this.#options.maxRunning) this.#preempt(youngest(holder!), true);
     if (keepsState) this.#cache.takeSlot(sequence, fork?.slot);

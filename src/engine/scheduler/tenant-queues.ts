@@ -1,13 +1,9 @@
 import type { Sequence } from '../sequence.ts';
 import { Fairness } from './fairness.ts';
+import type { SchedulerOptions } from './scheduler-options.ts';
 import { createTenantQueue, pagesOf, type TenantQueue } from './tenant-queue.ts';
 
-interface Options {
-  /** Sequences that run at once. */
-  readonly maxRunning: number;
-  /** A tenant's weight in sharing the engine; 1 where absent. */
-  readonly weights?: ReadonlyMap<string, number>;
-}
+type Options = Pick<SchedulerOptions, 'maxRunning' | 'weights'>;
 
 /** The queues of all tenants: which sequences wait and run, whose turn it is, and what falls to each that has requests. */
 export class TenantQueues {
