@@ -28,7 +28,7 @@ type Progress = (loaded: number, total: number) => void;
 export interface OpenedModel {
   readonly model: Model;
   /** On the same backend: closing the model closes both. */
-  readonly draft?: Model;
+  readonly draft?: Model | undefined;
   readonly source: ModelSource;
   readonly fingerprint?: string;
 }
