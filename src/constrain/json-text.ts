@@ -1,6 +1,7 @@
 import { intersectRanges } from './char-classes.ts';
-import type { Ranges, Regexes, RegexId } from './regex.ts';
+import type { Ranges, RegexId } from './regex.ts';
 import type { Alphabet } from './regex-compile.ts';
+import type { RegexStore } from './regexes.ts';
 
 /** White space in a gap between two pieces of JSON: endless white space is how small models hang. */
 const maxGap = 20;
@@ -33,7 +34,7 @@ const rawChars: Ranges = [
  * of what is meant.
  */
 export class JsonText implements Alphabet {
-  readonly regexes: Regexes;
+  readonly regexes: RegexStore;
   readonly anyChar: RegexId;
   readonly anyText: RegexId;
   /** At most {@link maxGap} characters of white space. */
@@ -41,7 +42,7 @@ export class JsonText implements Alphabet {
   readonly colon: RegexId;
   readonly #chars = new Map<string, RegexId>();
 
-  constructor(regexes: Regexes) {
+  constructor(regexes: RegexStore) {
     this.regexes = regexes;
     this.anyChar = this.chars([[0, 0x10ffff]]);
     this.anyText = regexes.repeat(this.anyChar, 0);
@@ -157,6 +158,20 @@ export class JsonText implements Alphabet {
   quoted(content: RegexId): RegexId {
     const quote = this.regexes.literal('"');
     return this.regexes.concat([quote, content, quote]);
+  }
+
+  /** What all of these write; counts of characters become one. */
+  intersection(contents: readonly RegexId[]): RegexId {
+    let [min, max] = [0, Number.POSITIVE_INFINITY];
+    const others: RegexId[] = [];
+    for (const content of contents) {
+      const node = this.regexes.node(content);
+      if (node.kind === 'repeat' && node.part === this.anyChar)
+        [min, max] = [Math.max(min, node.min), Math.min(max, node.max)];
+      else others.push(content);
+    }
+    const count = this.regexes.repeat(this.anyChar, min, max);
+    return others.length === 0 || count !== this.anyText ? this.regexes.and([...others, count]) : this.regexes.and(others);
   }
 
   /** What is written of no text that `content` writes. */

@@ -85,6 +85,7 @@ export class RegexStore implements Regexes {
       plain: h.plain && t.plain,
       finite: h.finite && t.finite,
       depth: 1 + (h.nullable ? Math.max(h.depth, t.depth) : h.depth),
+      least: h.least + t.least,
     }));
   }
 
@@ -153,6 +154,7 @@ export class RegexStore implements Regexes {
       plain: node.plain,
       finite: node.finite && max < Number.POSITIVE_INFINITY,
       depth: node.depth + 1,
+      least: node.least * least,
     }));
   }
 
@@ -165,6 +167,7 @@ export class RegexStore implements Regexes {
       plain: part === this.nothing,
       finite: false,
       depth: node.depth + 1,
+      least: node.nullable ? 1 : 0,
     }));
   }
 
@@ -219,6 +222,10 @@ export class RegexStore implements Regexes {
       plain: kind === 'or' && nodes.every(node => node.plain),
       finite: kind === 'or' ? nodes.every(node => node.finite) : nodes.some(node => node.finite),
       depth: 1 + nodes.reduce((depth, node) => Math.max(depth, node.depth), 0),
+      least: nodes.reduce(
+        (least, node) => (kind === 'or' ? Math.min(least, node.least) : Math.max(least, node.least)),
+        kind === 'or' ? Number.POSITIVE_INFINITY : 0,
+      ),
     }));
   }
 
@@ -253,6 +260,7 @@ export class RegexStore implements Regexes {
       plain: true,
       finite: true,
       depth: 0,
+      least: shape.kind === 'bytes' ? 1 : 0,
     }));
   }
 

@@ -27,7 +27,14 @@ export type TrialResult =
       readonly message: string;
     };
 
-/** `now` in milliseconds. An instance is accepted if its compact text and its indented text are. */
+/** What a trial measures, in milliseconds; `masks`: one for each token. */
+export interface Measured {
+  readonly tests: readonly { readonly accepted: boolean }[];
+  readonly compile: number;
+  readonly masks: readonly number[];
+}
+
+/** As `realm constrain` answers; `now` in milliseconds. */
 export function trySchema(
   schema: unknown,
   tests: readonly Instance[],
@@ -35,21 +42,32 @@ export function trySchema(
   now: () => number,
 ): TrialResult {
   try {
-    const vocabulary = vocabularyOf(tokenizer);
-    const begin = now();
-    const grammar = jsonSchemaGrammar(schema);
-    const constraint = compile(grammar, grammar.regexes, vocabulary);
-    const compiled = now() - begin;
-    const masks: number[] = [];
-    const accepted = tests.map(({ data }) => ({
-      accepted: [JSON.stringify(data), JSON.stringify(data, undefined, 2)].every(text =>
-        accepts(constraint, tokensOf(text, tokenizer), masks, now),
-      ),
-    }));
-    return { ok: true, tests: accepted, compile_us: micros(compiled), mask_us: percentiles(masks) };
+    const { tests: accepted, compile, masks } = measure(schema, tests, tokenizer, now);
+    return { ok: true, tests: accepted, compile_us: micros(compile), mask_us: percentiles(masks) };
   } catch (error) {
     return refusal(error);
   }
+}
+
+/** An instance is accepted if its compact text and its indented text are. Throws where the schema is refused. */
+export function measure(
+  schema: unknown,
+  tests: readonly Instance[],
+  tokenizer: Tokenizer,
+  now: () => number,
+): Measured {
+  const vocabulary = vocabularyOf(tokenizer);
+  const begin = now();
+  const grammar = jsonSchemaGrammar(schema);
+  const constraint = compile(grammar, grammar.regexes, vocabulary);
+  const compiled = now() - begin;
+  const masks: number[] = [];
+  const accepted = tests.map(({ data }) => ({
+    accepted: [JSON.stringify(data), JSON.stringify(data, undefined, 2)].every(text =>
+      accepts(constraint, tokensOf(text, tokenizer), masks, now),
+    ),
+  }));
+  return { tests: accepted, compile: compiled, masks };
 }
 
 /** The tokens of an answer. Some vocabularies begin every text with a space, which an answer behind a prompt has not. */
@@ -92,8 +110,8 @@ function refusal(error: unknown): TrialResult {
   };
 }
 
-function percentiles(times: number[]): { p50: number; p99: number; max: number } {
-  const sorted = times.sort((a, b) => a - b);
+function percentiles(times: readonly number[]): { p50: number; p99: number; max: number } {
+  const sorted = times.toSorted((a, b) => a - b);
   const at = (share: number): number =>
     micros(sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)] ?? 0);
   return { p50: at(0.5), p99: at(0.99), max: at(1) };
