@@ -75,10 +75,7 @@ export class Derivatives {
       case 'complement':
         return regexes.complement(this.by(node.part, byteClass));
       case 'repeat':
-        return regexes.pair(
-          this.by(node.part, byteClass),
-          regexes.repeat(node.part, Math.max(node.min - 1, 0), node.max - 1),
-        );
+        return regexes.pair(this.by(node.part, byteClass), regexes.oneLess(regex));
     }
     return node satisfies never;
   }

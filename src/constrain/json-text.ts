@@ -171,7 +171,9 @@ export class JsonText implements Alphabet {
       else others.push(content);
     }
     const count = this.regexes.repeat(this.anyChar, min, max);
-    return others.length === 0 || count !== this.anyText ? this.regexes.and([...others, count]) : this.regexes.and(others);
+    return others.length === 0 || count !== this.anyText
+      ? this.regexes.and([...others, count])
+      : this.regexes.and(others);
   }
 
   /** What is written of no text that `content` writes. */

@@ -4,6 +4,8 @@ import type { Ranges, Regexes, RegexId } from './regex.ts';
 import type { Facts, RegexNode, Shape } from './regex-node.ts';
 import { type ByteRanges, otherRanges, utf8Sequences } from './utf8.ts';
 
+/** More than there are ever nodes, so that a number holds two handles. */
+const maxHandles = 2 ** 26;
 /** Units of construction: nodes, and parts of nodes. */
 const maxUnits = 1_000_000;
 /** Derivatives go down by recursion. */
@@ -18,6 +20,9 @@ export class RegexStore implements Regexes {
   readonly everything: RegexId;
   readonly #nodes: RegexNode[] = [];
   readonly #ids = new Map<string, RegexId>();
+  /** By head and tail: most derivatives are such pairs. */
+  readonly #pairs = new Map<number, RegexId>();
+  readonly #oneLess = new Map<RegexId, RegexId>();
   #units = 0;
   #maxUnits = maxUnits;
   #utf8: RegexId | undefined;
@@ -77,9 +82,19 @@ export class RegexStore implements Regexes {
     if (head === this.nothing || tail === this.nothing) return this.nothing;
     if (head === this.empty) return tail;
     if (tail === this.empty) return head;
+    const key = head * maxHandles + tail;
+    let id = this.#pairs.get(key);
+    if (id === undefined) {
+      id = this.#concat(head, tail);
+      this.#pairs.set(key, id);
+    }
+    return id;
+  }
+
+  #concat(head: RegexId, tail: RegexId): RegexId {
     const h = this.node(head);
     const t = this.node(tail);
-    return this.#intern(`.${head},${tail}`, 1, { kind: 'concat', head, tail }, () => ({
+    return this.#make(1, { kind: 'concat', head, tail }, () => ({
       nullable: h.nullable && t.nullable,
       first: h.nullable ? this.sets.union(h.first, t.first) : h.first,
       plain: h.plain && t.plain,
@@ -156,6 +171,17 @@ export class RegexStore implements Regexes {
       depth: node.depth + 1,
       least: node.least * least,
     }));
+  }
+
+  /** What is left of a repetition behind one of its parts. */
+  oneLess(repeat: RegexId): RegexId {
+    let less = this.#oneLess.get(repeat);
+    if (less === undefined) {
+      const node = this.node(repeat) as Extract<RegexNode, { kind: 'repeat' }>;
+      less = this.repeat(node.part, Math.max(node.min - 1, 0), node.max - 1);
+      this.#oneLess.set(repeat, less);
+    }
+    return less;
   }
 
   complement(part: RegexId): RegexId {
@@ -266,14 +292,19 @@ export class RegexStore implements Regexes {
 
   #intern(key: string, units: number, shape: Shape, facts: () => Pick<RegexNode, Facts>): RegexId {
     let id = this.#ids.get(key);
-    if (id !== undefined) return id;
+    if (id === undefined) {
+      id = this.#make(units, shape, facts);
+      this.#ids.set(key, id);
+    }
+    return id;
+  }
+
+  #make(units: number, shape: Shape, facts: () => Pick<RegexNode, Facts>): RegexId {
     const node = { ...shape, ...facts() } as RegexNode;
     this.#units += units;
     if (this.#units > this.#maxUnits || node.depth > maxDepth) {
       throw new RealmError('grammar_limit', 'the grammar’s regular expressions are too large or nested too deep');
     }
-    id = (this.#nodes.push(node) - 1) as RegexId;
-    this.#ids.set(key, id);
-    return id;
+    return (this.#nodes.push(node) - 1) as RegexId;
   }
 }
