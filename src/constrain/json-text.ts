@@ -1,13 +1,15 @@
 import { intersectRanges } from './char-classes.ts';
-import type { Ranges, RegexId } from './regex.ts';
+import type { Ranges, Regexes, RegexId } from './regex.ts';
 import type { Alphabet } from './regex-compile.ts';
 import type { RegexStore } from './regexes.ts';
 
 /** White space in a gap between two pieces of JSON: endless white space is how small models hang. */
 const maxGap = 20;
 
-/** Digits before the point, and behind it: what a double holds exactly. */
+/** Digits before the point: what a double holds exactly. */
 const maxDigits = 15;
+/** Digits behind the point: as many as the shortest text of a double may have. */
+const maxFraction = 17;
 
 const shortEscapes: Readonly<Record<number, string>> = {
   8: 'b',
@@ -191,7 +193,7 @@ export class JsonText implements Alphabet {
   /** A point and digits, or nothing. */
   get fraction(): RegexId {
     const { regexes } = this;
-    const digits = regexes.repeat(digitRange(regexes, 0, 9), 1, maxDigits);
+    const digits = regexes.repeat(digitRange(regexes, 0, 9), 1, maxFraction);
     return regexes.repeat(regexes.concat([regexes.literal('.'), digits]), 0, 1);
   }
 
