@@ -12,8 +12,12 @@ export function reorder(data: unknown, constraint: Constraint): unknown {
   return new Order(constraint).write(data, constraint.automaton.start)?.value;
 }
 
+/** Texts tried for one instance: nested objects are written again for each place that they may have. */
+const maxTexts = 30_000;
+
 class Order {
   readonly #constraint: Constraint;
+  #texts = 0;
 
   constructor(constraint: Constraint) {
     this.#constraint = constraint;
@@ -28,6 +32,7 @@ class Order {
   }
 
   #text(text: string, from: Configuration): Configuration | undefined {
+    if (++this.#texts > maxTexts) return undefined;
     const { automaton } = this.#constraint;
     automaton.renew();
     let at: Configuration | null = from;

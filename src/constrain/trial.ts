@@ -2,7 +2,10 @@
 import { asRealmError, type ErrorCode } from '../errors.ts';
 import type { Token, Tokenizer } from '../tokenizer/types.ts';
 import { type Constraint, compile } from './constraint.ts';
+import { Deadline } from './deadline.ts';
+import { GrammarBuilder } from './grammar-builder.ts';
 import { jsonSchemaGrammar } from './json-schema/index.ts';
+import { RegexStore } from './regexes.ts';
 import { maskWords, vocabularyOf } from './vocabulary.ts';
 
 /** `data` is written as JSON.stringify writes it; raw numbers (`JSON.rawJSON`) stay as they are. */
@@ -58,7 +61,7 @@ export function measure(
 ): Measured {
   const vocabulary = vocabularyOf(tokenizer);
   const begin = now();
-  const grammar = jsonSchemaGrammar(schema);
+  const grammar = jsonSchemaGrammar(schema, new GrammarBuilder(new RegexStore(new Deadline(now))));
   const constraint = compile(grammar, grammar.regexes, vocabulary);
   const compiled = now() - begin;
   const masks: number[] = [];

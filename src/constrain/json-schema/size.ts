@@ -12,9 +12,11 @@ export function checkSize(schema: unknown): void {
     size += typeof value === 'string' ? value.length + 2 : 4;
     if (depth > maxDepth) throw new RealmError('grammar_limit', `the schema nests deeper than ${maxDepth}`);
     if (typeof value === 'object' && value !== null) {
-      for (const [key, child] of Object.entries(value)) {
-        size += Array.isArray(value) ? 1 : key.length + 3;
-        stack.push({ value: child, depth: depth + 1 });
+      const isArray = Array.isArray(value);
+      for (const key in value) {
+        size += isArray ? 1 : key.length + 3;
+        if (size > maxSize) break;
+        stack.push({ value: (value as Record<string, unknown>)[key], depth: depth + 1 });
       }
     }
     if (size > maxSize) throw new RealmError('grammar_limit', 'the schema is larger than 512 KB');
