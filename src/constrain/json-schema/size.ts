@@ -11,11 +11,16 @@ export function checkSize(schema: unknown): void {
     const { value, depth } = next;
     size += typeof value === 'string' ? value.length + 2 : 4;
     if (depth > maxDepth) throw new RealmError('grammar_limit', `the schema nests deeper than ${maxDepth}`);
-    if (typeof value === 'object' && value !== null) {
-      const isArray = Array.isArray(value);
-      for (const key in value) {
-        size += isArray ? 1 : key.length + 3;
-        if (size > maxSize) break;
+    if (Array.isArray(value)) {
+      size += value.length;
+      if (size <= maxSize) for (const child of value) stack.push({ value: child, depth: depth + 1 });
+    } else if (typeof value === 'object' && value !== null) {
+      for (const [key, child] of Object.entries(value)) {
+        size += key.length + 3;
+        stack.push({ value: child, depth: depth + 1 });
+      }
+    }
+    if (size > maxSize) break;
         stack.push({ value: (value as Record<string, unknown>)[key], depth: depth + 1 });
       }
     }
