@@ -83,6 +83,8 @@ export function* encodePrompt(
   yield;
   refuseLongText(tokenizer, rendered.text, context, param);
   const tokens = plain ? yield* tokenizer.encodeInSteps(prompt) : yield* promptTokensInSteps(tokenizer, rendered);
+  // An empty text begins as every text does, also where texts need not.
+  if (tokens.length === 0 && tokenizer.bos !== undefined) tokens.push(tokenizer.bos);
   checkLength(tokens.length, context, { param });
   return { tokens, inReasoning: !plain && !!format.reasoning && beginsInReasoning(format.reasoning, rendered.text) };
 }

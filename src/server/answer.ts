@@ -3,6 +3,7 @@ import { asRealmError, RealmError } from '../errors.ts';
 import { type ChoiceEvent, newTrace, runChoice, type Trace } from './choice.ts';
 import { errorBody } from './errors.ts';
 import { addUsage, type Exchange, noUsage } from './exchange.ts';
+import { type GivenPrompt, givenPrompts } from './given-prompts.ts';
 import type { Job } from './job.ts';
 import { merge } from './merge.ts';
 import { PromptTokens } from './prompt-tokens.ts';
@@ -11,12 +12,13 @@ import type { Services } from './services.ts';
 /** Runs all the choices at once, each in a program of its own; the first failure ends them all. */
 export async function* answer(services: Services, exchange: Exchange, job: Job): AsyncGenerator<ChoiceEvent> {
   const { session, saveSession } = job;
-  const requests = requestsOf(exchange, job);
+  const prompts = await givenPrompts(services, job, exchange.signal);
+  const requests = requestsOf(exchange, job, prompts);
   const traces = requests.map(newTrace);
   exchange.usage = () => totalUsage(traces, job.n);
   try {
     if (session !== undefined) await services.sessions.restore({ ...placeOf(job), id: session });
-    for await (const event of merge(choices(services, exchange, job, requests, traces))) {
+    for await (const event of merge(choices(services, exchange, job, prompts, requests, traces))) {
       if (event.kind === 'text') exchange.token();
       yield event;
     }
@@ -30,13 +32,17 @@ export async function* answer(services: Services, exchange: Exchange, job: Job):
 }
 
 /** One request for each answer; its id is unique over all requests and choices. */
-function requestsOf({ id }: Exchange, { prompts, n, settings, tenant, adapter }: Job): GenerateRequest<string>[] {
+function requestsOf(
+  { id }: Exchange,
+  { n, settings, tenant, adapter }: Job,
+  prompts: readonly GivenPrompt[],
+): GenerateRequest<string>[] {
   return Array.from({ length: prompts.length * n }, (_, index) => ({
     ...settings,
     sampling: withSeed(settings, index % n),
     id: `${id}.${index}`,
     tenant: tenant.id,
-    prompt: prompts[Math.floor(index / n)],
+    prompt: prompts[Math.floor(index / n)]!.text,
     adapter,
     queueMs: tenant.queueMs,
   }));
@@ -53,13 +59,34 @@ function choices(
   services: Services,
   exchange: Exchange,
   job: Job,
+  prompts: readonly GivenPrompt[],
   requests: readonly GenerateRequest<string>[],
   traces: readonly Trace[],
 ): AsyncGenerator<ChoiceEvent>[] {
   const { signal } = exchange;
   const submitted = () => exchange.noteSubmitted();
-  const context = { services, job, promptTokens: new PromptTokens(), signal, submitted };
-  return requests.map((request, index) => runChoice(context, request, index, traces[index]));
+  const contexts = prompts.map(prompt => {
+    return { services, job, promptTokens: new PromptTokens(prompt, job.model), signal, submitted };
+  });
+  return requests.map((request, index) => {
+    const context = contexts[Math.floor(index / job.n)]!;
+    const choice = runChoice(context, request, index, traces[index]!);
+    return job.echo ? echoed(choice, index, request.prompt) : choice;
+  });
+}
+
+/** The answer behind its prompt. */
+async function* echoed(
+  choice: AsyncGenerator<ChoiceEvent>,
+  index: number,
+  prompt: string,
+): AsyncGenerator<ChoiceEvent> {
+  try {
+    yield { kind: 'text', index, content: prompt, logprobs: [] };
+    yield* choice;
+  } finally {
+    await choice.return(undefined);
+  }
 }
 
 function placeOf({ tenant, model, adapter }: Job) {
