@@ -29,17 +29,17 @@ export function chatDocument(chat: Chat): string {
 
 /** The chat of a program's prompt; whatever is no chat document is one user message. */
 export function parseChatDocument(prompt: string): Chat {
-  const document = parse(prompt) as Record<string, unknown> | undefined;
-  const messages = document?.messages;
+  const document = parse(prompt);
+  const { messages, chat_template_kwargs: variables, ...flags } = isObject(document) ? document : {};
   if (!Array.isArray(messages) || messages.length === 0 || !messages.every(isMessage))
     return { messages: [{ role: 'user', content: prompt }] };
-  const { tools, reasoning_effort: reasoningEffort, chat_template_kwargs: variables } = document!;
+  const { tools, reasoning_effort: reasoningEffort } = flags;
   return {
     messages,
     tools: Array.isArray(tools) && tools.length > 0 ? tools : undefined,
     reasoningEffort: typeof reasoningEffort === 'string' ? reasoningEffort : undefined,
-    addGenerationPrompt: boolean(document!.add_generation_prompt),
-    continueFinalMessage: boolean(document!.continue_final_message),
+    addGenerationPrompt: boolean(flags.add_generation_prompt),
+    continueFinalMessage: boolean(flags.continue_final_message),
     variables: isObject(variables) ? variables : undefined,
   };
 }
@@ -60,7 +60,7 @@ export interface EncodeOptions {
   /** The model's, in tokens. */
   readonly context: number;
   /** Read control tokens in messages as if the template had written them. */
-  readonly parseSpecial?: boolean;
+  readonly parseSpecial?: boolean | undefined;
 }
 
 export interface EncodedPrompt {
@@ -127,7 +127,7 @@ function withObject(call: unknown): unknown {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text) ?? undefined;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

@@ -112,9 +112,9 @@ export interface GenerationBody {
   /** Tools that the answer may call. */
   readonly tools?: ToolUse | undefined;
   /** Restored before the answer. */
-  readonly session?: string;
+  readonly session?: string | undefined;
   /** Saved after it. */
-  readonly saveSession?: string;
+  readonly saveSession?: string | undefined;
 }
 
 /** `own`: what the routes' fields say each in its own way. */
