@@ -1,5 +1,7 @@
 import type { ChatMessage, ChatTemplate } from '../tokenizer/types.ts';
 import { answer, mixedCall, type ProbeCall, probeTools, textCalls, user } from './probes.ts';
+import { readsBack } from './read-back.ts';
+import { deriveReasoning } from './reasoning.ts';
 import { commonEnd, commonStart, findRepeated } from './repeated.ts';
 import { type Split, type SplitCall, split } from './split.ts';
 import type { CallPart, TaggedArguments, ToolFormat } from './types.ts';
@@ -7,27 +9,30 @@ import type { CallPart, TaggedArguments, ToolFormat } from './types.ts';
 /** Renders calls as the text that the model answers with. Throws what the template throws. */
 export type RenderAnswer = (calls: readonly ProbeCall[], history: ToolFormat['history']) => string;
 
-/** What the template writes where the model's answer stands. `ends`: the texts of tokens that end an answer. */
+/** What the template writes where the model's answer stands, without thoughts. `ends`: the texts of tokens that end an answer. */
 export function answerRenderer(template: ChatTemplate, ends: readonly string[]): RenderAnswer {
   const render = (...messages: ChatMessage[]) =>
     template.render(messages, { tools: probeTools, addGenerationPrompt: false });
   const prompt = template.render([user], { tools: probeTools });
   const plain = render(user, { role: 'assistant', content: 'zqcontent' });
+  const close = deriveReasoning(template)?.close;
   return (calls, history) => {
     const text = render(user, answer(calls, history));
     const turn = text.slice(commonStart(text, prompt), text.length - commonEnd(text, plain));
     const stops = ends.map(end => turn.indexOf(end, turn.lastIndexOf('zq'))).filter(at => at >= 0);
-    return turn.slice(0, Math.min(turn.length, ...stops));
+    const whole = turn.slice(0, Math.min(turn.length, ...stops));
+    return close !== undefined && whole.includes(close) ? whole.slice(whole.indexOf(close) + close.length) : whole;
   };
 }
 
 /** The template's way to write calls of tools, as far as the differences of its renderings tell it. */
 export function deriveTools(render: RenderAnswer): ToolFormat | undefined {
-  for (const history of ['object', 'text'] as const) {
-    const found = derive(calls => attempt(() => render(calls, history)), history);
-    if (found) return found;
-  }
-  return undefined;
+  const [object, text] = (['object', 'text'] as const).map(
+    history => (calls: readonly ProbeCall[]) => attempt(() => render(calls, history)),
+  ) as [Render, Render];
+  const shown = object(textCalls(1, 1));
+  // Templates that want text cannot render an object, or write it as Python does.
+  return shown === undefined || shown.includes("{'zqalpha'") ? derive(text, 'text') : derive(object, 'object');
 }
 
 type Render = (calls: readonly ProbeCall[]) => string | undefined;
@@ -39,7 +44,7 @@ function derive(render: Render, history: ToolFormat['history']): ToolFormat | un
   const two = splitOf(textCalls(2, 2));
   for (const base of [undefined, 0, 1]) {
     const found = assemble(numbered(one, base), two && numbered(two, base), base, history, render);
-    if (found) return found;
+    if (found && readsBack(found, render)) return found;
   }
   return undefined;
 }
@@ -82,14 +87,39 @@ function assemble(
     ? { head: one.start, tail: end, between: undefined }
     : findRepeated([one.start], between, [end]);
   const parts = [...textParts(head, base), ...inner.parts(base), ...textParts(tail, base)];
-  return {
+  return spacedOutside({
     begin: one.start.slice(0, one.start.length - head.length),
     call: joined(parts),
     between: gap,
     end: end.slice(tail.length),
     history,
+  });
+}
+
+/** White space around a call belongs to what stands between calls, and none stands around them all. */
+function spacedOutside({ begin, call, between, end, history }: Assembled): ToolFormat {
+  const first = call[0];
+  const last = call.at(-1);
+  const before = first?.kind === 'text' ? (/^\s*/.exec(first.text)?.[0] ?? '') : '';
+  const behind = last?.kind === 'text' ? (/\s*$/.exec(last.text)?.[0] ?? '') : '';
+  const parts = call.map((part, i): CallPart => {
+    if (part.kind !== 'text') return part;
+    const from = i === 0 ? before.length : 0;
+    return {
+      kind: 'text',
+      text: part.text.slice(from, part.text.length - (i === call.length - 1 ? behind.length : 0)),
+    };
+  });
+  return {
+    begin: (begin + before).trimStart(),
+    call: parts,
+    ...(between !== undefined && { between: behind + between + before }),
+    end: (behind + end).trimEnd(),
+    history,
   };
 }
+
+type Assembled = Omit<ToolFormat, 'between'> & { readonly between: string | undefined };
 
 interface InnerCall {
   /** From the first field to the last one. */

@@ -197,11 +197,11 @@ export class OutputParser {
       yield* this.#raw(after, text => {
         raw += text;
       });
-      emit(valueOf(raw, others));
+      emit(jsonOf(raw, others));
       return;
     }
     if (strings === 'json') yield* scanJson(this.#input, emit);
-    else emit(valueOf(yield* this.#pythonText(), 'python'));
+    else emit(jsonOf(yield* this.#pythonText(), 'python'));
     yield* literal(this.#input, after);
   }
 
@@ -265,7 +265,7 @@ function keptLength(text: string, ...ends: readonly string[]): number {
   );
 }
 
-function valueOf(raw: string, others: 'json' | 'python'): string {
+function jsonOf(raw: string, others: 'json' | 'python'): string {
   const text = raw.trim();
   const json = others === 'python' ? (pythonToJson(text) ?? text) : text;
   return isJson(json) ? json : JSON.stringify(raw);

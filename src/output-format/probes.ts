@@ -43,6 +43,18 @@ export const mixedCall: ProbeCall = {
   arguments: { zqalpha: 'zqvalue', zqcount: 8315, zqinner: { zqdeep: [true, null, 'zqleaf'] } },
 };
 
+/** Texts that look like something else. */
+export const awkwardCall: ProbeCall = {
+  name: 'zqsecond',
+  id: 'zqidentba',
+  arguments: {
+    zqalpha: 'Say "it\'s {1: [2]}", then\n  <b>go</b> & C:\\new | {{ x }}, ok = (1)',
+    zqbeta: '42',
+    zqcount: -7,
+    zqinner: { zqdeep: 'é "\n', zqempty: {}, zqflag: false },
+  },
+};
+
 /** The answer of a model that makes these calls. */
 export function answer(calls: readonly ProbeCall[], history: 'object' | 'text', content = ''): ChatMessage {
   const tool_calls = calls.map(({ name, id, arguments: given }) => ({
