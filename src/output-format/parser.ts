@@ -1,6 +1,7 @@
 import { heldBack, Input } from './input.ts';
 import { scanJson } from './json-scan.ts';
 import { literal, matchLiteral, matchRun, skipSpace } from './literal.ts';
+import { openingOf } from './opening.ts';
 import { isJson, pythonToJson } from './python-literal.ts';
 import type { CallPart, OutputFormat, TaggedArguments, ToolFormat } from './types.ts';
 
@@ -66,7 +67,7 @@ export class OutputParser {
       yield* skipSpace(this.#input);
     }
     const opening = tools && openingOf(tools);
-    if (!tools || opening === undefined || this.#tools.size === 0) {
+    if (!tools || !opening || this.#tools.size === 0) {
       yield* this.#until(undefined, 'content');
       return;
     }
@@ -269,12 +270,4 @@ function jsonOf(raw: string, others: 'json' | 'python'): string {
   const text = raw.trim();
   const json = others === 'python' ? (pythonToJson(text) ?? text) : text;
   return isJson(json) ? json : JSON.stringify(raw);
-}
-
-/** What a call begins with. `marker`: what is looked for in the answer; absent where calls stand at its very beginning. */
-function openingOf({ begin, call }: ToolFormat): { marker?: string } | undefined {
-  const first = call[0];
-  const text = (begin + (first?.kind === 'text' ? first.text : '')).trimStart();
-  const [marker = ''] = text.split(/\s/);
-  return marker === '' || /^(\{|\[\{)/.test(marker) ? {} : { marker };
 }
