@@ -1,10 +1,10 @@
 import type { GrammarSymbol } from '../constrain/grammar.ts';
 import type { GrammarBuilder } from '../constrain/grammar-builder.ts';
 import { addJsonSchema, stringRegex } from '../constrain/json-schema/index.ts';
-import { RealmError } from '../errors.ts';
+import { asRealmError, RealmError } from '../errors.ts';
 import { JsonBefore, PythonText, RawText } from './notations.ts';
 import type { Sequence } from './sequence.ts';
-import type { ArgumentStyle, TaggedArguments } from './types.ts';
+import type { ArgumentStyle, JsonType, TaggedArguments } from './types.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -77,29 +77,62 @@ class TaggedGrammar {
   }
 
   #member(key: string, schema: unknown): readonly GrammarSymbol[] {
-    const { before, middle, after } = this.#style;
+    const { middle, strings } = this.#style;
+    const whole = { ...this.#definitions(), ...(schema === false ? { not: {} } : (schema as Schema)) };
+    if (typeof middle === 'string') return this.#written(key, middle, whole, whole.type === 'string');
+    // Types that are written alike go together; the parser reads as text what is written as one.
+    const groups = Map.groupBy(Object.keys(middle) as JsonType[], type => middle[type]);
+    const alternatives = [...groups].flatMap(([text, types]) => {
+      const fitting = types.flatMap(type => narrowed(whole.type, type));
+      const isString = strings === 'raw' && types.includes('string');
+      return fitting.length === 0
+        ? []
+        : this.#possible(() => this.#written(key, text, { ...whole, type: fitting }, isString));
+    });
+    if (alternatives.length === 0) return this.#written(key, '', { ...whole, not: {} }, false);
+    return [this.#builder.rule('argument', alternatives)];
+  }
+
+  #written(key: string, middle: string, schema: Schema, isString: boolean): readonly GrammarSymbol[] {
+    const { before, after } = this.#style;
     const sequence = this.#sequence().literal(before).literal(key).literal(middle);
-    this.#value(schema, sequence);
+    this.#value(schema, isString, sequence);
     return sequence.literal(after).symbols;
   }
 
-  #value(schema: unknown, sequence: Sequence): void {
+  /** Nothing where the schema has no value of those types. */
+  #possible(make: () => readonly GrammarSymbol[]): (readonly GrammarSymbol[])[] {
+    try {
+      return [make()];
+    } catch (error) {
+      if (asRealmError(error).code === 'grammar_invalid') return [];
+      throw error;
+    }
+  }
+
+  #value(schema: Schema, isString: boolean, sequence: Sequence): void {
     const { strings, others, after } = this.#style;
     const { regexes } = this.#builder;
-    const whole = typeof schema === 'object' ? { ...this.#definitions(), ...schema } : schema;
-    const isString = typeof schema === 'object' && schema !== null && 'type' in schema && schema.type === 'string';
     const end = strings === 'raw' ? after.trim() : '';
     if (isString && strings === 'raw') {
-      sequence.regex(stringRegex(whole, new RawText(regexes, end)));
+      sequence.regex(stringRegex(schema, new RawText(regexes, end)));
       return;
     }
     const notation = isString ? strings : others;
     const text = notation === 'python' ? new PythonText(regexes, end) : new JsonBefore(regexes, end);
-    sequence.symbol(addJsonSchema(whole, this.#builder, text));
+    sequence.symbol(addJsonSchema(schema, this.#builder, text));
   }
 
   #definitions(): Schema {
     const { $defs, definitions } = this.#schema;
     return { ...($defs !== undefined && { $defs }), ...(definitions !== undefined && { definitions }) };
   }
+}
+
+/** The types of JSON Schema that are `type` and that `declared` has. */
+function narrowed(declared: unknown, type: JsonType): string[] {
+  const all = declared === undefined ? undefined : new Set(Array.isArray(declared) ? declared : [declared]);
+  if (type !== 'number') return all === undefined || all.has(type) ? [type] : [];
+  if (all === undefined || all.has('number')) return ['number'];
+  return all.has('integer') ? ['integer'] : [];
 }

@@ -54,8 +54,8 @@ describe('the grammar of an answer', () => {
     const two = `${weather('Rome')}\n${weather('Oslo')}`;
     assert.equal(vocabulary.allowed(hermes, two), two);
     assert.equal(vocabulary.allowed(hermes, `I call ${weather('Rome')}`), '');
-    assert.equal(vocabulary.allowed(hermes, weather('Rome').replace('city', 'town')), weather('x').slice(0, 55));
-    assert.equal(vocabulary.allowed(hermes, weather('Rome').replace('get_', 'let_')), weather('x').slice(0, 22));
+    assert.equal(vocabulary.allowed(hermes, weather('Rome').replace('city', 'town')), weather('x').split('city')[0]);
+    assert.equal(vocabulary.allowed(hermes, weather('Rome').replace('get_', 'let_')), weather('x').split('get_')[0]);
     assert.equal(vocabulary.allowed(hermes, ''), ' …');
   });
 

@@ -35,11 +35,14 @@ export function answerGrammar(source: AnswerSource, control: ControlTokens, buil
   const alternatives: (readonly GrammarSymbol[])[] = [];
   const sequence = () => new Sequence(builder, control);
   if (tools?.choice !== 'required') {
-    alternatives.push(content ? [contentSymbol(content, builder)] : sequence().regex(freeText(tools, builder)).symbols);
+    const opened = sequence().literal(reasoning?.answer ?? '');
+    if (content) alternatives.push(opened.symbol(contentSymbol(content, builder)).symbols);
+    else alternatives.push(opened.regex(freeText(tools, builder)).symbols);
   }
   if (tools && tools.declared.length > 0) {
     const calls = callsSymbol(tools, control, builder);
-    const mayFollowText = tools.choice === 'auto' && !content && openingOf(tools.format).marker !== undefined;
+    const mayFollowText =
+      tools.choice === 'auto' && !content && !reasoning?.answer && openingOf(tools.format).marker !== undefined;
     alternatives.push(mayFollowText ? sequence().regex(freeText(tools, builder)).symbol(calls).symbols : [calls]);
   }
   if (!reasoning) return grammarOf(alternatives, builder);
@@ -48,6 +51,7 @@ export function answerGrammar(source: AnswerSource, control: ControlTokens, buil
     .literal(reasoning.begun ? '' : reasoning.open)
     .regex(anyBut(reasoning.close, builder.regexes))
     .literal(reasoning.close)
+    .literal(reasoning.next ?? '')
     .regex(gap(builder.regexes))
     .symbol(answer).symbols;
   return grammarOf(reasoning.begun ? [thoughts] : [thoughts, [answer]], builder);

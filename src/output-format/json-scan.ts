@@ -29,6 +29,20 @@ export function* scanJson(input: Input, emit: (text: string) => void): Generator
   }
 }
 
+/** Where the JSON value that begins at `from` ends; undefined where none stands there, it is not ended or is longer than `most`. */
+export function* matchJson(input: Input, from: number, most: number): Generator<void, number | undefined> {
+  const scan: Scan = { depth: 0, inString: false, escaped: false, scalar: false };
+  for (let at = from; at < from + most; at++) {
+    const more = yield* input.has(at + 1);
+    const char = more ? (input.text[at] ?? '') : ' ';
+    const ended = scan.depth === 0 && !scan.inString ? edge(scan, char) : undefined;
+    if (ended !== undefined) return ended ? at : undefined;
+    if (!more) return undefined;
+    if (step(scan, char)) return at + 1;
+  }
+  return undefined;
+}
+
 /** Outside of everything: true where a scalar has ended before `char`, false where no value begins with it. */
 function edge({ scalar }: Scan, char: string): boolean | undefined {
   if (scalar) return /[\s,\]})<]/.test(char) || undefined;

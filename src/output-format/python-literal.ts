@@ -38,3 +38,18 @@ export function isJson(text: string): boolean {
     return false;
   }
 }
+
+/** A value as Python writes it, texts in single quotes. */
+export function pythonText(value: unknown): string {
+  if (value === null || value === undefined) return 'None';
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  if (typeof value === 'string') {
+    const written = JSON.stringify(value).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'");
+    return `'${written}'`;
+  }
+  if (Array.isArray(value)) return `[${value.map(pythonText).join(', ')}]`;
+  if (typeof value !== 'object') return String(value);
+  return `{${Object.entries(value)
+    .map(([key, each]) => `${pythonText(key)}: ${pythonText(each)}`)
+    .join(', ')}}`;
+}
