@@ -62,6 +62,7 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
   const warn = options.onWarning ?? (() => {});
   const textOptions = {
     system: system ?? file.entry?.system,
+    toolFormat: config.toolFormat,
     template: config.chatTemplate && (await sourceOf(config.chatTemplate)),
   };
   const text = await openModelText(data ?? file.path, textOptions, warn);
@@ -92,6 +93,7 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
     tokenizer,
     template,
     format,
+    toolFormat: text.toolFormat,
     textSource: data === undefined ? { path: file.path, ...textOptions } : undefined,
     generate: textGeneration(engine, text, defaults.sampling),
     defaults,

@@ -2,11 +2,11 @@ import { platform } from '#platform';
 import { checkLength } from '../engine/admission.ts';
 import { RealmError } from '../errors.ts';
 import { beginsInReasoning } from '../output-format/reasoning.ts';
-import type { ToolFormat } from '../output-format/types.ts';
 import { chatPrompt, promptTokens, promptTokensInSteps } from '../tokenizer/chat-prompt.ts';
 import type { Steps } from '../tokenizer/steps.ts';
 import type { ChatMessage, ChatOptions, Prompt, PromptOptions, Token, Tokenizer } from '../tokenizer/types.ts';
 import type { ModelText } from './model-text.ts';
+import { withCalls, withToolPrompt } from './tool-messages.ts';
 
 /** What is said to a model, and how its template is to write it. */
 export interface Chat extends ChatOptions {
@@ -46,9 +46,12 @@ export function parseChatDocument(prompt: string): Chat {
 
 /** The text of a chat for the model; the model's own system prompt goes first when the chat has none. */
 export function renderChat(model: ModelText, chat: Chat, options: PromptOptions = {}): Prompt {
-  const { template, tokenizer, format } = model;
-  const messages = withSystem(model, chat).map(message => withArguments(message, format.tools?.history));
-  return chatPrompt(template, tokenizer, messages, { ...chat, variables: variablesOf(chat), ...options });
+  const { template, tokenizer, format, toolFormat } = model;
+  const messages = withCalls(format.tools, withSystem(model, chat));
+  const variables = variablesOf(chat);
+  if (toolFormat === undefined) return chatPrompt(template, tokenizer, messages, { ...chat, variables, ...options });
+  const told = withToolPrompt(toolFormat, messages, chat.tools);
+  return chatPrompt(template, tokenizer, told, { ...chat, tools: undefined, variables, ...options });
 }
 
 /** The tokens of {@link renderChat}'s text. */
@@ -110,19 +113,6 @@ function variablesOf({ reasoningEffort, variables }: Chat): Chat['variables'] {
   if (reasoningEffort === undefined) return variables;
   const thinks = reasoningEffort !== 'none';
   return { reasoning_effort: reasoningEffort, enable_thinking: thinks, thinking: thinks, ...variables };
-}
-
-/** A message whose calls have their arguments as the template wants them: JSON text, as clients send them, or objects. */
-function withArguments(message: ChatMessage, history: ToolFormat['history'] | undefined): ChatMessage {
-  if (!Array.isArray(message.tool_calls) || history !== 'object') return message;
-  return { ...message, tool_calls: message.tool_calls.map(withObject) };
-}
-
-/** What is no JSON object stays what it is: a history is not judged. */
-function withObject(call: unknown): unknown {
-  if (!isObject(call) || !isObject(call.function) || typeof call.function.arguments !== 'string') return call;
-  const given = call.function.arguments.trim() === '' ? {} : parse(call.function.arguments);
-  return isObject(given) ? { ...call, function: { ...call.function, arguments: given } } : call;
 }
 
 function parse(text: string): unknown {
