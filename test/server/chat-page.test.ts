@@ -26,5 +26,8 @@ test('chats', () => {
 });
 
 test('completions', () => {
-  assert.deepEqual([...new Set([...named(both), ...named(completions)])].sort(), known(completionSchema({ choices: 1 })));
+  assert.deepEqual(
+    [...new Set([...named(both), ...named(completions)])].sort(),
+    known(completionSchema({ choices: 1 })),
+  );
 });
