@@ -1,15 +1,21 @@
 import { asRealmError, RealmError } from '../errors.ts';
 import { openGguf } from '../gguf/open.ts';
 import type { FileSource, Metadata } from '../gguf/types.ts';
+import type { OutputFormat } from '../output-format/types.ts';
 import { brokenTemplate, chatTemplate } from '../tokenizer/chat-template.ts';
 import { createTokenizer } from '../tokenizer/create.ts';
 import type { ChatTemplate, Tokenizer } from '../tokenizer/types.ts';
+import { findOutputFormat } from './output-format.ts';
 
 /** The half of a model that is no arithmetic: text to tokens and back. */
 export interface ModelText {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
   readonly defaults: { readonly system?: string | undefined };
+  /** How it writes thoughts and calls of tools. */
+  readonly format: OutputFormat;
+  /** The format of calls that it is told, where that is not its template's. */
+  readonly toolFormat?: string | undefined;
 }
 
 /** Where another thread gets the same from. Structured-cloneable. */
@@ -18,6 +24,8 @@ export interface TextSource {
   readonly system?: string | undefined;
   /** The operator's, instead of the file's. */
   readonly template?: string | undefined;
+  /** The format of calls that it is told, whatever its template knows. */
+  readonly toolFormat?: string | undefined;
 }
 
 /** A model that has text to work on. */
@@ -32,14 +40,15 @@ type TextOptions = Omit<TextSource, 'path'>;
 
 export async function openModelText(
   source: FileSource,
-  { system, template: own }: TextOptions = {},
+  { system, template: own, toolFormat }: TextOptions = {},
   warn?: (message: string) => void,
 ): Promise<ModelText> {
   const file = await openGguf(source);
   try {
     const tokenizer = createTokenizer(file.metadata, warn);
     const template = readTemplate(file.metadata, tokenizer, own);
-    return { tokenizer, template, defaults: { system } };
+    const format = findOutputFormat(template, tokenizer, toolFormat);
+    return { tokenizer, template, defaults: { system }, format, toolFormat };
   } finally {
     await file.close();
   }

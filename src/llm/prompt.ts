@@ -1,23 +1,29 @@
 import { platform } from '#platform';
 import { checkLength } from '../engine/admission.ts';
 import { RealmError } from '../errors.ts';
+import { beginsInReasoning } from '../output-format/reasoning.ts';
 import { chatPrompt, promptTokens, promptTokensInSteps } from '../tokenizer/chat-prompt.ts';
 import type { Steps } from '../tokenizer/steps.ts';
 import type { ChatMessage, ChatOptions, Prompt, PromptOptions, Token, Tokenizer } from '../tokenizer/types.ts';
 import type { ModelText } from './model-text.ts';
+import { withCalls, withToolPrompt } from './tool-messages.ts';
 
 /** What is said to a model, and how its template is to write it. */
-export interface Chat extends Omit<ChatOptions, 'tools'> {
+export interface Chat extends ChatOptions {
   readonly messages: readonly ChatMessage[];
+  /** How much the model is to think: for templates that read it, or `enable_thinking` or `thinking`. */
+  readonly reasoningEffort?: string | undefined;
 }
 
 /** What a chat request hands to the tenant's program. */
-export function chatDocument({ messages, addGenerationPrompt, continueFinalMessage, variables }: Chat): string {
+export function chatDocument(chat: Chat): string {
   return JSON.stringify({
-    messages,
-    add_generation_prompt: addGenerationPrompt,
-    continue_final_message: continueFinalMessage,
-    chat_template_kwargs: variables,
+    messages: chat.messages,
+    tools: chat.tools,
+    reasoning_effort: chat.reasoningEffort,
+    add_generation_prompt: chat.addGenerationPrompt,
+    continue_final_message: chat.continueFinalMessage,
+    chat_template_kwargs: chat.variables,
   });
 }
 
@@ -27,8 +33,11 @@ export function parseChatDocument(prompt: string): Chat {
   const { messages, chat_template_kwargs: variables, ...flags } = isObject(document) ? document : {};
   if (!Array.isArray(messages) || messages.length === 0 || !messages.every(isMessage))
     return { messages: [{ role: 'user', content: prompt }] };
+  const { tools, reasoning_effort: reasoningEffort } = flags;
   return {
     messages,
+    tools: Array.isArray(tools) && tools.length > 0 ? tools : undefined,
+    reasoningEffort: typeof reasoningEffort === 'string' ? reasoningEffort : undefined,
     addGenerationPrompt: boolean(flags.add_generation_prompt),
     continueFinalMessage: boolean(flags.continue_final_message),
     variables: isObject(variables) ? variables : undefined,
@@ -37,8 +46,12 @@ export function parseChatDocument(prompt: string): Chat {
 
 /** The text of a chat for the model; the model's own system prompt goes first when the chat has none. */
 export function renderChat(model: ModelText, chat: Chat, options: PromptOptions = {}): Prompt {
-  const { template, tokenizer } = model;
-  return chatPrompt(template, tokenizer, withSystem(model, chat), { ...chat, ...options });
+  const { template, tokenizer, format, toolFormat } = model;
+  const messages = withCalls(format.tools, withSystem(model, chat));
+  const variables = variablesOf(chat);
+  if (toolFormat === undefined) return chatPrompt(template, tokenizer, messages, { ...chat, variables, ...options });
+  const told = withToolPrompt(toolFormat, messages, chat.tools);
+  return chatPrompt(template, tokenizer, told, { ...chat, tools: undefined, variables, ...options });
 }
 
 /** The tokens of {@link renderChat}'s text. */
@@ -53,13 +66,19 @@ export interface EncodeOptions {
   readonly parseSpecial?: boolean | undefined;
 }
 
+export interface EncodedPrompt {
+  readonly tokens: Token[];
+  /** The template has begun the model's thoughts. */
+  readonly inReasoning: boolean;
+}
+
 /** The tokens of a chat, or of a plain text. Throws `context_length_exceeded` for what cannot fit, before it is tokenised. */
 export function* encodePrompt(
   model: ModelText,
   prompt: Chat | string,
   { context, parseSpecial }: EncodeOptions,
-): Steps<Token[]> {
-  const { tokenizer } = model;
+): Steps<EncodedPrompt> {
+  const { tokenizer, format } = model;
   // A plain prompt is in the place of a template: whoever writes it writes its special tokens too.
   const plain = typeof prompt === 'string';
   const param = plain ? 'prompt' : 'messages';
@@ -67,8 +86,10 @@ export function* encodePrompt(
   yield;
   refuseLongText(tokenizer, rendered.text, context, param);
   const tokens = plain ? yield* tokenizer.encodeInSteps(prompt) : yield* promptTokensInSteps(tokenizer, rendered);
+  // An empty text begins as every text does, also where texts need not.
+  if (tokens.length === 0 && tokenizer.bos !== undefined) tokens.push(tokenizer.bos);
   checkLength(tokens.length, context, { param });
-  return tokens;
+  return { tokens, inReasoning: !plain && !!format.reasoning && beginsInReasoning(format.reasoning, rendered.text) };
 }
 
 /** Refuses a text that cannot fit, whatever its tokens are: before it costs anything to find them. */
@@ -85,6 +106,13 @@ function withSystem({ defaults: { system } }: ModelText, { messages }: Chat): re
   return system === undefined || messages.some(message => message.role === 'system')
     ? messages
     : [{ role: 'system', content: system }, ...messages];
+}
+
+/** What the names of templates' variables make of the effort; a template that reads none is not changed by any. */
+function variablesOf({ reasoningEffort, variables }: Chat): Chat['variables'] {
+  if (reasoningEffort === undefined) return variables;
+  const thinks = reasoningEffort !== 'none';
+  return { reasoning_effort: reasoningEffort, enable_thinking: thinks, thinking: thinks, ...variables };
 }
 
 function parse(text: string): unknown {

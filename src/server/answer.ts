@@ -3,6 +3,7 @@ import { asRealmError, RealmError } from '../errors.ts';
 import { type ChoiceEvent, newTrace, runChoice, type Trace } from './choice.ts';
 import { errorBody } from './errors.ts';
 import { addUsage, type Exchange, noUsage } from './exchange.ts';
+import { type GivenPrompt, givenPrompts } from './given-prompts.ts';
 import type { Job } from './job.ts';
 import { merge } from './merge.ts';
 import { PromptTokens } from './prompt-tokens.ts';
@@ -11,7 +12,8 @@ import type { Services } from './services.ts';
 /** Runs all the choices at once, each in a program of its own; the first failure ends them all. */
 export async function* answer(services: Services, exchange: Exchange, job: Job): AsyncGenerator<ChoiceEvent> {
   const { session, saveSession } = job;
-  const choices = choicesOf(exchange, job);
+  const prompts = await givenPrompts(services, job, exchange.signal);
+  const choices = choicesOf(exchange, job, prompts);
   exchange.usage = () => totalUsage(choices, job.n);
   try {
     if (session !== undefined) await services.sessions.restore({ ...placeOf(job), id: session });
@@ -34,10 +36,16 @@ export async function* answer(services: Services, exchange: Exchange, job: Job):
 interface Choice {
   readonly request: GenerateRequest<string>;
   readonly trace: Trace;
+  /** Of all answers to its prompt. */
+  readonly promptTokens: PromptTokens;
 }
 
 /** `n` for each prompt, the first prompt's first; a request's id is unique over all jobs and choices. */
-function choicesOf({ id }: Exchange, { prompts, n, settings, tenant, adapter }: Job): Choice[] {
+function choicesOf(
+  { id }: Exchange,
+  { model, n, settings, tenant, adapter }: Job,
+  prompts: readonly GivenPrompt[],
+): Choice[] {
   const requestOf = (prompt: string, index: number): GenerateRequest<string> => ({
     ...settings,
     sampling: withSeed(settings, index % n),
@@ -47,8 +55,14 @@ function choicesOf({ id }: Exchange, { prompts, n, settings, tenant, adapter }: 
     adapter,
     queueMs: tenant.queueMs,
   });
-  const wanted = prompts.flatMap(prompt => Array<string>(n).fill(prompt));
-  return wanted.map((prompt, index) => ({ request: requestOf(prompt, index), trace: newTrace() }));
+  const wanted = prompts.flatMap(prompt => {
+    const promptTokens = new PromptTokens(prompt, model);
+    const { text } = prompt;
+    return Array.from({ length: n }, () => ({ text, promptTokens }));
+  });
+  return wanted.map(({ text, promptTokens }, index) => {
+    return { request: requestOf(text, index), trace: newTrace(), promptTokens };
+  });
 }
 
 /** The answers to one prompt differ: each has the next seed; after the last of 64 bits comes the first. */
@@ -66,8 +80,24 @@ function runAll(
 ): AsyncGenerator<ChoiceEvent>[] {
   const { signal } = exchange;
   const submitted = () => exchange.noteSubmitted();
-  const context = { services, job, promptTokens: new PromptTokens(), signal, submitted };
-  return choices.map(({ request, trace }, index) => runChoice(context, request, index, trace));
+  return choices.map(({ request, trace, promptTokens }, index) => {
+    const events = runChoice({ services, job, promptTokens, signal, submitted }, request, index, trace);
+    return job.echo ? echoed(events, index, request.prompt) : events;
+  });
+}
+
+/** The answer behind its prompt. */
+async function* echoed(
+  events: AsyncGenerator<ChoiceEvent>,
+  index: number,
+  prompt: string,
+): AsyncGenerator<ChoiceEvent> {
+  try {
+    yield { kind: 'text', index, content: prompt, logprobs: [] };
+    yield* events;
+  } finally {
+    await events.return(undefined);
+  }
 }
 
 function placeOf({ tenant, model, adapter }: Job) {

@@ -22,6 +22,8 @@ export interface Tokenizer {
   readonly eos: Token | undefined;
   /** Tokens that end a generation (eos, end-of-turn, end-of-message). */
   readonly endOfGeneration: ReadonlySet<Token>;
+  /** Absent: the model was not trained to fill in. */
+  readonly fillInTheMiddle?: FillInTheMiddle | undefined;
   /** The texts of the tokens that nobody may write in a value. */
   readonly controlTexts: readonly string[];
   /** The most bytes of a text (UTF-8) that one token stands for; absent where there is no bound. */
@@ -38,9 +40,16 @@ export interface Tokenizer {
   /**
    * A decoder for one stream: push tokens, get text that never ends inside a UTF-8 character. Some vocabularies put a
    * space before every text; `decode` drops it, and so does a stream of a `whole` text. Without `whole` the stream goes
-   * on from a prompt, where that space belongs between the two.
+   * on from a prompt, where that space belongs between the two. `special` may be the special tokens that are text.
    */
-  stream(options?: { special?: boolean; whole?: boolean }): TokenStream;
+  stream(options?: { special?: boolean | ReadonlySet<Token>; whole?: boolean }): TokenStream;
+}
+
+/** The texts of the tokens before what comes before a gap, before what follows it, and before what fills it. */
+export interface FillInTheMiddle {
+  readonly prefix: string;
+  readonly suffix: string;
+  readonly middle: string;
 }
 
 export interface TokenStream {

@@ -64,7 +64,12 @@ test('a completion that is longer than the context names its field', async () =>
 test('an empty prompt names its field, where the model puts no token before it', async () => {
   const { model, services } = scripted(says('x'));
   const encode = (text: string) => model.tokenizer.encode(text, { addSpecial: false });
-  const bare = { ...model, tokenizer: { ...model.tokenizer, encode }, engine: model.engine, generate: model.generate };
+  const bare = {
+    ...model,
+    tokenizer: { ...model.tokenizer, encode, bos: undefined },
+    engine: model.engine,
+    generate: model.generate,
+  };
   const app = createApp({ ...services, models: [bare] });
   const { error } = await (await app.fetch(post('/v1/completions', { prompt: '' }))).json();
   assert.deepEqual([error.code, error.param], ['invalid_request', 'prompt']);

@@ -1,3 +1,4 @@
+import { checkLength } from '../../engine/admission.ts';
 import { decode } from '../../llm/decode.ts';
 import { encodeInput } from '../../llm/embed.ts';
 import type { ModelText } from '../../llm/model-text.ts';
@@ -52,7 +53,17 @@ export const jobs = {
     short: shortText,
     *run({ kind, text, ...options }: PromptInput, model) {
       const prompt = kind === 'chat' ? parseChatDocument(text) : text;
-      return Int32Array.from(yield* encodePrompt(model, prompt, options));
+      const { tokens, inReasoning } = yield* encodePrompt(model, prompt, options);
+      return { tokens: Int32Array.from(tokens), inReasoning };
+    },
+  }),
+  /** The text of a prompt that a client sent as tokens; refuses what cannot fit, and what is no token. */
+  promptText: job({
+    size: ({ tokens }) => tokens.length,
+    short: shortAnswer,
+    *run({ tokens, param, context }: { tokens: Float64Array; param: string; context: number }, { tokenizer }) {
+      checkLength(tokens.length, context, { param });
+      return yield* decode(tokenizer, tokens, true, param);
     },
   }),
   /** A program's own wish. */

@@ -1,0 +1,26 @@
+import { outputFormat } from '../output-format/output-format.ts';
+import { injected } from '../output-format/tool-prompt.ts';
+import type { OutputFormat } from '../output-format/types.ts';
+import type { ChatTemplate, Token, Tokenizer } from '../tokenizer/types.ts';
+
+/** How the model writes thoughts and calls of tools: as its template shows it, or calls in the format of that name. */
+export function findOutputFormat(template: ChatTemplate, tokenizer: Tokenizer, toolFormat?: string): OutputFormat {
+  const ends = [...tokenizer.endOfGeneration].map(token => tokenizer.text(token)).filter(end => end !== '');
+  const found = outputFormat(template, ends);
+  const named = toolFormat === undefined ? undefined : injected[toolFormat]?.format;
+  return named ? { ...found, tools: named } : found;
+}
+
+/** The control tokens that the format is written with: text of an answer that is read by it. */
+export function markersOf(format: OutputFormat, tokenizer: Tokenizer): ReadonlySet<Token> {
+  const texts = literalsOf(format);
+  if (texts.length === 0) return new Set();
+  const found = tokenizer.controlTexts.filter(control => texts.some(text => text.includes(control)));
+  return new Set(found.flatMap(control => tokenizer.encode(control, { addSpecial: false })));
+}
+
+/** All texts of a format; what only names a kind among them does no harm. */
+function literalsOf(format: unknown): string[] {
+  if (typeof format === 'string') return [format];
+  return typeof format === 'object' && format !== null ? Object.values(format).flatMap(literalsOf) : [];
+}
