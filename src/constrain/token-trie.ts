@@ -59,6 +59,24 @@ export class TokenTrie {
   }
 }
 
+/** The longest token that `bytes` go on with from `at`. */
+export function longestToken(
+  trie: TokenTrie,
+  bytes: Uint8Array,
+  at: number,
+): { token: Token; length: number } | undefined {
+  let found: { token: Token; length: number } | undefined;
+  for (let node = 0, end = trie.bytes.length, length = 0; at + length < bytes.length; ) {
+    while (node < end && trie.bytes[node] !== bytes[at + length]) node = trie.skip[node]!;
+    if (node >= end) break;
+    length++;
+    if (trie.token[node]! >= 0) found = { token: trie.token[node] as Token, length };
+    end = trie.skip[node]!;
+    node++;
+  }
+  return found;
+}
+
 function countNodes(tokens: readonly TokenBytes[]): number {
   let nodes = 0;
   let before = '';
