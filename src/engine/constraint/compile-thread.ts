@@ -25,8 +25,9 @@ export type FromCompiler =
   | { readonly kind: 'compiled'; readonly grammar: PortableGrammar }
   | { readonly kind: 'failed'; readonly failure: EngineFailure };
 
-/** Milliseconds that one source may take. */
+/** Milliseconds that one source may compute, and that it may take on a machine that is busy with others. */
 const limitMs = 250;
+const busyLimitMs = 4_000;
 
 /**
  * Compiles in a thread beside the engine's, one source after the other, so that no step waits for it. The vocabulary is
@@ -84,11 +85,8 @@ export class CompileThread implements ConstraintCompiler {
       this.#compiling = undefined;
       throw error;
     });
-    const limit = Promise.withResolvers<never>();
-    const timer = setTimeout(() => limit.reject(tooLong()), limitMs);
     try {
-      worker.post({ source });
-      const answer = await Promise.race([worker.answer(), limit.promise]);
+      const answer = await worker.ask({ source });
       if (answer.kind === 'compiled') return answer.grammar;
       if (answer.kind === 'failed') throw errorOf(answer.failure);
       throw unexpected(answer);
@@ -99,8 +97,6 @@ export class CompileThread implements ConstraintCompiler {
         await worker.terminate();
       }
       throw error;
-    } finally {
-      clearTimeout(timer);
     }
   }
 }
@@ -146,11 +142,27 @@ class Worker {
     return this.#isBusy;
   }
 
-  post(message: ToCompiler): void {
+  /** Throws `grammar_limit` where it takes too long. */
+  async ask(message: ToCompiler): Promise<FromCompiler> {
     this.#isBusy = true;
     this.#answer = Promise.withResolvers();
     this.#answer.promise.catch(() => {});
+    const limit = Promise.withResolvers<never>();
+    const before = await this.#thread.cpuMs();
+    const started = performance.now();
+    const look = async (): Promise<void> => {
+      const computed = (await this.#thread.cpuMs()) - before;
+      if (!this.#isBusy) return;
+      if (computed >= limitMs || performance.now() - started >= busyLimitMs) limit.reject(tooLong());
+      else timer = setTimeout(() => look().catch(limit.reject), limitMs / 5);
+    };
+    let timer = setTimeout(() => look().catch(limit.reject), limitMs);
     this.#thread.post(message);
+    try {
+      return await Promise.race([this.answer(), limit.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   answer(): Promise<FromCompiler> {

@@ -39,14 +39,13 @@ export class ConstrainedAnswer {
 
   /** At most so many tokens for the bytes that must come: a guess, since those bytes may be said in other tokens too. */
   forced(most: number): Token[] {
-    const { trie } = this.#constraint.vocabulary;
-    const bytes = this.#forcedBytes();
+    const { trie, bytes } = this.#constraint.vocabulary;
+    const forced = this.#forcedBytes();
     const tokens: Token[] = [];
-    for (let at = 0; at < bytes.length && tokens.length < most; ) {
-      const longest = longestToken(trie, bytes, at);
-      if (!longest) break;
-      tokens.push(longest.token);
-      at += longest.length;
+    for (let at = 0; at < forced.length && tokens.length < most; at += bytes.at(tokens.at(-1)!)!.length) {
+      const longest = longestToken(trie, forced, at);
+      if (longest === undefined) break;
+      tokens.push(longest);
     }
     return tokens;
   }
