@@ -81,7 +81,10 @@ test('what is wrong, or takes too long to compile, is refused by name, and other
   const [invalid, unsupported, bomb] = await Promise.allSettled([
     ask(1, { kind: 'regex', pattern: '(' }),
     ask(1, { kind: 'json_schema', schema: '{"uniqueItems": true}' }),
-    ask(1, { kind: 'choice', choices: Array.from({ length: 25_000 }, (_, i) => `${(i * 2_654_435_761) % 2 ** 32}-${i}`) }),
+    ask(1, {
+      kind: 'choice',
+      choices: Array.from({ length: 25_000 }, (_, i) => `${(i * 2_654_435_761) % 2 ** 32}-${i}`),
+    }),
   ]);
   const code = (result: PromiseSettledResult<unknown>) => (result as PromiseRejectedResult).reason?.code;
   assert.deepEqual([invalid, unsupported, bomb].map(code), ['grammar_invalid', 'schema_unsupported', 'grammar_limit']);
