@@ -9,22 +9,22 @@ import type { ChatTemplate, Tokenizer } from '../tokenizer/types.ts';
 export interface ModelText {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
-  readonly defaults: { readonly system?: string };
+  readonly defaults: { readonly system?: string | undefined };
 }
 
 /** Where another thread gets the same from. Structured-cloneable. */
 export interface TextSource {
   readonly path: string;
-  readonly system?: string;
+  readonly system?: string | undefined;
   /** The operator's, instead of the file's. */
-  readonly template?: string;
+  readonly template?: string | undefined;
 }
 
 /** A model that has text to work on. */
 export interface TextModel extends ModelText {
   readonly id: string;
   /** Absent: all of its work is done where it comes up. */
-  readonly textSource?: TextSource;
+  readonly textSource?: TextSource | undefined;
 }
 
 /** What is not the file's own: see {@link TextSource}. */

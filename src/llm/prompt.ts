@@ -23,15 +23,14 @@ export function chatDocument({ messages, addGenerationPrompt, continueFinalMessa
 
 /** The chat of a program's prompt; whatever is no chat document is one user message. */
 export function parseChatDocument(prompt: string): Chat {
-  const document = parse(prompt) as Record<string, unknown> | undefined;
-  const messages = document?.messages;
+  const document = parse(prompt);
+  const { messages, chat_template_kwargs: variables, ...flags } = isObject(document) ? document : {};
   if (!Array.isArray(messages) || messages.length === 0 || !messages.every(isMessage))
     return { messages: [{ role: 'user', content: prompt }] };
-  const variables = document!.chat_template_kwargs;
   return {
     messages,
-    addGenerationPrompt: boolean(document!.add_generation_prompt),
-    continueFinalMessage: boolean(document!.continue_final_message),
+    addGenerationPrompt: boolean(flags.add_generation_prompt),
+    continueFinalMessage: boolean(flags.continue_final_message),
     variables: isObject(variables) ? variables : undefined,
   };
 }
@@ -51,7 +50,7 @@ export interface EncodeOptions {
   /** The model's, in tokens. */
   readonly context: number;
   /** Read control tokens in messages as if the template had written them. */
-  readonly parseSpecial?: boolean;
+  readonly parseSpecial?: boolean | undefined;
 }
 
 /** The tokens of a chat, or of a plain text. Throws `context_length_exceeded` for what cannot fit, before it is tokenised. */
@@ -90,7 +89,7 @@ function withSystem({ defaults: { system } }: ModelText, { messages }: Chat): re
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text) ?? undefined;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

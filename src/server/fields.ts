@@ -89,9 +89,9 @@ export interface GenerationBody {
   readonly stream: boolean;
   readonly includeUsage: boolean;
   /** Restored before the answer. */
-  readonly session?: string;
+  readonly session?: string | undefined;
   /** Saved after it. */
-  readonly saveSession?: string;
+  readonly saveSession?: string | undefined;
 }
 
 /** `own`: what the routes' fields say each in its own way. */

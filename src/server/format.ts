@@ -64,6 +64,7 @@ export async function whole(
   }));
   for await (const event of events) {
     const choice = choices[event.index];
+    if (!choice) throw new Error(`There is no choice ${event.index}`);
     if (event.kind === 'end') choice.reason = event.reason;
     else {
       choice.text += event.text;

@@ -29,7 +29,13 @@ test('a field of the settings that nobody knows reaches the engine, and events k
     { answer: () => '' },
     { models: [{ ...model, engine, generate, template: model.template, tokenizer }] },
   );
-  const settings = { sampling: { seed: 3 }, stop: ['x'], topLogprobs: 0, priority: 5, constraint: 'a grammar' };
+  const settings = {
+    sampling: { seed: 3 },
+    stop: ['x'],
+    topLogprobs: 0,
+    priority: 5,
+    constraint: { kind: 'json_object' } as const,
+  };
   const body: GenerationBody = {
     model: undefined,
     kind: 'completion',

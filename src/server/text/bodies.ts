@@ -31,8 +31,9 @@ export function* parseBody(form: BodyForm, bytes: Uint8Array, limits: Limits): S
   const result = check<unknown>(forms[form](limits), value);
   if ('value' in result) return result.value;
   const { issues } = result;
+  const [first] = issues;
   throw new RealmError('invalid_request', issues.slice(0, 10).map(issueText).join('; '), {
-    param: issues[0].path || undefined,
+    param: first?.path || undefined,
   });
 }
 

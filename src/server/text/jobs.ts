@@ -22,13 +22,13 @@ interface PromptInput {
   readonly kind: 'chat' | 'completion';
   readonly text: string;
   readonly context: number;
-  readonly parseSpecial?: boolean;
+  readonly parseSpecial?: boolean | undefined;
 }
 
 interface Inputs {
   readonly inputs: readonly (string | Float64Array)[];
   readonly context: number;
-  readonly parseSpecial?: boolean;
+  readonly parseSpecial?: boolean | undefined;
 }
 
 const job = <Input, Output>(definition: Job<Input, Output>) => definition;
@@ -101,7 +101,7 @@ export const jobs = {
   templateAnswer: job({
     size: ({ document }) => document.length,
     short: shortText,
-    *run({ document, parseSpecial }: { document: string; parseSpecial?: boolean }, model) {
+    *run({ document, parseSpecial }: { document: string; parseSpecial?: boolean | undefined }, model) {
       const { text, values } = renderChat(model, parseChatDocument(document), { locate: true, parseSpecial });
       yield;
       return json({ prompt: text, values: inCodePoints(text, values) });
@@ -128,7 +128,7 @@ const json = (value: object): Uint8Array<ArrayBuffer> => utf8.encode(JSON.string
 function inCodePoints(text: string, ranges: readonly TextRange[]): TextRange[] {
   let [units, points] = [0, 0];
   const pointAt = (place: number) => {
-    for (; units < place; points++) units += text.codePointAt(units)! > 0xffff ? 2 : 1;
+    for (; units < place; points++) units += (text.codePointAt(units) ?? 0) > 0xffff ? 2 : 1;
     return points;
   };
   return ranges.map(([start, end]) => [pointAt(start), pointAt(end)]);
