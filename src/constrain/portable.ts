@@ -1,52 +1,81 @@
-/** Grammars and vocabularies as they go from thread to thread: structured-cloneable, and quick to unpack. */
-import type { Grammar, Lexeme } from './grammar.ts';
-import type { RegexId } from './regex.ts';
+/** Grammars and vocabularies as they go from thread to thread: in few arrays, which are quick to receive, and unpacked in steps. */
+import type { Steps } from '../tokenizer/steps.ts';
+import type { Token } from '../tokenizer/types.ts';
+import type { Grammar, GrammarSymbol, Lexeme, LexemeId, Rule, RuleId } from './grammar.ts';
+import type { Ranges, RegexId } from './regex.ts';
 import type { RegexNode } from './regex-node.ts';
 import { RegexStore } from './regexes.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
-/** A grammar over lexemes and what those are made of, nothing else. Handles are places in `nodes`. */
-export interface PortableGrammar {
-  readonly grammar: Grammar;
-  readonly nodes: readonly PortableNode[];
-  /** {@link RegexStore.utf8} was needed. */
-  readonly utf8: boolean;
-}
+/** A grammar over lexemes and what those are made of, nothing else: numbers, read from first to last. */
+export type PortableGrammar = Int32Array;
 
-type PortableNode =
-  | { readonly kind: 'bytes'; readonly ranges: readonly (readonly [from: number, to: number])[] }
-  | { readonly kind: 'empty' }
-  | { readonly kind: 'concat'; readonly head: number; readonly tail: number }
-  | { readonly kind: 'or' | 'and'; readonly parts: readonly number[] }
-  | { readonly kind: 'complement'; readonly part: number }
-  | { readonly kind: 'repeat'; readonly part: number; readonly min: number; readonly max: number };
+const kinds = ['bytes', 'empty', 'concat', 'or', 'and', 'complement', 'repeat'] as const;
+const symbolKinds = ['rule', 'lexeme', 'tokens'] as const;
+/** Rules and nodes of one step: about a millisecond. */
+const step = 1_000;
 
-export function packGrammar(grammar: Grammar, regexes: RegexStore): PortableGrammar {
-  const ids = [
-    ...reachable(
-      grammar.lexemes.map(({ regex }) => regex),
-      regexes,
-    ),
-  ].sort((a, b) => a - b);
+/** Names of rules and lexemes stay behind: they are for messages about what has been found right by then. */
+export function packGrammar({ start, lexemes, rules }: Grammar, regexes: RegexStore): PortableGrammar {
+  const roots = lexemes.map(({ regex }) => regex);
+  const ids = [...reachable(roots, regexes)].sort((a, b) => a - b);
   const placeOf = new Map(ids.map((id, place) => [id, place]));
   const place = (id: RegexId): number => placeOf.get(id)!;
-  const { rules, start, lexemes } = grammar;
-  return {
-    grammar: { rules, start, lexemes: lexemes.map(each => ({ ...each, regex: place(each.regex) as RegexId })) },
-    nodes: ids.map(id => packNode(regexes.node(id), place, regexes)),
-    utf8: regexes.utf8 !== undefined,
-  };
+  const out: number[] = [regexes.utf8 === undefined ? 0 : 1, ids.length];
+  for (const id of ids) packNode(regexes.node(id), place, regexes, out);
+  out.push(lexemes.length);
+  for (const { regex, greedy } of lexemes) out.push(place(regex), Number(greedy === true));
+  out.push(start, rules.length);
+  for (const { alternatives } of rules) {
+    out.push(alternatives.length);
+    for (const symbols of alternatives) {
+      out.push(symbols.length);
+      for (const symbol of symbols) packSymbol(symbol, out);
+    }
+  }
+  return Int32Array.from(out);
 }
 
-export function unpackGrammar({ grammar, nodes, utf8 }: PortableGrammar): { grammar: Grammar; regexes: RegexStore } {
+export function* unpackGrammar(packed: PortableGrammar): Steps<{ grammar: Grammar; regexes: RegexStore }> {
+  const from = new Numbers(packed);
   const regexes = new RegexStore();
   // What is asked of the negation of nothing is every text of whole characters.
-  if (utf8) regexes.not(regexes.nothing);
+  if (from.next() === 1) regexes.not(regexes.nothing);
   const ids: RegexId[] = [];
-  const id = (place: number): RegexId => ids[place]!;
-  for (const node of nodes) ids.push(unpackNode(node, id, regexes));
-  const lexemes = grammar.lexemes.map((each): Lexeme => ({ ...each, regex: id(each.regex) }));
-  return { grammar: { ...grammar, lexemes }, regexes };
+  for (let left = from.next(); left > 0; left--) {
+    ids.push(unpackNode(from, ids, regexes));
+    if (left % step === 0) yield;
+  }
+  const lexemes = from.list((): Lexeme => {
+    const regex = ids[from.next()]!;
+    return { name: '', regex, ...(from.next() === 1 && { greedy: true }) };
+  });
+  const start = from.next() as RuleId;
+  const rules: Rule[] = [];
+  for (let left = from.next(); left > 0; left--) {
+    rules.push({ name: '', alternatives: from.list(() => from.list(() => unpackSymbol(from))) });
+    if (left % step === 0) yield;
+  }
+  return { grammar: { rules, start, lexemes }, regexes };
+}
+
+/** Numbers one after the other. */
+class Numbers {
+  readonly #values: Int32Array;
+  #at = 0;
+
+  constructor(values: Int32Array) {
+    this.#values = values;
+  }
+
+  next(): number {
+    return this.#values[this.#at++]!;
+  }
+
+  /** How many, then each. */
+  list<T>(each: () => T): T[] {
+    return Array.from({ length: this.next() }, each);
+  }
 }
 
 /** Those, their parts, the parts' parts. */
@@ -64,43 +93,59 @@ function reachable(roots: readonly RegexId[], regexes: RegexStore): Set<RegexId>
   return found;
 }
 
-function packNode(node: RegexNode, place: (id: RegexId) => number, { sets }: RegexStore): PortableNode {
-  switch (node.kind) {
-    case 'bytes':
-      return { kind: 'bytes', ranges: sets.ranges(node.set) };
-    case 'empty':
-      return { kind: 'empty' };
-    case 'concat':
-      return { kind: 'concat', head: place(node.head), tail: place(node.tail) };
-    case 'or':
-    case 'and':
-      return { kind: node.kind, parts: node.parts.map(place) };
-    case 'complement':
-      return { kind: 'complement', part: place(node.part) };
-    case 'repeat':
-      return { kind: 'repeat', part: place(node.part), min: node.min, max: node.max };
-  }
-  return node satisfies never;
+function packNode(node: RegexNode, place: (id: RegexId) => number, { sets }: RegexStore, out: number[]): void {
+  out.push(kinds.indexOf(node.kind));
+  if (node.kind === 'bytes') {
+    const ranges = sets.ranges(node.set);
+    out.push(ranges.length);
+    for (const [first, last] of ranges) out.push(first, last);
+  } else if (node.kind === 'concat') out.push(place(node.head), place(node.tail));
+  else if (node.kind === 'or' || node.kind === 'and') {
+    out.push(node.parts.length);
+    for (const part of node.parts) out.push(place(part));
+  } else if (node.kind === 'complement') out.push(place(node.part));
+  else if (node.kind === 'repeat')
+    out.push(place(node.part), node.min, node.max === Number.POSITIVE_INFINITY ? -1 : node.max);
 }
 
-function unpackNode(node: PortableNode, id: (place: number) => RegexId, regexes: RegexStore): RegexId {
-  switch (node.kind) {
+function unpackNode(from: Numbers, ids: readonly RegexId[], regexes: RegexStore): RegexId {
+  const id = (): RegexId => ids[from.next()]!;
+  const kind = kinds[from.next()]!;
+  switch (kind) {
     case 'bytes':
-      return regexes.bytes(node.ranges);
+      return regexes.bytes(from.list((): Ranges[number] => [from.next(), from.next()]));
     case 'empty':
       return regexes.empty;
     case 'concat':
-      return regexes.pair(id(node.head), id(node.tail));
+      return regexes.pair(id(), id());
     case 'or':
-      return regexes.or(node.parts.map(id));
     case 'and':
-      return regexes.and(node.parts.map(id));
+      return regexes[kind](from.list(id));
     case 'complement':
-      return regexes.complement(id(node.part));
-    case 'repeat':
-      return regexes.repeat(id(node.part), node.min, node.max);
+      return regexes.complement(id());
+    case 'repeat': {
+      const [part, min, max] = [id(), from.next(), from.next()];
+      return regexes.repeat(part, min, max < 0 ? Number.POSITIVE_INFINITY : max);
+    }
   }
-  return node satisfies never;
+  return kind satisfies never;
+}
+
+function packSymbol(symbol: GrammarSymbol, out: number[]): void {
+  out.push(symbolKinds.indexOf(symbol.kind));
+  if (symbol.kind === 'rule') out.push(symbol.rule);
+  else if (symbol.kind === 'lexeme') out.push(symbol.lexeme);
+  else {
+    out.push(symbol.tokens.length);
+    for (const token of symbol.tokens) out.push(token);
+  }
+}
+
+function unpackSymbol(from: Numbers): GrammarSymbol {
+  const kind = symbolKinds[from.next()]!;
+  if (kind === 'rule') return { kind, rule: from.next() as RuleId };
+  if (kind === 'lexeme') return { kind, lexeme: from.next() as LexemeId };
+  return { kind, tokens: from.list(() => from.next() as Token) };
 }
 
 /** A vocabulary in few arrays. */

@@ -50,7 +50,12 @@ export class CompileThread implements ConstraintCompiler {
     const compiled = this.#last.then(() => this.#compileNext(source));
     this.#last = compiled.catch(() => {});
     const grammar = await compiled;
-    return finishCompiling(grammar, await vocabulary);
+    const steps = finishCompiling(grammar, await vocabulary);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) return value;
+      await platform.nextTurn();
+    }
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@ import { type PortableGrammar, packGrammar, unpackGrammar } from '../../constrai
 import type { Vocabulary } from '../../constrain/vocabulary.ts';
 import { grammarOf } from '../../output-format/compile.ts';
 import type { ConstraintSource } from '../../output-format/constraint-source.ts';
+import type { Steps } from '../../tokenizer/steps.ts';
 
 /** Makes constraints of what requests say. */
 export interface ConstraintCompiler {
@@ -31,8 +32,9 @@ export function compileAway(source: ConstraintSource): PortableGrammar {
   return packed;
 }
 
-/** The other half. */
-export function finishCompiling(packed: PortableGrammar, vocabulary: Vocabulary): Constraint {
-  const { grammar, regexes } = unpackGrammar(packed);
+/** The other half, in steps between which the engine may have its own. */
+export function* finishCompiling(packed: PortableGrammar, vocabulary: Vocabulary): Steps<Constraint> {
+  const { grammar, regexes } = yield* unpackGrammar(packed);
+  yield;
   return compile(grammar, regexes, vocabulary);
 }
