@@ -12,6 +12,8 @@ export interface SampleRow {
    * a backend may leave it out.
    */
   readonly guessed?: boolean;
+  /** Its mask has every bit set: a backend need not look at it. */
+  readonly unmasked?: boolean | undefined;
 }
 
 /** How a token is chosen, every field given. The order: penalties, bias, mask, temperature, top-k, top-p of what that left, min-p. */

@@ -17,7 +17,7 @@ export interface Vocabulary {
   readonly size: number;
   readonly endTokens: ReadonlySet<Token>;
   /** The bytes of each token, [size]. */
-  readonly bytes: readonly Uint8Array[];
+  readonly bytes: { at(token: number): Uint8Array | undefined };
   readonly trie: TokenTrie;
   /** The longest first. */
   readonly slices: readonly Slice[];

@@ -1,4 +1,5 @@
 import type { Model } from '../model/types.ts';
+import type { ConstraintCompiler } from './constraint/compiler.ts';
 
 /** What an engine may have beside its model. */
 export interface EngineParts {
@@ -6,6 +7,8 @@ export interface EngineParts {
   readonly draft?: Model | undefined;
   /** Tells its weights from others': sessions are bound to it. */
   readonly fingerprint?: string | undefined;
+  /** Without one, requests with constraints are refused. */
+  readonly constraints?: ConstraintCompiler | undefined;
   /** Lets the event loop go round once between steps. */
   readonly turn?: () => Promise<void>;
   /** Takes what has arrived while a step runs: submissions and cancellations that are worth giving it up for. */

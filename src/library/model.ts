@@ -9,7 +9,7 @@ import type { TextEvent } from '../llm/types.ts';
 import { finish } from '../tokenizer/steps.ts';
 import type { ChatMessage, EncodeOptions, Token } from '../tokenizer/types.ts';
 import { Generation, throwIfCancelled } from './generation.ts';
-import { messagesOf, stopsOf, textOf } from './input.ts';
+import { constraintOf, messagesOf, stopsOf, textOf } from './input.ts';
 import type { ChatOptions, EmbedOptions, GenerateOptions, RequestOptions, SamplingOptions } from './options.ts';
 import type { Session } from './sessions.ts';
 
@@ -38,7 +38,8 @@ export class Model {
 
   /**
    * Answers a chat; a string is one message of a user. The answer begins at once. Its errors: `invalid_request`,
-   * `context_length_exceeded`, `template_invalid`, `template_limit`, `adapter_not_found`, `queue_full`, `queue_timeout`,
+   * `context_length_exceeded`, `schema_unsupported`, `grammar_invalid`, `grammar_limit`, `constraint_dead_end`,
+   * `template_invalid`, `template_limit`, `adapter_not_found`, `queue_full`, `queue_timeout`,
    * `session_mismatch`, `session_corrupted`, `session_failed`, `request_cancelled`, `engine_failed`, `shutting_down`.
    */
   chat(messages: string | readonly ChatMessage[], options: ChatOptions = {}): Generation {
@@ -150,6 +151,7 @@ export class Model {
       maxTokens: options.maxTokens,
       sampling: samplingOf(options),
       stop: stopsOf(options.stop),
+      constraint: constraintOf(options.constraint),
       topLogprobs: logprobs === false ? undefined : Number(logprobs === true ? 0 : logprobs),
       priority: options.priority,
     };

@@ -308,10 +308,12 @@ function chain(before: number, token: number): number {
 
 function logitsOf(values: readonly number[], vocabSize: number): Float32Array {
   const row = new Float32Array(vocabSize);
+  // A poisoned sequence has no logits at all.
+  if (values.includes(poisoned)) return row.fill(Number.NaN);
   const seed = values.reduce(mix, 7);
   for (let i = 0; i < vocabSize; i++) row[i] = ((mix(seed, i) >>> 8) / 2 ** 24) * 6;
-  // The model itself never says the poison; a poisoned sequence has no logits at all.
-  row[poison] = values.includes(poisoned) ? Number.NaN : -Infinity;
+  // The model itself never says the poison.
+  row[poison] = -Infinity;
   return row;
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
 import { pageTokens } from '../../src/backend/backend.ts';
 import { philox } from '../../src/backend/sampling/random.ts';
 import { EngineLoop } from '../../src/engine/loop.ts';
@@ -6,6 +7,7 @@ import type { EngineOptions } from '../../src/engine/options.ts';
 import type { EngineEvent, GenerateRequest } from '../../src/engine/request.ts';
 import { prices } from '../../src/engine/scheduler/fairness.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
+import { scriptedCompiler, sources } from './constraints.ts';
 import { checkBooks } from './invariants.ts';
 import { poison, ScriptedModel } from './scripted-model.ts';
 import { adapterFile, expectedAnswer, expectedEmbedding, promptOf, request } from './support.ts';
@@ -32,6 +34,8 @@ export interface Tally {
   forked: number;
   preemptedSteps: number;
   acceptedTokens: number;
+  /** Constrained answers of two tokens or more that came to their end. */
+  constrained: number;
   /** Prompt tokens of requests that went before an older one of their tenant. */
   overtakingTokens: number;
 }
@@ -109,6 +113,7 @@ class Simulation {
         for (const [id, event] of events) this.#hear(this.#fates[id]!, event);
       },
       {
+        constraints: scriptedCompiler(),
         turn: async () => {
           await null;
           await this.#turn().catch(error => this.#giveUp(error));
@@ -127,7 +132,8 @@ class Simulation {
     for (const name of ['x', 'y']) await this.#changeAdapter(name);
     while (this.#left > 0) {
       this.#arrive();
-      if (this.#open().length > 0) await this.#idle.promise;
+      // Where a constraint is compiled, requests may end while the engine stands still.
+      while (this.#open().length > 0) await Promise.race([this.#idle.promise, setImmediate()]);
       this.#idle = Promise.withResolvers<void>();
     }
     await this.#loop.close();
@@ -157,6 +163,7 @@ class Simulation {
       forked,
       preemptedSteps: this.#loop.stats().preemptedSteps,
       acceptedTokens: this.#loop.stats().acceptedTokens,
+      constrained: this.#fates.filter(isConstrained).length,
       overtakingTokens: this.#turns.overtaking,
     };
   }
@@ -243,6 +250,7 @@ class Simulation {
       priority: random.pick([0, 0, 1]),
       adapter: random.pick([undefined, undefined, 'x', 'y']),
       embed: random.chance(0.2),
+      constraint: random.chance(0.3) ? random.pick(sources) : undefined,
     });
   }
 
@@ -256,6 +264,7 @@ class Simulation {
     assert.ok(end && end.kind !== 'token', 'no end');
     if (end.kind === 'error') {
       if (end.code === 'context_length_exceeded') assert.ok(asked.prompt.length >= this.#loop.context);
+      else if (end.code === 'constraint_dead_end') assert.ok(asked.constraint);
       else if (end.code === 'adapter_not_found') assert.ok(asked.adapter !== undefined && salt === 0);
       else if (end.code === 'engine_failed') assert.ok(sawFailure || asked.prompt.includes(poison as never));
       else assert.equal(end.code, 'queue_full');
@@ -283,6 +292,10 @@ class Simulation {
     const bound = (this.#options.maxRunning * context * prices.output) / lightest;
     assert.ok(Math.max(0, ...served) - Math.min(Infinity, ...served) <= bound, `served ${served}, bound ${bound}`);
   }
+}
+
+function isConstrained({ request: { constraint, embed }, tokens, end }: Fate): boolean {
+  return constraint !== undefined && !embed && end?.kind === 'end' && end.reason === 'stop' && tokens.length > 1;
 }
 
 /** The seed's random numbers, one after the other. */

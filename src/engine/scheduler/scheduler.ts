@@ -71,9 +71,10 @@ export class Scheduler {
     return this.#queues.known(tenant)?.served ?? 0;
   }
 
-  canSubmit(tenant: string): boolean {
+  /** `others`: of the tenant's requests that have not come to the queue yet. */
+  canSubmit(tenant: string, others = 0): boolean {
     const { maxWaiting, maxWaitingOf } = this.#options;
-    return this.queued(tenant) < (maxWaitingOf?.get(tenant) ?? maxWaiting);
+    return this.queued(tenant) + others < (maxWaitingOf?.get(tenant) ?? maxWaiting);
   }
 
   /** Queues a sequence that fits the pool when it is alone; ask canSubmit first. */

@@ -2,6 +2,8 @@ import { pageTokens, type SamplingSpec, unsampled } from '../../backend/backend.
 import type { Model } from '../../model/types.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { BlockId, BlockPool } from '../cache/block-pool.ts';
+import type { ConstrainedAnswer } from '../constraint/constrained-answer.ts';
+import { Masks } from '../constraint/masks.ts';
 import type { Sequence } from '../sequence.ts';
 
 /** A draft of `length` tokens that is wanted; the sequence has pages for them. */
@@ -9,6 +11,7 @@ export interface DraftWanted {
   readonly sequence: Sequence;
   readonly length: number;
   readonly sampling: SamplingSpec;
+  readonly constraint: ConstrainedAnswer | undefined;
 }
 
 interface Draft extends DraftWanted {
@@ -32,6 +35,7 @@ export class DraftModel {
   readonly #clock: () => number;
   /** Allows the tokens that both models have, where it has more. [maxOutputs, ceil(vocabSize / 32)] */
   readonly #mask: Uint32Array | undefined;
+  readonly #masks: Masks;
   /** Leading tokens of a page that are computed, and the allocation of the page for which that holds. */
   readonly #known: Int32Array; // [pages]
   readonly #allocation: Int32Array; // [pages]
@@ -43,6 +47,7 @@ export class DraftModel {
     this.#clock = clock;
     this.#pool = pool;
     this.#mask = model.vocabSize > vocabSize ? onlyFirst(vocabSize, model) : undefined;
+    this.#masks = new Masks(model.vocabSize, this.#mask);
     this.#known = new Int32Array(model.pages);
     this.#allocation = new Int32Array(model.pages);
   }
@@ -72,7 +77,8 @@ export class DraftModel {
   #begin(wanted: DraftWanted): Draft {
     const { tokens, promptTokens, pages } = wanted.sequence;
     const history = { tokens: [...tokens], promptTokens };
-    const draft = { ...wanted, pages: [...pages], history, from: tokens.length, computed: 0 };
+    const constraint = wanted.constraint?.fork();
+    const draft = { ...wanted, constraint, pages: [...pages], history, from: tokens.length, computed: 0 };
     // The last token goes through the model again: its logits are wanted.
     draft.computed = Math.min(tokens.length - 1, this.#computed(pages));
     this.#last.set(wanted.sequence, draft);
@@ -113,7 +119,10 @@ export class DraftModel {
           length: history.tokens.length,
           spec,
         })),
-        mask: this.#mask?.subarray(0, ends.length * Math.ceil(this.model.vocabSize / 32)),
+        mask: this.#masks.of(
+          ends.map(({ draft: { constraint } }, first) => ({ answer: constraint, draft: [], first })),
+          ends.length,
+        ),
       },
     });
     for (const { draft, count } of parts) this.#computedMore(draft, count);
@@ -121,7 +130,9 @@ export class DraftModel {
     // A draft that has none ends there.
     for (const [i, { draft }] of ends.entries()) {
       const token = chosen[i] ?? unsampled.leftOut;
-      if (token >= 0) draft.history.tokens.push(token as Token);
+      if (token < 0) continue;
+      draft.history.tokens.push(token as Token);
+      draft.constraint?.accept(token as Token);
     }
     return maxBatchTokens - room;
   }
