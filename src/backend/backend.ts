@@ -154,7 +154,7 @@ export type Preempt = () => boolean;
 /** What became of a run; `fraction`: how much of its work was done when it was preempted. */
 export type RunOutcome = { readonly kind: 'done' } | { readonly kind: 'preempted'; readonly fraction: number };
 
-/** Of every run that was not preempted: the CPU makes no object for it. */
+/** The outcome of every run that was not preempted, so that the CPU makes no object for it. */
 export const done: RunOutcome = { kind: 'done' };
 
 export interface RopeSpec {

@@ -29,7 +29,7 @@ export class Pooler {
   }
 }
 
-/** For a text of the model's. The last token has seen the whole text: it stands for it where the model does not say. */
+/** Makes the pooler for one text. The last token has seen all of it, and stands for it where the model does not say how to pool. */
 export function createPooler({ pooling = 'last', width }: Model): Pooler {
   if (pooling !== 'rank') return new Pooler(pooling, width);
   throw new RealmError('invalid_request', 'the model ranks texts and has no embeddings: use another model', {

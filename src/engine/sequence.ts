@@ -68,7 +68,7 @@ export function pagesFor(tokens: number): number {
   return Math.ceil(tokens / pageTokens);
 }
 
-/** Tokens that have to go through the model before the next one can be sampled; 1 while decoding. */
+/** How many tokens have to go through the model before the next one can be sampled; 1 while decoding. */
 export function pending(sequence: Sequence): number {
   return sequence.tokens.length - sequence.computed;
 }

@@ -18,12 +18,12 @@ export interface LowRank {
 }
 
 export interface LoadedAdapter extends Adapter {
-  /** By the matrix that it adds to. */
+  /** Each pair by the matrix that it adds to. */
   readonly pairs: ReadonlyMap<Matrix, LowRank>;
   readonly embeddings?: LowRank | undefined;
 }
 
-/** What of a model an adapter can change. */
+/** The parts of a model that an adapter can change. */
 export interface Adaptable {
   readonly architecture: string;
   readonly linears: readonly Linear[];
@@ -38,7 +38,7 @@ const leastRank = 8;
 interface FilePair {
   readonly a: TensorInfo;
   readonly b: TensorInfo;
-  /** As the file has it. */
+  /** The rank that the file has. */
   readonly rank: number;
 }
 
@@ -141,7 +141,7 @@ class PairLoader {
     this.#rank = Math.max(leastRank, 2 ** Math.ceil(Math.log2(pair.rank)));
   }
 
-  /** For the one matrix that is the tensor, or for those that are parts of it. */
+  /** Loads the pair for the one matrix that is the tensor, or for each of those that are parts of it. */
   async linears(all: readonly Linear[]): Promise<[Matrix, LowRank][]> {
     const linears = all.filter(({ matrix }) => matrix.name === this.#name);
     const [first] = linears;
@@ -161,7 +161,7 @@ class PairLoader {
     return pairs;
   }
 
-  /** Of a token the row of a is looked up: here the file's a is [rank, vocabSize]. */
+  /** Loads the pair for token embeddings. A token looks up its row of a, so the file's a is [rank, vocabSize] here. */
   async embeddings(table: Matrix): Promise<LowRank> {
     const { a, b, rank } = this.#pair;
     this.#expect(a, [rank, table.rows]);

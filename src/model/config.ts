@@ -16,9 +16,9 @@ export interface ModelConfig {
   /** Rows of the embedding table. */
   readonly vocabSize: number;
   readonly trainedContext: number;
-  /** Of the RMS norms. */
+  /** What the RMS norms add under the root. */
   readonly epsilon: number;
-  /** Of embeddings, if the file says. */
+  /** How embeddings are pooled, if the file says so. */
   readonly pooling?: Pooling | undefined;
 }
 

@@ -28,7 +28,7 @@ import {
 import { Owner } from '../owner.ts';
 import { Samplers } from '../sampling/sample-rows.ts';
 import { Activations } from './activations.ts';
-import { type Choice, everywhere, variantsIn } from './choice.ts';
+import { type Choice, everywhere } from './choice.ts';
 import type { Command } from './command-buffer.ts';
 import { Elementwise } from './elementwise.ts';
 import { Experts, routingIn, routingWords } from './experts.ts';
@@ -42,6 +42,7 @@ import {
   type WasmVector,
   weightTypes,
 } from './handles.ts';
+import { KernelsInUse } from './kernels-in-use.ts';
 import { Caches, pageBytesIn } from './kv-cache.ts';
 import { Loader, stagingBytes } from './loader.ts';
 import { align, Memories, mostPages } from './memories.ts';
@@ -97,9 +98,7 @@ export class WasmBackend implements Backend {
   readonly #pool: ThreadPool;
   readonly #memories: Memories;
   readonly #loader: Loader;
-  readonly #choose: (part: KernelPart) => Promise<Kernels>;
-  readonly #kernels = new Map<KernelPart, Promise<Kernels>>();
-  readonly #variants = new Map<KernelPart, Choice>();
+  readonly #kernels: KernelsInUse;
   readonly #tables: StepTables;
   readonly #recorder: Recorder;
   readonly #residency: Residency;
@@ -115,7 +114,7 @@ export class WasmBackend implements Backend {
 
   constructor(pool: ThreadPool, choose: (part: KernelPart) => Promise<Kernels>, pages = mostPages) {
     this.#pool = pool;
-    this.#choose = choose;
+    this.#kernels = new KernelsInUse(pool, choose);
     const tables = align(scratchStart + pool.threads * scratchBytes, 64);
     const staging = tables + tableBytes;
     this.#work = staging + stagingBytes;
@@ -127,7 +126,7 @@ export class WasmBackend implements Backend {
     this.#residency = residency;
     this.#tables = new StepTables(memories, tables);
     this.#loader = new Loader(staging, memories.bytes(0), recorder);
-    this.#upload = new Upload(this.#owner, memories, this.#loader, type => this.use(type));
+    this.#upload = new Upload(this.#owner, memories, this.#loader, type => this.#kernels.use(type));
     this.#activations = new Activations(memories, recorder, residency);
     this.#products = new Products(this.#owner, recorder, residency, this.#activations);
     this.#experts = new Experts(recorder, residency, this.#activations);
@@ -137,13 +136,12 @@ export class WasmBackend implements Backend {
   }
 
   get name(): string {
-    const names = new Set([...this.#variants.values()].flatMap(variantsIn));
-    return `wasm ${[...names].join(' + ')}, ${this.#pool.threads} threads`;
+    return `wasm ${this.#kernels.names}, ${this.#pool.threads} threads`;
   }
 
   /** What was chosen for each part in use. */
   get variants(): ReadonlyMap<KernelPart, Choice> {
-    return this.#variants;
+    return this.#kernels.choices;
   }
 
   /** Memories in use: more than one for a model of more than 4 GiB. */
@@ -157,19 +155,13 @@ export class WasmBackend implements Backend {
   }
 
   /** Makes a part's kernels ready. */
-  async use(part: KernelPart): Promise<void> {
-    const known = this.#kernels.get(part);
-    const kernels = known ?? this.#choose(part);
-    this.#kernels.set(part, kernels);
-    const ready = await kernels;
-    if (!this.#variants.has(part)) this.install(part, ready);
+  use(part: KernelPart): Promise<void> {
+    return this.#kernels.use(part);
   }
 
   /** Gives every thread these kernels, in place of those it had for the part. */
   install(part: KernelPart, kernels: Kernels): void {
-    this.#variants.set(part, kernels.choice);
-    this.#kernels.set(part, Promise.resolve(kernels));
-    for (const module of kernels.modules) this.#pool.add({ kernels: module });
+    this.#kernels.install(part, kernels);
   }
 
   matrix(source: MatrixSource): Promise<WasmMatrix> {

@@ -37,7 +37,7 @@ export class ThreadPool {
     return this.commands.threads;
   }
 
-  /** Whether every thread is alive, as far as is known. */
+  /** Why a thread is gone; undefined while all are alive, as far as is known. */
   get failure(): Error | undefined {
     return this.#dead;
   }

@@ -18,9 +18,9 @@ interface TenantPages {
 }
 
 export interface PrefixCacheOptions {
-  /** Share of the pool that one tenant's idle pages may hold. Default 1/2. */
+  /** Fraction of the pool that one tenant's idle pages may hold. Default 1/2. */
   readonly quota?: number | undefined;
-  /** Share of the pool that is kept for all tenants' idle pages together, in equal parts, against their neighbours. Default 1/4. */
+  /** Fraction of the pool that is kept for all tenants' idle pages together, in equal parts, against their neighbours. Default 1/4. */
   readonly floor?: number | undefined;
   /** Prefixes, tokens, whose full pages all tenants share. */
   readonly shared?: readonly (readonly number[])[] | undefined;
@@ -39,7 +39,7 @@ export class PrefixCache {
   readonly #shared: readonly (readonly number[])[];
   /** Tenants that hold pages. */
   readonly #tenants = new Map<string, TenantPages>();
-  /** Of every tenant seen, so that keys stay the same while it holds none. */
+  /** The secret of every tenant seen, so that its keys stay the same while it holds no page. */
   readonly #secrets = new Map<string, Uint8Array>();
   /** Pages with a state, oldest first. */
   readonly #snapshots = new Set<CachedPage>();
@@ -71,7 +71,7 @@ export class PrefixCache {
 
   /**
    * Gives a sequence without pages the cached ones that its tokens begin with, except for its last token's: that one
-   * is always computed, because its logits are wanted; nor one of whose tokens all hidden states are.
+   * is always computed, because its logits are wanted. A sequence whose hidden states are all wanted takes over nothing.
    */
   acquire(sequence: Sequence): void {
     if (sequence.states === 'all') return;

@@ -37,11 +37,11 @@ export interface SessionContent {
   readonly tokens: readonly Token[];
   readonly pages: number;
   readonly pageBytes: number;
-  /** Of the state behind the last page, in models that keep one; otherwise 0. */
+  /** Bytes of the state behind the last page, in models that keep one; otherwise 0. */
   readonly stateBytes: number;
 }
 
-/** Writes a file, whole or not at all; `page(i)` gives the bytes of page i, which may be reused afterwards. Returns its length. */
+/** Writes a file, whole or not at all; `contents` gives the pages, whose bytes it may reuse for the next. Returns its length. */
 export async function writeSession(
   path: string,
   seal: Uint8Array,
@@ -166,7 +166,7 @@ class SealedWriter {
     this.length += bytes.length;
   }
 
-  /** Of everything so far. */
+  /** Writes the seal of everything so far. */
   async seal(): Promise<void> {
     await this.write(digestOf(this.#hash, this.#seal, this.#sealed++));
   }

@@ -23,9 +23,9 @@ export interface SessionRequest {
 /** What a session holds. */
 export interface SessionInfo {
   readonly tokens: number;
-  /** Of those, in the file (saved) or in the prefix cache (restored); the others are computed anew. */
+  /** How many of them the file (saved) or the prefix cache (restored) has; the others are computed anew. */
   readonly computed: number;
-  /** Of the file. */
+  /** Length of the file. */
   readonly bytes?: number;
 }
 
@@ -145,7 +145,7 @@ export class Sessions {
     return bytes;
   }
 
-  /** Into a free slot of the holder's, from which the cache takes it; without one its pages are of no use yet. */
+  /** Writes the state into a free slot of the holder's, from which the cache takes it. Without a slot its pages are of no use yet. */
   async #writeState(holder: Sequence, bytes: Uint8Array): Promise<void> {
     await this.#between(() => {
       this.#model.copySlots(this.#slots.takeCopies());
@@ -154,7 +154,7 @@ export class Sessions {
     });
   }
 
-  /** As many as there is room for beside what runs and what neighbours are entitled to. */
+  /** Allocates as many pages as there is room for beside what runs and what neighbours are entitled to. */
   #allocate(tenant: string, count: number): BlockId[] {
     for (let some = count; some > 0; some >>= 1) {
       if (this.#cache.makeRoom(tenant, some, false)) return this.#pool.allocate(some);

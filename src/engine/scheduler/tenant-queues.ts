@@ -86,12 +86,12 @@ export class TenantQueues {
     this.#settle(queue);
   }
 
-  /** What falls to a queue's tenant of `amount`, shared by weight among the tenants that have requests. */
+  /** How much of `amount` a queue's tenant may have: the tenants that have requests share it by their weights. */
   quota(queue: TenantQueue, amount: number): number {
     return (amount * queue.weight) / this.#activeWeight;
   }
 
-  /** Running sequences that fall to the queue's tenant. */
+  /** How many running sequences the queue's tenant may have. */
   places(queue: TenantQueue): number {
     return Math.max(1, this.quota(queue, this.#options.maxRunning));
   }
@@ -108,7 +108,7 @@ export class TenantQueues {
     return this.#greatest(queue => pagesOf(queue) / queue.weight);
   }
 
-  /** Of the tenants with running sequences, the one that has the most of something. */
+  /** The tenant with running sequences that has the most of something. */
   #greatest(of: (queue: TenantQueue) => number): TenantQueue | undefined {
     const queues = new Set([...this.#running].map(sequence => this.of(sequence)));
     return [...queues].reduce<TenantQueue | undefined>((a, b) => (a && of(a) >= of(b) ? a : b), undefined);
