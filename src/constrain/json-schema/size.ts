@@ -20,10 +20,6 @@ export function checkSize(schema: unknown): void {
         stack.push({ value: child, depth: depth + 1 });
       }
     }
-    if (size > maxSize) break;
-        stack.push({ value: (value as Record<string, unknown>)[key], depth: depth + 1 });
-      }
-    }
     if (size > maxSize) throw new RealmError('grammar_limit', 'the schema is larger than 512 KB');
   }
 }
