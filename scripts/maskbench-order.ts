@@ -13,7 +13,7 @@ export function reorder(data: unknown, constraint: Constraint): unknown {
 }
 
 /** Texts tried for one instance: nested objects are written again for each place that they may have. */
-const maxTexts = 30_000;
+const maxTexts = 100_000;
 
 class Order {
   readonly #constraint: Constraint;
@@ -57,18 +57,18 @@ class Order {
     return at && { value, at };
   }
 
-  /** Next comes the key behind which most of the others may still come. */
+  /** Of the keys that may come next that one behind which most of the others still may. */
   #object(object: object, from: Configuration): Written | undefined {
     let at = this.#text('{', from);
     let left = Object.entries(object);
     const members: [string, unknown][] = [];
     while (at && left.length > 0) {
       const before = at;
-      const choices = left.flatMap(([key, value]) => {
+      const may = left.filter(([key]) => this.#key(key, before, members.length > 0));
+      const choices = may.flatMap(([key, value]) => {
         const written = this.#member(key, value, before, members.length > 0);
-        const others = left.filter(other => other[0] !== key);
-        const open = written && others.filter(other => this.#key(other[0], written.at, true)).length;
-        return written ? [{ key, written, others, open: open! }] : [];
+        const open = written && may.filter(other => this.#key(other[0], written.at, true)).length;
+        return written ? [{ key, written, others: left.filter(other => other[0] !== key), open: open! }] : [];
       });
       const best = choices.reduce((most, choice) => (choice.open > (most?.open ?? -1) ? choice : most), choices[0]);
       if (!best) return undefined;
