@@ -31,6 +31,10 @@ const known = new Set([
   ...['$schema', '$id', '$comment', 'title', 'description', 'default', 'examples', 'strict'],
 ]);
 
+const types: readonly JsonType[] = ['string', 'number', 'boolean', 'null', 'array', 'object'];
+/** Types whose values are a word or a number. */
+const words: ReadonlySet<string> = new Set(['number', 'integer', 'boolean', 'null']);
+
 /** The declared arguments in their order, those that are not required or not. */
 class TaggedGrammar {
   readonly #style: TaggedArguments;
@@ -77,17 +81,20 @@ class TaggedGrammar {
   }
 
   #member(key: string, schema: unknown): readonly GrammarSymbol[] {
-    const { middle, strings } = this.#style;
+    const { middle, strings, others } = this.#style;
     const whole = { ...this.#definitions(), ...(schema === false ? { not: {} } : (schema as Schema)) };
-    if (typeof middle === 'string') return this.#written(key, middle, whole, whole.type === 'string');
+    if (typeof middle === 'string' && (others !== 'mixed' || whole.type === 'string'))
+      return this.#written(key, middle, whole, whole.type === 'string');
     // Types that are written alike go together; the parser reads as text what is written as one.
-    const groups = Map.groupBy(Object.keys(middle) as JsonType[], type => middle[type]);
-    const alternatives = [...groups].flatMap(([text, types]) => {
-      const fitting = types.flatMap(type => narrowed(whole.type, type));
-      const isString = strings === 'raw' && types.includes('string');
+    const middleOf = (type: JsonType) => (typeof middle === 'string' ? middle : middle[type]);
+    const groups = Map.groupBy(types, type => `${others === 'mixed' && words.has(type)} ${middleOf(type)}`);
+    const alternatives = [...groups.values()].flatMap(group => {
+      const fitting = group.flatMap(type => narrowed(whole.type, type));
+      const isString = typeof middle !== 'string' && strings === 'raw' && group.includes('string');
+      const narrow = { ...whole, type: fitting };
       return fitting.length === 0
         ? []
-        : this.#possible(() => this.#written(key, text, { ...whole, type: fitting }, isString));
+        : this.#possible(() => this.#written(key, middleOf(group[0]!), narrow, isString));
     });
     if (alternatives.length === 0) return this.#written(key, '', { ...whole, not: {} }, false);
     return [this.#builder.rule('argument', alternatives)];
@@ -118,7 +125,8 @@ class TaggedGrammar {
       sequence.regex(stringRegex(schema, new RawText(regexes, end)));
       return;
     }
-    const notation = isString ? strings : others;
+    const isMixed = others === 'mixed' && Array.isArray(schema.type) && schema.type.every(type => words.has(type));
+    const notation = isString ? strings : isMixed ? 'python' : others;
     const text = notation === 'python' ? new PythonText(regexes, end) : new JsonBefore(regexes, end);
     sequence.symbol(addJsonSchema(schema, this.#builder, text));
   }

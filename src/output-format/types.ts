@@ -48,6 +48,9 @@ export interface JsonArguments {
   readonly kind: 'json';
 }
 
+/** `mixed`: words and numbers as Python writes them, lists and objects as JSON. */
+export type Notation = 'json' | 'python' | 'mixed';
+
 /** Of the value of an argument. */
 export type JsonType = 'string' | 'number' | 'boolean' | 'null' | 'array' | 'object';
 
@@ -62,7 +65,7 @@ export interface TaggedArguments {
   /** `raw`: the text as it is. */
   readonly strings: 'raw' | 'json' | 'python';
   /** Numbers, lists and what else is no text. */
-  readonly others: 'json' | 'python';
+  readonly others: Notation;
 }
 
 export interface ToolCall {

@@ -26,8 +26,9 @@ function writeArguments(style: ArgumentStyle, json: string): string {
 }
 
 function writeValue({ middle, strings, others }: TaggedArguments, value: unknown): string {
-  const notation = typeof value === 'string' ? strings : others;
+  const isContainer = typeof value === 'object' && value !== null;
+  const notation = typeof value === 'string' ? strings : others === 'mixed' && isContainer ? 'json' : others;
   const before = typeof middle === 'string' ? middle : middle[typeOf(value)];
   if (notation === 'raw') return before + String(value);
-  return before + (notation === 'python' ? pythonText(value) : JSON.stringify(value));
+  return before + (notation === 'json' ? JSON.stringify(value) : pythonText(value));
 }
