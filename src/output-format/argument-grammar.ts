@@ -2,7 +2,7 @@ import type { GrammarSymbol } from '../constrain/grammar.ts';
 import type { GrammarBuilder } from '../constrain/grammar-builder.ts';
 import { addJsonSchema, stringRegex } from '../constrain/json-schema/index.ts';
 import { asRealmError, RealmError } from '../errors.ts';
-import { JsonBefore, PythonText, RawText } from './notations.ts';
+import { JsonBefore, PythonText, QuotedText, RawText } from './notations.ts';
 import type { Sequence } from './sequence.ts';
 import type { ArgumentStyle, JsonType, TaggedArguments } from './types.ts';
 
@@ -16,8 +16,11 @@ export function addArguments(
   builder: GrammarBuilder,
 ): void {
   const schema = objectSchema(JSON.parse(parameters));
-  if (style.kind === 'json') sequence.symbol(addJsonSchema(schema, builder));
-  else sequence.symbol(...new TaggedGrammar(style, schema, sequence, builder).symbols());
+  if (style.kind === 'json') {
+    const { quote } = style;
+    const text = quote === undefined ? undefined : new QuotedText(builder.regexes, quote);
+    sequence.symbol(addJsonSchema(schema, builder, text));
+  } else sequence.symbol(...new TaggedGrammar(style, schema, sequence, builder).symbols());
 }
 
 /** Arguments are always an object. */

@@ -3,6 +3,7 @@ import type { Input } from './input.ts';
 import { scanJson } from './json-scan.ts';
 import { literal, longestName, matchLiteral, matchRun, nameChar, skipSpace } from './literal.ts';
 import { isJson, pythonToJson } from './python-literal.ts';
+import { scanQuotedJson } from './quoted-json.ts';
 import type { ArgumentStyle, CallPart, Notation, TaggedArguments } from './types.ts';
 import { keptLength } from './until.ts';
 
@@ -21,7 +22,8 @@ export function* readArguments(reading: Reading, style: ArgumentStyle, { index, 
   const emit = (text: string) => reading.emit({ kind: 'arguments', index, text });
   yield* skipSpace(input);
   if (style.kind === 'json') {
-    yield* scanJson(input, emit);
+    if (style.quote === undefined) yield* scanJson(input, emit);
+    else yield* scanQuotedJson(input, style.quote, emit);
     return;
   }
   const properties = reading.tools.get(name)?.properties ?? {};

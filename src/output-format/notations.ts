@@ -42,6 +42,33 @@ export class JsonBefore extends JsonText {
   }
 }
 
+/** JSON with bare keys, and texts as they are between `quote`s. */
+export class QuotedText extends RawText {
+  readonly #quote: string;
+
+  constructor(regexes: Regexes, quote: string) {
+    super(regexes, quote);
+    this.#quote = quote;
+  }
+
+  override quoted(content: RegexId): RegexId {
+    const quote = this.regexes.literal(this.#quote);
+    return this.regexes.concat([quote, super.quoted(content), quote]);
+  }
+
+  override key(content: RegexId): RegexId {
+    const letter = this.regexes.bytes([
+      [0x24, 0x24],
+      [0x2d, 0x2e],
+      [0x30, 0x39],
+      [0x41, 0x5a],
+      [0x5f, 0x5f],
+      [0x61, 0x7a],
+    ]);
+    return this.regexes.and([content, this.regexes.repeat(letter, 1)]);
+  }
+}
+
 const shortEscapes: Readonly<Record<number, string>> = { 9: 't', 10: 'n', 13: 'r', 39: "'", 92: '\\' };
 
 /** Values as Python's `repr` writes them, texts in single quotes. */

@@ -46,6 +46,8 @@ export type ArgumentStyle = JsonArguments | TaggedArguments;
 /** One JSON object. */
 export interface JsonArguments {
   readonly kind: 'json';
+  /** Texts stand as they are between these, and keys without any. */
+  readonly quote?: string;
 }
 
 /** `mixed`: words and numbers as Python writes them, lists and objects as JSON. */

@@ -1,4 +1,5 @@
 import { pythonText } from './python-literal.ts';
+import { quotedJson } from './quoted-json.ts';
 import type { ArgumentStyle, TaggedArguments, ToolCall, ToolFormat } from './types.ts';
 import { typeOf } from './values.ts';
 
@@ -19,7 +20,7 @@ function writeCall({ call }: ToolFormat, { id = '', name, arguments: given }: To
 }
 
 function writeArguments(style: ArgumentStyle, json: string): string {
-  if (style.kind === 'json') return json;
+  if (style.kind === 'json') return style.quote === undefined ? json : quotedJson(JSON.parse(json), style.quote);
   return Object.entries(JSON.parse(json) as object)
     .map(([key, value]) => style.before + key + writeValue(style, value) + style.after)
     .join(style.between);

@@ -31,7 +31,7 @@ const ends = [
 ];
 
 /** Their ways to write arguments cannot be described yet. */
-const missing = ['MiniMax-M3', 'google-gemma-4-31B-it', 'google-gemma-4-31B-it-interleaved', 'openbmb-MiniCPM5-1B'];
+const missing = ['MiniMax-M3', 'openbmb-MiniCPM5-1B'];
 
 const metadata = byteLevelMetadata({}, []);
 const tokenizer = createTokenizer(metadata);
