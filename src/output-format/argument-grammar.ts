@@ -2,7 +2,7 @@ import type { GrammarSymbol } from '../constrain/grammar.ts';
 import type { GrammarBuilder } from '../constrain/grammar-builder.ts';
 import { addJsonSchema, stringRegex } from '../constrain/json-schema/index.ts';
 import { asRealmError, RealmError } from '../errors.ts';
-import { JsonBefore, PythonText, QuotedText, RawText } from './notations.ts';
+import type { Notations } from './notations.ts';
 import type { Sequence } from './sequence.ts';
 import type { ArgumentStyle, JsonType, TaggedArguments } from './types.ts';
 
@@ -14,13 +14,14 @@ export function addArguments(
   parameters: string,
   sequence: Sequence,
   builder: GrammarBuilder,
+  notations: Notations,
 ): void {
   const schema = objectSchema(JSON.parse(parameters));
   if (style.kind === 'json') {
     const { quote } = style;
-    const text = quote === undefined ? undefined : new QuotedText(builder.regexes, quote);
+    const text = quote === undefined ? notations.of('json', '') : notations.of('quoted', quote);
     sequence.symbol(addJsonSchema(schema, builder, text));
-  } else sequence.symbol(...new TaggedGrammar(style, schema, sequence, builder).symbols());
+  } else sequence.symbol(...new TaggedGrammar(style, schema, sequence, builder, notations).symbols());
 }
 
 /** Arguments are always an object. */
@@ -44,8 +45,15 @@ class TaggedGrammar {
   readonly #schema: Schema;
   readonly #sequence: () => Sequence;
   readonly #builder: GrammarBuilder;
+  readonly #notations: Notations;
 
-  constructor(style: TaggedArguments, schema: Schema, sequence: Sequence, builder: GrammarBuilder) {
+  constructor(
+    style: TaggedArguments,
+    schema: Schema,
+    sequence: Sequence,
+    builder: GrammarBuilder,
+    notations: Notations,
+  ) {
     const other = Object.keys(schema).find(keyword => !known.has(keyword));
     if (other !== undefined)
       throw new RealmError(
@@ -57,6 +65,7 @@ class TaggedGrammar {
     this.#schema = schema;
     this.#sequence = () => sequence.another();
     this.#builder = builder;
+    this.#notations = notations;
   }
 
   symbols(): readonly GrammarSymbol[] {
@@ -122,15 +131,14 @@ class TaggedGrammar {
 
   #value(schema: Schema, isString: boolean, sequence: Sequence): void {
     const { strings, others, after } = this.#style;
-    const { regexes } = this.#builder;
     const end = strings === 'raw' ? after.trim() : '';
     if (isString && strings === 'raw') {
-      sequence.regex(stringRegex(schema, new RawText(regexes, end)));
+      sequence.regex(stringRegex(schema, this.#notations.of('raw', end)));
       return;
     }
     const isMixed = others === 'mixed' && Array.isArray(schema.type) && schema.type.every(type => words.has(type));
     const notation = isString ? strings : isMixed ? 'python' : others;
-    const text = notation === 'python' ? new PythonText(regexes, end) : new JsonBefore(regexes, end);
+    const text = this.#notations.of(notation === 'python' ? 'python' : 'json', end);
     sequence.symbol(addJsonSchema(schema, this.#builder, text));
   }
 

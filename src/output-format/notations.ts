@@ -107,3 +107,25 @@ function withoutEscaped([from, to]: readonly [number, number]): [number, number]
     low <= to && from <= high ? [[Math.max(low, from), Math.min(high, to)]] : [],
   );
 }
+
+/** Notations of one store of regular expressions, each made once. `end`: what texts do not contain. */
+export class Notations {
+  readonly #regexes: Regexes;
+  readonly #made = new Map<string, JsonText>();
+
+  constructor(regexes: Regexes) {
+    this.#regexes = regexes;
+  }
+
+  of(kind: keyof typeof makers, end: string): JsonText {
+    const key = `${kind} ${end}`;
+    let text = this.#made.get(key);
+    if (!text) {
+      text = new makers[kind](this.#regexes, end);
+      this.#made.set(key, text);
+    }
+    return text;
+  }
+}
+
+const makers = { raw: RawText, json: JsonBefore, python: PythonText, quoted: QuotedText };
