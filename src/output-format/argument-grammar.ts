@@ -2,7 +2,7 @@ import type { GrammarSymbol } from '../constrain/grammar.ts';
 import type { GrammarBuilder } from '../constrain/grammar-builder.ts';
 import { addJsonSchema, stringRegex } from '../constrain/json-schema/index.ts';
 import { asRealmError, RealmError } from '../errors.ts';
-import { JsonBefore, PythonText, RawText } from './notations.ts';
+import type { Notations } from './notations.ts';
 import type { Sequence } from './sequence.ts';
 import type { ArgumentStyle, JsonType, TaggedArguments } from './types.ts';
 
@@ -14,10 +14,14 @@ export function addArguments(
   parameters: string,
   sequence: Sequence,
   builder: GrammarBuilder,
+  notations: Notations,
 ): void {
   const schema = objectSchema(JSON.parse(parameters));
-  if (style.kind === 'json') sequence.symbol(addJsonSchema(schema, builder));
-  else sequence.symbol(...new TaggedGrammar(style, schema, sequence, builder).symbols());
+  if (style.kind === 'json') {
+    const { quote } = style;
+    const text = quote === undefined ? notations.of('json', '') : notations.of('quoted', quote);
+    sequence.symbol(addJsonSchema(schema, builder, text));
+  } else sequence.symbol(...new TaggedGrammar(style, schema, sequence, builder, notations).symbols());
 }
 
 /** Arguments are always an object. */
@@ -31,14 +35,25 @@ const known = new Set([
   ...['$schema', '$id', '$comment', 'title', 'description', 'default', 'examples', 'strict'],
 ]);
 
+const types: readonly JsonType[] = ['string', 'number', 'boolean', 'null', 'array', 'object'];
+/** Types whose values are a word or a number. */
+const words: ReadonlySet<string> = new Set(['number', 'integer', 'boolean', 'null']);
+
 /** The declared arguments in their order, those that are not required or not. */
 class TaggedGrammar {
   readonly #style: TaggedArguments;
   readonly #schema: Schema;
   readonly #sequence: () => Sequence;
   readonly #builder: GrammarBuilder;
+  readonly #notations: Notations;
 
-  constructor(style: TaggedArguments, schema: Schema, sequence: Sequence, builder: GrammarBuilder) {
+  constructor(
+    style: TaggedArguments,
+    schema: Schema,
+    sequence: Sequence,
+    builder: GrammarBuilder,
+    notations: Notations,
+  ) {
     const other = Object.keys(schema).find(keyword => !known.has(keyword));
     if (other !== undefined)
       throw new RealmError(
@@ -50,6 +65,7 @@ class TaggedGrammar {
     this.#schema = schema;
     this.#sequence = () => sequence.another();
     this.#builder = builder;
+    this.#notations = notations;
   }
 
   symbols(): readonly GrammarSymbol[] {
@@ -77,17 +93,20 @@ class TaggedGrammar {
   }
 
   #member(key: string, schema: unknown): readonly GrammarSymbol[] {
-    const { middle, strings } = this.#style;
+    const { middle, strings, others } = this.#style;
     const whole = { ...this.#definitions(), ...(schema === false ? { not: {} } : (schema as Schema)) };
-    if (typeof middle === 'string') return this.#written(key, middle, whole, whole.type === 'string');
+    if (typeof middle === 'string' && (others !== 'mixed' || whole.type === 'string'))
+      return this.#written(key, middle, whole, whole.type === 'string');
     // Types that are written alike go together; the parser reads as text what is written as one.
-    const groups = Map.groupBy(Object.keys(middle) as JsonType[], type => middle[type]);
-    const alternatives = [...groups].flatMap(([text, types]) => {
-      const fitting = types.flatMap(type => narrowed(whole.type, type));
-      const isString = strings === 'raw' && types.includes('string');
+    const middleOf = (type: JsonType) => (typeof middle === 'string' ? middle : middle[type]);
+    const groups = Map.groupBy(types, type => `${others === 'mixed' && words.has(type)} ${middleOf(type)}`);
+    const alternatives = [...groups.values()].flatMap(group => {
+      const fitting = group.flatMap(type => narrowed(whole.type, type));
+      const isString = typeof middle !== 'string' && strings === 'raw' && group.includes('string');
+      const narrow = { ...whole, type: fitting };
       return fitting.length === 0
         ? []
-        : this.#possible(() => this.#written(key, text, { ...whole, type: fitting }, isString));
+        : this.#possible(() => this.#written(key, middleOf(group[0]!), narrow, isString));
     });
     if (alternatives.length === 0) return this.#written(key, '', { ...whole, not: {} }, false);
     return [this.#builder.rule('argument', alternatives)];
@@ -112,14 +131,14 @@ class TaggedGrammar {
 
   #value(schema: Schema, isString: boolean, sequence: Sequence): void {
     const { strings, others, after } = this.#style;
-    const { regexes } = this.#builder;
     const end = strings === 'raw' ? after.trim() : '';
     if (isString && strings === 'raw') {
-      sequence.regex(stringRegex(schema, new RawText(regexes, end)));
+      sequence.regex(stringRegex(schema, this.#notations.of('raw', end)));
       return;
     }
-    const notation = isString ? strings : others;
-    const text = notation === 'python' ? new PythonText(regexes, end) : new JsonBefore(regexes, end);
+    const isMixed = others === 'mixed' && Array.isArray(schema.type) && schema.type.every(type => words.has(type));
+    const notation = isString ? strings : isMixed ? 'python' : others;
+    const text = this.#notations.of(notation === 'python' ? 'python' : 'json', end);
     sequence.symbol(addJsonSchema(schema, this.#builder, text));
   }
 

@@ -3,7 +3,8 @@ import type { Input } from './input.ts';
 import { scanJson } from './json-scan.ts';
 import { literal, longestName, matchLiteral, matchRun, nameChar, skipSpace } from './literal.ts';
 import { isJson, pythonToJson } from './python-literal.ts';
-import type { ArgumentStyle, CallPart, TaggedArguments } from './types.ts';
+import { scanQuotedJson } from './quoted-json.ts';
+import type { ArgumentStyle, CallPart, Notation, TaggedArguments } from './types.ts';
 import { keptLength } from './until.ts';
 
 type Emit = (text: string) => void;
@@ -21,7 +22,8 @@ export function* readArguments(reading: Reading, style: ArgumentStyle, { index, 
   const emit = (text: string) => reading.emit({ kind: 'arguments', index, text });
   yield* skipSpace(input);
   if (style.kind === 'json') {
-    yield* scanJson(input, emit);
+    if (style.quote === undefined) yield* scanJson(input, emit);
+    else yield* scanQuotedJson(input, style.quote, emit);
     return;
   }
   const properties = reading.tools.get(name)?.properties ?? {};
@@ -117,8 +119,8 @@ function* pythonText(input: Input): Steps<string> {
   }
 }
 
-function jsonOf(raw: string, others: 'json' | 'python'): string {
+function jsonOf(raw: string, others: Notation): string {
   const text = raw.trim();
   if (isJson(text)) return text;
-  return (others === 'python' ? pythonToJson(text) : undefined) ?? JSON.stringify(raw);
+  return (others === 'json' ? undefined : pythonToJson(text)) ?? JSON.stringify(raw);
 }

@@ -4,8 +4,9 @@ import { asRealmError, RealmError } from '../errors.ts';
 import { addArguments } from './argument-grammar.ts';
 import type { AnswerSource, DeclaredTool } from './constraint-source.ts';
 import type { ControlTokens } from './control-tokens.ts';
+import { Notations } from './notations.ts';
 import { Sequence } from './sequence.ts';
-import type { CallPart } from './types.ts';
+import type { ArgumentStyle, CallPart } from './types.ts';
 
 type Tools = NonNullable<AnswerSource['tools']>;
 
@@ -18,6 +19,8 @@ class CallGrammar {
   readonly #tools: Tools;
   readonly #control: ControlTokens;
   readonly #builder: GrammarBuilder;
+  readonly #notations: Notations;
+  readonly #arguments = new Map<string, GrammarSymbol>();
   /** What stands from a tool's name on to the end of its arguments, and which parts of the call that is. */
   readonly #named: { readonly from: number; readonly to: number; readonly symbol: GrammarSymbol };
 
@@ -25,6 +28,7 @@ class CallGrammar {
     this.#tools = tools;
     this.#control = control;
     this.#builder = builder;
+    this.#notations = new Notations(builder.regexes);
     const { call } = tools.format;
     const from = call.findIndex(({ kind }) => kind === 'name');
     const to = call.findIndex(({ kind }) => kind === 'arguments') + 1;
@@ -60,7 +64,7 @@ class CallGrammar {
     try {
       for (const part of parts) {
         if (part.kind === 'name') sequence.literal(tool.name);
-        else if (part.kind === 'arguments') addArguments(part.style, tool.parameters, sequence, this.#builder);
+        else if (part.kind === 'arguments') this.#addArguments(part.style, tool.parameters, sequence);
         else this.#add(part, sequence, false);
       }
     } catch (error) {
@@ -68,6 +72,18 @@ class CallGrammar {
       throw new RealmError(code, `the tool ${JSON.stringify(tool.name)}: ${message}`, { param, cause: error });
     }
     return sequence.symbols;
+  }
+
+  /** Tools of the same parameters have the same rule. */
+  #addArguments(style: ArgumentStyle, parameters: string, sequence: Sequence): void {
+    let known = this.#arguments.get(parameters);
+    if (!known) {
+      const own = this.#sequence();
+      addArguments(style, parameters, own, this.#builder, this.#notations);
+      known = this.#builder.rule('arguments', [own.symbols]);
+      this.#arguments.set(parameters, known);
+    }
+    sequence.symbol(known);
   }
 
   #add(part: CallPart, sequence: Sequence, first: boolean): void {

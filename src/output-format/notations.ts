@@ -43,6 +43,33 @@ export class JsonBefore extends JsonText {
   }
 }
 
+/** JSON with bare keys, and texts as they are between `quote`s. */
+export class QuotedText extends RawText {
+  readonly #quote: string;
+
+  constructor(regexes: Regexes, quote: string) {
+    super(regexes, quote);
+    this.#quote = quote;
+  }
+
+  override quoted(content: RegexId): RegexId {
+    const quote = this.regexes.literal(this.#quote);
+    return this.regexes.concat([quote, super.quoted(content), quote]);
+  }
+
+  override key(content: RegexId): RegexId {
+    const letter = this.regexes.bytes([
+      [0x24, 0x24],
+      [0x2d, 0x2e],
+      [0x30, 0x39],
+      [0x41, 0x5a],
+      [0x5f, 0x5f],
+      [0x61, 0x7a],
+    ]);
+    return this.regexes.and([content, this.regexes.repeat(letter, 1)]);
+  }
+}
+
 const shortEscapes: Readonly<Record<number, string>> = { 9: 't', 10: 'n', 13: 'r', 39: "'", 92: '\\' };
 
 /** Values as Python's `repr` writes them, texts in single quotes. */
@@ -81,3 +108,25 @@ function withoutEscaped([from, to]: readonly [number, number]): [number, number]
     low <= to && from <= high ? [[Math.max(low, from), Math.min(high, to)]] : [],
   );
 }
+
+/** Notations of one store of regular expressions, each made once. `end`: what texts do not contain. */
+export class Notations {
+  readonly #regexes: Regexes;
+  readonly #made = new Map<string, JsonText>();
+
+  constructor(regexes: Regexes) {
+    this.#regexes = regexes;
+  }
+
+  of(kind: keyof typeof makers, end: string): JsonText {
+    const key = `${kind} ${end}`;
+    let text = this.#made.get(key);
+    if (!text) {
+      text = new makers[kind](this.#regexes, end);
+      this.#made.set(key, text);
+    }
+    return text;
+  }
+}
+
+const makers = { raw: RawText, json: JsonBefore, python: PythonText, quoted: QuotedText };

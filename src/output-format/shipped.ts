@@ -77,6 +77,22 @@ const harmony: OutputFormat = {
   },
 };
 
+const gemma4: OutputFormat = {
+  reasoning: { open: '<|channel>thought\n', close: '<channel|>' },
+  tools: {
+    begin: '',
+    call: [
+      text('<|tool_call>call:'),
+      name,
+      { kind: 'arguments', style: { kind: 'json', quote: '<|"|>' } },
+      text('<tool_call|>'),
+    ],
+    between: '',
+    end: '',
+    history: 'object',
+  },
+};
+
 const kimi3: ReasoningFormat = {
   open: '<|open|>think<|sep|>',
   close: '<|close|>think<|sep|>',
@@ -86,6 +102,7 @@ const kimi3: ReasoningFormat = {
 
 export const shipped: readonly Shipped[] = [
   { sign: '<|channel|>analysis<|message|>', format: harmony },
+  { sign: '<|tool_call>call:', format: gemma4 },
   { sign: 'List of tools: <|tool_list_start|>[', format: { tools: pythonic('content') } },
   {
     sign: 'message.thinking is defined and (preserve_thinking',

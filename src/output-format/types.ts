@@ -46,7 +46,12 @@ export type ArgumentStyle = JsonArguments | TaggedArguments;
 /** One JSON object. */
 export interface JsonArguments {
   readonly kind: 'json';
+  /** Texts stand as they are between these, and keys without any. */
+  readonly quote?: string;
 }
+
+/** `mixed`: words and numbers as Python writes them, lists and objects as JSON. */
+export type Notation = 'json' | 'python' | 'mixed';
 
 /** Of the value of an argument. */
 export type JsonType = 'string' | 'number' | 'boolean' | 'null' | 'array' | 'object';
@@ -62,7 +67,7 @@ export interface TaggedArguments {
   /** `raw`: the text as it is. */
   readonly strings: 'raw' | 'json' | 'python';
   /** Numbers, lists and what else is no text. */
-  readonly others: 'json' | 'python';
+  readonly others: Notation;
 }
 
 export interface ToolCall {

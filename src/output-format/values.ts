@@ -34,12 +34,15 @@ function otherValues({ middle, after, next }: Around, text: string): Pick<Values
     const written = text.slice(from, Math.max(to, from));
     const found = writings(value).find(({ text: as }) => written.endsWith(as));
     if (!found) return undefined;
-    if (found.kind === 'python') others = 'python';
+    if (found.kind === 'python')
+      others = typeof value === 'object' && value !== null ? 'python' : notContainers(others);
     middles[typeOf(value)] = written.slice(0, written.length - found.text.length);
   }
   const all = { ...withDefault(middles, middles.number ?? middle), string: middle };
   return { middle: Object.values(all).every(each => each === middle) ? middle : all, others };
 }
+
+const notContainers = (others: Values['others']): Values['others'] => (others === 'python' ? 'python' : 'mixed');
 
 function withDefault(middles: Partial<Record<JsonType, string>>, other: string): Record<JsonType, string> {
   const none = { string: other, number: other, boolean: other, null: other, array: other, object: other };

@@ -1,4 +1,5 @@
 import { pythonText } from './python-literal.ts';
+import { quotedJson } from './quoted-json.ts';
 import type { ArgumentStyle, TaggedArguments, ToolCall, ToolFormat } from './types.ts';
 import { typeOf } from './values.ts';
 
@@ -19,15 +20,16 @@ function writeCall({ call }: ToolFormat, { id = '', name, arguments: given }: To
 }
 
 function writeArguments(style: ArgumentStyle, json: string): string {
-  if (style.kind === 'json') return json;
+  if (style.kind === 'json') return style.quote === undefined ? json : quotedJson(JSON.parse(json), style.quote);
   return Object.entries(JSON.parse(json) as object)
     .map(([key, value]) => style.before + key + writeValue(style, value) + style.after)
     .join(style.between);
 }
 
 function writeValue({ middle, strings, others }: TaggedArguments, value: unknown): string {
-  const notation = typeof value === 'string' ? strings : others;
+  const isContainer = typeof value === 'object' && value !== null;
+  const notation = typeof value === 'string' ? strings : others === 'mixed' && isContainer ? 'json' : others;
   const before = typeof middle === 'string' ? middle : middle[typeOf(value)];
   if (notation === 'raw') return before + String(value);
-  return before + (notation === 'python' ? pythonText(value) : JSON.stringify(value));
+  return before + (notation === 'json' ? JSON.stringify(value) : pythonText(value));
 }

@@ -55,6 +55,18 @@ export const formats = {
     end: '<|end|>',
     history: 'object',
   },
+  quoted: {
+    begin: '',
+    call: [
+      text('<|tool_call>call:'),
+      name,
+      { kind: 'arguments', style: { kind: 'json', quote: '<|"|>' } },
+      text('<tool_call|>'),
+    ],
+    between: '',
+    end: '',
+    history: 'object',
+  },
   bare: {
     begin: '',
     call: [text('{"name": "'), name, text('", "parameters": '), json, text('}')],
