@@ -49,7 +49,7 @@ const stop = z
   .unknown()
   .optional()
   .transform(value => (value === undefined || value === null ? [] : typeof value === 'string' ? [value] : value))
-  .pipe(z.array(stopString, { error: ofType('must be a string or a list of up to 4 strings') }).max(4));
+  .pipe(z.array(stopString, { error: ofType('must be a string or a list of up to 32 strings') }).max(32));
 
 const logitBias = z
   .record(z.string().regex(/^\d{1,9}$/, { error: 'must be a token id' }), within(ranges.logitBias))

@@ -51,7 +51,7 @@ const refused: [string, unknown, string][] = [
   [chat, { messages, seed: 0.5 }, 'seed: must be an integer of 64 bits'],
   [chat, { messages, max_tokens: 1.5 }, 'max_tokens: must be an integer'],
   [chat, { messages, stream: 'yes' }, 'stream: must be true or false'],
-  [chat, { messages, stop: ['a', 'b', 'c', 'd', 'e'] }, 'stop: must have at most 4 entries'],
+  [chat, { messages, stop: Array(33).fill('a') }, 'stop: must have at most 32 entries'],
   [chat, { messages, stop: [''] }, 'stop[0]: must have at least 1 characters'],
   [chat, { messages, stop: 4 }, 'stop: must be a string or a list'],
   [chat, { messages, logit_bias: { x: 1 } }, 'logit_bias.x: must be a token id'],

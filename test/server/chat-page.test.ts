@@ -31,3 +31,12 @@ test('completions', () => {
     known(completionSchema({ choices: 1 })),
   );
 });
+
+test('a null stands for every field that may be left out', () => {
+  const nulls = (schema: z.ZodType) => Object.fromEntries(known(schema).map(name => [name, null]));
+  const chat = chatSchema({ messages: 1 });
+  const messages = [{ role: 'assistant', content: null, name: null, tool_calls: null, refusal: null }];
+  assert.ok(chat.safeParse({ ...nulls(chat), messages }).success);
+  const completion = completionSchema({ choices: 1 });
+  assert.ok(completion.safeParse({ ...nulls(completion), prompt: 'a' }).success);
+});
