@@ -43,6 +43,8 @@ export const errorCodes = {
   text_failed: 500,
   request_cancelled: 499,
   request_not_found: 404,
+  response_not_found: 404,
+  previous_response_not_found: 404,
   deadline_exceeded: 504,
   queue_timeout: 503,
   session_not_found: 404,
