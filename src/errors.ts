@@ -34,6 +34,7 @@ export const errorCodes = {
   body_too_large: 413,
   encoding_unsupported: 415,
   expectation_failed: 417,
+  upgrade_required: 426,
   headers_too_large: 431,
   invalid_api_key: 401,
   host_not_allowed: 403,

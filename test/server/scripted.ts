@@ -14,6 +14,8 @@ import { Channel } from '../../src/sandbox/channel.ts';
 import type { Program, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
 import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
+import { ResponseBook } from '../../src/server/responses/book.ts';
+import { MemoryResponseStore } from '../../src/server/responses/store.ts';
 import type { Services } from '../../src/server/services.ts';
 import { TextService } from '../../src/server/text/service.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
@@ -248,6 +250,7 @@ export function scripted(script: Script, overrides: Partial<Services> = {}) {
     models: [model],
     adapters: new AdapterRegistry([model]),
     sessions: new SessionStore(undefined),
+    responses: new ResponseBook(new MemoryResponseStore(defaultConfig().responses)),
     anyModelName: true,
     text: new TextService({ bodyBytes: 10_000 }),
     sandbox: sandboxOf(passThrough),

@@ -1,17 +1,18 @@
 import { RealmError } from '../../errors.ts';
 import type { ChatMessage } from './conversation.ts';
-import { type FunctionTool, passedOn, type ResponsesRequest, type ToolChoice } from './request.ts';
+import { type FunctionTool, isFunction, passedOn, type ResponsesRequest, type ToolChoice } from './request.ts';
 
 /** The request as the body of a chat completion: what the chat's schema reads, field by field. */
 export function toChatBody(request: ResponsesRequest, messages: readonly ChatMessage[]): Record<string, unknown> {
   const { include = [], top_logprobs, text, reasoning, tool_choice } = request;
   const logprobs = include.includes('message.output_text.logprobs') || !!top_logprobs;
-  const tools = allowed(request.tools, tool_choice);
+  const { tools = [] } = request;
   return {
     ...Object.fromEntries(passedOn.map(name => [name, request[name]])),
     messages,
     max_completion_tokens: request.max_output_tokens,
     reasoning_effort: reasoning?.effort,
+    verbosity: text?.verbosity,
     response_format: toResponseFormat(text?.format),
     ...(tools.length > 0 && { tools: tools.map(toChatTool), tool_choice: toChatChoice(tool_choice) }),
     ...(tools.length === 0 && { parallel_tool_calls: undefined }),
@@ -26,20 +27,19 @@ function toResponseFormat(format: NonNullable<ResponsesRequest['text']>['format'
   return { type: 'json_schema', json_schema: { name, description, schema, strict } };
 }
 
-function allowed(tools: readonly FunctionTool[] = [], choice: ToolChoice | undefined): readonly FunctionTool[] {
-  if (typeof choice !== 'object' || choice.type !== 'allowed_tools') return tools;
-  const names = new Set(choice.tools.filter(({ type }) => type === 'function').map(({ name }) => name));
-  return tools.filter(({ name }) => names.has(name));
-}
-
 const toChatTool = ({ name, description, parameters, strict }: FunctionTool): object => ({
   type: 'function',
   function: { name, description, parameters, strict },
 });
 
+const toChatFunction = ({ name }: { name?: string | undefined }) => ({ type: 'function', function: { name } });
+
 function toChatChoice(choice: ToolChoice | undefined): unknown {
   if (typeof choice !== 'object') return choice;
-  return choice.type === 'function' ? { type: 'function', function: { name: choice.name } } : choice.mode;
+  if (choice.type === 'function') return toChatFunction(choice);
+  const { mode, tools } = choice;
+  if (mode === 'none') return mode;
+  return { type: 'allowed_tools', allowed_tools: { mode, tools: tools.filter(isFunction).map(toChatFunction) } };
 }
 
 /** Beginnings of the chat's names for fields, and what they are called here. */
@@ -47,11 +47,14 @@ const names: readonly (readonly [chat: RegExp, here: string])[] = [
   // Items are fewer or more than the messages that are made of them.
   [/^messages\b[^:]*/, 'input'],
   [/^(?:max_completion_tokens|max_tokens)\b/, 'max_output_tokens'],
+  [/^verbosity\b/, 'text.verbosity'],
   [/^reasoning_effort\b/, 'reasoning.effort'],
   [/^response_format\.json_schema\.schema\b/, 'text.format.schema'],
   [/^response_format\.json_schema\b/, 'text.format'],
   [/^response_format\b/, 'text.format'],
   [/^(tools\[\d+\])\.function\b/, '$1'],
+  [/^tool_choice\.function\b/, 'tool_choice'],
+  [/^tool_choice\.allowed_tools\.tools\[(\d+)\]\.function\b/, 'tool_choice.tools[$1]'],
 ];
 
 /** A refusal in the chat's words, in the words of whoever asked through this API. */

@@ -140,14 +140,16 @@ test('the chat is asked with its own names', () => {
   });
 });
 
-test('tools that are not allowed are not offered', () => {
+test('the choice of tools', () => {
   const tools = ['a', 'b'].map(name => ({ type: 'function', name }));
-  const choice = { type: 'allowed_tools', mode: 'required', tools: [{ type: 'function', name: 'b' }] };
-  const body = toChatBody(read({ tools, tool_choice: choice }), []);
-  assert.deepEqual(body.tools, [
-    { type: 'function', function: { name: 'b', description: undefined, parameters: undefined, strict: undefined } },
-  ]);
-  assert.equal(body.tool_choice, 'required');
+  const choice = (mode: string) => ({ type: 'allowed_tools', mode, tools: [{ type: 'function', name: 'b' }] });
+  const chosen = (tool_choice: unknown) => toChatBody(read({ tools, tool_choice }), []).tool_choice;
+  assert.deepEqual(chosen(choice('required')), {
+    type: 'allowed_tools',
+    allowed_tools: { mode: 'required', tools: [{ type: 'function', function: { name: 'b' } }] },
+  });
+  assert.equal(chosen(choice('none')), 'none');
+  assert.equal(chosen('required'), 'required');
   const none = toChatBody(read({ tools: [{ type: 'web_search' }], tool_choice: 'auto' }), []);
   assert.ok(!('tools' in none) && !('tool_choice' in none));
 });

@@ -5,7 +5,7 @@ import { itemList } from './items.ts';
 /** `POST /v1/responses`, as Open Responses of 2026-04-24 and OpenAI have it. */
 
 /** Fields of chat completions that mean the same here, Realm's own among them: the chat's schema reads them. */
-const passedOn = [
+export const passedOn = [
   'model',
   'stream',
   'temperature',
@@ -20,8 +20,6 @@ const passedOn = [
   'min_p',
   'repetition_penalty',
   'priority',
-  'session',
-  'save_session',
   'chat_template_kwargs',
 ] as const;
 
@@ -41,7 +39,7 @@ const functionTool = z.object({
 
 export type FunctionTool = z.output<typeof functionTool>;
 
-const isFunction = (tool: unknown) => (tool as { type?: unknown } | null)?.type === 'function';
+export const isFunction = (tool: unknown) => (tool as { type?: unknown } | null)?.type === 'function';
 
 /** Tools of other types are the service's own, or a client's that does without: models here cannot call them. */
 const tools = optional(
@@ -96,6 +94,8 @@ export function responsesSchema(limits: { messages: number }) {
   return z
     .object({
       ...asInChat,
+      /** Of a message over a WebSocket. */
+      type: optional(z.literal('response.create')),
       input: itemList(limits.messages),
       instructions: optional(z.string()),
       previous_response_id: optional(z.string()),
@@ -117,11 +117,13 @@ export function responsesSchema(limits: { messages: number }) {
       service_tier: optional(z.string()),
       user: optional(z.string()),
       background: unsupported(isOff),
+      session: unsupported(),
+      save_session: unsupported(),
       conversation: unsupported(),
       prompt: unsupported(),
       context_management: unsupported(isEmptyList),
     })
-    .transform(({ background: _, conversation: __, prompt: ___, context_management: ____, ...fields }) => fields);
+    .transform(({ type, background, conversation, prompt, context_management, ...fields }) => fields);
 }
 
 /** `POST /v1/responses/compact`. */
@@ -137,5 +139,3 @@ export function compactSchema(limits: { messages: number }) {
 
 export type ResponsesRequest = z.output<ReturnType<typeof responsesSchema>>;
 export type CompactRequest = z.output<ReturnType<typeof compactSchema>>;
-
-export { passedOn };

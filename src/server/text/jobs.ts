@@ -5,6 +5,7 @@ import { encodePrompt, parseChatDocument, renderChat } from '../../llm/prompt.ts
 import type { Limits } from '../../tenancy/config.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
 import type { TextRange } from '../../tokenizer/types.ts';
+import { type PrepareInput, prepare } from '../responses/prepare.ts';
 import { type BodyForm, parseBody } from './bodies.ts';
 import { embeddingsJson, tokensJson } from './json.ts';
 
@@ -44,6 +45,14 @@ export const jobs = {
     short: shortBody,
     run({ form, bytes, limits }: { form: BodyForm; bytes: Uint8Array; limits: Limits }) {
       return parseBody(form, bytes, limits);
+    },
+  }),
+  /** A request of the Responses API with what was said before it. */
+  responses: job({
+    size: ({ request, history }) => request.length + (history?.length ?? 0),
+    short: shortBody,
+    run(input: PrepareInput) {
+      return prepare(input);
     },
   }),
   /** The tokens of a program's prompt; refuses what cannot fit. */
