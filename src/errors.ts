@@ -26,6 +26,7 @@ export const errorCodes = {
   grammar_invalid: 400,
   grammar_limit: 400,
   schema_unsupported: 400,
+  tools_unsupported: 400,
   constraint_dead_end: 500,
   model_not_found: 404,
   route_not_found: 404,

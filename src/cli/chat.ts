@@ -111,7 +111,7 @@ async function generate(
   signal: AbortSignal,
   show: (text: string) => void,
 ): Promise<Answer> {
-  const prompt = finish(encodePrompt(model, { messages }, { context: model.engine.info.context }));
+  const { tokens: prompt } = finish(encodePrompt(model, { messages }, { context: model.engine.info.context }));
   const { maxTokens, temperature, topP, seed } = options;
   const request = { id: 'run', tenant: 'local', prompt, maxTokens, sampling: { temperature, topP, seed } };
   const start = performance.now();

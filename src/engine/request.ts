@@ -41,6 +41,10 @@ export interface GenerationSettings {
   readonly stop?: readonly string[] | undefined;
   /** Tokens that end the sequence (not emitted), beside those that the vocabulary names. */
   readonly stopTokens?: readonly Token[] | undefined;
+  /** The tokens that the vocabulary names as ends end nothing. The engine knows nothing of it. */
+  readonly ignoreEnds?: boolean | undefined;
+  /** The control tokens that the model's output format is written with are text. The engine knows nothing of them. */
+  readonly markers?: boolean | undefined;
   /** Alternatives to report with each token; absent: no log-probabilities. */
   readonly topLogprobs?: number | undefined;
   /** What the answer must be: no token that breaks it is chosen. */

@@ -36,7 +36,7 @@ export async function loadModel(source: FileSource, options: PageOptions = {}): 
       id: name.replace(/^.*\/|\.gguf$/gi, ''),
       engine,
       ...text,
-      generate: textGeneration(engine, text.tokenizer),
+      generate: textGeneration(engine, text),
       defaults: { system, sampling: samplingOf(sampling ?? {}) },
       created: Math.floor(Date.now() / 1000),
     };

@@ -120,7 +120,7 @@ export class Model {
 
   #encode(prompt: Chat | string, parseSpecial?: boolean): readonly Token[] {
     const { context } = this.#model.engine.info;
-    return finish(encodePrompt(this.#model, prompt, { context, parseSpecial }));
+    return finish(encodePrompt(this.#model, prompt, { context, parseSpecial })).tokens;
   }
 
   #encodeInput(text: string, { parseSpecial }: EmbedOptions, param: string): Token[] {

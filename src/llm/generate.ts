@@ -2,15 +2,21 @@ import { errorOf } from '../engine/failure.ts';
 import type { EngineEvent, GenerateRequest, Sampling } from '../engine/request.ts';
 import type { Engine } from '../engine/types.ts';
 import type { Token, Tokenizer } from '../tokenizer/types.ts';
+import type { ModelText } from './model-text.ts';
+import { markersOf } from './output-format.ts';
 import { StopStrings } from './stop-strings.ts';
 import type { GenerateText, TextEvent, TextLogprob } from './types.ts';
 
 const decoder = new TextDecoder();
 
 /** Text generation on an engine: tokens become text as they come, stop strings end it even across token borders. */
-export function textGeneration(engine: Engine, tokenizer: Tokenizer, defaults?: Sampling): GenerateText {
-  return (request, signal) => generate(engine, tokenizer, withDefaults(request, defaults), signal);
+export function textGeneration(engine: Engine, { tokenizer, format = {} }: TextOut, defaults?: Sampling): GenerateText {
+  const markers = markersOf(format, tokenizer);
+  return (request, signal) => generate(engine, tokenizer, markers, withDefaults(request, defaults), signal);
 }
+
+/** What makes text of tokens. */
+type TextOut = Pick<ModelText, 'tokenizer'> & Partial<Pick<ModelText, 'format'>>;
 
 /** The request with the model's own sampling where it says nothing itself. */
 export function withDefaults(request: GenerateRequest, defaults: Sampling = {}): GenerateRequest {
@@ -21,12 +27,13 @@ export function withDefaults(request: GenerateRequest, defaults: Sampling = {}):
 async function* generate(
   engine: Engine,
   tokenizer: Tokenizer,
+  markers: ReadonlySet<Token>,
   request: GenerateRequest,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<TextEvent, void> {
   const stop = new AbortController();
   const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-  const stream = tokenizer.stream();
+  const stream = tokenizer.stream({ special: request.markers ? markers : false });
   const stops = new StopStrings(request.stop ?? []);
   const tokens = [...request.prompt];
   /** Characters decoded so far. */
@@ -63,8 +70,9 @@ function stoppedAt(event: EngineEvent & { kind: 'end' }, completionTokens: numbe
   return { ...event, reason: 'stop', usage: { ...event.usage, completionTokens } };
 }
 
-/** The tokens that end every text end this one too. */
+/** The tokens that end every text end this one too, unless they are to be ignored. */
 function withEnds(request: GenerateRequest, { endOfGeneration }: Tokenizer): GenerateRequest {
+  if (request.ignoreEnds) return request;
   return { ...request, stopTokens: [...endOfGeneration, ...(request.stopTokens ?? [])] };
 }
 

@@ -64,9 +64,10 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
     system: system ?? file.entry?.system,
     template: config.chatTemplate && (await sourceOf(config.chatTemplate)),
   };
-  const { tokenizer, template } = await openModelText(data ?? file.path, textOptions, warn);
+  const text = await openModelText(data ?? file.path, textOptions, warn);
+  const { tokenizer, template, format } = text;
   const defaults = { system: textOptions.system, sampling: { ...file.entry?.sampling, ...sampling } };
-  tryChat({ tokenizer, template, defaults }, warn);
+  tryChat({ ...text, defaults }, warn);
   const opening = openEngine({
     file: data ?? file.path,
     draft: draft?.path,
@@ -78,7 +79,7 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
     streamMs: config.streamMs,
     weights: valuesOf(options.tenants, 'weight'),
     maxWaitingOf: valuesOf(options.tenants, 'maxQueued'),
-    sharedPrefixes: config.sharedPrompts?.flatMap(text => prefixOf(text, { tokenizer, template, defaults: {} }, warn)),
+    sharedPrefixes: config.sharedPrompts?.flatMap(prompt => prefixOf(prompt, { ...text, defaults: {} }, warn)),
     threads: options.threads,
     kvTokens: options.kvTokens,
     onProgress: options.onProgress,
@@ -90,8 +91,9 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
     engine,
     tokenizer,
     template,
+    format,
     textSource: data === undefined ? { path: file.path, ...textOptions } : undefined,
-    generate: textGeneration(engine, tokenizer, defaults.sampling),
+    generate: textGeneration(engine, text, defaults.sampling),
     defaults,
     created: Math.floor(Date.now() / 1000),
   };

@@ -1,15 +1,19 @@
 import { asRealmError, RealmError } from '../errors.ts';
 import { openGguf } from '../gguf/open.ts';
 import type { FileSource, Metadata } from '../gguf/types.ts';
+import type { OutputFormat } from '../output-format/types.ts';
 import { brokenTemplate, chatTemplate } from '../tokenizer/chat-template.ts';
 import { createTokenizer } from '../tokenizer/create.ts';
 import type { ChatTemplate, Tokenizer } from '../tokenizer/types.ts';
+import { findOutputFormat } from './output-format.ts';
 
 /** The half of a model that is no arithmetic: text to tokens and back. */
 export interface ModelText {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
   readonly defaults: { readonly system?: string };
+  /** How it writes thoughts and calls of tools. */
+  readonly format: OutputFormat;
 }
 
 /** Where another thread gets the same from. Structured-cloneable. */
@@ -39,7 +43,7 @@ export async function openModelText(
   try {
     const tokenizer = createTokenizer(file.metadata, warn);
     const template = readTemplate(file.metadata, tokenizer, own);
-    return { tokenizer, template, defaults: { system } };
+    return { tokenizer, template, defaults: { system }, format: findOutputFormat(template, tokenizer) };
   } finally {
     await file.close();
   }

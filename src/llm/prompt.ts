@@ -1,23 +1,29 @@
 import { platform } from '#platform';
 import { checkLength } from '../engine/admission.ts';
 import { RealmError } from '../errors.ts';
+import { beginsInReasoning } from '../output-format/reasoning.ts';
+import type { ToolFormat } from '../output-format/types.ts';
 import { chatPrompt, promptTokens, promptTokensInSteps } from '../tokenizer/chat-prompt.ts';
 import type { Steps } from '../tokenizer/steps.ts';
 import type { ChatMessage, ChatOptions, Prompt, PromptOptions, Token, Tokenizer } from '../tokenizer/types.ts';
 import type { ModelText } from './model-text.ts';
 
 /** What is said to a model, and how its template is to write it. */
-export interface Chat extends Omit<ChatOptions, 'tools'> {
+export interface Chat extends ChatOptions {
   readonly messages: readonly ChatMessage[];
+  /** How much the model is to think: for templates that read it, or `enable_thinking` or `thinking`. */
+  readonly reasoningEffort?: string | undefined;
 }
 
 /** What a chat request hands to the tenant's program. */
-export function chatDocument({ messages, addGenerationPrompt, continueFinalMessage, variables }: Chat): string {
+export function chatDocument(chat: Chat): string {
   return JSON.stringify({
-    messages,
-    add_generation_prompt: addGenerationPrompt,
-    continue_final_message: continueFinalMessage,
-    chat_template_kwargs: variables,
+    messages: chat.messages,
+    tools: chat.tools,
+    reasoning_effort: chat.reasoningEffort,
+    add_generation_prompt: chat.addGenerationPrompt,
+    continue_final_message: chat.continueFinalMessage,
+    chat_template_kwargs: chat.variables,
   });
 }
 
@@ -27,9 +33,11 @@ export function parseChatDocument(prompt: string): Chat {
   const messages = document?.messages;
   if (!Array.isArray(messages) || messages.length === 0 || !messages.every(isMessage))
     return { messages: [{ role: 'user', content: prompt }] };
-  const variables = document!.chat_template_kwargs;
+  const { tools, reasoning_effort: reasoningEffort, chat_template_kwargs: variables } = document!;
   return {
     messages,
+    tools: Array.isArray(tools) && tools.length > 0 ? tools : undefined,
+    reasoningEffort: typeof reasoningEffort === 'string' ? reasoningEffort : undefined,
     addGenerationPrompt: boolean(document!.add_generation_prompt),
     continueFinalMessage: boolean(document!.continue_final_message),
     variables: isObject(variables) ? variables : undefined,
@@ -38,8 +46,9 @@ export function parseChatDocument(prompt: string): Chat {
 
 /** The text of a chat for the model; the model's own system prompt goes first when the chat has none. */
 export function renderChat(model: ModelText, chat: Chat, options: PromptOptions = {}): Prompt {
-  const { template, tokenizer } = model;
-  return chatPrompt(template, tokenizer, withSystem(model, chat), { ...chat, ...options });
+  const { template, tokenizer, format } = model;
+  const messages = withSystem(model, chat).map(message => withArguments(message, format.tools?.history));
+  return chatPrompt(template, tokenizer, messages, { ...chat, variables: variablesOf(chat), ...options });
 }
 
 /** The tokens of {@link renderChat}'s text. */
@@ -54,13 +63,19 @@ export interface EncodeOptions {
   readonly parseSpecial?: boolean;
 }
 
+export interface EncodedPrompt {
+  readonly tokens: Token[];
+  /** The template has begun the model's thoughts. */
+  readonly inReasoning: boolean;
+}
+
 /** The tokens of a chat, or of a plain text. Throws `context_length_exceeded` for what cannot fit, before it is tokenised. */
 export function* encodePrompt(
   model: ModelText,
   prompt: Chat | string,
   { context, parseSpecial }: EncodeOptions,
-): Steps<Token[]> {
-  const { tokenizer } = model;
+): Steps<EncodedPrompt> {
+  const { tokenizer, format } = model;
   // A plain prompt is in the place of a template: whoever writes it writes its special tokens too.
   const plain = typeof prompt === 'string';
   const param = plain ? 'prompt' : 'messages';
@@ -69,7 +84,7 @@ export function* encodePrompt(
   refuseLongText(tokenizer, rendered.text, context, param);
   const tokens = plain ? yield* tokenizer.encodeInSteps(prompt) : yield* promptTokensInSteps(tokenizer, rendered);
   checkLength(tokens.length, context, { param });
-  return tokens;
+  return { tokens, inReasoning: !plain && !!format.reasoning && beginsInReasoning(format.reasoning, rendered.text) };
 }
 
 /** Refuses a text that cannot fit, whatever its tokens are: before it costs anything to find them. */
@@ -86,6 +101,26 @@ function withSystem({ defaults: { system } }: ModelText, { messages }: Chat): re
   return system === undefined || messages.some(message => message.role === 'system')
     ? messages
     : [{ role: 'system', content: system }, ...messages];
+}
+
+/** What the names of templates' variables make of the effort; a template that reads none is not changed by any. */
+function variablesOf({ reasoningEffort, variables }: Chat): Chat['variables'] {
+  if (reasoningEffort === undefined) return variables;
+  const thinks = reasoningEffort !== 'none';
+  return { reasoning_effort: reasoningEffort, enable_thinking: thinks, thinking: thinks, ...variables };
+}
+
+/** A message whose calls have their arguments as the template wants them: JSON text, as clients send them, or objects. */
+function withArguments(message: ChatMessage, history: ToolFormat['history'] | undefined): ChatMessage {
+  if (!Array.isArray(message.tool_calls) || history !== 'object') return message;
+  return { ...message, tool_calls: message.tool_calls.map(withObject) };
+}
+
+/** What is no JSON object stays what it is: a history is not judged. */
+function withObject(call: unknown): unknown {
+  if (!isObject(call) || !isObject(call.function) || typeof call.function.arguments !== 'string') return call;
+  const given = call.function.arguments.trim() === '' ? {} : parse(call.function.arguments);
+  return isObject(given) ? { ...call, function: { ...call.function, arguments: given } } : call;
 }
 
 function parse(text: string): unknown {

@@ -18,7 +18,7 @@ export interface ToolFormat {
   readonly begin: string;
   readonly call: readonly CallPart[];
   /** Absent: one call to an answer. */
-  readonly between?: string;
+  readonly between?: string | undefined;
   readonly end: string;
   /** What the template wants in a message's `tool_calls[].function.arguments`: an object, or its JSON text. */
   readonly history: 'object' | 'text';

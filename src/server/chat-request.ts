@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Chat, chatDocument } from '../llm/prompt.ts';
+import { messagesSchema } from './chat-message.ts';
 import {
   type GenerationBody,
   isEmptyList,
@@ -10,49 +11,16 @@ import {
   topLogprobs,
   unsupported,
 } from './fields.ts';
+import { refusedFields } from './refused-fields.ts';
+import { structuredFields, toContentSource } from './structured-output.ts';
+import { toolFields, toToolUse } from './tool-fields.ts';
 
-/** A string, or text parts that are joined; of wrong parts the first is named, there may be very many. */
-const content = z.unknown().transform((value, context): string => {
-  if (typeof value === 'string') return value;
-  const refuse = (message: string, ...path: (string | number)[]) => {
-    context.addIssue({ code: 'custom', message, path });
-    return z.NEVER;
-  };
-  if (value === undefined) return refuse('is required');
-  if (!Array.isArray(value)) return refuse('must be a string or a list of text parts');
-  const wrong = value.findIndex(part => part?.type !== 'text' || typeof part.text !== 'string');
-  if (wrong < 0) return value.map(part => part.text).join('');
-  const part: { type?: unknown; text?: unknown } | null = value[wrong];
-  if (typeof part !== 'object' || part === null) return refuse('must be an object', wrong);
-  if (part.type !== 'text') return refuse('must be "text"; other parts are not supported', wrong, 'type');
-  return refuse(part.text === undefined ? 'is required' : 'must be a string', wrong, 'text');
-});
-
-const role = z
-  .enum(['system', 'developer', 'user', 'assistant'])
-  .transform(name => (name === 'developer' ? 'system' : name));
-
-const message = z.object({
-  role,
-  content,
-  name: optional(z.string()),
-  tool_calls: unsupported(isEmptyList),
-  function_call: unsupported(),
-  audio: unsupported(),
-});
-
-/** At least one message, at most `most`. They are counted before any of them is looked at. */
-function messagesSchema(most: number) {
-  const list = z.array(z.unknown()).min(1).max(most).pipe(z.array(message));
-  return list.transform(messages =>
-    messages.map(({ role, content, name }) => (name === undefined ? { role, content } : { role, content, name })),
-  );
-}
-
-/** The messages and what vLLM calls the options of the template. */
+/** The messages, the tools, and what vLLM calls the options of the template. */
 export function chatFields(limits: { messages: number }) {
   return {
     messages: messagesSchema(limits.messages),
+    ...toolFields,
+    reasoning_effort: optional(z.string().max(64)),
     chat_template_kwargs: optional(z.record(z.string(), z.unknown())),
     add_generation_prompt: optional(z.boolean()),
     continue_final_message: optional(z.boolean()),
@@ -61,16 +29,18 @@ export function chatFields(limits: { messages: number }) {
 
 type ChatFields = z.output<z.ZodObject<ReturnType<typeof chatFields>>>;
 
+/** A model that may call none hears of no tools. */
 export function toChat(fields: ChatFields): Chat {
   return {
     messages: fields.messages,
+    tools: fields.tools?.length && fields.tool_choice !== 'none' ? fields.tools : undefined,
+    reasoningEffort: fields.reasoning_effort,
     addGenerationPrompt: fields.add_generation_prompt,
     continueFinalMessage: fields.continue_final_message,
     variables: fields.chat_template_kwargs,
   };
 }
 
-const isText = (value: unknown) => (value as { type?: unknown }).type === 'text';
 const isTextOnly = (value: unknown) => Array.isArray(value) && value.every(part => part === 'text');
 const isOff = (value: unknown) => value === 'none' || value === 'auto';
 
@@ -79,17 +49,17 @@ export function chatSchema(limits: { messages: number }): z.ZodType<GenerationBo
   const fields = z.object({
     ...sharedFields,
     ...chatFields(limits),
+    ...structuredFields,
+    ...refusedFields,
     max_completion_tokens: optional(maxTokens),
     logprobs: optional(z.boolean()),
     top_logprobs: optional(topLogprobs),
-    tools: unsupported(isEmptyList),
-    tool_choice: unsupported(isOff),
     functions: unsupported(isEmptyList),
     function_call: unsupported(isOff),
-    response_format: unsupported(isText),
     modalities: unsupported(isTextOnly),
     audio: unsupported(),
     prediction: unsupported(),
+    verbosity: unsupported(value => value === 'medium'),
     web_search_options: unsupported(),
   });
   return fields
@@ -97,12 +67,16 @@ export function chatSchema(limits: { messages: number }): z.ZodType<GenerationBo
       path: ['top_logprobs'],
       error: 'needs logprobs: true',
     })
-    .transform(body =>
-      toBody(body, {
+    .transform((body, context) => {
+      const refuse = (path: (string | number)[], message: string) =>
+        context.addIssue({ code: 'custom', path, message });
+      return toBody(body, {
         kind: 'chat',
         prompts: [chatDocument(toChat(body))],
-        maxTokens: body.max_completion_tokens ?? body.max_tokens,
+        tools: toToolUse(body, refuse),
+        constraint: toContentSource(body, refuse),
+        maxTokens: body.max_completion_tokens ?? body.max_tokens ?? body.n_predict,
         topLogprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,
-      }),
-    );
+      });
+    });
 }

@@ -4,6 +4,8 @@ import type { LoadedModel } from '../llm/load.ts';
 import type { TextEvent, TextLogprob } from '../llm/types.ts';
 import type { ProgramHost } from '../sandbox/types.ts';
 import type { Token } from '../tokenizer/types.ts';
+import { constraintOf } from './answer-constraint.ts';
+import { type AnswerDelta, type AnswerReader, answerReader, plainReader } from './answer-reader.ts';
 import { addUsage, noUsage } from './exchange.ts';
 import type { Job } from './job.ts';
 import { changedRequest, guestOptions, metadata, refusedToProgram } from './program-options.ts';
@@ -20,8 +22,18 @@ export interface ChoiceContext {
   submitted(): void;
 }
 
-/** `index`: of the choice; the answers to the first prompt come first. */
-export type ChoiceEvent = TextEvent & { readonly index: number };
+/**
+ * What happens in an answer, for all APIs. `index`: of the choice; the answers to the first prompt come first. A piece of `text` has what it adds to
+ * the answer, if anything, and the log-probabilities of its tokens.
+ */
+export type ChoiceEvent = (ChoicePiece | EndEvent) & { readonly index: number };
+
+export interface ChoicePiece extends AnswerDelta {
+  readonly kind: 'text';
+  readonly logprobs: readonly TextLogprob[];
+}
+
+type EndEvent = Extract<TextEvent, { kind: 'end' }>;
 
 /** What the program's calls to the engine leave behind, beside the text that goes through the program. */
 export interface Trace {
@@ -36,6 +48,8 @@ export interface Trace {
   usage: EngineUsage;
   /** Prompt and answer of the last call to the request's own model. */
   tokens: readonly Token[];
+  /** The prompt of the first call had begun the model's thoughts. */
+  inReasoning: boolean | undefined;
 }
 
 export const newTrace = (): Trace => ({
@@ -45,6 +59,7 @@ export const newTrace = (): Trace => ({
   reason: 'stop',
   usage: noUsage,
   tokens: [],
+  inReasoning: undefined,
 });
 
 /** Longest stretch of a program's own computing between two calls to the host. */
@@ -71,16 +86,27 @@ export async function* runChoice(
     host: programHost(context, request, trace),
     signal,
   });
+  let reader: AnswerReader | undefined;
   let streamed = 0;
   for await (const piece of text) {
     streamed += piece.length;
-    yield { kind: 'text', index, text: piece, logprobs: takeUntil(trace, streamed) };
+    reader ??= readerOf(context.job, trace);
+    yield* pieces(index, reader.push(piece), takeUntil(trace, streamed));
   }
   signal.throwIfAborted();
-  const rest = takeUntil(trace, Number.POSITIVE_INFINITY);
-  if (rest.length > 0) yield { kind: 'text', index, text: '', logprobs: rest };
+  yield* pieces(index, reader?.end() ?? [], takeUntil(trace, Number.POSITIVE_INFINITY));
   const { reason, usage, tokens } = trace;
   yield { kind: 'end', index, reason, usage, tokens };
+}
+
+function readerOf({ kind, model, tools }: Job, { inReasoning = false }: Trace): AnswerReader {
+  return kind === 'chat' ? answerReader(model.format, tools, inReasoning) : plainReader;
+}
+
+/** Log-probabilities come with the first of what their text added, or alone. */
+function pieces(index: number, deltas: readonly AnswerDelta[], logprobs: readonly TextLogprob[]): ChoiceEvent[] {
+  if (deltas.length === 0 && logprobs.length > 0) return [{ kind: 'text', index, logprobs }];
+  return deltas.map((delta, i) => ({ kind: 'text', index, ...delta, logprobs: i === 0 ? logprobs : [] }));
 }
 
 /** Log-probabilities of the tokens that begin before so many characters: how far the engine is ahead of the text shows nowhere. */
@@ -119,6 +145,18 @@ function programHost(context: ChoiceContext, request: GenerateRequest<string>, t
   };
 }
 
+/** What a chat's request has of the model's own format: another model of the program's has another one. */
+function chatSettings(
+  { tools, settings }: Job,
+  { format }: LoadedModel,
+  inReasoning: boolean,
+): Pick<GenerateRequest, 'constraint' | 'markers'> {
+  return {
+    constraint: constraintOf(format, tools, settings.constraint, inReasoning),
+    markers: tools !== undefined || format.reasoning !== undefined,
+  };
+}
+
 /** One call of a program to a model: encodes its prompt, and hands each token's text to `onText`. */
 async function generate(
   { services, job, promptTokens, signal: clientSignal, submitted }: ChoiceContext,
@@ -129,16 +167,18 @@ async function generate(
   onText: Parameters<ProgramHost['generate']>[2],
 ): Promise<void> {
   const { tenant, kind } = job;
-  const encoded = await promptTokens.of(services, model, {
+  const { tokens, inReasoning } = await promptTokens.of(services, model, {
     tenant,
     kind,
     prompt: request.prompt,
     signal: clientSignal,
   });
-  const events = model.generate({ ...request, prompt: Array.from(encoded) as Token[] }, signal);
+  trace.inReasoning ??= inReasoning;
+  const own = kind === 'chat' ? chatSettings(job, model, inReasoning) : {};
+  const events = model.generate({ ...request, ...own, prompt: Array.from(tokens) as Token[] }, signal);
   const before = trace.usage;
   const earlier = trace.characters;
-  const used = { promptTokens: encoded.length, cachedTokens: 0, completionTokens: 0 };
+  const used = { promptTokens: tokens.length, cachedTokens: 0, completionTokens: 0 };
   submitted();
   for await (const event of events) {
     if (event.kind === 'end') {

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { type GenerationBody, optional, sharedFields, toBody, topLogprobs, unsupported } from './fields.ts';
+import { refusedFields } from './refused-fields.ts';
+import { structuredFields, toContentSource } from './structured-output.ts';
 
 const holdsTokens = (value: unknown) =>
   Array.isArray(value) && value.some(entry => typeof entry === 'number' || Array.isArray(entry));
@@ -30,17 +32,20 @@ export function completionSchema(limits: { choices: number }): z.ZodType<Generat
   return z
     .object({
       ...sharedFields,
+      ...structuredFields,
+      ...refusedFields,
       prompt: promptSchema(limits.choices),
       logprobs: optional(topLogprobs),
       echo: unsupported(value => value === false),
       suffix: unsupported(value => value === ''),
       best_of: unsupported(value => value === 1),
     })
-    .transform(body =>
+    .transform((body, context) =>
       toBody(body, {
         kind: 'completion',
         prompts: body.prompt,
-        maxTokens: body.max_tokens ?? defaultMaxTokens,
+        constraint: toContentSource(body, (path, message) => context.addIssue({ code: 'custom', path, message })),
+        maxTokens: body.max_tokens ?? body.n_predict ?? defaultMaxTokens,
         topLogprobs: body.logprobs,
       }),
     );

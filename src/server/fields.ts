@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { GenerationSettings, Sampling } from '../engine/request.ts';
+import type { DeclaredTool } from '../output-format/constraint-source.ts';
 import { ranges } from '../ranges.ts';
 import { name, within } from '../tenancy/schema.ts';
+import type { Token } from '../tokenizer/types.ts';
 
 /** Request fields that chat and plain completions share. A null stands for an absent field, as OpenAI's clients send it. */
 
@@ -23,7 +25,11 @@ export function ofType(message: string) {
     issue.code === 'invalid_type' && issue.input !== undefined ? message : undefined;
 }
 
-export const maxTokens = within(ranges.maxTokens);
+/** -1 stands for as many as there are. */
+export const maxTokens = z
+  .unknown()
+  .transform(value => (value === -1 ? Number.MAX_SAFE_INTEGER : value))
+  .pipe(within(ranges.maxTokens));
 
 /** Numbers as one object, however many they are; of what is none the first is named. Whoever has the vocabulary says which are tokens. */
 export const tokenList = z.unknown().transform((value, context): Float64Array => {
@@ -54,8 +60,11 @@ export const sharedFields = {
   stream: optional(z.boolean()),
   stream_options: optional(z.object({ include_usage: optional(z.boolean()) })),
   max_tokens: optional(maxTokens),
+  n_predict: optional(maxTokens),
   n: optional(z.int().min(1)),
   stop,
+  stop_token_ids: optional(z.array(z.int().min(0)).max(64)),
+  ignore_eos: optional(z.boolean()),
   /** Beyond 2^53 the nearest number that JavaScript has. */
   seed: optional(within(ranges.seed)),
   temperature: optional(within(ranges.temperature)),
@@ -78,6 +87,14 @@ export const topLogprobs = within(ranges.topLogprobs);
 
 type SharedFields = { [Field in keyof typeof sharedFields]: z.output<(typeof sharedFields)[Field]> };
 
+/** Which tools an answer may call, and whether it must. */
+export interface ToolUse {
+  readonly declared: readonly DeclaredTool[];
+  readonly choice: 'auto' | 'required';
+  /** More than one call. */
+  readonly parallel: boolean;
+}
+
 /** What a body asks for, whichever route it came by: `n` answers to each prompt. */
 export interface GenerationBody {
   readonly model: string | undefined;
@@ -88,6 +105,8 @@ export interface GenerationBody {
   readonly n: number;
   readonly stream: boolean;
   readonly includeUsage: boolean;
+  /** Tools that the answer may call. */
+  readonly tools?: ToolUse | undefined;
   /** Restored before the answer. */
   readonly session?: string;
   /** Saved after it. */
@@ -100,14 +119,24 @@ export function toBody(
   {
     kind,
     prompts,
+    tools,
     ...own
-  }: Pick<GenerationBody, 'kind' | 'prompts'> & Pick<GenerationSettings, 'maxTokens' | 'topLogprobs'>,
+  }: Pick<GenerationBody, 'kind' | 'prompts' | 'tools'> &
+    Pick<GenerationSettings, 'maxTokens' | 'topLogprobs' | 'constraint'>,
 ): GenerationBody {
   return {
     model: fields.model,
     kind,
     prompts,
-    settings: { sampling: toSampling(fields), stop: fields.stop, priority: fields.priority, ...own },
+    tools,
+    settings: {
+      sampling: toSampling(fields),
+      stop: fields.stop,
+      stopTokens: fields.stop_token_ids as readonly Token[] | undefined,
+      ignoreEnds: fields.ignore_eos,
+      priority: fields.priority,
+      ...own,
+    },
     n: fields.n ?? 1,
     stream: fields.stream ?? false,
     includeUsage: fields.stream_options?.include_usage ?? false,

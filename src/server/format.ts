@@ -1,52 +1,61 @@
 import { isUtf8 } from 'node:buffer';
 import type { EngineUsage, FinishReason } from '../engine/request.ts';
 import type { TextLogprob } from '../llm/types.ts';
-import type { ChoiceEvent } from './choice.ts';
+import type { CallDelta } from './answer-reader.ts';
+import type { ChoiceEvent, ChoicePiece } from './choice.ts';
+import { errorBody } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import type { Job } from './job.ts';
+import { type StreamWriter, sse } from './sse.ts';
+import { type WholeChoice, wholeChoices } from './whole-choice.ts';
 
-/** What differs between the two routes' answers: names, and the shapes of a choice. */
+/** What differs between the answers of Chat Completions and Completions: names, and the shapes of a choice. */
 export interface Format {
   readonly idPrefix: string;
   readonly object: { readonly whole: string; readonly chunk: string };
   /** The choice's first chunk, before its text. */
   start?(index: number): object;
-  delta(index: number, text: string, logprobs: object | null): object;
-  end(index: number, reason: FinishReason): object;
-  whole(index: number, text: string, logprobs: object | null, reason: FinishReason): object;
+  delta(index: number, piece: ChoicePiece, logprobs: object | null): object;
+  end(index: number, reason: EndReason): object;
+  whole(index: number, choice: WholeChoice, logprobs: object | null): object;
   logprobs(logprobs: readonly TextLogprob[]): object;
 }
 
-/** A streamed answer's chunks, as its events come. */
-export interface Chunks {
-  of(event: ChoiceEvent): readonly object[];
-  /** What is left to say when all choices have ended. */
-  rest(): readonly object[];
-}
+/** `tool_calls`: the model ended its answer with calls. */
+type EndReason = FinishReason | 'tool_calls';
 
-export function chunksOf(format: Format, exchange: Exchange, job: Job): Chunks {
+/** A streamed answer's chunks, as its events come. */
+export function chunkWriter(format: Format, exchange: Exchange, job: Job): StreamWriter {
   const head = header(format.idPrefix, format.object.chunk, exchange, job);
   const { includeUsage } = job;
   const { topLogprobs } = job.settings;
-  const chunk = (choices: object[], usage: object | null) => ({ ...head, choices, ...(includeUsage ? { usage } : {}) });
+  const chunk = (choices: object[], usage: object | null = null) => ({
+    ...head,
+    choices,
+    ...(includeUsage ? { usage } : {}),
+  });
   const started = new Set<number>();
+  const calling = new Set<number>();
   const said = (event: ChoiceEvent): object => {
-    if (event.kind === 'end') return format.end(event.index, event.reason);
-    const logprobs = topLogprobs === undefined ? null : format.logprobs(event.logprobs);
-    return format.delta(event.index, event.text, logprobs);
+    const { index } = event;
+    if (event.kind === 'end') return format.end(index, endReason(event.reason, calling.has(index)));
+    if (event.calls) calling.add(index);
+    return format.delta(index, event, topLogprobs === undefined ? null : format.logprobs(event.logprobs));
   };
   return {
+    ...sse,
     of(event) {
       const { index } = event;
-      const first = format.start !== undefined && !started.has(index) ? [chunk([format.start(index)], null)] : [];
+      const first = format.start !== undefined && !started.has(index) ? sse.frame(chunk([format.start(index)])) : '';
       started.add(index);
-      return [...first, chunk([said(event)], null)];
+      return first + sse.frame(chunk([said(event)]));
     },
-    rest() {
-      const session = exchange.session && { ...chunk([], null), session: exchange.session };
-      const usage = includeUsage ? chunk([], usageBody(exchange.usage())) : undefined;
-      return [session, usage].filter(each => each !== undefined);
+    end() {
+      const session = exchange.session ? sse.frame({ ...chunk([]), session: exchange.session }) : '';
+      const usage = includeUsage ? sse.frame(chunk([], usageBody(exchange.usage()))) : '';
+      return session + usage + sse.frame('[DONE]');
     },
+    failed: error => sse.frame(errorBody(error, exchange.id)),
   };
 }
 
@@ -57,23 +66,11 @@ export async function whole(
   job: Job,
   events: AsyncIterable<ChoiceEvent>,
 ): Promise<object> {
-  const choices = Array.from({ length: job.prompts.length * job.n }, () => ({
-    text: '',
-    logprobs: [] as TextLogprob[],
-    reason: 'stop' as FinishReason,
-  }));
-  for await (const event of events) {
-    const choice = choices[event.index];
-    if (event.kind === 'end') choice.reason = event.reason;
-    else {
-      choice.text += event.text;
-      choice.logprobs.push(...event.logprobs);
-    }
-  }
+  const choices = await wholeChoices(events, job.prompts.length * job.n);
   const logprobs = (list: TextLogprob[]) => (job.settings.topLogprobs === undefined ? null : format.logprobs(list));
   return {
     ...header(format.idPrefix, format.object.whole, exchange, job),
-    choices: choices.map(({ text, logprobs: list, reason }, i) => format.whole(i, text, logprobs(list), reason)),
+    choices: choices.map((choice, i) => format.whole(i, choice, logprobs(choice.logprobs))),
     usage: usageBody(exchange.usage()),
     ...(exchange.session && { session: exchange.session }),
   };
@@ -97,17 +94,28 @@ function usageBody({ promptTokens, cachedTokens, completionTokens }: EngineUsage
   };
 }
 
+const endReason = (reason: FinishReason, called: boolean): EndReason =>
+  called && reason === 'stop' ? 'tool_calls' : reason;
+
 export const chatFormat: Format = {
   idPrefix: 'chatcmpl-',
   object: { whole: 'chat.completion', chunk: 'chat.completion.chunk' },
   start: index => ({ index, delta: { role: 'assistant', content: '' }, logprobs: null, finish_reason: null }),
-  delta: (index, content, logprobs) => ({ index, delta: { content }, logprobs, finish_reason: null }),
+  delta: (index, piece, logprobs) => ({ index, delta: chatDelta(piece), logprobs, finish_reason: null }),
   end: (index, reason) => ({ index, delta: {}, logprobs: null, finish_reason: reason }),
-  whole: (index, content, logprobs, reason) => ({
+  whole: (index, { content, reasoning, calls, reason }, logprobs) => ({
     index,
-    message: { role: 'assistant', content, refusal: null },
+    message: {
+      role: 'assistant',
+      content: content === '' && calls.length > 0 ? null : content,
+      ...(reasoning !== '' && { reasoning_content: reasoning }),
+      refusal: null,
+      ...(calls.length > 0 && {
+        tool_calls: calls.map(({ id, ...call }) => ({ id, type: 'function', function: call })),
+      }),
+    },
     logprobs,
-    finish_reason: reason,
+    finish_reason: endReason(reason, calls.length > 0),
   }),
   logprobs: list => {
     const entry = ({ token, logprob, bytes }: Omit<TextLogprob, 'top' | 'offset'>) => ({ token, logprob, bytes });
@@ -115,12 +123,22 @@ export const chatFormat: Format = {
   },
 };
 
+function chatDelta({ content, reasoning, calls }: ChoicePiece): object {
+  if (calls) return { tool_calls: calls.map(callDelta) };
+  return reasoning === undefined ? { content: content ?? '' } : { reasoning_content: reasoning };
+}
+
+function callDelta({ index, id, name, arguments: text }: CallDelta): object {
+  if (id === undefined) return { index, function: { arguments: text } };
+  return { index, id, type: 'function', function: { name, arguments: text } };
+}
+
 export const completionFormat: Format = {
   idPrefix: 'cmpl-',
   object: { whole: 'text_completion', chunk: 'text_completion' },
-  delta: (index, text, logprobs) => ({ index, text, logprobs, finish_reason: null }),
+  delta: (index, { content = '' }, logprobs) => ({ index, text: content, logprobs, finish_reason: null }),
   end: (index, reason) => ({ index, text: '', logprobs: null, finish_reason: reason }),
-  whole: (index, text, logprobs, reason) => ({ index, text, logprobs, finish_reason: reason }),
+  whole: (index, { content, reason }, logprobs) => ({ index, text: content, logprobs, finish_reason: reason }),
   logprobs: list => ({
     tokens: list.map(tokenName),
     token_logprobs: list.map(({ logprob }) => logprob),

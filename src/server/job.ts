@@ -1,5 +1,6 @@
 import { RealmError } from '../errors.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
+import { toolFormatOf } from './answer-constraint.ts';
 import type { Exchange } from './exchange.ts';
 import type { GenerationBody } from './fields.ts';
 import { findModel, type NamedModel, type Services } from './services.ts';
@@ -18,6 +19,7 @@ export function createJob(services: Services, exchange: Exchange, tenant: Tenant
       param: 'n',
     });
   }
+  if (body.tools) toolFormatOf(named.model.format);
   checkSessions(services, body);
   exchange.model = named.model.id;
   return { ...body, ...named, tenant };

@@ -1,6 +1,7 @@
 import type { LoadedModel } from '../llm/load.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import type { Services } from './services.ts';
+import type { JobOutput } from './text/jobs.ts';
 
 interface Prompt {
   readonly tenant: Tenant;
@@ -10,21 +11,23 @@ interface Prompt {
   readonly signal: AbortSignal;
 }
 
+type Encoded = JobOutput<'prompt'>;
+
 /** The tokens of one request's prompts: the programs of its `n` answers mostly ask for the same one. */
 export class PromptTokens {
-  #last: { readonly model: LoadedModel; readonly prompt: string; readonly tokens: Promise<Int32Array> } | undefined;
+  #last: { readonly model: LoadedModel; readonly prompt: string; readonly encoded: Promise<Encoded> } | undefined;
 
   /** Throws `context_length_exceeded` for what cannot fit, and what the service for text throws. */
-  of({ text }: Services, model: LoadedModel, { tenant, kind, prompt, signal }: Prompt): Promise<Int32Array> {
-    if (this.#last?.model === model && this.#last.prompt === prompt) return this.#last.tokens;
+  of({ text }: Services, model: LoadedModel, { tenant, kind, prompt, signal }: Prompt): Promise<Encoded> {
+    if (this.#last?.model === model && this.#last.prompt === prompt) return this.#last.encoded;
     const call = { owner: tenant, model, signal };
-    const tokens = text.run('prompt', call, {
+    const encoded = text.run('prompt', call, {
       kind,
       text: prompt,
       context: model.engine.info.context,
       parseSpecial: tenant.parseSpecial,
     });
-    this.#last = { model, prompt, tokens };
-    return tokens;
+    this.#last = { model, prompt, encoded };
+    return encoded;
   }
 }

@@ -2,7 +2,7 @@ import type { RealmError } from '../errors.ts';
 import { answer } from './answer.ts';
 import { reportError } from './errors.ts';
 import type { GenerationBody } from './fields.ts';
-import { chunksOf, type Format, whole } from './format.ts';
+import { chunkWriter, type Format, whole } from './format.ts';
 import { createJob } from './job.ts';
 import type { AppContext } from './route.ts';
 import { streamResponse } from './sse.ts';
@@ -14,5 +14,5 @@ export async function respond(context: AppContext, format: Format, body: Generat
   const events = answer(services, exchange, job);
   if (!job.stream) return context.json(await whole(format, exchange, job, events));
   const report = (error: RealmError) => reportError(services, exchange, error);
-  return streamResponse(exchange, events, chunksOf(format, exchange, job), report, services.http.heartbeatMs);
+  return streamResponse(exchange, events, chunkWriter(format, exchange, job), report, services.http.heartbeatMs);
 }

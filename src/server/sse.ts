@@ -1,35 +1,55 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { ChoiceEvent } from './choice.ts';
-import { errorBody } from './errors.ts';
 import type { Exchange } from './exchange.ts';
-import type { Chunks } from './format.ts';
+
+/** The text of a stream, as an API writes it. What is empty is not sent. */
+export interface StreamWriter {
+  /** Its `content-type`. */
+  readonly type: string;
+  of(event: ChoiceEvent): string;
+  /** All choices have ended. */
+  end(): string;
+  /** It goes no further. */
+  failed(error: RealmError): string;
+  /** Says that the stream lives: what clients skip. Before and between events. */
+  readonly sign: string;
+}
+
+/** What writers of server-sent events have in common. */
+export const sse = {
+  type: 'text/event-stream; charset=utf-8',
+  sign: ': waiting\n\n',
+  /** An event with this data, JSON or what is no object as it stands; `name`: of its kind. */
+  frame: (data: object | string, name?: string): string =>
+    `${name === undefined ? '' : `event: ${name}\n`}data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`,
+};
 
 /**
- * Server-sent events: what `chunks` makes of the answer's events, ended by `[DONE]`. Nothing is pulled before the socket takes it. A
- * reader that has waited for `heartbeatMs` gets a comment. A failure before the headers are sent is thrown, so that it
- * can have a status of its own; a later one is a last frame with the error. When the client leaves, the exchange is
- * cancelled.
+ * A stream of what the writer makes of the answer's events. Nothing is pulled before the socket takes it. A reader that
+ * has waited for `heartbeatMs` gets a sign of life. A failure before the headers are sent is thrown, so that it can have
+ * a status of its own; a later one is the writer's last word. When the client leaves, the exchange is cancelled.
  */
 export async function streamResponse(
   exchange: Exchange,
   events: AsyncGenerator<ChoiceEvent>,
-  chunks: Chunks,
+  writer: StreamWriter,
   report: (error: RealmError) => void,
   heartbeatMs: number,
 ): Promise<Response> {
   const first = events.next();
   await admitted(exchange, first, heartbeatMs);
   exchange.streaming = true;
+  const sign = encoder.encode(writer.sign);
   let waiting = false;
   let left = false;
   let controller: ReadableStreamDefaultController<Uint8Array>;
   const beat = () => {
     // One that nobody has taken is enough.
-    if (waiting && controller.desiredSize === 0) controller.enqueue(comment);
+    if (waiting && controller.desiredSize === 0) controller.enqueue(sign);
   };
   const heartbeat = setInterval(beat, heartbeatMs).unref();
-  const frames = toFrames(exchange, first, events, chunks, report, () => clearInterval(heartbeat));
+  const frames = toFrames(exchange, first, events, writer, report, () => clearInterval(heartbeat));
   // Begun here: a client that leaves before it reads would not end what has not begun.
   let next: Promise<IteratorResult<Uint8Array>> | undefined = frames.next();
   const body = new ReadableStream<Uint8Array>(
@@ -56,7 +76,7 @@ export async function streamResponse(
     },
     { highWaterMark: 0 },
   );
-  return new Response(body, { headers: streamHeaders });
+  return new Response(body, { headers: { 'content-type': writer.type, ...streamHeaders } });
 }
 
 /** Time in which an engine says no: it hears of a request between two steps. */
@@ -77,7 +97,6 @@ async function admitted(exchange: Exchange, first: Promise<unknown>, heartbeatMs
 }
 
 const streamHeaders = {
-  'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-cache',
   // Proxies that buffer would hold tokens back.
   'x-accel-buffering': 'no',
@@ -87,20 +106,20 @@ async function* toFrames(
   exchange: Exchange,
   first: Promise<IteratorResult<ChoiceEvent>>,
   rest: AsyncGenerator<ChoiceEvent>,
-  chunks: Chunks,
+  writer: StreamWriter,
   report: (error: RealmError) => void,
   ended: () => void,
 ): AsyncGenerator<Uint8Array> {
   try {
     const { done, value } = await first;
-    if (!done) yield framesOf(chunks.of(value));
-    for await (const event of rest) yield framesOf(chunks.of(event));
-    yield framesOf(chunks.rest(), '[DONE]');
+    if (!done) yield* written(writer.of(value));
+    for await (const event of rest) yield* written(writer.of(event));
+    yield* written(writer.end());
   } catch (thrown) {
     const error = asRealmError(thrown);
     exchange.code = error.code;
     report(error);
-    yield framesOf([errorBody(error, exchange.id)]);
+    yield* written(writer.failed(error));
   } finally {
     ended();
     // Left before the loop began, nothing else would close it.
@@ -111,12 +130,6 @@ async function* toFrames(
 
 const encoder = new TextEncoder();
 
-/** What clients skip. */
-const comment = encoder.encode(': waiting\n\n');
-
-/** One frame for each object, and one for a last word, in one piece. */
-function framesOf(objects: readonly object[], last?: string): Uint8Array {
-  const data = objects.map(object => JSON.stringify(object));
-  if (last !== undefined) data.push(last);
-  return encoder.encode(data.map(each => `data: ${each}\n\n`).join(''));
+function written(text: string): Uint8Array[] {
+  return text === '' ? [] : [encoder.encode(text)];
 }

@@ -100,10 +100,17 @@ export class VocabularyTokenizer implements Tokenizer {
     });
   }
 
-  stream({ special = false, whole = false }: { special?: boolean; whole?: boolean } = {}): TokenStream {
+  stream({
+    special = false,
+    whole = false,
+  }: {
+    special?: boolean | ReadonlySet<Token>;
+    whole?: boolean;
+  } = {}): TokenStream {
     let dropsSpace = whole && this.#vocabulary.addSpacePrefix;
+    const shows = (token: Token) => (typeof special === 'boolean' ? special : special.has(token));
     return new Utf8Stream(token => {
-      const bytes = this.bytes(token, { special });
+      const bytes = this.bytes(token, { special: shows(token) });
       if (!dropsSpace || bytes.length === 0 || this.#isSpecial(token)) return bytes;
       dropsSpace = false;
       return bytes[0] === SPACE ? bytes.subarray(1) : bytes;

@@ -38,9 +38,9 @@ export interface Tokenizer {
   /**
    * A decoder for one stream: push tokens, get text that never ends inside a UTF-8 character. Some vocabularies put a
    * space before every text; `decode` drops it, and so does a stream of a `whole` text. Without `whole` the stream goes
-   * on from a prompt, where that space belongs between the two.
+   * on from a prompt, where that space belongs between the two. `special` may be the special tokens that are text.
    */
-  stream(options?: { special?: boolean; whole?: boolean }): TokenStream;
+  stream(options?: { special?: boolean | ReadonlySet<Token>; whole?: boolean }): TokenStream;
 }
 
 export interface TokenStream {

@@ -36,7 +36,7 @@ function saying(bytes: Uint8Array, ending?: EngineEvent) {
       yield { kind: 'end', reason: signal?.aborted ? 'cancelled' : 'length', usage: usage() };
     },
   };
-  return { seen, generate: textGeneration(engine as unknown as Engine, bytewise as Tokenizer) };
+  return { seen, generate: textGeneration(engine as unknown as Engine, { tokenizer: bytewise as Tokenizer }) };
 }
 
 const request = (rest: Partial<GenerateRequest> = {}): GenerateRequest => ({
@@ -143,7 +143,11 @@ test('a model’s own sampling fills what the request leaves open', async () => 
       yield { kind: 'end', reason: 'stop', usage: { promptTokens: 3, cachedTokens: 0, completionTokens: 1 } };
     },
   };
-  const generate = textGeneration(engine as unknown as Engine, bytewise as Tokenizer, { temperature: 0.2, topP: 0.5 });
+  const generate = textGeneration(
+    engine as unknown as Engine,
+    { tokenizer: bytewise as Tokenizer },
+    { temperature: 0.2, topP: 0.5 },
+  );
   await Array.fromAsync(generate(request({ sampling: { temperature: undefined, topP: 1, seed: undefined } })));
   assert.deepEqual(seen[0].sampling, { temperature: 0.2, topP: 1 });
 });

@@ -19,7 +19,7 @@ async function mortal(t: TestContext): Promise<LoadedModel> {
     encode: (text: string) => tokenizer.encode(text).map(id => (2 + (id % 29)) as typeof id),
   };
   const model = new ScriptedModel('mortal', { answer: () => '' });
-  return Object.assign(model, { engine, tokenizer: small, generate: textGeneration(engine, small) });
+  return Object.assign(model, { engine, tokenizer: small, generate: textGeneration(engine, { tokenizer: small }) });
 }
 
 const ask = (model: string, stream = false) =>

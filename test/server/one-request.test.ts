@@ -24,12 +24,18 @@ test('a field of the settings that nobody knows reaches the engine, and events k
       yield { kind: 'end', reason: 'stop', usage };
     },
   };
-  const generate = textGeneration(engine, tokenizer);
+  const generate = textGeneration(engine, { tokenizer });
   const { services } = scripted(
     { answer: () => '' },
     { models: [{ ...model, engine, generate, template: model.template, tokenizer }] },
   );
-  const settings = { sampling: { seed: 3 }, stop: ['x'], topLogprobs: 0, priority: 5, constraint: 'a grammar' };
+  const settings = {
+    sampling: { seed: 3 },
+    stop: ['x'],
+    topLogprobs: 0,
+    priority: 5,
+    constraint: { kind: 'regex', pattern: 'a+' } as const,
+  };
   const body: GenerationBody = {
     model: undefined,
     kind: 'completion',
@@ -52,7 +58,7 @@ test('a field of the settings that nobody knows reaches the engine, and events k
     const own = events.filter(event => event.index === index);
     assert.deepEqual(
       own.map(event =>
-        event.kind === 'text' ? [event.text, event.logprobs.map(({ logprob }) => logprob)] : event.reason,
+        event.kind === 'text' ? [event.content, event.logprobs.map(({ logprob }) => logprob)] : event.reason,
       ),
       [['H', [-72]], ['i', [-105]], 'stop'],
     );

@@ -64,6 +64,8 @@ export interface Script {
   failAfter?: { tokens: number; error: Error };
   /** Waits between tokens; default a turn of the event loop. */
   pause?(): Promise<unknown>;
+  /** Default 200. */
+  context?: number;
 }
 
 export class ScriptedModel implements LoadedModel {
@@ -77,6 +79,7 @@ export class ScriptedModel implements LoadedModel {
     render: messages => `${messages.map(({ role, content }) => `[${role}]${content}`).join('')}[assistant]`,
   };
   readonly defaults: LoadedModel['defaults'];
+  readonly format: LoadedModel['format'] = {};
   readonly requests: GenerateRequest[] = [];
   readonly embedded: GenerateRequest[] = [];
   /** Most texts that were being embedded at once. */
@@ -95,7 +98,7 @@ export class ScriptedModel implements LoadedModel {
     this.defaults = defaults;
     this.generate = (request, signal) => this.#generate(script, withDefaults(request, defaults.sampling), signal);
     this.engine = {
-      info,
+      info: { ...info, context: script.context ?? info.context },
       ended: new AbortController().signal,
       submit: (request, signal) => this.#embed(script, request, signal),
       stats: async () => ({
@@ -157,14 +160,15 @@ export class ScriptedModel implements LoadedModel {
   }
 
   async *#generate(script: Script, request: GenerateRequest, signal?: AbortSignal): ReturnType<GenerateText> {
-    checkRequest(request, info.vocabSize, info.context);
+    const { context } = this.engine.info;
+    checkRequest(request, info.vocabSize, context);
     resolveSampling(request.sampling, info.vocabSize, 0);
     this.requests.push(request);
     this.running++;
     let count = 0;
     let offset = 0;
     let reason: FinishReason = 'stop';
-    const limit = Math.min(request.maxTokens ?? info.context, info.context - request.prompt.length);
+    const limit = Math.min(request.maxTokens ?? context, context - request.prompt.length);
     try {
       for (const text of script.answer(request)) {
         await (script.pause ?? turn)();

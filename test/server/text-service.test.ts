@@ -65,7 +65,7 @@ describe('the service for text', () => {
     assert.ok(tokens.every(token => text.tokenizer.bytes(token, { special: true }).length <= most));
     const completion = (context: number) => ({ kind: 'completion' as const, text: words, context });
     const fits = Math.ceil(Buffer.byteLength(words) / most);
-    assert.equal((await service.run('prompt', call(here), completion(tokens.length + 1))).length, tokens.length);
+    assert.equal((await service.run('prompt', call(here), completion(tokens.length + 1))).tokens.length, tokens.length);
     const refused = async (context: number, message: RegExp) => {
       for (const model of [here, long]) {
         const answer = service.run('prompt', call(model), completion(context));

@@ -61,7 +61,8 @@ export const jobs = {
     short: shortText,
     *run({ kind, text, ...options }: PromptInput, model) {
       const prompt = kind === 'chat' ? parseChatDocument(text) : text;
-      return Int32Array.from(yield* encodePrompt(model, prompt, options));
+      const { tokens, inReasoning } = yield* encodePrompt(model, prompt, options);
+      return { tokens: Int32Array.from(tokens), inReasoning };
     },
   }),
   /** A program's own wish. */

@@ -1,0 +1,207 @@
+/** Calls of tools through the whole server: a scripted model writes them, clients get them in OpenAI's shape. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { frames, type ProgramBody, passThrough, post, ScriptedModel, sandboxOf, scripted } from './scripted.ts';
+
+const format: ScriptedModel['format'] = {
+  reasoning: { open: '<think>', close: '</think>' },
+  tools: {
+    begin: '<tool_call>\n',
+    call: [
+      { kind: 'text', text: '{"name": "' },
+      { kind: 'name' },
+      { kind: 'text', text: '", "arguments": ' },
+      { kind: 'arguments', style: { kind: 'json' } },
+      { kind: 'text', text: '}' },
+    ],
+    between: '\n</tool_call>\n<tool_call>\n',
+    end: '\n</tool_call>',
+    history: 'object',
+  },
+};
+
+class ToolModel extends ScriptedModel {
+  override readonly format = format;
+  override readonly template: ScriptedModel['template'] = {
+    name: 'file',
+    source: '',
+    habits: { content: 'text', system: 'own' },
+    render: (messages, { tools, variables } = {}) => JSON.stringify({ messages, tools, variables }),
+  };
+}
+
+const weather = {
+  type: 'function',
+  function: { name: 'weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } },
+};
+const time = { type: 'function', function: { name: 'time' } };
+const call = (name: string, given: object) =>
+  `<tool_call>\n${JSON.stringify({ name, arguments: given })
+    .replaceAll(/("name"|"arguments"):/g, '$1: ')
+    .replace(',"arg', ', "arg')}\n</tool_call>`;
+
+function serve(answer: string, program: ProgramBody = passThrough) {
+  const model = new ToolModel('scripted', { answer: () => answer, context: 100_000 });
+  const { app } = scripted({ answer: () => '' }, { models: [model], sandbox: sandboxOf(program) });
+  const messages = [{ role: 'user', content: 'Hi' }];
+  const ask = (body: object) => app.fetch(post('/v1/chat/completions', { messages, ...body }));
+  const prompt = () => JSON.parse(model.tokenizer.decode(model.requests.at(-1)!.prompt));
+  return { model, ask, prompt, last: () => model.requests.at(-1)! };
+}
+
+test('a call comes as a call, with the reason for the end', async () => {
+  const { ask, last, prompt } = serve(`One moment.\n${call('weather', { city: 'Paris' })}`);
+  const { choices } = await (await ask({ tools: [weather, time] })).json();
+  const { id, ...rest } = choices[0].message.tool_calls[0];
+  assert.match(id, /^call_[0-9a-f]{24}$/);
+  assert.deepEqual(rest, { type: 'function', function: { name: 'weather', arguments: '{"city":"Paris"}' } });
+  assert.deepEqual([choices[0].message.content, choices[0].finish_reason], ['One moment.', 'tool_calls']);
+  const { constraint, markers } = last();
+  assert.ok(markers);
+  assert.deepEqual(constraint, {
+    kind: 'answer',
+    reasoning: { ...format.reasoning, begun: false },
+    tools: {
+      format: format.tools,
+      declared: [
+        { name: 'weather', parameters: JSON.stringify(weather.function.parameters) },
+        { name: 'time', parameters: '{"type":"object","properties":{}}' },
+      ],
+      choice: 'auto',
+      parallel: true,
+    },
+    content: undefined,
+  });
+  assert.deepEqual(
+    prompt().tools.map((tool: typeof weather) => tool.function.name),
+    ['weather', 'time'],
+  );
+});
+
+test('a stream has thoughts, text and calls in their order', async () => {
+  const calls = `${call('weather', { city: 'Paris' })}\n${call('time', {})}`;
+  const { ask } = serve(`<think>Hm.</think>\nSo:\n${calls}`);
+  const all = await frames(await ask({ tools: [weather, time], stream: true }));
+  assert.equal(all.pop(), '[DONE]');
+  const deltas = all.map(chunk => chunk.choices[0].delta);
+  const joined = (pick: (delta: Record<string, string>) => string | undefined) =>
+    deltas.map(d => pick(d) ?? '').join('');
+  assert.equal(
+    joined(delta => delta.reasoning_content),
+    'Hm.',
+  );
+  assert.equal(
+    joined(delta => delta.content),
+    'So:',
+  );
+  const parts = deltas.flatMap(delta => delta.tool_calls ?? []);
+  const begins = parts.filter(part => part.id !== undefined);
+  assert.deepEqual(
+    begins.map(({ index, type, function: { name, arguments: given } }) => [index, type, name, given]),
+    [
+      [0, 'function', 'weather', ''],
+      [1, 'function', 'time', ''],
+    ],
+  );
+  const args = (index: number) =>
+    parts
+      .filter(part => part.index === index)
+      .map(part => part.function.arguments)
+      .join('');
+  assert.deepEqual([args(0), args(1)], ['{"city":"Paris"}', '{}']);
+  assert.equal(all.at(-1).choices[0].finish_reason, 'tool_calls');
+});
+
+test('a call without text has no content, and a text without calls is as it was', async () => {
+  const only = await (await serve(call('time', {})).ask({ tools: [time] })).json();
+  assert.equal(only.choices[0].message.content, null);
+  const text = await (await serve('Sunny.').ask({ tools: [weather] })).json();
+  assert.deepEqual(text.choices[0].message, { role: 'assistant', content: 'Sunny.', refusal: null });
+  assert.equal(text.choices[0].finish_reason, 'stop');
+});
+
+test('the choice of tools reaches the engine', async () => {
+  const { ask, last, prompt } = serve(call('time', {}));
+  const used = async (body: object) => {
+    const response = await ask({ tools: [weather, time], ...body });
+    assert.equal(response.status, 200);
+    const { constraint } = last();
+    const tools = constraint?.kind === 'answer' ? constraint.tools : undefined;
+    return tools && [tools.choice, tools.parallel, tools.declared.map(({ name }) => name).join()];
+  };
+  const named = { type: 'function', function: { name: 'time' } };
+  assert.deepEqual(await used({ tool_choice: 'required' }), ['required', true, 'weather,time']);
+  assert.deepEqual(await used({ parallel_tool_calls: false }), ['auto', false, 'weather,time']);
+  assert.deepEqual(await used({ tool_choice: named }), ['required', false, 'time']);
+  const allowed = { type: 'allowed_tools', allowed_tools: { mode: 'auto', tools: [named] } };
+  assert.deepEqual(await used({ tool_choice: allowed }), ['auto', true, 'time']);
+  assert.equal(await used({ tool_choice: 'none' }), undefined);
+  assert.equal(prompt().tools, undefined);
+});
+
+test('a history has its calls as the template wants them, whatever they are', async () => {
+  const { ask, prompt } = serve('Sunny.');
+  const calls = ['{"city":"Paris"}', '{"city"', ''].map((given, i) => {
+    return { id: `c${i}`, type: 'function', function: { name: 'no such tool', arguments: given } };
+  });
+  const messages = [
+    { role: 'user', content: 'Hi' },
+    { role: 'assistant', content: null, reasoning_content: 'Hm.', tool_calls: calls },
+    { role: 'tool', tool_call_id: 'c0', content: [{ type: 'text', text: '20 degrees' }] },
+  ];
+  assert.equal((await ask({ messages, tools: [weather] })).status, 200);
+  const [, assistant, tool] = prompt().messages;
+  assert.deepEqual(
+    assistant.tool_calls.map((each: { function: { arguments: unknown } }) => each.function.arguments),
+    [{ city: 'Paris' }, '{"city"', {}],
+  );
+  assert.deepEqual([assistant.content, assistant.reasoning_content], ['', 'Hm.']);
+  assert.deepEqual(tool, { role: 'tool', content: '20 degrees', tool_call_id: 'c0' });
+});
+
+test('a model without a format for calls refuses tools', async () => {
+  const { app } = scripted({ answer: () => 'x' });
+  const response = await app.fetch(
+    post('/v1/chat/completions', { messages: [{ role: 'user', content: 'Hi' }], tools: [time] }),
+  );
+  const { error } = await response.json();
+  assert.deepEqual([response.status, error.code, error.param], [400, 'tools_unsupported', 'tools']);
+  assert.match(error.message, /tool_format/);
+});
+
+test('tools that are wrong are refused by name', async () => {
+  const { ask } = serve('x');
+  const unknown = { type: 'function', function: { name: 'no' } };
+  const wrong: [object, string][] = [
+    [{ tools: [time, weather, time] }, 'tools[2].function.name: two tools are named time'],
+    [{ tools: [{ ...time, type: 'custom' }] }, 'tools[0].type: must be "function"'],
+    [{ tools: [{ type: 'function', function: { name: 'a b' } }] }, 'tools[0].function.name: must be a name'],
+    [
+      { tools: [{ type: 'function', function: { name: 'a', parameters: 1 } }] },
+      'tools[0].function.parameters: must be a JSON',
+    ],
+    [{ tools: [time], tool_choice: unknown }, 'tool_choice.function.name: there is no tool "no"'],
+    [{ tool_choice: unknown }, 'tool_choice: needs tools'],
+    [{ tools: [time], tool_choice: 'perhaps' }, 'tool_choice: must be "none", "auto", "required", or name a function'],
+  ];
+  for (const [body, message] of wrong) {
+    const response = await ask(body);
+    const { error } = await response.json();
+    assert.deepEqual([response.status, error.code], [400, 'invalid_request'], message);
+    assert.ok(error.message.startsWith(message), error.message);
+    assert.equal(error.param, message.slice(0, message.indexOf(':')));
+  }
+});
+
+test("a call reaches the client through the tenant's program, which sees the tools", async () => {
+  const seen: string[] = [];
+  const { ask } = serve(call('time', {}), async function* (given) {
+    seen.push(given.prompt);
+    yield 'Note: ';
+    yield* passThrough(given);
+  });
+  const { choices } = await (await ask({ tools: [time] })).json();
+  assert.equal(choices[0].message.content, 'Note:');
+  assert.equal(choices[0].message.tool_calls[0].function.name, 'time');
+  assert.equal(JSON.parse(seen[0]!).tools[0].function.name, 'time');
+});
