@@ -66,7 +66,11 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const sandbox = createSandbox(config.programs);
   const services = compose(config, options, { models, programs, sandbox });
   const { keepAliveMs } = config.http;
-  const listener = await listen(createApp(services), host, port, { keepAliveMs, logger: services.logger, messageBytes: config.limits.bodyBytes });
+  const listener = await listen(createApp(services), host, port, {
+    keepAliveMs,
+    logger: services.logger,
+    messageBytes: config.limits.bodyBytes,
+  });
   try {
     const builtin = loadBuiltin(sandbox);
     await loadPrograms(config, sandbox, programs);

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ResponseBook } from '../../src/server/responses/book.ts';
 import { MemoryResponseStore } from '../../src/server/responses/store.ts';
-import { hashKey } from '../../src/tenancy/keys.ts';
 import { defaultConfig } from '../../src/tenancy/config.ts';
+import { hashKey } from '../../src/tenancy/keys.ts';
 import { keyAuthentication, tenantDefaults } from '../../src/tenancy/tenants.ts';
 import { namedFrames } from './named-frames.ts';
 import { checkEvent, checkResponse } from './open-responses.ts';
@@ -156,7 +156,7 @@ test('a response that is being made is seen and cancelled', async () => {
 
 test('a failure after the first token is the last event', async () => {
   const { app } = scripted({ ...says('abc'), failAfter: { tokens: 1, error: new Error('broken') } });
-  const events = await namedFrames(await app.fetch(create({ stream: true })), { done: false });
+  const events = await namedFrames(await app.fetch(create({ stream: true })));
   const last = events.at(-1)!;
   assert.equal(last.type, 'response.failed');
   checkEvent(last);

@@ -2,9 +2,9 @@ import { answer } from '../answer.ts';
 import type { AppContext } from '../route.ts';
 import { piecesOf } from './answer-pieces.ts';
 import type { ResponsesCall } from './call.ts';
-import { beginTurn } from './respond.ts';
 import { usageBody } from './response.ts';
 import { seal } from './sealed.ts';
+import { beginTurn } from './turn.ts';
 
 /** Answers with the conversation in short: one item, which stands for all of it. */
 export async function compact(context: AppContext, call: ResponsesCall): Promise<Response> {

@@ -55,7 +55,9 @@ export function acceptSockets(server: Server, app: Hono<AppEnv>, messageBytes: n
 async function refuse(socket: Duplex, answer: Response): Promise<void> {
   const body = Buffer.from(await answer.arrayBuffer());
   const headers = [...answer.headers].map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  socket.write(`HTTP/1.1 ${answer.status} Refused\r\n${headers}content-length: ${body.length}\r\nconnection: close\r\n\r\n`);
+  socket.write(
+    `HTTP/1.1 ${answer.status} Refused\r\n${headers}content-length: ${body.length}\r\nconnection: close\r\n\r\n`,
+  );
   socket.end(body);
 }
 

@@ -1,7 +1,7 @@
+import { RealmError } from '../../errors.ts';
 import { readBody } from '../body.ts';
 import { compact } from '../responses/compact.ts';
 import { respondAsResponse } from '../responses/respond.ts';
-import { RealmError } from '../../errors.ts';
 import type { Route } from '../route.ts';
 
 export const responsesRoute: Route = {
