@@ -1,6 +1,6 @@
 import { answer } from '../answer.ts';
 import type { AppContext } from '../route.ts';
-import { piecesOf } from './answer-pieces.ts';
+import { wholeChoices } from '../whole-choice.ts';
 import type { ResponsesCall } from './call.ts';
 import { usageBody } from './response.ts';
 import { seal } from './sealed.ts';
@@ -10,15 +10,12 @@ import { beginTurn } from './turn.ts';
 export async function compact(context: AppContext, call: ResponsesCall): Promise<Response> {
   const { services, exchange } = context.var;
   const { id, job } = await beginTurn(context, call);
-  let summary = '';
-  for await (const event of answer(services, exchange, job)) {
-    if (event.kind === 'text') for (const piece of piecesOf(event)) if (piece.kind === 'content') summary += piece.text;
-  }
+  const [choice] = await wholeChoices(answer(services, exchange, job), 1);
   return context.json({
     id,
     object: 'response.compaction',
     created_at: exchange.created,
-    output: [{ type: 'compaction', id: id.replace('resp', 'cmp'), encrypted_content: seal(summary.trim()) }],
+    output: [{ type: 'compaction', id: id.replace('resp', 'cmp'), encrypted_content: seal(choice!.content.trim()) }],
     usage: usageBody(exchange.usage()),
   });
 }

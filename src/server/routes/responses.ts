@@ -1,5 +1,6 @@
 import { RealmError } from '../../errors.ts';
 import { readBody } from '../body.ts';
+import { inWordsOfResponses } from '../responses/chat-body.ts';
 import { compact } from '../responses/compact.ts';
 import { respondAsResponse } from '../responses/respond.ts';
 import type { Route } from '../route.ts';
@@ -26,6 +27,8 @@ export const compactRoute: Route = {
   method: 'POST',
   path: '/v1/responses/compact',
   async handle(context) {
-    return compact(context, await readBody(context, 'compact'));
+    return compact(context, await readBody(context, 'compact')).catch(error => {
+      throw inWordsOfResponses(error);
+    });
   },
 };
