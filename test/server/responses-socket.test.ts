@@ -78,9 +78,15 @@ test('each message is answered with the events of a stream', async () => {
 
 test('requests on one connection are answered one after the other', async () => {
   const { url } = await serve(says('ok'));
-  const { answer } = await connect(url);
-  const [first, second] = [answer({ input: 'one' }), answer({ input: 'two' })];
-  assert.notEqual((await first).id, (await second).id);
+  const { socket, next } = await connect(url);
+  for (const input of ['one', 'two']) socket.send(JSON.stringify({ type: 'response.create', input }));
+  const ids: string[] = [];
+  while (ids.length < 2) {
+    const event = await next();
+    if (event.type === 'response.created') assert.equal(event.sequence_number, 0);
+    if (event.type === 'response.completed') ids.push(event.response.id);
+  }
+  assert.notEqual(ids[0], ids[1]);
 });
 
 test('a connection goes on from its last answer, stored or not; another connection does not', async () => {

@@ -1,5 +1,4 @@
 import type { EngineUsage } from '../../engine/request.ts';
-import type { ErrorBody } from '../errors.ts';
 import type { Item } from './items.ts';
 import type { ResponsesRequest, ToolChoice } from './request.ts';
 
@@ -60,13 +59,18 @@ export interface ResponseHead {
   readonly defaults: { readonly temperature: number; readonly top_p: number };
 }
 
+export interface ResponseError {
+  readonly code: string;
+  readonly message: string;
+}
+
 export interface ResponseState {
   readonly status: ResponseStatus;
   readonly output: readonly Item[];
   readonly usage?: EngineUsage | undefined;
   readonly completedAt?: number | undefined;
   readonly incomplete?: 'max_output_tokens' | undefined;
-  readonly error?: ErrorBody['error'] | undefined;
+  readonly error?: ResponseError | undefined;
 }
 
 /** The response object. */

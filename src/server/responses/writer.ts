@@ -1,7 +1,12 @@
 import type { EngineUsage, FinishReason } from '../../engine/request.ts';
-import type { ErrorBody } from '../errors.ts';
 import type { FunctionCallItem, Item, ItemStatus, MessageItem, ReasoningItem } from './items.ts';
-import { type ResponseHead, type ResponseObject, type ResponseState, responseObject } from './response.ts';
+import {
+  type ResponseError,
+  type ResponseHead,
+  type ResponseObject,
+  type ResponseState,
+  responseObject,
+} from './response.ts';
 import { seal } from './sealed.ts';
 
 /** An event of a stream, as it is sent. */
@@ -96,7 +101,7 @@ export class ResponseWriter {
       : this.#finish('response.completed', { status: 'completed', usage, completedAt: now });
   }
 
-  fail(error: ErrorBody['error'], usage: EngineUsage): readonly ResponseEvent[] {
+  fail(error: ResponseError, usage: EngineUsage): readonly ResponseEvent[] {
     this.#close('incomplete');
     const status = error.code === 'request_cancelled' ? 'cancelled' : 'failed';
     return this.#finish('response.failed', { status, usage, error });
