@@ -22,9 +22,13 @@ export class ToolModel extends ScriptedModel {
     name: 'file',
     source: '',
     habits: { content: 'text', system: 'own' },
-    render: (messages, { tools } = {}) => JSON.stringify({ messages, tools }),
+    render: (messages, { tools } = {}) => ascii(JSON.stringify({ messages, tools })),
   };
 }
+
+/** The same JSON in characters that the scripted vocabulary has. */
+const ascii = (json: string): string =>
+  json.replaceAll(/[^ -~]/g, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /** What the model writes to call a tool. */
 export const calling = (name: string, given: object): string =>
