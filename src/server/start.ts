@@ -121,7 +121,7 @@ function compose(
     models: parts.models,
     adapters: new AdapterRegistry(parts.models),
     sessions: new SessionStore(config.sessions),
-    responses: new ResponseBook(new MemoryResponseStore(config.responses)),
+    responses: new ResponseBook(new MemoryResponseStore(config.responses), new MemoryResponseStore(config.responses)),
     anyModelName: config.models === undefined || options.model !== undefined,
     text: new TextService({ bodyBytes: config.limits.bodyBytes, observe: metrics.text }),
     sandbox: parts.sandbox,

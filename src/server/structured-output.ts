@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import type { AnswerSource, ConstraintSource } from '../output-format/constraint-source.ts';
-import { ofType, optional } from './fields.ts';
+import { optional } from './fields.ts';
 
 /** What clients call the forms that an answer must have: OpenAI, vLLM and llama-server each in their own way. */
 
 /** What the text of an answer must be. */
 export type ContentSource = Exclude<ConstraintSource, AnswerSource>;
 
-const schemaError = { error: ofType('must be a JSON Schema') };
+const schemaError = {
+  error: ({ input }: { input?: unknown }) => (input === undefined ? 'is required' : 'must be a JSON Schema'),
+};
 /** A schema is an object or a boolean; clients also send it as its JSON text. */
 const jsonSchema = z
   .union([z.record(z.string(), z.unknown()), z.boolean(), z.string()], schemaError)

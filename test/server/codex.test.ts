@@ -12,7 +12,7 @@ import { promisify } from 'node:util';
 import { listen } from '../../src/server/node.ts';
 import { defaultConfig } from '../../src/tenancy/config.ts';
 import { scripted } from './scripted.ts';
-import { calling, ToolModel } from './tool-model.ts';
+import { callText, ToolModel } from './tool-model.ts';
 
 const codex = process.env.CODEX;
 const skip = codex === undefined && 'CODEX names no program';
@@ -22,7 +22,7 @@ async function serve() {
   const model: ToolModel = new ToolModel('scripted', {
     answer({ prompt }) {
       const last = JSON.parse(model.tokenizer.decode(prompt)).messages.at(-1);
-      return last.role === 'tool' ? `It said: ${last.content}` : calling('exec_command', { cmd: 'echo $((6 * 7))' });
+      return last.role === 'tool' ? `It said: ${last.content}` : callText('exec_command', { cmd: 'echo $((6 * 7))' });
     },
     context: 1_000_000,
   });

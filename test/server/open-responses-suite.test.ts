@@ -13,7 +13,7 @@ import { WebSocket } from 'ws';
 import { listen } from '../../src/server/node.ts';
 import { defaultConfig } from '../../src/tenancy/config.ts';
 import { scripted } from './scripted.ts';
-import { calling, ToolModel } from './tool-model.ts';
+import { callText, ToolModel } from './tool-model.ts';
 
 const suite = process.env.OPEN_RESPONSES;
 const skip = suite === undefined && 'OPEN_RESPONSES names no folder';
@@ -37,7 +37,7 @@ test('Open Responses’ suite passes, but for what is refused by name', { skip }
   const model: ToolModel = new ToolModel('scripted', {
     answer: ({ prompt }) =>
       model.tokenizer.decode(prompt).includes('get_weather')
-        ? calling('get_weather', { location: 'Rome' })
+        ? callText('get_weather', { location: 'Rome' })
         : 'One two.',
     context: 1_000_000,
   });

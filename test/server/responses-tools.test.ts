@@ -8,7 +8,7 @@ import type { GenerateRequest } from '../../src/engine/request.ts';
 import { namedFrames } from './named-frames.ts';
 import { checkEvent, checkResponse } from './open-responses.ts';
 import { post, scripted } from './scripted.ts';
-import { calling, ToolModel } from './tool-model.ts';
+import { callText, ToolModel } from './tool-model.ts';
 
 const weather = {
   type: 'function' as const,
@@ -34,7 +34,7 @@ function serve(answer: (request: GenerateRequest, model: ToolModel) => string) {
 
 test('a call is an item, which the next request answers', async () => {
   const { ask, chat, model } = serve(({ prompt }) =>
-    prompt.length > 600 ? 'Sunny.' : `One moment.${calling('get_weather', { location: 'Paris' })}`,
+    prompt.length > 600 ? 'Sunny.' : `One moment.${callText('get_weather', { location: 'Paris' })}`,
   );
   const tools = [weather, { type: 'web_search' }, { type: 'namespace', name: 'x', tools: [] }, { type: 'custom' }];
   const first = await (await ask({ tools })).json();
@@ -58,7 +58,7 @@ test('a call is an item, which the next request answers', async () => {
 });
 
 test('thoughts and calls are streamed with their own events', async () => {
-  const { ask } = serve(() => `<think>Hm.</think>${calling('get_weather', { location: 'Rome' })}`);
+  const { ask } = serve(() => `<think>Hm.</think>${callText('get_weather', { location: 'Rome' })}`);
   const include = ['reasoning.encrypted_content'];
   const events = await namedFrames(await ask({ tools: [weather], stream: true, store: false, include }));
   for (const event of events) checkEvent(event);
@@ -128,7 +128,7 @@ test('OpenAI’s client: create, stream, parse, retrieve, delete, input items', 
 });
 
 test('OpenAI’s client streams calls', async () => {
-  const { client } = serve(() => calling('get_weather', { location: 'Rome' }));
+  const { client } = serve(() => callText('get_weather', { location: 'Rome' }));
   const stream = client.responses.stream({ model: 'm', input: 'Hi', tools: [weather] });
   const final = await stream.finalResponse();
   const [call] = final.output;

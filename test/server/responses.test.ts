@@ -71,7 +71,7 @@ test('another tenant’s, an expired, an unknown and an unstored response are re
   const tenants = ['a', 'b'].map(id => ({ id, keys: [hashKey(key(id))], ...tenantDefaults }));
   const { app } = scripted(says('ok'), {
     authenticate: keyAuthentication(tenants),
-    responses: new ResponseBook(new MemoryResponseStore(limits, () => clock.now)),
+    responses: new ResponseBook(new MemoryResponseStore(limits, () => clock.now), new MemoryResponseStore(limits)),
   });
   const as = (name: string) => ({ headers: { authorization: `Bearer ${key(name)}` } });
   const { id } = await (await app.fetch(create({}, as('a')))).json();

@@ -247,6 +247,11 @@ export function sandboxOf(body: ProgramBody): Sandbox & { calls: ProgramCall[] }
   };
 }
 
+function responseBook(): ResponseBook {
+  const { responses } = defaultConfig();
+  return new ResponseBook(new MemoryResponseStore(responses), new MemoryResponseStore(responses));
+}
+
 export function scripted(script: Script, overrides: Partial<Services> = {}) {
   const model = new ScriptedModel('scripted', script, { system: undefined });
   const lines: Record<string, unknown>[] = [];
@@ -254,7 +259,7 @@ export function scripted(script: Script, overrides: Partial<Services> = {}) {
     models: [model],
     adapters: new AdapterRegistry([model]),
     sessions: new SessionStore(undefined),
-    responses: new ResponseBook(new MemoryResponseStore(defaultConfig().responses)),
+    responses: responseBook(),
     anyModelName: true,
     text: new TextService({ bodyBytes: 10_000 }),
     sandbox: sandboxOf(passThrough),

@@ -1,45 +1,14 @@
 /** Calls of tools through the whole server: a scripted model writes them, clients get them in OpenAI's shape. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { frames, type ProgramBody, passThrough, post, ScriptedModel, sandboxOf, scripted } from './scripted.ts';
-
-const format: ScriptedModel['format'] = {
-  reasoning: { open: '<think>', close: '</think>' },
-  tools: {
-    begin: '<tool_call>\n',
-    call: [
-      { kind: 'text', text: '{"name": "' },
-      { kind: 'name' },
-      { kind: 'text', text: '", "arguments": ' },
-      { kind: 'arguments', style: { kind: 'json' } },
-      { kind: 'text', text: '}' },
-    ],
-    between: '\n</tool_call>\n<tool_call>\n',
-    end: '\n</tool_call>',
-    history: 'object',
-  },
-};
-
-class ToolModel extends ScriptedModel {
-  override readonly format = format;
-  override readonly template: ScriptedModel['template'] = {
-    name: 'file',
-    source: '',
-    habits: { content: 'text', system: 'own' },
-    render: (messages, { tools, variables } = {}) => JSON.stringify({ messages, tools, variables }),
-  };
-}
+import { frames, type ProgramBody, passThrough, post, sandboxOf, scripted } from './scripted.ts';
+import { callText, toolFormat as format, ToolModel } from './tool-model.ts';
 
 const weather = {
   type: 'function',
   function: { name: 'weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } },
 };
 const time = { type: 'function', function: { name: 'time' } };
-const call = (name: string, given: object) =>
-  `<tool_call>\n${JSON.stringify({ name, arguments: given })
-    .replaceAll(/("name"|"arguments"):/g, '$1: ')
-    .replace(',"arg', ', "arg')}\n</tool_call>`;
-
 function serve(answer: string, program: ProgramBody = passThrough) {
   const model = new ToolModel('scripted', { answer: () => answer, context: 100_000 });
   const { app } = scripted({ answer: () => '' }, { models: [model], sandbox: sandboxOf(program) });
@@ -50,7 +19,7 @@ function serve(answer: string, program: ProgramBody = passThrough) {
 }
 
 test('a call comes as a call, with the reason for the end', async () => {
-  const { ask, last, prompt } = serve(`One moment.\n${call('weather', { city: 'Paris' })}`);
+  const { ask, last, prompt } = serve(`One moment.\n${callText('weather', { city: 'Paris' })}`);
   const { choices } = await (await ask({ tools: [weather, time] })).json();
   const { id, ...rest } = choices[0].message.tool_calls[0];
   assert.match(id, /^call_[0-9a-f]{24}$/);
@@ -79,7 +48,7 @@ test('a call comes as a call, with the reason for the end', async () => {
 });
 
 test('a stream has thoughts, text and calls in their order', async () => {
-  const calls = `${call('weather', { city: 'Paris' })}\n${call('time', {})}`;
+  const calls = `${callText('weather', { city: 'Paris' })}\n${callText('time', {})}`;
   const { ask } = serve(`<think>Hm.</think>\nSo:\n${calls}`);
   const all = await frames(await ask({ tools: [weather, time], stream: true }));
   assert.equal(all.pop(), '[DONE]');
@@ -113,7 +82,7 @@ test('a stream has thoughts, text and calls in their order', async () => {
 });
 
 test('a call without text has no content, and a text without calls is as it was', async () => {
-  const only = await (await serve(call('time', {})).ask({ tools: [time] })).json();
+  const only = await (await serve(callText('time', {})).ask({ tools: [time] })).json();
   assert.equal(only.choices[0].message.content, null);
   const text = await (await serve('Sunny.').ask({ tools: [weather] })).json();
   assert.deepEqual(text.choices[0].message, { role: 'assistant', content: 'Sunny.', refusal: null });
@@ -121,7 +90,7 @@ test('a call without text has no content, and a text without calls is as it was'
 });
 
 test('the choice of tools reaches the engine', async () => {
-  const { ask, last, prompt } = serve(call('time', {}));
+  const { ask, last, prompt } = serve(callText('time', {}));
   const used = async (body: object) => {
     const response = await ask({ tools: [weather, time], ...body });
     assert.equal(response.status, 200);
@@ -195,7 +164,7 @@ test('tools that are wrong are refused by name', async () => {
 
 test("a call reaches the client through the tenant's program, which sees the tools", async () => {
   const seen: string[] = [];
-  const { ask } = serve(call('time', {}), async function* (given) {
+  const { ask } = serve(callText('time', {}), async function* (given) {
     seen.push(given.prompt);
     yield 'Note: ';
     yield* passThrough(given);

@@ -12,10 +12,13 @@ export interface RunningResponse {
 /** The responses of all tenants: those that are being made, and those that are kept. */
 export class ResponseBook {
   readonly store: ResponseStore;
+  /** The last ones of connections, which are written nowhere. */
+  readonly local: ResponseStore;
   readonly #running = new Map<string, RunningResponse>();
 
-  constructor(store: ResponseStore) {
+  constructor(store: ResponseStore, local: ResponseStore) {
     this.store = store;
+    this.local = local;
   }
 
   begin(id: string, running: RunningResponse): void {
@@ -45,5 +48,7 @@ export const notFound = () =>
 
 /** What a connection remembers of its answers, stored or not: the last one. */
 export interface LocalResponses {
-  latest: StoredResponse | undefined;
+  /** Its own name, which nobody else knows. */
+  readonly connection: string;
+  latest: string | undefined;
 }

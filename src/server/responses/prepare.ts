@@ -24,6 +24,8 @@ export interface Prepared {
   readonly body: GenerationBody;
   /** JSON of {@link echoOf}. */
   readonly echo: string;
+  readonly temperature: number | undefined;
+  readonly topP: number | undefined;
   readonly store: boolean;
   readonly generate: boolean;
   /** Thoughts are wanted in a form that can be sent back. */
@@ -46,9 +48,12 @@ export function* prepare({ request: text, id, history, stored, limits }: Prepare
   const chat = toChatBody(request, toMessages(request.instructions, context));
   yield;
   try {
+    const body = validate('chat', chat, limits);
     return {
-      body: validate('chat', chat, limits),
+      body,
       echo: JSON.stringify(echoOf(request)),
+      temperature: body.settings.sampling.temperature,
+      topP: body.settings.sampling.topP,
       store: request.store ?? true,
       generate: request.generate ?? true,
       sealed: request.include?.includes('reasoning.encrypted_content') ?? false,

@@ -16,7 +16,7 @@ export async function respondAsResponse(context: AppContext, call: ResponsesCall
     const stream = turn.job.stream || context.env?.local !== undefined;
     return await (stream ? streamed(context, turn, call) : whole(context, turn));
   } catch (error) {
-    forget(context, call.previous);
+    await forget(context, call.previous);
     throw inWordsOfResponses(error);
   }
 }
@@ -26,15 +26,16 @@ async function whole(context: AppContext, turn: Turn): Promise<Response> {
   const out = turnWriter(context, turn);
   for await (const event of eventsOf(context, turn)) out.of(event);
   await out.end();
-  return context.json(writer.response);
+  return context.body(writer.response(), 200, { 'content-type': 'application/json' });
 }
 
 function streamed(context: AppContext, turn: Turn, { previous }: ResponsesCall): Promise<Response> {
   const { services, exchange } = context.var;
   const out = turnWriter(context, turn);
-  const failed = (error: RealmError) => {
-    forget(context, previous);
-    return out.failed(error);
+  const failed = async (error: RealmError) => {
+    const said = await out.failed(error);
+    await forget(context, previous);
+    return said;
   };
   const report = (error: RealmError) => reportError(services, exchange, error);
   return streamResponse(exchange, eventsOf(context, turn), { ...out, failed }, report, services.http.heartbeatMs);
@@ -81,4 +82,4 @@ function turnWriter(context: AppContext, turn: Turn): StreamWriter {
 }
 
 const framesOf = (events: readonly ResponseEvent[]): string =>
-  events.map(event => sse.frame(event, event.type)).join('');
+  events.map(event => sse.frame(event.json, event.type)).join('');

@@ -1,13 +1,9 @@
 import type { EngineUsage } from '../../engine/request.ts';
-import type { Item } from './items.ts';
 import type { ResponsesRequest, ToolChoice } from './request.ts';
 
 export type ResponseStatus = 'in_progress' | 'completed' | 'incomplete' | 'failed' | 'cancelled';
 
-/** What a response says of its request, from the first event to the last. */
-export type RequestEcho = ReturnType<typeof echoOf>;
-
-/** Every field that Open Responses asks for is there, whatever the request left out. */
+/** What a response says of its request, from the first event to the last: every field that Open Responses asks for. */
 export function echoOf(request: ResponsesRequest) {
   const { text, reasoning, tools = [] } = request;
   return {
@@ -25,11 +21,9 @@ export function echoOf(request: ResponsesRequest) {
     truncation: 'disabled',
     parallel_tool_calls: (request.parallel_tool_calls ?? true) as boolean,
     text: { ...text, format: formatOf(text?.format) },
-    top_p: request.top_p as number | undefined,
     presence_penalty: (request.presence_penalty ?? 0) as number,
     frequency_penalty: (request.frequency_penalty ?? 0) as number,
     top_logprobs: (request.top_logprobs ?? 0) as number,
-    temperature: request.temperature as number | undefined,
     reasoning: { effort: reasoning?.effort ?? null, summary: reasoning?.summary ?? null },
     max_output_tokens: (request.max_output_tokens ?? null) as number | null,
     max_tool_calls: request.max_tool_calls ?? null,
@@ -54,9 +48,10 @@ export interface ResponseHead {
   /** Seconds since 1970. */
   readonly created_at: number;
   readonly model: string;
-  readonly echo: RequestEcho;
-  /** Of the model, where a request says nothing. */
-  readonly defaults: { readonly temperature: number; readonly top_p: number };
+  readonly temperature: number;
+  readonly top_p: number;
+  /** JSON of {@link echoOf}. It may be long, and is never read here. */
+  readonly echo: string;
 }
 
 export interface ResponseError {
@@ -66,36 +61,26 @@ export interface ResponseError {
 
 export interface ResponseState {
   readonly status: ResponseStatus;
-  readonly output: readonly Item[];
   readonly usage?: EngineUsage | undefined;
   readonly completedAt?: number | undefined;
   readonly incomplete?: 'max_output_tokens' | undefined;
   readonly error?: ResponseError | undefined;
 }
 
-/** The response object. */
-export function responseObject(
-  { id, created_at, model, echo, defaults }: ResponseHead,
-  { status, output, usage, completedAt, incomplete, error }: ResponseState,
-) {
-  return {
-    id,
-    object: 'response' as const,
-    created_at,
+/** JSON of the response object. `output`: JSON of its items. */
+export function responseJson({ echo, ...head }: ResponseHead, state: ResponseState, output: readonly string[]): string {
+  const { status, usage, completedAt, incomplete, error } = state;
+  const own = JSON.stringify({
+    object: 'response',
+    ...head,
     completed_at: completedAt ?? null,
     status,
     incomplete_details: incomplete === undefined ? null : { reason: incomplete },
-    model,
-    ...echo,
-    temperature: echo.temperature ?? defaults.temperature,
-    top_p: echo.top_p ?? defaults.top_p,
-    output,
     error: error === undefined ? null : { code: error.code, message: error.message },
     usage: usage === undefined ? null : usageBody(usage),
-  };
+  });
+  return `${own.slice(0, -1)},"output":[${output.join(',')}],${echo.slice(1)}`;
 }
-
-export type ResponseObject = ReturnType<typeof responseObject>;
 
 /** Tokens of thoughts are not counted apart from the rest. */
 export function usageBody({ promptTokens, cachedTokens, completionTokens }: EngineUsage) {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Hono } from 'hono';
@@ -73,7 +74,7 @@ class Connection {
   readonly #socket: WebSocket;
   readonly #app: Hono<AppEnv>;
   readonly #incoming: IncomingMessage;
-  readonly #local: LocalResponses = { latest: undefined };
+  readonly #local: LocalResponses = { connection: randomBytes(16).toString('hex'), latest: undefined };
   readonly #gone = new AbortController();
   #waiting = 0;
   #last: Promise<void> = Promise.resolve();

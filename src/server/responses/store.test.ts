@@ -4,7 +4,8 @@ import { MemoryResponseStore } from './store.ts';
 
 const stored = (id: string, size = 10) => ({
   id,
-  response: JSON.stringify({ output: [{ id: `msg_${id}`, text: 'x' }] }),
+  response: '{}',
+  items: [[`msg_${id}`, JSON.stringify({ id: `msg_${id}`, text: 'x' })]] as const,
   input: '[]',
   context: 'x'.repeat(size),
 });

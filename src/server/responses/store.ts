@@ -8,6 +8,8 @@ export interface StoredResponse {
   readonly input: string;
   /** All items, from the beginning of the conversation to the end of the answer. */
   readonly context: string;
+  /** The answer's items, each with its id. */
+  readonly items: readonly (readonly [id: string, json: string])[];
 }
 
 /** Where responses are kept for later requests. A tenant sees nothing of another's, not even that it is there. */
@@ -24,7 +26,6 @@ interface Kept {
   readonly response: StoredResponse;
   readonly bytes: number;
   readonly expires: number;
-  readonly items: readonly string[];
 }
 
 /** A tenant's, the oldest first. */
@@ -55,9 +56,8 @@ export class MemoryResponseStore implements ResponseStore {
     this.#shelves.set(tenant, shelf);
     drop(shelf, response.id);
     while (shelf.kept.size >= perTenant || shelf.bytes + bytes > bytesPerTenant) drop(shelf, oldest(shelf));
-    const items = itemsOf(response).map(({ id }) => id);
-    shelf.kept.set(response.id, { response, bytes, expires: this.#now() + keepMs, items });
-    for (const id of items) shelf.owners.set(id, response.id);
+    shelf.kept.set(response.id, { response, bytes, expires: this.#now() + keepMs });
+    for (const [id] of response.items) shelf.owners.set(id, response.id);
     shelf.bytes += bytes;
   }
 
@@ -69,8 +69,7 @@ export class MemoryResponseStore implements ResponseStore {
   async findItem(tenant: string, id: string): Promise<string | undefined> {
     const owner = this.#shelves.get(tenant)?.owners.get(id);
     const response = owner === undefined ? undefined : await this.find(tenant, owner);
-    const item = response && itemsOf(response).find(each => each.id === id);
-    return item && JSON.stringify(item);
+    return response?.items.find(([name]) => name === id)?.[1];
   }
 
   async remove(tenant: string, id: string): Promise<boolean> {
@@ -93,12 +92,9 @@ export class MemoryResponseStore implements ResponseStore {
 }
 
 /** What its strings take at most: two bytes a character. */
-function bytesOf({ id, response, input, context }: StoredResponse): number {
-  return 2 * (id.length + response.length + input.length + context.length);
-}
-
-function itemsOf({ response }: StoredResponse): { readonly id: string }[] {
-  return JSON.parse(response).output;
+function bytesOf({ id, response, input, context, items }: StoredResponse): number {
+  const ofItems = items.reduce((sum, [name, json]) => sum + name.length + json.length, 0);
+  return 2 * (id.length + response.length + input.length + context.length + ofItems);
 }
 
 const oldest = ({ kept }: Shelf): string => kept.keys().next().value!;
@@ -107,6 +103,6 @@ function drop(shelf: Shelf, id: string): void {
   const kept = shelf.kept.get(id);
   if (kept === undefined) return;
   shelf.kept.delete(id);
-  for (const item of kept.items) shelf.owners.delete(item);
+  for (const [item] of kept.response.items) shelf.owners.delete(item);
   shelf.bytes -= kept.bytes;
 }

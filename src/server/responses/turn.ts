@@ -3,6 +3,7 @@ import type { Exchange } from '../exchange.ts';
 import { createJob, type Job } from '../job.ts';
 import type { AppContext } from '../route.ts';
 import type { Services } from '../services.ts';
+import type { LocalResponses } from './book.ts';
 import type { ResponsesCall } from './call.ts';
 import type { Prepared } from './prepare.ts';
 import type { StoredResponse } from './store.ts';
@@ -32,8 +33,9 @@ export async function beginTurn(context: AppContext, call: ResponsesCall): Promi
 }
 
 async function findPrevious({ env, var: { services, tenant } }: AppContext, id: string): Promise<StoredResponse> {
-  const latest = env?.local?.latest;
-  const found = latest?.id === id ? latest : await services.responses.store.find(tenant.id, id);
+  const { store, local } = services.responses;
+  const here = env?.local && (await local.find(tenant.id, nameOn(env.local, id)));
+  const found = here ?? (await store.find(tenant.id, id));
   if (found !== undefined) return found;
   const message =
     'previous_response_id: there is no response of that id: it was not stored, or is kept no longer; send the whole conversation';
@@ -49,25 +51,32 @@ async function findItems(
   return found.flatMap(([id, item]): [string, string][] => (item === undefined ? [] : [[id, item]]));
 }
 
-function writerOf({ created }: Exchange, id: string, { echo, sealed }: Prepared, { name, model }: Job): ResponseWriter {
-  const { temperature = 1, topP = 1 } = model.defaults.sampling ?? {};
-  const head = { id, created_at: created, model: name, echo: JSON.parse(echo), defaults: { temperature, top_p: topP } };
-  return new ResponseWriter(head, { sealed });
+function writerOf({ created }: Exchange, id: string, prepared: Prepared, { name, model }: Job): ResponseWriter {
+  const { echo, sealed } = prepared;
+  const defaults = model.defaults.sampling;
+  const temperature = prepared.temperature ?? defaults?.temperature ?? 1;
+  const top_p = prepared.topP ?? defaults?.topP ?? 1;
+  return new ResponseWriter({ id, created_at: created, model: name, temperature, top_p, echo }, { sealed });
 }
 
 /** Keeps the response, as far as it was asked for, and on a connection the last one in any case. */
-export async function keep({ env, var: { services, tenant } }: AppContext, turn: Turn): Promise<void> {
+export async function keep(context: AppContext, turn: Turn): Promise<void> {
+  const {
+    env,
+    var: { services, tenant },
+  } = context;
+  const { store, local } = services.responses;
   const { id, prepared, writer } = turn;
   if (!prepared.store && env?.local === undefined) return;
-  const { response } = writer;
-  const stored = {
-    id,
-    response: JSON.stringify(response),
-    input: prepared.input,
-    context: joined(prepared.context, JSON.stringify(response.output)),
-  };
-  if (env?.local !== undefined) env.local.latest = stored;
-  if (prepared.store) await services.responses.store.save(tenant.id, stored);
+  const items = writer.output;
+  const output = `[${items.map(([, json]) => json).join(',')}]`;
+  const { input } = prepared;
+  const stored = { id, response: writer.response(), input, context: joined(prepared.context, output), items };
+  if (prepared.store) await store.save(tenant.id, stored);
+  if (env?.local === undefined) return;
+  await forget(context, env.local.latest);
+  env.local.latest = id;
+  await local.save(tenant.id, { ...stored, id: nameOn(env.local, id) });
 }
 
 /** One JSON list of two. */
@@ -77,7 +86,11 @@ function joined(first: string, second: string): string {
     : `${first.slice(0, -1)},${second.slice(1)}`;
 }
 
-/** After a failure a connection does not remember what the request went on from. */
-export function forget({ env }: AppContext, previous: string | undefined): void {
-  if (env?.local?.latest !== undefined && env.local.latest.id === previous) env.local.latest = undefined;
+/** The connection remembers the response no longer. */
+export async function forget({ env, var: { services, tenant } }: AppContext, id: string | undefined): Promise<void> {
+  if (env?.local === undefined || id === undefined) return;
+  await services.responses.local.remove(tenant.id, nameOn(env.local, id));
 }
+
+/** What a response is called among those of all connections. */
+const nameOn = ({ connection }: LocalResponses, id: string): string => `${connection}/${id}`;

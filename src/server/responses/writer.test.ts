@@ -6,9 +6,12 @@ import { unseal } from './sealed.ts';
 import { type ResponseEvent, ResponseWriter } from './writer.ts';
 
 const usage = { promptTokens: 5, cachedTokens: 2, completionTokens: 3 };
-const echo = echoOf(responsesSchema({ messages: 9 }).parse({ input: 'Hi' }));
-const head = { id: 'resp_1', created_at: 7, model: 'm', echo, defaults: { temperature: 1, top_p: 1 } };
+const echo = JSON.stringify(echoOf(responsesSchema({ messages: 9 }).parse({ input: 'Hi' })));
+const head = { id: 'resp_1', created_at: 7, model: 'm', temperature: 1, top_p: 1, echo };
 const writer = (options = {}) => new ResponseWriter(head, options);
+// biome-ignore lint/suspicious/noExplicitAny: the assertions check the shape
+const read = (events: readonly ResponseEvent[]): any[] => events.map(({ json }) => JSON.parse(json));
+const outputOf = (write: ResponseWriter) => write.output.map(([, json]) => JSON.parse(json));
 const types = (events: readonly ResponseEvent[]) => events.map(({ type }) => type.replace('response.', ''));
 
 test('a text is a message whose events are numbered from the first to the last', () => {
@@ -33,14 +36,14 @@ test('a text is a message whose events are numbered from the first to the last',
     'completed',
   ]);
   assert.deepEqual(
-    events.map(({ sequence_number }) => sequence_number),
+    read(events).map(({ sequence_number }) => sequence_number),
     events.map((_, i) => i),
   );
   const part = { type: 'output_text', text: 'Paris', annotations: [], logprobs: [] };
   const message = { type: 'message', id: 'msg_1_0', status: 'completed', role: 'assistant', content: [part] };
-  assert.deepEqual(events.at(-2)!.item, message);
-  const { response } = write;
-  assert.deepEqual(events.at(-1)!.response, response);
+  assert.deepEqual(read(events).at(-2).item, message);
+  const response = JSON.parse(write.response());
+  assert.deepEqual(read(events).at(-1).response, response);
   assert.deepEqual(response.output, [message]);
   assert.equal(response.status, 'completed');
   assert.equal(response.completed_at, 9);
@@ -89,10 +92,10 @@ test('thoughts, text and calls are items one behind the other', () => {
     'function_call_arguments.done',
     'output_item.done',
   ]);
-  const [thoughts, , first, second] = write.output;
-  assert.ok(thoughts?.type === 'reasoning');
+  const [thoughts, , first, second] = outputOf(write);
+  assert.ok(thoughts.type === 'reasoning');
   assert.deepEqual(thoughts.content, [{ type: 'reasoning_text', text: 'Hm.' }]);
-  assert.equal(unseal(thoughts.encrypted_content!), 'Hm.');
+  assert.equal(unseal(thoughts.encrypted_content), 'Hm.');
   assert.deepEqual(first, {
     type: 'function_call',
     id: 'fc_1_2',
@@ -101,10 +104,9 @@ test('thoughts, text and calls are items one behind the other', () => {
     arguments: '{"at":1}',
     status: 'completed',
   });
-  assert.equal(second?.id, 'fc_1_3');
-  for (const { output_index, item_id, item } of events.slice(2, -1)) {
-    const own = write.output[output_index as number]!.id;
-    assert.equal(item_id ?? (item as { id: string }).id, own);
+  assert.equal(second.id, 'fc_1_3');
+  for (const { output_index, item_id, item } of read(events).slice(2, -1)) {
+    assert.equal(item_id ?? item.id, write.output[output_index]![0]);
   }
 });
 
@@ -113,9 +115,10 @@ test('what was cut off is incomplete and says why', () => {
   write.piece({ kind: 'content', text: 'a' });
   const [event] = write.end('length', usage).slice(-1);
   assert.equal(event!.type, 'response.incomplete');
-  assert.equal(write.response.status, 'incomplete');
-  assert.deepEqual(write.response.incomplete_details, { reason: 'max_output_tokens' });
-  assert.equal((write.output[0] as { status: string }).status, 'incomplete');
+  const { status, incomplete_details, output } = JSON.parse(write.response());
+  assert.equal(status, 'incomplete');
+  assert.deepEqual(incomplete_details, { reason: 'max_output_tokens' });
+  assert.equal(output[0].status, 'incomplete');
 });
 
 test('a failure is the last event, with what was written until then', () => {
@@ -124,13 +127,14 @@ test('a failure is the last event, with what was written until then', () => {
   const error = { code: 'engine_failed', message: 'it failed', type: 'server_error', param: null };
   const last = write.fail(error, usage).at(-1)!;
   assert.equal(last.type, 'response.failed');
-  assert.deepEqual(write.response.error, { code: 'engine_failed', message: 'it failed' });
-  assert.equal(write.response.output.length, 1);
+  const { error: said, output } = JSON.parse(write.response());
+  assert.deepEqual(said, { code: 'engine_failed', message: 'it failed' });
+  assert.equal(output.length, 1);
 });
 
 test('an empty answer is an empty message', () => {
   const write = writer();
   write.end('stop', usage);
   assert.equal(write.output.length, 1);
-  assert.equal(write.output[0]!.type, 'message');
+  assert.equal(outputOf(write)[0].type, 'message');
 });

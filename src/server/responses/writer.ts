@@ -3,17 +3,16 @@ import type { FunctionCallItem, Item, ItemStatus, MessageItem, ReasoningItem } f
 import {
   type ResponseError,
   type ResponseHead,
-  type ResponseObject,
   type ResponseState,
-  responseObject,
+  type ResponseStatus,
+  responseJson,
 } from './response.ts';
 import { seal } from './sealed.ts';
 
-/** An event of a stream, as it is sent. */
+/** An event of a stream, as it is sent: JSON. */
 export interface ResponseEvent {
   readonly type: string;
-  readonly sequence_number: number;
-  readonly [field: string]: unknown;
+  readonly json: string;
 }
 
 /** A piece of an answer. A call begins with its name; arguments belong to the call that began last. */
@@ -38,29 +37,32 @@ export class ResponseWriter {
   readonly #head: ResponseHead;
   /** Whether thoughts are also written so that a client can send them back. */
   readonly #sealed: boolean;
-  readonly #output: Item[] = [];
+  /** Finished items: id and JSON. */
+  readonly #output: (readonly [id: string, json: string])[] = [];
   #open: Open | undefined;
   #events: ResponseEvent[] = [];
   #sequence = 0;
-  #state: Omit<ResponseState, 'output'> = { status: 'in_progress' };
+  #state: ResponseState = { status: 'in_progress' };
 
   constructor(head: ResponseHead, options: { sealed?: boolean } = {}) {
     this.#head = head;
     this.#sealed = options.sealed ?? false;
   }
 
-  get response(): ResponseObject {
-    return responseObject(this.#head, { ...this.#state, output: this.output });
+  /** JSON of the response as it is now. */
+  response(status: ResponseStatus = this.#state.status): string {
+    const items = this.#output.map(([, json]) => json);
+    return responseJson(this.#head, { ...this.#state, status }, items);
   }
 
-  /** Finished items. */
-  get output(): readonly Item[] {
+  /** Finished items: id and JSON. */
+  get output(): readonly (readonly [id: string, json: string])[] {
     return this.#output;
   }
 
   start(): readonly ResponseEvent[] {
-    this.#say('response.created', { response: this.response });
-    this.#say('response.in_progress', { response: this.response });
+    this.#sayResponse('response.created');
+    this.#sayResponse('response.in_progress');
     return this.#take();
   }
 
@@ -149,7 +151,7 @@ export class ResponseWriter {
     const { item, text, logprobs } = this.#open;
     const done = this.#done(item, text, logprobs, status);
     this.#say('response.output_item.done', { output_index: this.#output.length, item: done });
-    this.#output.push(done);
+    this.#output.push([item.id, JSON.stringify(done)]);
     this.#open = undefined;
   }
 
@@ -171,9 +173,9 @@ export class ResponseWriter {
     return { ...(item as FunctionCallItem), arguments: text, status };
   }
 
-  #finish(type: string, state: Omit<ResponseState, 'output'>): readonly ResponseEvent[] {
+  #finish(type: string, state: ResponseState): readonly ResponseEvent[] {
     this.#state = state;
-    this.#say(type, { response: this.response });
+    this.#sayResponse(type);
     return this.#take();
   }
 
@@ -182,7 +184,12 @@ export class ResponseWriter {
   }
 
   #say(type: string, fields: object): void {
-    this.#events.push({ type, sequence_number: this.#sequence++, ...fields });
+    this.#events.push({ type, json: JSON.stringify({ type, sequence_number: this.#sequence++, ...fields }) });
+  }
+
+  #sayResponse(type: string): void {
+    const head = JSON.stringify({ type, sequence_number: this.#sequence++ });
+    this.#events.push({ type, json: `${head.slice(0, -1)},"response":${this.response()}}` });
   }
 
   #take(): readonly ResponseEvent[] {

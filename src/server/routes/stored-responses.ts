@@ -19,7 +19,7 @@ export const responseRoute: Route = {
       throw new RealmError('invalid_request', message, { param: 'stream' });
     }
     const running = responses.running(context.var.tenant.id, id);
-    if (running !== undefined) return context.json(running.writer.response);
+    if (running !== undefined) return json(context, running.writer.response());
     return json(context, (await responses.stored(context.var.tenant.id, id)).response);
   },
 };
@@ -45,7 +45,7 @@ export const cancelResponseRoute: Route = {
     if (running === undefined)
       return json(context, (await responses.stored(context.var.tenant.id, idOf(context))).response);
     running.exchange.cancel(new RealmError('request_cancelled', 'The response was cancelled through the API'));
-    return context.json({ ...running.writer.response, status: 'cancelled' });
+    return json(context, running.writer.response('cancelled'));
   },
 };
 
