@@ -142,6 +142,35 @@ test('what is no request is refused, and the connection stays', async () => {
   await answer({ input: 'x' });
 });
 
+test('a connection that is closed leaves nothing behind', async () => {
+  const { url, services } = await serve(says('ok'));
+  const kept: string[] = [];
+  const { local } = services.responses;
+  const save = local.save.bind(local);
+  local.save = async (tenant, response) => {
+    kept.push(response.id);
+    await save(tenant, response);
+  };
+  const { socket, answer } = await connect(url);
+  await answer({ input: 'one' });
+  await answer({ input: 'two' });
+  const [first, second] = kept;
+  assert.equal(await local.find('default', first!), undefined);
+  assert.ok(await local.find('default', second!));
+  socket.close();
+  while (await local.find('default', second!)) await new Promise(resolve => setTimeout(resolve, 5));
+});
+
+test('an upgrade that makes no sense hurts nobody', async () => {
+  const { url } = await serve(says('ok'));
+  const { connect: dial } = await import('node:net');
+  const [host, port] = url.split(':');
+  const socket = dial(Number(port), host);
+  socket.write('GET /v1/responses HTTP/1.1\r\nhost: [\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+  await new Promise(resolve => socket.once('close', resolve).resume());
+  assert.equal((await fetch(`http://${url}/v1/models`)).status, 200);
+});
+
 test('a message that is too long ends the connection', async () => {
   const { url } = await serve(says('ok'));
   const { socket } = await connect(url);

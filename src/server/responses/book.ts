@@ -50,5 +50,8 @@ export const notFound = () =>
 export interface LocalResponses {
   /** Its own name, which nobody else knows. */
   readonly connection: string;
-  latest: string | undefined;
+  /** It is closed: nothing more is to be remembered. */
+  closed: boolean;
+  /** Forgets the last one, if there is one. */
+  forget?(): void;
 }

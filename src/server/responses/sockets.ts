@@ -30,8 +30,11 @@ export function acceptSockets(server: Server, app: Hono<AppEnv>, messageBytes: n
   const sockets = new WebSocketServer({ noServer: true, maxPayload: messageBytes });
   const connections = new Set<Connection>();
   let stopping = false;
-  server.on('upgrade', async (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+  server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
+    accept(incoming, socket, head).catch(() => socket.destroy());
+  });
+  const accept = async (incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     const env = { remoteAddress: incoming.socket.remoteAddress, upgrade: true };
     const answer = await app.fetch(new Request(urlOf(incoming), { headers: headersOf(incoming) }), env);
     if (answer.headers.get('upgrade') !== 'websocket') return refuse(socket, answer);
@@ -41,7 +44,7 @@ export function acceptSockets(server: Server, app: Hono<AppEnv>, messageBytes: n
       webSocket.on('close', () => connections.delete(connection));
       if (stopping) connection.stop();
     });
-  });
+  };
   return {
     stop() {
       stopping = true;
@@ -74,7 +77,7 @@ class Connection {
   readonly #socket: WebSocket;
   readonly #app: Hono<AppEnv>;
   readonly #incoming: IncomingMessage;
-  readonly #local: LocalResponses = { connection: randomBytes(16).toString('hex'), latest: undefined };
+  readonly #local: LocalResponses = { connection: randomBytes(16).toString('hex'), closed: false };
   readonly #gone = new AbortController();
   #waiting = 0;
   #last: Promise<void> = Promise.resolve();
@@ -93,6 +96,8 @@ class Connection {
     socket.on('close', () => {
       clearInterval(heartbeat);
       this.#gone.abort();
+      this.#local.closed = true;
+      this.#local.forget?.();
     });
     socket.on('message', data => this.#take(data as Buffer));
   }

@@ -6,7 +6,7 @@ import type { Services } from '../services.ts';
 import type { LocalResponses } from './book.ts';
 import type { ResponsesCall } from './call.ts';
 import type { Prepared } from './prepare.ts';
-import type { StoredResponse } from './store.ts';
+import type { ResponseStore, StoredResponse } from './store.ts';
 import { ResponseWriter } from './writer.ts';
 
 /** A request that is ready to be answered. */
@@ -73,10 +73,15 @@ export async function keep(context: AppContext, turn: Turn): Promise<void> {
   const { input } = prepared;
   const stored = { id, response: writer.response(), input, context: joined(prepared.context, output), items };
   if (prepared.store) await store.save(tenant.id, stored);
-  if (env?.local === undefined) return;
-  await forget(context, env.local.latest);
-  env.local.latest = id;
-  await local.save(tenant.id, { ...stored, id: nameOn(env.local, id) });
+  if (env?.local !== undefined) await keepOn(env.local, local, tenant.id, stored);
+}
+
+async function keepOn(connection: LocalResponses, local: ResponseStore, tenant: string, response: StoredResponse) {
+  connection.forget?.();
+  if (connection.closed) return;
+  const id = nameOn(connection, response.id);
+  connection.forget = () => void local.remove(tenant, id);
+  await local.save(tenant, { ...response, id });
 }
 
 /** One JSON list of two. */

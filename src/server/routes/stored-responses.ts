@@ -1,8 +1,8 @@
-import { z } from 'zod';
 import { RealmError } from '../../errors.ts';
 import { check, issueText } from '../../tenancy/issues.ts';
 import { notFound } from '../responses/book.ts';
-import type { AppContext, Route } from '../route.ts';
+import { type ItemPage, itemPageSchema } from '../responses/item-page.ts';
+import { type AppContext, jsonResponse, type Route } from '../route.ts';
 
 /** The tenant's responses: those that are being made, and those that were stored. */
 
@@ -49,35 +49,19 @@ export const cancelResponseRoute: Route = {
   },
 };
 
-const pageSchema = z.object({
-  limit: z.coerce.number().int().min(1).max(100).default(20),
-  order: z.enum(['asc', 'desc']).default('desc'),
-  after: z.string().optional(),
-});
-
 export const inputItemsRoute: Route = {
   method: 'GET',
   path: '/v1/responses/:id/input_items',
   async handle(context) {
-    const { services, tenant } = context.var;
+    const { services, tenant, exchange } = context.var;
     const { input } = await services.responses.stored(tenant.id, idOf(context));
-    const page = pageOf(context);
-    const items: { id: string }[] = JSON.parse(input);
-    if (page.order === 'desc') items.reverse();
-    const start = page.after === undefined ? 0 : items.findIndex(({ id }) => id === page.after) + 1;
-    const data = items.slice(start, start + page.limit);
-    return context.json({
-      object: 'list',
-      data,
-      first_id: data[0]?.id ?? null,
-      last_id: data.at(-1)?.id ?? null,
-      has_more: start + data.length < items.length,
-    });
+    const call = { owner: tenant, signal: exchange.signal };
+    return jsonResponse(context, await services.text.run('inputItems', call, { input, page: pageOf(context) }));
   },
 };
 
-function pageOf(context: AppContext): z.output<typeof pageSchema> {
-  const page = check(pageSchema, context.req.query());
+function pageOf(context: AppContext): ItemPage {
+  const page = check(itemPageSchema, context.req.query());
   if ('value' in page) return page.value;
   throw new RealmError('invalid_request', page.issues.map(issueText).join('; '), { param: page.issues[0]?.path });
 }
