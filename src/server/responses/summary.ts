@@ -4,7 +4,7 @@ const wish =
   'Summarise this conversation for somebody who goes on with it: the task, what was done and decided, facts, what is open. Write the summary alone.';
 
 /** Tokens of a summary; a longer one would not be one. */
-const longestSummary = 2048;
+const longestSummary = 1024;
 
 /** The request for the summary. */
 export function toSummary({ input, ...request }: CompactRequest): ResponsesRequest {
