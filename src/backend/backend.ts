@@ -47,9 +47,9 @@ export interface Backend {
   /** out[i] = row ids[i] of table; zeros where a sampled id is none, see {@link unsampled}. */
   embed(out: Buffer, table: Matrix, ids: Int32Array | TokenBuffer): void;
   /** out[i] = matrix * x[i] (+ bias), or out[i] += matrix * x[i] when `accumulate` is set; i < rows. */
-  matmul(out: Buffer, matrix: Matrix, x: Buffer, rows: number, options?: { bias?: Vector; accumulate?: boolean }): void;
+  matmul(out: Buffer, matrix: Matrix, x: Buffer, rows: number, options?: MatmulOptions): void;
   /** Several matrices times the same input: quantises the input once. */
-  matmuls(products: readonly { out: Buffer; matrix: Matrix; bias?: Vector }[], x: Buffer, rows: number): void;
+  matmuls(products: readonly Product[], x: Buffer, rows: number): void;
   /**
    * RMSNorm over consecutive groups of `weight.length` columns (one group: a whole row; several: per-head norms).
    * `out` may be `x`. arXiv:1910.07467.
@@ -148,7 +148,7 @@ export interface Traits {
 /** Asked again and again while a step runs; true: the rest is not wanted any more. */
 export type Preempt = () => boolean;
 
-/** What became of a run; `fraction`: the share of its work that was done when it was preempted. */
+/** What became of a run; `fraction`: how much of its work was done when it was preempted. */
 export type RunOutcome = { readonly kind: 'done' } | { readonly kind: 'preempted'; readonly fraction: number };
 
 /** Of every run that was not preempted: the CPU makes no object for it. */
@@ -195,6 +195,19 @@ export interface Routing {
   readonly experts: number;
   /** Experts that a token takes. */
   readonly topK: number;
+}
+
+/** One of several matrices that are multiplied with the same input. */
+export interface Product {
+  readonly out: Buffer;
+  readonly matrix: Matrix;
+  readonly bias?: Vector | undefined;
+}
+
+export interface MatmulOptions {
+  readonly bias?: Vector | undefined;
+  /** Adds to `out` what is otherwise written there. */
+  readonly accumulate?: boolean | undefined;
 }
 
 /** One row of logits from which a token is wanted. */
@@ -285,7 +298,7 @@ export interface Segment {
   /** Block table: page number of positions [32 * i, 32 * i + 32). Covers position + count. */
   readonly pages: Int32Array;
   /** Where its state is, in models whose layers keep one. At position 0 it counts as zeros, whatever the slot holds. */
-  readonly slot?: number;
+  readonly slot?: number | undefined;
 }
 
 export interface RopeSpec {
@@ -308,9 +321,9 @@ export interface AttentionOptions {
   /** Factor on q·k, usually 1/sqrt(headDim). */
   readonly scale: number;
   /** Sliding window: a token sees itself and the window - 1 before it. */
-  readonly window?: number;
+  readonly window?: number | undefined;
   /** Scores become cap * tanh(score / cap) (gemma2). */
-  readonly softcap?: number;
+  readonly softcap?: number | undefined;
 }
 
 /** What a backend holds, in bytes. */

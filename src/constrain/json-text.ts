@@ -159,6 +159,15 @@ export class JsonText implements Alphabet {
     return this.regexes.concat([quote, content, quote]);
   }
 
+  /** The name of a member. */
+  key(content: RegexId): RegexId {
+    return this.quoted(content);
+  }
+
+  word(value: boolean | null): RegexId {
+    return this.regexes.literal(String(value));
+  }
+
   /** What is written of no text that `content` writes. */
   complement(content: RegexId): RegexId {
     return this.regexes.and([this.anyText, this.regexes.not(content)]);

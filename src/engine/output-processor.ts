@@ -47,10 +47,10 @@ export class OutputProcessor {
     if (!request) return;
     let accepted = 0;
     try {
-      for (let i = 0; i < tokens.length; i++) {
-        if (tokens[i] < 0) throw whyUnsampled(tokens[i]);
+      for (const [i, token] of tokens.entries()) {
+        if (token < 0) throw whyUnsampled(token);
         const { vocabSize } = this.#model;
-        this.#advance(request, tokens[i] as Token, logits?.subarray(i * vocabSize, (i + 1) * vocabSize));
+        this.#advance(request, token as Token, logits?.subarray(i * vocabSize, (i + 1) * vocabSize));
         if (sequence.state !== 'running' || i === tokens.length - 1) break;
         this.#scheduler.accept(sequence);
         accepted++;

@@ -17,7 +17,9 @@ export class Pooler {
   add(position: number, state: Float32Array): void {
     if (this.kind === 'last' || position === 0) this.#sums.fill(0);
     if (this.kind === 'cls' && position > 0) return;
-    for (let i = 0; i < state.length; i++) this.#sums[i] += state[i];
+    state.forEach((value, i) => {
+      this.#sums[i] = (this.#sums[i] ?? 0) + value;
+    });
   }
 
   /** Scaling to length 1 makes dividing by the number of tokens needless. */

@@ -108,10 +108,9 @@ export class Runner {
   #segment(sequence: Sequence, start: number, known: number, draft: readonly Token[]): AdaptedSegment {
     const position = sequence.computed;
     const count = known + draft.length;
-    for (let i = 0; i < count; i++) {
-      this.#ids[start + i] = i < known ? sequence.tokens[position + i] : draft[i - known];
-      this.#positions[start + i] = position + i;
-    }
+    this.#ids.set(sequence.tokens.slice(position, position + known), start);
+    this.#ids.set(draft, start + known);
+    for (let i = 0; i < count; i++) this.#positions[start + i] = position + i;
     const { slot, adapter } = sequence;
     return { start, count, position, pages: Int32Array.from(sequence.pages), slot, adapter: adapter?.adapter };
   }

@@ -16,9 +16,9 @@ export interface Sequence {
   readonly promptTokens: number;
   /** Length at which it ends, prompt and answer together. */
   readonly limit: number;
-  readonly adapter?: AdapterInUse;
+  readonly adapter?: AdapterInUse | undefined;
   /** Whose hidden states are wanted: of every token, of the last, or of none, because the next token is. */
-  readonly states?: 'all' | 'last';
+  readonly states?: 'all' | 'last' | undefined;
   state: 'waiting' | 'running' | 'gone';
   /** Leading tokens whose keys and values are in its pages. */
   computed: number;

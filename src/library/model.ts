@@ -2,7 +2,7 @@ import type { GenerateRequest, Sampling } from '../engine/request.ts';
 import type { EngineInfo, EngineStats } from '../engine/types.ts';
 import { asRealmError } from '../errors.ts';
 import { decode } from '../llm/decode.ts';
-import { embedAll, encodeInput } from '../llm/embed.ts';
+import { embed, embedAll, encodeInput } from '../llm/embed.ts';
 import type { LoadedModel } from '../llm/load.ts';
 import { type Chat, encodePrompt } from '../llm/prompt.ts';
 import type { TextEvent } from '../llm/types.ts';
@@ -65,15 +65,16 @@ export class Model {
   embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
   async embed(texts: string | readonly string[], options: EmbedOptions = {}): Promise<Float32Array | Float32Array[]> {
     const { signal } = options;
-    const single = typeof texts === 'string';
+    const { engine } = this.#model;
+    const requestOf = (text: string, param: string) => ({
+      ...this.#request(options),
+      prompt: this.#encodeInput(text, options, param),
+    });
     try {
       throwIfCancelled(signal);
-      const requests = [texts].flat().map((text, i) => ({
-        ...this.#request(options),
-        prompt: this.#encodeInput(text, options, single ? 'text' : `texts[${i}]`),
-      }));
-      const values = (await embedAll(this.#model.engine, requests, signal)).map(each => each.values);
-      return single ? values[0]! : values;
+      if (typeof texts === 'string') return (await embed(engine, requestOf(texts, 'text'), signal)).values;
+      const requests = [texts].flat().map((text, i) => requestOf(text, `texts[${i}]`));
+      return (await embedAll(engine, requests, signal)).map(({ values }) => values);
     } catch (error) {
       throwIfCancelled(signal);
       throw asRealmError(error);

@@ -19,7 +19,7 @@ export interface ModelConfig {
   /** Of the RMS norms. */
   readonly epsilon: number;
   /** Of embeddings, if the file says. */
-  readonly pooling?: Pooling;
+  readonly pooling?: Pooling | undefined;
 }
 
 /** What a file may ask for at most; the largest models are an order of magnitude below. */

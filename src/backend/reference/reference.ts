@@ -7,10 +7,12 @@ import {
   done,
   type KvCache,
   type KvShape,
+  type MatmulOptions,
   type Matrix,
   type MatrixSource,
   type MemoryStats,
   type Preempt,
+  type Product,
   type RopeSpec,
   type RopeTable,
   type Routing,
@@ -20,7 +22,6 @@ import {
   type Vector,
 } from '../backend.ts';
 import { Owner } from '../owner.ts';
-import { assignSlots, chooseExperts } from '../routing.ts';
 import { Samplers } from '../sampling/sample-rows.ts';
 import { attend } from './attention.ts';
 import { dot, type Input, prepareInput } from './dot.ts';
@@ -36,6 +37,7 @@ import { pageBytesOf, ReferenceKvCache, type Unit } from './kv-cache.ts';
 import { gelu, silu, softcap } from './math.ts';
 import { layerNorm, rmsNorm } from './norm.ts';
 import { rotate } from './rope.ts';
+import { assignSlots, chooseExperts } from './routing.ts';
 import { ReferenceMatrix } from './weights.ts';
 
 const f = Math.fround;
@@ -115,13 +117,7 @@ class ReferenceBackend implements Backend {
     this.#record(() => this.#samplers.sample(ids, source.columns, row => source.row(row), rows, mask));
   }
 
-  matmul(
-    out: Buffer,
-    matrix: Matrix,
-    x: Buffer,
-    rows: number,
-    options: { bias?: Vector; accumulate?: boolean } = {},
-  ): void {
+  matmul(out: Buffer, matrix: Matrix, x: Buffer, rows: number, options: MatmulOptions = {}): void {
     checkProduct(out, matrix, x);
     const [target, own, source] = [this.#owner.own(out), this.#owner.own(matrix), this.#owner.own(x)];
     const bias = options.bias && this.#owner.own(options.bias).values;
@@ -131,7 +127,7 @@ class ReferenceBackend implements Backend {
     });
   }
 
-  matmuls(products: readonly { out: Buffer; matrix: Matrix; bias?: Vector }[], x: Buffer, rows: number): void {
+  matmuls(products: readonly Product[], x: Buffer, rows: number): void {
     for (const { out, matrix, bias } of products) this.matmul(out, matrix, x, rows, { bias });
   }
 
@@ -371,7 +367,7 @@ function multiply(
   out: readonly Float32Array[],
   matrix: ReferenceMatrix,
   inputs: readonly Input[],
-  { bias, accumulate }: { bias?: Float32Array; accumulate?: boolean },
+  { bias, accumulate }: { bias: Float32Array | undefined; accumulate: boolean | undefined },
 ): void {
   for (let r = 0; r < matrix.rows; r++) {
     const weights = matrix.unpack(r);

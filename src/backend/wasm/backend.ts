@@ -1,4 +1,4 @@
-/** The CPU backend: generated WebAssembly kernels over shared memories, run by a team of threads. */
+/** The CPU backend: generated WebAssembly kernels over shared memories, run by a pool of threads. */
 import { platform } from '#platform';
 import { RealmError } from '../../errors.ts';
 import { maxTile } from '../../kernels/activation.ts';
@@ -11,10 +11,12 @@ import {
   done,
   type KvCache,
   type KvShape,
+  type MatmulOptions,
   type Matrix,
   type MatrixSource,
   type MemoryStats,
   type Preempt,
+  type Product,
   type RopeSpec,
   type RopeTable,
   type Routing,
@@ -27,7 +29,7 @@ import { Owner } from '../owner.ts';
 import { Samplers } from '../sampling/sample-rows.ts';
 import { Activations } from './activations.ts';
 import { type Choice, everywhere, variantsIn } from './choice.ts';
-import type { Command } from './commands.ts';
+import type { Command } from './command-buffer.ts';
 import { Elementwise } from './elementwise.ts';
 import { Experts, routingIn, routingWords } from './experts.ts';
 import {
@@ -48,9 +50,9 @@ import { Recorder } from './recorder.ts';
 import { Residency } from './residency.ts';
 import { Rows } from './rows.ts';
 import { type Bench, chooseKernels, type Kernels, kernelsOf, variantNamed } from './selection.ts';
-import { scratchBytes } from './station.ts';
 import { StepTables, tableBytes } from './step-tables.ts';
-import { Team } from './team.ts';
+import { scratchBytes } from './thread-context.ts';
+import { ThreadPool } from './thread-pool.ts';
 import { Upload } from './upload.ts';
 
 export interface WasmBackendOptions {
@@ -64,26 +66,26 @@ export interface WasmBackendOptions {
 /** Where the threads' scratch begins: behind the kernels' constants. */
 const scratchStart = 4096;
 
-/** A backend with a team of `threads` (default: the processors this process may use). */
+/** A backend with a pool of `threads` (default: the processors this process may use). */
 export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<WasmBackend> {
   const threads = options.threads ?? platform.availableParallelism();
   const name = options.variant ?? platform.setting('REALM_KERNELS');
   const forced = name ? variantNamed(name) : undefined;
-  const team = await Team.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
+  const pool = await ThreadPool.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
   try {
-    const backend = new WasmBackend(team, part => chooseKernels(part, createBench, forced), options.memoryPages);
+    const backend = new WasmBackend(pool, part => chooseKernels(part, createBench, forced), options.memoryPages);
     await backend.use('common');
     return backend;
   } catch (error) {
-    await team.close();
+    await pool.close();
     throw error;
   }
 }
 
-/** A team with kernels that nothing has checked: what the self-test works with. */
+/** A pool with kernels that nothing has checked: what the self-test works with. */
 export async function createBench(threads: number): Promise<Bench> {
-  const team = await Team.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
-  const bench = new WasmBackend(team, async part => kernelsOf(part, everywhere(part, variants[0].name)));
+  const pool = await ThreadPool.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
+  const bench = new WasmBackend(pool, async part => kernelsOf(part, everywhere(part, variants[0].name)));
   await bench.use('common');
   return bench;
 }
@@ -92,7 +94,7 @@ export class WasmBackend implements Backend {
   readonly traits = { exact: true, kvLayout: 'wasm' };
   readonly #owner = new Owner<Handles>('wasm');
   readonly #samplers = new Samplers();
-  readonly #team: Team;
+  readonly #pool: ThreadPool;
   readonly #memories: Memories;
   readonly #loader: Loader;
   readonly #choose: (part: KernelPart) => Promise<Kernels>;
@@ -111,14 +113,14 @@ export class WasmBackend implements Backend {
   /** Bytes of tables, staging and work buffers. */
   #work: number;
 
-  constructor(team: Team, choose: (part: KernelPart) => Promise<Kernels>, pages = mostPages) {
-    this.#team = team;
+  constructor(pool: ThreadPool, choose: (part: KernelPart) => Promise<Kernels>, pages = mostPages) {
+    this.#pool = pool;
     this.#choose = choose;
-    const tables = align(scratchStart + team.threads * scratchBytes, 64);
+    const tables = align(scratchStart + pool.threads * scratchBytes, 64);
     const staging = tables + tableBytes;
     this.#work = staging + stagingBytes;
-    const memories = new Memories(this.#work, pages, memory => team.add({ memory }));
-    const recorder = new Recorder(team, () => this.#loader.flush());
+    const memories = new Memories(this.#work, pages, memory => pool.add({ memory }));
+    const recorder = new Recorder(pool, () => this.#loader.flush());
     const residency = new Residency(recorder);
     this.#memories = memories;
     this.#recorder = recorder;
@@ -136,7 +138,7 @@ export class WasmBackend implements Backend {
 
   get name(): string {
     const names = new Set([...this.#variants.values()].flatMap(variantsIn));
-    return `wasm ${[...names].join(' + ')}, ${this.#team.threads} threads`;
+    return `wasm ${[...names].join(' + ')}, ${this.#pool.threads} threads`;
   }
 
   /** What was chosen for each part in use. */
@@ -151,7 +153,7 @@ export class WasmBackend implements Backend {
 
   /** What the last run() worked through, to be counted. */
   commands(): Command[] {
-    return this.#team.program.commands();
+    return this.#pool.commands.recorded();
   }
 
   /** Makes a part's kernels ready. */
@@ -167,7 +169,7 @@ export class WasmBackend implements Backend {
   install(part: KernelPart, kernels: Kernels): void {
     this.#variants.set(part, kernels.choice);
     this.#kernels.set(part, Promise.resolve(kernels));
-    for (const module of kernels.modules) this.#team.add({ kernels: module });
+    for (const module of kernels.modules) this.#pool.add({ kernels: module });
   }
 
   matrix(source: MatrixSource): Promise<WasmMatrix> {
@@ -224,18 +226,12 @@ export class WasmBackend implements Backend {
     this.#recorder.alone(() => this.#samplers.sample(ids, own.columns, row => this.#row(own, row), rows, mask));
   }
 
-  matmul(
-    out: Buffer,
-    matrix: Matrix,
-    x: Buffer,
-    rows: number,
-    options: { bias?: Vector; accumulate?: boolean } = {},
-  ): void {
+  matmul(out: Buffer, matrix: Matrix, x: Buffer, rows: number, options: MatmulOptions = {}): void {
     const [target, own, source] = [this.#owner.own(out), this.#owner.own(matrix), this.#owner.own(x)];
     this.#products.one(target, own, source, rows, options);
   }
 
-  matmuls(products: readonly { out: Buffer; matrix: Matrix; bias?: Vector }[], x: Buffer, rows: number): void {
+  matmuls(products: readonly Product[], x: Buffer, rows: number): void {
     this.#products.several(products, this.#owner.own(x), rows);
   }
 
@@ -367,13 +363,13 @@ export class WasmBackend implements Backend {
   write(buffer: Buffer, row: number, values: Float32Array): void {
     const own = this.#owner.own(buffer);
     const { address, stride, whole } = own;
-    const memory = this.#residency.home(own);
+    const memory = this.#residency.residentMemory(own);
     new Float32Array(this.#memories.bytes(memory).buffer, address + row * stride, values.length).set(values);
     whole.valid = 1 << memory;
   }
 
   #row(buffer: WasmBuffer, row: number): Float32Array {
-    const { buffer: bytes } = this.#memories.bytes(this.#residency.home(buffer));
+    const { buffer: bytes } = this.#memories.bytes(this.#residency.residentMemory(buffer));
     return new Float32Array(bytes as ArrayBuffer, buffer.address + row * buffer.stride, buffer.columns);
   }
 
@@ -383,6 +379,6 @@ export class WasmBackend implements Backend {
 
   async close(): Promise<void> {
     this.#owner.close();
-    await this.#team.close();
+    await this.#pool.close();
   }
 }

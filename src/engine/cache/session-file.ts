@@ -46,7 +46,7 @@ export async function writeSession(
   path: string,
   seal: Uint8Array,
   binding: SessionBinding,
-  content: SessionContent & { page(index: number): Promise<Uint8Array>; state(): Promise<Uint8Array> },
+  content: SessionContent & { readonly contents: AsyncIterable<Uint8Array>; state(): Promise<Uint8Array> },
 ): Promise<number> {
   try {
     return await platform.files.replace(path, async file => {
@@ -59,7 +59,7 @@ export async function writeSession(
       await out.write(json);
       await out.write(bytesOf(Int32Array.from(tokens)));
       await out.seal();
-      for (let i = 0; i < pages; i++) await out.write(await content.page(i));
+      for await (const page of content.contents) await out.write(page);
       if (stateBytes > 0) await out.write(await content.state());
       await out.seal();
       return out.length;

@@ -21,7 +21,7 @@ const draftedRows = 6;
  * {@link Fairness}. Pure bookkeeping without clock, thread or model: `plan` reserves pages, the caller runs the work,
  * and only `commit` counts it as done.
  *
- * When pages or places run short, the youngest sequence of the tenant most above its share is preempted and waits
+ * When pages or places run short, the youngest sequence of the tenant most above its quota is preempted and waits
  * again; its tokens stay and are computed anew later, so its answer is the same.
  */
 export class Scheduler {
@@ -259,7 +259,7 @@ export class Scheduler {
   /** Starts a request that waits, if there is a place and memory for it. */
   #admit(queue: TenantQueue, sequence: Sequence): boolean {
     const full = this.#queues.running.size >= this.#options.maxRunning;
-    const holder = full ? this.#queues.aboveShareOfPlaces(queue) : undefined;
+    const holder = full ? this.#queues.aboveQuotaOfPlaces(queue) : undefined;
     if (full && !holder) return false;
     this.#cache.acquire(sequence);
     const keepsState = this.#slots.total > 0;
@@ -269,8 +269,8 @@ export class Scheduler {
       this.#cache.release(sequence, true);
       return false;
     }
-    if (fork?.page !== undefined)
-      this.#copies.push({ from: fork.page, to: sequence.pages[Math.floor(sequence.computed / pageTokens)] });
+    const copy = sequence.pages[Math.floor(sequence.computed / pageTokens)];
+    if (fork?.page !== undefined && copy !== undefined) this.#copies.push({ from: fork.page, to: copy });
     sequence.computed = fork?.computed ?? sequence.computed;
     if (this.#queues.running.size >= this.#options.maxRunning) this.#preempt(youngest(holder!), true);
     if (keepsState) this.#cache.takeSlot(sequence, fork?.slot);
@@ -278,14 +278,14 @@ export class Scheduler {
     return true;
   }
 
-  /** Pages for the rest of a sequence that is to start. A tenant below its share may take them from those above theirs. */
+  /** Pages for the rest of a sequence that is to start. A tenant below its quota may take them from those above theirs. */
   #reserve(queue: TenantQueue, sequence: Sequence): boolean {
     const need = pagesFor(sequence.tokens.length) - sequence.pages.length;
     const pages = this.#pool.total * (1 - this.#cache.floor);
-    const entitled = pagesOf(queue) + sequence.pages.length + need <= this.#queues.share(queue, pages);
+    const entitled = pagesOf(queue) + sequence.pages.length + need <= this.#queues.quota(queue, pages);
     while (!this.#cache.makeRoom(queue.tenant, need, this.#queues.running.size === 0)) {
       const holder = entitled ? this.#queues.mostPages() : undefined;
-      if (!holder || holder === queue || pagesOf(holder) <= this.#queues.share(holder, pages)) return false;
+      if (!holder || holder === queue || pagesOf(holder) <= this.#queues.quota(holder, pages)) return false;
       this.#preempt(youngest(holder), false);
     }
     sequence.pages.push(...this.#pool.allocate(need));

@@ -1,13 +1,9 @@
 import type { Sequence } from '../sequence.ts';
 import { Fairness } from './fairness.ts';
+import type { SchedulerOptions } from './scheduler-options.ts';
 import { createTenantQueue, pagesOf, type TenantQueue } from './tenant-queue.ts';
 
-interface Options {
-  /** Sequences that run at once. */
-  readonly maxRunning: number;
-  /** A tenant's weight in sharing the engine; 1 where absent. */
-  readonly weights?: ReadonlyMap<string, number>;
-}
+type Options = Pick<SchedulerOptions, 'maxRunning' | 'weights'>;
 
 /** The queues of all tenants: which sequences wait and run, whose turn it is, and what falls to each that has requests. */
 export class TenantQueues {
@@ -91,17 +87,17 @@ export class TenantQueues {
   }
 
   /** What falls to a queue's tenant of `amount`, shared by weight among the tenants that have requests. */
-  share(queue: TenantQueue, amount: number): number {
+  quota(queue: TenantQueue, amount: number): number {
     return (amount * queue.weight) / this.#activeWeight;
   }
 
   /** Running sequences that fall to the queue's tenant. */
   places(queue: TenantQueue): number {
-    return Math.max(1, this.share(queue, this.#options.maxRunning));
+    return Math.max(1, this.quota(queue, this.#options.maxRunning));
   }
 
   /** The tenant that has to give a place to the queue's, if that one may ask for one. */
-  aboveShareOfPlaces(queue: TenantQueue): TenantQueue | undefined {
+  aboveQuotaOfPlaces(queue: TenantQueue): TenantQueue | undefined {
     if (queue.running.size + 1 > this.places(queue)) return undefined;
     const holder = this.#greatest(of => of.running.size / of.weight);
     return holder && holder.running.size > this.places(holder) ? holder : undefined;

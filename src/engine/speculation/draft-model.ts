@@ -1,4 +1,4 @@
-import { pageTokens, type SamplingSpec } from '../../backend/backend.ts';
+import { pageTokens, type SamplingSpec, unsampled } from '../../backend/backend.ts';
 import type { Model } from '../../model/types.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { BlockId, BlockPool } from '../cache/block-pool.ts';
@@ -95,17 +95,17 @@ export class DraftModel {
       room -= count;
     }
     const ends = parts.filter(({ draft, count }) => draft.computed + count === draft.history.tokens.length);
-    const column = (of: (draft: Draft, position: number) => number): Int32Array =>
-      Int32Array.from(
-        parts.flatMap(({ draft, count }) => Array.from({ length: count }, (_, i) => of(draft, draft.computed + i))),
-      );
+    const ids = parts.flatMap(({ draft: { history, computed }, count }) =>
+      history.tokens.slice(computed, computed + count),
+    );
+    const positions = parts.flatMap(({ draft, count }) => Array.from({ length: count }, (_, i) => draft.computed + i));
     await this.model.run({
       tokens: maxBatchTokens - room,
       segments: parts.map(({ draft, start, count }) => {
         return { start, count, position: draft.computed, pages: Int32Array.from(draft.pages) };
       }),
-      ids: column(({ history }, position) => history.tokens[position]),
-      positions: column((_, position) => position),
+      ids: Int32Array.from(ids),
+      positions: Int32Array.from(positions),
       outputs: Int32Array.from(ends, ({ start, count }) => start + count - 1),
       sampling: {
         rows: ends.map(({ draft: { history, sampling: spec } }) => ({
@@ -119,7 +119,10 @@ export class DraftModel {
     for (const { draft, count } of parts) this.#computedMore(draft, count);
     const chosen = ends.length > 0 ? await this.model.tokens(ends.length) : [];
     // A draft that has none ends there.
-    for (const [i, { draft }] of ends.entries()) if (chosen[i] >= 0) draft.history.tokens.push(chosen[i] as Token);
+    for (const [i, { draft }] of ends.entries()) {
+      const token = chosen[i] ?? unsampled.leftOut;
+      if (token >= 0) draft.history.tokens.push(token as Token);
+    }
     return maxBatchTokens - room;
   }
 
@@ -133,7 +136,7 @@ export class DraftModel {
   #computed(pages: readonly BlockId[]): number {
     let tokens = 0;
     for (const page of pages) {
-      const known = this.#allocation[page] === this.#pool.allocation(page) ? this.#known[page] : 0;
+      const known = this.#allocation[page] === this.#pool.allocation(page) ? (this.#known[page] ?? 0) : 0;
       tokens += known;
       if (known < pageTokens) break;
     }
@@ -142,10 +145,11 @@ export class DraftModel {
 
   /** Tokens [from, until) are computed, and all before them. */
   #note(pages: readonly BlockId[], from: number, until: number): void {
-    for (let position = from; position < until; position = nextPage(position)) {
-      const page = pages[Math.floor(position / pageTokens)];
+    if (until <= from) return;
+    const [first, end] = pageRange(from, until);
+    for (const [i, page] of pages.slice(first, end).entries()) {
       this.#allocation[page] = this.#pool.allocation(page);
-      this.#known[page] = Math.min(pageTokens, until - position + (position % pageTokens));
+      this.#known[page] = Math.min(pageTokens, until - (first + i) * pageTokens);
     }
   }
 }
@@ -161,15 +165,12 @@ function pageRange(from: number, until: number): [number, number] {
   return [Math.floor(from / pageTokens), Math.ceil(until / pageTokens)];
 }
 
-function nextPage(position: number): number {
-  return (Math.floor(position / pageTokens) + 1) * pageTokens;
-}
-
 /** For each output a mask of the first `count` tokens. */
 function onlyFirst(count: number, { vocabSize, maxOutputs }: Model): Uint32Array {
   const words = Math.ceil(vocabSize / 32);
   const mask = new Uint32Array(words * maxOutputs);
-  for (let row = 0; row < maxOutputs; row++)
-    for (let token = 0; token < count; token++) mask[row * words + (token >>> 5)] |= 1 << (token & 31);
+  for (let token = 0; token < count; token++)
+    for (let word = token >>> 5; word < mask.length; word += words)
+      mask[word] = (mask[word] ?? 0) | (1 << (token & 31));
   return mask;
 }

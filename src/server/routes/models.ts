@@ -1,6 +1,6 @@
 import type { LoadedModel } from '../../llm/load.ts';
 import type { ServedAdapter } from '../adapters.ts';
-import type { AppContext, Route } from '../route.ts';
+import type { Route } from '../route.ts';
 import { baseModel } from '../services.ts';
 
 /** Models and, as vLLM lists them, the adapters that the tenant may name instead. */
@@ -9,7 +9,7 @@ export const modelsRoute: Route = {
   path: '/v1/models',
   handle(context) {
     const { services, tenant } = context.var;
-    const adapters = services.adapters.visible(tenant).map(adapter => describeAdapter(context, adapter));
+    const adapters = services.adapters.visible(tenant).map(describeAdapter);
     return context.json({ object: 'list', data: [...services.models.map(describe), ...adapters] });
   },
 };
@@ -21,8 +21,8 @@ export const modelRoute: Route = {
     const { services, tenant } = context.var;
     const id = context.req.param('id');
     const adapter = services.adapters.find(id, tenant);
-    if (adapter) return context.json(describeAdapter(context, adapter));
-    return context.json(describe(services.models[baseModel(services, id, tenant)]));
+    if (adapter) return context.json(describeAdapter(adapter));
+    return context.json(describe(baseModel(services, id, tenant).model));
   },
 };
 
@@ -33,6 +33,6 @@ function describe({ id, created, engine }: LoadedModel): object {
   return { id, object: 'model', created, owned_by: 'realm', meta };
 }
 
-function describeAdapter(context: AppContext, { id, created, modelId }: ServedAdapter): object {
-  return { id, object: 'model', created, owned_by: 'realm', parent: context.var.services.models[modelId].id };
+function describeAdapter({ id, created, model }: ServedAdapter): object {
+  return { id, object: 'model', created, owned_by: 'realm', parent: model.id };
 }

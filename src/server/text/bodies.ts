@@ -41,8 +41,9 @@ export function validate<F extends BodyForm>(form: F, value: unknown, limits: Li
   const result = check<unknown>(forms[form](limits), value);
   if ('value' in result) return result.value as Body<F>;
   const { issues } = result;
+  const [first] = issues;
   throw new RealmError('invalid_request', issues.slice(0, 10).map(issueText).join('; '), {
-    param: issues[0].path || undefined,
+    param: first?.path || undefined,
   });
 }
 

@@ -4,11 +4,11 @@ import { type KernelExports, kernelName, panelKernelName, unpackKernelName } fro
 import { panelRoom } from '../../kernels/panel.ts';
 import type { QuantType } from '../../quant/types.ts';
 
-/** What reaches a team's threads between steps. */
+/** What reaches a pool's threads between steps. */
 export type Part = { readonly memory: WebAssembly.Memory } | { readonly kernels: WebAssembly.Module };
 
 /** One memory as a thread sees it. */
-export interface Machine {
+export interface KernelInstance {
   readonly kernels: KernelExports;
   readonly bytes: Uint8Array;
   readonly words: Int32Array;
@@ -27,8 +27,8 @@ export const scratchBytes = panelStart + panelRoom;
 
 type Kernel = (...args: number[]) => void;
 
-export class Station {
-  readonly machines: Machine[] = [];
+export class ThreadContext {
+  readonly instances: KernelInstance[] = [];
   /** Address of this thread's own scratch, in every memory. */
   readonly scratch: number;
   /** Address of this thread's panel. */
@@ -73,6 +73,6 @@ export class Station {
     );
     const { buffer } = memory;
     const views = { bytes: new Uint8Array(buffer), words: new Int32Array(buffer) };
-    this.machines[index] = { kernels, products, panels, unpackers, attention, ...views };
+    this.instances[index] = { kernels, products, panels, unpackers, attention, ...views };
   }
 }

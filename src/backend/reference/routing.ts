@@ -1,5 +1,5 @@
 /** Which experts a token goes to; the same code for every backend, so the same bits. */
-import { expf } from './reference/math.ts';
+import { expf } from './math.ts';
 
 const f = Math.fround;
 

@@ -6,7 +6,7 @@ import { platform } from '#platform';
 import type { Preempt } from '../backend.ts';
 import { type Fields, mostParams, type Op, type Params } from './ops/op.ts';
 import { ops } from './ops/table.ts';
-import type { Station } from './station.ts';
+import type { ThreadContext } from './thread-context.ts';
 
 /** 32-bit words of a command: operation, items, items claimed at once, memory, link, then arguments. */
 const argumentsAt = 5;
@@ -53,8 +53,8 @@ function newControl(bytes: number): ArrayBufferLike {
 /** What became of a step: `failed`, a kernel threw; `stalled`, a thread never arrived; `preempted`, it was told to stop. */
 export type Outcome = 'done' | 'failed' | 'stalled' | 'preempted';
 
-/** The shared state of a team of threads: the commands, and where everyone stands. */
-export class Program {
+/** The shared state of a pool of threads: the commands, and where everyone stands. */
+export class CommandBuffer {
   readonly control: Int32Array;
   readonly threads: number;
   readonly #words: Int32Array;
@@ -103,7 +103,7 @@ export class Program {
   }
 
   /** The commands of the last step, until the next one is recorded. */
-  commands(): Command[] {
+  recorded(): Command[] {
     return Array.from({ length: this.control[commandCount] }, (_, i) => {
       const at = i * commandWords;
       const op = ops[this.#words[at]];
@@ -131,7 +131,7 @@ export class Program {
   }
 
   /** Starts the commands on every thread and works through them on this one; `preempt` is asked between them whether to stop there. */
-  start(station: Station, preempt?: Preempt): Outcome {
+  start(context: ThreadContext, preempt?: Preempt): Outcome {
     const count = this.#count;
     this.#count = 0;
     this.control.fill(0, counters, counters + count);
@@ -139,12 +139,12 @@ export class Program {
     this.control[commandCount] = count;
     Atomics.add(this.control, generation, 1);
     if (this.threads > 1) Atomics.notify(this.control, generation);
-    if (!this.work(station, preempt)) return 'stalled';
+    if (!this.work(context, preempt)) return 'stalled';
     if (Atomics.exchange(this.control, failed, 0) !== 0) return 'failed';
     return this.#done === count ? 'done' : 'preempted';
   }
 
-  /** Sleeps until the next start; returns its number. A negative generation ends the team. */
+  /** Sleeps until the next start; returns its number. A negative generation ends the pool. */
   await(seen: number): number {
     for (let i = 0; i < spins; i++) {
       if (Atomics.load(this.control, generation) !== seen) return this.control[generation];
@@ -159,14 +159,14 @@ export class Program {
   }
 
   /** Works through the commands; a kernel that throws is noted, and the barriers still met. False: another thread is gone. */
-  work(station: Station, preempt?: Preempt): boolean {
+  work(context: ThreadContext, preempt?: Preempt): boolean {
     const words = this.#words;
     const count = this.control[commandCount];
     let next = this.control[firstPhase];
     for (let first = 0, last = 0; first < count; first = ++last) {
       while (words[last * commandWords + 4] === links.same) last++;
       try {
-        this.#claim(station, first, last);
+        this.#claim(context, first, last);
       } catch {
         Atomics.store(this.control, failed, 1);
       }
@@ -185,24 +185,31 @@ export class Program {
   }
 
   /** Claims items of command `first` until none is left, and does them in that command and those up to `last`. */
-  #claim(station: Station, first: number, last: number): void {
+  #claim(context: ThreadContext, first: number, last: number): void {
     const items = this.#words[first * commandWords + 1];
     const chunk = this.#words[first * commandWords + 2];
     for (;;) {
       const item = Atomics.add(this.control, counters + first, chunk);
       if (item >= items) return;
       const count = Math.min(chunk, items - item);
-      for (let command = first; command <= last; command++) this.#run(station, command, item, count);
+      for (let command = first; command <= last; command++) this.#run(context, command, item, count);
     }
   }
 
-  #run(station: Station, command: number, item: number, count: number): void {
+  #run(context: ThreadContext, command: number, item: number, count: number): void {
     const at = command * commandWords;
     const [from, to] = [at + argumentsAt, at + commandWords];
     this.#intArguments[command] ??= this.#words.subarray(from, to);
     this.#floatArguments[command] ??= this.#floats.subarray(from, to);
-    const machine = station.machines[this.#words[at + 3]];
-    ops[this.#words[at]].run(machine, station, item, count, this.#intArguments[command], this.#floatArguments[command]);
+    const instance = context.instances[this.#words[at + 3]];
+    ops[this.#words[at]].run(
+      instance,
+      context,
+      item,
+      count,
+      this.#intArguments[command],
+      this.#floatArguments[command],
+    );
   }
 
   /** The barrier: phases count up for ever (and wrap), so that a late thread cannot miss one. False: somebody is gone. */

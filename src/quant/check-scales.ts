@@ -1,7 +1,7 @@
 import { RealmError } from '../errors.ts';
-import type { Scales } from '../quant/fields.ts';
-import { formats } from '../quant/formats.ts';
-import type { QuantType } from '../quant/types.ts';
+import type { Scales } from './fields.ts';
+import { formats } from './formats.ts';
+import type { QuantType } from './types.ts';
 
 const F16_EXPONENT = 0x7c00;
 const F32_EXPONENT = 0x7f80; // of the upper half, which is also BF16

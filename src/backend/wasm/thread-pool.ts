@@ -1,23 +1,23 @@
-/** A team of threads over one set of memories and kernels; the thread that owns it is number 0. */
+/** A pool of threads over one set of memories and kernels; the thread that owns it is number 0. */
 import { platform } from '#platform';
 import { RealmError } from '../../errors.ts';
 import type { Thread } from '../../platform/platform.ts';
 import type { QuantType } from '../../quant/types.ts';
 import type { Preempt } from '../backend.ts';
-import { Program } from './commands.ts';
-import { type Part, Station } from './station.ts';
+import { CommandBuffer } from './command-buffer.ts';
 import type { ThreadData } from './thread.ts';
+import { type Part, ThreadContext } from './thread-context.ts';
 
-export class Team {
-  readonly program: Program;
-  readonly #station: Station;
+export class ThreadPool {
+  readonly commands: CommandBuffer;
+  readonly #context: ThreadContext;
   readonly #workers: Thread[] = [];
   #dead: Error | undefined;
 
   /** `scratch`: address of each thread's own scratch. */
-  private constructor(threads: number, station: Station) {
-    this.program = new Program(threads);
-    this.#station = station;
+  private constructor(threads: number, context: ThreadContext) {
+    this.commands = new CommandBuffer(threads);
+    this.#context = context;
   }
 
   static async start(
@@ -25,16 +25,16 @@ export class Team {
     scratch: (thread: number) => number,
     types: readonly QuantType[],
     maxTile: number,
-  ): Promise<Team> {
-    const team = new Team(threads, new Station(scratch(0), types, maxTile));
-    const data = { shared: team.program.shared, threads, types, maxTile };
+  ): Promise<ThreadPool> {
+    const pool = new ThreadPool(threads, new ThreadContext(scratch(0), types, maxTile));
+    const data = { shared: pool.commands.shared, threads, types, maxTile };
     const others = Array.from({ length: threads - 1 }, (_, i) => startThread({ ...data, scratch: scratch(i + 1) }));
-    for (const worker of await Promise.all(others)) team.#join(worker);
-    return team;
+    for (const worker of await Promise.all(others)) pool.#join(worker);
+    return pool;
   }
 
   get threads(): number {
-    return this.program.threads;
+    return this.commands.threads;
   }
 
   /** Whether every thread is alive, as far as is known. */
@@ -44,29 +44,29 @@ export class Team {
 
   /** Hands a memory or kernels to every thread. Only between steps. */
   add(part: Part): void {
-    this.#station.add(part);
+    this.#context.add(part);
     for (const worker of this.#workers) worker.post(part);
-    this.program.parts = this.#station.parts;
+    this.commands.parts = this.#context.parts;
   }
 
   /**
-   * Works through the program's commands; returns the share that was done, 1 unless it was preempted. Throws `engine_failed` when a
-   * kernel threw or a thread is gone; the team is lost then.
+   * Works through the commands; returns the fraction that was done, 1 unless it was preempted. Throws `engine_failed` when a
+   * kernel threw or a thread is gone; the pool cannot be used any more.
    */
   run(preempt?: Preempt): number {
     if (this.#dead) throw lost(this.#dead);
-    const commands = this.program.length;
-    const outcome = this.program.start(this.#station, preempt);
+    const { length } = this.commands;
+    const outcome = this.commands.start(this.#context, preempt);
     if (outcome === 'failed') throw new RealmError('engine_failed', 'a kernel failed');
     if (outcome === 'stalled') {
       this.#dead = new Error('stopped in the middle of a step');
       throw lost(this.#dead);
     }
-    return this.program.done / commands;
+    return this.commands.done / length;
   }
 
   async close(): Promise<void> {
-    this.program.stop();
+    this.commands.stop();
     await Promise.all(this.#workers.map(worker => worker.terminate()));
   }
 

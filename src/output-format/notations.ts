@@ -1,0 +1,82 @@
+import { JsonText } from '../constrain/json-text.ts';
+import type { Ranges, Regexes, RegexId } from '../constrain/regex.ts';
+import { anyBut } from './text-regexes.ts';
+
+/** Text as it stands, up to `end`, which it does not contain. */
+export class RawText extends JsonText {
+  readonly #end: string;
+
+  constructor(regexes: Regexes, end: string) {
+    super(regexes);
+    this.#end = end;
+  }
+
+  override chars(ranges: Ranges): RegexId {
+    return this.regexes.chars(ranges);
+  }
+
+  override content(text: string): RegexId {
+    return this.regexes.literal(text);
+  }
+
+  override quoted(content: RegexId): RegexId {
+    return this.#end === '' ? content : this.regexes.and([content, anyBut(this.#end, this.regexes)]);
+  }
+}
+
+/** JSON whose strings do not contain `end`: they can write it with escapes. */
+export class JsonBefore extends JsonText {
+  readonly #end: string;
+
+  constructor(regexes: Regexes, end: string) {
+    super(regexes);
+    this.#end = end;
+  }
+
+  override quoted(content: RegexId): RegexId {
+    return this.before(super.quoted(content));
+  }
+
+  protected before(quoted: RegexId): RegexId {
+    return this.#end === '' ? quoted : this.regexes.and([quoted, anyBut(this.#end, this.regexes)]);
+  }
+}
+
+const shortEscapes: Readonly<Record<number, string>> = { 9: 't', 10: 'n', 13: 'r', 39: "'", 92: '\\' };
+
+/** Values as Python's `repr` writes them, texts in single quotes. */
+export class PythonText extends JsonBefore {
+  override chars(ranges: Ranges): RegexId {
+    const { regexes } = this;
+    const raw = ranges.flatMap(range => withoutEscaped(range));
+    const escaped = Object.entries(shortEscapes).filter(([code]) =>
+      ranges.some(([from, to]) => from <= Number(code) && Number(code) <= to),
+    );
+    return regexes.or([regexes.chars(raw), ...escaped.map(([, letter]) => regexes.literal(`\\${letter}`))]);
+  }
+
+  override content(text: string): RegexId {
+    return this.spellings(text);
+  }
+
+  override quoted(content: RegexId): RegexId {
+    const quote = this.regexes.literal("'");
+    return this.before(this.regexes.concat([quote, content, quote]));
+  }
+
+  override word(value: boolean | null): RegexId {
+    return this.regexes.literal(value === null ? 'None' : value ? 'True' : 'False');
+  }
+}
+
+/** Control characters, quotes and backslashes never stand as themselves. */
+function withoutEscaped([from, to]: readonly [number, number]): [number, number][] {
+  const raw: [number, number][] = [
+    [0x20, 0x26],
+    [0x28, 0x5b],
+    [0x5d, 0x10ffff],
+  ];
+  return raw.flatMap(([low, high]): [number, number][] =>
+    low <= to && from <= high ? [[Math.max(low, from), Math.min(high, to)]] : [],
+  );
+}
