@@ -7,6 +7,7 @@ import { baseModel } from '../services.ts';
 export const modelsRoute: Route = {
   method: 'GET',
   path: '/v1/models',
+  summary: 'Models and adapters',
   handle(context) {
     const { services, tenant } = context.var;
     const adapters = services.adapters.visible(tenant).map(adapter => describeAdapter(context, adapter));
@@ -17,6 +18,7 @@ export const modelsRoute: Route = {
 export const modelRoute: Route = {
   method: 'GET',
   path: '/v1/models/:id{.+}',
+  summary: 'A model or an adapter',
   handle(context) {
     const { services, tenant } = context.var;
     const id = context.req.param('id');
