@@ -273,3 +273,12 @@ test('a failure in the middle of a stream is an event', async () => {
   assert.match(last, /^event: error\ndata: \{"type":"error","error":\{"type":"api_error"/);
   assert.doesNotMatch(last, /secret/);
 });
+
+test("models, in Anthropic's shape for its clients", async () => {
+  const { anthropic, app } = client('x');
+  const [model] = (await anthropic.models.list()).data;
+  assert.deepEqual([model!.id, model!.type, model!.created_at], ['scripted', 'model', '2023-11-14T22:13:20.000Z']);
+  assert.equal((await anthropic.models.retrieve('scripted')).display_name, 'scripted');
+  const { object } = await (await app.fetch(new Request('http://localhost/v1/models'))).json();
+  assert.equal(object, 'list');
+});

@@ -11,7 +11,8 @@ export const modelsRoute: Route = {
   handle(context) {
     const { services, tenant } = context.var;
     const adapters = services.adapters.visible(tenant).map(adapter => describeAdapter(context, adapter));
-    return context.json({ object: 'list', data: [...services.models.map(describe), ...adapters] });
+    const data = [...services.models.map(describe), ...adapters];
+    return context.json(asksAnthropic(context) ? anthropicList(data) : { object: 'list', data });
   },
 };
 
@@ -23,18 +24,39 @@ export const modelRoute: Route = {
     const { services, tenant } = context.var;
     const id = context.req.param('id');
     const adapter = services.adapters.find(id, tenant);
-    if (adapter) return context.json(describeAdapter(context, adapter));
-    return context.json(describe(services.models[baseModel(services, id, tenant)]));
+    const found = adapter
+      ? describeAdapter(context, adapter)
+      : describe(services.models[baseModel(services, id, tenant)]!);
+    return context.json(asksAnthropic(context) ? anthropicModel(found) : found);
   },
 };
 
+interface ModelObject {
+  readonly id: string;
+  /** Seconds since 1970. */
+  readonly created: number;
+  readonly [field: string]: unknown;
+}
+
+/** Anthropic's clients have the same paths for shapes of their own. */
+const asksAnthropic = (context: AppContext) => context.req.header('anthropic-version') !== undefined;
+
+function anthropicModel({ id, created }: ModelObject) {
+  return { type: 'model', id, display_name: id, created_at: new Date(created * 1000).toISOString() };
+}
+
+function anthropicList(models: readonly ModelObject[]): object {
+  const data = models.map(anthropicModel);
+  return { data, has_more: false, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null };
+}
+
 /** OpenAI's model object, with what a client of a local model wants to know beside it. */
-function describe({ id, created, engine }: LoadedModel): object {
+function describe({ id, created, engine }: LoadedModel): ModelObject {
   const { architecture, context, trainedContext, vocabSize, fileSize } = engine.info;
   const meta = { architecture, context, trained_context: trainedContext, vocab_size: vocabSize, size: fileSize };
   return { id, object: 'model', created, owned_by: 'realm', meta };
 }
 
-function describeAdapter(context: AppContext, { id, created, modelId }: ServedAdapter): object {
+function describeAdapter(context: AppContext, { id, created, modelId }: ServedAdapter): ModelObject {
   return { id, object: 'model', created, owned_by: 'realm', parent: context.var.services.models[modelId].id };
 }

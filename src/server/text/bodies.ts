@@ -55,13 +55,18 @@ export type Body<F extends BodyForm> = F extends keyof Forms
 export function* parseBody(form: BodyForm, bytes: Uint8Array, limits: Limits): Steps<unknown> {
   const value = parseJson(new TextDecoder().decode(bytes));
   yield;
-  if (!(form in translations)) return validate<unknown>(forms[form as keyof Forms](limits), value);
-  const said = validate<Translated<keyof Forms>>(translations[form as keyof Translations](limits), value);
+  if (!(form in translations)) return validate(form as keyof Forms, value, limits);
+  const said = checked<Translated<keyof Forms>>(translations[form as keyof Translations](limits), value);
   yield;
-  return validate<unknown>(forms[said.form](limits), said.body);
+  return validate(said.form, said.body, limits);
 }
 
-function validate<T>(schema: z.ZodType<T>, value: unknown): T {
+/** The value as its form wants it; throws `invalid_request` naming the fields at fault. */
+export function validate<F extends keyof Forms>(form: F, value: unknown, limits: Limits): OfForm<F> {
+  return checked<unknown>(forms[form](limits), value) as OfForm<F>;
+}
+
+function checked<T>(schema: z.ZodType<T>, value: unknown): T {
   const result = check(schema, value);
   if ('value' in result) return result.value;
   const { issues } = result;
