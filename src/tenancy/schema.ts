@@ -23,6 +23,12 @@ export function within(range: Range) {
   return z.number().refine(value => isWithin(value, range), { error: ({ input }) => outside(input as number, range) });
 }
 
+/** What a schema takes, as JSON Schema. */
+export function inputSchema(schema: z.ZodType): object {
+  const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return json;
+}
+
 const count = (least: number, most: number) => z.int().min(least).max(most);
 
 /** Limits of one request (or, drain_ms, of stopping the server). */

@@ -9,6 +9,7 @@ import { RealmError } from '../../src/errors.ts';
 import { withDefaults } from '../../src/llm/generate.ts';
 import type { LoadedModel } from '../../src/llm/load.ts';
 import { SessionStore } from '../../src/llm/sessions.ts';
+import { StopStrings } from '../../src/llm/stop-strings.ts';
 import type { GenerateText } from '../../src/llm/types.ts';
 import { Channel } from '../../src/sandbox/channel.ts';
 import type { Program, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
@@ -169,9 +170,10 @@ export class ScriptedModel implements LoadedModel {
     let count = 0;
     let offset = 0;
     let reason: FinishReason = 'stop';
+    const stops = new StopStrings(request.stop ?? []);
     const limit = Math.min(request.maxTokens ?? context, context - request.prompt.length);
     try {
-      for (const text of script.answer(request)) {
+      for (const char of script.answer(request)) {
         await (script.pause ?? turn)();
         if (signal?.aborted) reason = 'cancelled';
         else if (count === limit) reason = 'length';
@@ -179,16 +181,20 @@ export class ScriptedModel implements LoadedModel {
         if (script.failAfter?.tokens === count) throw script.failAfter.error;
         count++;
         this.generated++;
-        const one = { token: text, bytes: [...Buffer.from(text)], logprob: -0.5 };
+        const text = stops.push(char);
+        const one = { token: char, bytes: [...Buffer.from(char)], logprob: -0.5 };
         const top = Array.from({ length: request.topLogprobs ?? 0 }, () => one);
         yield {
           kind: 'text',
           text,
           logprobs: request.topLogprobs === undefined ? [] : [{ ...one, offset: offset++, top }],
         };
+        if (stops.stopped) break;
       }
+      const held = stops.end();
+      if (held !== '') yield { kind: 'text', text: held, logprobs: [] };
       const usage = { promptTokens: request.prompt.length, cachedTokens: 2, completionTokens: count };
-      yield { kind: 'end', reason, usage, tokens: request.prompt };
+      yield { kind: 'end', reason, usage, tokens: request.prompt, stopString: stops.found };
     } finally {
       this.running--;
     }

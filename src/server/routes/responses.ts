@@ -8,6 +8,8 @@ import type { Route } from '../route.ts';
 export const responsesRoute: Route = {
   method: 'POST',
   path: '/v1/responses',
+  summary: 'A response',
+  body: 'responses',
   async handle(context) {
     return respondAsResponse(context, await readBody(context, 'responses'));
   },
@@ -17,6 +19,7 @@ export const responsesRoute: Route = {
 export const responsesSocketRoute: Route = {
   method: 'GET',
   path: '/v1/responses',
+  summary: 'Responses over WebSocket',
   handle(context) {
     if (context.env?.upgrade) return context.body(null, 200, { upgrade: 'websocket' });
     throw new RealmError('upgrade_required', 'Send a POST, or ask for a WebSocket with upgrade: websocket');
@@ -26,6 +29,8 @@ export const responsesSocketRoute: Route = {
 export const compactRoute: Route = {
   method: 'POST',
   path: '/v1/responses/compact',
+  summary: 'A conversation in short',
+  body: 'compact',
   async handle(context) {
     return compact(context, await readBody(context, 'compact')).catch(error => {
       throw inWordsOfResponses(error);

@@ -11,6 +11,7 @@ const idOf = (context: AppContext) => context.req.param('id') ?? '';
 export const responseRoute: Route = {
   method: 'GET',
   path: '/v1/responses/:id',
+  summary: 'A response that is being made or was kept',
   async handle(context) {
     const { responses } = context.var.services;
     const id = idOf(context);
@@ -27,6 +28,7 @@ export const responseRoute: Route = {
 export const deleteResponseRoute: Route = {
   method: 'DELETE',
   path: '/v1/responses/:id',
+  summary: 'Keeps a response no longer',
   async handle(context) {
     const { services, tenant } = context.var;
     const id = idOf(context);
@@ -39,6 +41,7 @@ export const deleteResponseRoute: Route = {
 export const cancelResponseRoute: Route = {
   method: 'POST',
   path: '/v1/responses/:id/cancel',
+  summary: 'Ends a response that is being made',
   async handle(context) {
     const { responses } = context.var.services;
     const running = responses.running(context.var.tenant.id, idOf(context));
@@ -52,6 +55,7 @@ export const cancelResponseRoute: Route = {
 export const inputItemsRoute: Route = {
   method: 'GET',
   path: '/v1/responses/:id/input_items',
+  summary: 'The items of a kept request',
   async handle(context) {
     const { services, tenant, exchange } = context.var;
     const { input } = await services.responses.stored(tenant.id, idOf(context));
