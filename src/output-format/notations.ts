@@ -1,12 +1,13 @@
 import { JsonText } from '../constrain/json-text.ts';
-import type { Ranges, Regexes, RegexId } from '../constrain/regex.ts';
+import type { Ranges, RegexId } from '../constrain/regex.ts';
+import type { RegexStore } from '../constrain/regexes.ts';
 import { anyBut } from './text-regexes.ts';
 
 /** Text as it stands, up to `end`, which it does not contain. */
 export class RawText extends JsonText {
   readonly #end: string;
 
-  constructor(regexes: Regexes, end: string) {
+  constructor(regexes: RegexStore, end: string) {
     super(regexes);
     this.#end = end;
   }
@@ -28,7 +29,7 @@ export class RawText extends JsonText {
 export class JsonBefore extends JsonText {
   readonly #end: string;
 
-  constructor(regexes: Regexes, end: string) {
+  constructor(regexes: RegexStore, end: string) {
     super(regexes);
     this.#end = end;
   }

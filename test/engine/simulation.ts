@@ -106,7 +106,7 @@ class Simulation {
       this.#model,
       this.#options,
       events => {
-        for (const [id, event] of events) this.#hear(this.#fates[id], event);
+        for (const [id, event] of events) this.#hear(this.#fates[id]!, event);
       },
       {
         turn: async () => {
@@ -162,7 +162,7 @@ class Simulation {
   }
 
   #open(): number[] {
-    return [...this.#fates.keys()].filter(id => !this.#fates[id].end);
+    return this.#fates.flatMap(({ end }, id) => (end ? [] : [id]));
   }
 
   /** A check has failed: the engine gets no further turn. */
@@ -188,7 +188,7 @@ class Simulation {
     this.#maybeCancel(0.01);
     this.#failing = this.#random.chance(0.006);
     if (!this.#failing) return;
-    for (const { id } of this.#loop.scheduler.running) this.#fates[id].sawFailure = true;
+    for (const { id } of this.#loop.scheduler.running) this.#fates[id]!.sawFailure = true;
     throw new Error('the simulated backend failed');
   }
 
@@ -204,9 +204,10 @@ class Simulation {
     const open = this.#open();
     if (open.length === 0 || !this.#random.chance(chance)) return;
     const id = this.#random.pick(open);
-    this.#fates[id].cancelled = true;
+    const fate = this.#fates[id]!;
+    fate.cancelled = true;
     this.#loop.cancel(id);
-    assert.ok(this.#fates[id].end, 'a cancelled request ends at once');
+    assert.ok(fate.end, 'a cancelled request ends at once');
   }
 
   #arrive(): void {
@@ -307,6 +308,6 @@ class Random {
   }
 
   pick<T>(from: readonly T[]): T {
-    return from[this.int(0, from.length - 1)];
+    return from[this.int(0, from.length - 1)]!;
   }
 }

@@ -80,7 +80,7 @@ export function expectedEmbedding(tokens: readonly number[], kind: Pooler['kind'
   for (const token of tokens) oracle.push(token);
   const states = oracle.states();
   const wanted = { mean: states, cls: states.slice(0, 1), last: states.slice(-1) }[kind];
-  const sums = wanted[0].map((_, i) => wanted.reduce((sum, state) => sum + state[i], 0));
+  const sums = wanted[0]!.map((_, i) => wanted.reduce((sum, state) => sum + state[i]!, 0));
   const length = Math.sqrt(sums.reduce((total, sum) => total + sum * sum, 0));
   return sums.map(sum => sum / length);
 }

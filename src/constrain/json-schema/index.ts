@@ -13,8 +13,10 @@ import { SchemaReader } from './reader.ts';
 import { checkSize } from './size.ts';
 
 /** The grammar of the JSON texts that a schema (2020-12, and what older drafts say differently) accepts, compact or indented. */
-export function jsonSchemaGrammar(schema: unknown): Grammar & { readonly regexes: GrammarBuilder['regexes'] } {
-  const builder = new GrammarBuilder();
+export function jsonSchemaGrammar(
+  schema: unknown,
+  builder = new GrammarBuilder(),
+): Grammar & { readonly regexes: GrammarBuilder['regexes'] } {
   const start = builder.declare('start');
   builder.define(start, [[addJsonSchema(schema, builder)]]);
   return { ...productive(builder.build(start)), regexes: builder.regexes };
@@ -27,7 +29,7 @@ export function addJsonSchema(
   text = new JsonText(builder.regexes),
 ): GrammarSymbol {
   checkSize(schema);
-  const nodes = new Nodes(text, new RegexTests(builder.regexes), new Budget());
+  const nodes = new Nodes(text, new RegexTests(builder.regexes), new Budget(builder.regexes.deadline));
   const symbol = new SchemaCompiler(builder, nodes).compile(new SchemaReader(schema, nodes).root);
   if (!symbol) throw new RealmError('grammar_invalid', 'the schema matches nothing: it contradicts itself');
   return symbol;

@@ -1,6 +1,6 @@
 import type { LoadedModel } from '../../llm/load.ts';
 import type { ServedAdapter } from '../adapters.ts';
-import type { Route } from '../route.ts';
+import type { AppContext, Route } from '../route.ts';
 import { baseModel } from '../services.ts';
 
 /** Models and, as vLLM lists them, the adapters that the tenant may name instead. */
