@@ -179,6 +179,14 @@ test('a message that is too long ends the connection', async () => {
   assert.equal(await closed, 1009);
 });
 
+test('messages that wait are bounded together', async () => {
+  const { url } = await serve({ answer: () => 'ab', pause: () => new Promise(() => {}) });
+  const { socket } = await connect(url);
+  const closed = new Promise(resolve => socket.once('close', resolve));
+  for (let i = 0; i < 4; i++) socket.send(JSON.stringify({ type: 'response.create', input: 'x'.repeat(4000) }));
+  assert.equal(await closed, 1008);
+});
+
 test('a client that goes away ends its request', async () => {
   const started = Promise.withResolvers<void>();
   const stopped = Promise.withResolvers<void>();

@@ -14,8 +14,6 @@ export interface Sockets {
   destroy(): void;
 }
 
-/** Messages of one connection that may wait while one is answered. */
-const mostWaiting = 8;
 /** How often a connection is asked whether it lives. */
 const pingMs = 30_000;
 /** Codes of closing: RFC 6455, 7.4.1. */
@@ -39,7 +37,7 @@ export function acceptSockets(server: Server, app: Hono<AppEnv>, messageBytes: n
     const answer = await app.fetch(new Request(urlOf(incoming), { headers: headersOf(incoming) }), env);
     if (answer.headers.get('upgrade') !== 'websocket') return refuse(socket, answer);
     sockets.handleUpgrade(incoming, socket, head, webSocket => {
-      const connection = new Connection(webSocket, app, incoming);
+      const connection = new Connection(webSocket, app, incoming, messageBytes);
       connections.add(connection);
       webSocket.on('close', () => connections.delete(connection));
       if (stopping) connection.stop();
@@ -77,15 +75,19 @@ class Connection {
   readonly #socket: WebSocket;
   readonly #app: Hono<AppEnv>;
   readonly #incoming: IncomingMessage;
+  /** What may wait together while one message is answered. */
+  readonly #mostBytes: number;
   readonly #local: LocalResponses = { connection: randomBytes(16).toString('hex'), closed: false };
   readonly #gone = new AbortController();
   #waiting = 0;
+  #waitingBytes = 0;
   #last: Promise<void> = Promise.resolve();
   #stopping = false;
   #alive = true;
 
-  constructor(socket: WebSocket, app: Hono<AppEnv>, incoming: IncomingMessage) {
+  constructor(socket: WebSocket, app: Hono<AppEnv>, incoming: IncomingMessage, mostBytes: number) {
     this.#socket = socket;
+    this.#mostBytes = mostBytes;
     this.#app = app;
     this.#incoming = incoming;
     const heartbeat = setInterval(() => this.#ping(), pingMs).unref();
@@ -119,13 +121,15 @@ class Connection {
 
   /** One after the other, as they came. */
   #take(message: Buffer): void {
-    if (this.#waiting > mostWaiting) return this.#socket.close(policyViolation, 'too many messages wait');
+    this.#waitingBytes += message.length;
+    if (this.#waitingBytes > this.#mostBytes) return this.#socket.close(policyViolation, 'too many messages wait');
     this.#waiting++;
     this.#last = this.#last.then(() => this.#answer(message)).catch(() => this.#socket.terminate());
   }
 
   async #answer(message: Buffer): Promise<void> {
     const { signal } = this.#gone;
+    this.#waitingBytes -= message.length;
     if (!signal.aborted) {
       const headers = headersOf(this.#incoming);
       headers.set('content-length', String(message.length));
