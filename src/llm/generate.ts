@@ -54,7 +54,8 @@ async function* generate(
       case 'end': {
         const text = stops.stopped ? '' : stops.push(stream.end()) + stops.end();
         if (text !== '') yield { kind: 'text', text, logprobs: [] };
-        yield { ...(stops.stopped ? stoppedAt(event, tokens.length - request.prompt.length) : event), tokens };
+        const end = stops.stopped ? stoppedAt(event, tokens.length - request.prompt.length) : event;
+        yield { ...end, tokens, stopString: stops.found };
         return;
       }
       case 'error':

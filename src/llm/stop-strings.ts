@@ -5,7 +5,7 @@
 export class StopStrings {
   readonly #stops: readonly string[];
   #held = '';
-  #stopped = false;
+  #found: string | undefined;
 
   constructor(stops: readonly string[]) {
     this.#stops = stops.filter(stop => stop !== '');
@@ -13,16 +13,21 @@ export class StopStrings {
 
   /** A stop string came: the text before it was all there is. */
   get stopped(): boolean {
-    return this.#stopped;
+    return this.#found !== undefined;
+  }
+
+  /** The one that came. */
+  get found(): string | undefined {
+    return this.#found;
   }
 
   /** What is certain now. */
   push(piece: string): string {
     const text = this.#held + piece;
     const end = this.#firstEnd(text);
-    this.#stopped = end !== undefined;
-    const certain = end === undefined ? text.length - this.#undecided(text) : this.#beginning(text.slice(0, end));
-    this.#held = this.#stopped ? '' : text.slice(certain);
+    this.#found = end === undefined ? undefined : this.#endOf(text.slice(0, end));
+    const certain = text.slice(0, end).length - (this.#found?.length ?? this.#undecided(text));
+    this.#held = this.stopped ? '' : text.slice(certain);
     return text.slice(0, certain);
   }
 
@@ -39,9 +44,9 @@ export class StopStrings {
     return ends.length > 0 ? Math.min(...ends) : undefined;
   }
 
-  /** Where the longest stop string begins that `text` ends with. */
-  #beginning(text: string): number {
-    return text.length - Math.max(...this.#stops.filter(stop => text.endsWith(stop)).map(stop => stop.length));
+  /** The longest stop string that `text` ends with. */
+  #endOf(text: string): string {
+    return this.#stops.filter(stop => text.endsWith(stop)).reduce((a, b) => (b.length > a.length ? b : a));
   }
 
   /** Length of the longest end of `text` that may become a stop string. */

@@ -23,7 +23,13 @@ export interface TextPiece {
 }
 
 /** What comes back, from a model's text generation to the body of an answer. The end has all tokens, prompt and answer. */
-export type TextEvent = TextPiece | (AnswerEnd & { readonly tokens: readonly Token[] });
+export type TextEvent = TextPiece | TextEnd;
+
+export interface TextEnd extends AnswerEnd {
+  readonly tokens: readonly Token[];
+  /** The stop string that ended it. */
+  readonly stopString?: string | undefined;
+}
 
 /** Throws RealmError when the engine reports an error. */
 export type GenerateText = (request: GenerateRequest, signal?: AbortSignal) => AsyncIterable<TextEvent>;

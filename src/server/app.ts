@@ -3,9 +3,12 @@ import { asRealmError, RealmError } from '../errors.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import { limitBody } from './body.ts';
 import { decodeBody } from './content-encoding.ts';
-import { errorBody, reportError } from './errors.ts';
+import { credentials } from './credentials.ts';
+import { errorInShape } from './error-shape.ts';
+import { reportError } from './errors.ts';
 import { Exchange } from './exchange.ts';
 import { refuseWebPages } from './local.ts';
+import { nothingThere } from './not-found.ts';
 import { allowOrigins, isAllowedOrigin } from './origins.ts';
 import { tidyPath, withoutVersion } from './paths.ts';
 import type { AppContext, AppEnv, Route } from './route.ts';
@@ -16,17 +19,35 @@ import { completionsRoute } from './routes/completions.ts';
 import { detokenizeRoute } from './routes/detokenize.ts';
 import { embeddingsRoute } from './routes/embeddings.ts';
 import { healthRoute, readyRoute } from './routes/health.ts';
+import { countTokensRoute, messagesRoute } from './routes/messages.ts';
 import { metricsRoute } from './routes/metrics.ts';
 import { modelRoute, modelsRoute } from './routes/models.ts';
+import { ollamaRoutes } from './routes/ollama.ts';
+import { openApiRoute } from './routes/openapi.ts';
 import { cancelRequestRoute, requestsRoute } from './routes/requests.ts';
+import { rerankRoute } from './routes/rerank.ts';
+import { compactRoute, responsesRoute, responsesSocketRoute } from './routes/responses.ts';
+import { rootRoute } from './routes/root.ts';
 import { deleteSessionRoute, sessionsRoute } from './routes/sessions.ts';
+import { cancelResponseRoute, deleteResponseRoute, inputItemsRoute, responseRoute } from './routes/stored-responses.ts';
 import { tokenizeRoute } from './routes/tokenize.ts';
 import type { Services } from './services.ts';
 
-const routes: readonly Route[] = [
+export const routes: readonly Route[] = [
   chatRoute,
   completionsRoute,
+  responsesRoute,
+  responsesSocketRoute,
+  compactRoute,
+  responseRoute,
+  deleteResponseRoute,
+  cancelResponseRoute,
+  inputItemsRoute,
+  messagesRoute,
+  countTokensRoute,
   embeddingsRoute,
+  rerankRoute,
+  ...ollamaRoutes,
   modelsRoute,
   modelRoute,
   loadAdapterRoute,
@@ -41,6 +62,8 @@ const routes: readonly Route[] = [
   healthRoute,
   readyRoute,
   metricsRoute,
+  openApiRoute(() => routes),
+  rootRoute,
 ];
 
 /** The server as a function from Request to Response. */
@@ -54,13 +77,20 @@ export function createApp(services: Services): Hono<AppEnv> {
     const guards = route.open ? [] : [protect(services, route), limitBody(bodyBytes), decodeBody(bodyBytes)];
     const paths = withoutVersion(route.path);
     app.on(route.method, paths, named(route.path), ...guards, context => route.handle(context));
-    for (const path of paths) app.all(path, named(route.path), context => notAllowed(context, route.method));
   }
-  app.notFound(context =>
-    fail(context, new RealmError('route_not_found', `There is no ${new URL(context.req.url).pathname} here`)),
-  );
+  for (const [path, methods] of methodsOf(routes)) {
+    for (const each of withoutVersion(path)) app.all(each, named(path), context => notAllowed(context, methods));
+  }
+  app.notFound(context => fail(context, nothingThere(context.req.raw, routes)));
   app.onError((error, context) => fail(context, asRealmError(error)));
   return app;
+}
+
+/** What each path may be asked with. */
+function methodsOf(all: readonly Route[]): Map<string, string> {
+  const methods = new Map<string, string>();
+  for (const { path, method } of all) methods.set(path, methods.has(path) ? `${methods.get(path)}, ${method}` : method);
+  return methods;
 }
 
 /** Gives every request its exchange, and every answer its id. */
@@ -90,7 +120,7 @@ function protect(services: Services, { admin }: Route): MiddlewareHandler<AppEnv
       const allowed = (origin: string) => isAllowedOrigin(services.http.origins, origin);
       refuseWebPages(context.req.url, context.req.header('origin'), allowed);
     }
-    const authorization = context.req.header('authorization');
+    const authorization = credentials(context.req.raw.headers);
     if (admin) services.authorizeAdmin(authorization);
     else enter(context, services.authenticate(authorization));
     const { phase } = services.state;
@@ -120,7 +150,7 @@ function fail(context: AppContext, error: RealmError): Response {
   const { exchange, services } = context.var;
   exchange.code = error.code;
   reportError(services, exchange, error);
-  const response = context.json(errorBody(error, exchange.id), error.status as 400);
+  const response = context.json(errorInShape(context.req.raw, error, exchange.id), error.status as 400);
   if (error.retryAfter !== undefined) response.headers.set('retry-after', String(error.retryAfter));
   if (error.status === 401) response.headers.set('www-authenticate', 'Bearer');
   return response;

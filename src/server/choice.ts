@@ -1,7 +1,7 @@
 import type { EngineUsage, FinishReason, GenerateRequest } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
 import type { LoadedModel } from '../llm/load.ts';
-import type { TextEvent, TextLogprob } from '../llm/types.ts';
+import type { TextEnd, TextLogprob } from '../llm/types.ts';
 import type { ProgramHost } from '../sandbox/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { constraintOf } from './answer-constraint.ts';
@@ -26,14 +26,12 @@ export interface ChoiceContext {
  * What happens in an answer, for all APIs. `index`: of the choice; the answers to the first prompt come first. A piece of `text` has what it adds to
  * the answer, if anything, and the log-probabilities of its tokens.
  */
-export type ChoiceEvent = (ChoicePiece | EndEvent) & { readonly index: number };
+export type ChoiceEvent = (ChoicePiece | TextEnd) & { readonly index: number };
 
 export interface ChoicePiece extends AnswerDelta {
   readonly kind: 'text';
   readonly logprobs: readonly TextLogprob[];
 }
-
-type EndEvent = Extract<TextEvent, { kind: 'end' }>;
 
 /** What the program's calls to the engine leave behind, beside the text that goes through the program. */
 export interface Trace {
@@ -44,6 +42,8 @@ export interface Trace {
   /** The same in code points; counted where offsets are wanted. */
   characters: number;
   reason: FinishReason;
+  /** What ended the last call. */
+  stopString: string | undefined;
   /** Over all calls until now, also when the request ends before they do. */
   usage: EngineUsage;
   /** Prompt and answer of the last call to the request's own model. */
@@ -57,6 +57,7 @@ export const newTrace = (): Trace => ({
   generated: 0,
   characters: 0,
   reason: 'stop',
+  stopString: undefined,
   usage: noUsage,
   tokens: [],
   inReasoning: undefined,
@@ -95,8 +96,8 @@ export async function* runChoice(
   }
   signal.throwIfAborted();
   yield* pieces(index, reader?.end() ?? [], takeUntil(trace, Number.POSITIVE_INFINITY));
-  const { reason, usage, tokens } = trace;
-  yield { kind: 'end', index, reason, usage, tokens };
+  const { reason, stopString, usage, tokens } = trace;
+  yield { kind: 'end', index, reason, stopString, usage, tokens };
 }
 
 function readerOf({ kind, model, tools }: Job, { inReasoning = false }: Trace): AnswerReader {
@@ -186,6 +187,7 @@ async function generate(
       if (model === job.model) trace.tokens = event.tokens;
       // Cancelled here means that the program has enough.
       trace.reason = event.reason === 'cancelled' ? 'stop' : event.reason;
+      trace.stopString = event.stopString;
       return;
     }
     const { text, logprobs } = event;

@@ -1,11 +1,17 @@
 import type { Context } from 'hono';
 import type { Tenant } from '../tenancy/tenants.ts';
 import type { Exchange } from './exchange.ts';
+import type { LocalResponses } from './responses/book.ts';
 import type { Services } from './services.ts';
+import type { BodyForm } from './text/bodies.ts';
 
 /** What the listener tells about a connection. */
 export interface ConnectionInfo {
   readonly remoteAddress?: string;
+  /** A WebSocket is asked for. */
+  readonly upgrade?: boolean;
+  /** What a connection of the Responses API remembers, which asks many times. */
+  readonly local?: LocalResponses;
 }
 
 export type AppEnv = {
@@ -24,6 +30,10 @@ export function jsonResponse(context: AppContext, json: Uint8Array<ArrayBuffer>)
 export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
+  /** What it is for, in the description of the API. */
+  readonly summary: string;
+  /** The form of its body. */
+  readonly body?: BodyForm;
   /** Answers without a key. */
   readonly open?: boolean;
   /** For the operator: answers with an administrator's key, not with a tenant's. */

@@ -11,6 +11,8 @@ export interface WholeChoice {
   readonly calls: Required<ToolCall>[];
   readonly logprobs: TextLogprob[];
   reason: FinishReason;
+  /** What ended it, where it was one. */
+  stopString?: string | undefined;
 }
 
 /** The answer's choices when all have ended. */
@@ -28,6 +30,7 @@ export async function wholeChoices(events: AsyncIterable<ChoiceEvent>, count: nu
 function add(choice: WholeChoice, event: ChoiceEvent): void {
   if (event.kind === 'end') {
     choice.reason = event.reason;
+    choice.stopString = event.stopString;
     return;
   }
   const { content = '', reasoning = '', calls = [], logprobs } = event;

@@ -190,7 +190,7 @@ test('an unknown route is 404, a wrong method 405, both with a request id', asyn
   const nowhere = await app.fetch(new Request('http://localhost/v2/nothing'));
   assert.equal(nowhere.status, 404);
   assert.deepEqual((await nowhere.json()).error, {
-    message: 'There is no /v2/nothing here',
+    message: 'There is no GET /v2/nothing here; GET /openapi.json says what there is',
     type: 'invalid_request_error',
     param: null,
     code: 'route_not_found',

@@ -9,11 +9,14 @@ import { RealmError } from '../../src/errors.ts';
 import { withDefaults } from '../../src/llm/generate.ts';
 import type { LoadedModel } from '../../src/llm/load.ts';
 import { SessionStore } from '../../src/llm/sessions.ts';
+import { StopStrings } from '../../src/llm/stop-strings.ts';
 import type { GenerateText } from '../../src/llm/types.ts';
 import { Channel } from '../../src/sandbox/channel.ts';
 import type { Program, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
 import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
+import { ResponseBook } from '../../src/server/responses/book.ts';
+import { MemoryResponseStore } from '../../src/server/responses/store.ts';
 import type { Services } from '../../src/server/services.ts';
 import { TextService } from '../../src/server/text/service.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
@@ -167,9 +170,10 @@ export class ScriptedModel implements LoadedModel {
     let count = 0;
     let offset = 0;
     let reason: FinishReason = 'stop';
+    const stops = new StopStrings(request.stop ?? []);
     const limit = Math.min(request.maxTokens ?? context, context - request.prompt.length);
     try {
-      for (const text of script.answer(request)) {
+      for (const char of script.answer(request)) {
         await (script.pause ?? turn)();
         if (signal?.aborted) reason = 'cancelled';
         else if (count === limit) reason = 'length';
@@ -177,16 +181,20 @@ export class ScriptedModel implements LoadedModel {
         if (script.failAfter?.tokens === count) throw script.failAfter.error;
         count++;
         this.generated++;
-        const one = { token: text, bytes: [...Buffer.from(text)], logprob: -0.5 };
+        const text = stops.push(char);
+        const one = { token: char, bytes: [...Buffer.from(char)], logprob: -0.5 };
         const top = Array.from({ length: request.topLogprobs ?? 0 }, () => one);
         yield {
           kind: 'text',
           text,
           logprobs: request.topLogprobs === undefined ? [] : [{ ...one, offset: offset++, top }],
         };
+        if (stops.stopped) break;
       }
+      const held = stops.end();
+      if (held !== '') yield { kind: 'text', text: held, logprobs: [] };
       const usage = { promptTokens: request.prompt.length, cachedTokens: 2, completionTokens: count };
-      yield { kind: 'end', reason, usage, tokens: request.prompt };
+      yield { kind: 'end', reason, usage, tokens: request.prompt, stopString: stops.found };
     } finally {
       this.running--;
     }
@@ -246,6 +254,11 @@ export function sandboxOf(body: ProgramBody): Sandbox & { calls: ProgramCall[] }
   };
 }
 
+function responseBook(): ResponseBook {
+  const { responses } = defaultConfig();
+  return new ResponseBook(new MemoryResponseStore(responses), new MemoryResponseStore(responses));
+}
+
 export function scripted(script: Script, overrides: Partial<Services> = {}) {
   const model = new ScriptedModel('scripted', script);
   const lines: Record<string, unknown>[] = [];
@@ -253,6 +266,7 @@ export function scripted(script: Script, overrides: Partial<Services> = {}) {
     models: [model],
     adapters: new AdapterRegistry([model]),
     sessions: new SessionStore(undefined),
+    responses: responseBook(),
     anyModelName: true,
     text: new TextService({ bodyBytes: 10_000 }),
     sandbox: sandboxOf(passThrough),

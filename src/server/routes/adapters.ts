@@ -7,6 +7,8 @@ import { baseModel } from '../services.ts';
 export const loadAdapterRoute: Route = {
   method: 'POST',
   path: '/v1/load_lora_adapter',
+  summary: 'Loads an adapter',
+  body: 'loadAdapter',
   admin: true,
   async handle(context) {
     const { services } = context.var;
@@ -23,6 +25,8 @@ export const loadAdapterRoute: Route = {
 export const unloadAdapterRoute: Route = {
   method: 'POST',
   path: '/v1/unload_lora_adapter',
+  summary: 'Unloads an adapter',
+  body: 'unloadAdapter',
   admin: true,
   async handle(context) {
     const { services } = context.var;

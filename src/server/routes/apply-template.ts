@@ -6,6 +6,8 @@ import { findModel } from '../services.ts';
 export const applyTemplateRoute: Route = {
   method: 'POST',
   path: '/apply-template',
+  summary: 'The text that a chat is for the model',
+  body: 'applyTemplate',
   async handle(context) {
     const { services, exchange, tenant } = context.var;
     const { model: name, document } = await readBody(context, 'applyTemplate');

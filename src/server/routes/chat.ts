@@ -6,6 +6,8 @@ import type { Route } from '../route.ts';
 export const chatRoute: Route = {
   method: 'POST',
   path: '/v1/chat/completions',
+  summary: 'An answer in a chat',
+  body: 'chat',
   async handle(context) {
     return respond(context, chatFormat, await readBody(context, 'chat'));
   },

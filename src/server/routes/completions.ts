@@ -6,6 +6,8 @@ import type { Route } from '../route.ts';
 export const completionsRoute: Route = {
   method: 'POST',
   path: '/v1/completions',
+  summary: 'How a text goes on',
+  body: 'completion',
   async handle(context) {
     return respond(context, completionFormat, await readBody(context, 'completion'));
   },

@@ -5,6 +5,8 @@ import { findModel } from '../services.ts';
 export const detokenizeRoute: Route = {
   method: 'POST',
   path: '/detokenize',
+  summary: 'The text of tokens',
+  body: 'detokenize',
   async handle(context) {
     const { services, exchange, tenant } = context.var;
     const { model: name, tokens } = await readBody(context, 'detokenize');

@@ -6,6 +6,7 @@ import type { Services } from '../services.ts';
 export const healthRoute: Route = {
   method: 'GET',
   path: '/health',
+  summary: 'Whether the server lives',
   open: true,
   handle(context) {
     const failed = failedModels(context.var.services);
@@ -17,6 +18,7 @@ export const healthRoute: Route = {
 export const readyRoute: Route = {
   method: 'GET',
   path: '/ready',
+  summary: 'Whether new requests are welcome',
   open: true,
   handle(context) {
     const { phase } = context.var.services.state;

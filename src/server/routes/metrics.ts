@@ -11,6 +11,7 @@ import type { AppContext, Route } from '../route.ts';
 export const metricsRoute: Route = {
   method: 'GET',
   path: '/metrics',
+  summary: 'Figures for Prometheus',
   open: true,
   async handle(context) {
     const { metrics, models, sandbox, state } = context.var.services;

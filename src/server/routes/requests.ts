@@ -6,6 +6,7 @@ import type { AppContext, Route } from '../route.ts';
 export const requestsRoute: Route = {
   method: 'GET',
   path: '/v1/requests',
+  summary: 'Requests that are being answered',
   handle(context) {
     return context.json({ object: 'list', data: others(context).map(describe) });
   },
@@ -15,6 +16,7 @@ export const requestsRoute: Route = {
 export const cancelRequestRoute: Route = {
   method: 'DELETE',
   path: '/v1/requests/:id',
+  summary: "Ends requests by Realm's id or the client's",
   handle(context) {
     const id = context.req.param('id') ?? '';
     const found = others(context).filter(exchange => exchange.id === id || exchange.clientId === id);

@@ -6,6 +6,7 @@ import type { Route } from '../route.ts';
 export const sessionsRoute: Route = {
   method: 'GET',
   path: '/v1/sessions',
+  summary: 'Saved sessions',
   async handle(context) {
     const { services, tenant } = context.var;
     return context.json({ object: 'list', data: await services.sessions.list(tenant.id) });
@@ -15,6 +16,7 @@ export const sessionsRoute: Route = {
 export const deleteSessionRoute: Route = {
   method: 'DELETE',
   path: '/v1/sessions/:id',
+  summary: 'Deletes a saved session',
   async handle(context) {
     const { services, tenant } = context.var;
     const id = context.req.param('id') ?? '';

@@ -5,6 +5,8 @@ import { findModel } from '../services.ts';
 export const tokenizeRoute: Route = {
   method: 'POST',
   path: '/tokenize',
+  summary: 'The tokens of a text',
+  body: 'tokenize',
   async handle(context) {
     const { services, exchange, tenant } = context.var;
     const request = await readBody(context, 'tokenize');

@@ -2,18 +2,36 @@ import type { z } from 'zod';
 import { RealmError } from '../../errors.ts';
 import type { Limits } from '../../tenancy/config.ts';
 import { check, issueText } from '../../tenancy/issues.ts';
+import { inputSchema } from '../../tenancy/schema.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
 import { loadAdapterSchema, unloadAdapterSchema } from '../adapter-request.ts';
 import { chatSchema } from '../chat-request.ts';
 import { completionSchema } from '../completion-request.ts';
 import { embeddingsSchema } from '../embedding-request.ts';
+import { messagesSchema } from '../messages/request.ts';
+import { ollamaChatSchema } from '../ollama/chat-request.ts';
+import { ollamaEmbeddingsSchema, ollamaEmbedSchema } from '../ollama/embed-request.ts';
+import { ollamaGenerateSchema } from '../ollama/generate-request.ts';
+import { ollamaLoadSchema, ollamaShowSchema } from '../ollama/model-request.ts';
+import { rerankSchema } from '../rerank-request.ts';
+import { toCall } from '../responses/call.ts';
+import { compactSchema, responsesSchema } from '../responses/request.ts';
+import { toSummary } from '../responses/summary.ts';
 import { applyTemplateSchema, detokenizeSchema, tokenizeSchema } from '../text-request.ts';
+import type { Translated } from '../translated.ts';
 
 /** The schemas of all bodies by name. What they give must be cheap to hand over to another thread: few objects. */
 const forms = {
   chat: chatSchema,
   completion: completionSchema,
+  responses: (limits: Limits) => responsesSchema(limits).transform(toCall),
+  compact: (limits: Limits) => compactSchema(limits).transform(toSummary).transform(toCall),
   embeddings: embeddingsSchema,
+  rerank: rerankSchema,
+  ollamaEmbed: ollamaEmbedSchema,
+  ollamaEmbeddings: () => ollamaEmbeddingsSchema,
+  ollamaLoad: () => ollamaLoadSchema,
+  ollamaShow: () => ollamaShowSchema,
   tokenize: () => tokenizeSchema,
   detokenize: () => detokenizeSchema,
   applyTemplate: applyTemplateSchema,
@@ -21,14 +39,40 @@ const forms = {
   unloadAdapter: () => unloadAdapterSchema,
 };
 
-export type BodyForm = keyof typeof forms;
-export type Body<F extends BodyForm> = z.output<ReturnType<(typeof forms)[F]>>;
+/** Of other APIs: each gives the body that one of the forms above is to judge, which knows all numbers and templates. */
+const translations = {
+  messages: messagesSchema,
+  ollamaChat: ollamaChatSchema,
+  ollamaGenerate: ollamaGenerateSchema,
+};
+
+type Forms = typeof forms;
+type Translations = typeof translations;
+export type BodyForm = keyof Forms | keyof Translations;
+type OfForm<F extends keyof Forms> = z.output<ReturnType<Forms[F]>>;
+export type Body<F extends BodyForm> = F extends keyof Forms
+  ? OfForm<F>
+  : F extends keyof Translations
+    ? OfForm<z.output<ReturnType<Translations[F]>>['form']>
+    : never;
 
 /** The JSON in `bytes` as its form wants it; throws `invalid_json`, or `invalid_request` naming the fields at fault. */
 export function* parseBody(form: BodyForm, bytes: Uint8Array, limits: Limits): Steps<unknown> {
   const value = parseJson(new TextDecoder().decode(bytes));
   yield;
-  const result = check<unknown>(forms[form](limits), value);
+  if (!(form in translations)) return validate(form as keyof Forms, value, limits);
+  const said = checked<Translated<keyof Forms>>(translations[form as keyof Translations](limits), value);
+  yield;
+  return validate(said.form, said.body, limits);
+}
+
+/** The value as its form wants it; throws `invalid_request` naming the fields at fault. */
+export function validate<F extends keyof Forms>(form: F, value: unknown, limits: Limits): OfForm<F> {
+  return checked<unknown>(forms[form](limits), value) as OfForm<F>;
+}
+
+function checked<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = check(schema, value);
   if ('value' in result) return result.value;
   const { issues } = result;
   const [first] = issues;
@@ -44,4 +88,10 @@ function parseJson(text: string): unknown {
     // The parser's message quotes the body; the client has it already.
     throw new RealmError('invalid_json', `The body is not JSON: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** What a body may be, as JSON Schema. */
+export function bodySchema(form: BodyForm, limits: Limits): object {
+  const schema: z.ZodType = { ...forms, ...translations }[form](limits);
+  return inputSchema(schema);
 }

@@ -1,0 +1,87 @@
+import { RealmError } from '../../errors.ts';
+import type { LoadedModel } from '../../llm/load.ts';
+import type { Tenant } from '../../tenancy/tenants.ts';
+import { findModel, type NamedModel, type Services } from '../services.ts';
+
+/** What Ollama says of models. */
+
+/** A name as Ollama's clients complete it: a model that has no tag is its `latest`. */
+export function localName({ models, adapters }: Services, tenant: Tenant, name: string | undefined) {
+  if (name === undefined || models.some(({ id }) => id === name) || adapters.find(name, tenant)) return name;
+  return name.replace(/:latest$/, '');
+}
+
+export function findLocal(services: Services, tenant: Tenant, name: string | undefined): NamedModel {
+  return findModel(services, tenant, localName(services, tenant, name));
+}
+
+/** Models and the adapters that the tenant may name instead, as `/api/tags` lists them. */
+export function tags(services: Services, tenant: Tenant): object[] {
+  const adapters = services.adapters.visible(tenant).map(({ id, modelId }) => tag(services.models[modelId]!, id));
+  return [...services.models.map(model => tag(model)), ...adapters];
+}
+
+/** There is no digest: files are not named by their content here. */
+function tag(model: LoadedModel, name = model.id): object {
+  const modified_at = new Date(model.created * 1000).toISOString();
+  return { name, model: name, modified_at, size: model.engine.info.fileSize, digest: '', details: details(model) };
+}
+
+/** All models are loaded and stay so. */
+export function running(services: Services): object[] {
+  return services.models.map(model => ({
+    name: model.id,
+    model: model.id,
+    size: model.engine.info.fileSize,
+    size_vram: 0,
+    digest: '',
+    details: details(model),
+    expires_at: '9999-12-31T23:59:59Z',
+    context_length: model.engine.info.context,
+  }));
+}
+
+export function show({ model }: NamedModel): object {
+  const { architecture, context, width, vocabSize } = model.engine.info;
+  return {
+    modelfile: '',
+    parameters: '',
+    template: model.template.source,
+    ...(model.defaults.system !== undefined && { system: model.defaults.system }),
+    details: details(model),
+    model_info: {
+      'general.architecture': architecture,
+      [`${architecture}.context_length`]: context,
+      [`${architecture}.embedding_length`]: width,
+      [`${architecture}.vocab_size`]: vocabSize,
+    },
+    capabilities: capabilities(model),
+    modified_at: new Date(model.created * 1000).toISOString(),
+  };
+}
+
+function capabilities({ format }: LoadedModel): string[] {
+  const has = { completion: true, tools: format.tools, thinking: format.reasoning, embedding: true };
+  return Object.entries(has).flatMap(([name, there]) => (there ? [name] : []));
+}
+
+function details({ engine }: LoadedModel): object {
+  const { architecture } = engine.info;
+  return {
+    parent_model: '',
+    format: 'gguf',
+    family: architecture,
+    families: [architecture],
+    parameter_size: '',
+    quantization_level: '',
+  };
+}
+
+/** Models are the operator's: a request neither loads nor unloads one. */
+export function loaded({ name }: NamedModel, load: boolean, words: object): object {
+  if (!load) {
+    const message = 'keep_alive: models stay loaded; whoever runs the server says which in realm.yaml';
+    throw new RealmError('invalid_request', message, { param: 'keep_alive' });
+  }
+  return { model: name, created_at: new Date().toISOString(), ...words, done: true, done_reason: 'load' };
+}

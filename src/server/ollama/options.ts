@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { optional, unsupported } from '../fields.ts';
+
+/** What Ollama's requests for answers have in common: https://docs.ollama.com/api. What is not here is ignored. */
+
+/** Of a model's parameters those that choose tokens; what is about memory and threads is the server's own. */
+const options = z
+  .object({
+    num_predict: optional(z.number()),
+    temperature: optional(z.number()),
+    top_k: optional(z.number()),
+    top_p: optional(z.number()),
+    min_p: optional(z.number()),
+    seed: optional(z.number()),
+    stop: optional(z.union([z.string(), z.array(z.string())])),
+    repeat_penalty: optional(z.number()),
+    /** The penalty looks back as far as Ollama's own default. */
+    repeat_last_n: unsupported(value => value === 64),
+    presence_penalty: optional(z.number()),
+    frequency_penalty: optional(z.number()),
+    typical_p: unsupported(value => value === 1),
+    mirostat: unsupported(value => value === 0),
+  })
+  .transform(({ num_predict, repeat_penalty, ...named }) => ({
+    temperature: named.temperature,
+    top_k: named.top_k,
+    top_p: named.top_p,
+    min_p: named.min_p,
+    seed: named.seed,
+    stop: named.stop,
+    presence_penalty: named.presence_penalty,
+    frequency_penalty: named.frequency_penalty,
+    repetition_penalty: repeat_penalty,
+    // -1: without end; -2: until the context is full.
+    max_tokens: num_predict !== undefined && num_predict < 0 ? -1 : num_predict,
+  }));
+
+export const answerFields = {
+  model: optional(z.string()),
+  stream: optional(z.boolean()),
+  options: optional(options),
+  /** `json`, or a JSON Schema. */
+  format: optional(z.union([z.enum(['json', '']), z.record(z.string(), z.unknown())])),
+  think: optional(z.union([z.boolean(), z.enum(['low', 'medium', 'high', 'max'])])),
+  keep_alive: optional(z.union([z.string(), z.number()])),
+  logprobs: unsupported(value => value === false),
+};
+
+export const noImages = unsupported(value => Array.isArray(value) && value.length === 0);
+
+type AnswerFields = z.output<z.ZodObject<typeof answerFields>>;
+
+/** The fields under the names that chats and completions have for them. */
+export function toShared({ model, stream = true, options: named, format }: AnswerFields): Record<string, unknown> {
+  return { model, stream, ...named, response_format: toResponseFormat(format) };
+}
+
+function toResponseFormat(format: AnswerFields['format']): object | undefined {
+  if (format === undefined || format === '') return undefined;
+  if (format === 'json') return { type: 'json_object' };
+  return { type: 'json_schema', json_schema: { name: 'answer', schema: format } };
+}
+
+/** How the template is told whether to think; absent: as it does by itself. */
+export function toThinking(think: AnswerFields['think']): Record<string, unknown> {
+  if (think === undefined) return {};
+  if (typeof think === 'boolean') return { chat_template_kwargs: { enable_thinking: think, thinking: think } };
+  return { reasoning_effort: think === 'max' ? 'high' : think };
+}

@@ -1,0 +1,68 @@
+import packageFile from '../../package.json' with { type: 'json' };
+import { errorCodes } from '../errors.ts';
+import type { Limits } from '../tenancy/config.ts';
+import { plainPath } from './not-found.ts';
+import type { Route } from './route.ts';
+import { bodySchema } from './text/bodies.ts';
+
+/** What the server answers, as OpenAPI 3.1 describes it: bodies are the schemas that validate them. */
+export function openApiDocument(routes: readonly Route[], limits: Limits): object {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const route of routes) {
+    const path = plainPath(route.path);
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route, limits) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Realm', version: packageFile.version, license: { name: 'Apache 2.0', identifier: 'Apache-2.0' } },
+    servers: [{ url: '/' }],
+    security: [{}, { bearer: [] }, { apiKey: [] }],
+    paths,
+    components: {
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer' },
+        apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+      },
+      schemas: { Error: errorSchema },
+      responses: {
+        Error: { description: 'A refusal', content: { 'application/json': { schema: ref('schemas/Error') } } },
+      },
+    },
+  };
+}
+
+const ref = (name: string) => ({ $ref: `#/components/${name}` });
+
+function operation({ method, path, summary, body, open, admin }: Route, limits: Limits): object {
+  const parameters = [...plainPath(path).matchAll(/\{(\w+)\}/g)].map(([, name]) => {
+    return { name, in: 'path', required: true, schema: { type: 'string' } };
+  });
+  return {
+    operationId: `${method.toLowerCase()}${path.replace(/\{[^}]*\}/g, '').replace(/\W+/g, '_')}`,
+    summary: admin ? `${summary} (for the operator)` : summary,
+    ...(open && { security: [] }),
+    ...(parameters.length > 0 && { parameters }),
+    ...(body && {
+      requestBody: { required: true, content: { 'application/json': { schema: bodySchema(body, limits) } } },
+    }),
+    responses: { 200: { description: 'The answer' }, default: ref('responses/Error') },
+  };
+}
+
+/** As OpenAI writes it; the Messages API and Ollama's routes have the shapes of theirs. */
+const errorSchema = {
+  type: 'object',
+  required: ['error'],
+  properties: {
+    error: {
+      type: 'object',
+      required: ['message', 'type', 'param', 'code'],
+      properties: {
+        message: { type: 'string' },
+        type: { type: 'string' },
+        param: { type: ['string', 'null'] },
+        code: { enum: Object.keys(errorCodes) },
+      },
+    },
+  },
+};
