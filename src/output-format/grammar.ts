@@ -3,6 +3,7 @@ import { gbnfGrammar } from '../constrain/gbnf.ts';
 import type { Grammar, GrammarSymbol } from '../constrain/grammar.ts';
 import { GrammarBuilder } from '../constrain/grammar-builder.ts';
 import { addJsonSchema, anyObject } from '../constrain/json-schema/index.ts';
+import { larkGrammar } from '../constrain/lark/index.ts';
 import { productive } from '../constrain/productive.ts';
 import type { RegexId } from '../constrain/regex.ts';
 import { regexGrammar } from '../constrain/regex-grammar.ts';
@@ -23,7 +24,7 @@ export function constraintGrammar(
   builder = new GrammarBuilder(),
 ): Grammar {
   if (source.kind === 'answer') return answerGrammar(source, control, builder);
-  return grammarOf([[contentSymbol(source, builder)]], builder);
+  return grammarOf([[contentSymbol(source, control, builder)]], builder);
 }
 
 /**
@@ -36,7 +37,7 @@ export function answerGrammar(source: AnswerSource, control: ControlTokens, buil
   const sequence = () => new Sequence(builder, control);
   if (tools?.choice !== 'required') {
     const opened = sequence().literal(reasoning?.answer ?? '');
-    if (content) alternatives.push(opened.symbol(contentSymbol(content, builder)).symbols);
+    if (content) alternatives.push(opened.symbol(contentSymbol(content, control, builder)).symbols);
     else alternatives.push(opened.regex(freeText(tools, builder)).symbols);
   }
   if (tools && tools.declared.length > 0) {
@@ -82,10 +83,14 @@ function freeText(tools: Tools | undefined, { regexes }: GrammarBuilder): RegexI
   return anyBehind(regexes.concat([loosely(begin, regexes), ...head]), regexes);
 }
 
-function contentSymbol(source: Exclude<ConstraintSource, AnswerSource>, builder: GrammarBuilder): GrammarSymbol {
+function contentSymbol(
+  source: Exclude<ConstraintSource, AnswerSource>,
+  control: ControlTokens,
+  builder: GrammarBuilder,
+): GrammarSymbol {
   switch (source.kind) {
     case 'json_schema':
-      return addJsonSchema(JSON.parse(source.schema), builder);
+      return addJsonSchema(parseSchema(source.schema), builder);
     case 'json_object':
       return addJsonSchema(anyObject, builder);
     case 'regex':
@@ -95,8 +100,22 @@ function contentSymbol(source: Exclude<ConstraintSource, AnswerSource>, builder:
     case 'choice':
       return builder.use(choiceGrammar(source.choices, builder).start);
     case 'lark':
-      throw new RealmError('grammar_invalid', 'grammars in Lark’s notation cannot be used yet: write it as GBNF');
+      return builder.use(larkGrammar(source.grammar, builder, namesOf(control)).start);
     default:
       return source satisfies never;
+  }
+}
+
+/** Special tokens as a Lark grammar names them. */
+const namesOf = (control: ControlTokens) => ({
+  size: Math.max(-1, ...control.values()) + 1,
+  named: (text: string) => control.get(text),
+});
+
+function parseSchema(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new RealmError('grammar_invalid', `the schema is no JSON: ${(cause as Error).message}`, { cause });
   }
 }

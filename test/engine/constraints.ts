@@ -15,11 +15,11 @@ const vocabulary = vocabularyOf({
   bytes: token => new TextEncoder().encode(texts[token] ?? ''),
 });
 
-export const scriptedCompiler = (): ConstraintCompiler => localCompiler(() => vocabulary);
+export const scriptedCompiler = (): ConstraintCompiler => localCompiler(() => ({ vocabulary, control: new Map() }));
 
 /** The same, made anew: nothing that another use found out is in it. */
 export function constraintOf(source: ConstraintSource) {
-  const { grammar, regexes } = grammarOf(source);
+  const { grammar, regexes } = grammarOf(source, new Map());
   return compile(grammar, regexes, vocabulary);
 }
 

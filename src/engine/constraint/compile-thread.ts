@@ -1,14 +1,14 @@
 import { platform } from '#platform';
 import type { Constraint } from '../../constrain/constraint.ts';
 import { type PortableGrammar, type PortableVocabulary, unpackVocabulary } from '../../constrain/portable.ts';
-import type { Vocabulary } from '../../constrain/vocabulary.ts';
 import { RealmError } from '../../errors.ts';
 import type { FileSource } from '../../gguf/types.ts';
 import type { ConstraintSource } from '../../output-format/constraint-source.ts';
+import type { ControlTokens } from '../../output-format/control-tokens.ts';
 import type { Thread } from '../../platform/platform.ts';
 import { errorOf } from '../failure.ts';
 import type { EngineFailure } from '../request.ts';
-import { type ConstraintCompiler, finishCompiling } from './compiler.ts';
+import { type ConstraintCompiler, finishCompiling, type Words } from './compiler.ts';
 
 /** What a thread is started with: to lay out the vocabulary of a model's file, or to compile. */
 export interface CompilerData {
@@ -17,17 +17,20 @@ export interface CompilerData {
 
 export interface ToCompiler {
   readonly source: ConstraintSource;
+  readonly control: ControlTokens;
 }
 
 export type FromCompiler =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'vocabulary'; readonly vocabulary: PortableVocabulary }
+  | { readonly kind: 'vocabulary'; readonly vocabulary: PortableVocabulary; readonly control: ControlTokens }
   | { readonly kind: 'compiled'; readonly grammar: PortableGrammar }
   | { readonly kind: 'failed'; readonly failure: EngineFailure };
 
 /** Milliseconds that one source may compute, and that it may take on a machine that is busy with others. */
 const limitMs = 250;
 const busyLimitMs = 4_000;
+/** Of both, more for each tool: agents bring hundreds. */
+const toolMs = 4;
 
 /**
  * Compiles in a thread beside the engine's, one source after the other, so that no step waits for it. The vocabulary is
@@ -35,7 +38,7 @@ const busyLimitMs = 4_000;
  */
 export class CompileThread implements ConstraintCompiler {
   readonly #file: FileSource;
-  #vocabulary: Promise<Vocabulary> | undefined;
+  #words: Promise<Words> | undefined;
   #compiling: Promise<Worker> | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -44,13 +47,10 @@ export class CompileThread implements ConstraintCompiler {
   }
 
   async compile(source: ConstraintSource): Promise<Constraint> {
-    const vocabulary = this.#getVocabulary();
-    // Whoever waits for it hears of it below.
-    vocabulary.catch(() => {});
-    const compiled = this.#last.then(() => this.#compileNext(source));
+    const { vocabulary, control } = await this.#getWords();
+    const compiled = this.#last.then(() => this.#compileNext({ source, control }));
     this.#last = compiled.catch(() => {});
-    const grammar = await compiled;
-    const steps = finishCompiling(grammar, await vocabulary);
+    const steps = finishCompiling(await compiled, vocabulary);
     for (;;) {
       const { done, value } = steps.next();
       if (done) return value;
@@ -62,36 +62,37 @@ export class CompileThread implements ConstraintCompiler {
     await (await this.#compiling?.catch(() => undefined))?.terminate();
   }
 
-  #getVocabulary(): Promise<Vocabulary> {
-    if (!this.#vocabulary) {
-      const vocabulary = this.#readVocabulary();
-      this.#vocabulary = vocabulary;
-      vocabulary.catch(() => {
-        this.#vocabulary = undefined;
+  #getWords(): Promise<Words> {
+    if (!this.#words) {
+      const words = this.#readWords();
+      this.#words = words;
+      words.catch(() => {
+        this.#words = undefined;
       });
     }
-    return this.#vocabulary;
+    return this.#words;
   }
 
-  async #readVocabulary(): Promise<Vocabulary> {
+  async #readWords(): Promise<Words> {
     const worker = new Worker({ vocabularyOf: this.#file });
     try {
       const answer = await worker.answer();
-      if (answer.kind === 'vocabulary') return unpackVocabulary(answer.vocabulary);
+      if (answer.kind === 'vocabulary')
+        return { vocabulary: unpackVocabulary(answer.vocabulary), control: answer.control };
       throw unexpected(answer);
     } finally {
       await worker.terminate();
     }
   }
 
-  async #compileNext(source: ConstraintSource): Promise<PortableGrammar> {
+  async #compileNext(message: ToCompiler): Promise<PortableGrammar> {
     this.#compiling ??= start();
     const worker = await this.#compiling.catch(error => {
       this.#compiling = undefined;
       throw error;
     });
     try {
-      const answer = await worker.ask({ source });
+      const answer = await worker.ask(message);
       if (answer.kind === 'compiled') return answer.grammar;
       if (answer.kind === 'failed') throw errorOf(answer.failure);
       throw unexpected(answer);
@@ -112,6 +113,9 @@ async function start(): Promise<Worker> {
   if (answer.kind === 'ready') return worker;
   throw unexpected(answer);
 }
+
+const toolsIn = (source: ConstraintSource): number =>
+  source.kind === 'answer' ? (source.tools?.declared.length ?? 0) : 0;
 
 const tooLong = (): RealmError =>
   new RealmError('grammar_limit', `the schema or grammar takes longer than ${limitMs} ms to compile: make it simpler`);
@@ -155,10 +159,11 @@ class Worker {
     const limit = Promise.withResolvers<never>();
     const before = await this.#thread.cpuMs();
     const started = performance.now();
+    const more = toolMs * toolsIn(message.source);
     const look = async (): Promise<void> => {
       const computed = (await this.#thread.cpuMs()) - before;
       if (!this.#isBusy) return;
-      if (computed >= limitMs || performance.now() - started >= busyLimitMs) limit.reject(tooLong());
+      if (computed >= limitMs + more || performance.now() - started >= busyLimitMs + more) limit.reject(tooLong());
       else timer = setTimeout(() => look().catch(limit.reject), limitMs / 5);
     };
     let timer = setTimeout(() => look().catch(limit.reject), limitMs);

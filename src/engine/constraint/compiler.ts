@@ -1,10 +1,22 @@
 import { Automaton } from '../../constrain/automaton.ts';
 import { type Constraint, compile } from '../../constrain/constraint.ts';
 import { type PortableGrammar, packGrammar, unpackGrammar } from '../../constrain/portable.ts';
-import type { Vocabulary } from '../../constrain/vocabulary.ts';
+import { type Vocabulary, vocabularyOf } from '../../constrain/vocabulary.ts';
 import { grammarOf } from '../../output-format/compile.ts';
 import type { ConstraintSource } from '../../output-format/constraint-source.ts';
+import { type ControlTokens, controlTokens } from '../../output-format/control-tokens.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
+import type { Tokenizer } from '../../tokenizer/types.ts';
+
+/** What grammars are about: a model's tokens, and those of them that are no text. */
+export interface Words {
+  readonly vocabulary: Vocabulary;
+  readonly control: ControlTokens;
+}
+
+export function wordsOf(tokenizer: Tokenizer): Words {
+  return { vocabulary: vocabularyOf(tokenizer), control: controlTokens(tokenizer) };
+}
 
 /** Makes constraints of what requests say. */
 export interface ConstraintCompiler {
@@ -14,19 +26,20 @@ export interface ConstraintCompiler {
 }
 
 /** Compiles on the thread that asks: where there is but one. */
-export function localCompiler(vocabulary: () => Vocabulary): ConstraintCompiler {
+export function localCompiler(words: () => Words): ConstraintCompiler {
   return {
     compile: async source => {
-      const { grammar, regexes } = grammarOf(source);
-      return compile(grammar, regexes, vocabulary());
+      const { vocabulary, control } = words();
+      const { grammar, regexes } = grammarOf(source, control);
+      return compile(grammar, regexes, vocabulary);
     },
     close: async () => {},
   };
 }
 
 /** The half of compiling that no engine waits for; what the other half could fail at has been tried. */
-export function compileAway(source: ConstraintSource): PortableGrammar {
-  const { grammar, regexes } = grammarOf(source);
+export function compileAway(source: ConstraintSource, control: ControlTokens): PortableGrammar {
+  const { grammar, regexes } = grammarOf(source, control);
   const packed = packGrammar(grammar, regexes);
   new Automaton(grammar, regexes, 1);
   return packed;

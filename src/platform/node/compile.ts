@@ -32,8 +32,9 @@ export function shareCompileLock(): Int32Array {
 
 function exclusively<T>(work: () => T): T {
   const lock = shareCompileLock();
-  // A holder that was terminated never lets go: after five seconds the lock is taken over.
-  while (Atomics.compareExchange(lock, 0, 0, 1) !== 0) if (Atomics.wait(lock, 0, 1, 5000) === 'timed-out') break;
+  // A holder that was terminated never lets go: after a minute the lock is taken over. One that compiles takes a second,
+  // ten on a busy machine; whoever took its lock would change V8's flags under it, which ends the process.
+  while (Atomics.compareExchange(lock, 0, 0, 1) !== 0) if (Atomics.wait(lock, 0, 1, 60_000) === 'timed-out') break;
   try {
     return work();
   } finally {
