@@ -40,11 +40,17 @@ function page(folder: string): string {
     const found = declarationsOf(readFileSync(join(folder, each.file), 'utf8'), each.local);
     const [first] = found;
     if (!first) throw new Error(`${each.file} declares no ${each.local}`);
-    const isType = /^export (interface|type)/.test(first.text);
-    return { isType, text: inLibraryNames(section(each, found), exports) };
+    return { place: placeOf(first.text), text: inLibraryNames(section(each, found), exports) };
   });
-  const ordered = [...sections.filter(({ isType }) => !isType), ...sections.filter(({ isType }) => isType)];
+  const ordered = sections.sort((a, b) => a.place - b.place);
   return `${introduction}\n${ordered.map(({ text }) => text).join('\n')}`;
+}
+
+/** Functions come first, then classes, then types. */
+function placeOf(declaration: string): number {
+  return [/^export (declare )?function/, /^export (declare )?class/, /^export/].findIndex(kind =>
+    kind.test(declaration),
+  );
 }
 
 const introduction = `# The library

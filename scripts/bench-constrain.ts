@@ -4,10 +4,13 @@ import type { GrammarSymbol } from '../src/constrain/grammar.ts';
 import { GrammarBuilder } from '../src/constrain/grammar-builder.ts';
 import type { RegexId } from '../src/constrain/regex.ts';
 import { maskWords, vocabularyOf } from '../src/constrain/vocabulary.ts';
+import { RealmError } from '../src/errors.ts';
 import { openGguf } from '../src/gguf/open.ts';
 import { createTokenizer } from '../src/tokenizer/create.ts';
 
-const file = await openGguf(process.argv[2]);
+const [model] = process.argv.slice(2);
+if (!model) throw new RealmError('usage', 'usage: node scripts/bench-constrain.ts MODEL.gguf [--slow]');
+const file = await openGguf(model);
 const tokenizer = createTokenizer(file.metadata);
 await file.close();
 const began = performance.now();
@@ -203,7 +206,7 @@ function run([name, make, texts]: Case): { compiled: number; times: Time[] } {
       state.mask(mask);
       const us = (performance.now() - before) * 1000;
       times.push({ us, made: constraint.automaton.size - size, at: done });
-      const allowed = (mask[token >> 5] >>> (token & 31)) & 1;
+      const allowed = (mask[token >> 5]! >>> (token & 31)) & 1;
       if (!allowed || !state.accept(token)) throw new Error(`${name}: not allowed behind ${done}`);
       done += tokenizer.text(token);
     }
@@ -218,12 +221,13 @@ const rounds = 8;
 for (const one of cases) {
   const runs = Array.from({ length: rounds }, () => run(one));
   const compiled = Math.min(...runs.map(({ compiled }) => compiled));
-  const times = runs[0].times.map((time, index) => ({
+  const times = runs[0]!.times.map((time, index) => ({
     ...time,
-    us: Math.min(...runs.map(({ times }) => times[index].us)),
+    us: Math.min(...runs.map(({ times }) => times[index]!.us)),
   }));
   times.sort((a, b) => a.us - b.us);
-  const at = (part: number): string => times[Math.min(Math.floor(times.length * part), times.length - 1)].us.toFixed(0);
+  const at = (part: number): string =>
+    times[Math.min(Math.floor(times.length * part), times.length - 1)]!.us.toFixed(0);
   console.log(
     `${one[0]}: compiled in ${compiled.toFixed(1)} ms, ${times.length} masks: ` +
       `p50 ${at(0.5)}, p90 ${at(0.9)}, p99 ${at(0.99)}, max ${at(1)} µs`,

@@ -1,108 +1,107 @@
-/** Schemas with instances that are valid or not: what is accepted, what is refused, and what either costs. */
+/**
+ * MaskBench (guidance-ai/jsonschemabench, maskbench/data) as `realm constrain` tries schemas: what is accepted, what is
+ * refused, and what either costs. `node scripts/maskbench.ts FOLDER MODEL.gguf [PART/PARTS]`.
+ */
 import { globSync, readFileSync } from 'node:fs';
+import { compile } from '../src/constrain/constraint.ts';
 import { jsonSchemaGrammar } from '../src/constrain/json-schema/index.ts';
+import { type Instance, measure } from '../src/constrain/trial.ts';
+import { vocabularyOf } from '../src/constrain/vocabulary.ts';
 import { asRealmError, RealmError } from '../src/errors.ts';
-import { Recogniser } from '../test/constrain/recogniser.ts';
+import { openGguf } from '../src/gguf/open.ts';
+import { createTokenizer } from '../src/tokenizer/create.ts';
+import { reorder } from './maskbench-order.ts';
 
 interface Case {
   readonly schema: unknown;
-  readonly tests: readonly { readonly data: unknown; readonly valid: boolean }[];
+  readonly tests: readonly Instance[];
 }
 
-const [folder, part = '0/1'] = process.argv.slice(2);
-if (!folder) throw new RealmError('usage', 'usage: node scripts/maskbench.ts FOLDER [PART/PARTS]');
+const [folder, model, part = '0/1'] = process.argv.slice(2);
+if (!folder || !model) throw new RealmError('usage', 'usage: node scripts/maskbench.ts FOLDER MODEL.gguf [PART/PARTS]');
 const [index, parts] = part.split('/').map(Number);
+const file = await openGguf(model);
+const tokenizer = createTokenizer(file.metadata);
+await file.close();
+const vocabulary = vocabularyOf(tokenizer);
+const now = (): number => performance.now();
+
 const totals = {
   schemas: 0,
   passing: 0,
   refused: 0,
+  /** Passing with instances in the order of the schema, as MaskBench has those of its own engine. */
+  reordered: 0,
   wronglyAccepted: [] as string[],
-  rejectedForOrder: [] as string[],
   wronglyRejected: [] as string[],
   failed: [] as string[],
 };
-const refusals: Record<string, number> = {};
+const refusedBy: Record<string, number> = {};
 const compileMs: number[] = [];
+const maskMs: number[] = [];
+const slow: { name: string; ms: number; over: number }[] = [];
 
-for (const [at, file] of globSync(`${folder}/*.json`).sort().entries()) {
+for (const [at, path] of globSync(`${folder}/*.json`).sort().entries()) {
   if (at % parts! !== index) continue;
   totals.schemas++;
-  run(file.slice(file.lastIndexOf('/') + 1), JSON.parse(readFileSync(file, 'utf8'), asWritten) as Case);
+  const text = readFileSync(path, 'utf8');
+  const { schema } = JSON.parse(text) as Case;
+  run(path.slice(path.lastIndexOf('/') + 1), schema, (JSON.parse(text, asWritten) as Case).tests);
 }
 
-function run(name: string, { schema, tests }: Case): void {
-  const begin = performance.now();
+function run(name: string, schema: unknown, tests: readonly Instance[]): void {
+  const begin = now();
   try {
-    const grammar = jsonSchemaGrammar(schema);
-    compileMs.push(performance.now() - begin);
-    const recogniser = new Recogniser(grammar, grammar.regexes);
-    const wrong = tests.filter(({ data, valid }) => accepted(recogniser, data) !== valid);
+    const { tests: results, compile: compiled, masks } = measure(schema, tests, tokenizer, now);
+    compileMs.push(compiled);
+    for (const mask of masks) maskMs.push(mask);
+    slow.push({ name, ms: masks.reduce((most, ms) => Math.max(most, ms), 0), over: masks.filter(ms => ms > 1).length });
+    const wrong = tests.filter(({ valid }, test) => results[test]!.accepted !== valid);
     if (wrong.some(({ valid }) => !valid)) totals.wronglyAccepted.push(name);
-    const rejected = wrong.filter(({ valid }) => valid);
-    if (rejected.length > 0) {
-      const ordered = rejected.every(({ data }) => accepted(recogniser, inOrder(data, keyOrders(schema))));
-      (ordered ? totals.rejectedForOrder : totals.wronglyRejected).push(name);
-    }
-    if (wrong.length === 0) totals.passing++;
+    else if (wrong.length === 0) totals.passing++;
+    else if (wrong.every(({ data }) => acceptedInOrder(schema, data))) {
+      totals.passing++;
+      totals.reordered++;
+    } else totals.wronglyRejected.push(name);
   } catch (error) {
-    const { code, param, message } = asRealmError(error);
-    if (!['schema_unsupported', 'grammar_invalid', 'grammar_limit'].includes(code))
-      totals.failed.push(`${name}: ${String(error)}`);
-    totals.refused++;
-    const ms = performance.now() - begin;
-    if (ms > 250) totals.failed.push(`${name}: refused after ${ms.toFixed(0)} ms`);
-    const reason =
-      code === 'schema_unsupported'
-        ? `${param?.slice(param.lastIndexOf('/') + 1)}${/"(.*)" is not known/.exec(message)?.[0] ?? ''}`
-        : `${code}: ${message.slice(0, 60)}`;
-    refusals[reason] = (refusals[reason] ?? 0) + 1;
-    if (process.env.VERBOSE) console.error(name, message);
+    refused(name, error, now() - begin);
   }
 }
 
-/** Numbers in instances stay as they are written: 1.0 is not 1. */
-function asWritten(this: unknown, key: string, value: unknown, context?: { source?: string }): unknown {
-  if (key === 'schema') return JSON.parse(JSON.stringify(value));
-  const raw = JSON as unknown as { rawJSON: (text: string) => unknown };
-  return typeof value === 'number' && context?.source?.includes('.') ? raw.rawJSON(context.source) : value;
+function acceptedInOrder(schema: unknown, data: unknown): boolean {
+  const grammar = jsonSchemaGrammar(schema);
+  const ordered = reorder(data, compile(grammar, grammar.regexes, vocabulary));
+  return ordered !== undefined && measure(schema, [{ data: ordered }], tokenizer, now).tests[0]!.accepted;
 }
 
-/** Every order of keys that a part of the schema declares. */
-function keyOrders(schema: unknown): string[][] {
-  if (typeof schema !== 'object' || schema === null) return [];
-  const { properties } = schema as { properties?: unknown };
-  const own = typeof properties === 'object' && properties !== null ? [Object.keys(properties)] : [];
-  return [...own, ...Object.values(schema).flatMap(keyOrders)];
+function refused(name: string, error: unknown, ms: number): void {
+  const { code, param, message } = asRealmError(error);
+  if (!['schema_unsupported', 'grammar_invalid', 'grammar_limit'].includes(code))
+    totals.failed.push(`${name}: ${error}`);
+  totals.refused++;
+  if (ms > 250) totals.failed.push(`${name}: refused after ${ms.toFixed(0)} ms`);
+  const keyword = param?.slice(param.lastIndexOf('/') + 1);
+  const reason = code === 'schema_unsupported' ? keyword! : `${code}: ${message.slice(0, 60)}`;
+  refusedBy[reason] = (refusedBy[reason] ?? 0) + 1;
 }
 
-/** The instance with keys in the order of the part of the schema that knows most of them. */
-function inOrder(data: unknown, orders: readonly string[][]): unknown {
-  if (Array.isArray(data)) return data.map(item => inOrder(item, orders));
-  if (
-    typeof data !== 'object' ||
-    data === null ||
-    (JSON as unknown as { isRawJSON: (value: unknown) => boolean }).isRawJSON(data)
-  )
-    return data;
-  const keys = Object.keys(data);
-  const known = (order: readonly string[]) => order.filter(key => keys.includes(key)).length;
-  const best = orders.reduce<readonly string[]>((most, order) => (known(order) > known(most) ? order : most), []);
-  const sorted = [...best.filter(key => keys.includes(key)), ...keys.filter(key => !best.includes(key))];
-  return Object.fromEntries(sorted.map(key => [key, inOrder((data as Record<string, unknown>)[key], orders)]));
+/** Numbers of instances stay as they are written: 1.0 is not 1. */
+function asWritten(_key: string, value: unknown, context?: { source?: string }): unknown {
+  const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+  return typeof value === 'number' && context?.source !== undefined ? rawJSON(context.source) : value;
 }
 
-/** Compact JSON and indented JSON. */
-function accepted(recogniser: Recogniser, data: unknown): boolean {
-  return recogniser.accepts(JSON.stringify(data));
+function percentiles(times: number[]): Record<string, number> {
+  times.sort((a, b) => a - b);
+  const at = (share: number): number =>
+    Number((times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0).toFixed(3));
+  return { count: times.length, p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max: at(1) };
 }
 
-compileMs.sort((a, b) => a - b);
-const percentile = (share: number) =>
-  compileMs[Math.min(compileMs.length - 1, Math.floor(compileMs.length * share))]?.toFixed(2);
-const refusedBy = Object.fromEntries(Object.entries(refusals).sort((a, b) => b[1] - a[1]));
+slow.sort((a, b) => b.ms - a.ms);
 console.log(
   JSON.stringify(
-    { ...totals, refusedBy, compileMs: { p50: percentile(0.5), p99: percentile(0.99), max: percentile(1) } },
+    { ...totals, refusedBy, compileMs: percentiles(compileMs), maskMs: percentiles(maskMs), slow: slow.slice(0, 20) },
     null,
     1,
   ),

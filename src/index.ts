@@ -15,6 +15,7 @@ export { loadModel } from './library/load-model.ts';
 export { Model, type ModelInfo } from './library/model.ts';
 export type {
   ChatOptions,
+  Constraint,
   EmbedOptions,
   GenerateOptions,
   LoadOptions,

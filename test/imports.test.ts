@@ -4,7 +4,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { describe, it } from 'node:test';
 
-/** The order of docs/architecture.md. */
+/** Folders and single files, each before those that may import it: the table of docs/architecture.md. */
 const order = [
   'errors.ts',
   'ranges.ts',
@@ -83,6 +83,16 @@ describe('imports', () => {
 
   it('knows every folder', () => {
     assert.deepEqual([...new Set(files.map(folderOf))].filter(folder => !order.includes(folder)).sort(), []);
+  });
+
+  it('have the order of the table in docs/architecture.md', () => {
+    const rows = readFileSync('docs/architecture.md', 'utf8').match(/^\| `src\/[^|]*/gm) ?? [];
+    const listed = rows.flatMap(row => [...row.matchAll(/`src\/([^`/]+)/g)].map(match => match[1]));
+    const built = new Set(files.map(folderOf));
+    assert.deepEqual(
+      listed,
+      order.filter(each => built.has(each)),
+    );
   });
 
   it('go only to folders before', () => {

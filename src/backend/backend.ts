@@ -1,7 +1,10 @@
-import type { CacheType } from '../kernels/attention.ts';
-import type { QuantType } from '../quant/types.ts';
+import type { Buffer, MatmulOptions, Matrix, MatrixSource, Product, Routing, TokenBuffer, Vector } from './handles.ts';
+import type { BatchLayout, KvCache, KvShape } from './kv.ts';
+import type { SampleRow } from './sample-row.ts';
 
-export type { CacheType };
+export * from './handles.ts';
+export * from './kv.ts';
+export * from './sample-row.ts';
 
 /** A value at once where that costs nothing (the CPU), a promise where it has to come from a device. */
 export type MaybePromise<T> = T | Promise<T>;
@@ -47,9 +50,9 @@ export interface Backend {
   /** out[i] = row ids[i] of table; zeros where a sampled id is none, see {@link unsampled}. */
   embed(out: Buffer, table: Matrix, ids: Int32Array | TokenBuffer): void;
   /** out[i] = matrix * x[i] (+ bias), or out[i] += matrix * x[i] when `accumulate` is set; i < rows. */
-  matmul(out: Buffer, matrix: Matrix, x: Buffer, rows: number, options?: { bias?: Vector; accumulate?: boolean }): void;
+  matmul(out: Buffer, matrix: Matrix, x: Buffer, rows: number, options?: MatmulOptions): void;
   /** Several matrices times the same input: quantises the input once. */
-  matmuls(products: readonly { out: Buffer; matrix: Matrix; bias?: Vector }[], x: Buffer, rows: number): void;
+  matmuls(products: readonly Product[], x: Buffer, rows: number): void;
   /**
    * RMSNorm over consecutive groups of `weight.length` columns (one group: a whole row; several: per-head norms).
    * `out` may be `x`. arXiv:1910.07467.
@@ -148,145 +151,11 @@ export interface Traits {
 /** Asked again and again while a step runs; true: the rest is not wanted any more. */
 export type Preempt = () => boolean;
 
-/** What became of a run; `fraction`: the share of its work that was done when it was preempted. */
+/** What became of a run; `fraction`: how much of its work was done when it was preempted. */
 export type RunOutcome = { readonly kind: 'done' } | { readonly kind: 'preempted'; readonly fraction: number };
 
-/** Of every run that was not preempted: the CPU makes no object for it. */
+/** The outcome of every run that was not preempted, so that the CPU makes no object for it. */
 export const done: RunOutcome = { kind: 'done' };
-
-export interface MatrixSource {
-  readonly name: string;
-  readonly type: QuantType;
-  /** Output features. */
-  readonly rows: number;
-  /** Input features; the contiguous dimension. */
-  readonly columns: number;
-  /** Fills `target` with rows [first, first + count) in the file's own layout. */
-  readRows(first: number, count: number, target: Uint8Array): Promise<void>;
-}
-
-export interface Matrix {
-  /** Never there: it keeps one kind of handle from being taken for another. */
-  readonly handle?: 'matrix';
-  readonly name: string;
-  readonly type: QuantType;
-  readonly rows: number;
-  readonly columns: number;
-}
-
-export interface Vector {
-  readonly handle?: 'vector';
-  readonly length: number;
-}
-
-export interface Buffer {
-  readonly handle?: 'buffer';
-  readonly rows: number;
-  readonly columns: number;
-}
-
-export interface TokenBuffer {
-  readonly handle?: 'tokens';
-  readonly rows: number;
-}
-
-export interface Routing {
-  readonly handle?: 'routing';
-  readonly experts: number;
-  /** Experts that a token takes. */
-  readonly topK: number;
-}
-
-/** One row of logits from which a token is wanted. */
-export interface SampleRow {
-  readonly spec: SamplingSpec;
-  /** Prompt and answer so far: the first `length` of these. */
-  readonly tokens: readonly number[];
-  readonly length: number;
-  readonly promptTokens: number;
-  /**
-   * The last of its tokens is a guess at what the row before chooses. Where that one chooses another, nobody wants this row, and
-   * a backend may leave it out.
-   */
-  readonly guessed?: boolean;
-}
-
-/** How a token is chosen, every field given. The order: penalties, bias, mask, temperature, top-k, top-p of what that left, min-p. */
-export interface SamplingSpec {
-  /** 0 takes the most likely one, the first of equals. */
-  readonly temperature: number;
-  /** Keeps the k most likely; 0 keeps all. */
-  readonly topK: number;
-  readonly topP: number;
-  readonly minP: number;
-  readonly repetitionPenalty: number;
-  readonly presencePenalty: number;
-  readonly frequencyPenalty: number;
-  /** Last tokens that the repetition penalty looks at. */
-  readonly penaltyWindow: number;
-  /** -100 bans a token, as long as another is left. */
-  readonly bias: readonly (readonly [token: number, value: number])[];
-  /** Low and high 32 bits; with the position in the answer it gives the random number (`sampling/random.ts`). */
-  readonly seed: readonly [low: number, high: number];
-}
-
-/** What stands in place of a token: no finite greatest logit; a mask that allows nothing; left out, see {@link SampleRow.guessed}. */
-export const unsampled = { notFinite: -1, allBanned: -2, leftOut: -3 } as const;
-
-/**
- * What a layer keeps of a sequence: keys and values of every token, in pages; or a state of fixed size, in a slot (a convolution,
- * a delta rule). Layers may differ.
- */
-export type LayerShape = PagedShape | StateShape;
-
-export interface PagedShape {
-  readonly kvHeads: number;
-  readonly headDim: number;
-}
-
-export interface StateShape {
-  /** f32 values. */
-  readonly stateSize: number;
-}
-
-export interface KvShape {
-  readonly layers: readonly LayerShape[];
-  /** Pages of {@link pageTokens} tokens; one page number stands for that page in every paged layer, keys and values. */
-  readonly pages: number;
-  /** States that are held at once, of sequences and of snapshots; one slot number stands for that slot in every other layer. */
-  readonly slots: number;
-  /** Q8_0: int8 with an f32 scale for 32 dimensions of a position, a bit over half of F16. */
-  readonly type: CacheType;
-}
-
-/** Tokens in a page of the KV cache. */
-export const pageTokens = 32;
-
-export interface KvCache extends KvShape {
-  readonly handle?: 'cache';
-  /** Bytes of one page over all layers. */
-  readonly pageBytes: number;
-  /** Bytes of one slot over all layers; 0 where no layer keeps a state. */
-  readonly slotBytes: number;
-}
-
-/** Where the tokens of one step belong. Token i of a segment sits at row `start + i` and position `position + i`. */
-export interface BatchLayout {
-  /** Tokens in all. */
-  readonly tokens: number;
-  readonly segments: readonly Segment[];
-}
-
-/** Consecutive tokens of one sequence. */
-export interface Segment {
-  readonly start: number;
-  readonly count: number;
-  readonly position: number;
-  /** Block table: page number of positions [32 * i, 32 * i + 32). Covers position + count. */
-  readonly pages: Int32Array;
-  /** Where its state is, in models whose layers keep one. At position 0 it counts as zeros, whatever the slot holds. */
-  readonly slot?: number;
-}
 
 export interface RopeSpec {
   readonly headDim: number;
@@ -308,9 +177,9 @@ export interface AttentionOptions {
   /** Factor on q·k, usually 1/sqrt(headDim). */
   readonly scale: number;
   /** Sliding window: a token sees itself and the window - 1 before it. */
-  readonly window?: number;
+  readonly window?: number | undefined;
   /** Scores become cap * tanh(score / cap) (gemma2). */
-  readonly softcap?: number;
+  readonly softcap?: number | undefined;
 }
 
 /** What a backend holds, in bytes. */

@@ -2,7 +2,7 @@ import { RealmError } from '../errors.ts';
 
 /** What every handle of a backend carries. Without an owner it has been given back. */
 export interface Owned {
-  owner?: object;
+  owner: object | undefined;
 }
 
 /** A backend as the owner of its handles. `Handles`: by the contract's kinds, what the backend itself knows of one. */
@@ -16,7 +16,7 @@ export class Owner<Handles> {
 
   /** The handle as its backend knows it. Throws `internal_error` for another's, for one given back, and after {@link close}. */
   own<K extends keyof Handles>(handle: { readonly handle?: K }): Handles[K] {
-    if ((handle as Owned).owner !== this || this.#closed) throw this.#refused();
+    if ((handle as Partial<Owned>).owner !== this || this.#closed) throw this.#refused();
     return handle as Handles[K];
   }
 

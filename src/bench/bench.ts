@@ -33,7 +33,7 @@ interface Test {
 }
 
 /** Most tokens in one step. */
-export const stepTokens = 512;
+export const maxBatchedTokens = 512;
 
 /** Tokens that the KV cache must hold for the work. */
 export function tokensNeeded({ prompt, gen, batch, depths }: Work): number {
@@ -86,8 +86,8 @@ function testsOf(model: Model, { prompt, gen, batch, depths }: Work): Test[] {
 }
 
 async function process(model: Model, tokens: number): Promise<number> {
-  for (let from = 0; from < tokens; from += stepTokens) {
-    const count = Math.min(stepTokens, tokens - from);
+  for (let from = 0; from < tokens; from += maxBatchedTokens) {
+    const count = Math.min(maxBatchedTokens, tokens - from);
     await model.run(step(model, [{ count, position: from, firstPage: 0 }], tokens));
   }
   return tokens;

@@ -12,7 +12,7 @@ const lockWaitMs = 60 * 60_000;
 
 export interface FetchOptions extends FetchObserver {
   readonly env?: NodeJS.ProcessEnv;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Let pip draw its progress bar on standard error. */
   readonly showPip?: boolean;
   readonly retryMs?: number;

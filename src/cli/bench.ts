@@ -63,13 +63,17 @@ async function open(options: Options) {
   const { openGguf } = await import('../gguf/open.ts');
   const { loadModel } = await import('../model/load.ts');
   const { createBackend } = await import('../backend/registry.ts');
-  const { stepTokens, tokensNeeded } = await import('../bench/bench.ts');
+  const { maxBatchedTokens, tokensNeeded } = await import('../bench/bench.ts');
   const { path } = await resolveModel(options.model);
   const file = await openGguf(path);
   try {
     const backend = await createBackend('wasm', { threads: options.threads, variant: options.variant });
     const kvTokens = tokensNeeded({ ...options, depths: options.depth });
-    const model = await loadModel(file, backend, { kvTokens, maxBatchTokens: stepTokens, maxOutputs: options.batch });
+    const model = await loadModel(file, backend, {
+      kvTokens,
+      maxBatchTokens: maxBatchedTokens,
+      maxOutputs: options.batch,
+    });
     return { model, backend: backend.name, close: () => model.close() };
   } finally {
     await file.close();

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { asRealmError, RealmError } from '../errors.ts';
 import { addBench } from './bench.ts';
+import { addConstrain } from './constrain.ts';
 import { addDoctor } from './doctor.ts';
 import { addInspect } from './inspect.ts';
 import { addKeys } from './keys.ts';
@@ -12,7 +13,7 @@ import { addServe } from './serve.ts';
 import { addTokenize } from './tokenize.ts';
 
 /** One file per command; what a command needs is imported when it runs, so that `--help` is quick. */
-const commands = [addRun, addServe, addInspect, addTokenize, addModels, addKeys, addBench, addDoctor];
+const commands = [addRun, addServe, addInspect, addTokenize, addConstrain, addModels, addKeys, addBench, addDoctor];
 
 const examples = `
 Examples:

@@ -39,6 +39,8 @@ export class Automaton {
   readonly lexer: Lexer;
   readonly #earley: Earley;
   readonly #configurations = new Map<string, Configuration>();
+  /** Those of one thread that goes on, by row and state. */
+  readonly #going = new Map<Row, Map<LexerState, Configuration>>();
   /** Those that hold others. */
   readonly #walked = new Set<Configuration>();
   readonly #near: Near;
@@ -85,6 +87,7 @@ export class Automaton {
     }
     this.#walked.clear();
     this.#configurations.clear();
+    this.#going.clear();
     this.#earley.forget();
     this.lexer.forget();
   }
@@ -93,6 +96,34 @@ export class Automaton {
   next(from: Configuration, byteClass: number): Configuration | null {
     const known = from.next[byteClass];
     if (known !== undefined) return known;
+    const to =
+      from.threads.length === 1 ? this.#nextOfOne(from.threads[0], byteClass) : this.#nextOfAll(from, byteClass);
+    this.#walked.add(from);
+    from.next[byteClass] = to;
+    return to;
+  }
+
+  /** Most configurations are one thread going on: the next is found without making anything. */
+  #nextOfOne({ row, state }: Thread, byteClass: number): Configuration | null {
+    const next = this.lexer.next(state, byteClass);
+    if (!next) return null;
+    if (next.ending.length > 0) {
+      return this.#at(this.#earley.scan([{ row, lexemes: next.ending }]), next.goesOn ? [{ row, state: next }] : []);
+    }
+    let going = this.#going.get(row);
+    if (!going) {
+      going = new Map();
+      this.#going.set(row, going);
+    }
+    let to = going.get(next);
+    if (!to) {
+      to = this.#intern(undefined, [{ row, state: next }]);
+      going.set(next, to);
+    }
+    return to;
+  }
+
+  #nextOfAll(from: Configuration, byteClass: number): Configuration | null {
     const threads: Thread[] = [];
     const endings: Ending[] = [];
     for (const { row, state } of from.threads) {
@@ -102,10 +133,7 @@ export class Automaton {
       if (next.ending.length > 0) endings.push({ row, lexemes: next.ending });
     }
     const row = endings.length > 0 ? this.#earley.scan(endings) : undefined;
-    const to = row || threads.length > 0 ? this.#at(row, threads) : null;
-    this.#walked.add(from);
-    from.next[byteClass] = to;
-    return to;
+    return row || threads.length > 0 ? this.#at(row, threads) : null;
   }
 
   /** What a token leads to that the grammar names. */

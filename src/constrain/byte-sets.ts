@@ -28,6 +28,18 @@ export class ByteSets {
     return ((this.#bits[set][byte >> 5] >>> (byte & 31)) & 1) === 1;
   }
 
+  /** The set as inclusive ranges. */
+  ranges(set: ByteSetId): [from: number, to: number][] {
+    const ranges: [number, number][] = [];
+    for (let byte = 0; byte < 256; byte++) {
+      if (!this.has(set, byte)) continue;
+      const last = ranges.at(-1);
+      if (last?.[1] === byte - 1) last[1] = byte;
+      else ranges.push([byte, byte]);
+    }
+    return ranges;
+  }
+
   union(a: ByteSetId, b: ByteSetId): ByteSetId {
     if (a === b || b === this.none) return a;
     if (a === this.none) return b;

@@ -73,6 +73,10 @@ const matches = (constraint: Constraint, text: string): boolean => {
   );
 };
 
+/** Each text followed by each of the others, as far as that is not longer than `most`. */
+const joined = (texts: Iterable<string>, others: Iterable<string>, most: number): Set<string> =>
+  new Set([...texts].flatMap(text => [...others].map(more => text + more)).filter(text => text.length <= most));
+
 /** All texts of up to `most` characters that the rules make, by trying out everything. */
 function language(rules: Readonly<Record<string, readonly string[]>>, most: number): Set<string> {
   const known = new Map(Object.keys(rules).map(name => [name, new Set<string>()]));
@@ -86,12 +90,7 @@ function language(rules: Readonly<Record<string, readonly string[]>>, most: numb
     for (const [name, alternatives] of Object.entries(rules)) {
       for (const alternative of alternatives) {
         let made = new Set(['']);
-        for (const symbol of alternative) {
-          const longer = new Set<string>();
-          for (const text of made)
-            for (const more of of(symbol)) if (text.length + more.length <= most) longer.add(text + more);
-          made = longer;
-        }
+        for (const symbol of alternative) made = joined(made, of(symbol), most);
         const all = known.get(name)!;
         for (const text of made) {
           changed ||= !all.has(text);

@@ -35,6 +35,8 @@ export class Constraint {
     regexes.allow(maxDerived);
     this.automaton = new Automaton(grammar, regexes, vocabulary.trie.height);
     this.#room = new SliceRoom(regexes, this.automaton.lexer.derivatives, char);
+    // Masks have limits of their own.
+    regexes.deadline = undefined;
   }
 
   start(): ConstraintState {
@@ -48,7 +50,7 @@ export class Constraint {
     if (vocabulary.endTokens.has(token) && from.row?.isAccepting) return from;
     const named = automaton.nextToken(from, token);
     if (named) return named;
-    const bytes = vocabulary.bytes[token];
+    const bytes = vocabulary.bytes.at(token);
     if (!bytes || bytes.length === 0) return null;
     let at: Configuration | null = from;
     for (const byte of bytes) {
@@ -132,6 +134,12 @@ export class ConstraintState {
   /** Whether the answer may end here. */
   get isAccepting(): boolean {
     return this.#at.row?.isAccepting === true;
+  }
+
+  /** Whether it must end here: nothing can follow. */
+  get isOver(): boolean {
+    const { row, threads } = this.#at;
+    return this.isAccepting && threads.length === 0 && row!.behindTokens.length === 0;
   }
 
   /**

@@ -16,6 +16,8 @@ export class Derivatives {
   readonly #regexes: RegexStore;
   readonly #known = new Map<number, RegexId>();
   readonly #alive = new Map<RegexId, boolean>();
+  /** Classes, those first that led to an end last. */
+  #order: readonly number[];
 
   constructor(regexes: RegexStore) {
     this.#regexes = regexes;
@@ -23,6 +25,7 @@ export class Derivatives {
     const samples: number[] = [];
     for (let byte = 255; byte >= 0; byte--) samples[this.classOf[byte]] = byte;
     this.samples = samples;
+    this.#order = samples.map((_, byteClass) => byteClass);
   }
 
   /** Forgets derivatives; they are found again when asked for. */
@@ -72,10 +75,7 @@ export class Derivatives {
       case 'complement':
         return regexes.complement(this.by(node.part, byteClass));
       case 'repeat':
-        return regexes.pair(
-          this.by(node.part, byteClass),
-          regexes.repeat(node.part, Math.max(node.min - 1, 0), node.max - 1),
-        );
+        return regexes.pair(this.by(node.part, byteClass), regexes.oneLess(regex));
     }
     return node satisfies never;
   }
@@ -98,31 +98,70 @@ export class Derivatives {
     return alive;
   }
 
-  /** Looks for a text that matches, and remembers for all it has met whether there is one. */
+  /**
+   * Looks for a text that matches, and remembers for all it has met whether there is one. It goes where the end comes
+   * nearer first, and tries those classes first that have led there before: a quote ends most strings.
+   */
   #search(regex: RegexId): boolean {
-    const from = new Map<RegexId, RegexId | undefined>([[regex, undefined]]);
-    const stack = [regex];
-    let steps = 0;
-    while (stack.length > 0) {
-      const next = stack.pop()!;
-      const node = this.#regexes.node(next);
-      if (node.nullable || node.plain || this.#alive.get(next)) {
-        for (let at: RegexId | undefined = next; at !== undefined; at = from.get(at)) this.#alive.set(at, true);
+    const met = new Set([regex]);
+    const path: Step[] = [{ regex, byteClass: -1, tried: 0, later: [] }];
+    for (let at = path[0]; at; at = path[path.length - 1]) {
+      const next = this.#nearer(at, met) ?? at.later.pop();
+      if (next === undefined) {
+        path.pop();
+        continue;
+      }
+      path.push(next);
+      if (this.#ends(next.regex)) {
+        this.#remember(path);
         return true;
       }
-      for (let byteClass = 0; byteClass < this.samples.length; byteClass++) {
-        const rest = this.by(next, byteClass);
-        if (rest === this.#regexes.nothing || from.has(rest) || this.#alive.get(rest) === false) continue;
-        if (++steps > maxSearch) {
-          throw new RealmError('grammar_limit', 'whether a regular expression matches anything takes too long to find');
-        }
-        from.set(rest, next);
-        stack.push(rest);
+      if (met.size > maxSearch) {
+        throw new RealmError('grammar_limit', 'whether a regular expression matches anything takes too long to find');
       }
     }
-    for (const dead of from.keys()) this.#alive.set(dead, false);
+    for (const dead of met) this.#alive.set(dead, false);
     return false;
   }
+
+  #ends(regex: RegexId): boolean {
+    const node = this.#regexes.node(regex);
+    return node.nullable || node.plain || this.#alive.get(regex) === true;
+  }
+
+  /** The next one that is not met yet and has less to come, or may end; others are kept for later. */
+  #nearer(at: Step, met: Set<RegexId>): Step | undefined {
+    const { least } = this.#regexes.node(at.regex);
+    while (at.tried < this.#order.length) {
+      const byteClass = this.#order[at.tried++];
+      const regex = this.by(at.regex, byteClass);
+      if (regex === this.#regexes.nothing || met.has(regex) || this.#alive.get(regex) === false) continue;
+      met.add(regex);
+      this.#regexes.deadline?.check();
+      const step = { regex, byteClass, tried: 0, later: [] };
+      if (this.#regexes.node(regex).least < least || this.#ends(regex)) return step;
+      at.later.push(step);
+    }
+    return undefined;
+  }
+
+  #remember(path: readonly Step[]): void {
+    const lucky = new Set<number>();
+    for (const { regex, byteClass } of path.toReversed()) {
+      this.#alive.set(regex, true);
+      if (byteClass >= 0) lucky.add(byteClass);
+    }
+    const others = this.#order.filter(byteClass => !lucky.has(byteClass));
+    this.#order = [...lucky, ...others];
+  }
+}
+
+/** Where a search is, by which class it came there, and how many classes it has tried from there. */
+interface Step {
+  readonly regex: RegexId;
+  readonly byteClass: number;
+  tried: number;
+  readonly later: Step[];
 }
 
 /** For tests: whether the bytes match. */

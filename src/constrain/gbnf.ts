@@ -1,16 +1,12 @@
 import { RealmError } from '../errors.ts';
-import type { Grammar, GrammarSymbol, RuleId } from './grammar.ts';
+import type { Grammar, RuleId } from './grammar.ts';
 import { GrammarBuilder } from './grammar-builder.ts';
+import { type Piece, Pieces } from './pieces.ts';
 import { productive } from './productive.ts';
 import type { RegexId } from './regex.ts';
-import { Repeats } from './repeats.ts';
-import { textSymbols } from './text-symbols.ts';
 
 const maxLength = 512 * 1024;
 const maxDepth = 200;
-
-/** A piece of a rule: a regular expression as long as no rule is named in it, symbols otherwise. */
-type Piece = { readonly regex: RegexId } | { readonly symbols: readonly GrammarSymbol[] };
 
 /** Reads llama.cpp's GBNF; the rule `root` is what an answer must be. */
 export function gbnfGrammar(source: string, builder = new GrammarBuilder()): Grammar {
@@ -21,7 +17,7 @@ export function gbnfGrammar(source: string, builder = new GrammarBuilder()): Gra
 class GbnfParser {
   readonly #source: string;
   readonly #builder: GrammarBuilder;
-  readonly #repeats: Repeats;
+  readonly #pieces: Pieces;
   readonly #rules = new Map<string, RuleId>();
   readonly #defined = new Set<string>();
   #at = 0;
@@ -30,7 +26,7 @@ class GbnfParser {
   constructor(source: string, builder: GrammarBuilder) {
     this.#source = source;
     this.#builder = builder;
-    this.#repeats = new Repeats(builder);
+    this.#pieces = new Pieces(builder);
   }
 
   parse(): Grammar {
@@ -87,7 +83,7 @@ class GbnfParser {
     this.#defined.add(name);
     this.#space(true);
     const piece = this.#alternatives(false);
-    this.#builder.define(this.#named(name), [this.#symbols(piece)]);
+    this.#builder.define(this.#named(name), [this.#pieces.symbols(piece)]);
     if (this.#at < this.#source.length && !/[\r\n]/.test(this.#source[this.#at]!))
       this.#fail('this does not belong into a rule');
     this.#space(true);
@@ -102,27 +98,13 @@ class GbnfParser {
       pieces.push(this.#sequence(nested));
     }
     this.#depth--;
-    if (pieces.length === 1) return pieces[0]!;
-    const regexes = pieces.flatMap(piece => ('regex' in piece ? [piece.regex] : []));
-    if (regexes.length === pieces.length) return { regex: this.#builder.regexes.or(regexes) };
-    const alternatives = pieces.flatMap(piece => ('symbols' in piece ? [piece.symbols] : []));
-    if (regexes.length > 0) alternatives.push(this.#symbols({ regex: this.#builder.regexes.or(regexes) }));
-    return { symbols: [this.#builder.rule('alternatives', alternatives)] };
+    return this.#pieces.or(pieces);
   }
 
   #sequence(nested: boolean): Piece {
     const pieces: Piece[] = [];
-    for (;;) {
-      const piece = this.#item(nested);
-      if (!piece) break;
-      const last = pieces.at(-1);
-      // Neighbours without rules are one lexeme.
-      if (last && 'regex' in last && 'regex' in piece)
-        pieces[pieces.length - 1] = { regex: this.#builder.regexes.concat([last.regex, piece.regex]) };
-      else pieces.push(piece);
-    }
-    if (pieces.length === 0) return { regex: this.#builder.regexes.empty };
-    return pieces.length === 1 ? pieces[0]! : { symbols: pieces.flatMap(piece => this.#symbols(piece)) };
+    for (let piece = this.#item(nested); piece; piece = this.#item(nested)) pieces.push(piece);
+    return this.#pieces.concat(pieces);
   }
 
   #item(nested: boolean): Piece | undefined {
@@ -164,13 +146,7 @@ class GbnfParser {
     const max = counts ? (counts[3] ? Number(counts[3]) : counts[2] ? undefined : min) : text === '?' ? 1 : undefined;
     if (text === '{}' || text === '{,}' || (max ?? min) < min) this.#fail('the counts of a repetition are wrong');
     if (Math.max(min, max ?? 0) > 1 << 24) throw new RealmError('grammar_limit', 'a repetition counts too far');
-    if ('regex' in piece) return { regex: this.#builder.regexes.repeat(piece.regex, min, max) };
-    return { symbols: [this.#repeats.between(piece.symbols, min, max ?? Number.POSITIVE_INFINITY)] };
-  }
-
-  #symbols(piece: Piece): readonly GrammarSymbol[] {
-    if ('symbols' in piece) return piece.symbols;
-    return textSymbols('text', piece.regex, this.#builder);
+    return this.#pieces.repeat(piece, min, max);
   }
 
   #literal(at: number): string {

@@ -1,12 +1,15 @@
 import { intersectRanges } from './char-classes.ts';
 import type { Ranges, Regexes, RegexId } from './regex.ts';
 import type { Alphabet } from './regex-compile.ts';
+import type { RegexStore } from './regexes.ts';
 
 /** White space in a gap between two pieces of JSON: endless white space is how small models hang. */
 const maxGap = 20;
 
-/** Digits before the point, and behind it: what a double holds exactly. */
+/** Digits before the point: what a double holds exactly. */
 const maxDigits = 15;
+/** Digits behind the point: as many as the shortest text of a double may have. */
+const maxFraction = 17;
 
 const shortEscapes: Readonly<Record<number, string>> = {
   8: 'b',
@@ -33,7 +36,7 @@ const rawChars: Ranges = [
  * of what is meant.
  */
 export class JsonText implements Alphabet {
-  readonly regexes: Regexes;
+  readonly regexes: RegexStore;
   readonly anyChar: RegexId;
   readonly anyText: RegexId;
   /** At most {@link maxGap} characters of white space. */
@@ -41,7 +44,7 @@ export class JsonText implements Alphabet {
   readonly colon: RegexId;
   readonly #chars = new Map<string, RegexId>();
 
-  constructor(regexes: Regexes) {
+  constructor(regexes: RegexStore) {
     this.regexes = regexes;
     this.anyChar = this.chars([[0, 0x10ffff]]);
     this.anyText = regexes.repeat(this.anyChar, 0);
@@ -159,6 +162,31 @@ export class JsonText implements Alphabet {
     return this.regexes.concat([quote, content, quote]);
   }
 
+  /** What all of these write; counts of characters become one. */
+  intersection(contents: readonly RegexId[]): RegexId {
+    let [min, max] = [0, Number.POSITIVE_INFINITY];
+    const others: RegexId[] = [];
+    for (const content of contents) {
+      const node = this.regexes.node(content);
+      if (node.kind === 'repeat' && node.part === this.anyChar)
+        [min, max] = [Math.max(min, node.min), Math.min(max, node.max)];
+      else others.push(content);
+    }
+    const count = this.regexes.repeat(this.anyChar, min, max);
+    return others.length === 0 || count !== this.anyText
+      ? this.regexes.and([...others, count])
+      : this.regexes.and(others);
+  }
+
+  /** The name of a member. */
+  key(content: RegexId): RegexId {
+    return this.quoted(content);
+  }
+
+  word(value: boolean | null): RegexId {
+    return this.regexes.literal(String(value));
+  }
+
   /** What is written of no text that `content` writes. */
   complement(content: RegexId): RegexId {
     return this.regexes.and([this.anyText, this.regexes.not(content)]);
@@ -174,7 +202,7 @@ export class JsonText implements Alphabet {
   /** A point and digits, or nothing. */
   get fraction(): RegexId {
     const { regexes } = this;
-    const digits = regexes.repeat(digitRange(regexes, 0, 9), 1, maxDigits);
+    const digits = regexes.repeat(digitRange(regexes, 0, 9), 1, maxFraction);
     return regexes.repeat(regexes.concat([regexes.literal('.'), digits]), 0, 1);
   }
 

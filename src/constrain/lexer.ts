@@ -20,6 +20,9 @@ export interface LexerState {
   readonly next: (LexerState | null | undefined)[];
 }
 
+/** More than there are ever regular expressions, so that a number holds two handles. */
+const maxRegexes = 2 ** 26;
+
 /** States kept at a time. */
 const maxStates = 50_000;
 
@@ -29,6 +32,8 @@ export class Lexer {
   readonly #regexes: RegexStore;
   readonly #lexemes: readonly Lexeme[];
   readonly #states = new Map<string, LexerState>();
+  /** Those of one lexeme, by lexeme and rest. */
+  readonly #single = new Map<number, LexerState>();
   /** Those that hold others. */
   readonly #walked = new Set<LexerState>();
   readonly #starts = new Map<LexemeSet, LexerState>();
@@ -50,6 +55,7 @@ export class Lexer {
     for (const state of this.#walked) state.next.length = 0;
     this.#walked.clear();
     this.#states.clear();
+    this.#single.clear();
     this.#starts.clear();
     this.derivatives.forget();
   }
@@ -68,13 +74,31 @@ export class Lexer {
   next(state: LexerState, byteClass: number): LexerState | null {
     const known = state.next[byteClass];
     if (known !== undefined) return known;
-    const next =
-      this.#state(
-        state.lexemes,
-        state.rests.map(rest => this.derivatives.by(rest, byteClass)),
-      ) ?? null;
+    const next = this.#derived(state, byteClass);
     this.#walked.add(state);
     state.next[byteClass] = next;
+    return next;
+  }
+
+  #derived(state: LexerState, byteClass: number): LexerState | null {
+    const { lexemes, rests } = state;
+    if (rests.length > 1) {
+      return (
+        this.#state(
+          lexemes,
+          rests.map(rest => this.derivatives.by(rest, byteClass)),
+        ) ?? null
+      );
+    }
+    // Most states are of one lexeme: they are found without making anything.
+    const rest = this.derivatives.by(rests[0], byteClass);
+    if (!this.derivatives.isAlive(rest)) return null;
+    const key = lexemes[0] * maxRegexes + rest;
+    let next = this.#single.get(key);
+    if (!next) {
+      next = this.#state(lexemes, [rest])!;
+      this.#single.set(key, next);
+    }
     return next;
   }
 

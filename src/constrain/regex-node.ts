@@ -20,8 +20,10 @@ export type RegexNode = (
   readonly finite: boolean;
   /** How deep a derivative has to look. */
   readonly depth: number;
+  /** No text that matches is shorter, in bytes. */
+  readonly least: number;
 };
 
 /** A node without what follows from its parts. */
 export type Shape = RegexNode extends infer N ? (N extends RegexNode ? Omit<N, Facts> : never) : never;
-export type Facts = 'nullable' | 'first' | 'plain' | 'finite' | 'depth';
+export type Facts = 'nullable' | 'first' | 'plain' | 'finite' | 'depth' | 'least';

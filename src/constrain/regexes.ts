@@ -1,9 +1,12 @@
 import { RealmError } from '../errors.ts';
 import { type ByteSetId, ByteSets } from './byte-sets.ts';
+import type { Deadline } from './deadline.ts';
 import type { Ranges, Regexes, RegexId } from './regex.ts';
 import type { Facts, RegexNode, Shape } from './regex-node.ts';
 import { type ByteRanges, otherRanges, utf8Sequences } from './utf8.ts';
 
+/** More than there are ever nodes, so that a number holds two handles. */
+const maxHandles = 2 ** 26;
 /** Units of construction: nodes, and parts of nodes. */
 const maxUnits = 1_000_000;
 /** Derivatives go down by recursion. */
@@ -12,17 +15,23 @@ const maxDepth = 1_000;
 /** Regular expressions, hash-consed and normalised: `or` and `and` are flat sets, so that derivatives are finitely many. */
 export class RegexStore implements Regexes {
   readonly sets = new ByteSets();
+  /** While a grammar is compiled: every node is a step. */
+  deadline: Deadline | undefined;
   readonly nothing: RegexId;
   readonly empty: RegexId;
   /** Every sequence of bytes. */
   readonly everything: RegexId;
   readonly #nodes: RegexNode[] = [];
   readonly #ids = new Map<string, RegexId>();
+  /** By head and tail: most derivatives are such pairs. */
+  readonly #pairs = new Map<number, RegexId>();
+  readonly #oneLess = new Map<RegexId, RegexId>();
   #units = 0;
   #maxUnits = maxUnits;
   #utf8: RegexId | undefined;
 
-  constructor() {
+  constructor(deadline?: Deadline) {
+    this.deadline = deadline;
     this.nothing = this.#leaf({ kind: 'bytes', set: this.sets.none });
     this.empty = this.#leaf({ kind: 'empty' });
     this.everything = this.complement(this.nothing);
@@ -77,14 +86,25 @@ export class RegexStore implements Regexes {
     if (head === this.nothing || tail === this.nothing) return this.nothing;
     if (head === this.empty) return tail;
     if (tail === this.empty) return head;
+    const key = head * maxHandles + tail;
+    let id = this.#pairs.get(key);
+    if (id === undefined) {
+      id = this.#concat(head, tail);
+      this.#pairs.set(key, id);
+    }
+    return id;
+  }
+
+  #concat(head: RegexId, tail: RegexId): RegexId {
     const h = this.node(head);
     const t = this.node(tail);
-    return this.#intern(`.${head},${tail}`, 1, { kind: 'concat', head, tail }, () => ({
+    return this.#make(1, { kind: 'concat', head, tail }, () => ({
       nullable: h.nullable && t.nullable,
       first: h.nullable ? this.sets.union(h.first, t.first) : h.first,
       plain: h.plain && t.plain,
       finite: h.finite && t.finite,
       depth: 1 + (h.nullable ? Math.max(h.depth, t.depth) : h.depth),
+      least: h.least + t.least,
     }));
   }
 
@@ -153,7 +173,19 @@ export class RegexStore implements Regexes {
       plain: node.plain,
       finite: node.finite && max < Number.POSITIVE_INFINITY,
       depth: node.depth + 1,
+      least: node.least * least,
     }));
+  }
+
+  /** What is left of a repetition behind one of its parts. */
+  oneLess(repeat: RegexId): RegexId {
+    let less = this.#oneLess.get(repeat);
+    if (less === undefined) {
+      const node = this.node(repeat) as Extract<RegexNode, { kind: 'repeat' }>;
+      less = this.repeat(node.part, Math.max(node.min - 1, 0), node.max - 1);
+      this.#oneLess.set(repeat, less);
+    }
+    return less;
   }
 
   complement(part: RegexId): RegexId {
@@ -165,6 +197,7 @@ export class RegexStore implements Regexes {
       plain: part === this.nothing,
       finite: false,
       depth: node.depth + 1,
+      least: node.nullable ? 1 : 0,
     }));
   }
 
@@ -219,6 +252,10 @@ export class RegexStore implements Regexes {
       plain: kind === 'or' && nodes.every(node => node.plain),
       finite: kind === 'or' ? nodes.every(node => node.finite) : nodes.some(node => node.finite),
       depth: 1 + nodes.reduce((depth, node) => Math.max(depth, node.depth), 0),
+      least: nodes.reduce(
+        (least, node) => (kind === 'or' ? Math.min(least, node.least) : Math.max(least, node.least)),
+        kind === 'or' ? Number.POSITIVE_INFINITY : 0,
+      ),
     }));
   }
 
@@ -253,19 +290,26 @@ export class RegexStore implements Regexes {
       plain: true,
       finite: true,
       depth: 0,
+      least: shape.kind === 'bytes' ? 1 : 0,
     }));
   }
 
   #intern(key: string, units: number, shape: Shape, facts: () => Pick<RegexNode, Facts>): RegexId {
     let id = this.#ids.get(key);
-    if (id !== undefined) return id;
+    if (id === undefined) {
+      id = this.#make(units, shape, facts);
+      this.#ids.set(key, id);
+    }
+    return id;
+  }
+
+  #make(units: number, shape: Shape, facts: () => Pick<RegexNode, Facts>): RegexId {
+    this.deadline?.check();
     const node = { ...shape, ...facts() } as RegexNode;
     this.#units += units;
     if (this.#units > this.#maxUnits || node.depth > maxDepth) {
       throw new RealmError('grammar_limit', 'the grammar’s regular expressions are too large or nested too deep');
     }
-    id = (this.#nodes.push(node) - 1) as RegexId;
-    this.#ids.set(key, id);
-    return id;
+    return (this.#nodes.push(node) - 1) as RegexId;
   }
 }

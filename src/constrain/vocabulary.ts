@@ -17,7 +17,7 @@ export interface Vocabulary {
   readonly size: number;
   readonly endTokens: ReadonlySet<Token>;
   /** The bytes of each token, [size]. */
-  readonly bytes: readonly Uint8Array[];
+  readonly bytes: { at(token: number): Uint8Array | undefined };
   readonly trie: TokenTrie;
   /** The longest first. */
   readonly slices: readonly Slice[];
@@ -77,6 +77,12 @@ function makeVocabulary(tokenizer: VocabularySource): Vocabulary {
 
 /** How many characters a token of a slice has; endlessly many for others. */
 function sliceChars(bytes: Uint8Array, decoder: TextDecoder): number {
+  // Most tokens are ASCII; the rest begins with a whole character or is no text, which is slow to find out by an error.
+  if (bytes.every(byte => byte < 0x80)) {
+    const fits = bytes.every(byte => byte >= 0x20 && byte !== 0x22 && byte !== 0x5c);
+    return fits ? bytes.length : Number.POSITIVE_INFINITY;
+  }
+  if ((bytes[0] & 0xc0) === 0x80) return Number.POSITIVE_INFINITY;
   try {
     const text = decoder.decode(bytes);
     return sliceText.test(text) ? [...text].length : Number.POSITIVE_INFINITY;
@@ -86,7 +92,5 @@ function sliceChars(bytes: Uint8Array, decoder: TextDecoder): number {
 }
 
 function latin1(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
+  return String.fromCharCode(...bytes);
 }

@@ -2,6 +2,7 @@ import type { SamplingSpec } from '../backend/backend.ts';
 import type { RealmError } from '../errors.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { Adapters } from './adapters.ts';
+import type { ConstrainedAnswer } from './constraint/constrained-answer.ts';
 import { failure } from './failure.ts';
 import type { Pooler } from './pooler.ts';
 import type { EngineEvent, EventBatch, FinishReason, TokenLogprob } from './request.ts';
@@ -15,6 +16,8 @@ export interface ActiveRequest {
   readonly sampling: SamplingSpec;
   readonly stopTokens: ReadonlySet<Token>;
   readonly topLogprobs: number | undefined;
+  /** Where its answer is in what it must be. */
+  readonly constraint: ConstrainedAnswer | undefined;
   /** Of a request for an embedding. */
   readonly pooler: Pooler | undefined;
   /** Ends it while it waits for its first step. */

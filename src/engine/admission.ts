@@ -16,7 +16,7 @@ export function checkRequest(request: GenerateRequest, vocabSize: number, contex
 export function checkLength(
   tokens: number,
   context: number,
-  { embed = false, param = 'prompt' }: { readonly embed?: boolean; readonly param?: string },
+  { embed = false, param = 'prompt' }: { readonly embed?: boolean | undefined; readonly param?: string | undefined },
 ): void {
   if (tokens === 0)
     throw new RealmError('invalid_request', `${param}: has no tokens: the model needs at least one`, { param });

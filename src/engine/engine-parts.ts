@@ -1,11 +1,14 @@
 import type { Model } from '../model/types.ts';
+import type { ConstraintCompiler } from './constraint/compiler.ts';
 
 /** What an engine may have beside its model. */
 export interface EngineParts {
   /** A smaller model of the same vocabulary on the same backend, with as many pages: it guesses. */
-  readonly draft?: Model;
+  readonly draft?: Model | undefined;
   /** Tells its weights from others': sessions are bound to it. */
-  readonly fingerprint?: string;
+  readonly fingerprint?: string | undefined;
+  /** Without one, requests with constraints are refused. */
+  readonly constraints?: ConstraintCompiler | undefined;
   /** Lets the event loop go round once between steps. */
   readonly turn?: () => Promise<void>;
   /** Takes what has arrived while a step runs: submissions and cancellations that are worth giving it up for. */

@@ -1,5 +1,6 @@
 import { platform } from '#platform';
 import { type MaybePromise, type Preempt, pageTokens } from '../backend/backend.ts';
+import type { Constraint } from '../constrain/constraint.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { Reader } from '../gguf/types.ts';
 import type { Model } from '../model/types.ts';
@@ -11,13 +12,16 @@ import { BlockPool } from './cache/block-pool.ts';
 import { PrefixCache } from './cache/prefix-cache.ts';
 import { type SessionInfo, type SessionRequest, Sessions } from './cache/sessions.ts';
 import { StateSlots } from './cache/state-slots.ts';
+import { Compiling } from './constraint/compiling.ts';
+import { ConstrainedAnswer } from './constraint/constrained-answer.ts';
+import { Constraints } from './constraint/constraints.ts';
 import { Counters } from './counters.ts';
 import type { EngineParts } from './engine-parts.ts';
 import { failure } from './failure.ts';
 import { contextOf, defaults, type EngineOptions } from './options.ts';
 import { OutputProcessor } from './output-processor.ts';
 import { createPooler } from './pooler.ts';
-import type { EventBatch, GenerateRequest } from './request.ts';
+import type { EngineEvent, EventBatch, GenerateRequest } from './request.ts';
 import { type BatchOutput, Runner } from './runner.ts';
 import { resolveSampling } from './sampling/sampling.ts';
 import type { Plan, Work } from './scheduler/plan.ts';
@@ -56,6 +60,11 @@ export class EngineLoop {
   readonly #retryAfter = new RetryAfterEstimator();
   readonly #adapters: Adapters;
   readonly #requests: ActiveRequests;
+  readonly #constraints: Constraints;
+  readonly #compiling = new Compiling({
+    compiled: (id, request, constraint) => this.submit(id, request, constraint),
+    failed: (id, error) => this.#deliver([[id, failure(error)]]),
+  });
   readonly #sessions: Sessions;
   readonly #speculation: Speculation | undefined;
   readonly #runner: Runner;
@@ -67,12 +76,8 @@ export class EngineLoop {
   #afterwards: (() => void)[] = [];
   #working: Promise<void> | undefined;
 
-  constructor(
-    model: Model,
-    options: EngineOptions,
-    deliver: (events: EventBatch) => void,
-    { draft, fingerprint = '', turn = platform.nextTurn, receive, clock = () => performance.now() }: EngineParts = {},
-  ) {
+  constructor(model: Model, options: EngineOptions, deliver: (events: EventBatch) => void, parts: EngineParts = {}) {
+    const { draft, fingerprint = '', turn = platform.nextTurn, receive, clock = () => performance.now() } = parts;
     this.context = Math.min(contextOf(options, model.trainedContext), model.pages * pageTokens);
     this.#model = model;
     this.#deliver = deliver;
@@ -86,6 +91,7 @@ export class EngineLoop {
     this.scheduler = new Scheduler(schedulerOptions(options, model, this.#costs), this.pool, this.cache, this.slots);
     this.#adapters = new Adapters(model);
     this.#requests = new ActiveRequests(this.scheduler, this.#adapters, this.#retryAfter);
+    this.#constraints = new Constraints(parts.constraints);
     const between = <T>(work: () => MaybePromise<T>): Promise<T> => this.#between(work);
     this.#sessions = new Sessions({
       model,
@@ -105,9 +111,10 @@ export class EngineLoop {
     this.#outputs = new OutputProcessor({ model, scheduler, requests, speculation, counters });
   }
 
-  submit(id: number, request: GenerateRequest): void {
+  /** `compiled`: what the request's constraint became, where that is known. */
+  submit(id: number, request: GenerateRequest, compiled?: Constraint): void {
     try {
-      this.#accept(id, request);
+      this.#accept(id, request, compiled);
     } catch (error) {
       this.#deliver([[id, failure(asRealmError(error))]]);
     }
@@ -115,6 +122,8 @@ export class EngineLoop {
 
   /** Ends the request at once, wherever it is; nothing happens when it has ended already. */
   cancel(id: number): void {
+    const compiling = this.#compiling.take(id);
+    if (compiling) return this.#deliver([[id, neverBegun(compiling)]]);
     this.#requests.end(id, 'cancelled');
     this.#emit();
   }
@@ -176,28 +185,36 @@ export class EngineLoop {
   async close(): Promise<void> {
     this.#closing = true;
     const error = new RealmError('shutting_down', 'the engine is shutting down: send the request to another server');
+    for (const id of this.#compiling.ids()) if (this.#compiling.take(id)) this.#deliver([[id, failure(error)]]);
     for (const id of this.#requests.ids()) this.#requests.fail(id, error);
     this.#emit();
+    await this.#constraints.close();
     await this.#working;
     this.#sweep();
     await this.#model.close();
   }
 
-  #accept(id: number, request: GenerateRequest): void {
+  #accept(id: number, request: GenerateRequest, compiled?: Constraint): void {
     if (this.#closing) throw new RealmError('shutting_down', 'the engine is shutting down');
     checkRequest(request, this.#model.vocabSize, this.context);
     const sampling = resolveSampling(request.sampling, this.#model.vocabSize, Math.floor(Math.random() * 2 ** 53));
     const { tenant, prompt, maxTokens = this.context, priority = 0, topLogprobs } = request;
-    if (!this.scheduler.canSubmit(tenant)) throw queueFull(this.scheduler.queued(tenant), this.#retryAfter.seconds());
+    const compiling = this.#compiling.of(tenant);
+    if (!this.scheduler.canSubmit(tenant, compiling))
+      throw queueFull(this.scheduler.queued(tenant) + compiling, this.#retryAfter.seconds());
+    const wanted = request.embed ? undefined : request.constraint;
+    const found = compiled ?? (wanted && this.#constraints.get(tenant, wanted));
+    if (found instanceof Promise) return this.#compiling.add(id, request, found);
+    const constraint = found && new ConstrainedAnswer(found);
     const limit = Math.min(prompt.length + maxTokens, this.context);
     const pooler = request.embed ? createPooler(this.#model) : undefined;
     const states = pooler && (pooler.kind === 'last' ? 'last' : 'all');
     const adapter = request.adapter === undefined ? undefined : this.#adapters.use(request.adapter);
     const sequence = createSequence({ id, tenant, priority, limit, prompt, adapter, states });
     const queueTimer = request.queueMs === undefined ? undefined : this.#limitQueue(id, request.queueMs);
-    const stopTokens = new Set(request.stopTokens);
-    if (!pooler) this.#speculation?.begin(sequence, sampling);
-    this.#requests.add({ sequence, sampling, stopTokens, topLogprobs, pooler, queueTimer });
+    const stopTokens = new Set([...(request.stopTokens ?? []), ...(constraint?.endTokens ?? [])]);
+    if (!pooler) this.#speculation?.begin(sequence, sampling, constraint);
+    this.#requests.add({ sequence, sampling, stopTokens, topLogprobs, constraint, pooler, queueTimer });
     this.#working ??= this.#work();
   }
 
@@ -278,4 +295,10 @@ export class EngineLoop {
   #sweep(): void {
     if (!this.#running) this.#adapters.sweep();
   }
+}
+
+/** The end of one that was cancelled before it came to the queue. */
+function neverBegun({ prompt }: GenerateRequest): EngineEvent {
+  const usage = { promptTokens: prompt.length, cachedTokens: 0, completionTokens: 0 };
+  return { kind: 'end', reason: 'cancelled', usage };
 }

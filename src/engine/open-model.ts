@@ -17,9 +17,9 @@ export interface OpenOptions extends EngineOptions {
   /** Default `wasm`; `reference` is slow and exact. */
   readonly backend?: BackendName;
   /** File of a smaller model of the same vocabulary that drafts. */
-  readonly draft?: FileSource;
+  readonly draft?: FileSource | undefined;
   /** Compute threads. Default: the processors this process may use. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
 }
 
 type Progress = (loaded: number, total: number) => void;
@@ -28,7 +28,7 @@ type Progress = (loaded: number, total: number) => void;
 export interface OpenedModel {
   readonly model: Model;
   /** On the same backend: closing the model closes both. */
-  readonly draft?: Model;
+  readonly draft?: Model | undefined;
   readonly source: ModelSource;
   readonly fingerprint?: string;
 }

@@ -3,11 +3,11 @@ import type { CacheType } from '../backend/backend.ts';
 /** How one model is served; everything has a default. Structured-cloneable. */
 export interface EngineOptions {
   /** Most tokens of one sequence, prompt and answer together. Default: the trained context, at most 8192. */
-  readonly context?: number;
+  readonly context?: number | undefined;
   /** Tokens that the KV cache holds over all sequences. Default: four contexts, at most 1 GiB, at least one context. */
-  readonly kvTokens?: number;
+  readonly kvTokens?: number | undefined;
   /** What the KV cache holds: Q8_0 takes a bit over half of F16's memory. Default F16. */
-  readonly kvType?: CacheType;
+  readonly kvType?: CacheType | undefined;
   /** Sequences that run at once. Default 16. */
   readonly maxRunning?: number;
   /** Tokens in one step. Default 256. */
@@ -18,14 +18,14 @@ export interface EngineOptions {
    * How long those that decode wait in a step for others' prompts, in milliseconds; for a model that is slower, no longer than the
    * step takes without them. Larger is faster in all, smaller smoother for them. Default 40.
    */
-  readonly prefillMs?: number;
+  readonly prefillMs?: number | undefined;
   /**
    * The same for a short prompt (one step's tokens) of a tenant that has nothing else and was served less than all that decode: how
    * long they wait in a step so that it gets its first token sooner. Default 200; no larger than prefillMs: no difference is made.
    */
-  readonly firstPrefillMs?: number;
+  readonly firstPrefillMs?: number | undefined;
   /** `lookup`: guess tokens that repeat the prompt, check several in one step; changes no output. Default `lookup`. */
-  readonly speculation?: 'off' | 'lookup';
+  readonly speculation?: 'off' | 'lookup' | undefined;
   /** Requests of one tenant that may wait. Default 1024. */
   readonly maxWaiting?: number;
   /** The same for single tenants. */
@@ -33,7 +33,7 @@ export interface EngineOptions {
   /** A tenant's weight in sharing the engine. Default 1 for each. */
   readonly weights?: ReadonlyMap<string, number>;
   /** Beginnings of prompts whose cached pages all tenants share: only what the operator declares. */
-  readonly sharedPrefixes?: readonly (readonly number[])[];
+  readonly sharedPrefixes?: readonly (readonly number[])[] | undefined;
   /** Share of the pages that one tenant's unused prefixes may hold. Default 1/2. */
   readonly cacheQuota?: number;
   /** Share of the pages that is kept, in equal parts, for every tenant's prefixes against its neighbours. Default 1/4. */

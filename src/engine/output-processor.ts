@@ -47,10 +47,10 @@ export class OutputProcessor {
     if (!request) return;
     let accepted = 0;
     try {
-      for (let i = 0; i < tokens.length; i++) {
-        if (tokens[i] < 0) throw whyUnsampled(tokens[i]);
+      for (const [i, token] of tokens.entries()) {
+        if (token < 0) throw request.constraint?.error ?? whyUnsampled(token);
         const { vocabSize } = this.#model;
-        this.#advance(request, tokens[i] as Token, logits?.subarray(i * vocabSize, (i + 1) * vocabSize));
+        this.#advance(request, token as Token, logits?.subarray(i * vocabSize, (i + 1) * vocabSize));
         if (sequence.state !== 'running' || i === tokens.length - 1) break;
         this.#scheduler.accept(sequence);
         accepted++;
@@ -65,14 +65,18 @@ export class OutputProcessor {
   }
 
   /** The sequence has its next token, and ends where that or its length says so. */
-  #advance({ sequence, stopTokens, topLogprobs }: ActiveRequest, token: Token, logits: Float32Array | undefined): void {
+  #advance(request: ActiveRequest, token: Token, logits: Float32Array | undefined): void {
+    const { sequence, stopTokens, topLogprobs, constraint } = request;
     if (sequence.tokens.length === sequence.promptTokens) this.#counters.promptTokens += sequence.promptTokens;
     this.#counters.completionTokens++;
     if (stopTokens.has(token)) return this.#requests.end(sequence.id, 'stop');
+    if (constraint && !constraint.accept(token)) throw new RealmError('internal_error', 'a token broke its constraint');
     const logprob = logits && this.#logprobs.of(logits, token, topLogprobs ?? 0);
     this.#scheduler.append(sequence, token);
     this.#requests.token(sequence.id, token, logprob);
-    if (sequence.tokens.length >= sequence.limit) this.#requests.end(sequence.id, 'length');
+    // Nothing but the end can follow: that needs no step.
+    if (constraint?.isOver) this.#requests.end(sequence.id, 'stop');
+    else if (sequence.tokens.length >= sequence.limit) this.#requests.end(sequence.id, 'length');
   }
 
   /** Hidden states of a piece of a text that is embedded; the last piece ends the request. */

@@ -17,7 +17,9 @@ export class Pooler {
   add(position: number, state: Float32Array): void {
     if (this.kind === 'last' || position === 0) this.#sums.fill(0);
     if (this.kind === 'cls' && position > 0) return;
-    for (let i = 0; i < state.length; i++) this.#sums[i] += state[i];
+    state.forEach((value, i) => {
+      this.#sums[i] = (this.#sums[i] ?? 0) + value;
+    });
   }
 
   /** Scaling to length 1 makes dividing by the number of tokens needless. */
@@ -27,7 +29,7 @@ export class Pooler {
   }
 }
 
-/** For a text of the model's. The last token has seen the whole text: it stands for it where the model does not say. */
+/** Makes the pooler for one text. The last token has seen all of it, and stands for it where the model does not say how to pool. */
 export function createPooler({ pooling = 'last', width }: Model): Pooler {
   if (pooling !== 'rank') return new Pooler(pooling, width);
   throw new RealmError('invalid_request', 'the model ranks texts and has no embeddings: use another model', {

@@ -2,6 +2,7 @@ import type { Preempt, SampleRow } from '../backend/backend.ts';
 import type { AdaptedSegment, Batch, Model } from '../model/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { ActiveRequests } from './active-requests.ts';
+import { Masks } from './constraint/masks.ts';
 import type { Plan, Work } from './scheduler/plan.ts';
 import type { Sequence } from './sequence.ts';
 
@@ -44,6 +45,7 @@ interface Rows {
 export class Runner {
   readonly #model: Model;
   readonly #requests: ActiveRequests;
+  readonly #masks: Masks;
   readonly #ids: Int32Array; // [maxBatchTokens]
   readonly #positions: Int32Array; // [maxBatchTokens]
   /** Rows on their way from the backend; they grow. */
@@ -53,6 +55,7 @@ export class Runner {
   constructor(model: Model, requests: ActiveRequests) {
     this.#model = model;
     this.#requests = requests;
+    this.#masks = new Masks(model.vocabSize);
     this.#ids = new Int32Array(model.maxBatchTokens);
     this.#positions = new Int32Array(model.maxBatchTokens);
   }
@@ -100,18 +103,24 @@ export class Runner {
       ids: this.#ids.subarray(0, tokens),
       positions: this.#positions.subarray(0, tokens),
       outputs: Int32Array.from(outputs),
-      sampling: { rows },
+      sampling: { rows, mask: this.#mask(ready, outputs.length) },
       states: embedded.length > 0,
     };
+  }
+
+  #mask(ready: readonly (Rows & { readonly draft: readonly Token[] })[], outputs: number): Uint32Array | undefined {
+    const rows = ready.map(({ sequence, draft, first }) => {
+      return { answer: this.#requests.get(sequence.id)?.constraint, draft, first };
+    });
+    return this.#masks.of(rows, outputs);
   }
 
   #segment(sequence: Sequence, start: number, known: number, draft: readonly Token[]): AdaptedSegment {
     const position = sequence.computed;
     const count = known + draft.length;
-    for (let i = 0; i < count; i++) {
-      this.#ids[start + i] = i < known ? sequence.tokens[position + i] : draft[i - known];
-      this.#positions[start + i] = position + i;
-    }
+    this.#ids.set(sequence.tokens.slice(position, position + known), start);
+    this.#ids.set(draft, start + known);
+    for (let i = 0; i < count; i++) this.#positions[start + i] = position + i;
     const { slot, adapter } = sequence;
     return { start, count, position, pages: Int32Array.from(sequence.pages), slot, adapter: adapter?.adapter };
   }
@@ -122,10 +131,11 @@ export class Runner {
    */
   #sampling(sequence: Sequence, draft: readonly Token[], rows: SampleRow[]): void {
     const { tokens, promptTokens } = sequence;
-    const spec = this.#requests.get(sequence.id)!.sampling;
+    const { sampling: spec, constraint } = this.#requests.get(sequence.id)!;
+    const unmasked = !constraint;
     const history = draft.length > 0 ? [...tokens, ...draft] : tokens;
     for (let i = 0; i <= draft.length; i++)
-      rows.push({ spec, tokens: history, length: tokens.length + i, promptTokens, guessed: i > 0 });
+      rows.push({ spec, tokens: history, length: tokens.length + i, promptTokens, guessed: i > 0, unmasked });
   }
 
   async #sampled(ready: readonly (Rows & { draft: readonly Token[] })[], outputs: number): Promise<Sampled[]> {

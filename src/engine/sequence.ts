@@ -16,9 +16,9 @@ export interface Sequence {
   readonly promptTokens: number;
   /** Length at which it ends, prompt and answer together. */
   readonly limit: number;
-  readonly adapter?: AdapterInUse;
+  readonly adapter?: AdapterInUse | undefined;
   /** Whose hidden states are wanted: of every token, of the last, or of none, because the next token is. */
-  readonly states?: 'all' | 'last';
+  readonly states?: 'all' | 'last' | undefined;
   state: 'waiting' | 'running' | 'gone';
   /** Leading tokens whose keys and values are in its pages. */
   computed: number;
@@ -68,7 +68,7 @@ export function pagesFor(tokens: number): number {
   return Math.ceil(tokens / pageTokens);
 }
 
-/** Tokens that have to go through the model before the next one can be sampled; 1 while decoding. */
+/** How many tokens have to go through the model before the next one can be sampled; 1 while decoding. */
 export function pending(sequence: Sequence): number {
   return sequence.tokens.length - sequence.computed;
 }

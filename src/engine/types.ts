@@ -81,5 +81,5 @@ export interface EngineMemory extends MemoryStats {
   /** The part of the KV cache whose pages have been in use at least once. */
   readonly kvTouched: number;
   /** The heap of the engine's thread, if it has one of its own. */
-  readonly heap?: number;
+  readonly heap?: number | undefined;
 }

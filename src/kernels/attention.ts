@@ -8,7 +8,7 @@
 import { Func, type I32, i32 } from './assembler.ts';
 import { type CacheReader, type CacheType, cacheReader } from './attention/cache-format.ts';
 import { type AttentionFunc, attentionParams, eightsAt, type Page, widthOf } from './attention/frame.ts';
-import { clear, normalise, weigh } from './attention/output.ts';
+import { addWeightedValues, clear, normalise } from './attention/output.ts';
 import { scaleQueries, scores } from './attention/scores.ts';
 import { softmax, startSoftmax } from './attention/softmax.ts';
 
@@ -37,7 +37,7 @@ export function attention(type: CacheType, queries: number): AttentionFunc {
       readLines(f, page, cache);
       scores(f, queries, page, cache);
       softmax(f, queries, page, cache);
-      weigh(f, queries, page, cache);
+      addWeightedValues(f, queries, page, cache);
       f.advance(index, 1);
     },
     () => i32.ltU(i32.shl(index, i32.const(5)), to),

@@ -49,7 +49,7 @@ const entries = {
   /** The values of IQ4_NL and IQ4_XS plus 128: low and high nibbles. */
   iq4Low: iq4(value => value & 15),
   iq4High: iq4(value => value >> 4),
-  /** Of e^x, see math.ts. */
+  /** The bounds and factors of e^x, see math.ts. */
   expLeast: float(-87),
   expMost: float(88),
   log2e: float(1.4426950408889634),

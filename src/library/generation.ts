@@ -48,8 +48,11 @@ export class Generation implements AsyncIterable<Chunk>, PromiseLike<Answer> {
     let finished = false;
     try {
       for (let next = 0; ; ) {
-        if (next < this.#chunks.length) yield this.#chunks[next++]!;
-        else if (this.#ended) break;
+        const chunk = this.#chunks[next];
+        if (chunk) {
+          next++;
+          yield chunk;
+        } else if (this.#ended) break;
         else await this.#more.promise;
       }
       finished = true;

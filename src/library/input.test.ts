@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { messagesOf, stopsOf, textOf } from './input.ts';
+import { constraintOf, messagesOf, stopsOf, textOf } from './input.ts';
 import { requireNode } from './node-version.ts';
 
 const refused = (param: string) => ({ code: 'invalid_request', param });
@@ -19,6 +19,19 @@ describe('what a caller gives', () => {
     assert.throws(() => messagesOf(untyped([said, null])), refused('messages[1].role'));
     assert.throws(() => messagesOf(untyped([said, { role: 'user' }])), refused('messages[1].content'));
     assert.throws(() => textOf(untyped(undefined), 'prompt'), refused('prompt'));
+  });
+
+  it('has one constraint, or none', () => {
+    assert.equal(constraintOf(undefined), undefined);
+    assert.deepEqual(constraintOf({ schema: { type: 'object' } }), {
+      kind: 'json_schema',
+      schema: '{"type":"object"}',
+    });
+    assert.deepEqual(constraintOf({ regex: 'a+' }), { kind: 'regex', pattern: 'a+' });
+    assert.deepEqual(constraintOf({ grammar: 'root ::= "a"' }), { kind: 'gbnf', grammar: 'root ::= "a"' });
+    assert.deepEqual(constraintOf({ choice: ['a', 'b'] }), { kind: 'choice', choices: ['a', 'b'] });
+    for (const wrong of [null, {}, 5, { regex: /a/ }, { schema: '{}' }, { choice: 'a' }, { regex: 'a', choice: ['a'] }])
+      assert.throws(() => constraintOf(untyped(wrong)), refused('constraint'));
   });
 
   it('has stop strings as one or as a list, none of them empty', () => {

@@ -1,5 +1,7 @@
 import { RealmError } from '../errors.ts';
+import type { ConstraintSource } from '../output-format/constraint-source.ts';
 import type { ChatMessage } from '../tokenizer/types.ts';
+import type { Constraint } from './options.ts';
 
 /** The messages of a chat, checked: JavaScript's callers have no types. Throws `invalid_request` with the first that is wrong. */
 export function messagesOf(messages: string | readonly ChatMessage[]): readonly ChatMessage[] {
@@ -25,6 +27,24 @@ export function stopsOf(stop: string | readonly string[] | undefined): readonly 
   const stops = stop === undefined ? [] : [stop].flat();
   if (stops.every(each => typeof each === 'string' && each !== '')) return stops;
   throw wrong('stop', 'must be a string or a list of strings, none of them empty');
+}
+
+/** Throws `invalid_request` for what is none of the kinds of constraint, or more than one. */
+export function constraintOf(constraint: Constraint | undefined): ConstraintSource | undefined {
+  if (constraint === undefined) return undefined;
+  const { schema, regex, grammar, choice } = (constraint ?? {}) as Partial<Record<string, unknown>>;
+  const sources: ConstraintSource[] = [];
+  if (typeof schema === 'boolean' || (typeof schema === 'object' && schema !== null))
+    sources.push({ kind: 'json_schema', schema: JSON.stringify(schema) });
+  if (typeof regex === 'string') sources.push({ kind: 'regex', pattern: regex });
+  if (typeof grammar === 'string') sources.push({ kind: 'gbnf', grammar });
+  if (Array.isArray(choice) && choice.every(each => typeof each === 'string'))
+    sources.push({ kind: 'choice', choices: choice });
+  if (sources.length === 1) return sources[0];
+  throw wrong(
+    'constraint',
+    'must have one of schema (an object), regex, grammar (strings) and choice (a list of strings)',
+  );
 }
 
 function wrong(param: string, message: string): RealmError {

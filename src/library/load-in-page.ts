@@ -1,3 +1,5 @@
+import { vocabularyOf } from '../constrain/vocabulary.ts';
+import { localCompiler } from '../engine/constraint/compiler.ts';
 import { createEngine } from '../engine/engine.ts';
 import { openModel } from '../engine/open-model.ts';
 import { asRealmError, RealmError } from '../errors.ts';
@@ -29,7 +31,8 @@ export async function loadModel(source: FileSource, options: PageOptions = {}): 
     const opened = await openModel({ ...engineOptions, file: source, threads: 1 }, (done, total) =>
       onProgress?.({ phase: 'load', done, total }),
     );
-    const engine = createEngine(opened.model, opened.source, engineOptions, opened);
+    const constraints = localCompiler(() => vocabularyOf(text.tokenizer));
+    const engine = createEngine(opened.model, opened.source, engineOptions, { ...opened, constraints });
     if (signal?.aborted) await engine.close();
     throwIfCancelled(signal);
     const model = {

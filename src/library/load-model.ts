@@ -22,7 +22,7 @@ export async function loadModel(source: FileSource, options: LoadOptions = {}): 
   try {
     const config = {
       ...rest,
-      source: isName(source) ? { catalog: source } : undefined,
+      ...(isName(source) && { source: { catalog: source } }),
       draft: draft === undefined ? undefined : { catalog: draft },
       chatTemplate: chatTemplate === undefined ? undefined : { source: chatTemplate },
     };

@@ -2,14 +2,14 @@ import type { GenerateRequest, Sampling } from '../engine/request.ts';
 import type { EngineInfo, EngineStats } from '../engine/types.ts';
 import { asRealmError } from '../errors.ts';
 import { decode } from '../llm/decode.ts';
-import { embedAll, encodeInput } from '../llm/embed.ts';
+import { embed, embedAll, encodeInput } from '../llm/embed.ts';
 import type { LoadedModel } from '../llm/load.ts';
 import { type Chat, encodePrompt } from '../llm/prompt.ts';
 import type { TextEvent } from '../llm/types.ts';
 import { finish } from '../tokenizer/steps.ts';
 import type { ChatMessage, EncodeOptions, Token } from '../tokenizer/types.ts';
 import { Generation, throwIfCancelled } from './generation.ts';
-import { messagesOf, stopsOf, textOf } from './input.ts';
+import { constraintOf, messagesOf, stopsOf, textOf } from './input.ts';
 import type { ChatOptions, EmbedOptions, GenerateOptions, RequestOptions, SamplingOptions } from './options.ts';
 import type { Session } from './sessions.ts';
 
@@ -38,7 +38,8 @@ export class Model {
 
   /**
    * Answers a chat; a string is one message of a user. The answer begins at once. Its errors: `invalid_request`,
-   * `context_length_exceeded`, `template_invalid`, `template_limit`, `adapter_not_found`, `queue_full`, `queue_timeout`,
+   * `context_length_exceeded`, `schema_unsupported`, `grammar_invalid`, `grammar_limit`, `constraint_dead_end`,
+   * `template_invalid`, `template_limit`, `adapter_not_found`, `queue_full`, `queue_timeout`,
    * `session_mismatch`, `session_corrupted`, `session_failed`, `request_cancelled`, `engine_failed`, `shutting_down`.
    */
   chat(messages: string | readonly ChatMessage[], options: ChatOptions = {}): Generation {
@@ -65,15 +66,16 @@ export class Model {
   embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
   async embed(texts: string | readonly string[], options: EmbedOptions = {}): Promise<Float32Array | Float32Array[]> {
     const { signal } = options;
-    const single = typeof texts === 'string';
+    const { engine } = this.#model;
+    const requestOf = (text: string, param: string) => ({
+      ...this.#request(options),
+      prompt: this.#encodeInput(text, options, param),
+    });
     try {
       throwIfCancelled(signal);
-      const requests = [texts].flat().map((text, i) => ({
-        ...this.#request(options),
-        prompt: this.#encodeInput(text, options, single ? 'text' : `texts[${i}]`),
-      }));
-      const values = (await embedAll(this.#model.engine, requests, signal)).map(each => each.values);
-      return single ? values[0]! : values;
+      if (typeof texts === 'string') return (await embed(engine, requestOf(texts, 'text'), signal)).values;
+      const requests = [texts].flat().map((text, i) => requestOf(text, `texts[${i}]`));
+      return (await embedAll(engine, requests, signal)).map(({ values }) => values);
     } catch (error) {
       throwIfCancelled(signal);
       throw asRealmError(error);
@@ -149,6 +151,7 @@ export class Model {
       maxTokens: options.maxTokens,
       sampling: samplingOf(options),
       stop: stopsOf(options.stop),
+      constraint: constraintOf(options.constraint),
       topLogprobs: logprobs === false ? undefined : Number(logprobs === true ? 0 : logprobs),
       priority: options.priority,
     };

@@ -73,10 +73,25 @@ export interface SamplingOptions extends Readonly<Omit<Sampling, 'logitBias'>> {
   readonly logitBias?: ReadonlyMap<number, number>;
 }
 
+/**
+ * What an answer must be, from its first token to its last. A JSON Schema, by which the answer is a JSON text; a regular
+ * expression that the whole text matches; a grammar in llama.cpp's GBNF, whose rule `root` it is; or one of some texts.
+ */
+export type Constraint =
+  | { readonly schema: Readonly<Record<string, unknown>> | boolean }
+  | { readonly regex: string }
+  | { readonly grammar: string }
+  | { readonly choice: readonly string[] };
+
 /** How an answer is made. Numbers out of range are refused with `invalid_request`. */
 export interface GenerateOptions extends RequestOptions, SamplingOptions {
   /** Most tokens of the answer. Default: what the context leaves. */
   readonly maxTokens?: number;
+  /**
+   * What the answer must be: no token that breaks it is chosen. What cannot be enforced is refused with `schema_unsupported`,
+   * `grammar_invalid` or `grammar_limit`. An answer that `maxTokens` cuts off is a beginning only: see its `finishReason`.
+   */
+  readonly constraint?: Constraint;
   /** Strings that end the answer and are not part of it. */
   readonly stop?: string | readonly string[];
   /** Log-probabilities: `true` for each token's own, a number (0 to 20) for so many alternatives beside it. Default `false`. */

@@ -36,12 +36,13 @@ export async function embedAll(
   const failed = new AbortController();
   const either = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal;
   const embeddings: Embedding[] = [];
-  let next = 0;
+  // All workers take from one iterator, so each request is taken once.
+  const queue = requests.entries();
   const work = async () => {
-    while (next < requests.length) {
-      const i = next++;
-      embeddings[i] = await embed(engine, requests[i], either);
-      onEmbedding?.(embeddings[i]);
+    for (const [i, request] of queue) {
+      const embedding = await embed(engine, request, either);
+      embeddings[i] = embedding;
+      onEmbedding?.(embedding);
     }
   };
   try {
@@ -56,7 +57,7 @@ export interface InputOptions {
   /** Most tokens of one text. */
   readonly context: number;
   /** Read control tokens in it. Default false. */
-  readonly parseSpecial?: boolean;
+  readonly parseSpecial?: boolean | undefined;
 }
 
 /**

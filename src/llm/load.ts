@@ -20,7 +20,7 @@ export interface LoadedModel extends TextModel {
   readonly engine: Engine;
   readonly generate: GenerateText;
   /** Used by requests that do not say themselves. */
-  readonly defaults: { readonly system?: string; readonly sampling?: Sampling };
+  readonly defaults: { readonly system?: string | undefined; readonly sampling?: Sampling };
   /** When it was loaded, seconds since 1970. */
   readonly created: number;
 }
@@ -38,7 +38,7 @@ export interface LoadOptions {
   /** Tokens that the KV cache holds over all sequences. */
   readonly kvTokens?: number;
   /** Who shares the model, as far as they are known. */
-  readonly tenants?: readonly Share[];
+  readonly tenants?: readonly Share[] | undefined;
   /** Hears of what is wrong with the file and can be lived with. */
   readonly onWarning?: (message: string) => void;
   /** Hears of downloads. */
@@ -46,7 +46,7 @@ export interface LoadOptions {
   /** Hears of weights being loaded, bytes. */
   readonly onProgress?: (loaded: number, total: number) => void;
   /** Aborted: nothing stays loaded, and its reason is thrown. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a model needs to know of a tenant. */
@@ -62,6 +62,7 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
   const warn = options.onWarning ?? (() => {});
   const textOptions = {
     system: system ?? file.entry?.system,
+    toolFormat: config.toolFormat,
     template: config.chatTemplate && (await sourceOf(config.chatTemplate)),
   };
   const text = await openModelText(data ?? file.path, textOptions, warn);
@@ -92,6 +93,7 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
     tokenizer,
     template,
     format,
+    toolFormat: text.toolFormat,
     textSource: data === undefined ? { path: file.path, ...textOptions } : undefined,
     generate: textGeneration(engine, text, defaults.sampling),
     defaults,
@@ -118,22 +120,22 @@ async function openUnless(signal: AbortSignal | undefined, opening: Promise<Engi
 
 /** What is said of single tenants, by their ids. */
 function valuesOf(tenants: readonly Share[] = [], key: 'weight' | 'maxQueued'): Map<string, number> {
-  const said = tenants.filter(tenant => tenant[key] !== undefined);
-  return new Map(said.map(tenant => [tenant.id, tenant[key]!]));
+  return new Map(tenants.flatMap(({ id, [key]: value }) => (value === undefined ? [] : [[id, value]])));
 }
 
 type Warn = (message: string) => void;
 
 /** What the tokens of all chats with this system prompt begin with; nothing where the template refuses it. */
 function prefixOf(system: string, model: ModelText, warn: Warn): Token[][] {
-  const chat = (content: string) => ({
-    messages: [
+  const tokensOf = (content: string) => {
+    const messages = [
       { role: 'system', content: system },
       { role: 'user', content },
-    ],
-  });
+    ];
+    return encodeChat(model, { messages });
+  };
   try {
-    const [one, other] = ['a', '0'].map(content => encodeChat(model, chat(content)));
+    const [one, other] = [tokensOf('a'), tokensOf('0')];
     const differs = one.findIndex((token, i) => token !== other[i]);
     return [differs < 0 ? one : one.slice(0, differs)];
   } catch (error) {

@@ -17,9 +17,10 @@ const bytesOfF16 = 2;
 
 /** What the weights and one full context take, from the file's own numbers; or why they do not say. */
 export function memoryNeeded(gguf: GgufFile, context?: number): MemoryNeed | { readonly unknown: string } {
-  if (gguf.tensors.size === 0) return { unknown: 'the file has a vocabulary and no weights.' };
+  const [reader] = gguf.readers;
+  if (gguf.tensors.size === 0 || !reader) return { unknown: 'the file has a vocabulary and no weights.' };
   try {
-    const meta = new Meta(gguf.metadata, gguf.readers[0]!.name);
+    const meta = new Meta(gguf.metadata, reader.name);
     const architecture = meta.string('general.architecture');
     const trained = meta.number(`${architecture}.context_length`, { min: 1, integer: true });
     const tokens = context ?? Math.min(defaultContext, trained);
@@ -36,7 +37,9 @@ function kvBytesPerToken(meta: Meta, architecture: string): number {
   const heads = meta.perLayer(`${architecture}.attention.head_count`, layers, whole);
   const kvKey = `${architecture}.attention.head_count_kv`;
   const kvHeads = meta.has(kvKey) ? meta.perLayer(kvKey, layers, { min: 0, integer: true }) : heads;
-  const perHead = meta.number(`${architecture}.embedding_length`, whole) / heads[0]!;
+  // There is at least one layer, so there is a first.
+  const [firstHeads = 1] = heads;
+  const perHead = meta.number(`${architecture}.embedding_length`, whole) / firstHeads;
   const keyLength = meta.maybeNumber(`${architecture}.attention.key_length`, whole) ?? perHead;
   const valueLength = meta.maybeNumber(`${architecture}.attention.value_length`, whole) ?? perHead;
   return kvHeads.reduce((sum, count) => sum + count, 0) * (keyLength + valueLength) * bytesOfF16;

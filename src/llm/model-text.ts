@@ -11,24 +11,28 @@ import { findOutputFormat } from './output-format.ts';
 export interface ModelText {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
-  readonly defaults: { readonly system?: string };
+  readonly defaults: { readonly system?: string | undefined };
   /** How it writes thoughts and calls of tools. */
   readonly format: OutputFormat;
+  /** The format of calls that it is told, where that is not its template's. */
+  readonly toolFormat?: string | undefined;
 }
 
 /** Where another thread gets the same from. Structured-cloneable. */
 export interface TextSource {
   readonly path: string;
-  readonly system?: string;
+  readonly system?: string | undefined;
   /** The operator's, instead of the file's. */
-  readonly template?: string;
+  readonly template?: string | undefined;
+  /** The format of calls that it is told, whatever its template knows. */
+  readonly toolFormat?: string | undefined;
 }
 
 /** A model that has text to work on. */
 export interface TextModel extends ModelText {
   readonly id: string;
   /** Absent: all of its work is done where it comes up. */
-  readonly textSource?: TextSource;
+  readonly textSource?: TextSource | undefined;
 }
 
 /** What is not the file's own: see {@link TextSource}. */
@@ -36,14 +40,15 @@ type TextOptions = Omit<TextSource, 'path'>;
 
 export async function openModelText(
   source: FileSource,
-  { system, template: own }: TextOptions = {},
+  { system, template: own, toolFormat }: TextOptions = {},
   warn?: (message: string) => void,
 ): Promise<ModelText> {
   const file = await openGguf(source);
   try {
     const tokenizer = createTokenizer(file.metadata, warn);
     const template = readTemplate(file.metadata, tokenizer, own);
-    return { tokenizer, template, defaults: { system }, format: findOutputFormat(template, tokenizer) };
+    const format = findOutputFormat(template, tokenizer, toolFormat);
+    return { tokenizer, template, defaults: { system }, format, toolFormat };
   } finally {
     await file.close();
   }

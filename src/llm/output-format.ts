@@ -1,23 +1,14 @@
-import { answerRenderer, deriveTools } from '../output-format/derive.ts';
-import { deriveReasoning } from '../output-format/reasoning.ts';
-import type { OutputFormat, ToolFormat } from '../output-format/types.ts';
+import { outputFormat } from '../output-format/output-format.ts';
+import { injected } from '../output-format/tool-prompt.ts';
+import type { OutputFormat } from '../output-format/types.ts';
 import type { ChatTemplate, Token, Tokenizer } from '../tokenizer/types.ts';
 
-/** How the model writes thoughts and calls of tools, as far as its chat template shows it. */
-export function findOutputFormat(template: ChatTemplate, tokenizer: Tokenizer): OutputFormat {
-  const tools = findTools(template, tokenizer);
-  const reasoning = deriveReasoning(template);
-  return { ...(reasoning && { reasoning }), ...(tools && { tools }) };
-}
-
-function findTools(template: ChatTemplate, tokenizer: Tokenizer): ToolFormat | undefined {
+/** How the model writes thoughts and calls of tools: as its template shows it, or calls in the format of that name. */
+export function findOutputFormat(template: ChatTemplate, tokenizer: Tokenizer, toolFormat?: string): OutputFormat {
   const ends = [...tokenizer.endOfGeneration].map(token => tokenizer.text(token)).filter(end => end !== '');
-  try {
-    return deriveTools(answerRenderer(template, ends));
-  } catch {
-    // It refuses plain chats with tools, so nobody can call any.
-    return undefined;
-  }
+  const found = outputFormat(template, ends);
+  const named = toolFormat === undefined ? undefined : injected[toolFormat]?.format;
+  return named ? { ...found, tools: named } : found;
 }
 
 /** The control tokens that the format is written with: text of an answer that is read by it. */

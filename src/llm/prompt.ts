@@ -2,11 +2,11 @@ import { platform } from '#platform';
 import { checkLength } from '../engine/admission.ts';
 import { RealmError } from '../errors.ts';
 import { beginsInReasoning } from '../output-format/reasoning.ts';
-import type { ToolFormat } from '../output-format/types.ts';
 import { chatPrompt, promptTokens, promptTokensInSteps } from '../tokenizer/chat-prompt.ts';
 import type { Steps } from '../tokenizer/steps.ts';
 import type { ChatMessage, ChatOptions, Prompt, PromptOptions, Token, Tokenizer } from '../tokenizer/types.ts';
 import type { ModelText } from './model-text.ts';
+import { withCalls, withToolPrompt } from './tool-messages.ts';
 
 /** What is said to a model, and how its template is to write it. */
 export interface Chat extends ChatOptions {
@@ -29,26 +29,29 @@ export function chatDocument(chat: Chat): string {
 
 /** The chat of a program's prompt; whatever is no chat document is one user message. */
 export function parseChatDocument(prompt: string): Chat {
-  const document = parse(prompt) as Record<string, unknown> | undefined;
-  const messages = document?.messages;
+  const document = parse(prompt);
+  const { messages, chat_template_kwargs: variables, ...flags } = isObject(document) ? document : {};
   if (!Array.isArray(messages) || messages.length === 0 || !messages.every(isMessage))
     return { messages: [{ role: 'user', content: prompt }] };
-  const { tools, reasoning_effort: reasoningEffort, chat_template_kwargs: variables } = document!;
+  const { tools, reasoning_effort: reasoningEffort } = flags;
   return {
     messages,
     tools: Array.isArray(tools) && tools.length > 0 ? tools : undefined,
     reasoningEffort: typeof reasoningEffort === 'string' ? reasoningEffort : undefined,
-    addGenerationPrompt: boolean(document!.add_generation_prompt),
-    continueFinalMessage: boolean(document!.continue_final_message),
+    addGenerationPrompt: boolean(flags.add_generation_prompt),
+    continueFinalMessage: boolean(flags.continue_final_message),
     variables: isObject(variables) ? variables : undefined,
   };
 }
 
 /** The text of a chat for the model; the model's own system prompt goes first when the chat has none. */
 export function renderChat(model: ModelText, chat: Chat, options: PromptOptions = {}): Prompt {
-  const { template, tokenizer, format } = model;
-  const messages = withSystem(model, chat).map(message => withArguments(message, format.tools?.history));
-  return chatPrompt(template, tokenizer, messages, { ...chat, variables: variablesOf(chat), ...options });
+  const { template, tokenizer, format, toolFormat } = model;
+  const messages = withCalls(format.tools, withSystem(model, chat));
+  const variables = variablesOf(chat);
+  if (toolFormat === undefined) return chatPrompt(template, tokenizer, messages, { ...chat, variables, ...options });
+  const told = withToolPrompt(toolFormat, messages, chat.tools);
+  return chatPrompt(template, tokenizer, told, { ...chat, tools: undefined, variables, ...options });
 }
 
 /** The tokens of {@link renderChat}'s text. */
@@ -60,7 +63,7 @@ export interface EncodeOptions {
   /** The model's, in tokens. */
   readonly context: number;
   /** Read control tokens in messages as if the template had written them. */
-  readonly parseSpecial?: boolean;
+  readonly parseSpecial?: boolean | undefined;
 }
 
 export interface EncodedPrompt {
@@ -83,6 +86,8 @@ export function* encodePrompt(
   yield;
   refuseLongText(tokenizer, rendered.text, context, param);
   const tokens = plain ? yield* tokenizer.encodeInSteps(prompt) : yield* promptTokensInSteps(tokenizer, rendered);
+  // An empty text begins as every text does, also where texts need not.
+  if (tokens.length === 0 && tokenizer.bos !== undefined) tokens.push(tokenizer.bos);
   checkLength(tokens.length, context, { param });
   return { tokens, inReasoning: !plain && !!format.reasoning && beginsInReasoning(format.reasoning, rendered.text) };
 }
@@ -110,22 +115,9 @@ function variablesOf({ reasoningEffort, variables }: Chat): Chat['variables'] {
   return { reasoning_effort: reasoningEffort, enable_thinking: thinks, thinking: thinks, ...variables };
 }
 
-/** A message whose calls have their arguments as the template wants them: JSON text, as clients send them, or objects. */
-function withArguments(message: ChatMessage, history: ToolFormat['history'] | undefined): ChatMessage {
-  if (!Array.isArray(message.tool_calls) || history !== 'object') return message;
-  return { ...message, tool_calls: message.tool_calls.map(withObject) };
-}
-
-/** What is no JSON object stays what it is: a history is not judged. */
-function withObject(call: unknown): unknown {
-  if (!isObject(call) || !isObject(call.function) || typeof call.function.arguments !== 'string') return call;
-  const given = call.function.arguments.trim() === '' ? {} : parse(call.function.arguments);
-  return isObject(given) ? { ...call, function: { ...call.function, arguments: given } } : call;
-}
-
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text) ?? undefined;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

@@ -21,7 +21,7 @@ export interface SessionPlace {
   readonly id: string;
   readonly tenant: string;
   readonly model: LoadedModel;
-  readonly adapter?: string;
+  readonly adapter?: string | undefined;
 }
 
 /** Saved sessions of all tenants. What the system says of their files is for the log: clients get a code. */

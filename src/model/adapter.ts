@@ -1,6 +1,7 @@
 import type { Backend, Matrix, MatrixSource } from '../backend/backend.ts';
 import { RealmError } from '../errors.ts';
 import { escapeText } from '../gguf/escape.ts';
+import { readerOf } from '../gguf/reader-of.ts';
 import type { GgufFile, TensorInfo } from '../gguf/types.ts';
 import { formats } from '../quant/formats.ts';
 import type { Linear } from './tensors.ts';
@@ -17,12 +18,12 @@ export interface LowRank {
 }
 
 export interface LoadedAdapter extends Adapter {
-  /** By the matrix that it adds to. */
+  /** Each pair by the matrix that it adds to. */
   readonly pairs: ReadonlyMap<Matrix, LowRank>;
-  readonly embeddings?: LowRank;
+  readonly embeddings?: LowRank | undefined;
 }
 
-/** What of a model an adapter can change. */
+/** The parts of a model that an adapter can change. */
 export interface Adaptable {
   readonly architecture: string;
   readonly linears: readonly Linear[];
@@ -37,7 +38,7 @@ const leastRank = 8;
 interface FilePair {
   readonly a: TensorInfo;
   readonly b: TensorInfo;
-  /** As the file has it. */
+  /** The rank that the file has. */
   readonly rank: number;
 }
 
@@ -105,7 +106,7 @@ function pairsOf({ tensors }: GgufFile): Map<string, FilePair> {
       throw invalid(`tensor ${escapeText(name)} is no factor of a matrix; only those are applied`);
     const [a, b] = [tensors.get(`${base}.lora_a`), tensors.get(`${base}.lora_b`)];
     if (!a || !b) throw invalid(`tensor ${escapeText(name)} has no ${a ? 'lora_b' : 'lora_a'} to it`);
-    const rank = b.shape[0];
+    const [rank = 0] = b.shape;
     if (a.shape.length !== 2 || b.shape.length !== 2)
       throw invalid(`tensor ${escapeText(base)} has factors that are no matrices`);
     if (!(rank >= 1 && rank <= mostRank))
@@ -140,12 +141,12 @@ class PairLoader {
     this.#rank = Math.max(leastRank, 2 ** Math.ceil(Math.log2(pair.rank)));
   }
 
-  /** For the one matrix that is the tensor, or for those that are parts of it. */
+  /** Loads the pair for the one matrix that is the tensor, or for each of those that are parts of it. */
   async linears(all: readonly Linear[]): Promise<[Matrix, LowRank][]> {
     const linears = all.filter(({ matrix }) => matrix.name === this.#name);
-    if (linears.length === 0)
-      throw invalid(`the model has no matrix ${escapeText(this.#name)} that an adapter can change`);
-    const [{ matrix, part }] = linears;
+    const [first] = linears;
+    if (!first) throw invalid(`the model has no matrix ${escapeText(this.#name)} that an adapter can change`);
+    const { matrix, part } = first;
     const { rank } = this.#pair;
     this.#expect(this.#pair.a, [matrix.columns, rank]);
     this.#expect(this.#pair.b, [rank, part?.of ?? matrix.rows]);
@@ -160,7 +161,7 @@ class PairLoader {
     return pairs;
   }
 
-  /** Of a token the row of a is looked up: here the file's a is [rank, vocabSize]. */
+  /** Loads the pair for token embeddings. A token looks up its row of a, so the file's a is [rank, vocabSize] here. */
   async embeddings(table: Matrix): Promise<LowRank> {
     const { a, b, rank } = this.#pair;
     this.#expect(a, [rank, table.rows]);
@@ -173,13 +174,14 @@ class PairLoader {
   }
 
   async #values({ name, file, offset, bytes, type, shape }: TensorInfo, factor = 1): Promise<Factor> {
-    if (shape[0] % formats[type].blockSize !== 0)
+    const [columns = 0, rows = 0] = shape;
+    if (columns % formats[type].blockSize !== 0)
       throw invalid(`tensor ${escapeText(name)} has rows that are no whole blocks`);
-    const values = new Float32Array(shape[0] * shape[1]);
-    formats[type].decode(await this.#file.readers[file].read(offset, bytes), values, values.length);
-    for (let i = 0; i < values.length; i++) values[i] *= factor;
-    if (!values.every(Number.isFinite)) throw invalid(`tensor ${escapeText(name)} holds an infinite value or NaN`);
-    return { name, values };
+    const values = new Float32Array(columns * rows);
+    formats[type].decode(await readerOf(this.#file, file).read(offset, bytes), values, values.length);
+    const scaled = factor === 1 ? values : values.map(value => value * factor);
+    if (!scaled.every(Number.isFinite)) throw invalid(`tensor ${escapeText(name)} holds an infinite value or NaN`);
+    return { name, values: scaled };
   }
 
   #expect({ name, shape }: TensorInfo, expected: readonly number[]): void {

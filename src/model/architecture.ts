@@ -1,13 +1,13 @@
 import { type ModelConfig, readModelConfig } from './config.ts';
-import { createDecoder, type DecoderSpec } from './decoder.ts';
+import { type Block, createDecoder } from './decoder.ts';
 import { type Keys, keysOf } from './keys.ts';
 import { loadEnds } from './layers.ts';
 import type { Loading } from './loading.ts';
 import { Tensors } from './tensors.ts';
 import type { Architecture } from './types.ts';
 
-/** Loads every layer's weights, and says what a layer does with them. */
-export type LoadLayers = (loading: Loading) => Promise<DecoderSpec['block']>;
+/** Loads every layer's weights, and says what each layer does with them. */
+export type LoadLayers = (loading: Loading) => Promise<readonly Block[]>;
 
 /** What distinguishes an architecture from the others. */
 interface Declaration {
@@ -28,9 +28,9 @@ export function defineArchitecture({ name, layers, embeddingScale, logitCap }: D
       const [config, keys] = [readModelConfig(file), keysOf(file)];
       const tensors = new Tensors(file, backend, options.onProgress);
       const ends = await loadEnds(tensors, config);
-      const block = await layers({ backend, options, keys, config, tensors });
+      const blocks = await layers({ backend, options, keys, config, tensors });
       const extras = { embeddingScale: embeddingScale?.(config), logitCap: logitCap?.(keys) };
-      return createDecoder(backend, options, { config, ...ends, block, ...extras });
+      return createDecoder(backend, options, { config, ...ends, blocks, ...extras });
     },
   };
 }

@@ -16,10 +16,10 @@ export interface ModelConfig {
   /** Rows of the embedding table. */
   readonly vocabSize: number;
   readonly trainedContext: number;
-  /** Of the RMS norms. */
+  /** What the RMS norms add under the root. */
   readonly epsilon: number;
-  /** Of embeddings, if the file says. */
-  readonly pooling?: Pooling;
+  /** How embeddings are pooled, if the file says so. */
+  readonly pooling?: Pooling | undefined;
 }
 
 /** What a file may ask for at most; the largest models are an order of magnitude below. */

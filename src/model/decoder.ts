@@ -51,20 +51,23 @@ export interface Step {
   readonly low: LowRankBuffers;
 }
 
+/** Adds the attention and the feed-forward network of layer `layer` to `work.hidden`. */
+export type Block = (step: Step, layer: number) => void;
+
 /** What differs between decoders: the weights at both ends and what happens in a layer. */
 export interface DecoderSpec {
   readonly config: ModelConfig;
   readonly embeddings: Matrix;
   /** Factor on the embeddings (gemma). */
-  readonly embeddingScale?: number;
-  /** Adds layer `layer`'s attention and feed-forward to `work.hidden`. */
-  readonly block: (step: Step, layer: number) => void;
+  readonly embeddingScale?: number | undefined;
+  /** One for each layer. */
+  readonly blocks: readonly Block[];
   readonly outputNorm: Vector;
   readonly output: Linear;
   /** Every matrix that is multiplied by {@link project}. */
   readonly linears: readonly Linear[];
   /** Logits become cap * tanh(logit / cap) (gemma 2). */
-  readonly logitCap?: number;
+  readonly logitCap?: number | undefined;
 }
 
 /** A decoder-only transformer: embed, the layers, norm, logits. Closing the model closes its backend. */
@@ -101,8 +104,8 @@ export function createDecoder(backend: Backend, options: ModelOptions, spec: Dec
     async loadAdapter(file) {
       const adapter = await loadAdapter(file, backend, { architecture: config.architecture, ...spec });
       try {
-        for (const { rank } of adapter.pairs.values()) low.of(rank);
-        if (adapter.embeddings) low.of(adapter.embeddings.rank);
+        for (const { rank } of adapter.pairs.values()) low.reserve(rank);
+        if (adapter.embeddings) low.reserve(adapter.embeddings.rank);
       } catch (error) {
         freeAdapter(adapter, backend);
         throw error;
@@ -126,7 +129,7 @@ function record(step: Step, spec: DecoderSpec): void {
   backend.embed(work.hidden, spec.embeddings, batch.ids);
   adaptEmbeddings(step, work.hidden, batch.ids);
   if (spec.embeddingScale) backend.scale(work.hidden, spec.embeddingScale, batch.tokens);
-  for (let layer = 0; layer < config.layers; layer++) spec.block(step, layer);
+  spec.blocks.forEach((block, layer) => void block(step, layer));
   if (batch.states) backend.rmsNorm(work.normed, work.hidden, spec.outputNorm, config.epsilon, batch.tokens);
   const rows = outputRows(batch);
   if (rows.count === 0) return;

@@ -1,4 +1,5 @@
 import { Meta, type NumberOptions } from '../gguf/meta.ts';
+import { readerOf } from '../gguf/reader-of.ts';
 import type { GgufFile } from '../gguf/types.ts';
 
 /** Access to the keys of a file's own architecture, named without its prefix. */
@@ -15,7 +16,7 @@ export interface Keys {
 }
 
 export function keysOf(file: GgufFile): Keys {
-  const meta = new Meta(file.metadata, file.readers[0].name);
+  const meta = new Meta(file.metadata, readerOf(file, 0).name);
   const architecture = meta.string('general.architecture');
   const full = (key: string) => `${architecture}.${key}`;
   const fail = (key: string, message: string) => meta.fail(full(key), message);
@@ -28,7 +29,7 @@ export function keysOf(file: GgufFile): Keys {
     size: (key, max) => meta.number(full(key), { min: 1, max, integer: true }),
     uniform(key, layers, max, missing) {
       if (missing !== undefined && !meta.has(full(key))) return missing;
-      const [first, ...rest] = meta.perLayer(full(key), layers, { min: 1, max, integer: true });
+      const [first = fail(key, 'is empty'), ...rest] = meta.perLayer(full(key), layers, { min: 1, max, integer: true });
       if (rest.some(value => value !== first)) fail(key, 'differs between layers, which is not supported');
       return first;
     },

@@ -1,7 +1,7 @@
 import type { RopeTable, Vector } from '../backend/backend.ts';
 import type { LoadLayers } from './architecture.ts';
 import { eachLayer } from './config.ts';
-import type { DecoderSpec } from './decoder.ts';
+import type { Block } from './decoder.ts';
 import {
   type AttentionWeights,
   attend,
@@ -45,21 +45,25 @@ export function preNorm(options: PreNormOptions): LoadLayers {
     const rope = backend.ropeTable(readRope(keys, config, { style: options.rope, kvTokens, factors }));
     const expertWidth = options.experts?.(loading);
     const moe = expertWidth === undefined ? undefined : new MoE(loading, expertWidth);
-    const layers = await eachLayer(config, async prefix => ({
-      attentionNorm: await tensors.vector(`${prefix}.attn_norm.weight`, config.width),
-      attention: await attention(loading, prefix),
-      feedForwardNorm: await tensors.vector(`${prefix}.ffn_norm.weight`, config.width),
-      feedForward: moe ? await moe.load(tensors, prefix) : await feedForward(loading, prefix),
-    }));
-    return preNormBlock(layers, rope);
+    return eachLayer(config, async prefix => {
+      const layer = {
+        attentionNorm: await tensors.vector(`${prefix}.attn_norm.weight`, config.width),
+        attention: await attention(loading, prefix),
+        feedForwardNorm: await tensors.vector(`${prefix}.ffn_norm.weight`, config.width),
+        feedForward: moe ? await moe.load(tensors, prefix) : await feedForward(loading, prefix),
+      };
+      return preNormBlock(layer, rope);
+    });
   };
 }
 
 /** x += attention(norm(x)); x += feedForward(norm(x)) */
-function preNormBlock(layers: readonly PreNormLayer[], rope: RopeTable): DecoderSpec['block'] {
+function preNormBlock(
+  { attentionNorm, attention, feedForwardNorm, feedForward }: PreNormLayer,
+  rope: RopeTable,
+): Block {
   return (step, layer) => {
     const { backend, config, work, batch } = step;
-    const { attentionNorm, attention, feedForwardNorm, feedForward } = layers[layer];
 
     backend.rmsNorm(work.normed, work.hidden, attentionNorm, config.epsilon, batch.tokens);
     attend(step, layer, attention, rope, { heads: config.heads, scale: 1 / Math.sqrt(config.headDim) });

@@ -1,4 +1,5 @@
 import type { Backend, Buffer } from '../backend/backend.ts';
+import { RealmError } from '../errors.ts';
 import type { LoadedAdapter } from './adapter.ts';
 import type { Linear } from './tensors.ts';
 import type { Batch } from './types.ts';
@@ -51,7 +52,7 @@ function adapt(
 ): void {
   const parts = products.flatMap(({ out, matrix }, i) => {
     const pair = adapter.pairs.get(matrix);
-    return pair ? [{ target: out, pair, out: low.of(pair.rank)[i], matrix: pair.a }] : [];
+    return pair ? [{ target: out, pair, out: low.of(pair.rank, i), matrix: pair.a }] : [];
   });
   if (parts.length === 0) return;
   backend.matmuls(parts, backend.view(x, start, count), count);
@@ -64,7 +65,7 @@ export function adaptEmbeddings({ backend, rows, low }: Projecting, hidden: Buff
   for (const { adapter, start, count } of rows.runs) {
     const pair = adapter.embeddings;
     if (!pair) continue;
-    const [out] = low.of(pair.rank);
+    const out = low.of(pair.rank, 0);
     backend.embed(out, pair.a, ids.subarray(start, start + count));
     backend.matmul(backend.view(hidden, start, count), pair.b, out, count, { accumulate: true });
   }
@@ -106,8 +107,15 @@ export class LowRankBuffers {
     this.#rows = rows;
   }
 
-  /** One for each product of an input, [rows, rank]. */
-  of(rank: number): readonly Buffer[] {
+  /** The buffer for product number `product` of an input, [rows, rank]. */
+  of(rank: number, product: number): Buffer {
+    const buffer = this.reserve(rank)[product];
+    if (!buffer) throw new RealmError('internal_error', `more than ${mostProducts} products of one input`);
+    return buffer;
+  }
+
+  /** The buffers of a rank. Throws `out_of_memory` where there is no room for them. */
+  reserve(rank: number): readonly Buffer[] {
     const known = this.#buffers.get(rank);
     if (known) return known;
     const buffers = Array.from({ length: mostProducts }, () => this.#backend.buffer(this.#rows, rank));

@@ -13,7 +13,7 @@ interface FrequencyOptions {
   readonly base: number;
   readonly scaling: RopeScaling;
   /** Divisors of each frequency that the file brings (llama 3, phi 3), [dimensions / 2]. */
-  readonly factors?: Float32Array;
+  readonly factors?: Float32Array | undefined;
 }
 
 /** Rotations in which YaRN leaves the frequency alone (more than 32) or stretches it fully (fewer than 1). */
@@ -51,7 +51,7 @@ export interface RopeOptions {
   readonly style: RopeSpec['style'];
   /** Tokens that the KV cache holds: no sequence gets longer. */
   readonly kvTokens: number;
-  readonly factors?: Float32Array;
+  readonly factors?: Float32Array | undefined;
 }
 
 /** The rotations that a file describes. */

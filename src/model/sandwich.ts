@@ -1,7 +1,7 @@
 import type { RopeTable, Vector } from '../backend/backend.ts';
 import type { LoadLayers } from './architecture.ts';
 import { eachLayer } from './config.ts';
-import type { DecoderSpec } from './decoder.ts';
+import type { Block } from './decoder.ts';
 import { type AttentionWeights, attend, type FeedForwardWeights, gated, loadFeedForward } from './layers.ts';
 import type { Loading } from './loading.ts';
 import { project } from './project.ts';
@@ -16,7 +16,7 @@ interface SandwichLayer {
   readonly feedForwardPostNorm: Vector;
   readonly rope: RopeTable;
   /** Positions that a token sees in this layer; all of them when absent. */
-  readonly window?: number;
+  readonly window?: number | undefined;
 }
 
 /** What a layer's place in the model decides. */
@@ -26,7 +26,7 @@ type Placement = Pick<SandwichLayer, 'rope' | 'window'>;
 interface SandwichOptions {
   readonly place: (layer: number) => Placement;
   readonly scale: number;
-  readonly softcap?: number;
+  readonly softcap?: number | undefined;
 }
 
 /** The layers of Gemma 2 and 3. */
@@ -38,29 +38,27 @@ export function sandwich(
     const { tensors, config } = loading;
     const { place, ...options } = read(loading);
     const norm = (name: string) => tensors.vector(`${name}.weight`, config.width);
-    const layers = await eachLayer(config, async (prefix, layer) => ({
-      ...place(layer),
-      attentionNorm: await norm(`${prefix}.attn_norm`),
-      attention: await attention(loading, prefix),
-      attentionPostNorm: await norm(`${prefix}.post_attention_norm`),
-      feedForwardNorm: await norm(`${prefix}.ffn_norm`),
-      feedForward: await loadFeedForward(loading, prefix),
-      feedForwardPostNorm: await norm(`${prefix}.post_ffw_norm`),
-    }));
-    return sandwichBlock(layers, options);
+    return eachLayer(config, async (prefix, layer) => {
+      const weights = {
+        ...place(layer),
+        attentionNorm: await norm(`${prefix}.attn_norm`),
+        attention: await attention(loading, prefix),
+        attentionPostNorm: await norm(`${prefix}.post_attention_norm`),
+        feedForwardNorm: await norm(`${prefix}.ffn_norm`),
+        feedForward: await loadFeedForward(loading, prefix),
+        feedForwardPostNorm: await norm(`${prefix}.post_ffw_norm`),
+      };
+      return sandwichBlock(weights, options);
+    });
   };
 }
 
 /** x += postNorm(attention(norm(x))); x += postNorm(feedForward(norm(x))) */
-function sandwichBlock(
-  layers: readonly SandwichLayer[],
-  options: { scale: number; softcap?: number },
-): DecoderSpec['block'] {
+function sandwichBlock(weights: SandwichLayer, options: Omit<SandwichOptions, 'place'>): Block {
   return (step, layer) => {
     const { backend, config, work, batch } = step;
     const { hidden, normed, mixed, gate } = work;
     const { epsilon } = config;
-    const weights = layers[layer];
 
     backend.rmsNorm(normed, hidden, weights.attentionNorm, epsilon, batch.tokens);
     attend(step, layer, weights.attention, weights.rope, { heads: config.heads, window: weights.window, ...options });

@@ -1,14 +1,16 @@
 import type { Backend, Matrix, MatrixSource, Vector } from '../backend/backend.ts';
 import { RealmError } from '../errors.ts';
+import { readerOf } from '../gguf/reader-of.ts';
 import type { GgufFile, TensorInfo } from '../gguf/types.ts';
 import { byteLength, formats } from '../quant/formats.ts';
+import type { ModelOptions } from './types.ts';
 
 /** A matrix with its optional bias. */
 export interface Linear {
   readonly matrix: Matrix;
-  readonly bias?: Vector;
+  readonly bias?: Vector | undefined;
   /** Which rows of the file's tensor, when they are not all. */
-  readonly part?: { readonly first: number; readonly of: number };
+  readonly part?: { readonly first: number; readonly of: number } | undefined;
 }
 
 /** Consecutive output rows of a fused matrix. */
@@ -28,7 +30,7 @@ export class Tensors {
   /** What {@link linear} has loaded: the matrices that adapters may change. */
   readonly linears: Linear[] = [];
 
-  constructor(file: GgufFile, backend: Backend, onProgress?: (loaded: number, total: number) => void) {
+  constructor(file: GgufFile, backend: Backend, onProgress?: ModelOptions['onProgress']) {
     this.#file = file;
     this.#backend = backend;
     const total = file.tensors.values().reduce((sum, tensor) => sum + tensor.bytes, 0);
@@ -85,7 +87,7 @@ export class Tensors {
   /** The values of a one-dimensional tensor, all finite. */
   async floats(name: string, length: number): Promise<Float32Array> {
     const tensor = this.#find(name, [length]);
-    const bytes = await this.#file.readers[tensor.file].read(tensor.offset, tensor.bytes);
+    const bytes = await readerOf(this.#file, tensor.file).read(tensor.offset, tensor.bytes);
     const values = new Float32Array(length);
     formats[tensor.type].decode(bytes, values, length);
     if (!values.every(Number.isFinite)) throw invalid(name, 'holds an infinite value or NaN');
@@ -100,7 +102,7 @@ export class Tensors {
 
   #source(tensor: TensorInfo, columns: number, range: RowRange): MatrixSource {
     const rowBytes = byteLength(tensor.type, columns);
-    const reader = this.#file.readers[tensor.file];
+    const reader = readerOf(this.#file, tensor.file);
     return {
       name: tensor.name,
       type: tensor.type,

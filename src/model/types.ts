@@ -23,7 +23,7 @@ export interface Batch extends BatchLayout {
   /** Rows of the batch whose logits are computed, ascending. */
   readonly outputs: Int32Array;
   /** How the token behind each of the outputs is chosen; absent: none is. See {@link Model.tokens}. */
-  readonly sampling?: BatchSampling;
+  readonly sampling?: BatchSampling | undefined;
   /** Whether the final hidden states are wanted: see {@link Model.states}. */
   readonly states?: boolean;
 }
@@ -32,12 +32,12 @@ export interface BatchSampling {
   /** [outputs.length] */
   readonly rows: readonly SampleRow[];
   /** Which tokens may be chosen: [outputs.length, ceil(vocabSize / 32)], a bit each; absent: all. */
-  readonly mask?: Uint32Array;
+  readonly mask?: Uint32Array | undefined;
 }
 
 /** A segment and the adapter that its sequence runs with. */
 export interface AdaptedSegment extends Segment {
-  readonly adapter?: Adapter;
+  readonly adapter?: Adapter | undefined;
 }
 
 /** Low-rank changes to a model's matrices (LoRA), loaded beside it; made by {@link Model.loadAdapter}. arXiv:2106.09685 */
@@ -105,11 +105,11 @@ export interface ModelOptions {
   /** Tokens that the KV cache holds over all sequences. */
   readonly kvTokens: number;
   /** What the KV cache holds. Default F16. */
-  readonly kvType?: CacheType;
+  readonly kvType?: CacheType | undefined;
   readonly maxBatchTokens: number;
   readonly maxOutputs: number;
   /** Called while weights load, bytes of the file. */
-  readonly onProgress?: (loaded: number, total: number) => void;
+  readonly onProgress?: ((loaded: number, total: number) => void) | undefined;
 }
 
 /** What {@link loadModel} finds by GGUF's `general.architecture`; made by `defineArchitecture`. */

@@ -1,57 +1,75 @@
 import type { ChatMessage, ChatTemplate } from '../tokenizer/types.ts';
 import { answer, mixedCall, type ProbeCall, probeTools, textCalls, user } from './probes.ts';
+import { readsBack } from './read-back.ts';
+import { deriveReasoning } from './reasoning.ts';
 import { commonEnd, commonStart, findRepeated } from './repeated.ts';
 import { type Split, type SplitCall, split } from './split.ts';
 import type { CallPart, TaggedArguments, ToolFormat } from './types.ts';
+import { valuesOf } from './values.ts';
+
+type History = 'object' | 'text';
 
 /** Renders calls as the text that the model answers with. Throws what the template throws. */
-export type RenderAnswer = (calls: readonly ProbeCall[], history: ToolFormat['history']) => string;
+export type RenderAnswer = (calls: readonly ProbeCall[], history: History) => string;
 
-/** What the template writes where the model's answer stands. `ends`: the texts of tokens that end an answer. */
+/** What the template writes where the model's answer stands, without thoughts. `ends`: the texts of tokens that end an answer. */
 export function answerRenderer(template: ChatTemplate, ends: readonly string[]): RenderAnswer {
   const render = (...messages: ChatMessage[]) =>
     template.render(messages, { tools: probeTools, addGenerationPrompt: false });
   const prompt = template.render([user], { tools: probeTools });
   const plain = render(user, { role: 'assistant', content: 'zqcontent' });
+  const close = deriveReasoning(template)?.close;
   return (calls, history) => {
     const text = render(user, answer(calls, history));
-    const turn = text.slice(commonStart(text, prompt), text.length - commonEnd(text, plain));
+    const turn = behindPrompt(text.slice(commonStart(text, prompt), text.length - commonEnd(text, plain)), prompt);
     const stops = ends.map(end => turn.indexOf(end, turn.lastIndexOf('zq'))).filter(at => at >= 0);
-    return turn.slice(0, Math.min(turn.length, ...stops));
+    const whole = turn.slice(0, Math.min(turn.length, ...stops));
+    return close !== undefined && whole.includes(close) ? whole.slice(whole.indexOf(close) + close.length) : whole;
   };
+}
+
+/** Without what the prompt has begun already; some templates write more behind the chat than the beginning of the answer. */
+function behindPrompt(turn: string, prompt: string): string {
+  let length = Math.min(turn.length, 100);
+  while (!prompt.endsWith(turn.slice(0, length))) length--;
+  return turn.slice(length);
 }
 
 /** The template's way to write calls of tools, as far as the differences of its renderings tell it. */
 export function deriveTools(render: RenderAnswer): ToolFormat | undefined {
-  for (const history of ['object', 'text'] as const) {
-    const found = derive(calls => attempt(() => render(calls, history)), history);
-    if (found) return found;
-  }
-  return undefined;
+  const [object, text] = (['object', 'text'] as const).map(
+    history => (calls: readonly ProbeCall[]) => attempt(() => render(calls, history)),
+  ) as [Render, Render];
+  const shown = object(textCalls(1, 1));
+  // Templates that want text cannot render an object, or write it as Python does.
+  return shown === undefined || shown.includes("{'zqalpha'") ? derive(text, 'text') : derive(object, 'object');
 }
 
 type Render = (calls: readonly ProbeCall[]) => string | undefined;
 
-function derive(render: Render, history: ToolFormat['history']): ToolFormat | undefined {
+function derive(render: Render, history: History): ToolFormat | undefined {
   const splitOf = (calls: readonly ProbeCall[]) => split(render(calls) ?? '', calls);
   const one = splitOf(textCalls(1, 2));
   if (!one) return undefined;
   const two = splitOf(textCalls(2, 2));
   for (const base of [undefined, 0, 1]) {
     const found = assemble(numbered(one, base), two && numbered(two, base), base, history, render);
-    if (found) return found;
+    if (found && readsBack(found, render)) return found;
   }
   return undefined;
 }
 
-/** Stands for the number of a call. */
+/** Stand for the number of a call, and for its name where that is written again. */
 const INDEX = '\ue000';
+const NAME = '\ue001';
 
-/** The same with a call's number, if it counts from `base`, replaced before and between its fields. */
+/** The same with what is each call's own replaced before and between its fields: its number, if it counts from `base`, and its name. */
 function numbered({ start, calls, between, end }: Split, base: number | undefined): Split {
-  if (base === undefined) return { start, calls, between, end };
-  const replace = (text: string, call: number) =>
-    text.replace(new RegExp(`(?<![A-Za-z0-9])${call + base}(?![A-Za-z0-9])`), INDEX);
+  const replace = (text: string, call: number) => {
+    const named = text.replaceAll(probeTools[call]?.function.name ?? '', NAME);
+    if (base === undefined) return named;
+    return named.replace(new RegExp(`(?<![A-Za-z0-9])${call + base}(?![A-Za-z0-9])`), INDEX);
+  };
   return {
     start: replace(start, 0),
     calls: calls.map(({ fields, texts }, i) => ({ fields, texts: texts.map(text => replace(text, i)) })),
@@ -64,7 +82,7 @@ function assemble(
   one: Split,
   two: Split | undefined,
   base: number | undefined,
-  history: ToolFormat['history'],
+  history: History,
   render: Render,
 ): ToolFormat | undefined {
   const call = one.calls[0];
@@ -82,14 +100,39 @@ function assemble(
     ? { head: one.start, tail: end, between: undefined }
     : findRepeated([one.start], between, [end]);
   const parts = [...textParts(head, base), ...inner.parts(base), ...textParts(tail, base)];
-  return {
+  return spacedOutside({
     begin: one.start.slice(0, one.start.length - head.length),
     call: joined(parts),
     between: gap,
     end: end.slice(tail.length),
     history,
+  });
+}
+
+/** White space around a call belongs to what stands between calls, and none stands around them all. */
+function spacedOutside({ begin, call, between, end, history }: Assembled): ToolFormat {
+  const first = call[0];
+  const last = call.at(-1);
+  const before = first?.kind === 'text' ? (/^\s*/.exec(first.text)?.[0] ?? '') : '';
+  const behind = last?.kind === 'text' ? (/\s*$/.exec(last.text)?.[0] ?? '') : '';
+  const parts = call.map((part, i): CallPart => {
+    if (part.kind !== 'text') return part;
+    const from = i === 0 ? before.length : 0;
+    return {
+      kind: 'text',
+      text: part.text.slice(from, part.text.length - (i === call.length - 1 ? behind.length : 0)),
+    };
+  });
+  return {
+    begin: (begin + before).trimStart(),
+    call: parts,
+    ...(between !== undefined && { between: behind + between + before }),
+    end: (behind + end).trimEnd(),
+    history,
   };
 }
+
+type Assembled = Omit<ToolFormat, 'between'> & { readonly between: string | undefined };
 
 interface InnerCall {
   /** From the first field to the last one. */
@@ -117,7 +160,7 @@ function taggedCall({ fields, texts }: SplitCall, afters: readonly string[], ren
   const [lead = '', middle = '', gap = '', again = ''] = texts.slice(first - 1);
   if (middle !== again) return undefined;
   const { head, tail, between } = findRepeated([lead], gap, afters);
-  const values = valuesOf({ middle, after: tail, between, head }, render);
+  const values = valuesOf({ middle, after: tail, next: between + head }, render([mixedCall]) ?? '');
   if (!values) return undefined;
   const style: TaggedArguments = { kind: 'tagged', before: head, between, ...values };
   const before = lead.slice(0, lead.length - head.length);
@@ -133,32 +176,14 @@ function taggedCall({ fields, texts }: SplitCall, afters: readonly string[], ren
   };
 }
 
-/** How values of different types are written, from a call that has all. */
-function valuesOf(
-  { middle, after, between, head }: { middle: string; after: string; between: string; head: string },
-  render: Render,
-): Pick<TaggedArguments, 'middle' | 'after' | 'strings' | 'others'> | undefined {
-  const text = render([mixedCall]) ?? '';
-  const quotes = { '"': 'json', "'": 'python' } as const;
-  const quote = middle.at(-1) as keyof typeof quotes;
-  const kind = quotes[quote];
-  const quoted = kind !== undefined && after.startsWith(quote) && !text.includes(`zqcount${middle}8315`);
-  const plain = quoted ? { middle: middle.slice(0, -1), after: after.slice(1) } : { middle, after };
-  const written = (value: string) =>
-    text.includes(
-      `zqcount${plain.middle}8315${plain.after}${between}${head}zqinner${plain.middle}${value}${plain.after}`,
-    );
-  const python = "{'zqdeep': [True, None, 'zqleaf']}";
-  const json = [JSON.stringify(mixedCall.arguments.zqinner), '{"zqdeep": [true, null, "zqleaf"]}'];
-  const others = written(python) ? 'python' : json.some(written) ? 'json' : undefined;
-  return others && { ...plain, strings: quoted ? kind : 'raw', others };
-}
-
 function textParts(text: string, base: number | undefined): CallPart[] {
   return text
-    .split(new RegExp(`(${INDEX})`))
+    .split(new RegExp(`(${INDEX}|${NAME})`))
     .filter(part => part !== '')
-    .map(part => (part === INDEX && base !== undefined ? { kind: 'index', base } : { kind: 'text', text: part }));
+    .map(part => {
+      if (part === NAME) return { kind: 'name' };
+      return part === INDEX && base !== undefined ? { kind: 'index', base } : { kind: 'text', text: part };
+    });
 }
 
 function joined(parts: readonly CallPart[]): CallPart[] {

@@ -1,5 +1,9 @@
 import type { Input } from './input.ts';
 
+/** What a name is made of. */
+export const nameChar = /[^\s"'<>{}()[\]|:=,]/;
+export const longestName = 256;
+
 const isSpace = (char: string | undefined): boolean => char !== undefined && /\s/.test(char);
 
 /**

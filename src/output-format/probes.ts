@@ -9,20 +9,24 @@ export interface ProbeCall {
 
 export const user: ChatMessage = { role: 'user', content: 'zquser' };
 
+const description = 'zqdescription';
 const strings = ['zqalpha', 'zqbeta'];
 /** Of every probe tool: texts first. */
 const properties = {
-  zqalpha: { type: 'string' },
-  zqbeta: { type: 'string' },
-  zqcount: { type: 'integer' },
-  zqinner: { type: 'object' },
+  zqalpha: { type: 'string', description },
+  zqbeta: { type: 'string', description },
+  zqcount: { type: 'integer', description },
+  zqflag: { type: 'boolean', description },
+  zqinner: { type: 'object', description, additionalProperties: { type: 'string' } },
+  zqlist: { type: 'array', description, items: { type: 'string' } },
+  zqnone: { type: 'integer', description },
 };
 
 export const probeTools = ['zqfirst', 'zqsecond', 'zqthird'].map(name => ({
   type: 'function',
   function: {
     name,
-    description: 'zqdescription',
+    description,
     parameters: { type: 'object', properties, required: ['zqalpha'] },
   },
 }));
@@ -36,11 +40,30 @@ export function textCalls(count: number, texts: number): ProbeCall[] {
   }));
 }
 
-/** One call with arguments of other types too. */
+/** One call with arguments of every type, a text last. */
 export const mixedCall: ProbeCall = {
   name: 'zqfirst',
   id: 'zqidentaa',
-  arguments: { zqalpha: 'zqvalue', zqcount: 8315, zqinner: { zqdeep: [true, null, 'zqleaf'] } },
+  arguments: {
+    zqcount: 8315,
+    zqflag: true,
+    zqinner: { zqdeep: [true, null, 'zqleaf'] },
+    zqlist: [9174, 'zqitem'],
+    zqnone: null,
+    zqalpha: 'zqvalue',
+  },
+};
+
+/** Texts that look like something else. */
+export const awkwardCall: ProbeCall = {
+  name: 'zqsecond',
+  id: 'zqidentba',
+  arguments: {
+    zqalpha: 'Say "it\'s {1: [2]}", then\n  <b>go</b> & C:\\new | {{ x }}, ok = (1)',
+    zqbeta: '42',
+    zqcount: -7,
+    zqinner: { zqdeep: 'é "\n', zqempty: {}, zqflag: false },
+  },
 };
 
 /** The answer of a model that makes these calls. */

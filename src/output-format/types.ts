@@ -11,6 +11,12 @@ export interface OutputFormat {
 export interface ReasoningFormat {
   readonly open: string;
   readonly close: string;
+  /** What stands behind the thoughts before all else. */
+  readonly next?: string;
+  /** Where an answer is made of marked parts: what text that is no thoughts begins with, … */
+  readonly answer?: string;
+  /** … and all markers of parts, which are no text. */
+  readonly silent?: readonly string[];
 }
 
 /** Calls of tools: `begin` call (`between` call)* `end`. */
@@ -20,8 +26,11 @@ export interface ToolFormat {
   /** Absent: one call to an answer. */
   readonly between?: string | undefined;
   readonly end: string;
-  /** What the template wants in a message's `tool_calls[].function.arguments`: an object, or its JSON text. */
-  readonly history: 'object' | 'text';
+  /**
+   * What the template wants in a message's `tool_calls[].function.arguments`: an object, or its JSON text. `content`: it
+   * knows no calls, which stand in the message's content as `writeCalls` writes them.
+   */
+  readonly history: 'object' | 'text' | 'content';
 }
 
 /** `index`: the call's number among the answer's, counted from `base`. */
@@ -37,19 +46,28 @@ export type ArgumentStyle = JsonArguments | TaggedArguments;
 /** One JSON object. */
 export interface JsonArguments {
   readonly kind: 'json';
+  /** Texts stand as they are between these, and keys without any. */
+  readonly quote?: string;
 }
+
+/** `mixed`: words and numbers as Python writes them, lists and objects as JSON. */
+export type Notation = 'json' | 'python' | 'mixed';
+
+/** Of the value of an argument. */
+export type JsonType = 'string' | 'number' | 'boolean' | 'null' | 'array' | 'object';
 
 /** Each argument for itself: `before` key `middle` value `after`, with `between` in between. */
 export interface TaggedArguments {
   readonly kind: 'tagged';
   readonly before: string;
-  readonly middle: string;
+  /** Where it tells the type of the value: what it is for each. */
+  readonly middle: string | Readonly<Record<JsonType, string>>;
   readonly after: string;
   readonly between: string;
   /** `raw`: the text as it is. */
   readonly strings: 'raw' | 'json' | 'python';
   /** Numbers, lists and what else is no text. */
-  readonly others: 'json' | 'python';
+  readonly others: Notation;
 }
 
 export interface ToolCall {

@@ -41,6 +41,8 @@ export interface Thread {
   /** The process may end while it runs. */
   unref(): void;
   terminate(): Promise<void>;
+  /** Milliseconds that it has computed, however busy the machine was with others. Rejects once it has ended. */
+  cpuMs(): Promise<number>;
 }
 
 export interface ThreadPort {

@@ -5,7 +5,7 @@ import { startGuestProcess } from './process-transport.ts';
 import type { SandboxStats } from './types.ts';
 
 /** One tenant's process, and who waits for a run in it. */
-interface Lane {
+interface TenantQueue {
   readonly tenant: string;
   host: GuestHost | undefined;
   /** Memory of each run that was given a place in it, MB. */
@@ -33,7 +33,7 @@ export interface ProcessPoolOptions {
   /** Runs of one tenant at once; the others wait for their turn. Default 16. */
   readonly maxRuns?: number;
   /** Resident memory of all of them, MB. Default: a quarter of the machine's. */
-  readonly memoryMb?: number;
+  readonly memoryMb?: number | undefined;
 }
 
 const LOOK_MS = 100;
@@ -48,7 +48,7 @@ export class ProcessPool {
   readonly #maxProcesses: number;
   readonly #maxRuns: number;
   readonly #memoryBytes: number;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #queues = new Map<string, TenantQueue>();
   /** Started ahead, so that a tenant's first request does not wait for it. */
   #spare: GuestHost | undefined;
   /** All of them, with what they had computed when they were last looked at, ms. */
@@ -96,11 +96,11 @@ export class ProcessPool {
   acquire(tenant: string, memoryMb: number, signal: AbortSignal): Promise<Place> {
     this.#checkOpen();
     signal.throwIfAborted();
-    const lane = this.#laneOf(tenant);
+    const queue = this.#queueOf(tenant);
     const { promise, resolve, reject } = Promise.withResolvers<Place>();
     const leave = () => {
-      lane.waiting = lane.waiting.filter(other => other !== waiter);
-      this.#tidy(lane);
+      queue.waiting = queue.waiting.filter(other => other !== waiter);
+      this.#tidy(queue);
       reject(signal.reason);
     };
     const waiter: Waiter = {
@@ -115,49 +115,49 @@ export class ProcessPool {
       },
     };
     signal.addEventListener('abort', leave, { once: true });
-    lane.waiting.push(waiter);
-    this.#serve(lane);
+    queue.waiting.push(waiter);
+    this.#serve(queue);
     return promise;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#watch);
-    for (const lane of this.#lanes.values()) {
-      for (const waiter of lane.waiting.splice(0)) waiter.refuse(closedError());
+    for (const queue of this.#queues.values()) {
+      for (const waiter of queue.waiting.splice(0)) waiter.refuse(closedError());
     }
     await Promise.all([...this.#all.keys()].map(host => host.close()));
   }
 
-  #laneOf(tenant: string): Lane {
-    let lane = this.#lanes.get(tenant);
-    if (!lane) {
-      lane = { tenant, host: undefined, runs: new Map(), waiting: [], idleSince: performance.now() };
-      this.#lanes.set(tenant, lane);
+  #queueOf(tenant: string): TenantQueue {
+    let queue = this.#queues.get(tenant);
+    if (!queue) {
+      queue = { tenant, host: undefined, runs: new Map(), waiting: [], idleSince: performance.now() };
+      this.#queues.set(tenant, queue);
     }
-    return lane;
+    return queue;
   }
 
-  /** Gives places to the lane's waiters; a process that is busy with one run is not given others, which would be lost with it. */
-  #serve(lane: Lane): void {
-    while (!this.#closed && lane.waiting.length > 0 && lane.runs.size < this.#maxRuns) {
-      lane.host ??= this.#open();
-      if (!lane.host || lane.host.busy) return;
-      this.#enter(lane, lane.host, lane.waiting.shift()!);
+  /** Gives places to the queue's waiters; a process that is busy with one run is not given others, which would be lost with it. */
+  #serve(queue: TenantQueue): void {
+    while (!this.#closed && queue.waiting.length > 0 && queue.runs.size < this.#maxRuns) {
+      queue.host ??= this.#open();
+      if (!queue.host || queue.host.busy) return;
+      this.#enter(queue, queue.host, queue.waiting.shift()!);
     }
   }
 
-  #enter(lane: Lane, host: GuestHost, waiter: Waiter): void {
+  #enter(queue: TenantQueue, host: GuestHost, waiter: Waiter): void {
     const run = {};
-    lane.runs.set(run, waiter.memoryMb);
+    queue.runs.set(run, waiter.memoryMb);
     waiter.take({
       host,
       release: () => {
-        if (!lane.runs.delete(run)) return;
-        lane.idleSince = performance.now();
-        this.#serve(lane);
+        if (!queue.runs.delete(run)) return;
+        queue.idleSince = performance.now();
+        this.#serve(queue);
         // Whoever has no process yet may take that of a tenant that is idle now.
-        if (lane.runs.size === 0) this.#serveOthers();
+        if (queue.runs.size === 0) this.#serveOthers();
       },
     });
   }
@@ -171,15 +171,15 @@ export class ProcessPool {
   }
 
   #endIdle(): boolean {
-    const idle = this.#hosted().filter(lane => lane.runs.size === 0 && lane.waiting.length === 0);
+    const idle = this.#hosted().filter(queue => queue.runs.size === 0 && queue.waiting.length === 0);
     const longest = idle.sort((a, b) => a.idleSince - b.idleSince)[0];
     if (!longest) return false;
     void longest.host!.close();
     return true;
   }
 
-  #hosted(): Lane[] {
-    return [...this.#lanes.values()].filter(lane => lane.host !== undefined);
+  #hosted(): TenantQueue[] {
+    return [...this.#queues.values()].filter(queue => queue.host !== undefined);
   }
 
   #take(): GuestHost {
@@ -192,7 +192,7 @@ export class ProcessPool {
     const host = new GuestHost(startGuestProcess, {
       onLost: lost => this.#lost(lost),
       onHandled: () => {
-        for (const lane of this.#lanes.values()) if (lane.host === host) this.#serve(lane);
+        for (const queue of this.#queues.values()) if (queue.host === host) this.#serve(queue);
       },
     });
     this.#all.set(host, 0);
@@ -204,24 +204,24 @@ export class ProcessPool {
     this.#endedCpuMs += this.#all.get(host) ?? 0;
     this.#all.delete(host);
     if (this.#spare === host) this.#spare = undefined;
-    for (const lane of this.#lanes.values()) {
-      if (lane.host !== host) continue;
-      lane.host = undefined;
-      lane.runs.clear();
+    for (const queue of this.#queues.values()) {
+      if (queue.host !== host) continue;
+      queue.host = undefined;
+      queue.runs.clear();
     }
     // Later: whoever ended it may be in the middle of serving.
     queueMicrotask(() => this.#serveOthers());
   }
 
   #serveOthers(): void {
-    for (const lane of this.#lanes.values()) {
-      if (!lane.host) this.#serve(lane);
-      this.#tidy(lane);
+    for (const queue of this.#queues.values()) {
+      if (!queue.host) this.#serve(queue);
+      this.#tidy(queue);
     }
   }
 
-  #tidy(lane: Lane): void {
-    if (!lane.host && lane.waiting.length === 0) this.#lanes.delete(lane.tenant);
+  #tidy(queue: TenantQueue): void {
+    if (!queue.host && queue.waiting.length === 0) this.#queues.delete(queue.tenant);
   }
 
   /** Ten times a second: ends what hangs, what holds too much memory, and what has been idle for long. */
@@ -231,11 +231,11 @@ export class ProcessPool {
       if (usage) this.#all.set(host, usage.cpuMs);
       host.look(usage);
     }
-    for (const lane of this.#hosted()) {
-      limitMemory(lane, usages.get(lane.host!));
+    for (const queue of this.#hosted()) {
+      limitMemory(queue, usages.get(queue.host!));
       // Whoever was not let in while a program computed is let in now, also where the process is never quite idle.
-      this.#serve(lane);
-      if (lane.host && lane.runs.size === 0 && performance.now() - lane.idleSince > IDLE_MS) void lane.host.close();
+      this.#serve(queue);
+      if (queue.host && queue.runs.size === 0 && performance.now() - queue.idleSince > IDLE_MS) void queue.host.close();
     }
     this.#limitTotal(usages);
     if (this.#all.size > 0) return;
@@ -258,11 +258,11 @@ export class ProcessPool {
   }
 }
 
-function limitMemory(lane: Lane, usage: Usage | undefined): void {
-  const allowedMb = PROCESS_MB + [...lane.runs.values()].reduce((sum, memoryMb) => sum + memoryMb, 0);
+function limitMemory(queue: TenantQueue, usage: Usage | undefined): void {
+  const allowedMb = PROCESS_MB + [...queue.runs.values()].reduce((sum, memoryMb) => sum + memoryMb, 0);
   if (!usage || usage.residentBytes <= allowedMb * MB) return;
   const message = `its process took ${toMb(usage.residentBytes)} MB; ${allowedMb} are allowed`;
-  lane.host?.end({ kind: 'out_of_memory', message });
+  queue.host?.end({ kind: 'out_of_memory', message });
 }
 
 const toMb = (bytes: number): number => Math.round(bytes / MB);

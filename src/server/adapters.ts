@@ -2,13 +2,17 @@ import { RealmError } from '../errors.ts';
 import type { LoadedModel } from '../llm/load.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 
-/** An adapter that requests can name, as if it were a model. */
-export interface ServedAdapter {
-  readonly id: string;
-  /** Number of the model that it changes. */
+/** A model, and the number by which programs name it. */
+export interface NumberedModel {
+  readonly model: LoadedModel;
   readonly modelId: number;
+}
+
+/** An adapter that requests can name, as if it were a model, and the model that it changes. */
+export interface ServedAdapter extends NumberedModel {
+  readonly id: string;
   /** Who may use it; absent: everyone. */
-  readonly tenants?: readonly string[];
+  readonly tenants?: readonly string[] | undefined;
   /** When it was loaded, seconds since 1970. */
   readonly created: number;
 }
@@ -44,16 +48,16 @@ export class AdapterRegistry {
 
   /** Throws `adapter_exists`, and what is wrong with the file. */
   async load(
-    modelId: number,
+    { model, modelId }: NumberedModel,
     request: Pick<ServedAdapter, 'id' | 'tenants'> & { path: string },
   ): Promise<ServedAdapter> {
     const { id, path, tenants } = request;
-    const taken = this.#adapters.has(id) || this.#loading.has(id) || this.#models.some(model => model.id === id);
+    const taken = this.#adapters.has(id) || this.#loading.has(id) || this.#models.some(each => each.id === id);
     if (taken) throw new RealmError('adapter_exists', `There is a model or an adapter ${id} already; use another name`);
     this.#loading.add(id);
     try {
-      await this.#models[modelId].engine.loadAdapter(id, path);
-      const adapter = { id, modelId, tenants, created: Math.floor(Date.now() / 1000) };
+      await model.engine.loadAdapter(id, path);
+      const adapter = { id, model, modelId, tenants, created: Math.floor(Date.now() / 1000) };
       this.#adapters.set(id, adapter);
       return adapter;
     } finally {
@@ -66,7 +70,7 @@ export class AdapterRegistry {
     const adapter = this.#adapters.get(id);
     if (!adapter) throw new RealmError('adapter_not_found', `There is no adapter ${id}`, { param: 'lora_name' });
     this.#adapters.delete(id);
-    await this.#models[adapter.modelId].engine.unloadAdapter(id);
+    await adapter.model.engine.unloadAdapter(id);
   }
 }
 

@@ -3,6 +3,7 @@ import { asRealmError, RealmError } from '../errors.ts';
 import { type ChoiceEvent, newTrace, runChoice, type Trace } from './choice.ts';
 import { errorBody } from './errors.ts';
 import { addUsage, type Exchange, noUsage } from './exchange.ts';
+import { type GivenPrompt, givenPrompts } from './given-prompts.ts';
 import type { Job } from './job.ts';
 import { merge } from './merge.ts';
 import { PromptTokens } from './prompt-tokens.ts';
@@ -11,16 +12,18 @@ import type { Services } from './services.ts';
 /** Runs all the choices at once, each in a program of its own; the first failure ends them all. */
 export async function* answer(services: Services, exchange: Exchange, job: Job): AsyncGenerator<ChoiceEvent> {
   const { session, saveSession } = job;
-  const requests = requestsOf(exchange, job);
-  const traces = requests.map(newTrace);
-  exchange.usage = () => totalUsage(traces, job.n);
+  const prompts = await givenPrompts(services, job, exchange.signal);
+  const choices = choicesOf(exchange, job, prompts);
+  exchange.usage = () => totalUsage(choices, job.n);
   try {
     if (session !== undefined) await services.sessions.restore({ ...placeOf(job), id: session });
-    for await (const event of merge(choices(services, exchange, job, requests, traces))) {
+    for await (const event of merge(runAll(services, exchange, job, choices))) {
       if (event.kind === 'text') exchange.token();
       yield event;
     }
-    if (saveSession !== undefined) exchange.session = await save(services, exchange, job, saveSession, traces[0]);
+    const [first] = choices;
+    if (saveSession !== undefined && first)
+      exchange.session = await save(services, exchange, job, saveSession, first.trace);
   } catch (error) {
     // What failed because it was aborted failed for the reason of the abort.
     exchange.signal.throwIfAborted();
@@ -29,17 +32,37 @@ export async function* answer(services: Services, exchange: Exchange, job: Job):
   }
 }
 
-/** One request for each answer; its id is unique over all requests and choices. */
-function requestsOf({ id }: Exchange, { prompts, n, settings, tenant, adapter }: Job): GenerateRequest<string>[] {
-  return Array.from({ length: prompts.length * n }, (_, index) => ({
+/** One of a job's answers: what is asked for, and what the program leaves behind. */
+interface Choice {
+  readonly request: GenerateRequest<string>;
+  readonly trace: Trace;
+  /** Of all answers to its prompt. */
+  readonly promptTokens: PromptTokens;
+}
+
+/** `n` for each prompt, the first prompt's first; a request's id is unique over all jobs and choices. */
+function choicesOf(
+  { id }: Exchange,
+  { model, n, settings, tenant, adapter }: Job,
+  prompts: readonly GivenPrompt[],
+): Choice[] {
+  const requestOf = (prompt: string, index: number): GenerateRequest<string> => ({
     ...settings,
     sampling: withSeed(settings, index % n),
     id: `${id}.${index}`,
     tenant: tenant.id,
-    prompt: prompts[Math.floor(index / n)],
+    prompt,
     adapter,
     queueMs: tenant.queueMs,
-  }));
+  });
+  const wanted = prompts.flatMap(prompt => {
+    const promptTokens = new PromptTokens(prompt, model);
+    const { text } = prompt;
+    return Array.from({ length: n }, () => ({ text, promptTokens }));
+  });
+  return wanted.map(({ text, promptTokens }, index) => {
+    return { request: requestOf(text, index), trace: newTrace(), promptTokens };
+  });
 }
 
 /** The answers to one prompt differ: each has the next seed; after the last of 64 bits comes the first. */
@@ -49,17 +72,32 @@ function withSeed({ sampling }: Job['settings'], offset: number): Job['settings'
   return { ...sampling, seed: BigInt.asUintN(64, BigInt(seed) + BigInt(offset)) };
 }
 
-function choices(
+function runAll(
   services: Services,
   exchange: Exchange,
   job: Job,
-  requests: readonly GenerateRequest<string>[],
-  traces: readonly Trace[],
+  choices: readonly Choice[],
 ): AsyncGenerator<ChoiceEvent>[] {
   const { signal } = exchange;
   const submitted = () => exchange.noteSubmitted();
-  const context = { services, job, promptTokens: new PromptTokens(), signal, submitted };
-  return requests.map((request, index) => runChoice(context, request, index, traces[index]));
+  return choices.map(({ request, trace, promptTokens }, index) => {
+    const events = runChoice({ services, job, promptTokens, signal, submitted }, request, index, trace);
+    return job.echo ? echoed(events, index, request.prompt) : events;
+  });
+}
+
+/** The answer behind its prompt. */
+async function* echoed(
+  events: AsyncGenerator<ChoiceEvent>,
+  index: number,
+  prompt: string,
+): AsyncGenerator<ChoiceEvent> {
+  try {
+    yield { kind: 'text', index, content: prompt, logprobs: [] };
+    yield* events;
+  } finally {
+    await events.return(undefined);
+  }
 }
 
 function placeOf({ tenant, model, adapter }: Job) {
@@ -82,10 +120,10 @@ async function save(services: Services, exchange: Exchange, job: Job, id: string
 }
 
 /** As OpenAI counts: a prompt once, however many answers it has; every generated token. */
-function totalUsage(traces: readonly Trace[], n: number): EngineUsage {
+function totalUsage(choices: readonly Choice[], n: number): EngineUsage {
   let total = noUsage;
-  for (let i = 0; i < traces.length; i += n) {
-    const usages = traces.slice(i, i + n).map(({ usage }) => usage);
+  for (let i = 0; i < choices.length; i += n) {
+    const usages = choices.slice(i, i + n).map(({ trace }) => trace.usage);
     const largest = usages.reduce((a, b) => (b.promptTokens > a.promptTokens ? b : a));
     const completionTokens = usages.reduce((sum, usage) => sum + usage.completionTokens, 0);
     total = addUsage(total, { ...largest, completionTokens });

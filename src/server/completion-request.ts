@@ -3,24 +3,29 @@ import { type GenerationBody, optional, sharedFields, toBody, topLogprobs, unsup
 import { refusedFields } from './refused-fields.ts';
 import { structuredFields, toContentSource } from './structured-output.ts';
 
-const holdsTokens = (value: unknown) =>
-  Array.isArray(value) && value.some(entry => typeof entry === 'number' || Array.isArray(entry));
+type Prompt = string | Float64Array;
 
-const wrongPrompt = (value: unknown) => {
-  if (value === undefined) return 'is required';
-  return holdsTokens(value) ? 'as token ids is not supported; send text' : 'must be a string or a list of strings';
-};
+const isTokens = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.length > 0 && value.every(entry => typeof entry === 'number');
 
-/** Every prompt gets an answer, so there are no more than that. */
+const isPrompt = (value: unknown) => typeof value === 'string' || isTokens(value);
+
+const toPrompt = (value: string | number[]): Prompt => (typeof value === 'string' ? value : Float64Array.from(value));
+
+/** Texts, or their tokens; one or a list. Every prompt gets an answer, so there are no more than that. */
 function promptSchema(choices: number) {
-  return z.unknown().transform((value, context): string[] => {
-    const texts = typeof value === 'string' ? [value] : value;
-    const many = Array.isArray(texts) && texts.length > choices;
-    if (!many && Array.isArray(texts) && texts.length > 0 && texts.every(text => typeof text === 'string'))
-      return texts as string[];
-    const message = `has too many entries; one request gets at most ${choices} answers`;
-    context.addIssue({ code: 'custom', message: many && !holdsTokens(value) ? message : wrongPrompt(value) });
-    return z.NEVER;
+  return z.unknown().transform((value, context): Prompt[] => {
+    const refuse = (message: string) => {
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    };
+    if (value === undefined) return refuse('is required');
+    const prompts = isPrompt(value) ? [value] : value;
+    if (!Array.isArray(prompts) || prompts.length === 0)
+      return refuse('must be a string, a list of token ids, or a list of those');
+    if (prompts.length > choices) return refuse(`has too many entries; one request gets at most ${choices} answers`);
+    if (!prompts.every(isPrompt)) return refuse('must be a string, a list of token ids, or a list of those');
+    return (prompts as (string | number[])[]).map(toPrompt);
   });
 }
 
@@ -36,14 +41,24 @@ export function completionSchema(limits: { choices: number }): z.ZodType<Generat
       ...refusedFields,
       prompt: promptSchema(limits.choices),
       logprobs: optional(topLogprobs),
-      echo: unsupported(value => value === false),
-      suffix: unsupported(value => value === ''),
+      echo: optional(z.boolean()),
+      suffix: optional(z.string()),
       best_of: unsupported(value => value === 1),
+    })
+    .refine(({ echo, logprobs }) => !echo || logprobs === undefined, {
+      path: ['echo'],
+      error: 'is not supported together with logprobs: log-probabilities are those of the answer',
+    })
+    .refine(({ suffix, prompt }) => !suffix || prompt.every(each => typeof each === 'string'), {
+      path: ['suffix'],
+      error: 'needs prompts that are texts',
     })
     .transform((body, context) =>
       toBody(body, {
         kind: 'completion',
         prompts: body.prompt,
+        suffix: body.suffix || undefined,
+        echo: body.echo,
         constraint: toContentSource(body, (path, message) => context.addIssue({ code: 'custom', path, message })),
         maxTokens: body.max_tokens ?? body.n_predict ?? defaultMaxTokens,
         topLogprobs: body.logprobs,

@@ -49,7 +49,7 @@ const stop = z
   .unknown()
   .optional()
   .transform(value => (value === undefined || value === null ? [] : typeof value === 'string' ? [value] : value))
-  .pipe(z.array(stopString, { error: ofType('must be a string or a list of up to 4 strings') }).max(4));
+  .pipe(z.array(stopString, { error: ofType('must be a string or a list of up to 32 strings') }).max(32));
 
 const logitBias = z
   .record(z.string().regex(/^\d{1,9}$/, { error: 'must be a token id' }), within(ranges.logitBias))
@@ -99,8 +99,12 @@ export interface ToolUse {
 export interface GenerationBody {
   readonly model: string | undefined;
   readonly kind: 'chat' | 'completion';
-  /** Chats as the documents that the tenant's program gets, or plain texts. */
-  readonly prompts: readonly string[];
+  /** Chats as the documents that the tenant's program gets, or plain texts, or their tokens. */
+  readonly prompts: readonly (string | Float64Array)[];
+  /** What follows the gap that is to be filled in behind each prompt. */
+  readonly suffix?: string | undefined;
+  /** The prompt is repeated before the answer. */
+  readonly echo?: boolean | undefined;
   readonly settings: GenerationSettings;
   readonly n: number;
   readonly stream: boolean;
@@ -108,9 +112,9 @@ export interface GenerationBody {
   /** Tools that the answer may call. */
   readonly tools?: ToolUse | undefined;
   /** Restored before the answer. */
-  readonly session?: string;
+  readonly session?: string | undefined;
   /** Saved after it. */
-  readonly saveSession?: string;
+  readonly saveSession?: string | undefined;
 }
 
 /** `own`: what the routes' fields say each in its own way. */
@@ -120,8 +124,10 @@ export function toBody(
     kind,
     prompts,
     tools,
+    suffix,
+    echo,
     ...own
-  }: Pick<GenerationBody, 'kind' | 'prompts' | 'tools'> &
+  }: Pick<GenerationBody, 'kind' | 'prompts' | 'tools' | 'suffix' | 'echo'> &
     Pick<GenerationSettings, 'maxTokens' | 'topLogprobs' | 'constraint'>,
 ): GenerationBody {
   return {
@@ -129,6 +135,8 @@ export function toBody(
     kind,
     prompts,
     tools,
+    suffix,
+    echo,
     settings: {
       sampling: toSampling(fields),
       stop: fields.stop,

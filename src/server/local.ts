@@ -41,7 +41,7 @@ export function refuseWebPages(
   origin: string | undefined,
   allowed: (origin: string) => boolean = () => false,
 ): void {
-  if (isLocallyNamed(url) && (isLocalOrigin(origin) || allowed(origin!))) return;
+  if (isLocallyNamed(url) && (isLocalOrigin(origin) || (origin !== undefined && allowed(origin)))) return;
   throw new RealmError(
     'host_not_allowed',
     'Without keys only programs on this machine are answered; ask localhost, name tenants with keys, or the page in server.origins',

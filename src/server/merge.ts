@@ -1,26 +1,34 @@
+/** What a source gave, and which it was. */
+interface Taken<T> {
+  readonly index: number;
+  readonly source: AsyncGenerator<T>;
+  readonly result: IteratorResult<T>;
+}
+
 /**
  * The events of several sources as they come. The slowest reader decides: at most one event of each source is taken
  * ahead. Leaving early, or a source's error, closes the others. A single source is itself.
  */
 export function merge<T>(sources: readonly AsyncGenerator<T>[]): AsyncGenerator<T> {
-  return sources.length === 1 ? sources[0] : mergeAll(sources);
+  const [only, ...others] = sources;
+  return only && others.length === 0 ? only : mergeAll(sources);
 }
 
 async function* mergeAll<T>(sources: readonly AsyncGenerator<T>[]): AsyncGenerator<T> {
-  const pending = new Map<number, Promise<{ index: number; result: IteratorResult<T> }>>();
-  const advance = (index: number) => {
-    const next = sources[index].next().then(result => ({ index, result }));
+  const pending = new Map<number, Promise<Taken<T>>>();
+  const advance = (index: number, source: AsyncGenerator<T>) => {
+    const next = source.next().then(result => ({ index, source, result }));
     // It may fail after the race is over.
     next.catch(() => {});
     pending.set(index, next);
   };
   try {
-    for (const index of sources.keys()) advance(index);
+    for (const [index, source] of sources.entries()) advance(index, source);
     while (pending.size > 0) {
-      const { index, result } = await Promise.race(pending.values());
+      const { index, source, result } = await Promise.race(pending.values());
       pending.delete(index);
       if (result.done) continue;
-      advance(index);
+      advance(index, source);
       yield result.value;
     }
   } finally {

@@ -6,7 +6,7 @@ import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { HttpConfig, Limits } from '../tenancy/config.ts';
 import type { Authenticate, AuthorizeAdmin, Tenant } from '../tenancy/tenants.ts';
-import type { AdapterRegistry } from './adapters.ts';
+import type { AdapterRegistry, NumberedModel } from './adapters.ts';
 import type { Exchange } from './exchange.ts';
 import type { TextService } from './text/service.ts';
 
@@ -28,7 +28,7 @@ export interface Services {
   readonly localOnly: boolean;
   readonly limits: Limits;
   /** Where files of adapters may lie; absent: anywhere. */
-  readonly folders?: readonly string[];
+  readonly folders?: readonly string[] | undefined;
   readonly http: HttpConfig;
   readonly metricsFor: 'local' | 'public';
   readonly logger: Logger;
@@ -44,29 +44,28 @@ export interface ServerState {
 }
 
 /** What a request's `model` stands for. */
-export interface NamedModel {
+export interface NamedModel extends NumberedModel {
   /** Of the model or the adapter. */
   readonly name: string;
-  readonly model: LoadedModel;
-  readonly modelId: number;
-  readonly adapter?: string;
+  readonly adapter?: string | undefined;
 }
 
 /** The model that a request names, with the adapter that it names or that is its tenant's. */
 export function findModel(services: Services, tenant: Tenant, name: string | undefined): NamedModel {
-  const { models, adapters } = services;
+  const { adapters } = services;
   const named = adapters.find(name, tenant);
-  const modelId = named?.modelId ?? baseModel(services, name, tenant);
+  const { model, modelId } = named ?? baseModel(services, name, tenant);
   const adapter = named?.id ?? adapters.ownOf(tenant, modelId);
-  return { name: named?.id ?? models[modelId].id, model: models[modelId], modelId, adapter };
+  return { name: named?.id ?? model.id, model, modelId, adapter };
 }
 
-/** The number of the model of that name; without a name, of the only one. */
-export function baseModel(services: Services, name: string | undefined, tenant?: Tenant): number {
+/** The model of that name; without a name, the only one. */
+export function baseModel(services: Services, name: string | undefined, tenant?: Tenant): NumberedModel {
   const { models, adapters, anyModelName } = services;
   const unnamed = anyModelName || (name === undefined && models.length === 1);
   const modelId = unnamed ? 0 : models.findIndex(model => model.id === name);
-  if (modelId >= 0) return modelId;
+  const model = models[modelId];
+  if (model) return { model, modelId };
   const known = [...models, ...(tenant ? adapters.visible(tenant) : [])].map(({ id }) => id).join(', ');
   const problem = name === undefined ? 'is required' : `there is no model ${JSON.stringify(name)}`;
   const code = name === undefined ? 'invalid_request' : 'model_not_found';

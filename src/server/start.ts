@@ -12,7 +12,7 @@ import { type Logger, silent } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig } from '../tenancy/config.ts';
 import { adminAuthorization, keyAuthentication, openAuthentication, type Tenant } from '../tenancy/tenants.ts';
-import { AdapterRegistry } from './adapters.ts';
+import { AdapterRegistry, type NumberedModel } from './adapters.ts';
 import { createApp } from './app.ts';
 import { drain } from './drain.ts';
 import { isLocalName } from './local.ts';
@@ -33,13 +33,13 @@ export interface StartOptions {
   readonly port?: number;
   readonly context?: number;
   readonly threads?: number;
-  readonly logger?: Logger;
+  readonly logger?: Logger | undefined;
   /** Hears of downloads. */
   readonly observer?: FetchObserver;
   /** Hears of weights being loaded, bytes. */
   readonly onProgress?: (loaded: number, total: number) => void;
   /** Aborted while models are being loaded: nothing is left running, and its reason is thrown. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface RunningServer {
@@ -76,7 +76,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       });
       watchEngine(model, services.logger);
       models.push(model);
-      await loadAdapters(services.adapters, models.length - 1, each);
+      await loadAdapters(services.adapters, { model, modelId: models.length - 1 }, each);
     }
     programs.set('', await builtin);
   } catch (error) {
@@ -118,7 +118,7 @@ function compose(
     anyModelName: config.models === undefined || options.model !== undefined,
     text: new TextService({ bodyBytes: config.limits.bodyBytes, observe: metrics.text }),
     sandbox: parts.sandbox,
-    programOf: tenant => parts.programs.get(programKey(tenant))!,
+    programOf: tenant => loadedProgram(parts.programs, tenant),
     authenticate: config.tenants === undefined ? openAuthentication() : keyAuthentication(config.tenants),
     authorizeAdmin: adminAuthorization(config.adminKeys, config.tenants === undefined),
     localOnly: config.tenants === undefined,
@@ -135,6 +135,13 @@ function compose(
 /** Tenants with the same memory share the program of one file. */
 function programKey({ program, memoryMb }: Tenant): string {
   return program === undefined ? '' : `${memoryMb} ${program}`;
+}
+
+/** Requests are answered only after all programs have been loaded. */
+function loadedProgram(programs: ReadonlyMap<string, Program>, tenant: Tenant): Program {
+  const program = programs.get(programKey(tenant));
+  if (program) return program;
+  throw new RealmError('not_ready', 'The programs are still being loaded; try again in a moment');
 }
 
 /** Its thread starts while models are loaded; that it failed is told when it is needed. */
@@ -164,15 +171,15 @@ async function loadPrograms(
 
 async function loadAdapters(
   registry: AdapterRegistry,
-  modelId: number,
+  base: NumberedModel,
   { adapters = [] }: Partial<ModelEntry>,
 ): Promise<void> {
   for (const [i, adapter] of adapters.entries()) {
     try {
-      await registry.load(modelId, adapter);
+      await registry.load(base, adapter);
     } catch (cause) {
       const { code, message } = asRealmError(cause);
-      const param = `models[${modelId}].adapters[${i}].path`;
+      const param = `models[${base.modelId}].adapters[${i}].path`;
       throw new RealmError(code, `${param}: ${adapter.path}: ${message}`, { param, cause });
     }
   }

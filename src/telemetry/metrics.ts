@@ -8,9 +8,9 @@ import { memoryByKind, processMemory } from './memory.ts';
 export interface RequestSample extends EngineUsage {
   readonly route: string;
   readonly status: number;
-  readonly model?: string;
+  readonly model?: string | undefined;
   readonly durationMs: number;
-  readonly firstTokenMs?: number;
+  readonly firstTokenMs?: number | undefined;
 }
 
 /** One piece of work on text: tokenising, templates, JSON. */

@@ -54,6 +54,8 @@ export interface ModelEntry {
   readonly system?: string | undefined;
   /** In the place of the file's. */
   readonly chatTemplate?: TemplatePlace | undefined;
+  /** How it is told to write calls of tools, in the place of its template's way. */
+  readonly toolFormat?: string | undefined;
   readonly sampling?: Sampling | undefined;
   readonly adapters?: readonly AdapterConfig[] | undefined;
 }
@@ -338,6 +340,7 @@ function toModel(document: ModelDocument, base: string): ModelEntry {
     sharedPrompts: shared_prompts,
     system,
     chatTemplate: toTemplate(document.chat_template, base),
+    toolFormat: document.tool_format,
     sampling: sampling && toSampling(sampling),
     adapters,
   };

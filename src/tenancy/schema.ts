@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { injected } from '../output-format/tool-prompt.ts';
 import { isWithin, outside, type Range, ranges } from '../ranges.ts';
 import { hashPattern } from './keys.ts';
 import { tenantDefaults } from './tenants.ts';
@@ -127,6 +128,8 @@ const model = z.strictObject({
   system: z.string().optional(),
   /** In the place of the file's: the template itself, or the path of a file with it. */
   chat_template: z.string().min(1).optional(),
+  /** How the model is told to write calls of tools, in the place of its template's way. */
+  tool_format: z.enum(Object.keys(injected)).optional(),
   /** Sampling of requests that do not say. */
   sampling: sampling.optional(),
   adapters: z.array(adapter).optional(),

@@ -19,7 +19,7 @@ export interface ChatTemplateOptions {
   /** Use this built-in template, whatever the file has. */
   name?: BuiltinName;
   /** The template's own text instead of the file's. */
-  source?: string;
+  source?: string | undefined;
   /** Milliseconds since 1970, for `strftime_now`. Default Date.now. */
   now?: () => number;
   /** Milliseconds that only grow, for the time limit. Default performance.now. */

@@ -1,6 +1,7 @@
 import type { Metadata } from '../gguf/types.ts';
 import { kinds } from './kinds.ts';
 import { tokenId } from './metadata.ts';
+import type { FillInTheMiddle } from './types.ts';
 
 /** Texts that end a turn or a text in the models that we know, whatever the file says of them. */
 const ENDINGS = [
@@ -81,7 +82,25 @@ const FILL_IN_THE_MIDDLE: readonly { key: string; ends: boolean; names: readonly
   { key: 'fim_sep_token_id', ends: true, names: ['<|file_sep|>'] },
 ];
 
+type Role = (typeof FILL_IN_THE_MIDDLE)[number];
+
 export const fillInTheMiddleKeys = FILL_IN_THE_MIDDLE.map(({ key }) => key);
+
+const named = (ids: ReadonlyMap<string, number>, { names }: Role) =>
+  names.map(name => ids.get(name)).find(found => found !== undefined);
+
+/** The texts of the three tokens with which models fill in; undefined where one is missing. */
+export function fillInTexts(
+  texts: readonly string[],
+  ids: ReadonlyMap<string, number>,
+  metadata: Metadata,
+): FillInTheMiddle | undefined {
+  const [prefix, suffix, middle] = FILL_IN_THE_MIDDLE.slice(0, 3).map(role => {
+    const id = tokenId(metadata, role.key, texts.length) ?? named(ids, role);
+    return id === undefined ? undefined : texts[id];
+  });
+  return prefix && suffix && middle ? { prefix, suffix, middle } : undefined;
+}
 
 /**
  * The tokens that end a generation: those that the file marks (`marked`) and those with a well-known text. Such texts
@@ -94,9 +113,10 @@ export function markSpecialNames(
   metadata: Metadata,
 ): Set<number> {
   const endings = new Set(marked.filter(id => id !== undefined));
-  for (const { key, ends, names } of FILL_IN_THE_MIDDLE) {
+  for (const role of FILL_IN_THE_MIDDLE) {
+    const { key, ends } = role;
     const given = tokenId(metadata, key, tokenKinds.length);
-    const id = given ?? names.map(name => ids.get(name)).find(found => found !== undefined);
+    const id = given ?? named(ids, role);
     if (id === undefined) continue;
     if (given === undefined) tokenKinds[id] = kinds.control;
     if (ends) endings.add(id);

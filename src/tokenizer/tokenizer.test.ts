@@ -123,6 +123,13 @@ describe('refusals', () => {
   });
 });
 
+test('the tokens for filling in the middle are found by their names, all three or none', () => {
+  const names = ['<|fim_prefix|>', '<|fim_suffix|>', '<|fim_middle|>'] as const;
+  const [prefix, suffix, middle] = names;
+  assert.deepEqual(createTokenizer(byteLevelMetadata({}, [...names])).fillInTheMiddle, { prefix, suffix, middle });
+  assert.equal(createTokenizer(byteLevelMetadata({}, [prefix, suffix])).fillInTheMiddle, undefined);
+});
+
 describe('what is wrong in a file and not needed is ignored with a warning', () => {
   const warnings = (metadata: Metadata) => {
     const heard: string[] = [];

@@ -3,7 +3,7 @@ import { kinds } from './kinds.ts';
 import { SpecialTokens } from './special-tokens.ts';
 import { finish, type Steps } from './steps.ts';
 import { Utf8Stream } from './token-stream.ts';
-import type { EncodeOptions, Token, Tokenizer, TokenStream } from './types.ts';
+import type { EncodeOptions, FillInTheMiddle, Token, Tokenizer, TokenStream } from './types.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** What one kind of tokenizer adds to a vocabulary. */
@@ -29,6 +29,7 @@ export class VocabularyTokenizer implements Tokenizer {
   readonly bos: Token | undefined;
   readonly eos: Token | undefined;
   readonly endOfGeneration: ReadonlySet<Token>;
+  readonly fillInTheMiddle: FillInTheMiddle | undefined;
   readonly controlTexts: readonly string[];
   readonly #algorithm: Algorithm;
   readonly #vocabulary: Vocabulary;
@@ -40,6 +41,7 @@ export class VocabularyTokenizer implements Tokenizer {
     this.#vocabulary = algorithm.vocabulary;
     this.#specialTokens = new SpecialTokens(algorithm.vocabulary);
     this.controlTexts = this.#vocabulary.texts.filter((_, id) => this.#isSpecial(id as Token));
+    this.fillInTheMiddle = this.#vocabulary.fillInTheMiddle;
     this.vocabSize = this.#vocabulary.texts.length;
     this.bos = this.#vocabulary.bos as Token | undefined;
     this.eos = this.#vocabulary.eos as Token | undefined;

@@ -11,7 +11,7 @@ export interface EncodeOptions {
   /** Add the beginning- and end-of-text tokens that the model's metadata asks for. Default true. */
   addSpecial?: boolean;
   /** Turn the text of special tokens into those tokens; otherwise it is ordinary text. Default true. */
-  parseSpecial?: boolean;
+  parseSpecial?: boolean | undefined;
   /** Where control tokens are ordinary text all the same; in order and apart from each other. */
   values?: readonly TextRange[];
 }
@@ -22,6 +22,8 @@ export interface Tokenizer {
   readonly eos: Token | undefined;
   /** Tokens that end a generation (eos, end-of-turn, end-of-message). */
   readonly endOfGeneration: ReadonlySet<Token>;
+  /** Absent: the model was not trained to fill in. */
+  readonly fillInTheMiddle?: FillInTheMiddle | undefined;
   /** The texts of the tokens that nobody may write in a value. */
   readonly controlTexts: readonly string[];
   /** The most bytes of a text (UTF-8) that one token stands for; absent where there is no bound. */
@@ -43,6 +45,13 @@ export interface Tokenizer {
   stream(options?: { special?: boolean | ReadonlySet<Token>; whole?: boolean }): TokenStream;
 }
 
+/** The texts of the tokens before what comes before a gap, before what follows it, and before what fills it. */
+export interface FillInTheMiddle {
+  readonly prefix: string;
+  readonly suffix: string;
+  readonly middle: string;
+}
+
 export interface TokenStream {
   push(token: Token): string;
   /** What is left when the stream ends (an incomplete character becomes U+FFFD). */
@@ -59,7 +68,7 @@ export interface ChatMessage {
 
 export interface RenderOptions {
   /** Begin the model's answer. Default true. */
-  addGenerationPrompt?: boolean;
+  addGenerationPrompt?: boolean | undefined;
   tools?: unknown[] | undefined;
   /** More variables of the template, `chat_template_kwargs`; they replace none of its own. */
   variables?: Readonly<Record<string, unknown>> | undefined;
@@ -96,9 +105,9 @@ export interface Prompt {
 /** How a template writes a chat. */
 export interface ChatOptions {
   /** Default true, unless the final message is to be continued. */
-  readonly addGenerationPrompt?: boolean;
+  readonly addGenerationPrompt?: boolean | undefined;
   /** The text ends with the final message's content, so that the model goes on with it. */
-  readonly continueFinalMessage?: boolean;
+  readonly continueFinalMessage?: boolean | undefined;
   readonly tools?: unknown[] | undefined;
   /** More variables of the template, `chat_template_kwargs`; they replace none of its own. */
   readonly variables?: Readonly<Record<string, unknown>> | undefined;
@@ -106,7 +115,7 @@ export interface ChatOptions {
 
 export interface PromptOptions extends ChatOptions {
   /** Read control tokens in values too, as if the template had written them. */
-  readonly parseSpecial?: boolean;
+  readonly parseSpecial?: boolean | undefined;
   /** Find all values, not only those that could hold a control token. */
   readonly locate?: boolean;
 }

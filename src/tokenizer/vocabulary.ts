@@ -1,8 +1,9 @@
 import { RealmError } from '../errors.ts';
 import type { Metadata } from '../gguf/types.ts';
-import { markSpecialNames } from './end-of-generation.ts';
+import { fillInTexts, markSpecialNames } from './end-of-generation.ts';
 import { kinds } from './kinds.ts';
 import { flag, numberList, stringList, text, tokenId } from './metadata.ts';
+import type { FillInTheMiddle } from './types.ts';
 
 /** What the kind of tokenizer decides before the file's own flags do. */
 export interface VocabularyDefaults {
@@ -29,6 +30,7 @@ export interface Vocabulary {
   readonly unknown: number | undefined;
   readonly separator: number | undefined;
   readonly endOfGeneration: ReadonlySet<number>;
+  readonly fillInTheMiddle: FillInTheMiddle | undefined;
   readonly addBos: boolean;
   readonly addEos: boolean;
   readonly addSpacePrefix: boolean;
@@ -58,6 +60,7 @@ export function readVocabulary(metadata: Metadata, defaults: VocabularyDefaults)
     unknown: special('unknown_token_id', defaults.unknown),
     separator: special('seperator_token_id', defaults.separator),
     endOfGeneration,
+    fillInTheMiddle: fillInTexts(texts, ids, metadata),
     addBos: flag(metadata, 'add_bos_token') ?? defaults.addBos ?? false,
     addEos: flag(metadata, 'add_eos_token') ?? defaults.addEos ?? false,
     addSpacePrefix: flag(metadata, 'add_space_prefix') ?? defaults.addSpacePrefix ?? false,

@@ -48,11 +48,13 @@ describe('help', () => {
   it('is what realm alone shows', async () => {
     const { code, stdout } = await realm([]);
     assert.equal(code, 0);
-    for (const command of ['run', 'serve', 'inspect', 'tokenize', 'models', 'keys'])
+    for (const command of ['run', 'serve', 'inspect', 'tokenize', 'constrain', 'models', 'keys'])
       assert.match(stdout, new RegExp(`^  ${command}`, 'm'));
   });
 
-  for (const command of ['run', 'serve', 'inspect', 'tokenize', 'models', 'models pull', 'models rm', 'keys create']) {
+  for (const command of [
+    ...['run', 'serve', 'inspect', 'tokenize', 'constrain', 'models', 'models pull', 'models rm', 'keys create'],
+  ]) {
     it(`of ${command} has an example`, async () => {
       const { code, stdout } = await realm([...command.split(' '), '--help']);
       assert.equal(code, 0);
@@ -132,6 +134,60 @@ describe('tokenize', () => {
     const { stdout } = await realm(['tokenize', vocabulary, 'Hi\nyou']);
     assert.match(stdout, /^ {5}1 -> '<s>'\n/);
     assert.match(stdout, /-> '\\n'/);
+  });
+});
+
+describe('constrain', () => {
+  const lines = (...values: unknown[]): string => values.map(value => `${JSON.stringify(value)}\n`).join('');
+  const schema = { type: 'object', properties: { a: { type: 'integer' }, b: { type: 'string' } }, required: ['a'] };
+  const tests = [
+    { data: { a: 1, b: 'é"' }, valid: true },
+    { data: { b: 'x' }, valid: false },
+  ];
+
+  it('says what a schema accepts and what it costs, or why it is refused', async () => {
+    const input = `${lines({ schema, tests }, { schema: { properties: { x: { uniqueItems: true } } } }, { schema: false })}\n`;
+    const { code, stdout, stderr } = await realm(['constrain', vocabulary, '--json'], { input });
+    assert.equal(code, 0, stderr);
+    const [accepts, refused, nothing] = stdout
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line));
+    assert.deepEqual(accepts.tests, [{ accepted: true }, { accepted: false }]);
+    assert.ok(accepts.ok && accepts.compile_us > 0 && accepts.mask_us.max >= accepts.mask_us.p99);
+    const { ok, code: reason, keyword, path } = refused;
+    assert.deepEqual(
+      { ok, reason, keyword, path },
+      { ok: false, reason: 'schema_unsupported', keyword: 'uniqueItems', path: '/properties/x' },
+    );
+    assert.deepEqual([nothing.ok, nothing.code, nothing.keyword], [false, 'grammar_invalid', null]);
+  });
+
+  it('takes numbers as they are written', async () => {
+    const input = '{"schema": {"type": "integer"}, "tests": [{"data": 1}, {"data": 1.0}, {"data": 100000000000000}]}\n';
+    const { stdout } = await realm(['constrain', vocabulary, '--json'], { input });
+    assert.deepEqual(JSON.parse(stdout).tests, [{ accepted: true }, { accepted: false }, { accepted: true }]);
+  });
+
+  it('shows people what is not as expected', async () => {
+    const input = lines({ schema, tests: [...tests, { data: { a: 'x' }, valid: true }] }, { schema: { format: 'x' } });
+    const { stdout } = await realm(['constrain', vocabulary], { input });
+    assert.match(
+      stdout,
+      /^line 1: 1 of 3 accepted; not as expected: test 3 rejected; compiled in [\d.]+ ms; masks p50/,
+    );
+    assert.match(stdout, /\nline 2: refused: schema_unsupported: /);
+  });
+
+  it('names the line that it cannot read', async () => {
+    for (const [input, code] of [
+      ['{"schema": {}}\nnot json\n', 'invalid_json'],
+      ['{"schema": {}}\n{"tests": []}\n', 'invalid_request'],
+    ] as const) {
+      const result = await realm(['constrain', vocabulary, '--json'], { input });
+      assert.equal(result.code, 1);
+      assert.match(result.stderr, new RegExp(`^realm: ${code}: line 2`));
+    }
   });
 });
 

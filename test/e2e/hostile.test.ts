@@ -9,9 +9,10 @@ import { passOn, program, streamTokens } from '../sandbox/helpers.ts';
 import { compileBombs, hostilePrograms } from '../sandbox/hostile-modules.ts';
 import { folder, metric, modelPath, serveWatched, until, type WatchedServer } from './server-process.ts';
 
-const attacks = Object.keys(hostilePrograms).filter(name => !(name in compileBombs));
+const hostile = Object.entries(hostilePrograms).filter(([name]) => !(name in compileBombs));
+const attacks = hostile.map(([name]) => name);
 const programs: Record<string, Uint8Array> = {
-  ...Object.fromEntries(attacks.map(name => [name, hostilePrograms[name]()])),
+  ...Object.fromEntries(hostile.map(([name, make]) => [name, make()])),
   passing: program(`${passOn} (i32.const 0)`, streamTokens),
 };
 const names = ['calm', ...Object.keys(programs)];

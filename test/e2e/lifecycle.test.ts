@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 import { syntheticBytes } from '../../scripts/synthetic/model.ts';
+import { first } from '../support/entries.ts';
 import { client, folder, metric, modelPath, RealmProcess, serve, until } from './server-process.ts';
 
 let model: string;
@@ -105,7 +106,7 @@ test('Ctrl-C lets what is being answered finish, and takes nothing new', async (
   for await (const chunk of stream) {
     if (!signalled) process.child.kill('SIGINT');
     signalled = true;
-    finish = chunk.choices[0].finish_reason ?? finish;
+    finish = first(chunk.choices).finish_reason ?? finish;
   }
   assert.equal(finish, 'length');
   const { code } = await process.exited;
@@ -156,10 +157,10 @@ test('two models from one server, each with its own engine: `model` selects', as
       client(url).completions.create({ model, prompt: 'The capital of France is', max_tokens: 8, temperature: 0 });
     // At the same time: neither waits for the other's engine.
     const [real, random] = await Promise.all([ask('real'), ask('random')]);
-    assert.match(real.choices[0].text, /Paris/);
-    assert.doesNotMatch(random.choices[0].text, /Paris/);
+    assert.match(first(real.choices).text, /Paris/);
+    assert.doesNotMatch(first(random.choices).text, /Paris/);
     assert.equal(random.usage!.completion_tokens, 8);
-    assert.equal((await ask('random')).choices[0].text, random.choices[0].text);
+    assert.equal(first((await ask('random')).choices).text, first(random.choices).text);
     for (const id of ['real', 'random']) assert.ok((await metric(url, `realm_engine_steps{model="${id}"}`)) >= 8);
     await assert.rejects(ask('third'), { status: 404, code: 'model_not_found' });
   } finally {

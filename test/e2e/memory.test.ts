@@ -43,9 +43,10 @@ test('every load is counted', () => assert.deepEqual(Object.keys(counts).sort(),
 
 for (const [name, [count, width]] of Object.entries(counts)) {
   test(`memory does not grow under "${name}"`, async () => {
+    const load = loads[name] ?? assert.fail(`there is no load ${name}`);
     const target = { url: server.url, keys: keys.map(({ key }) => key) };
     const round = async (index: number) => {
-      await drive(loads[name], target, index * count, (index + 1) * count, width);
+      await drive(load, target, index * count, (index + 1) * count, width);
       return resident();
     };
     // The first round fills caches and compiles; afterwards collections come and go by some megabytes.

@@ -90,11 +90,9 @@ test("a tenant's bytes are the same alone and beside a flood, clients that leave
     await Promise.all([...flood, ...leaving]);
   }
   await until('all is quiet', async () => (await metric(server.url, 'realm_requests_open')) === 0 || undefined);
-  const [running, waiting, used, cached] = await Promise.all(
-    ['realm_sequences_running', 'realm_sequences_waiting', 'realm_kv_pages_used', 'realm_kv_pages_cached'].map(name =>
-      metric(server.url, name),
-    ),
-  );
+  const now = (name: string) => metric(server.url, `realm_${name}`);
+  const [running, waiting] = [await now('sequences_running'), await now('sequences_waiting')];
+  const [used, cached] = [await now('kv_pages_used'), await now('kv_pages_cached')];
   assert.deepEqual({ running, waiting, leaked: used - cached }, { running: 0, waiting: 0, leaked: 0 });
 });
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type OpenAI from 'openai';
+import { at, first, only } from '../support/entries.ts';
 import { client, modelPath, type RunningServer, serve } from './server-process.ts';
 
 let server: RunningServer;
@@ -21,6 +22,8 @@ const questions = [
   'Name the capital city of France.',
   'The capital of France is',
 ];
+
+const textOf = ({ choices }: OpenAI.Chat.ChatCompletion): string => first(choices).message.content ?? '';
 
 function ask(question: string) {
   return {
@@ -43,8 +46,8 @@ for (const question of questions) {
   test(`${question} Paris`, async () => {
     const request = ask(question);
     const answer = await openai.chat.completions.create(request);
-    const [choice] = answer.choices;
-    assert.match(choice.message.content!, /Paris/);
+    const choice = only(answer.choices);
+    assert.match(choice.message.content ?? '', /Paris/);
     assert.equal(choice.finish_reason, 'stop');
     const rendered = await fetch(`${server.url}/apply-template`, { method: 'POST', body: JSON.stringify(request) });
     const { prompt } = (await rendered.json()) as { prompt: string };
@@ -57,7 +60,7 @@ for (const question of questions) {
 }
 
 test('streaming brings the same answer, a chunk a token', async () => {
-  const request = ask(questions[0]);
+  const request = ask(at(questions, 0));
   const whole = await openai.chat.completions.create(request);
   const stream = await openai.chat.completions.create({
     ...request,
@@ -73,7 +76,7 @@ test('streaming brings the same answer, a chunk a token', async () => {
     finish = choice?.finish_reason ?? finish;
     usage = chunk.usage ?? usage;
   }
-  assert.equal(pieces.join(''), whole.choices[0].message.content);
+  assert.equal(pieces.join(''), textOf(whole));
   assert.match(pieces.join(''), /Paris/);
   assert.equal(finish, 'stop');
   assert.equal(usage!.completion_tokens, whole.usage!.completion_tokens);
@@ -94,11 +97,11 @@ test('chunks arrive on their own, not in one piece', async () => {
 });
 
 test('without a system prompt the default of the catalog is used', async () => {
-  const { messages, ...rest } = ask(questions[2]);
+  const { messages, ...rest } = ask(at(questions, 2));
   const answer = await openai.chat.completions.create({ ...rest, messages: messages.slice(1) });
   const explicit = await openai.chat.completions.create({ ...rest, messages });
-  assert.equal(answer.choices[0].message.content, explicit.choices[0].message.content);
-  assert.match(answer.choices[0].message.content!, /Paris/);
+  assert.equal(textOf(answer), textOf(explicit));
+  assert.match(textOf(answer), /Paris/);
 });
 
 test('a plain completion, with log-probabilities', async () => {
@@ -109,62 +112,58 @@ test('a plain completion, with log-probabilities', async () => {
     max_tokens: 4,
     logprobs: 2,
   });
-  const [choice] = answer.choices;
-  const { tokens, token_logprobs, top_logprobs } = choice.logprobs!;
-  assert.equal(tokens!.join(''), choice.text);
-  assert.equal(tokens!.length, answer.usage!.completion_tokens);
-  for (const [i, value] of token_logprobs!.entries()) {
+  const { logprobs, text } = only(answer.choices);
+  const { tokens = [], token_logprobs = [], top_logprobs = [] } = logprobs ?? {};
+  assert.equal(tokens.join(''), text);
+  assert.equal(tokens.length, answer.usage?.completion_tokens);
+  for (const [i, value] of token_logprobs.entries()) {
     assert.ok(value <= 0);
     // Greedy: the chosen token is the likeliest.
-    assert.equal(Math.max(...Object.values(top_logprobs![i])), value);
+    assert.equal(Math.max(...Object.values(at(top_logprobs, i))), value);
   }
 });
 
 test('the same seed gives the same text, another one another', async () => {
   const sampled = async (seed: number) => {
     const request = { ...ask('Write a sentence about the sea.'), temperature: 1.2, seed };
-    return (await openai.chat.completions.create(request)).choices[0].message.content;
+    return textOf(await openai.chat.completions.create(request));
   };
-  const [first, again, other] = [await sampled(11), await sampled(11), await sampled(12)];
-  assert.equal(first, again);
-  assert.notEqual(first, other);
+  const [one, again, other] = [await sampled(11), await sampled(11), await sampled(12)];
+  assert.equal(one, again);
+  assert.notEqual(one, other);
 });
 
 test('a stop string ends the text and is no part of it', async () => {
-  const answer = await openai.chat.completions.create({ ...ask(questions[3]), stop: 'Paris' });
-  assert.ok(!answer.choices[0].message.content!.includes('Paris'));
-  assert.equal(answer.choices[0].finish_reason, 'stop');
+  const answer = await openai.chat.completions.create({ ...ask(at(questions, 3)), stop: 'Paris' });
+  assert.ok(!textOf(answer).includes('Paris'));
+  assert.equal(first(answer.choices).finish_reason, 'stop');
 });
 
 test('requests at once get the answers that they get alone', async () => {
-  const alone: (string | null)[] = [];
-  for (const question of questions)
-    alone.push((await openai.chat.completions.create(ask(question))).choices[0].message.content);
+  const alone: string[] = [];
+  for (const question of questions) alone.push(textOf(await openai.chat.completions.create(ask(question))));
   const together = await Promise.all(questions.map(question => openai.chat.completions.create(ask(question))));
-  assert.deepEqual(
-    together.map(answer => answer.choices[0].message.content),
-    alone,
-  );
+  assert.deepEqual(together.map(textOf), alone);
 });
 
 test('n answers at once', async () => {
-  const answer = await openai.chat.completions.create({ ...ask(questions[2]), n: 2 });
+  const answer = await openai.chat.completions.create({ ...ask(at(questions, 2)), n: 2 });
   assert.deepEqual(
     answer.choices.map(choice => choice.index),
     [0, 1],
   );
-  for (const choice of answer.choices) assert.match(choice.message.content!, /Paris/);
+  for (const choice of answer.choices) assert.match(choice.message.content ?? '', /Paris/);
 });
 
 test('cached_tokens tells the truth, also where a stop string ended the text', async () => {
   const passage = 'The river runs through the old town, past the mill and the market, down to the sea. '.repeat(8);
   const request = { ...ask(`${passage}\nWhat is this about?`), stop: ['the'] };
-  const first = await openai.chat.completions.create(request);
+  const before = await openai.chat.completions.create(request);
   const again = await openai.chat.completions.create(request);
   const cached = (answer: OpenAI.Chat.ChatCompletion) => answer.usage!.prompt_tokens_details!.cached_tokens!;
-  assert.ok(cached(first) < 64, `${cached(first)} tokens of a new prompt were cached`);
+  assert.ok(cached(before) < 64, `${cached(before)} tokens of a new prompt were cached`);
   // Whole pages of 32 tokens, and the last token is always computed.
   assert.equal(cached(again), Math.floor((again.usage!.prompt_tokens - 1) / 32) * 32);
   assert.ok(cached(again) >= 128);
-  assert.equal(again.choices[0].message.content, first.choices[0].message.content);
+  assert.equal(textOf(again), textOf(before));
 });

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import OpenAI from 'openai';
 import { createKey } from '../../src/tenancy/keys.ts';
 import { passOn, program, streamTokens } from '../sandbox/helpers.ts';
+import { first } from '../support/entries.ts';
 import { client, folder, metric, modelPath, type RunningServer, serve } from './server-process.ts';
 
 const keys = {
@@ -51,6 +52,7 @@ const request = {
 };
 
 const ask = (key: string) => client(server.url, key).chat.completions.create(request);
+const said = ({ choices }: OpenAI.Chat.ChatCompletion): string => first(choices).message.content ?? '';
 
 async function refusal(answer: Promise<unknown>): Promise<{ status: number; code: unknown }> {
   const error = await answer.then(
@@ -62,12 +64,12 @@ async function refusal(answer: Promise<unknown>): Promise<{ status: number; code
 }
 
 test('a tenant without a program gets the plain answer', async () => {
-  assert.match((await ask(keys.plain.key)).choices[0].message.content!, /Paris/);
+  assert.match(said(await ask(keys.plain.key)), /Paris/);
 });
 
 test("a tenant's own program is what answers", async () => {
-  const plain = (await ask(keys.plain.key)).choices[0].message.content!;
-  const loud = (await ask(keys.shouting.key)).choices[0].message.content!;
+  const plain = said(await ask(keys.plain.key));
+  const loud = said(await ask(keys.shouting.key));
   assert.match(loud, /PARIS/);
   assert.equal(loud, plain.toUpperCase());
 });
@@ -91,7 +93,7 @@ test('an unknown model is 404 for whoever has a key', async () => {
 
 test('a program that never ends is ended, while another tenant is answered', async () => {
   const looping = refusal(ask(keys.looping.key));
-  assert.match((await ask(keys.plain.key)).choices[0].message.content!, /Paris/);
+  assert.match(said(await ask(keys.plain.key)), /Paris/);
   assert.deepEqual(await looping, { status: 504, code: 'program_deadline' });
 });
 
@@ -102,12 +104,12 @@ test('a program that traps after its text is an error at the end of the stream; 
   let text = '';
   await assert.rejects(
     async () => {
-      for await (const chunk of stream) text += chunk.choices[0].delta.content ?? '';
+      for await (const chunk of stream) text += first(chunk.choices).delta.content ?? '';
     },
     (error: unknown) => error instanceof OpenAI.APIError && error.code === 'program_trapped',
   );
   assert.match(text, /Paris/);
-  assert.match((await ask(keys.plain.key)).choices[0].message.content!, /Paris/);
+  assert.match(said(await ask(keys.plain.key)), /Paris/);
 });
 
 test('a prompt over the context is refused with both numbers, through the program', async () => {

@@ -44,7 +44,7 @@ test('different adapters in one batch, each answer its own', async () => {
   const answers = await Promise.all(requests.map(each => collect(engine.submit(each))));
   const salts = new Map([['x', 1] as const, ['y', 2] as const]);
   for (const [i, each] of requests.entries())
-    assert.deepEqual(tokensOf(answers[i]), expectedAnswer(each, 32, 512, salts.get(each.adapter as 'x')));
+    assert.deepEqual(tokensOf(answers[i]!), expectedAnswer(each, 32, 512, salts.get(each.adapter as 'x')));
   assert.equal(mixed, 3);
   await engine.close();
 });
@@ -76,7 +76,7 @@ test('an adapter in use stays until its requests have ended; new ones do not get
     unloading = engine.unloadAdapter('x');
     assert.equal(model.adapters.size, 1);
     const [refused] = await collect(engine.submit(asked));
-    assert.ok(refused.kind === 'error' && refused.code === 'adapter_not_found');
+    assert.ok(refused?.kind === 'error' && refused.code === 'adapter_not_found');
   }
   await unloading;
   assert.equal(model.adapters.size, 0);

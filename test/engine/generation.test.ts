@@ -95,7 +95,7 @@ test('what looked like a stop string and was none is text after all', async () =
 test('logprobs name the token’s own bytes', async () => {
   const { events } = await run('é', { maxTokens: 2, topLogprobs: 1 });
   const [first] = events;
-  assert.ok(first.kind === 'text');
+  assert.ok(first?.kind === 'text');
   const one = { token: '\uFFFD', bytes: [0xc3], logprob: -0.5 };
   assert.deepEqual(first.logprobs, [{ ...one, offset: 0, top: [one] }]);
 });
@@ -149,5 +149,5 @@ test('a model’s own sampling fills what the request leaves open', async () => 
     { temperature: 0.2, topP: 0.5 },
   );
   await Array.fromAsync(generate(request({ sampling: { temperature: undefined, topP: 1, seed: undefined } })));
-  assert.deepEqual(seen[0].sampling, { temperature: 0.2, topP: 1 });
+  assert.deepEqual(seen[0]?.sampling, { temperature: 0.2, topP: 1 });
 });

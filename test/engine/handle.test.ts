@@ -14,7 +14,7 @@ test('an engine in its worker: progress, answers at once, statistics, close', as
   const requests = Array.from({ length: 12 }, (_, i) => request(i, 10 + 20 * i, { tenant: `t${i % 3}` }));
   const answers = await Promise.all(requests.map(each => collect(engine.submit(each))));
   for (const [i, events] of answers.entries()) {
-    assert.deepEqual(tokensOf(events), expectedAnswer(requests[i], 32, 300));
+    assert.deepEqual(tokensOf(events), expectedAnswer(requests[i]!, 32, 300));
     assert.equal(events.filter(({ kind }) => kind !== 'token').length, 1);
   }
   const { running, completionTokens } = await engine.stats();
@@ -23,7 +23,7 @@ test('an engine in its worker: progress, answers at once, statistics, close', as
   await engine.close();
   assert.equal(engine.ended.reason.code, 'shutting_down');
   const [late] = await collect(engine.submit(request(1, 5)));
-  assert.ok(late.kind === 'error' && late.code === 'shutting_down');
+  assert.ok(late?.kind === 'error' && late.code === 'shutting_down');
   await engine.close();
 });
 
@@ -61,7 +61,7 @@ for (const [path, message] of deaths) {
     }
     assert.equal(engine.ended.reason.code, 'engine_failed');
     const [late] = await collect(engine.submit(request(4, 5)));
-    assert.ok(late.kind === 'error' && late.code === 'engine_failed');
+    assert.ok(late?.kind === 'error' && late.code === 'engine_failed');
     await assert.rejects(engine.stats(), { code: 'engine_failed' });
     await engine.close();
   });

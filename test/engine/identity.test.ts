@@ -45,7 +45,7 @@ test('a request gets the same tokens however its prompt is cut', async () => {
     [256, 256],
     [40, 7],
     [17, 1],
-  ]) {
+  ] as const) {
     assert.deepEqual(
       await answers({}, { maxBatchedTokens, prefillChunk }, 3),
       expected,

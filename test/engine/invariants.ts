@@ -11,7 +11,7 @@ export function checkBooks(
   const references = new Int32Array(pool.total);
   const owners = new Map<number, string>();
   const hold = (tenant: string, block: number): void => {
-    references[block]++;
+    references[block]! += 1;
     assert.equal(owners.get(block) ?? tenant, tenant, `page ${block} belongs to two tenants`);
     owners.set(block, tenant);
   };

@@ -111,7 +111,7 @@ export class ScriptedModel implements Model {
       return this.#row(segment, segment.position + row - segment.start);
     });
     const { rows = [], mask } = batch.sampling ?? {};
-    this.#samplers.sample(this.#tokens, this.vocabSize, row => this.#logits[row], rows, mask);
+    this.#samplers.sample(this.#tokens, this.vocabSize, row => this.#logits[row]!, rows, mask);
     return done;
   }
 
@@ -120,11 +120,11 @@ export class ScriptedModel implements Model {
   }
 
   logits(outputs: Int32Array, into: Float32Array): MaybePromise<void> {
-    return this.#read(() => outputs.forEach((output, i) => void into.set(this.#logits[output], i * this.vocabSize)));
+    return this.#read(() => outputs.forEach((output, i) => void into.set(this.#logits[output]!, i * this.vocabSize)));
   }
 
   states(rows: Int32Array, into: Float32Array): MaybePromise<void> {
-    return this.#read(() => rows.forEach((row, i) => void into.set(this.#states[row], i * this.width)));
+    return this.#read(() => rows.forEach((row, i) => void into.set(this.#states[row]!, i * this.width)));
   }
 
   /** A device takes its time, in which the world goes on. */
@@ -152,13 +152,13 @@ export class ScriptedModel implements Model {
 
   copyPages(pairs: Int32Array): void {
     assert.ok(!this.#busy, 'copied while a batch runs');
-    for (let i = 0; i < pairs.length; i += 2)
-      this.#kv.copyWithin(pairs[i + 1] * pageTokens, pairs[i] * pageTokens, (pairs[i] + 1) * pageTokens);
+    for (const [from, to] of eachPair(pairs))
+      this.#kv.copyWithin(to * pageTokens, from * pageTokens, (from + 1) * pageTokens);
   }
 
   copySlots(pairs: Int32Array): void {
     assert.ok(!this.#busy, 'copied while a batch runs');
-    for (let i = 0; i < pairs.length; i += 2) this.#slotValues[pairs[i + 1]] = this.#slotValues[pairs[i]];
+    for (const [from, to] of eachPair(pairs)) this.#slotValues[to] = this.#slotValues[from]!;
   }
 
   readSlot(slot: number, target: Uint8Array): void {
@@ -225,25 +225,26 @@ export class ScriptedModel implements Model {
   }
 
   #keep(segment: Segment): void {
-    if (this.slots > 0) this.#slotValues[segment.slot!] = this.#kv[slot(segment, segment.position + segment.count - 1)];
+    if (this.slots > 0)
+      this.#slotValues[segment.slot!] = this.#kv[slot(segment, segment.position + segment.count - 1)]!;
   }
 
   #store(segment: AdaptedSegment, ids: Int32Array): void {
     const { salt = 0 } = (segment.adapter as ScriptedAdapter | undefined) ?? {};
     for (let i = 0; i < segment.count; i++) {
       const position = segment.position + i;
-      const before = position === 0 ? 0 : this.#kv[slot(segment, position - 1)];
-      this.#kv[slot(segment, position)] = chain(before, salted(ids[segment.start + i], salt));
+      const before = position === 0 ? 0 : this.#kv[slot(segment, position - 1)]!;
+      this.#kv[slot(segment, position)] = chain(before, salted(ids[segment.start + i]!, salt));
     }
   }
 
   #state({ segments }: Batch, row: number): Float32Array {
     const segment = segments.find(({ start, count }) => row >= start && row < start + count)!;
-    return stateOf(this.#kv[slot(segment, segment.position + row - segment.start)]);
+    return stateOf(this.#kv[slot(segment, segment.position + row - segment.start)]!);
   }
 
   #row(segment: Segment, position: number): Float32Array {
-    const ends = pageEnds(position).map(end => this.#kv[slot(segment, end)]);
+    const ends = pageEnds(position).map(end => this.#kv[slot(segment, end)]!);
     if ((ends.at(-1)! % 1000) / 1000 < this.#noise) ends.push(1);
     return logitsOf(ends, this.vocabSize);
   }
@@ -276,7 +277,7 @@ export class Oracle {
 
   logits(vocabSize: number): Float32Array {
     return logitsOf(
-      pageEnds(this.#values.length - 1).map(end => this.#values[end]),
+      pageEnds(this.#values.length - 1).map(end => this.#values[end]!),
       vocabSize,
     );
   }
@@ -288,7 +289,12 @@ export function salted(token: number, salt: number): number {
 }
 
 function slot({ pages }: Segment, position: number): number {
-  return pages[Math.floor(position / pageTokens)] * pageTokens + (position % pageTokens);
+  return pages[Math.floor(position / pageTokens)]! * pageTokens + (position % pageTokens);
+}
+
+/** From and to, as copies are given. */
+function eachPair(pairs: Int32Array): [from: number, to: number][] {
+  return Array.from({ length: pairs.length / 2 }, (_, i) => [pairs[2 * i]!, pairs[2 * i + 1]!]);
 }
 
 function pageEnds(position: number): number[] {
@@ -302,10 +308,12 @@ function chain(before: number, token: number): number {
 
 function logitsOf(values: readonly number[], vocabSize: number): Float32Array {
   const row = new Float32Array(vocabSize);
+  // A poisoned sequence has no logits at all.
+  if (values.includes(poisoned)) return row.fill(Number.NaN);
   const seed = values.reduce(mix, 7);
   for (let i = 0; i < vocabSize; i++) row[i] = ((mix(seed, i) >>> 8) / 2 ** 24) * 6;
-  // The model itself never says the poison; a poisoned sequence has no logits at all.
-  row[poison] = values.includes(poisoned) ? Number.NaN : -Infinity;
+  // The model itself never says the poison.
+  row[poison] = -Infinity;
   return row;
 }
 

@@ -75,7 +75,7 @@ test('wherever a file is damaged or cut, it is refused and nothing stays behind'
   const restore = { tenant: 'a', path: copy, seal };
   for (let at = 0; at < bytes.length; at += 13) {
     const changed = Uint8Array.from(bytes);
-    changed[at] ^= 0x10;
+    changed[at]! ^= 0x10;
     await writeFile(copy, changed);
     await assert.rejects(engine.restoreSession(restore), { code: 'session_corrupted' }, `byte ${at}`);
   }

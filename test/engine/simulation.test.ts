@@ -14,6 +14,7 @@ test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, asyn
     forked: 0,
     preemptedSteps: 0,
     acceptedTokens: 0,
+    constrained: 0,
     overtakingTokens: 0,
     ended: {} as Record<string, number>,
   };
@@ -28,6 +29,7 @@ test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, asyn
     total.forked += tally.forked;
     total.preemptedSteps += tally.preemptedSteps;
     total.acceptedTokens += tally.acceptedTokens;
+    total.constrained += tally.constrained;
     total.overtakingTokens += tally.overtakingTokens;
     for (const [how, count] of Object.entries(tally.ended)) total.ended[how] = (total.ended[how] ?? 0) + count;
   }
@@ -39,9 +41,11 @@ test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, asyn
   assert.ok(total.forked > seeds / 10);
   assert.ok(total.preemptedSteps > seeds / 10);
   assert.ok(total.acceptedTokens > seeds / 10);
+  assert.ok(total.constrained > seeds / 10);
   assert.ok(total.overtakingTokens > seeds / 10);
   const met = ['stop', 'length', 'cancelled', 'embedded', 'engine_failed', 'queue_full', 'context_length_exceeded'];
   for (const how of [...met, 'adapter_not_found']) {
-    assert.ok(total.ended[how] > seeds / 100, `${how}: ${total.ended[how]}`);
+    const times = total.ended[how] ?? 0;
+    assert.ok(times > seeds / 100, `${how}: ${times}`);
   }
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
 import { pageTokens } from '../../src/backend/backend.ts';
 import { philox } from '../../src/backend/sampling/random.ts';
 import { EngineLoop } from '../../src/engine/loop.ts';
@@ -6,6 +7,7 @@ import type { EngineOptions } from '../../src/engine/options.ts';
 import type { EngineEvent, GenerateRequest } from '../../src/engine/request.ts';
 import { prices } from '../../src/engine/scheduler/fairness.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
+import { scriptedCompiler, sources } from './constraints.ts';
 import { checkBooks } from './invariants.ts';
 import { poison, ScriptedModel } from './scripted-model.ts';
 import { adapterFile, expectedAnswer, expectedEmbedding, promptOf, request } from './support.ts';
@@ -32,6 +34,8 @@ export interface Tally {
   forked: number;
   preemptedSteps: number;
   acceptedTokens: number;
+  /** Constrained answers of two tokens or more that came to their end. */
+  constrained: number;
   /** Prompt tokens of requests that went before an older one of their tenant. */
   overtakingTokens: number;
 }
@@ -106,9 +110,10 @@ class Simulation {
       this.#model,
       this.#options,
       events => {
-        for (const [id, event] of events) this.#hear(this.#fates[id], event);
+        for (const [id, event] of events) this.#hear(this.#fates[id]!, event);
       },
       {
+        constraints: scriptedCompiler(),
         turn: async () => {
           await null;
           await this.#turn().catch(error => this.#giveUp(error));
@@ -127,7 +132,8 @@ class Simulation {
     for (const name of ['x', 'y']) await this.#changeAdapter(name);
     while (this.#left > 0) {
       this.#arrive();
-      if (this.#open().length > 0) await this.#idle.promise;
+      // Where a constraint is compiled, requests may end while the engine stands still.
+      while (this.#open().length > 0) await Promise.race([this.#idle.promise, setImmediate()]);
       this.#idle = Promise.withResolvers<void>();
     }
     await this.#loop.close();
@@ -157,12 +163,13 @@ class Simulation {
       forked,
       preemptedSteps: this.#loop.stats().preemptedSteps,
       acceptedTokens: this.#loop.stats().acceptedTokens,
+      constrained: this.#fates.filter(isConstrained).length,
       overtakingTokens: this.#turns.overtaking,
     };
   }
 
   #open(): number[] {
-    return [...this.#fates.keys()].filter(id => !this.#fates[id].end);
+    return this.#fates.flatMap(({ end }, id) => (end ? [] : [id]));
   }
 
   /** A check has failed: the engine gets no further turn. */
@@ -188,7 +195,7 @@ class Simulation {
     this.#maybeCancel(0.01);
     this.#failing = this.#random.chance(0.006);
     if (!this.#failing) return;
-    for (const { id } of this.#loop.scheduler.running) this.#fates[id].sawFailure = true;
+    for (const { id } of this.#loop.scheduler.running) this.#fates[id]!.sawFailure = true;
     throw new Error('the simulated backend failed');
   }
 
@@ -204,9 +211,10 @@ class Simulation {
     const open = this.#open();
     if (open.length === 0 || !this.#random.chance(chance)) return;
     const id = this.#random.pick(open);
-    this.#fates[id].cancelled = true;
+    const fate = this.#fates[id]!;
+    fate.cancelled = true;
     this.#loop.cancel(id);
-    assert.ok(this.#fates[id].end, 'a cancelled request ends at once');
+    assert.ok(fate.end, 'a cancelled request ends at once');
   }
 
   #arrive(): void {
@@ -242,6 +250,7 @@ class Simulation {
       priority: random.pick([0, 0, 1]),
       adapter: random.pick([undefined, undefined, 'x', 'y']),
       embed: random.chance(0.2),
+      constraint: random.chance(0.3) ? random.pick(sources) : undefined,
     });
   }
 
@@ -255,6 +264,7 @@ class Simulation {
     assert.ok(end && end.kind !== 'token', 'no end');
     if (end.kind === 'error') {
       if (end.code === 'context_length_exceeded') assert.ok(asked.prompt.length >= this.#loop.context);
+      else if (end.code === 'constraint_dead_end') assert.ok(asked.constraint);
       else if (end.code === 'adapter_not_found') assert.ok(asked.adapter !== undefined && salt === 0);
       else if (end.code === 'engine_failed') assert.ok(sawFailure || asked.prompt.includes(poison as never));
       else assert.equal(end.code, 'queue_full');
@@ -284,6 +294,10 @@ class Simulation {
   }
 }
 
+function isConstrained({ request: { constraint, embed }, tokens, end }: Fate): boolean {
+  return constraint !== undefined && !embed && end?.kind === 'end' && end.reason === 'stop' && tokens.length > 1;
+}
+
 /** The seed's random numbers, one after the other. */
 class Random {
   readonly #seed: number;
@@ -307,6 +321,6 @@ class Random {
   }
 
   pick<T>(from: readonly T[]): T {
-    return from[this.int(0, from.length - 1)];
+    return from[this.int(0, from.length - 1)]!;
   }
 }

@@ -39,8 +39,8 @@ test('drafts change no token, greedy or sampled, alone or beside others, and sav
 });
 
 test('stop tokens and lengths end an answer in the middle of a draft', async () => {
-  const [free] = (await run('off', [repetitive(2)])).answers;
-  const stop = free[60];
+  const free = (await run('off', [repetitive(2)])).answers[0]!;
+  const stop = free[60]!;
   const until = free.slice(0, free.indexOf(stop));
   assert.deepEqual((await run('lookup', [{ ...repetitive(2), stopTokens: [stop] }])).answers, [until]);
   for (const maxTokens of [59, 60, 61, 62, 63]) {
@@ -103,7 +103,7 @@ test('sampled answers have the model’s distribution with drafts, as they have 
   const thirds = new Map<Token, number>();
   for (let seed = 0; seed < samples; seed++) {
     const asked = { prompt, maxTokens: 4, sampling: { seed, temperature: 1, logitBias: few } };
-    const token = tokensOf(await collect(engine.submit({ ...request(1, 0), ...asked })))[2];
+    const token = tokensOf(await collect(engine.submit({ ...request(1, 0), ...asked })))[2]!;
     thirds.set(token, (thirds.get(token) ?? 0) + 1);
   }
   const { acceptedTokens } = await engine.stats();
@@ -123,11 +123,12 @@ test('sampled answers have the model’s distribution with drafts, as they have 
 function thirdToken(prompt: readonly Token[], bias: readonly [Token, number][]): Map<Token, number> {
   const sums = new Map<Token, number>();
   const walk = (answer: readonly Token[], probability: number): void => {
-    if (answer.length === 3) return void sums.set(answer[2], (sums.get(answer[2]) ?? 0) + probability);
+    const third = answer[2];
+    if (third !== undefined) return void sums.set(third, (sums.get(third) ?? 0) + probability);
     const oracle = new Oracle();
     for (const token of [...prompt, ...answer]) oracle.push(token);
     const logits = oracle.logits(32);
-    for (const [token, value] of bias) logits[token] += value;
+    for (const [token, value] of bias) logits[token]! += value;
     const weights = Array.from(logits, Math.exp);
     const total = weights.reduce((a, b) => a + b, 0);
     for (const [token, weight] of weights.entries()) {

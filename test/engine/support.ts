@@ -1,5 +1,6 @@
 import { encodeGguf } from '../../scripts/synthetic/gguf-writer.ts';
 import { Sampler } from '../../src/backend/sampling/sampler.ts';
+import { maskWords } from '../../src/constrain/vocabulary.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import type { Pooler } from '../../src/engine/pooler.ts';
@@ -9,11 +10,16 @@ import type { Engine } from '../../src/engine/types.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import type { Reader } from '../../src/gguf/types.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
+import { constraintOf, scriptedCompiler } from './constraints.ts';
 import { Oracle, type ScriptedModel } from './scripted-model.ts';
 
 export function engineOf(model: ScriptedModel, options: EngineOptions = {}, draft?: ScriptedModel): Engine {
   // A clock that stands still: drafts are taken to cost what an engine assumes before it has measured.
-  return createEngine(model, { backend: 'scripted', fileSize: 0, loadMs: 0 }, options, { draft, clock: () => 0 });
+  return createEngine(model, { backend: 'scripted', fileSize: 0, loadMs: 0 }, options, {
+    draft,
+    clock: () => 0,
+    constraints: scriptedCompiler(),
+  });
 }
 
 /** A request with a prompt of `length` tokens that depends on `seed`; the scripted model's poison is not in it. */
@@ -45,7 +51,7 @@ export function tokensOf(events: readonly EngineEvent[]): Token[] {
 
 /** The answer that a request must get on the scripted model, worked out without an engine. */
 export function expectedAnswer(
-  { prompt: tokens, maxTokens = Number.POSITIVE_INFINITY, sampling, stopTokens = [] }: GenerateRequest,
+  { prompt: tokens, maxTokens = Number.POSITIVE_INFINITY, sampling, stopTokens = [], constraint }: GenerateRequest,
   vocabSize: number,
   context: number,
   salt = 0,
@@ -55,13 +61,18 @@ export function expectedAnswer(
   const spec = resolveSampling(sampling, vocabSize, 0);
   const history = { tokens: [...tokens], promptTokens: tokens.length };
   for (const token of tokens) oracle.push(token);
+  const state = constraint && constraintOf(constraint).start();
+  const mask = state && new Uint32Array(maskWords(vocabSize));
   while (history.tokens.length < Math.min(tokens.length + maxTokens, context)) {
+    state?.mask(mask!);
     const token = sampler.sample(
       oracle.logits(vocabSize),
       { ...history, length: history.tokens.length },
       spec,
+      mask,
     ) as Token;
-    if (stopTokens.includes(token)) break;
+    if (stopTokens.includes(token) || (state && token === 0)) break;
+    if (state && !state.accept(token)) throw new Error('not allowed');
     history.tokens.push(token);
     oracle.push(token);
   }
@@ -80,7 +91,7 @@ export function expectedEmbedding(tokens: readonly number[], kind: Pooler['kind'
   for (const token of tokens) oracle.push(token);
   const states = oracle.states();
   const wanted = { mean: states, cls: states.slice(0, 1), last: states.slice(-1) }[kind];
-  const sums = wanted[0].map((_, i) => wanted.reduce((sum, state) => sum + state[i], 0));
+  const sums = wanted[0]!.map((_, i) => wanted.reduce((sum, state) => sum + state[i]!, 0));
   const length = Math.sqrt(sums.reduce((total, sum) => total + sum * sum, 0));
   return sums.map(sum => sum / length);
 }

@@ -24,6 +24,7 @@ const expected: Readonly<Record<string, Expected>> = {
   deadline: { prints: /patient: 200 ".+"\nhasty: +504 program_deadline\n.*200 ms: TimeoutError/ },
   draft: { prints: /none: 0 tokens guessed[\s\S]*: \d+ tokens guessed, \d+ of them right\n[\s\S]*\nthe same text/ },
   inspect: { prints: /llama: 135 million weights in 98\.4 MB[\s\S]*Q4_1: 210 tensors[\s\S]*of context/ },
+  json: { prints: /(\w+ is \d+ years old and likes (red|green|blue)\n){3}/ },
   logprobs: { prints: /^"\S* ?\S*" [\d.]+ %, of: (?:.* %, ){2}.* %$/m },
   metrics: { prints: /realm_requests_total\{.*\} 3[\s\S]*realm_tokens_total/ },
   models: { prints: /served: exact, dreamy\nexact: .*Paris[\s\S]*dreamy: ./ },

@@ -113,6 +113,25 @@ describe('a chat', () => {
     assert.ok(own!.every(({ top }) => top.length === 0));
   });
 
+  it('is what its constraint says', async () => {
+    const choice = ['Berlin', 'Madrid'];
+    const { text, finishReason } = await model.chat(question, { ...greedy, constraint: { choice } });
+    assert.ok(choice.includes(text), text);
+    assert.equal(finishReason, 'stop');
+    const schema = { type: 'object', properties: { city: { type: 'string', maxLength: 20 } }, required: ['city'] };
+    const answer = await model.chat(question, {
+      temperature: 0,
+      constraint: { schema: { ...schema, additionalProperties: false } },
+    });
+    assert.equal(typeof JSON.parse(answer.text).city, 'string');
+    const wrong = model.chat(question, { constraint: { schema: { uniqueItems: true } } });
+    await assert.rejects(Promise.resolve(wrong), refused('schema_unsupported', '/uniqueItems'));
+    await assert.rejects(
+      Promise.resolve(model.generate('a', { constraint: { regex: '(' } })),
+      refused('grammar_invalid'),
+    );
+  });
+
   it('is one of many at once, each as if it were alone', async () => {
     const questions = [question, 'Name a colour.', 'What is two plus two?'];
     const alone = [];

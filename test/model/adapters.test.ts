@@ -72,7 +72,7 @@ describe('an adapter has the effect that it has in llama.cpp', () => {
 
 const small = { width: 128, heads: 4, kvHeads: 2, ffn: 192, vocab: 400, layers: 3 };
 const base = syntheticModel({ quant: 'Q4_0', with: small });
-const adapters = [
+const [firstAdapter, secondAdapter] = [
   syntheticAdapter(base.tensors, { seed: 1, tensors: everything }),
   syntheticAdapter(base.tensors, { seed: 2, rank: 20, tensors: /ffn|output/ }),
 ];
@@ -80,7 +80,7 @@ const adapters = [
 /** A sequence of the batch under test. */
 interface Row {
   readonly ids: readonly number[];
-  readonly adapter?: Adapter;
+  readonly adapter?: Adapter | undefined;
 }
 
 /** One batch from position 0; the logits after each sequence's last token. */
@@ -116,8 +116,8 @@ describe('adapters mixed in one batch', () => {
     test(`${name}: the same bits as alone, and the reference's`, async () => {
       const model = await load(base, await create());
       const [a, b] = [
-        await model.loadAdapter(await open(adapters[0])),
-        await model.loadAdapter(await open(adapters[1])),
+        await model.loadAdapter(await open(firstAdapter)),
+        await model.loadAdapter(await open(secondAdapter)),
       ];
       const order = [a, undefined, b, a, a, undefined, undefined, b, b, a];
       const rows = order.map((adapter, i) => ({ ids: sequence(i, 1 + ((5 * i) % 7)), adapter }));
@@ -126,7 +126,7 @@ describe('adapters mixed in one batch', () => {
       assert.deepEqual(await logits(model, rows), alone);
       wanted ??= alone;
       assert.deepEqual(alone, wanted);
-      const one = rows[1].ids;
+      const one = sequence(1, 6);
       const three = await logits(
         model,
         [a, b, undefined].map(adapter => ({ ids: one, adapter })),
@@ -174,14 +174,14 @@ test('an adapter comes and goes: the base model and the memory are as before, sp
   const row = { ids: sequence(3, 9) };
   const plain = await logits(model, [row]);
   const before = model.memory().weights;
-  const loaded = await model.loadAdapter(await open(adapters[0]));
+  const loaded = await model.loadAdapter(await open(firstAdapter));
   assert.equal(model.memory().weights, before + loaded.bytes);
   const changed = await logits(model, [{ ...row, adapter: loaded }]);
   assert.deepEqual(await logits(model, [row]), plain);
   model.unloadAdapter(loaded);
   assert.equal(model.memory().weights, before);
   for (let i = 0; i < 3; i++) {
-    const again = await model.loadAdapter(await open(adapters[0]));
+    const again = await model.loadAdapter(await open(firstAdapter));
     assert.deepEqual(await logits(model, [{ ...row, adapter: again }, row]), [changed[0], plain[0]]);
     model.unloadAdapter(again);
   }
@@ -191,18 +191,18 @@ test('an adapter comes and goes: the base model and the memory are as before, sp
 
 /** The adapter with one tensor replaced or, without a replacement, left out. */
 function withTensor(name: string, replace?: (tensor: TensorPlan) => TensorPlan): GgufModel {
-  const tensors = adapters[0].tensors.flatMap(tensor =>
+  const tensors = firstAdapter.tensors.flatMap(tensor =>
     tensor.name !== name ? [tensor] : replace ? [replace(tensor)] : [],
   );
-  assert.notDeepEqual(tensors, adapters[0].tensors);
-  return { ...adapters[0], tensors };
+  assert.notDeepEqual(tensors, firstAdapter.tensors);
+  return { ...firstAdapter, tensors };
 }
 
 describe('adapters that do not fit are refused, and nothing of them stays', () => {
   const meta = (key: string, value: string | number): GgufModel => ({
-    ...adapters[0],
+    ...firstAdapter,
     metadata: new Map([
-      ...adapters[0].metadata,
+      ...firstAdapter.metadata,
       [key, typeof value === 'string' ? { type: 'string', value } : { type: 'f32', value }],
     ]),
   });
@@ -237,10 +237,10 @@ describe('adapters that do not fit are refused, and nothing of them stays', () =
     ['a vector', withTensor(b, tensor => ({ ...tensor, shape: [8 * 192] })), /no matrices/],
     [
       'norms',
-      { ...adapters[0], tensors: [...adapters[0].tensors, norm] },
+      { ...firstAdapter, tensors: [...firstAdapter.tensors, norm] },
       /output_norm.weight is no factor of a matrix/,
     ],
-    ['no tensors', { ...adapters[0], tensors: [] }, /changes no tensor/],
+    ['no tensors', { ...firstAdapter, tensors: [] }, /changes no tensor/],
   ];
   for (const [title, file, message] of refused) {
     test(title, async () => {
@@ -253,7 +253,7 @@ describe('adapters that do not fit are refused, and nothing of them stays', () =
   }
 
   test('a file that ends too soon', async () => {
-    const bytes = encodeGguf(adapters[0]);
+    const bytes = encodeGguf(firstAdapter);
     const cut = openGguf(memoryReader(bytes.subarray(0, bytes.length - 5000), 'cut.gguf'));
     await assert.rejects(cut, { code: 'gguf_truncated' });
   });

@@ -86,7 +86,7 @@ for (const { name } of variants)
 
 test('so it does with an 8-bit cache, whose logits are near those of F16', async () => {
   await same({ threads: 2 }, 'Q8_0');
-  const error = Math.hypot(...wantedQ8.map((x, i) => x - wantedF16[i])) / Math.hypot(...wantedF16);
+  const error = Math.hypot(...wantedQ8.map((x, i) => x - wantedF16[i]!)) / Math.hypot(...wantedF16);
   assert.ok(error > 0 && error < 0.05, `relative error ${error}`);
 });
 

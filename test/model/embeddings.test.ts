@@ -42,7 +42,7 @@ const theirs = (path: string, tokensOf: (llama: LlamaModel) => Int32Array) =>
 function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   assert.equal(a.length, b.length);
   assert.ok(Math.abs(Math.hypot(...Array.from(a)) - 1) < 1e-5);
-  return Array.from(a).reduce((sum, value, i) => sum + value * b[i], 0);
+  return Array.from(a).reduce((sum, value, i) => sum + value * b[i]!, 0);
 }
 
 describe('embeddings point where those of llama.cpp do', () => {

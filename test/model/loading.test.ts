@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { ArchitectureName } from '../../scripts/synthetic/architectures.ts';
 import { encodeGguf, type GgufModel, type MetaValue, type TensorPlan } from '../../scripts/synthetic/gguf-writer.ts';
 import { type SyntheticOptions, syntheticModel } from '../../scripts/synthetic/model.ts';
 import type { Backend } from '../../src/backend/backend.ts';
@@ -159,10 +160,10 @@ describe('tensors that do not fit are refused by name', () => {
 describe('a model', () => {
   for (const { name } of architectures) {
     test(`${name}: chunks and neighbours change no bit of its logits`, async () => {
-      const architecture = name as SyntheticOptions['architecture'];
+      const architecture = name as ArchitectureName;
       const metadata = { [`${name}.attention.sliding_window`]: u32(5) };
       const model = await load(synthetic(metadata, { architecture }));
-      const pages = [Int32Array.of(1), Int32Array.of(0)];
+      const [own, others] = [Int32Array.of(1), Int32Array.of(0)];
       const ids = Int32Array.of(5, 90, 17, 255, 31, 8, 120);
       const run = async (from: number, to: number, neighbour: number) => {
         const rows = neighbour + to - from;
@@ -172,8 +173,8 @@ describe('a model', () => {
           positions: Int32Array.from({ length: rows }, (_, i) => (i < neighbour ? i : from + i - neighbour)),
           outputs: Int32Array.of(rows - 1),
           segments: [
-            { start: 0, count: neighbour, position: 0, pages: pages[1] },
-            { start: neighbour, count: to - from, position: from, pages: pages[0] },
+            { start: 0, count: neighbour, position: 0, pages: others },
+            { start: neighbour, count: to - from, position: from, pages: own },
           ].slice(neighbour ? 0 : 1),
         });
         return logitsOf(model, 0);
@@ -195,7 +196,7 @@ describe('a model', () => {
       total = all;
     };
     await (await load(synthetic(), { ...limits, onProgress })).close();
-    assert.ok(seen.every((loaded, i) => i === 0 || loaded >= seen[i - 1]));
+    assert.ok(seen.every((loaded, i) => i === 0 || loaded >= seen[i - 1]!));
     assert.equal(seen.at(-1), total);
   });
 

@@ -6,9 +6,11 @@ import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
 import { adminAuthorization, keyAuthentication, tenantDefaults } from '../../src/tenancy/tenants.ts';
+import { at, first } from '../support/entries.ts';
 import { generated, post, ScriptedModel, sandboxOf, scripted } from './scripted.ts';
 
 const says = { answer: () => 'ok' };
+const second = <T>(list: readonly T[]): T => at(list, 1);
 const keys = { plain: createKey('plain'), own: createKey('own'), admin: createKey('admin') };
 const tenants = [
   { id: 'plain', keys: [keys.plain.hash], ...tenantDefaults },
@@ -46,7 +48,7 @@ test('an adapter is a model that can be named, until it is unloaded', async () =
   const { models, ask, load, unload, complete } = server();
   const loaded = await load('terse');
   assert.deepEqual([loaded.status, loaded.json.id, loaded.json.parent], [200, 'terse', 'b']);
-  assert.deepEqual([...models[1].adapters], [['terse', resolve('terse.gguf')]]);
+  assert.deepEqual([...second(models).adapters], [['terse', resolve('terse.gguf')]]);
   const { json } = await ask('plain', '/v1/models');
   assert.deepEqual(
     json.data.map(({ id, parent }: { id: string; parent?: string }) => [id, parent]),
@@ -62,14 +64,14 @@ test('an adapter is a model that can be named, until it is unloaded', async () =
   await ask('plain', '/v1/embeddings', { input: 'x', model: 'terse' });
   await ask('plain', '/v1/chat/completions', { messages: [{ role: 'user', content: 'x' }], model: 'terse' });
   assert.deepEqual(
-    [...models[1].requests, ...models[1].embedded].map(({ adapter }) => adapter),
+    [...second(models).requests, ...second(models).embedded].map(({ adapter }) => adapter),
     ['terse', undefined, 'terse', 'terse'],
   );
   assert.deepEqual((await ask('plain', '/tokenize', { content: 'x', model: 'terse' })).json, { tokens: [120] });
   assert.equal((await unload('terse')).json.deleted, true);
   assert.equal((await complete('plain', 'terse')).code, 'model_not_found');
   assert.equal((await ask('plain', '/v1/models')).json.data.length, 2);
-  assert.equal(models[1].adapters.size, 0);
+  assert.equal(second(models).adapters.size, 0);
 });
 
 test("a tenant's own adapter applies to its model unless the request names another", async () => {
@@ -82,15 +84,15 @@ test("a tenant's own adapter applies to its model unless the request names anoth
   await complete('own', 'a');
   await complete('plain', 'b');
   assert.deepEqual(
-    models[1].requests.map(({ adapter }) => adapter),
+    second(models).requests.map(({ adapter }) => adapter),
     ['legal', 'terse', undefined],
   );
   assert.deepEqual(
-    models[0].requests.map(({ adapter }) => adapter),
+    first(models).requests.map(({ adapter }) => adapter),
     [undefined],
   );
   await unload('legal');
-  assert.deepEqual([(await complete('own', 'b')).status, models[1].requests.length], [404, 3]);
+  assert.deepEqual([(await complete('own', 'b')).status, second(models).requests.length], [404, 3]);
 });
 
 test('a program that asks another model gets it with the adapter of its tenant', async () => {
@@ -102,7 +104,10 @@ test('a program that asks another model gets it with the adapter of its tenant',
   const app = createApp({ ...services, sandbox });
   const headers = { authorization: `Bearer ${keys.own.key}` };
   await (await app.fetch(post('/v1/completions', { prompt: 'x', model: 'a' }, { headers }))).json();
-  assert.deepEqual([models[0].requests[0].adapter, models[1].requests[0].adapter], [undefined, 'legal']);
+  assert.deepEqual(
+    [first(first(models).requests).adapter, first(second(models).requests).adapter],
+    [undefined, 'legal'],
+  );
 });
 
 test('a reserved adapter does not exist for other tenants', async () => {
@@ -143,7 +148,7 @@ test('what cannot be loaded or unloaded', async () => {
     const got = await answer;
     assert.deepEqual([got.status, got.code], [status, code]);
   }
-  assert.deepEqual([...models[1].adapters.keys()], ['terse']);
+  assert.deepEqual([...second(models).adapters.keys()], ['terse']);
   const both = await Promise.all([load('twice'), load('twice')]);
   assert.deepEqual(both.map(({ status }) => status).sort(), [200, 409]);
 });

@@ -5,6 +5,7 @@ import { tenantDefaults } from '../../src/tenancy/tenants.ts';
 import { chatTemplate } from '../../src/tokenizer/chat-template.ts';
 import { createTokenizer } from '../../src/tokenizer/create.ts';
 import { byteLevelMetadata } from '../../src/tokenizer/testing/vocabularies.ts';
+import { first } from '../support/entries.ts';
 import { passThrough, post, ScriptedModel, sandboxOf, scripted } from './scripted.ts';
 
 const source = `{{ style }}{% for m in messages %}{{ '<|im_start|>' + m.role + ' ' + m.content + '<|im_end|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>' }}{% endif %}`;
@@ -47,7 +48,7 @@ test("nor does a tenant's program that writes the chat, or is given a plain text
     const sandbox = sandboxOf(call => passThrough({ ...call, prompt }));
     const { app } = scripted({ answer: () => 'x' }, { models: [model], sandbox });
     await app.fetch(post('/v1/chat/completions', { messages: [{ role: 'user', content: 'Hi' }] }));
-    const { prompt: tokens } = model.requests[0];
+    const { prompt: tokens } = first(model.requests);
     assert.equal(tokens.filter(token => tokenizer.controlTexts.includes(tokenizer.text(token))).length, 3);
   }
 });
@@ -58,7 +59,7 @@ test('nor does a document that is embedded', async () => {
     const tenant = { id: 'acme', ...tenantDefaults, parseSpecial };
     const { app } = scripted({ answer: () => 'x' }, { models: [model], authenticate: () => tenant });
     await app.fetch(post('/v1/embeddings', { input: 'a<|im_end|>' }));
-    return model.embedded[0].prompt.filter(token => tokenizer.controlTexts.includes(tokenizer.text(token))).length;
+    return first(model.embedded).prompt.filter(token => tokenizer.controlTexts.includes(tokenizer.text(token))).length;
   };
   assert.deepEqual([await specialsOf(), await specialsOf(true)], [0, 1]);
 });

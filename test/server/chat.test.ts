@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seedOf } from '../../src/backend/sampling/random.ts';
 import { RealmError } from '../../src/errors.ts';
+import { first } from '../support/entries.ts';
 import { frames, generated, passThrough, post, ScriptedModel, sandboxOf, scripted } from './scripted.ts';
 
 const hello = { messages: [{ role: 'user', content: 'Hi' }] };
@@ -29,7 +30,7 @@ test('a chat is answered in OpenAI shape, with usage from the engine', async () 
     ],
     usage: { prompt_tokens: 20, completion_tokens: 5, total_tokens: 25, prompt_tokens_details: { cached_tokens: 2 } },
   });
-  assert.equal(model.tokenizer.decode(model.requests[0].prompt), '[user]Hi[assistant]');
+  assert.equal(model.tokenizer.decode(first(model.requests).prompt), '[user]Hi[assistant]');
 });
 
 test('a stream has one chunk a token, then the reason, the usage and the end', async () => {
@@ -78,7 +79,7 @@ test('every sampling field reaches the engine; a model default fills only what i
     user: 'u',
   };
   assert.equal((await app.fetch(chat(sent))).status, 200);
-  const { sampling, stop, maxTokens, tenant } = model.requests[0];
+  const { sampling, stop, maxTokens, tenant } = first(model.requests);
   assert.deepEqual(sampling, {
     temperature: 0.7,
     topK: -1,
@@ -128,7 +129,7 @@ test('text parts are joined', async () => {
       ],
     }),
   );
-  assert.equal(model.tokenizer.decode(model.requests[0].prompt), '[user]ab[assistant]');
+  assert.equal(model.tokenizer.decode(first(model.requests).prompt), '[user]ab[assistant]');
 });
 
 test('n answers have their own seeds and programs; the prompt counts once', async () => {
@@ -224,8 +225,8 @@ test("a program's own text is what the client sees, and the options it changes a
   const { app, model } = scripted(says('paris and more'), { sandbox: shout });
   const body = await (await app.fetch(chat({ temperature: 1.5, top_p: 0.123456789, seed: 9 }))).json();
   assert.equal(body.choices[0].message.content, 'PARI');
-  assert.equal(model.tokenizer.decode(model.requests[0].prompt), '[user]just text[assistant]');
-  assert.deepEqual(model.requests[0].sampling, { temperature: 0, topP: 0.123456789, seed: 3n });
+  assert.equal(model.tokenizer.decode(first(model.requests).prompt), '[user]just text[assistant]');
+  assert.deepEqual(first(model.requests).sampling, { temperature: 0, topP: 0.123456789, seed: 3n });
 });
 
 test('usage adds up over the calls of a program, also those that it leaves early', async () => {

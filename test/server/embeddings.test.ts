@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openAuthentication } from '../../src/tenancy/tenants.ts';
+import { at } from '../support/entries.ts';
 import { post, type Script, scripted } from './scripted.ts';
 
 const silent: Script = { answer: () => '' };
@@ -30,7 +31,8 @@ test('a text, texts, tokens and lists of tokens', async () => {
     [1, 1, 5],
   ]);
   assert.deepEqual(lists.usage, { prompt_tokens: 3, total_tokens: 3 });
-  assert.deepEqual([model.embedded[0].tenant, model.embedded[0].embed], ['default', true]);
+  const embedded = at(model.embedded, 0);
+  assert.deepEqual([embedded.tenant, embedded.embed], ['default', true]);
 });
 
 test('base64 holds the same floats', async () => {

@@ -11,6 +11,7 @@ import { loadModel } from '../../src/llm/load.ts';
 import { renderChat } from '../../src/llm/prompt.ts';
 import type { ModelEntry } from '../../src/tenancy/config.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
+import { at, first } from '../support/entries.ts';
 
 let folder: string;
 before(async () => {
@@ -62,8 +63,8 @@ test('a special token outside the vocabulary', async () => {
 
 test('a template that does not parse: chats are refused, the rest is not', async () => {
   await load(templateOf('{% for %}'), { sharedPrompts: ['Be kind.'] }, async (model, warnings) => {
-    assert.match(warnings[0], /chats will be refused.*chat_template/s);
-    assert.match(warnings[1], /shared prompt/);
+    assert.match(first(warnings), /chats will be refused.*chat_template/s);
+    assert.match(at(warnings, 1), /shared prompt/);
     assert.match(await answer(model), /length|stop/);
     assert.throws(() => renderChat(model, chat), { code: 'template_invalid', message: /realm\.yaml/ });
   });
@@ -85,7 +86,7 @@ test('a template of the configuration goes before it; a wrong one is refused at 
 test('a template without a system role: a configured system prompt is in the first user turn', async () => {
   const gemma = `{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{% for m in messages %}[{{ m.role }}:{{ m.content }}]{% endfor %}`;
   await load(templateOf(gemma), { system: 'Be kind.' }, (model, warnings) => {
-    assert.match(warnings[0], /no system role/);
+    assert.match(first(warnings), /no system role/);
     assert.equal(renderChat(model, chat).text, '[user:Be kind.\n\nHello]');
   });
 });
@@ -100,6 +101,6 @@ test('a template that takes parts only gets parts', async () => {
 
 test('a template that refuses every chat is known at the start', async () => {
   await load(templateOf("{{ raise_exception('never') }}"), {}, (_, warnings) => {
-    assert.match(warnings[0], /chats will be refused.*never/);
+    assert.match(first(warnings), /chats will be refused.*never/);
   });
 });

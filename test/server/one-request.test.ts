@@ -34,7 +34,7 @@ test('a field of the settings that nobody knows reaches the engine, and events k
     stop: ['x'],
     topLogprobs: 0,
     priority: 5,
-    constraint: { kind: 'regex', pattern: 'a+' } as const,
+    constraint: { kind: 'json_object' } as const,
   };
   const body: GenerationBody = {
     model: undefined,

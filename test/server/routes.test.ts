@@ -4,6 +4,7 @@ import { createApp } from '../../src/server/app.ts';
 import type { Services } from '../../src/server/services.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
 import { adminAuthorization } from '../../src/tenancy/tenants.ts';
+import { at, first } from '../support/entries.ts';
 import { frames, post, scripted } from './scripted.ts';
 
 const says = (text: string) => ({ answer: () => text });
@@ -15,12 +16,12 @@ test('a completion has its own shape and 16 tokens by default', async () => {
   assert.equal(body.object, 'text_completion');
   assert.deepEqual(body.choices, [{ index: 0, text: 'x'.repeat(16), logprobs: null, finish_reason: 'length' }]);
   assert.equal(body.usage.prompt_tokens, 5);
-  assert.deepEqual(model.requests[0].prompt, [0, ...Buffer.from('Once')]);
+  assert.deepEqual(first(model.requests).prompt, [0, ...Buffer.from('Once')]);
 });
 
 test('several prompts with n answers each, in order, and each prompt counted once', async () => {
   const { app, model } = scripted({
-    answer: ({ prompt, sampling }) => `${String.fromCodePoint(prompt[1])}${sampling.seed}`,
+    answer: ({ prompt, sampling }) => `${String.fromCodePoint(at(prompt, 1))}${sampling.seed}`,
   });
   const body = await (await app.fetch(post('/v1/completions', { prompt: ['a', 'bb'], n: 2, seed: 1 }))).json();
   assert.deepEqual(
@@ -63,7 +64,12 @@ test('a completion that is longer than the context names its field', async () =>
 test('an empty prompt names its field, where the model puts no token before it', async () => {
   const { model, services } = scripted(says('x'));
   const encode = (text: string) => model.tokenizer.encode(text, { addSpecial: false });
-  const bare = { ...model, tokenizer: { ...model.tokenizer, encode }, engine: model.engine, generate: model.generate };
+  const bare = {
+    ...model,
+    tokenizer: { ...model.tokenizer, encode, bos: undefined },
+    engine: model.engine,
+    generate: model.generate,
+  };
   const app = createApp({ ...services, models: [bare] });
   const { error } = await (await app.fetch(post('/v1/completions', { prompt: '' }))).json();
   assert.deepEqual([error.code, error.param], ['invalid_request', 'prompt']);
@@ -107,7 +113,7 @@ test('with tenants metrics are for the operator, wherever he is, unless they are
   const keyed = { metricsFor: 'local', localOnly: false } as const;
   const read = (overrides: Partial<Services>, key?: string) => {
     const { app } = scripted(says('abc'), { ...keyed, ...overrides });
-    const headers = key === undefined ? undefined : { authorization: `Bearer ${key}` };
+    const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
     const request = new Request('http://localhost/metrics', { headers });
     return app.fetch(request, { remoteAddress: key === undefined ? '127.0.0.1' : '10.0.0.1' });
   };

@@ -22,6 +22,7 @@ import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { defaultConfig } from '../../src/tenancy/config.ts';
 import { adminAuthorization, openAuthentication } from '../../src/tenancy/tenants.ts';
 import type { Token, Tokenizer } from '../../src/tokenizer/types.ts';
+import { first } from '../support/entries.ts';
 
 /** One token a character: a code point below 256 is its own id. 0 begins a text, 1 ends it. */
 export const tokenizer: Tokenizer = {
@@ -154,7 +155,7 @@ export class ScriptedModel implements LoadedModel {
         kind: 'end',
         reason: 'stop',
         usage,
-        embedding: Float32Array.of(tokens.length, tokens[0], 0.1, 0, 0, 0, 0, 0),
+        embedding: Float32Array.of(tokens.length, first(tokens), 0.1, 0, 0, 0, 0, 0),
       };
   }
 
@@ -252,7 +253,7 @@ export function sandboxOf(body: ProgramBody): Sandbox & { calls: ProgramCall[] }
 }
 
 export function scripted(script: Script, overrides: Partial<Services> = {}) {
-  const model = new ScriptedModel('scripted', script, { system: undefined });
+  const model = new ScriptedModel('scripted', script);
   const lines: Record<string, unknown>[] = [];
   const services: Services = {
     models: [model],

@@ -21,7 +21,7 @@ const service = new TextService({ bodyBytes: 1 << 20, observe: ({ job, model }) 
 const never = new AbortController().signal;
 const call = (model: TextModel | undefined, owner = 'a', signal = never): TextCall => ({
   owner: { id: owner },
-  model,
+  ...(model && { model }),
   signal,
 });
 const withCode = (code: ErrorCode) => (error: { code?: string }) => error.code === code;
@@ -43,7 +43,7 @@ const words = Array.from({ length: 6_000 }, (_, i) => `word${i} 🙂 `).join('')
 
 describe('the service for text', () => {
   it('gives the same from its thread as at once', async () => {
-    const both = async <T>(run: (model: TextModel) => Promise<T>) => [await run(long), await run(here)];
+    const both = async <T>(run: (model: TextModel) => Promise<T>) => [await run(long), await run(here)] as const;
     const [tokens, same] = await both(model => service.run('encode', call(model), words));
     assert.ok(tokens.length > 6_000);
     assert.deepEqual(tokens, same);

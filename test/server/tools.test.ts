@@ -1,6 +1,7 @@
 /** Calls of tools through the whole server: a scripted model writes them, clients get them in OpenAI's shape. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { defaultConfig } from '../../src/tenancy/config.ts';
 import { frames, type ProgramBody, passThrough, post, sandboxOf, scripted } from './scripted.ts';
 import { callText, toolFormat as format, ToolModel } from './tool-model.ts';
 
@@ -9,9 +10,11 @@ const weather = {
   function: { name: 'weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } },
 };
 const time = { type: 'function', function: { name: 'time' } };
+const limits = { ...defaultConfig().limits, bodyBytes: 1_000_000 };
+
 function serve(answer: string, program: ProgramBody = passThrough) {
   const model = new ToolModel('scripted', { answer: () => answer, context: 100_000 });
-  const { app } = scripted({ answer: () => '' }, { models: [model], sandbox: sandboxOf(program) });
+  const { app } = scripted({ answer: () => '' }, { models: [model], sandbox: sandboxOf(program), limits });
   const messages = [{ role: 'user', content: 'Hi' }];
   const ask = (body: object) => app.fetch(post('/v1/chat/completions', { messages, ...body }));
   const prompt = () => JSON.parse(model.tokenizer.decode(model.requests.at(-1)!.prompt));
@@ -173,4 +176,46 @@ test("a call reaches the client through the tenant's program, which sees the too
   assert.equal(choices[0].message.content, 'Note:');
   assert.equal(choices[0].message.tool_calls[0].function.name, 'time');
   assert.equal(JSON.parse(seen[0]!).tools[0].function.name, 'time');
+});
+
+test('a thousand tools work', async () => {
+  const { model, ask } = serve(callText('tool999', {}));
+  const tools = Array.from({ length: 1000 }, (_, i) => ({ ...time, function: { name: `tool${i}` } }));
+  const { choices } = await (await ask({ tools })).json();
+  assert.equal(choices[0].message.tool_calls[0].function.name, 'tool999');
+  const { constraint } = model.requests[0] ?? {};
+  assert.equal(constraint?.kind === 'answer' && constraint.tools?.declared.length, 1000);
+});
+
+test('thoughts that the prompt begins are thoughts', async () => {
+  const { model, ask } = serve('Hm.</think>Yes.');
+  const { render } = model.template;
+  Object.assign(model, {
+    template: { ...model.template, render: (...all: Parameters<typeof render>) => `${render(...all)}<think>\n` },
+  });
+  const { choices } = await (await ask({ response_format: { type: 'json_object' } })).json();
+  assert.deepEqual([choices[0].message.reasoning_content, choices[0].message.content], ['Hm.', 'Yes.']);
+  const { constraint } = model.requests[0] ?? {};
+  assert.ok(constraint?.kind === 'answer' && constraint.reasoning?.begun);
+  assert.deepEqual(constraint.content, { kind: 'json_object' });
+});
+
+test('templates hear of the effort', async () => {
+  const { ask, prompt } = serve('x');
+  await ask({ reasoning_effort: 'none', chat_template_kwargs: { thinking: 1 } });
+  assert.deepEqual(prompt().variables, { reasoning_effort: 'none', enable_thinking: false, thinking: 1 });
+  await ask({});
+  assert.equal(prompt().variables, undefined);
+});
+
+test('log-probabilities are those of all tokens, of calls too', async () => {
+  const text = `<think>Hm.</think>\nSo: ${callText('time', {})}`;
+  const { ask } = serve(text);
+  const body = { tools: [time], logprobs: true };
+  const { choices } = await (await ask(body)).json();
+  const said = (list: { token: string }[]) => list.map(({ token }) => token).join('');
+  assert.equal(said(choices[0].logprobs.content), text);
+  const all = await frames(await ask({ ...body, stream: true }));
+  const streamed = all.slice(0, -1).flatMap(chunk => chunk.choices[0].logprobs?.content ?? []);
+  assert.equal(said(streamed), text);
 });

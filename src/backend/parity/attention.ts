@@ -29,7 +29,8 @@ export function attention(same: Same): void {
       const { heads, kvHeads, headDim, type } = shape;
       same(`attention ${heads}/${kvHeads} heads of ${headDim}, ${type} ${JSON.stringify(variant)}`, async backend => {
         const run = sequences(backend, shape, variant);
-        const [a, b, c] = shuffledPages(3, 130, 1);
+        const pages = shuffledPages(3, 130, 1);
+        const [a, b, c] = [pages(0), pages(1), pages(2)];
         return [
           ...(await run([{ position: 0, count: 45, pages: a }], 1)),
           ...(await run(

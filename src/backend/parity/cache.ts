@@ -64,7 +64,7 @@ async function moved(backend: Backend): Promise<void> {
   for (const [from, to] of [
     [0, 4],
     [1, 5],
-  ]) {
+  ] as const) {
     await backend.readPage(kv, from, page);
     await backend.writePage(kv, to, page);
   }

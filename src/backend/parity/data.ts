@@ -40,7 +40,7 @@ export function weightBytes(type: QuantType, elements: number, seed: number): Ui
 }
 
 function bf16Bits(value: number): number {
-  return new Uint32Array(Float32Array.of(value).buffer)[0] >>> 16;
+  return new DataView(Float32Array.of(value).buffer).getUint16(2, true);
 }
 
 /** A matrix held in memory. */
@@ -64,13 +64,13 @@ export interface Span {
   readonly pages: Int32Array;
 }
 
-/** Block tables for sequences of at most `tokens` tokens each: the pages of all of them, shuffled. */
-export function shuffledPages(sequences: number, tokens: number, seed: number): Int32Array[] {
+/** Block tables of sequences of at most `tokens` tokens each, by their number: the pages of all of them, shuffled. */
+export function shuffledPages(sequences: number, tokens: number, seed: number): (sequence: number) => Int32Array {
   const each = Math.ceil(tokens / pageTokens);
   const next = random(seed);
   const order = Array.from({ length: sequences * each }, (_, page) => ({ page, key: next() }));
   const pages = order.sort((a, b) => a.key - b.key).map(({ page }) => page);
-  return Array.from({ length: sequences }, (_, i) => Int32Array.from(pages.slice(i * each, (i + 1) * each)));
+  return sequence => Int32Array.from(pages.slice(sequence * each, (sequence + 1) * each));
 }
 
 /** One batch of the spans, one after the other. */

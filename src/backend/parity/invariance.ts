@@ -72,11 +72,11 @@ async function chunking(backend: Backend): Promise<void> {
   const matrix = await weights(backend, 'Q4_1', 6 * 64, 6 * 64);
   const run = async (chunks: readonly number[], neighbour: number) => {
     const cache = backend.kvCache({ layers: [shape], pages: 9, slots: 0, type: 'F16' });
-    const [pages, others] = shuffledPages(2, 96, chunks.length);
+    const pagesOf = shuffledPages(2, 96, chunks.length);
     const rows: Float32Array[] = [];
     for (const count of chunks) {
-      const spans = [{ position: rows.length, count, pages }];
-      if (neighbour) spans.unshift({ position: 0, count: neighbour, pages: others });
+      const spans = [{ position: rows.length, count, pages: pagesOf(0) }];
+      if (neighbour) spans.unshift({ position: 0, count: neighbour, pages: pagesOf(1) });
       const batch = layout(spans);
       const x = backend.buffer(batch.tokens, 6 * 64);
       const [q, out] = [backend.buffer(batch.tokens, 6 * 64), backend.buffer(batch.tokens, 6 * 64)];

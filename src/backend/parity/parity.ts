@@ -12,7 +12,7 @@ import { rows } from './rows.ts';
 import { sampling } from './sampling.ts';
 import { assertNear, assertSameBits, type Same } from './suite.ts';
 
-/** How far results may be from the reference's, as a share of the largest of their row. */
+/** How far results may be from the reference's, as a fraction of the largest of their row. */
 export interface Tolerance {
   readonly tolerance?: number;
 }

@@ -9,7 +9,7 @@ export function rows(same: Same): void {
     [720, 80],
     [100, 100],
     [4096, 4096],
-  ]) {
+  ] as const) {
     same(`rmsNorm over ${columns} in groups of ${group}`, async backend => {
       const x = filled(backend, 1, 5, columns, 3);
       const out = backend.buffer(5, columns);
@@ -31,7 +31,7 @@ export function rows(same: Same): void {
       [96, 48],
       [128, 128],
       [256, 64],
-    ]) {
+    ] as const) {
       same(`rope ${style}, ${dimensions} of ${headDim}`, backend => rotated(backend, style, headDim, dimensions));
     }
   }
@@ -59,11 +59,12 @@ const borders = [0, -0, 1e-30, -1e-30, 0.5, -0.5, 43, -43, 87, -87, 88, -88, 89,
 async function elementwise(backend: Backend, columns: number): Promise<Float32Array[]> {
   const inputs = (seed: number) => {
     const buffer = filled(backend, seed, 5, columns, 20);
-    const edge = Float32Array.from({ length: columns }, (_, i) => borders[i % borders.length]);
+    const edge = Float32Array.from({ length: columns }, (_, i) => borders[i % borders.length] ?? 0);
     backend.write(buffer, 0, edge);
     return buffer;
   };
-  const [silu, gelu, inPlace, capped, sum, scaled] = [1, 2, 3, 4, 5, 6].map(inputs);
+  const [silu, gelu, inPlace] = [inputs(1), inputs(2), inputs(3)];
+  const [capped, sum, scaled] = [inputs(4), inputs(5), inputs(6)];
   const up = filled(backend, 9, 5, columns);
   const gathered = backend.buffer(4, columns);
   backend.gate(silu, inputs(7), up, 'silu', 4);

@@ -39,9 +39,11 @@ const row = (spec: Partial<SamplingSpec>, i: number): SampleRow => {
 function maskOf(rows: number, allowed: number): Uint32Array {
   const words = Math.ceil(vocabulary / 32);
   const mask = new Uint32Array(rows * words);
-  for (let i = 0; i < rows; i++)
-    for (let token = 0; token < vocabulary; token++)
-      if (token % 100 < allowed) mask[i * words + (token >>> 5)] |= 1 << (token & 31);
+  for (let token = 0; token < vocabulary; token++) {
+    if (token % 100 >= allowed) continue;
+    for (let word = token >>> 5; word < mask.length; word += words)
+      mask[word] = (mask[word] ?? 0) | (1 << (token & 31));
+  }
   return mask;
 }
 
@@ -56,7 +58,9 @@ async function sampled(backend: Backend, rows: readonly SampleRow[], mask?: Uint
 }
 
 export function sampling(backend: () => Backend, same: Same): void {
-  const rows = Array.from({ length: 60 }, (_, i) => row(specs[i % specs.length], i));
+  const rows = Array.from({ length: 10 }, () => specs)
+    .flat()
+    .map(row);
   const agree = async (mask?: Uint32Array) => {
     const [actual, expected] = [
       await sampled(backend(), rows, mask),
@@ -100,19 +104,19 @@ async function failing(backend: Backend): Promise<void> {
   await backend.run();
   const [first, banned, notFinite, last] = await backend.readTokens(tokens, rows.length);
   assert.deepEqual([banned, notFinite], [unsampled.allBanned, unsampled.notFinite]);
-  assert.ok(first >= 0 && last >= 0);
+  for (const token of [first, last]) assert.ok(token !== undefined && token >= 0);
 }
 
 async function guesses(backend: Backend): Promise<void> {
-  const rows = [0, 1, 2].map(i => row({ temperature: 0.8 }, i));
-  const [first, second, third] = await sampled(backend, rows);
+  const plain = (i: number) => row({ temperature: 0.8 }, i);
+  const [first = -1, second = -1, third] = await sampled(backend, [plain(0), plain(1), plain(2)]);
   const guessed = (guess: number, i: number): SampleRow => {
-    const tokens = rows[i].tokens.with(rows[i].length - 1, guess).slice(0, rows[i].length);
-    return { ...rows[i], tokens, guessed: true };
+    const { tokens, length, ...rest } = plain(i);
+    return { ...rest, tokens: tokens.with(length - 1, guess).slice(0, length), length, guessed: true };
   };
-  const right = await sampled(backend, [rows[0], guessed(first, 1), guessed(second, 2)]);
+  const right = await sampled(backend, [plain(0), guessed(first, 1), guessed(second, 2)]);
   assert.deepEqual(right, [first, second, third]);
-  const wrong = await sampled(backend, [rows[0], guessed(first + 1, 1), rows[2]]);
+  const wrong = await sampled(backend, [plain(0), guessed(first + 1, 1), plain(2)]);
   assert.deepEqual([wrong[0], wrong[2]], [first, third]);
 }
 

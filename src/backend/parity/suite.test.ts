@@ -11,7 +11,7 @@ test('an exact backend is held to the bits: zeros have signs, and NaN is nothing
   assert.throws(() => assertSameBits(rows(Number.NaN), rows(Number.NaN)), /column 0/);
 });
 
-test('another is held to a share of the largest of each row', () => {
+test('another is held to a fraction of the largest of each row', () => {
   assertNear(rows(100.005, 0.005), rows(100, 0), 1e-4);
   assert.throws(() => assertNear(rows(100, 0.02), rows(100, 0), 1e-4), /column 1/);
   assert.throws(() => assertNear(rows(100, Number.NaN), rows(100, 0), 1e-4), /column 1/);

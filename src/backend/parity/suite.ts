@@ -34,9 +34,10 @@ function assertRows(
 ): void {
   assert.equal(actual.length, expected.length);
   expected.forEach((values, row) => {
-    assert.equal(actual[row].length, values.length);
-    const bad = values.findIndex((value, i) => !agrees(actual[row][i], value, values) || Number.isNaN(value));
-    if (bad >= 0) assert.fail(`row ${row}, column ${bad}: ${actual[row][bad]}, expected ${values[bad]}`);
+    const found = actual[row] ?? new Float32Array();
+    assert.equal(found.length, values.length);
+    const bad = values.findIndex((value, i) => !agrees(found[i] ?? Number.NaN, value, values) || Number.isNaN(value));
+    if (bad >= 0) assert.fail(`row ${row}, column ${bad}: ${found[bad]}, expected ${values[bad]}`);
   });
 }
 

@@ -105,7 +105,7 @@ export class ReferenceKvCache implements KvCache, Owned {
     return sizeOf(this.layers[layer], 'page');
   }
 
-  /** Of a position's keys. */
+  /** Where a position's keys begin. */
   #offset(layer: number, segment: Segment, position: number): number {
     const { kvHeads, headDim } = this.paged(layer);
     const page = segment.pages[Math.floor(position / pageTokens)];

@@ -1,4 +1,3 @@
-import { RealmError } from '../../errors.ts';
 import {
   type AttentionOptions,
   type Backend,
@@ -7,10 +6,12 @@ import {
   done,
   type KvCache,
   type KvShape,
+  type MatmulOptions,
   type Matrix,
   type MatrixSource,
   type MemoryStats,
   type Preempt,
+  type Product,
   type RopeSpec,
   type RopeTable,
   type Routing,
@@ -20,10 +21,8 @@ import {
   type Vector,
 } from '../backend.ts';
 import { Owner } from '../owner.ts';
-import { assignSlots, chooseExperts } from '../routing.ts';
 import { Samplers } from '../sampling/sample-rows.ts';
 import { attend } from './attention.ts';
-import { dot, type Input, prepareInput } from './dot.ts';
 import {
   groups,
   type Handles,
@@ -35,7 +34,9 @@ import {
 import { pageBytesOf, ReferenceKvCache, type Unit } from './kv-cache.ts';
 import { gelu, silu, softcap } from './math.ts';
 import { layerNorm, rmsNorm } from './norm.ts';
+import { checkProduct, multiply, multiplyExperts } from './products.ts';
 import { rotate } from './rope.ts';
+import { assignSlots, chooseExperts } from './routing.ts';
 import { ReferenceMatrix } from './weights.ts';
 
 const f = Math.fround;
@@ -115,23 +116,15 @@ class ReferenceBackend implements Backend {
     this.#record(() => this.#samplers.sample(ids, source.columns, row => source.row(row), rows, mask));
   }
 
-  matmul(
-    out: Buffer,
-    matrix: Matrix,
-    x: Buffer,
-    rows: number,
-    options: { bias?: Vector; accumulate?: boolean } = {},
-  ): void {
+  matmul(out: Buffer, matrix: Matrix, x: Buffer, rows: number, options: MatmulOptions = {}): void {
     checkProduct(out, matrix, x);
     const [target, own, source] = [this.#owner.own(out), this.#owner.own(matrix), this.#owner.own(x)];
     const bias = options.bias && this.#owner.own(options.bias).values;
-    this.#record(() => {
-      const inputs = source.first(rows).map(row => prepareInput(own.type, row));
-      multiply(target.first(rows), own, inputs, { bias, accumulate: options.accumulate });
-    });
+    const { accumulate } = options;
+    this.#record(() => multiply(target.first(rows), own, source.first(rows), { bias, accumulate }));
   }
 
-  matmuls(products: readonly { out: Buffer; matrix: Matrix; bias?: Vector }[], x: Buffer, rows: number): void {
+  matmuls(products: readonly Product[], x: Buffer, rows: number): void {
     for (const { out, matrix, bias } of products) this.matmul(out, matrix, x, rows, { bias });
   }
 
@@ -264,22 +257,11 @@ class ReferenceBackend implements Backend {
     from: 'tokens' | 'slots',
     routing: Routing,
   ): void {
-    const { experts, starts, tokenOf } = this.#owner.own(routing);
-    const source = this.#owner.own(x);
-    const owned = products.map(({ out, matrix }) => ({ out: this.#owner.own(out), matrix: this.#owner.own(matrix) }));
-    this.#record(() => {
-      for (const { out, matrix } of owned) {
-        for (let expert = 0; expert < experts; expert++) {
-          for (let slot = starts[expert]; slot < starts[expert + 1]; slot++) {
-            const input = prepareInput(matrix.type, source.row(from === 'tokens' ? tokenOf[slot] : slot));
-            const target = out.row(slot);
-            for (let r = 0; r < target.length; r++) {
-              target[r] = dot(matrix.unpack(expert * target.length + r), input);
-            }
-          }
-        }
-      }
-    });
+    const [source, own] = [this.#owner.own(x), this.#owner.own(routing)];
+    for (const { out, matrix } of products) {
+      const [target, weights] = [this.#owner.own(out), this.#owner.own(matrix)];
+      this.#record(() => multiplyExperts(target, weights, source, from, own));
+    }
   }
 
   combine(out: Buffer, slots: Buffer, routing: Routing, rows: number): void {
@@ -364,27 +346,4 @@ class ReferenceBackend implements Backend {
       target.first(rows).forEach(operation);
     });
   }
-}
-
-/** Writes (or adds) matrix * input into the rows of `out`; each weight row is unpacked once for all inputs. */
-function multiply(
-  out: readonly Float32Array[],
-  matrix: ReferenceMatrix,
-  inputs: readonly Input[],
-  { bias, accumulate }: { bias?: Float32Array; accumulate?: boolean },
-): void {
-  for (let r = 0; r < matrix.rows; r++) {
-    const weights = matrix.unpack(r);
-    for (let i = 0; i < inputs.length; i++) {
-      let value = dot(weights, inputs[i]);
-      if (bias) value = f(value + bias[r]);
-      out[i][r] = accumulate ? f(out[i][r] + value) : value;
-    }
-  }
-}
-
-function checkProduct(out: Buffer, matrix: Matrix, x: Buffer): void {
-  if (matrix.columns === x.columns && matrix.rows === out.columns) return;
-  const shapes = `[${matrix.rows}, ${matrix.columns}] times ${x.columns} columns into ${out.columns}`;
-  throw new RealmError('internal_error', `${matrix.name}: ${shapes}`);
 }

@@ -1,9 +1,9 @@
 import { RealmError } from '../../errors.ts';
+import { checkScales } from '../../quant/check-scales.ts';
 import { byteLength, formats } from '../../quant/formats.ts';
 import type { QuantType } from '../../quant/types.ts';
 import type { Matrix, MatrixSource } from '../backend.ts';
 import type { Owned } from '../owner.ts';
-import { checkScales } from '../scales.ts';
 import { unpackRow, type WeightRow } from './dot.ts';
 
 /** A weight matrix as the file has it. */

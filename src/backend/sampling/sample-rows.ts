@@ -19,7 +19,10 @@ export class Samplers {
       const row = rows[i];
       // What is computed behind a wrong guess is not wanted, nor what comes behind that.
       if (row.guessed && out[i - 1] !== row.tokens[row.length - 1]) out[i] = unsampled.leftOut;
-      else out[i] = sampler.sample(logits(i), row, row.spec, mask?.subarray(i * words, (i + 1) * words));
+      else {
+        const allowed = row.unmasked ? undefined : mask?.subarray(i * words, (i + 1) * words);
+        out[i] = sampler.sample(logits(i), row, row.spec, allowed);
+      }
     }
   }
 

@@ -27,8 +27,8 @@ test('the best n are those that a sort puts first', () => {
 
 test('the smallest set that reaches a mass', () => {
   fc.assert(
-    fc.property(keysOf, fc.double({ min: 0.01, max: 1, noNaN: true }), (keys, share) => {
-      const need = share * keys.reduce((a, b) => a + b, 0);
+    fc.property(keysOf, fc.double({ min: 0.01, max: 1, noNaN: true }), (keys, fraction) => {
+      const need = fraction * keys.reduce((a, b) => a + b, 0);
       const order = sorted(keys);
       let expected = 0;
       for (let mass = 0; expected < keys.length && (mass < need || expected === 0); ) mass += keys[order[expected++]];

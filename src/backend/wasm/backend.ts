@@ -1,4 +1,4 @@
-/** The CPU backend: generated WebAssembly kernels over shared memories, run by a team of threads. */
+/** The CPU backend: generated WebAssembly kernels over shared memories, run by a pool of threads. */
 import { platform } from '#platform';
 import { RealmError } from '../../errors.ts';
 import { maxTile } from '../../kernels/activation.ts';
@@ -11,10 +11,12 @@ import {
   done,
   type KvCache,
   type KvShape,
+  type MatmulOptions,
   type Matrix,
   type MatrixSource,
   type MemoryStats,
   type Preempt,
+  type Product,
   type RopeSpec,
   type RopeTable,
   type Routing,
@@ -26,8 +28,8 @@ import {
 import { Owner } from '../owner.ts';
 import { Samplers } from '../sampling/sample-rows.ts';
 import { Activations } from './activations.ts';
-import { type Choice, everywhere, variantsIn } from './choice.ts';
-import type { Command } from './commands.ts';
+import { type Choice, everywhere } from './choice.ts';
+import type { Command } from './command-buffer.ts';
 import { Elementwise } from './elementwise.ts';
 import { Experts, routingIn, routingWords } from './experts.ts';
 import {
@@ -40,6 +42,7 @@ import {
   type WasmVector,
   weightTypes,
 } from './handles.ts';
+import { KernelsInUse } from './kernels-in-use.ts';
 import { Caches, pageBytesIn } from './kv-cache.ts';
 import { Loader, stagingBytes } from './loader.ts';
 import { align, Memories, mostPages } from './memories.ts';
@@ -48,9 +51,9 @@ import { Recorder } from './recorder.ts';
 import { Residency } from './residency.ts';
 import { Rows } from './rows.ts';
 import { type Bench, chooseKernels, type Kernels, kernelsOf, variantNamed } from './selection.ts';
-import { scratchBytes } from './station.ts';
 import { StepTables, tableBytes } from './step-tables.ts';
-import { Team } from './team.ts';
+import { scratchBytes } from './thread-context.ts';
+import { ThreadPool } from './thread-pool.ts';
 import { Upload } from './upload.ts';
 
 export interface WasmBackendOptions {
@@ -64,26 +67,26 @@ export interface WasmBackendOptions {
 /** Where the threads' scratch begins: behind the kernels' constants. */
 const scratchStart = 4096;
 
-/** A backend with a team of `threads` (default: the processors this process may use). */
+/** A backend with a pool of `threads` (default: the processors this process may use). */
 export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<WasmBackend> {
   const threads = options.threads ?? platform.availableParallelism();
   const name = options.variant ?? platform.setting('REALM_KERNELS');
   const forced = name ? variantNamed(name) : undefined;
-  const team = await Team.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
+  const pool = await ThreadPool.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
   try {
-    const backend = new WasmBackend(team, part => chooseKernels(part, createBench, forced), options.memoryPages);
+    const backend = new WasmBackend(pool, part => chooseKernels(part, createBench, forced), options.memoryPages);
     await backend.use('common');
     return backend;
   } catch (error) {
-    await team.close();
+    await pool.close();
     throw error;
   }
 }
 
-/** A team with kernels that nothing has checked: what the self-test works with. */
+/** A pool with kernels that nothing has checked: what the self-test works with. */
 export async function createBench(threads: number): Promise<Bench> {
-  const team = await Team.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
-  const bench = new WasmBackend(team, async part => kernelsOf(part, everywhere(part, variants[0].name)));
+  const pool = await ThreadPool.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
+  const bench = new WasmBackend(pool, async part => kernelsOf(part, everywhere(part, variants[0].name)));
   await bench.use('common');
   return bench;
 }
@@ -92,12 +95,10 @@ export class WasmBackend implements Backend {
   readonly traits = { exact: true, kvLayout: 'wasm' };
   readonly #owner = new Owner<Handles>('wasm');
   readonly #samplers = new Samplers();
-  readonly #team: Team;
+  readonly #pool: ThreadPool;
   readonly #memories: Memories;
   readonly #loader: Loader;
-  readonly #choose: (part: KernelPart) => Promise<Kernels>;
-  readonly #kernels = new Map<KernelPart, Promise<Kernels>>();
-  readonly #variants = new Map<KernelPart, Choice>();
+  readonly #kernels: KernelsInUse;
   readonly #tables: StepTables;
   readonly #recorder: Recorder;
   readonly #residency: Residency;
@@ -111,21 +112,21 @@ export class WasmBackend implements Backend {
   /** Bytes of tables, staging and work buffers. */
   #work: number;
 
-  constructor(team: Team, choose: (part: KernelPart) => Promise<Kernels>, pages = mostPages) {
-    this.#team = team;
-    this.#choose = choose;
-    const tables = align(scratchStart + team.threads * scratchBytes, 64);
+  constructor(pool: ThreadPool, choose: (part: KernelPart) => Promise<Kernels>, pages = mostPages) {
+    this.#pool = pool;
+    this.#kernels = new KernelsInUse(pool, choose);
+    const tables = align(scratchStart + pool.threads * scratchBytes, 64);
     const staging = tables + tableBytes;
     this.#work = staging + stagingBytes;
-    const memories = new Memories(this.#work, pages, memory => team.add({ memory }));
-    const recorder = new Recorder(team, () => this.#loader.flush());
+    const memories = new Memories(this.#work, pages, memory => pool.add({ memory }));
+    const recorder = new Recorder(pool, () => this.#loader.flush());
     const residency = new Residency(recorder);
     this.#memories = memories;
     this.#recorder = recorder;
     this.#residency = residency;
     this.#tables = new StepTables(memories, tables);
     this.#loader = new Loader(staging, memories.bytes(0), recorder);
-    this.#upload = new Upload(this.#owner, memories, this.#loader, type => this.use(type));
+    this.#upload = new Upload(this.#owner, memories, this.#loader, type => this.#kernels.use(type));
     this.#activations = new Activations(memories, recorder, residency);
     this.#products = new Products(this.#owner, recorder, residency, this.#activations);
     this.#experts = new Experts(recorder, residency, this.#activations);
@@ -135,13 +136,12 @@ export class WasmBackend implements Backend {
   }
 
   get name(): string {
-    const names = new Set([...this.#variants.values()].flatMap(variantsIn));
-    return `wasm ${[...names].join(' + ')}, ${this.#team.threads} threads`;
+    return `wasm ${this.#kernels.names}, ${this.#pool.threads} threads`;
   }
 
   /** What was chosen for each part in use. */
   get variants(): ReadonlyMap<KernelPart, Choice> {
-    return this.#variants;
+    return this.#kernels.choices;
   }
 
   /** Memories in use: more than one for a model of more than 4 GiB. */
@@ -151,23 +151,17 @@ export class WasmBackend implements Backend {
 
   /** What the last run() worked through, to be counted. */
   commands(): Command[] {
-    return this.#team.program.commands();
+    return this.#pool.commands.recorded();
   }
 
   /** Makes a part's kernels ready. */
-  async use(part: KernelPart): Promise<void> {
-    const known = this.#kernels.get(part);
-    const kernels = known ?? this.#choose(part);
-    this.#kernels.set(part, kernels);
-    const ready = await kernels;
-    if (!this.#variants.has(part)) this.install(part, ready);
+  use(part: KernelPart): Promise<void> {
+    return this.#kernels.use(part);
   }
 
   /** Gives every thread these kernels, in place of those it had for the part. */
   install(part: KernelPart, kernels: Kernels): void {
-    this.#variants.set(part, kernels.choice);
-    this.#kernels.set(part, Promise.resolve(kernels));
-    for (const module of kernels.modules) this.#team.add({ kernels: module });
+    this.#kernels.install(part, kernels);
   }
 
   matrix(source: MatrixSource): Promise<WasmMatrix> {
@@ -224,18 +218,12 @@ export class WasmBackend implements Backend {
     this.#recorder.alone(() => this.#samplers.sample(ids, own.columns, row => this.#row(own, row), rows, mask));
   }
 
-  matmul(
-    out: Buffer,
-    matrix: Matrix,
-    x: Buffer,
-    rows: number,
-    options: { bias?: Vector; accumulate?: boolean } = {},
-  ): void {
+  matmul(out: Buffer, matrix: Matrix, x: Buffer, rows: number, options: MatmulOptions = {}): void {
     const [target, own, source] = [this.#owner.own(out), this.#owner.own(matrix), this.#owner.own(x)];
     this.#products.one(target, own, source, rows, options);
   }
 
-  matmuls(products: readonly { out: Buffer; matrix: Matrix; bias?: Vector }[], x: Buffer, rows: number): void {
+  matmuls(products: readonly Product[], x: Buffer, rows: number): void {
     this.#products.several(products, this.#owner.own(x), rows);
   }
 
@@ -367,13 +355,13 @@ export class WasmBackend implements Backend {
   write(buffer: Buffer, row: number, values: Float32Array): void {
     const own = this.#owner.own(buffer);
     const { address, stride, whole } = own;
-    const memory = this.#residency.home(own);
+    const memory = this.#residency.residentMemory(own);
     new Float32Array(this.#memories.bytes(memory).buffer, address + row * stride, values.length).set(values);
     whole.valid = 1 << memory;
   }
 
   #row(buffer: WasmBuffer, row: number): Float32Array {
-    const { buffer: bytes } = this.#memories.bytes(this.#residency.home(buffer));
+    const { buffer: bytes } = this.#memories.bytes(this.#residency.residentMemory(buffer));
     return new Float32Array(bytes as ArrayBuffer, buffer.address + row * buffer.stride, buffer.columns);
   }
 
@@ -383,6 +371,6 @@ export class WasmBackend implements Backend {
 
   async close(): Promise<void> {
     this.#owner.close();
-    await this.#team.close();
+    await this.#pool.close();
   }
 }

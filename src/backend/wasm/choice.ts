@@ -1,7 +1,7 @@
 /** Which variant of the kernels is used for which number of tokens, from how they did. No clocks, no files. */
 import { type KernelPart, type KernelSize, sizesOf, variants, variantsOf } from '../../kernels/module.ts';
 
-/** Of a part: the variant's name for each of its sizes. */
+/** Names the variant for each size of a part. */
 export type Choice = Partial<Record<KernelSize, string>>;
 
 /** How a variant did. */
@@ -49,7 +49,7 @@ function clearlyFaster(size: KernelSize, a: Verdict, b: Verdict): boolean {
   return times.every((time, half) => time * (1 + noise) < others[half]);
 }
 
-/** For each size the first candidate in the list of variants, or a later one that is clearly faster. */
+/** Chooses for each size the first candidate in the list of variants, or a later one that is clearly faster. */
 export function choiceOf(part: KernelPart, verdicts: readonly Verdict[]): Choice | undefined {
   const order = variantsOf(part).map(({ name }) => name);
   const list = candidates(verdicts).toSorted((a, b) => order.indexOf(a.variant) - order.indexOf(b.variant));

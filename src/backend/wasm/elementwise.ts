@@ -77,7 +77,7 @@ export class Elementwise {
   }
 
   gate(out: WasmBuffer, gated: WasmBuffer, up: WasmBuffer, kind: 'silu' | 'gelu', rows: number): void {
-    const memory = this.#residency.home(gated);
+    const memory = this.#residency.residentMemory(gated);
     this.#residency.ensure(memory, up, rows);
     this.#residency.writes(memory, out, rows);
     this.#recorder.recordRows(memory, gate, areWhole(out, gated, up), {
@@ -92,7 +92,7 @@ export class Elementwise {
   }
 
   add(out: WasmBuffer, x: WasmBuffer, rows: number): void {
-    const memory = this.#residency.home(x);
+    const memory = this.#residency.residentMemory(x);
     this.#residency.writes(memory, out, rows, true);
     const fields = { rows, out: out.address, x: x.address, stride: out.stride, eights: out.stride / 32 };
     this.#recorder.recordRows(memory, add, areWhole(out, x), fields);

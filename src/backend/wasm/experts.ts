@@ -87,7 +87,7 @@ export class Experts {
 
   combine(out: WasmBuffer, slots: WasmBuffer, routing: WasmRouting, rows: number): void {
     const { topK, table, slotOf, weights } = routing;
-    const memory = this.#residency.home(slots);
+    const memory = this.#residency.residentMemory(slots);
     this.#residency.ensure(memory, table, 1);
     this.#residency.writes(memory, out, rows, true);
     this.#recorder.record(memory, combine, {

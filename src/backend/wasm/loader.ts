@@ -1,8 +1,8 @@
 /** Brings matrices from their source into the packed layout: while one piece is read, the one before is packed. */
 import { RealmError } from '../../errors.ts';
 import { groupRows } from '../../kernels/layout.ts';
+import { checkScales } from '../../quant/check-scales.ts';
 import type { MatrixSource } from '../backend.ts';
-import { checkScales } from '../scales.ts';
 import type { WasmMatrix } from './handles.ts';
 import { pack } from './ops/pack.ts';
 import { transfer } from './ops/transfer.ts';

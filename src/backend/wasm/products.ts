@@ -1,18 +1,13 @@
 /** Records products of matrices and activations. */
 import { panelBytes } from '../../kernels/module.ts';
 import { panelGroups, panelRows } from '../../kernels/panel.ts';
-import type { Buffer, Matrix, Vector } from '../backend.ts';
+import type { MatmulOptions, Product } from '../backend.ts';
 import type { Activations } from './activations.ts';
 import type { WasmBuffer, WasmMatrix, WasmOwner } from './handles.ts';
 import { panelProduct } from './ops/panel-product.ts';
 import { product } from './ops/product.ts';
 import type { Recorder } from './recorder.ts';
 import type { Residency } from './residency.ts';
-
-interface Options {
-  readonly bias?: Vector;
-  readonly accumulate?: boolean;
-}
 
 export class Products {
   readonly #owner: WasmOwner;
@@ -28,14 +23,14 @@ export class Products {
   }
 
   /** out = matrix * x. */
-  one(out: WasmBuffer, matrix: WasmMatrix, x: WasmBuffer, rows: number, options: Options): void {
+  one(out: WasmBuffer, matrix: WasmMatrix, x: WasmBuffer, rows: number, options: MatmulOptions): void {
     const { activation, block } = matrix;
     this.#activations.quantize(block.memory, activation, x, rows);
     this.#multiply(out, matrix, rows, options);
   }
 
   /** Several of the same x, which is quantised once where that serves. */
-  several(products: readonly { out: Buffer; matrix: Matrix; bias?: Vector }[], x: WasmBuffer, rows: number): void {
+  several(products: readonly Product[], x: WasmBuffer, rows: number): void {
     let ready = '';
     for (const product of products) {
       const matrix = this.#owner.own(product.matrix);
@@ -48,7 +43,7 @@ export class Products {
     }
   }
 
-  #multiply(out: WasmBuffer, matrix: WasmMatrix, rows: number, { bias, accumulate }: Options): void {
+  #multiply(out: WasmBuffer, matrix: WasmMatrix, rows: number, { bias, accumulate }: MatmulOptions): void {
     const { type, kind, block, blocks, groups, groupStride, perToken } = matrix;
     this.#residency.writes(block.memory, out, rows, accumulate);
     const fields = {

@@ -1,11 +1,11 @@
-/** Writes operations to the team's commands, and has the team work through them. */
+/** Writes operations into the thread pool's command buffer, and has the pool work through them. */
 import type { Preempt } from '../backend.ts';
-import { mostCommands } from './commands.ts';
+import { mostCommands } from './command-buffer.ts';
 import type { Fields, Op, Params } from './ops/op.ts';
-import type { Team } from './team.ts';
+import type { ThreadPool } from './thread-pool.ts';
 
 export class Recorder {
-  readonly #team: Team;
+  readonly #pool: ThreadPool;
   readonly #begin: () => void;
   /** Turns at a command's items in all, so that every thread gets several. */
   readonly #turns: number;
@@ -16,15 +16,15 @@ export class Recorder {
   #own: (() => void)[] = [];
 
   /** `begin` is called before the first command of a step is written. */
-  constructor(team: Team, begin: () => void) {
-    this.#team = team;
+  constructor(pool: ThreadPool, begin: () => void) {
+    this.#pool = pool;
     this.#begin = begin;
-    this.#turns = team.threads * 4;
+    this.#turns = pool.threads * 4;
   }
 
   /** Threads that share the items of an operation. */
   get threads(): number {
-    return this.#team.threads;
+    return this.#pool.threads;
   }
 
   /** Records an operation in memory `memory`. */
@@ -38,33 +38,33 @@ export class Recorder {
    */
   recordRows<P extends Params>(memory: number, op: Op<P>, whole: boolean, fields: NoInfer<Fields<P>>): void {
     const rows = op.items(fields);
-    if (whole && this.#rowsMemory === memory && this.#rows === rows) this.#team.program.link('same');
+    if (whole && this.#rowsMemory === memory && this.#rows === rows) this.#pool.commands.link('same');
     this.#write(memory, op, rows, fields);
-    if (!whole || this.#team.program.length === 0) return;
+    if (!whole || this.#pool.commands.length === 0) return;
     this.#rowsMemory = memory;
     this.#rows = rows;
   }
 
   #write<P extends Params>(memory: number, op: Op<P>, items: number, fields: Fields<P>): void {
     if (items === 0) return;
-    const { program } = this.#team;
+    const { commands } = this.#pool;
     if (this.#own.length > 0) this.execute();
-    if (program.length === 0) this.#begin();
+    if (commands.length === 0) this.#begin();
     const chunk = op.chunk ? op.chunk(fields, items, this.#turns) : Math.ceil(items / this.#turns);
-    program.push(op, memory, items, Math.max(1, chunk), fields);
+    commands.push(op, memory, items, Math.max(1, chunk), fields);
     this.#rowsMemory = -1;
     // A step of more operations (many adapters) runs in pieces.
-    if (program.length === mostCommands) this.execute();
+    if (commands.length === mostCommands) this.execute();
   }
 
   /** Says that the last command and the next have nothing to do with each other: nobody waits in between. */
   free(): void {
-    if (this.#team.program.length > 0) this.#team.program.link('free');
+    if (this.#pool.commands.length > 0) this.#pool.commands.link('free');
   }
 
   /** Has what a step needs before its first command, if none is recorded yet. */
   begin(): void {
-    if (this.#team.program.length === 0) this.#begin();
+    if (this.#pool.commands.length === 0) this.#begin();
   }
 
   /** Records what this thread does alone when the commands so far have run. A step ends with such operations, or runs in pieces. */
@@ -72,13 +72,13 @@ export class Recorder {
     this.#own.push(operation);
   }
 
-  /** Runs what is recorded; the share of it that was done. */
+  /** Runs what is recorded; returns the fraction of it that was done. */
   execute(preempt?: Preempt): number {
     this.#rowsMemory = -1;
     const own = this.#own;
     if (own.length > 0) this.#own = [];
-    const share = this.#team.program.length > 0 ? this.#team.run(preempt) : 1;
-    if (share === 1) for (const operation of own) operation();
-    return share;
+    const fraction = this.#pool.commands.length > 0 ? this.#pool.run(preempt) : 1;
+    if (fraction === 1) for (const operation of own) operation();
+    return fraction;
   }
 }

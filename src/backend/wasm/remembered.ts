@@ -75,7 +75,7 @@ function isFor(part: KernelPart, { kernels, variants }: Entry): boolean {
   return kernels === hashOf(part) && sizesOf(part).every(size => known.has(variants?.[size] ?? ''));
 }
 
-/** Of all kernels that the choice is made from. */
+/** A hash of all kernels that the choice is made from. */
 function hashOf(part: KernelPart): string {
   const hash = platform.digests.sha256();
   for (const variant of variantsOf(part).filter(v => v.revectorize))

@@ -14,7 +14,7 @@ export class Residency {
   }
 
   /** A memory that holds `buffer`. */
-  home(buffer: WasmBuffer): number {
+  residentMemory(buffer: WasmBuffer): number {
     return 31 - Math.clz32(buffer.whole.valid);
   }
 
@@ -23,7 +23,7 @@ export class Residency {
     const { whole, address, stride } = buffer;
     if (whole.valid & (1 << memory)) return;
     const partial = rows < whole.rows && address === whole.address ? rows : whole.rows;
-    const from = this.home(buffer);
+    const from = this.residentMemory(buffer);
     this.#recorder.record(memory, transfer, { rows: partial, address: whole.address, stride, bytes: stride, from });
     whole.valid |= 1 << memory;
   }
@@ -38,7 +38,7 @@ export class Residency {
 
   /** The memory in which an operation from `x` to `out` works: where x is. */
   through(out: WasmBuffer, x: WasmBuffer, rows: number): number {
-    const memory = this.home(x);
+    const memory = this.residentMemory(x);
     this.writes(memory, out, rows);
     return memory;
   }

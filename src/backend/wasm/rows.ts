@@ -46,7 +46,7 @@ export class Rows {
   gather(out: WasmBuffer, x: WasmBuffer, rows: Int32Array): void {
     const { address, stride, columns } = x;
     const sources = rows.map(row => address + row * stride);
-    this.#copy(this.#residency.home(x), out, sources, columns);
+    this.#copy(this.#residency.residentMemory(x), out, sources, columns);
   }
 
   #copy(memory: number, out: WasmBuffer, sources: Int32Array, columns: number): void {

@@ -103,11 +103,11 @@ async function timed(part: KernelPart, verdicts: readonly Verdict[], create: Cre
 /** What was chosen for a part, and why. */
 export interface Selection {
   /** Absent: nothing agrees with the reference. */
-  readonly choice?: Choice;
+  readonly choice?: Choice | undefined;
   /** An earlier start's choice, one of now, or there was nothing to choose from. */
   readonly source: 'remembered' | 'measured' | 'only one';
   /** Why it will be measured again at the next start. */
-  readonly forgotten?: Error;
+  readonly forgotten?: Error | undefined;
   readonly verdicts: readonly Verdict[];
 }
 

@@ -72,20 +72,20 @@ async function checkCommon(backend: Backend): Promise<Float32Array> {
   backend.softcap(y, 5, 3);
   const gathered = backend.buffer(2, columns);
   backend.gather(gathered, y, Int32Array.of(2, 0));
-  const attended = cacheTypes.flatMap(type => [1, 2, 3, 4].map(share => attend(backend, share, type)));
+  const attended = cacheTypes.flatMap(type => [1, 2, 3, 4].map(groupSize => attend(backend, groupSize, type)));
   return values(backend, [...normed, x, y, silu, gelu, gathered, ...attended]);
 }
 
-/** 34 tokens of one sequence, `share` query heads to a key head. */
-function attend(backend: Backend, share: number, type: CacheType = 'F16'): Buffer {
+/** 34 tokens of one sequence, `groupSize` query heads to a key head. */
+function attend(backend: Backend, groupSize: number, type: CacheType = 'F16'): Buffer {
   const [tokens, kvHeads, headDim] = [34, 1, 64];
-  const heads = kvHeads * share;
+  const heads = kvHeads * groupSize;
   const cache = backend.kvCache({ layers: [{ kvHeads, headDim }], pages: 2, slots: 0, type });
-  const [pages] = shuffledPages(1, tokens, share);
+  const pages = shuffledPages(1, tokens, groupSize)(0);
   const batch = layout([{ position: 0, count: tokens, pages }]);
   const [k, v] = [filled(backend, 6, tokens, kvHeads * headDim), filled(backend, 7, tokens, kvHeads * headDim)];
   const [q, out] = [filled(backend, 8, tokens, heads * headDim), backend.buffer(tokens, heads * headDim)];
   backend.storeKv(cache, 0, k, v, batch);
-  backend.attention(out, q, cache, 0, batch, { heads, scale: 0.125, softcap: share === 2 ? 20 : undefined });
+  backend.attention(out, q, cache, 0, batch, { heads, scale: 0.125, softcap: groupSize === 2 ? 20 : undefined });
   return out;
 }

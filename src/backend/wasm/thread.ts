@@ -1,8 +1,8 @@
-/** A compute thread of the team: waits for a step, works through its share, waits again. */
+/** A compute thread of the pool: waits for a step, works through its share, waits again. */
 import { platform } from '#platform';
 import type { QuantType } from '../../quant/types.ts';
-import { Program } from './commands.ts';
-import { type Part, Station } from './station.ts';
+import { CommandBuffer } from './command-buffer.ts';
+import { type Part, ThreadContext } from './thread-context.ts';
 
 export interface ThreadData {
   readonly shared: ArrayBufferLike;
@@ -15,13 +15,13 @@ export interface ThreadData {
 const { thread } = platform;
 const data = (thread?.data as { computeThread?: ThreadData } | undefined)?.computeThread;
 if (thread && data) {
-  const station = new Station(data.scratch, data.types, data.maxTile);
-  const program = new Program(data.threads, data.shared);
-  thread.onMessage(part => station.add(part as Part));
+  const context = new ThreadContext(data.scratch, data.types, data.maxTile);
+  const commands = new CommandBuffer(data.threads, data.shared);
+  thread.onMessage(part => context.add(part as Part));
   thread.post('ready');
-  for (let seen = program.await(0); seen > 0; seen = program.await(seen)) {
+  for (let seen = commands.await(0); seen > 0; seen = commands.await(seen)) {
     // They were posted before the step began; a thread that waits or works does not hear of messages.
-    while (station.parts < program.parts) await platform.nextTurn();
-    program.work(station);
+    while (context.parts < commands.parts) await platform.nextTurn();
+    commands.work(context);
   }
 }

@@ -5,7 +5,7 @@ import type { RegexId } from '../regex.ts';
 import { Repeats } from '../repeats.ts';
 import { unsupported } from './budget.ts';
 import type { Alternative, Compiling, Punctuation } from './compiling.ts';
-import type { ArrayForm, Form, SchemaNode } from './forms.ts';
+import type { ArrayForm, Form, SchemaNode, StringForm } from './forms.ts';
 import type { Nodes } from './node.ts';
 import { numberRegex } from './numbers.ts';
 import { objectAlternatives } from './objects.ts';
@@ -70,9 +70,9 @@ export class SchemaCompiler implements Compiling {
     const { text } = this;
     switch (form.type) {
       case 'null':
-        return text.regexes.literal('null');
+        return text.word(null);
       case 'boolean':
-        return text.regexes.literal(String(form.value));
+        return text.word(form.value);
       case 'number': {
         const regex = numberRegex(form, text);
         if (regex === undefined)
@@ -84,9 +84,7 @@ export class SchemaCompiler implements Compiling {
         return regex;
       }
       case 'string':
-        return text.quoted(
-          form.values ? text.regexes.or([...form.values].map(value => text.content(value))) : form.content,
-        );
+        return writtenString(form, text);
       default:
         return undefined;
     }
@@ -121,6 +119,10 @@ export class SchemaCompiler implements Compiling {
     }
     return [...empty, [openArray, items[0]!, ...tail, closeArray]];
   }
+}
+
+export function writtenString({ values, content }: StringForm, text: JsonText): RegexId {
+  return text.quoted(values ? text.regexes.or([...values].map(value => text.content(value))) : content);
 }
 
 function punctuation(builder: GrammarBuilder, text: JsonText): Punctuation {

@@ -67,7 +67,7 @@ export function checkedNumber(form: NumberForm): NumberForm | undefined {
 }
 
 function intersectStrings(a: StringForm, b: StringForm, nodes: SchemaAlgebra): StringForm | undefined {
-  const content = nodes.text.regexes.and([a.content, b.content]);
+  const content = nodes.text.intersection([a.content, b.content]);
   let values =
     a.values && b.values ? new Set([...a.values].filter(value => b.values!.has(value))) : (a.values ?? b.values);
   if (values && content !== nodes.text.anyText) {

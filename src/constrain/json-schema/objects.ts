@@ -50,7 +50,7 @@ function knownMembers(form: ObjectForm, names: readonly string[], compiler: Comp
     const value = compiler.value(nodes.member(form.layers, name));
     if (!value && required) return undefined;
     if (!value) continue;
-    const key = text.regexes.concat([text.quoted(text.content(name)), text.colon]);
+    const key = text.regexes.concat([text.key(text.content(name)), text.colon]);
     members.push({ symbols: [builder.lexeme(JSON.stringify(name), key, { greedy: true }), value], required });
   }
   return members;
@@ -84,7 +84,7 @@ function extraMember(
     const node = nodes.and(layers.flatMap(layer => extraNodes(layer, matched)));
     if (node === nodes.never || nodes.tests.isNothing(name)) return [];
     const value = compiler.value(node);
-    const key = regexes.concat([text.quoted(name), text.colon]);
+    const key = regexes.concat([text.key(name), text.colon]);
     return value ? [[builder.lexeme('name', key, { greedy: true }), value]] : [];
   });
   return alternatives.length === 0 ? undefined : builder.rule('member', alternatives);

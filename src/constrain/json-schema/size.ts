@@ -11,9 +11,12 @@ export function checkSize(schema: unknown): void {
     const { value, depth } = next;
     size += typeof value === 'string' ? value.length + 2 : 4;
     if (depth > maxDepth) throw new RealmError('grammar_limit', `the schema nests deeper than ${maxDepth}`);
-    if (typeof value === 'object' && value !== null) {
+    if (Array.isArray(value)) {
+      size += value.length;
+      if (size <= maxSize) for (const child of value) stack.push({ value: child, depth: depth + 1 });
+    } else if (typeof value === 'object' && value !== null) {
       for (const [key, child] of Object.entries(value)) {
-        size += Array.isArray(value) ? 1 : key.length + 3;
+        size += key.length + 3;
         stack.push({ value: child, depth: depth + 1 });
       }
     }

@@ -110,7 +110,7 @@ function stringForm(
     else if (!annotations.has(format as string))
       throw unsupported('format', place.path, `${JSON.stringify(format)} is not known`);
   }
-  const content = text.regexes.and(parts);
+  const content = text.intersection(parts);
   return tests.isNothing(content) ? undefined : { ...form, content };
 }
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BlockPool } from './block-pool.ts';
+import { type BlockId, BlockPool } from './block-pool.ts';
 
 test('pages are given out once and come back with their last reference', () => {
   const pool = new BlockPool(4);
-  const [a, b, c] = pool.allocate(3);
+  const [a, b, c] = pool.allocate(3) as [BlockId, BlockId, BlockId];
   assert.equal(new Set([a, b, c]).size, 3);
   assert.equal(pool.used, 3);
   assert.ok(pool.canAllocate(1) && !pool.canAllocate(2));
@@ -19,7 +19,7 @@ test('pages are given out once and come back with their last reference', () => {
 
 test('mistakes in the books are found at once', () => {
   const pool = new BlockPool(2);
-  const [a] = pool.allocate(1);
+  const [a] = pool.allocate(1) as [BlockId];
   pool.release(a);
   assert.throws(() => pool.release(a), /not in use/);
   assert.throws(() => pool.retain(a), /not in use/);

@@ -34,12 +34,12 @@ export class BlockPool {
   }
 
   references(block: BlockId): number {
-    return this.#references[block];
+    return this.#references[block] ?? 0;
   }
 
   /** Times that the page was given out: whoever noted something about it knows whether it is still the same use. */
   allocation(block: BlockId): number {
-    return this.#allocations[block];
+    return this.#allocations[block] ?? 0;
   }
 
   canAllocate(count: number): boolean {
@@ -52,22 +52,27 @@ export class BlockPool {
     const blocks = this.#free.splice(this.#free.length - count).reverse();
     for (const block of blocks) {
       this.#references[block] = 1;
-      if (this.#allocations[block]++ === 0) this.#touched++;
+      const allocations = this.allocation(block);
+      if (allocations === 0) this.#touched++;
+      this.#allocations[block] = allocations + 1;
     }
     return blocks;
   }
 
   retain(block: BlockId): void {
-    this.#mustBeUsed(block);
-    this.#references[block]++;
+    this.#references[block] = this.#used(block) + 1;
   }
 
   release(block: BlockId): void {
-    this.#mustBeUsed(block);
-    if (--this.#references[block] === 0) this.#free.push(block);
+    const references = this.#used(block) - 1;
+    this.#references[block] = references;
+    if (references === 0) this.#free.push(block);
   }
 
-  #mustBeUsed(block: BlockId): void {
-    if (!(this.#references[block] > 0)) throw new Error(`page ${block} is not in use`);
+  /** The references of a page in use. */
+  #used(block: BlockId): number {
+    const references = this.references(block);
+    if (references <= 0) throw new Error(`page ${block} is not in use`);
+    return references;
   }
 }

@@ -14,5 +14,5 @@ export interface CachedPage {
   /** Running sequences that read it; at 0 it is idle and may be dropped. */
   users: number;
   /** Where the state behind its last token is kept, if it is. */
-  state?: SlotId;
+  state?: SlotId | undefined;
 }

@@ -1,7 +1,7 @@
 import { pageTokens } from '../../backend/backend.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { Sequence } from '../sequence.ts';
-import type { BlockPool } from './block-pool.ts';
+import type { BlockId, BlockPool } from './block-pool.ts';
 import type { CachedPage } from './cached-page.ts';
 import { newSecret, pageKey } from './page-key.ts';
 import { type SlotId, StateSlots } from './state-slots.ts';
@@ -18,12 +18,12 @@ interface TenantPages {
 }
 
 export interface PrefixCacheOptions {
-  /** Share of the pool that one tenant's idle pages may hold. Default 1/2. */
-  readonly quota?: number;
-  /** Share of the pool that is kept for all tenants' idle pages together, in equal parts, against their neighbours. Default 1/4. */
-  readonly floor?: number;
+  /** Fraction of the pool that one tenant's idle pages may hold. Default 1/2. */
+  readonly quota?: number | undefined;
+  /** Fraction of the pool that is kept for all tenants' idle pages together, in equal parts, against their neighbours. Default 1/4. */
+  readonly floor?: number | undefined;
   /** Prefixes, tokens, whose full pages all tenants share. */
-  readonly shared?: readonly (readonly number[])[];
+  readonly shared?: readonly (readonly number[])[] | undefined;
 }
 
 /**
@@ -39,7 +39,7 @@ export class PrefixCache {
   readonly #shared: readonly (readonly number[])[];
   /** Tenants that hold pages. */
   readonly #tenants = new Map<string, TenantPages>();
-  /** Of every tenant seen, so that keys stay the same while it holds none. */
+  /** The secret of every tenant seen, so that its keys stay the same while it holds no page. */
   readonly #secrets = new Map<string, Uint8Array>();
   /** Pages with a state, oldest first. */
   readonly #snapshots = new Set<CachedPage>();
@@ -71,7 +71,7 @@ export class PrefixCache {
 
   /**
    * Gives a sequence without pages the cached ones that its tokens begin with, except for its last token's: that one
-   * is always computed, because its logits are wanted; nor one of whose tokens all hidden states are.
+   * is always computed, because its logits are wanted. A sequence whose hidden states are all wanted takes over nothing.
    */
   acquire(sequence: Sequence): void {
     if (sequence.states === 'all') return;
@@ -90,14 +90,14 @@ export class PrefixCache {
   register(sequence: Sequence): void {
     const full = Math.floor(sequence.computed / pageTokens);
     if (sequence.cached.length >= full) return;
-    while (sequence.cached.length < full) {
+    for (const own of sequence.pages.slice(sequence.cached.length, full)) {
       const index = sequence.cached.length;
       const tenant = this.#tenant(this.#holderOf(sequence, index));
-      const page = this.#find(tenant, sequence) ?? this.#add(tenant, sequence);
+      const page = this.#find(tenant, sequence) ?? this.#add(tenant, sequence, own);
       if (!page) break;
       this.#use(tenant, sequence, page);
       // Someone computed the same page meanwhile: one copy is enough.
-      this.#pool.release(sequence.pages[index]);
+      this.#pool.release(own);
       sequence.pages[index] = page.block;
     }
     if (sequence.slot !== undefined) this.#snapshot(sequence, sequence.slot);
@@ -209,12 +209,11 @@ export class PrefixCache {
     return sequence.keys[index];
   }
 
-  #add(tenant: TenantPages, sequence: Sequence): CachedPage | undefined {
+  #add(tenant: TenantPages, sequence: Sequence, block: BlockId): CachedPage | undefined {
     const index = sequence.cached.length;
     const key = this.#key(tenant, sequence, index);
     // Another page under this key would be a collision: it keeps its place.
     if (tenant.pages.has(key)) return undefined;
-    const block = sequence.pages[index];
     const previous = sequence.cached[index - 1]?.key;
     const page: CachedPage = { key, block, tokens: tokensOf(sequence, index), previous, holder: tenant.id, users: 0 };
     this.#pool.retain(block);
@@ -231,6 +230,7 @@ export class PrefixCache {
 
   #dropOldest(tenant: TenantPages): void {
     const [oldest] = tenant.idle;
+    if (!oldest) throw new Error('the tenant has no idle page');
     this.#drop(tenant, oldest);
   }
 

@@ -37,16 +37,16 @@ export interface SessionContent {
   readonly tokens: readonly Token[];
   readonly pages: number;
   readonly pageBytes: number;
-  /** Of the state behind the last page, in models that keep one; otherwise 0. */
+  /** Bytes of the state behind the last page, in models that keep one; otherwise 0. */
   readonly stateBytes: number;
 }
 
-/** Writes a file, whole or not at all; `page(i)` gives the bytes of page i, which may be reused afterwards. Returns its length. */
+/** Writes a file, whole or not at all; `contents` gives the pages, whose bytes it may reuse for the next. Returns its length. */
 export async function writeSession(
   path: string,
   seal: Uint8Array,
   binding: SessionBinding,
-  content: SessionContent & { page(index: number): Promise<Uint8Array>; state(): Promise<Uint8Array> },
+  content: SessionContent & { readonly contents: AsyncIterable<Uint8Array>; state(): Promise<Uint8Array> },
 ): Promise<number> {
   try {
     return await platform.files.replace(path, async file => {
@@ -59,7 +59,7 @@ export async function writeSession(
       await out.write(json);
       await out.write(bytesOf(Int32Array.from(tokens)));
       await out.seal();
-      for (let i = 0; i < pages; i++) await out.write(await content.page(i));
+      for await (const page of content.contents) await out.write(page);
       if (stateBytes > 0) await out.write(await content.state());
       await out.seal();
       return out.length;
@@ -166,7 +166,7 @@ class SealedWriter {
     this.length += bytes.length;
   }
 
-  /** Of everything so far. */
+  /** Writes the seal of everything so far. */
   async seal(): Promise<void> {
     await this.write(digestOf(this.#hash, this.#seal, this.#sealed++));
   }

@@ -14,7 +14,7 @@ import type { StateSlots } from './state-slots.ts';
 export interface SessionRequest {
   readonly tenant: string;
   /** Name of the adapter that the tokens ran with. */
-  readonly adapter?: string;
+  readonly adapter?: string | undefined;
   readonly path: string;
   /** Key of the file's seal. */
   readonly seal: Uint8Array;
@@ -23,9 +23,9 @@ export interface SessionRequest {
 /** What a session holds. */
 export interface SessionInfo {
   readonly tokens: number;
-  /** Of those, in the file (saved) or in the prefix cache (restored); the others are computed anew. */
+  /** How many of them the file (saved) or the prefix cache (restored) has; the others are computed anew. */
   readonly computed: number;
-  /** Of the file. */
+  /** Length of the file. */
   readonly bytes?: number;
 }
 
@@ -70,19 +70,15 @@ export class Sessions {
     const holder = holderOf(request.tenant, tokens, adapter);
     this.#cache.acquire(holder);
     if (this.#slots.total > 0) this.#cache.keepToState(holder);
-    const page = new Uint8Array(this.#model.pageBytes);
     const last = holder.cached.at(-1);
     try {
       const bytes = await writeSession(request.path, request.seal, this.#binding(request.tenant, adapter), {
         tokens,
         pages: holder.pages.length,
-        pageBytes: page.length,
+        pageBytes: this.#model.pageBytes,
         stateBytes: last?.state === undefined ? 0 : this.#model.slotBytes,
         state: () => this.#readState(last!),
-        page: async index => {
-          await this.#between(() => this.#model.readPage(holder.pages[index], page));
-          return page;
-        },
+        contents: this.#readPages(holder.pages),
       });
       return { tokens: tokens.length, computed: holder.computed, bytes };
     } finally {
@@ -111,7 +107,8 @@ export class Sessions {
     try {
       for (let i = 0; i < session.pages; i++) {
         const bytes = await session.next();
-        if (i < blocks.length) await this.#between(() => this.#model.writePage(blocks[i], bytes));
+        const block = blocks[i];
+        if (block !== undefined) await this.#between(() => this.#model.writePage(block, bytes));
       }
       const state = session.stateBytes > 0 ? await session.state() : undefined;
       await session.verify();
@@ -127,6 +124,15 @@ export class Sessions {
     return blocks.length;
   }
 
+  /** The bytes of pages, one after the other; they are overwritten by the next page's. */
+  async *#readPages(pages: readonly BlockId[]): AsyncGenerator<Uint8Array> {
+    const bytes = new Uint8Array(this.#model.pageBytes);
+    for (const page of pages) {
+      await this.#between(() => this.#model.readPage(page, bytes));
+      yield bytes;
+    }
+  }
+
   /** The state that is kept for a page. */
   async #readState(page: CachedPage): Promise<Uint8Array> {
     const bytes = new Uint8Array(this.#model.slotBytes);
@@ -139,7 +145,7 @@ export class Sessions {
     return bytes;
   }
 
-  /** Into a free slot of the holder's, from which the cache takes it; without one its pages are of no use yet. */
+  /** Writes the state into a free slot of the holder's, from which the cache takes it. Without a slot its pages are of no use yet. */
   async #writeState(holder: Sequence, bytes: Uint8Array): Promise<void> {
     await this.#between(() => {
       this.#model.copySlots(this.#slots.takeCopies());
@@ -148,7 +154,7 @@ export class Sessions {
     });
   }
 
-  /** As many as there is room for beside what runs and what neighbours are entitled to. */
+  /** Allocates as many pages as there is room for beside what runs and what neighbours are entitled to. */
   #allocate(tenant: string, count: number): BlockId[] {
     for (let some = count; some > 0; some >>= 1) {
       if (this.#cache.makeRoom(tenant, some, false)) return this.#pool.allocate(some);

@@ -52,8 +52,9 @@ export class Heap<Item extends object> {
   #up(place: number, item: Item): void {
     while (place > 0) {
       const parent = (place - 1) >> 1;
-      if (!this.#before(item, this.#items[parent])) break;
-      this.#put(place, this.#items[parent]);
+      const above = this.#items[parent];
+      if (above === undefined || !this.#before(item, above)) break;
+      this.#put(place, above);
       place = parent;
     }
     this.#put(place, item);
@@ -61,14 +62,21 @@ export class Heap<Item extends object> {
 
   #down(place: number, item: Item): void {
     for (;;) {
-      let child = 2 * place + 1;
-      if (child >= this.#items.length) break;
-      if (child + 1 < this.#items.length && this.#before(this.#items[child + 1], this.#items[child])) child++;
-      if (!this.#before(this.#items[child], item)) break;
-      this.#put(place, this.#items[child]);
+      const child = this.#firstChild(place);
+      const below = this.#items[child];
+      if (below === undefined || !this.#before(below, item)) break;
+      this.#put(place, below);
       place = child;
     }
     this.#put(place, item);
+  }
+
+  /** The place of the child that goes before the other; one behind the last where there is none. */
+  #firstChild(place: number): number {
+    const [child, next] = [2 * place + 1, 2 * place + 2];
+    if (next >= this.#items.length) return child;
+    const [one, other] = [this.#items[child], this.#items[next]];
+    return one !== undefined && other !== undefined && this.#before(other, one) ? next : child;
   }
 
   #put(place: number, item: Item): void {

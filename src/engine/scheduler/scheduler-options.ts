@@ -11,9 +11,9 @@ export interface SchedulerOptions extends StepLimits {
   /** Requests of one tenant that may wait. */
   readonly maxWaiting: number;
   /** The same for single tenants. */
-  readonly maxWaitingOf?: ReadonlyMap<string, number>;
+  readonly maxWaitingOf?: ReadonlyMap<string, number> | undefined;
   /** A tenant's weight in sharing the engine; 1 where absent. */
-  readonly weights?: ReadonlyMap<string, number>;
+  readonly weights?: ReadonlyMap<string, number> | undefined;
 }
 
 /** What was asked for, as far as the model reaches. Prompts beside decoding are sized by what steps have cost. */

@@ -3,13 +3,14 @@ import type { Token } from '../../tokenizer/types.ts';
 import type { BlockPool } from '../cache/block-pool.ts';
 import type { PrefixCache } from '../cache/prefix-cache.ts';
 import { StateSlots } from '../cache/state-slots.ts';
-import { pagesFor, pending, type Sequence } from '../sequence.ts';
+import { pending, type Sequence } from '../sequence.ts';
 import { before, prices } from './fairness.ts';
+import { PageAllocator } from './page-allocator.ts';
 import type { PageCopy, Plan, Work } from './plan.ts';
 import { copyOnWriteFork, isPrefixComing } from './prefix-sharing.ts';
 import type { SchedulerOptions } from './scheduler-options.ts';
 import { StepRoom } from './step-room.ts';
-import { pagesOf, type TenantQueue, youngest } from './tenant-queue.ts';
+import { type TenantQueue, youngest } from './tenant-queue.ts';
 import { TenantQueues } from './tenant-queues.ts';
 import { countTurns, isShort, nextPrompt } from './turns.ts';
 
@@ -21,15 +22,15 @@ const draftedRows = 6;
  * {@link Fairness}. Pure bookkeeping without clock, thread or model: `plan` reserves pages, the caller runs the work,
  * and only `commit` counts it as done.
  *
- * When pages or places run short, the youngest sequence of the tenant most above its share is preempted and waits
+ * When pages or places run short, the youngest sequence of the tenant most above its quota is preempted and waits
  * again; its tokens stay and are computed anew later, so its answer is the same.
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
-  readonly #pool: BlockPool;
   readonly #cache: PrefixCache;
   readonly #slots: StateSlots;
   readonly #queues: TenantQueues;
+  readonly #pages: PageAllocator;
   #preemptions = 0;
   /** Tokens' worth of work that preemption lost since the last plan. */
   #lost = 0;
@@ -42,10 +43,10 @@ export class Scheduler {
   /** `slots`: those of the cache; without any the model keeps no states. */
   constructor(options: SchedulerOptions, pool: BlockPool, cache: PrefixCache, slots = new StateSlots(0)) {
     this.#options = options;
-    this.#pool = pool;
     this.#cache = cache;
     this.#slots = slots;
     this.#queues = new TenantQueues(options);
+    this.#pages = new PageAllocator(pool, cache, this.#queues, sequence => this.#preempt(sequence, false));
   }
 
   get running(): ReadonlySet<Sequence> {
@@ -70,9 +71,10 @@ export class Scheduler {
     return this.#queues.known(tenant)?.served ?? 0;
   }
 
-  canSubmit(tenant: string): boolean {
+  /** `others`: of the tenant's requests that have not come to the queue yet. */
+  canSubmit(tenant: string, others = 0): boolean {
     const { maxWaiting, maxWaitingOf } = this.#options;
-    return this.queued(tenant) < (maxWaitingOf?.get(tenant) ?? maxWaiting);
+    return this.queued(tenant) + others < (maxWaitingOf?.get(tenant) ?? maxWaiting);
   }
 
   /** Queues a sequence that fits the pool when it is alone; ask canSubmit first. */
@@ -103,7 +105,8 @@ export class Scheduler {
 
   #fillAll(): void {
     for (const sequence of [...this.#queues.running]) {
-      if (sequence.state === 'running' && pending(sequence) === 1 && this.#grow(sequence)) this.#plan.set(sequence, 1);
+      if (sequence.state === 'running' && pending(sequence) === 1 && this.#pages.grow(sequence))
+        this.#plan.set(sequence, 1);
     }
     this.#fill(new Set([...this.#plan.keys()].map(sequence => this.#queues.of(sequence))));
   }
@@ -117,10 +120,7 @@ export class Scheduler {
 
   /** Pages for `most` tokens behind the sequence's last one, as far as free ones reach. How many fit; {@link trim} frees them. */
   reserve(sequence: Sequence, most: number): number {
-    const { tokens, pages } = sequence;
-    const need = pagesFor(tokens.length + most) - pages.length;
-    if (need > 0 && this.#pool.canAllocate(need)) pages.push(...this.#pool.allocate(need));
-    return Math.min(most, pages.length * pageTokens - tokens.length);
+    return this.#pages.draft(sequence, most);
   }
 
   /** The work was done: its keys and values are in their pages. */
@@ -146,8 +146,7 @@ export class Scheduler {
 
   /** A step's drafts are judged: pages that only the wrong ones needed are free again. */
   trim(sequence: Sequence): void {
-    if (sequence.state !== 'running') return;
-    while (sequence.pages.length > pagesFor(sequence.tokens.length)) this.#pool.release(sequence.pages.pop()!);
+    if (sequence.state === 'running') this.#pages.trim(sequence);
   }
 
   /** A running sequence got its next token. */
@@ -163,7 +162,7 @@ export class Scheduler {
     this.#queues.remove(sequence);
   }
 
-  /** A step for the beginning of one prompt, without those who wait for it no longer than they would in a step with it. */
+  /** Plans a step for the beginning of one prompt alone. Those who decode wait for it no longer than they would in a step with it. */
   #fillUrgent(): boolean {
     const queue = this.#urgent();
     const turns = { planned: this.#plan, mayBegin: () => true, maxBatchedTokens: this.#options.maxBatchedTokens };
@@ -178,9 +177,9 @@ export class Scheduler {
   }
 
   /**
-   * A tenant with nothing running that was served no more than any other, while all that runs is of tenants that want more than
-   * they get or have more than their share, or is a prompt so long that it hardly notices. Not twice in a row: those go on in
-   * between.
+   * The tenant that may have a step for itself: nothing of it runs, and it was served no more than any other. All that runs must
+   * be of tenants that want more than they get or have more than their quota, or be a prompt so long that it hardly notices.
+   * It never happens twice in a row, so that those go on in between.
    */
   #urgent(): TenantQueue | undefined {
     const queue = this.#wasUrgent ? undefined : this.#queues.next();
@@ -194,7 +193,7 @@ export class Scheduler {
     return [...this.#queues.running].every(yields) ? queue : undefined;
   }
 
-  /** Spends the step's room for prompts on started ones and on new ones, least served tenant first. */
+  /** Spends the step's room for prompts on started ones and on new ones; the tenant that was served least comes first. */
   #fill(decoding: ReadonlySet<TenantQueue>): void {
     const { maxBatchedTokens } = this.#options;
     const room = new StepRoom(this.#options, this.#plan.size);
@@ -229,7 +228,7 @@ export class Scheduler {
     return room.fits(sequence.computed, first);
   }
 
-  /** So many of its tokens, at most, go into the step. */
+  /** Puts at most so many of its tokens into the step. */
   #take(sequence: Sequence, most: number): number {
     const count = Math.min(most, pending(sequence));
     this.#plan.set(sequence, count);
@@ -259,48 +258,22 @@ export class Scheduler {
   /** Starts a request that waits, if there is a place and memory for it. */
   #admit(queue: TenantQueue, sequence: Sequence): boolean {
     const full = this.#queues.running.size >= this.#options.maxRunning;
-    const holder = full ? this.#queues.aboveShareOfPlaces(queue) : undefined;
+    const holder = full ? this.#queues.aboveQuotaOfPlaces(queue) : undefined;
     if (full && !holder) return false;
     this.#cache.acquire(sequence);
     const keepsState = this.#slots.total > 0;
     const fork = copyOnWriteFork(queue, sequence, keepsState);
     if (keepsState && !fork) this.#cache.keepToState(sequence);
-    if (!this.#reserve(queue, sequence)) {
+    if (!this.#pages.admit(queue, sequence)) {
       this.#cache.release(sequence, true);
       return false;
     }
-    if (fork?.page !== undefined)
-      this.#copies.push({ from: fork.page, to: sequence.pages[Math.floor(sequence.computed / pageTokens)] });
+    const copy = sequence.pages[Math.floor(sequence.computed / pageTokens)];
+    if (fork?.page !== undefined && copy !== undefined) this.#copies.push({ from: fork.page, to: copy });
     sequence.computed = fork?.computed ?? sequence.computed;
     if (this.#queues.running.size >= this.#options.maxRunning) this.#preempt(youngest(holder!), true);
     if (keepsState) this.#cache.takeSlot(sequence, fork?.slot);
     this.#queues.start(sequence);
-    return true;
-  }
-
-  /** Pages for the rest of a sequence that is to start. A tenant below its share may take them from those above theirs. */
-  #reserve(queue: TenantQueue, sequence: Sequence): boolean {
-    const need = pagesFor(sequence.tokens.length) - sequence.pages.length;
-    const pages = this.#pool.total * (1 - this.#cache.floor);
-    const entitled = pagesOf(queue) + sequence.pages.length + need <= this.#queues.share(queue, pages);
-    while (!this.#cache.makeRoom(queue.tenant, need, this.#queues.running.size === 0)) {
-      const holder = entitled ? this.#queues.mostPages() : undefined;
-      if (!holder || holder === queue || pagesOf(holder) <= this.#queues.share(holder, pages)) return false;
-      this.#preempt(youngest(holder), false);
-    }
-    sequence.pages.push(...this.#pool.allocate(need));
-    return true;
-  }
-
-  /** A page for a running sequence's next token, if need be taken from another; false when it was preempted itself. */
-  #grow(sequence: Sequence): boolean {
-    const need = pagesFor(sequence.tokens.length) - sequence.pages.length;
-    while (!this.#cache.makeRoom(sequence.tenant, need, this.#queues.running.size === 1)) {
-      const victim = youngest(this.#queues.mostPages()!);
-      this.#preempt(victim, false);
-      if (victim === sequence) return false;
-    }
-    sequence.pages.push(...this.#pool.allocate(need));
     return true;
   }
 

@@ -67,7 +67,7 @@ export class StepCosts {
     for (const key of ['n', 'x', 'y', 'xx', 'xy'] as const) this.#sums[key] = next[key] * decay;
   }
 
-  /** Of a step in which `rows` sequences decode; 0 until it is measured. */
+  /** Milliseconds of a step in which `rows` sequences decode; 0 until it is measured. */
   #plainMs(rows: number): number {
     const { n, x, y } = this.#sums;
     if (y <= 0) return 0;

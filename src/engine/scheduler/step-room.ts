@@ -17,7 +17,7 @@ export interface StepLimits {
   readonly pieceTokens?: (position: number, decoding: number, first: boolean) => number;
 }
 
-/** What of prompts still goes into one step: all that the step holds while nobody waits for it, and pieces while others decode. */
+/** Says how many tokens of prompts still go into one step: all that it holds while nobody decodes, and pieces while others do. */
 export class StepRoom {
   readonly #limits: StepLimits;
   readonly #decoding: number;

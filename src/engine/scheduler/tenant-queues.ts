@@ -1,13 +1,9 @@
 import type { Sequence } from '../sequence.ts';
 import { Fairness } from './fairness.ts';
+import type { SchedulerOptions } from './scheduler-options.ts';
 import { createTenantQueue, pagesOf, type TenantQueue } from './tenant-queue.ts';
 
-interface Options {
-  /** Sequences that run at once. */
-  readonly maxRunning: number;
-  /** A tenant's weight in sharing the engine; 1 where absent. */
-  readonly weights?: ReadonlyMap<string, number>;
-}
+type Options = Pick<SchedulerOptions, 'maxRunning' | 'weights'>;
 
 /** The queues of all tenants: which sequences wait and run, whose turn it is, and what falls to each that has requests. */
 export class TenantQueues {
@@ -90,18 +86,18 @@ export class TenantQueues {
     this.#settle(queue);
   }
 
-  /** What falls to a queue's tenant of `amount`, shared by weight among the tenants that have requests. */
-  share(queue: TenantQueue, amount: number): number {
+  /** How much of `amount` a queue's tenant may have: the tenants that have requests share it by their weights. */
+  quota(queue: TenantQueue, amount: number): number {
     return (amount * queue.weight) / this.#activeWeight;
   }
 
-  /** Running sequences that fall to the queue's tenant. */
+  /** How many running sequences the queue's tenant may have. */
   places(queue: TenantQueue): number {
-    return Math.max(1, this.share(queue, this.#options.maxRunning));
+    return Math.max(1, this.quota(queue, this.#options.maxRunning));
   }
 
   /** The tenant that has to give a place to the queue's, if that one may ask for one. */
-  aboveShareOfPlaces(queue: TenantQueue): TenantQueue | undefined {
+  aboveQuotaOfPlaces(queue: TenantQueue): TenantQueue | undefined {
     if (queue.running.size + 1 > this.places(queue)) return undefined;
     const holder = this.#greatest(of => of.running.size / of.weight);
     return holder && holder.running.size > this.places(holder) ? holder : undefined;
@@ -112,7 +108,7 @@ export class TenantQueues {
     return this.#greatest(queue => pagesOf(queue) / queue.weight);
   }
 
-  /** Of the tenants with running sequences, the one that has the most of something. */
+  /** The tenant with running sequences that has the most of something. */
   #greatest(of: (queue: TenantQueue) => number): TenantQueue | undefined {
     const queues = new Set([...this.#running].map(sequence => this.of(sequence)));
     return [...queues].reduce<TenantQueue | undefined>((a, b) => (a && of(a) >= of(b) ? a : b), undefined);

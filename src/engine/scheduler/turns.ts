@@ -37,8 +37,8 @@ export function nextPrompt(
 }
 
 /**
- * Of one tenant's: the oldest of the highest priority, or one that is short against it. Those may be a whole step's tokens ahead of
- * what it had itself meanwhile, so it gets at least every other token in the long run.
+ * The next prompt of one tenant: the oldest of the highest priority, or one that is short against it. The short ones may be a
+ * whole step's tokens ahead of what the oldest had itself meanwhile, so it gets at least every other token in the long run.
  */
 function nextOf(queue: TenantQueue, { planned, mayBegin, maxBatchedTokens }: Turns): Sequence | undefined {
   const prompts = startedOf(queue).filter(sequence => !planned.has(sequence));

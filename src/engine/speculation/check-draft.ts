@@ -1,12 +1,12 @@
 import { RealmError } from '../../errors.ts';
-import type { GgufFile, GgufValue } from '../../gguf/types.ts';
+import type { GgufFile } from '../../gguf/types.ts';
 
 /** Tokens that one of two vocabularies may have more, as padding. llama.cpp allows as many. */
 const mostPadding = 128;
 
 /** A draft model must mean the same by every token. Throws `draft_invalid`. */
 export function checkDraft(file: GgufFile, draft: GgufFile): void {
-  const [tokens, drafted] = [file, draft].map(each => listOf(each.metadata.get('tokenizer.ggml.tokens')));
+  const [tokens, drafted] = [tokensOf(file), tokensOf(draft)];
   const shared = Math.min(tokens.length, drafted.length);
   for (let token = 0; token < shared; token++) {
     if (tokens[token] !== drafted[token]) throw invalid(`token ${token} is not the same in both vocabularies`);
@@ -16,8 +16,9 @@ export function checkDraft(file: GgufFile, draft: GgufFile): void {
   }
 }
 
-function listOf(value: GgufValue | undefined): ArrayLike<unknown> {
-  return Array.isArray(value) ? value : [];
+function tokensOf({ metadata }: GgufFile): ArrayLike<unknown> {
+  const tokens = metadata.get('tokenizer.ggml.tokens');
+  return Array.isArray(tokens) ? tokens : [];
 }
 
 function invalid(problem: string): RealmError {

@@ -1,7 +1,9 @@
-import { pageTokens, type SamplingSpec } from '../../backend/backend.ts';
+import { pageTokens, type SamplingSpec, unsampled } from '../../backend/backend.ts';
 import type { Model } from '../../model/types.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { BlockId, BlockPool } from '../cache/block-pool.ts';
+import type { ConstrainedAnswer } from '../constraint/constrained-answer.ts';
+import { Masks } from '../constraint/masks.ts';
 import type { Sequence } from '../sequence.ts';
 
 /** A draft of `length` tokens that is wanted; the sequence has pages for them. */
@@ -9,6 +11,7 @@ export interface DraftWanted {
   readonly sequence: Sequence;
   readonly length: number;
   readonly sampling: SamplingSpec;
+  readonly constraint: ConstrainedAnswer | undefined;
 }
 
 interface Draft extends DraftWanted {
@@ -32,6 +35,7 @@ export class DraftModel {
   readonly #clock: () => number;
   /** Allows the tokens that both models have, where it has more. [maxOutputs, ceil(vocabSize / 32)] */
   readonly #mask: Uint32Array | undefined;
+  readonly #masks: Masks;
   /** Leading tokens of a page that are computed, and the allocation of the page for which that holds. */
   readonly #known: Int32Array; // [pages]
   readonly #allocation: Int32Array; // [pages]
@@ -43,6 +47,7 @@ export class DraftModel {
     this.#clock = clock;
     this.#pool = pool;
     this.#mask = model.vocabSize > vocabSize ? onlyFirst(vocabSize, model) : undefined;
+    this.#masks = new Masks(model.vocabSize, this.#mask);
     this.#known = new Int32Array(model.pages);
     this.#allocation = new Int32Array(model.pages);
   }
@@ -72,7 +77,8 @@ export class DraftModel {
   #begin(wanted: DraftWanted): Draft {
     const { tokens, promptTokens, pages } = wanted.sequence;
     const history = { tokens: [...tokens], promptTokens };
-    const draft = { ...wanted, pages: [...pages], history, from: tokens.length, computed: 0 };
+    const constraint = wanted.constraint?.fork();
+    const draft = { ...wanted, constraint, pages: [...pages], history, from: tokens.length, computed: 0 };
     // The last token goes through the model again: its logits are wanted.
     draft.computed = Math.min(tokens.length - 1, this.#computed(pages));
     this.#last.set(wanted.sequence, draft);
@@ -95,17 +101,17 @@ export class DraftModel {
       room -= count;
     }
     const ends = parts.filter(({ draft, count }) => draft.computed + count === draft.history.tokens.length);
-    const column = (of: (draft: Draft, position: number) => number): Int32Array =>
-      Int32Array.from(
-        parts.flatMap(({ draft, count }) => Array.from({ length: count }, (_, i) => of(draft, draft.computed + i))),
-      );
+    const ids = parts.flatMap(({ draft: { history, computed }, count }) =>
+      history.tokens.slice(computed, computed + count),
+    );
+    const positions = parts.flatMap(({ draft, count }) => Array.from({ length: count }, (_, i) => draft.computed + i));
     await this.model.run({
       tokens: maxBatchTokens - room,
       segments: parts.map(({ draft, start, count }) => {
         return { start, count, position: draft.computed, pages: Int32Array.from(draft.pages) };
       }),
-      ids: column(({ history }, position) => history.tokens[position]),
-      positions: column((_, position) => position),
+      ids: Int32Array.from(ids),
+      positions: Int32Array.from(positions),
       outputs: Int32Array.from(ends, ({ start, count }) => start + count - 1),
       sampling: {
         rows: ends.map(({ draft: { history, sampling: spec } }) => ({
@@ -113,13 +119,21 @@ export class DraftModel {
           length: history.tokens.length,
           spec,
         })),
-        mask: this.#mask?.subarray(0, ends.length * Math.ceil(this.model.vocabSize / 32)),
+        mask: this.#masks.of(
+          ends.map(({ draft: { constraint } }, first) => ({ answer: constraint, draft: [], first })),
+          ends.length,
+        ),
       },
     });
     for (const { draft, count } of parts) this.#computedMore(draft, count);
     const chosen = ends.length > 0 ? await this.model.tokens(ends.length) : [];
     // A draft that has none ends there.
-    for (const [i, { draft }] of ends.entries()) if (chosen[i] >= 0) draft.history.tokens.push(chosen[i] as Token);
+    for (const [i, { draft }] of ends.entries()) {
+      const token = chosen[i] ?? unsampled.leftOut;
+      if (token < 0) continue;
+      draft.history.tokens.push(token as Token);
+      draft.constraint?.accept(token as Token);
+    }
     return maxBatchTokens - room;
   }
 
@@ -133,7 +147,7 @@ export class DraftModel {
   #computed(pages: readonly BlockId[]): number {
     let tokens = 0;
     for (const page of pages) {
-      const known = this.#allocation[page] === this.#pool.allocation(page) ? this.#known[page] : 0;
+      const known = this.#allocation[page] === this.#pool.allocation(page) ? (this.#known[page] ?? 0) : 0;
       tokens += known;
       if (known < pageTokens) break;
     }
@@ -142,10 +156,11 @@ export class DraftModel {
 
   /** Tokens [from, until) are computed, and all before them. */
   #note(pages: readonly BlockId[], from: number, until: number): void {
-    for (let position = from; position < until; position = nextPage(position)) {
-      const page = pages[Math.floor(position / pageTokens)];
+    if (until <= from) return;
+    const [first, end] = pageRange(from, until);
+    for (const [i, page] of pages.slice(first, end).entries()) {
       this.#allocation[page] = this.#pool.allocation(page);
-      this.#known[page] = Math.min(pageTokens, until - position + (position % pageTokens));
+      this.#known[page] = Math.min(pageTokens, until - (first + i) * pageTokens);
     }
   }
 }
@@ -161,15 +176,12 @@ function pageRange(from: number, until: number): [number, number] {
   return [Math.floor(from / pageTokens), Math.ceil(until / pageTokens)];
 }
 
-function nextPage(position: number): number {
-  return (Math.floor(position / pageTokens) + 1) * pageTokens;
-}
-
 /** For each output a mask of the first `count` tokens. */
 function onlyFirst(count: number, { vocabSize, maxOutputs }: Model): Uint32Array {
   const words = Math.ceil(vocabSize / 32);
   const mask = new Uint32Array(words * maxOutputs);
-  for (let row = 0; row < maxOutputs; row++)
-    for (let token = 0; token < count; token++) mask[row * words + (token >>> 5)] |= 1 << (token & 31);
+  for (let token = 0; token < count; token++)
+    for (let word = token >>> 5; word < mask.length; word += words)
+      mask[word] = (mask[word] ?? 0) | (1 << (token & 31));
   return mask;
 }

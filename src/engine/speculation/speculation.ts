@@ -1,4 +1,6 @@
 import type { SamplingSpec } from '../../backend/backend.ts';
+import type { Token } from '../../tokenizer/types.ts';
+import type { ConstrainedAnswer } from '../constraint/constrained-answer.ts';
 import type { Work } from '../scheduler/plan.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { StepCosts } from '../scheduler/step-costs.ts';
@@ -10,9 +12,10 @@ import { PromptLookup } from './prompt-lookup.ts';
 /** Who guesses for one sequence, and who did last. */
 interface Guesses {
   readonly sampling: SamplingSpec;
+  readonly constraint: ConstrainedAnswer | undefined;
   readonly lookup: PromptLookup;
   readonly length: DraftLength;
-  by: 'lookup' | 'model';
+  by: 'lookup' | 'model' | 'constraint';
 }
 
 /** Share of drafted tokens that is expected to be right before any was judged. */
@@ -38,10 +41,10 @@ export class Speculation {
     this.#model = model;
   }
 
-  begin(sequence: Sequence, sampling: SamplingSpec): void {
+  begin(sequence: Sequence, sampling: SamplingSpec, constraint?: ConstrainedAnswer): void {
     this.#overall.drift();
     const length = new DraftLength(this.#overall.rate);
-    this.#guesses.set(sequence, { sampling, lookup: new PromptLookup(), length, by: 'lookup' });
+    this.#guesses.set(sequence, { sampling, constraint, lookup: new PromptLookup(), length, by: 'lookup' });
   }
 
   /** The plan with drafts behind its decoding sequences' tokens, and pages for them. */
@@ -53,17 +56,29 @@ export class Speculation {
       const guesses = this.#guesses.get(sequence);
       const most = Math.min(room, sequence.limit - sequence.tokens.length - 1);
       if (most <= 0 || !guesses || pending(sequence) !== 1) continue;
-      const found = guesses.lookup.draft(sequence.tokens, most);
-      guesses.by = found.length > 0 ? 'lookup' : 'model';
+      const found = this.#find(guesses, sequence.tokens, most);
       const asked = found.length || this.#lengthFor(sequence, guesses, most, work.length);
       const length = this.#scheduler.reserve(sequence, asked);
       if (found.length > 0) drafts.set(sequence, found.slice(0, length));
-      else wanted.push({ sequence, length, sampling: guesses.sampling });
+      else wanted.push({ ...guesses, sequence, length });
       room -= length;
     }
     const modelled = await this.#model?.draft(wanted, (rows, ms) => rows <= draftingRows && this.#costs.pass(ms));
     for (const [sequence, draft] of modelled ?? []) drafts.set(sequence, draft);
     return work.map(each => ({ ...each, draft: drafts.get(each.sequence) ?? [] }));
+  }
+
+  /** What must come, or what the prompt says as far as it may come; none: the model is to say. */
+  #find(guesses: Guesses, tokens: readonly Token[], most: number): readonly Token[] {
+    const { constraint, lookup } = guesses;
+    const forced = constraint?.forced(most) ?? [];
+    guesses.by = 'constraint';
+    if (forced.length > 0) return forced;
+    const found = lookup.draft(tokens, most);
+    const allowed = constraint && found.length > 0 ? constraint.allowed(found) : found;
+    guesses.by = allowed.length > 0 ? 'lookup' : 'model';
+    if (allowed.length === 0) lookup.learn(found.length, 0);
+    return allowed;
   }
 
   #lengthFor({ tokens }: Sequence, { length }: Guesses, most: number, sequences: number): number {
@@ -75,7 +90,8 @@ export class Speculation {
   learn(sequence: Sequence, drafted: number, accepted: number): void {
     const guesses = this.#guesses.get(sequence);
     if (drafted === 0 || !guesses) return;
-    if (guesses.by === 'lookup') return guesses.lookup.learn(drafted, accepted);
+    if (guesses.by === 'lookup') guesses.lookup.learn(drafted, accepted);
+    if (guesses.by !== 'model') return;
     this.#model?.learn(sequence, accepted);
     guesses.length.learn(drafted, accepted);
     this.#overall.learn(drafted, accepted);

@@ -54,12 +54,12 @@ export interface WorkerOptions extends OpenOptions {
   /** URL of a module whose `openModel` opens the model, for other kinds than open-model.ts knows. */
   readonly opener?: string;
   /** How long a token may wait for others to be sent with it, see EventBatcher. Default 40 ms. */
-  readonly streamMs?: number;
+  readonly streamMs?: number | undefined;
 }
 
 export interface OpenEngineOptions extends WorkerOptions {
   /** Hears how many bytes of the weights are loaded. */
-  readonly onProgress?: (loaded: number, total: number) => void;
+  readonly onProgress?: ((loaded: number, total: number) => void) | undefined;
 }
 
 /** Loads a model into an engine worker of its own. Throws what is wrong with the file, the model or the machine. */

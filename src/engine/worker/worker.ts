@@ -3,6 +3,7 @@ import { platform } from '#platform';
 import { asRealmError } from '../../errors.ts';
 import { Inbox } from '../../platform/mailbox.ts';
 import type { ThreadPort } from '../../platform/platform.ts';
+import { CompileThread } from '../constraint/compile-thread.ts';
 import { infoOf } from '../engine.ts';
 import { failure } from '../failure.ts';
 import { EngineLoop } from '../loop.ts';
@@ -28,6 +29,7 @@ async function serve(thread: ThreadPort, { engine: options, mailbox }: WorkerDat
     );
     const batcher = new EventBatcher(events => send({ kind: 'events', events }), options.streamMs);
     const loop = new EngineLoop(model, options, events => batcher.put(events), {
+      constraints: new CompileThread(options.file),
       ...parts,
       receive: () => {
         batcher.tick();

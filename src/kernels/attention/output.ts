@@ -15,14 +15,14 @@ export function clear(f: AttentionFunc, queries: number): void {
 }
 
 /** out[query][d] = out * decay + Σ weight[position] * value[position][d]. */
-export function weigh(f: AttentionFunc, queries: number, page: Page, cache: CacheReader): void {
+export function addWeightedValues(f: AttentionFunc, queries: number, page: Page, cache: CacheReader): void {
   const { out, headDim } = f.params;
   const row = f.local('i32', out);
   const column = f.local('i32', page.values);
   const left = f.local('i32', i32.shrU(headDim, i32.const(3)));
   for (const width of new Set([widthOf(queries), 1])) {
     const enough = () => i32.ltU(i32.const(width - 1), left);
-    const columns = weighColumns(f, queries, page, cache, width);
+    const columns = addWeightedColumns(f, queries, page, cache, width);
     f.if(enough(), () =>
       f.doWhile(() => {
         columns(row, column);
@@ -35,7 +35,7 @@ export function weigh(f: AttentionFunc, queries: number, page: Page, cache: Cach
 }
 
 /** The same for 8 * width dimensions, at `row` in the output and `column` in the page. */
-function weighColumns(f: AttentionFunc, queries: number, page: Page, cache: CacheReader, width: number) {
+function addWeightedColumns(f: AttentionFunc, queries: number, page: Page, cache: CacheReader, width: number) {
   const { headDim, scratch } = f.params;
   const sums = Array.from({ length: queries }, () => Array.from({ length: width }, () => pairLocal(f)));
   const values = Array.from({ length: width }, () => pairLocal(f));

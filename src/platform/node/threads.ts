@@ -16,6 +16,10 @@ export function startThread(module: URL, data: unknown, { youngHeapMb }: ThreadO
     onEnd: listener => void end.promise.then(listener),
     unref: () => worker.unref(),
     terminate: async () => void (await worker.terminate()),
+    cpuMs: async () => {
+      const { user, system } = await worker.cpuUsage();
+      return (user + system) / 1000;
+    },
   };
 }
 

@@ -13,12 +13,12 @@ export const loadAdapterRoute: Route = {
   async handle(context) {
     const { services } = context.var;
     const { lora_name: id, lora_path: path, model: wanted, tenants } = await readBody(context, 'loadAdapter');
-    const modelId = baseModel(services, wanted);
+    const base = baseModel(services, wanted);
     // A file of this machine, also when it looks like a URL.
     const file = await allowedFile(path, services.folders);
-    const { created } = await services.adapters.load(modelId, { id, path: file, tenants });
-    services.logger.log('info', 'adapter loaded', { adapter: id, model: services.models[modelId].id });
-    return context.json({ id, object: 'model', created, owned_by: 'realm', parent: services.models[modelId].id });
+    const { created } = await services.adapters.load(base, { id, path: file, tenants });
+    services.logger.log('info', 'adapter loaded', { adapter: id, model: base.model.id });
+    return context.json({ id, object: 'model', created, owned_by: 'realm', parent: base.model.id });
   },
 };
 

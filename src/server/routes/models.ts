@@ -10,7 +10,7 @@ export const modelsRoute: Route = {
   summary: 'Models and adapters',
   handle(context) {
     const { services, tenant } = context.var;
-    const adapters = services.adapters.visible(tenant).map(adapter => describeAdapter(context, adapter));
+    const adapters = services.adapters.visible(tenant).map(describeAdapter);
     const data = [...services.models.map(describe), ...adapters];
     return context.json(asksAnthropic(context) ? anthropicList(data) : { object: 'list', data });
   },
@@ -24,9 +24,7 @@ export const modelRoute: Route = {
     const { services, tenant } = context.var;
     const id = context.req.param('id');
     const adapter = services.adapters.find(id, tenant);
-    const found = adapter
-      ? describeAdapter(context, adapter)
-      : describe(services.models[baseModel(services, id, tenant)]!);
+    const found = adapter ? describeAdapter(adapter) : describe(baseModel(services, id, tenant).model);
     return context.json(asksAnthropic(context) ? anthropicModel(found) : found);
   },
 };
@@ -57,6 +55,6 @@ function describe({ id, created, engine }: LoadedModel): ModelObject {
   return { id, object: 'model', created, owned_by: 'realm', meta };
 }
 
-function describeAdapter(context: AppContext, { id, created, modelId }: ServedAdapter): ModelObject {
-  return { id, object: 'model', created, owned_by: 'realm', parent: context.var.services.models[modelId].id };
+function describeAdapter({ id, created, model }: ServedAdapter): ModelObject {
+  return { id, object: 'model', created, owned_by: 'realm', parent: model.id };
 }

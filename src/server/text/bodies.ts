@@ -70,8 +70,9 @@ function checked<T>(schema: z.ZodType<T>, value: unknown): T {
   const result = check(schema, value);
   if ('value' in result) return result.value;
   const { issues } = result;
+  const [first] = issues;
   throw new RealmError('invalid_request', issues.slice(0, 10).map(issueText).join('; '), {
-    param: issues[0]!.path || undefined,
+    param: first?.path || undefined,
   });
 }
 

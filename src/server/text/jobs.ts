@@ -1,3 +1,4 @@
+import { checkLength } from '../../engine/admission.ts';
 import { decode } from '../../llm/decode.ts';
 import { encodeInput } from '../../llm/embed.ts';
 import type { ModelText } from '../../llm/model-text.ts';
@@ -22,13 +23,13 @@ interface PromptInput {
   readonly kind: 'chat' | 'completion';
   readonly text: string;
   readonly context: number;
-  readonly parseSpecial?: boolean;
+  readonly parseSpecial?: boolean | undefined;
 }
 
 interface Inputs {
   readonly inputs: readonly (string | Float64Array)[];
   readonly context: number;
-  readonly parseSpecial?: boolean;
+  readonly parseSpecial?: boolean | undefined;
 }
 
 const job = <Input, Output>(definition: Job<Input, Output>) => definition;
@@ -54,6 +55,15 @@ export const jobs = {
       const prompt = kind === 'chat' ? parseChatDocument(text) : text;
       const { tokens, inReasoning } = yield* encodePrompt(model, prompt, options);
       return { tokens: Int32Array.from(tokens), inReasoning };
+    },
+  }),
+  /** The text of a prompt that a client sent as tokens; refuses what cannot fit, and what is no token. */
+  promptText: job({
+    size: ({ tokens }) => tokens.length,
+    short: shortAnswer,
+    *run({ tokens, param, context }: { tokens: Float64Array; param: string; context: number }, { tokenizer }) {
+      checkLength(tokens.length, context, { param });
+      return yield* decode(tokenizer, tokens, true, param);
     },
   }),
   /** A program's own wish. */
@@ -102,7 +112,7 @@ export const jobs = {
   templateAnswer: job({
     size: ({ document }) => document.length,
     short: shortText,
-    *run({ document, parseSpecial }: { document: string; parseSpecial?: boolean }, model) {
+    *run({ document, parseSpecial }: { document: string; parseSpecial?: boolean | undefined }, model) {
       const { text, values } = renderChat(model, parseChatDocument(document), { locate: true, parseSpecial });
       yield;
       return json({ prompt: text, values: inCodePoints(text, values) });
@@ -129,7 +139,7 @@ const json = (value: object): Uint8Array<ArrayBuffer> => utf8.encode(JSON.string
 function inCodePoints(text: string, ranges: readonly TextRange[]): TextRange[] {
   let [units, points] = [0, 0];
   const pointAt = (place: number) => {
-    for (; units < place; points++) units += text.codePointAt(units)! > 0xffff ? 2 : 1;
+    for (; units < place; points++) units += (text.codePointAt(units) ?? 0) > 0xffff ? 2 : 1;
     return points;
   };
   return ranges.map(([start, end]) => [pointAt(start), pointAt(end)]);

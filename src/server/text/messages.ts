@@ -29,7 +29,7 @@ export interface FromText {
 export interface Failure {
   readonly code: ErrorCode;
   readonly message: string;
-  readonly param?: string;
+  readonly param: string | undefined;
   /** Of an unforeseen error, for the log. */
-  readonly stack?: string;
+  readonly stack: string | undefined;
 }

@@ -156,7 +156,8 @@ export class TextService {
   }
 
   #answered({ id, ms, result }: FromText): void {
-    const work = this.#current!;
+    const work = this.#current;
+    if (!work) throw new Error('The thread for long texts answered without having been asked');
     this.#current = undefined;
     work.ms += ms;
     this.#turns.charge(work.owner, ms);

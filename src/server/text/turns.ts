@@ -5,9 +5,9 @@ import { RealmError } from '../../errors.ts';
 export interface Owner {
   readonly id: string;
   /** Its share beside others that want it too; absent: 1. */
-  readonly weight?: number;
+  readonly weight?: number | undefined;
   /** Pieces of work that may wait; absent: 1024. */
-  readonly maxQueued?: number;
+  readonly maxQueued?: number | undefined;
 }
 
 export interface Work {

@@ -8,7 +8,8 @@ import { jobs } from './jobs.ts';
 import type { Failure, FromText, ToText } from './messages.ts';
 
 const sliceMs = 20;
-const port = parentPort!;
+if (!parentPort) throw new Error('This file is a thread of its own');
+const port = parentPort;
 const begun = new Map<number, Steps<unknown>>();
 const models = new Map<string, Promise<ModelText>>();
 
@@ -22,7 +23,7 @@ port.on('message', async (message: ToText) => {
   }
   let answer: FromText = { id: message.id, ms: 0 };
   try {
-    const steps = message.kind === 'start' ? await start(message) : begun.get(message.id)!;
+    const steps = message.kind === 'start' ? await start(message) : goOn(message.id);
     answer = work(message.id, steps);
   } catch (error) {
     answer = { ...answer, result: { failure: failureOf(error) } };
@@ -36,6 +37,12 @@ async function start({ id, name, source, input }: Extract<ToText, { kind: 'start
   const run = jobs[name].run as (input: unknown, model: ModelText | undefined) => Steps<unknown>;
   const steps = run(input, model);
   begun.set(id, steps);
+  return steps;
+}
+
+function goOn(id: number): Steps<unknown> {
+  const steps = begun.get(id);
+  if (!steps) throw new Error(`Job ${id} was not begun, or has ended`);
   return steps;
 }
 

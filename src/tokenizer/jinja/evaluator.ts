@@ -2,6 +2,7 @@ import { runFilter } from './filters.ts';
 import type { Meter } from './limits.ts';
 import { attribute, callable, item, sliced } from './members.ts';
 import { binary, comparison, unary } from './operators.ts';
+import { ownList } from './own-lists.ts';
 import { text } from './printing.ts';
 import type { Scope } from './scope.ts';
 import type { Arguments, Expression, Filter } from './syntax.ts';
@@ -36,7 +37,7 @@ export class Evaluator {
       case 'name':
         return scope.get(node.name);
       case 'list':
-        return this.#values(node.items, scope);
+        return ownList(this.#values(node.items, scope));
       case 'tuple':
         return new Tuple(this.#values(node.items, scope));
       case 'dict':

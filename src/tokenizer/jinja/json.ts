@@ -1,6 +1,6 @@
 import type { Meter } from './limits.ts';
 import { floatText, Writer } from './printing.ts';
-import { compare, Dict, TemplateError, Tuple, typeName, type Value } from './values.ts';
+import { compare, Dict, Stream, TemplateError, Tuple, typeName, type Value } from './values.ts';
 
 export interface JsonOptions {
   readonly ensureAscii: boolean;
@@ -18,7 +18,9 @@ export function toJson(value: Value, options: JsonOptions, meter: Meter): string
 }
 
 function write(value: Value, line: string, options: JsonOptions, out: Writer, meter: Meter): void {
-  if (Array.isArray(value) || value instanceof Tuple) {
+  // `tools | map(…) | tojson` is a generator, which Python refuses.
+  if (value instanceof Stream) write(value.rest(), line, options, out, meter);
+  else if (Array.isArray(value) || value instanceof Tuple) {
     const items = Array.isArray(value) ? value : value.items;
     block('[', ']', items, line, options, out, (item, inner) => write(item, inner, options, out, meter));
   } else if (value instanceof Dict) {

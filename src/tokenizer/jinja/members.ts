@@ -1,5 +1,6 @@
 import { bind, intArgument } from './arguments.ts';
 import type { Meter } from './limits.ts';
+import { changingMethod } from './own-lists.ts';
 import { stringMethod } from './strings.ts';
 import {
   Callable,
@@ -15,7 +16,7 @@ import {
   View,
 } from './values.ts';
 
-/** What changes a value in place; transformers' sandbox forbids it too. */
+/** What changes a value in place; transformers' sandbox forbids it too, but templates do it to lists of their own. */
 const CHANGING = new Set([
   'append',
   'clear',
@@ -69,7 +70,7 @@ export function ownAttribute(value: Value, name: string, meter: Meter): Value {
   if (value instanceof Dict) return dictMethod(value, name);
   if (Array.isArray(value))
     return CHANGING.has(name) && !/^(popitem|setdefault|update)$/.test(name)
-      ? forbidden(name)
+      ? (changingMethod(value, name, meter) ?? forbidden(name))
       : listMethod(value, name, meter);
   if (value instanceof Tuple) {
     const place = value.names.indexOf(name);

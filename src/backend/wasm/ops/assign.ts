@@ -1,4 +1,4 @@
-import { assignSlots } from '../../routing.ts';
+import { assignSlots } from '../../reference/routing.ts';
 import { defineOp } from './op.ts';
 import { intsAt } from './routing.ts';
 
@@ -20,7 +20,7 @@ export const assign = defineOp({
     starts: 'i32',
   },
   items: () => 1,
-  run: at => (m, _station, _first, _count, ints) => {
+  run: at => (m, _context, _first, _count, ints) => {
     const slots = ints[at.rows] * ints[at.topK];
     assignSlots(intsAt(m, ints[at.chosen], slots), ints[at.topK], {
       slotOf: intsAt(m, ints[at.slotOf], slots),

@@ -32,7 +32,7 @@ export const attention = defineOp({
   },
   items: ({ rows, heads, kvHeads, together }) => rows * kvHeads * Math.ceil(heads / kvHeads / together),
   chunk: (_, items, turns) => Math.min(16, Math.ceil(items / turns)),
-  run: at => (m, station, first, count, ints, floats) => {
+  run: at => (m, context, first, count, ints, floats) => {
     const [kvHeads, headDim, valuesAt] = [ints[at.kvHeads], ints[at.headDim], ints[at.valuesAt]];
     const [pageBytes, scale, cap] = [ints[at.pageBytes], floats[at.scale], floats[at.cap]];
     const kernels = m.attention[ints[at.type]];
@@ -52,7 +52,7 @@ export const attention = defineOp({
       const reach = (ints[at.reaches] >>> 2) + 3 * row;
       const [table, from, to] = [m.words[reach], m.words[reach + 1], m.words[reach + 2]];
       // biome-ignore format: one line of arguments
-      kernels[tiles[tile]](q, out, headDim, table, keys, pageBytes, valuesAt, from, to, scale, cap, station.scratch);
+      kernels[tiles[tile]](q, out, headDim, table, keys, pageBytes, valuesAt, from, to, scale, cap, context.scratch);
     }
   },
 });

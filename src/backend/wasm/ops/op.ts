@@ -1,5 +1,5 @@
 /** What an operation of the CPU backend is: one description, from which commands are written and read. */
-import type { Machine, Station } from '../station.ts';
+import type { KernelInstance, ThreadContext } from '../thread-context.ts';
 
 /** Parameters by name, in the order in which they stand in a command. An address or a number of things is an i32. */
 export type Params = Readonly<Record<string, 'i32' | 'f32'>>;
@@ -15,8 +15,8 @@ type Places<P extends Params> = { readonly [K in keyof P]: number };
  * arguments: `ints[at.x]` is the parameter x.
  */
 export type Run = (
-  m: Machine,
-  station: Station,
+  m: KernelInstance,
+  context: ThreadContext,
   first: number,
   count: number,
   ints: Int32Array,

@@ -9,7 +9,7 @@ const sample = defineOp({
   name: 'sample',
   params: { rows: 'i32', x: 'i32', factor: 'f32', stride: 'i32' },
   items: ({ rows }) => rows,
-  run: at => (_m, _station, first, count, ints, floats) => {
+  run: at => (_m, _context, first, count, ints, floats) => {
     seen = [first, count, ints[at.rows], ints[at.x], floats[at.factor], ints[at.stride]];
   },
 });

@@ -1,5 +1,5 @@
 import { groupRows } from '../../../kernels/layout.ts';
-import { hasBadScale } from '../../scales.ts';
+import { hasBadScale } from '../../../quant/check-scales.ts';
 import { defineOp } from './op.ts';
 
 /** Rows of a file's blocks into the packed layout; a scale that is not finite throws. Items: row groups. */

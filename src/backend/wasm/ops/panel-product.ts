@@ -8,12 +8,12 @@ export const panelProduct = defineOp({
   params: { ...productParams, together: 'i32' },
   items: ({ groups }) => groups,
   chunk: ({ together }, groups, turns) => Math.max(1, Math.floor(Math.ceil(groups / turns) / together)) * together,
-  run: at => (m, station, first, count, ints) => {
-    const { panel, scratch } = station;
+  run: at => (m, context, first, count, ints) => {
+    const { panel, scratch } = context;
     const [type, blocks, perToken] = [ints[at.type], ints[at.blocks], ints[at.perToken]];
     const [stride, accumulate, together] = [ints[at.outStride], ints[at.accumulate], ints[at.together]];
     const kernels = m.panels[type];
-    const tiles = tilesOf(ints[at.rows], station.maxTile);
+    const tiles = tilesOf(ints[at.rows], context.maxTile);
     for (let group = first; group < first + count; group += together) {
       const groups = Math.min(together, first + count - group);
       m.unpackers[type](ints[at.weights] + group * ints[at.groupStride], blocks, groups, panel);

@@ -37,7 +37,7 @@ export const product = defineOp({
     const fair = Math.ceil(groups / turns);
     return rows > maxTile ? Math.min(fair, Math.ceil(cacheBytes / groupStride)) : fair;
   },
-  run: at => (m, station, first, count, ints) => {
+  run: at => (m, context, first, count, ints) => {
     const [blocks, perToken, stride] = [ints[at.blocks], ints[at.perToken], ints[at.outStride]];
     const weights = ints[at.weights] + first * ints[at.groupStride];
     const column = first * groupBytes;
@@ -45,8 +45,8 @@ export const product = defineOp({
     const kernels = m.products[ints[at.type]];
     let x = ints[at.x];
     let out = ints[at.out] + column;
-    for (const tile of tilesOf(ints[at.rows], station.maxTile)) {
-      kernels[tile](weights, blocks, count, x, out, stride, bias, ints[at.accumulate], station.scratch);
+    for (const tile of tilesOf(ints[at.rows], context.maxTile)) {
+      kernels[tile](weights, blocks, count, x, out, stride, bias, ints[at.accumulate], context.scratch);
       x += tile * perToken;
       out += tile * stride;
     }

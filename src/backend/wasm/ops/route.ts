@@ -1,4 +1,4 @@
-import { chooseExperts } from '../../routing.ts';
+import { chooseExperts } from '../../reference/routing.ts';
 import { defineOp } from './op.ts';
 import { floatsAt, intsAt } from './routing.ts';
 

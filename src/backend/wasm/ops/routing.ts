@@ -1,15 +1,15 @@
 /** Tables of a routing, read and written while a step runs: which rows an expert has is not known when it is recorded. */
 import { tilesOf } from '../../../kernels/activation.ts';
-import type { Machine } from '../station.ts';
+import type { KernelInstance } from '../thread-context.ts';
 
-export const intsAt = (m: Machine, address: number, count: number) =>
+export const intsAt = (m: KernelInstance, address: number, count: number) =>
   new Int32Array(m.bytes.buffer, address >>> 0, count);
-export const floatsAt = (m: Machine, address: number, count: number) =>
+export const floatsAt = (m: KernelInstance, address: number, count: number) =>
   new Float32Array(m.bytes.buffer, address >>> 0, count);
 
 /** The tiles that an expert's slots are cut into. */
 export function eachTile(
-  m: Machine,
+  m: KernelInstance,
   starts: number,
   expert: number,
   maxTile: number,

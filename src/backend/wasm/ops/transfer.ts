@@ -15,8 +15,8 @@ export const transfer = defineOp({
   items: ({ rows }) => rows,
   run:
     at =>
-    (m, { machines }, first, count, ints) => {
-      const source = machines[ints[at.from]].bytes;
+    (m, { instances }, first, count, ints) => {
+      const source = instances[ints[at.from]].bytes;
       for (let row = first; row < first + count; row++) {
         const start = (ints[at.address] + row * ints[at.stride]) >>> 0;
         m.bytes.set(source.subarray(start, start + ints[at.bytes]), start);

@@ -1,0 +1,55 @@
+/** Products of matrices and activations. */
+import { RealmError } from '../../errors.ts';
+import type { Buffer, Matrix } from '../backend.ts';
+import { dot, prepareInput } from './dot.ts';
+import type { ReferenceBuffer, ReferenceRouting } from './handles.ts';
+import type { ReferenceMatrix } from './weights.ts';
+
+const f = Math.fround;
+
+interface Addends {
+  readonly bias: Float32Array | undefined;
+  readonly accumulate: boolean | undefined;
+}
+
+/** Writes (or adds) matrix * x into the rows of `out`; each weight row is unpacked once for all rows of x. */
+export function multiply(
+  out: readonly Float32Array[],
+  matrix: ReferenceMatrix,
+  x: readonly Float32Array[],
+  { bias, accumulate }: Addends,
+): void {
+  const inputs = x.map(row => prepareInput(matrix.type, row));
+  for (let r = 0; r < matrix.rows; r++) {
+    const weights = matrix.unpack(r);
+    for (let i = 0; i < inputs.length; i++) {
+      let value = dot(weights, inputs[i]);
+      if (bias) value = f(value + bias[r]);
+      out[i][r] = accumulate ? f(out[i][r] + value) : value;
+    }
+  }
+}
+
+/** Writes each slot's product with the matrix of its expert. `from`: whether x has a row for each token or for each slot. */
+export function multiplyExperts(
+  out: ReferenceBuffer,
+  matrix: ReferenceMatrix,
+  x: ReferenceBuffer,
+  from: 'tokens' | 'slots',
+  { experts, starts, tokenOf }: ReferenceRouting,
+): void {
+  for (let expert = 0; expert < experts; expert++) {
+    for (let slot = starts[expert]; slot < starts[expert + 1]; slot++) {
+      const input = prepareInput(matrix.type, x.row(from === 'tokens' ? tokenOf[slot] : slot));
+      const target = out.row(slot);
+      for (let r = 0; r < target.length; r++) target[r] = dot(matrix.unpack(expert * target.length + r), input);
+    }
+  }
+}
+
+/** Throws `internal_error` where the shapes do not fit. */
+export function checkProduct(out: Buffer, matrix: Matrix, x: Buffer): void {
+  if (matrix.columns === x.columns && matrix.rows === out.columns) return;
+  const shapes = `[${matrix.rows}, ${matrix.columns}] times ${x.columns} columns into ${out.columns}`;
+  throw new RealmError('internal_error', `${matrix.name}: ${shapes}`);
+}

@@ -1,0 +1,38 @@
+/** A thread that compiles constraints, or lays out a vocabulary for them. Messages are typed in compile-thread.ts. */
+import { platform } from '#platform';
+import { packVocabulary } from '../../constrain/portable.ts';
+import { vocabularyOf } from '../../constrain/vocabulary.ts';
+import { asRealmError } from '../../errors.ts';
+import { openGguf } from '../../gguf/open.ts';
+import type { FileSource } from '../../gguf/types.ts';
+import type { ThreadPort } from '../../platform/platform.ts';
+import { createTokenizer } from '../../tokenizer/create.ts';
+import { failure } from '../failure.ts';
+import type { CompilerData, FromCompiler, ToCompiler } from './compile-thread.ts';
+import { compileAway } from './compiler.ts';
+
+const { thread } = platform;
+const data = thread?.data as CompilerData | undefined;
+if (thread && data?.compiler) await serve(thread, data.compiler);
+
+async function serve(port: ThreadPort, { vocabularyOf: file }: CompilerData['compiler']): Promise<void> {
+  const answer = async (work: () => FromCompiler | Promise<FromCompiler>): Promise<void> => {
+    try {
+      port.post(await work());
+    } catch (error) {
+      port.post({ kind: 'failed', failure: failure(asRealmError(error)) } satisfies FromCompiler);
+    }
+  };
+  if (file !== undefined) return answer(async () => ({ kind: 'vocabulary', vocabulary: await readVocabulary(file) }));
+  port.onMessage(message => answer(() => ({ kind: 'compiled', grammar: compileAway((message as ToCompiler).source) })));
+  port.post({ kind: 'ready' } satisfies FromCompiler);
+}
+
+async function readVocabulary(source: FileSource) {
+  const file = await openGguf(source);
+  try {
+    return packVocabulary(vocabularyOf(createTokenizer(file.metadata)));
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,157 @@
+import type { GrammarSymbol } from '../constrain/grammar.ts';
+import type { GrammarBuilder } from '../constrain/grammar-builder.ts';
+import { addJsonSchema, stringRegex } from '../constrain/json-schema/index.ts';
+import { asRealmError, RealmError } from '../errors.ts';
+import type { Notations } from './notations.ts';
+import type { Sequence } from './sequence.ts';
+import type { ArgumentStyle, JsonType, TaggedArguments } from './types.ts';
+
+type Schema = Readonly<Record<string, unknown>>;
+
+/** Appends a tool's arguments as the format writes them. `parameters`: their JSON Schema, as JSON text. */
+export function addArguments(
+  style: ArgumentStyle,
+  parameters: string,
+  sequence: Sequence,
+  builder: GrammarBuilder,
+  notations: Notations,
+): void {
+  const schema = objectSchema(JSON.parse(parameters));
+  if (style.kind === 'json') {
+    const { quote } = style;
+    const text = quote === undefined ? notations.of('json', '') : notations.of('quoted', quote);
+    sequence.symbol(addJsonSchema(schema, builder, text));
+  } else sequence.symbol(...new TaggedGrammar(style, schema, sequence, builder, notations).symbols());
+}
+
+/** Arguments are always an object. */
+function objectSchema(schema: unknown): Schema {
+  return { ...(typeof schema === 'object' && schema !== null ? schema : {}), type: 'object' };
+}
+
+/** Keywords that a list of tagged arguments keeps, or that demand nothing. */
+const known = new Set([
+  ...['type', 'properties', 'required', 'additionalProperties', '$defs', 'definitions'],
+  ...['$schema', '$id', '$comment', 'title', 'description', 'default', 'examples', 'strict'],
+]);
+
+const types: readonly JsonType[] = ['string', 'number', 'boolean', 'null', 'array', 'object'];
+/** Types whose values are a word or a number. */
+const words: ReadonlySet<string> = new Set(['number', 'integer', 'boolean', 'null']);
+
+/** The declared arguments in their order, those that are not required or not. */
+class TaggedGrammar {
+  readonly #style: TaggedArguments;
+  readonly #schema: Schema;
+  readonly #sequence: () => Sequence;
+  readonly #builder: GrammarBuilder;
+  readonly #notations: Notations;
+
+  constructor(
+    style: TaggedArguments,
+    schema: Schema,
+    sequence: Sequence,
+    builder: GrammarBuilder,
+    notations: Notations,
+  ) {
+    const other = Object.keys(schema).find(keyword => !known.has(keyword));
+    if (other !== undefined)
+      throw new RealmError(
+        'schema_unsupported',
+        `${other} cannot be enforced for arguments that the model writes one by one`,
+        { param: `/${other}` },
+      );
+    this.#style = style;
+    this.#schema = schema;
+    this.#sequence = () => sequence.another();
+    this.#builder = builder;
+    this.#notations = notations;
+  }
+
+  symbols(): readonly GrammarSymbol[] {
+    const members = this.#members();
+    // What may follow once an argument is written, from the last one on, and where none is yet.
+    let written: readonly GrammarSymbol[] = [];
+    let none: readonly GrammarSymbol[] = [];
+    for (const { symbols, isRequired } of members.reverse()) {
+      const next = this.#sequence()
+        .literal(this.#style.between)
+        .symbol(...symbols, ...written).symbols;
+      const first = [...symbols, ...written];
+      written = isRequired ? next : [this.#builder.rule('arguments', [next, written])];
+      none = isRequired ? first : [this.#builder.rule('arguments', [first, none])];
+    }
+    return none;
+  }
+
+  #members(): { symbols: readonly GrammarSymbol[]; isRequired: boolean }[] {
+    const properties = Object.entries((this.#schema.properties ?? {}) as Schema);
+    const required = new Set(Array.isArray(this.#schema.required) ? (this.#schema.required as unknown[]) : []);
+    const undeclared = [...required].filter(name => !properties.some(([key]) => key === name));
+    for (const name of undeclared) properties.push([String(name), {}]);
+    return properties.map(([key, schema]) => ({ symbols: this.#member(key, schema), isRequired: required.has(key) }));
+  }
+
+  #member(key: string, schema: unknown): readonly GrammarSymbol[] {
+    const { middle, strings, others } = this.#style;
+    const whole = { ...this.#definitions(), ...(schema === false ? { not: {} } : (schema as Schema)) };
+    if (typeof middle === 'string' && (others !== 'mixed' || whole.type === 'string'))
+      return this.#written(key, middle, whole, whole.type === 'string');
+    // Types that are written alike go together; the parser reads as text what is written as one.
+    const middleOf = (type: JsonType) => (typeof middle === 'string' ? middle : middle[type]);
+    const groups = Map.groupBy(types, type => `${others === 'mixed' && words.has(type)} ${middleOf(type)}`);
+    const alternatives = [...groups.values()].flatMap(group => {
+      const fitting = group.flatMap(type => narrowed(whole.type, type));
+      const isString = typeof middle !== 'string' && strings === 'raw' && group.includes('string');
+      const narrow = { ...whole, type: fitting };
+      return fitting.length === 0
+        ? []
+        : this.#possible(() => this.#written(key, middleOf(group[0]!), narrow, isString));
+    });
+    if (alternatives.length === 0) return this.#written(key, '', { ...whole, not: {} }, false);
+    return [this.#builder.rule('argument', alternatives)];
+  }
+
+  #written(key: string, middle: string, schema: Schema, isString: boolean): readonly GrammarSymbol[] {
+    const { before, after } = this.#style;
+    const sequence = this.#sequence().literal(before).literal(key).literal(middle);
+    this.#value(schema, isString, sequence);
+    return sequence.literal(after).symbols;
+  }
+
+  /** Nothing where the schema has no value of those types. */
+  #possible(make: () => readonly GrammarSymbol[]): (readonly GrammarSymbol[])[] {
+    try {
+      return [make()];
+    } catch (error) {
+      if (asRealmError(error).code === 'grammar_invalid') return [];
+      throw error;
+    }
+  }
+
+  #value(schema: Schema, isString: boolean, sequence: Sequence): void {
+    const { strings, others, after } = this.#style;
+    const end = strings === 'raw' ? after.trim() : '';
+    if (isString && strings === 'raw') {
+      sequence.regex(stringRegex(schema, this.#notations.of('raw', end)));
+      return;
+    }
+    const isMixed = others === 'mixed' && Array.isArray(schema.type) && schema.type.every(type => words.has(type));
+    const notation = isString ? strings : isMixed ? 'python' : others;
+    const text = this.#notations.of(notation === 'python' ? 'python' : 'json', end);
+    sequence.symbol(addJsonSchema(schema, this.#builder, text));
+  }
+
+  #definitions(): Schema {
+    const { $defs, definitions } = this.#schema;
+    return { ...($defs !== undefined && { $defs }), ...(definitions !== undefined && { definitions }) };
+  }
+}
+
+/** The types of JSON Schema that are `type` and that `declared` has. */
+function narrowed(declared: unknown, type: JsonType): string[] {
+  const all = declared === undefined ? undefined : new Set(Array.isArray(declared) ? declared : [declared]);
+  if (type !== 'number') return all === undefined || all.has(type) ? [type] : [];
+  if (all === undefined || all.has('number')) return ['number'];
+  return all.has('integer') ? ['integer'] : [];
+}

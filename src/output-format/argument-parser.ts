@@ -1,0 +1,126 @@
+import type { Reading, Steps } from './events.ts';
+import type { Input } from './input.ts';
+import { scanJson } from './json-scan.ts';
+import { literal, longestName, matchLiteral, matchRun, nameChar, skipSpace } from './literal.ts';
+import { isJson, pythonToJson } from './python-literal.ts';
+import { scanQuotedJson } from './quoted-json.ts';
+import type { ArgumentStyle, CallPart, Notation, TaggedArguments } from './types.ts';
+import { keptLength } from './until.ts';
+
+type Emit = (text: string) => void;
+
+interface Place {
+  readonly index: number;
+  readonly name: string;
+  /** What stands behind the arguments. */
+  readonly next: CallPart | undefined;
+}
+
+/** Reads a call's arguments and gives them out as JSON. */
+export function* readArguments(reading: Reading, style: ArgumentStyle, { index, name, next }: Place): Steps<void> {
+  const { input } = reading;
+  const emit = (text: string) => reading.emit({ kind: 'arguments', index, text });
+  yield* skipSpace(input);
+  if (style.kind === 'json') {
+    if (style.quote === undefined) yield* scanJson(input, emit);
+    else yield* scanQuotedJson(input, style.quote, emit);
+    return;
+  }
+  const properties = reading.tools.get(name)?.properties ?? {};
+  emit('{');
+  let count = 0;
+  while (yield* hasArgument(input, style, count, next)) {
+    const key = input.take(yield* matchRun(input, nameChar, longestName));
+    const asText = key === '' ? undefined : yield* takeMiddle(input, style.middle, properties[key]);
+    if (asText === undefined) break;
+    emit(`${count++ > 0 ? ', ' : ''}${JSON.stringify(key)}: `);
+    yield* readValue(input, style, asText, emit);
+  }
+  emit('}');
+}
+
+/** Takes what stands before the next argument; false where there is none. */
+function* hasArgument(
+  input: Input,
+  { before, between }: TaggedArguments,
+  count: number,
+  next: CallPart | undefined,
+): Steps<boolean> {
+  const lead = (count > 0 ? between : '') + before;
+  if (lead !== '') return yield* literal(input, lead);
+  return next?.kind !== 'text' || (yield* matchLiteral(input, next.text)) === undefined;
+}
+
+/** Takes what stands between key and value; says whether the value is a text, or undefined where something else stands there. */
+function* takeMiddle(input: Input, middle: TaggedArguments['middle'], schema: unknown): Steps<boolean | undefined> {
+  const isText = typeof schema === 'object' && schema !== null && 'type' in schema && schema.type === 'string';
+  if (typeof middle === 'string') return (yield* literal(input, middle)) ? isText : undefined;
+  for (const [type, text] of Object.entries(middle)) if (yield* literal(input, text)) return type === 'string';
+  return undefined;
+}
+
+function* readValue(input: Input, style: TaggedArguments, asText: boolean, emit: Emit): Steps<void> {
+  const { strings, others, after } = style;
+  if (strings === 'raw') {
+    if (asText) return yield* rawText(input, after, emit);
+    let raw = '';
+    yield* rawUntil(input, after, text => {
+      raw += text;
+    });
+    emit(jsonOf(raw, others));
+    return;
+  }
+  if (strings === 'json') yield* scanJson(input, emit);
+  else emit(jsonOf(yield* pythonText(input), 'python'));
+  yield* literal(input, after);
+}
+
+/** A text as it stands, as a JSON string. */
+function* rawText(input: Input, after: string, emit: Emit): Steps<void> {
+  emit('"');
+  yield* rawUntil(input, after, text => emit(JSON.stringify(text).slice(1, -1)));
+  emit('"');
+}
+
+/** Everything up to `after`, however that is spaced; one line break before it is the format's where `after` has one. */
+function* rawUntil(input: Input, after: string, emit: Emit): Steps<void> {
+  const end = after.trim();
+  const lead = after.slice(0, after.length - after.trimStart().length);
+  for (;;) {
+    const found = input.text.indexOf(end);
+    if (found >= 0) {
+      const text = input.take(found);
+      emit(text.endsWith(lead) ? text.slice(0, text.length - lead.length) : text);
+      yield* literal(input, after.trimStart());
+      return;
+    }
+    if (input.ended) return emit(input.take(input.text.length));
+    emit(input.take(input.text.length - keptLength(input.text, [lead + end, end])));
+    yield;
+  }
+}
+
+/** A Python literal: a string, a bracketed expression, or a word. */
+function* pythonText(input: Input): Steps<string> {
+  let depth = 0;
+  let quote: string | undefined;
+  for (let at = 0; ; at++) {
+    if (!(yield* input.has(at + 1))) return input.take(at);
+    const char = input.text[at] ?? '';
+    if (quote !== undefined) {
+      if (char === '\\') at++;
+      else if (char === quote) quote = undefined;
+      continue;
+    }
+    if (depth === 0 && /[,)\]}]/.test(char)) return input.take(at);
+    if (char === "'" || char === '"') quote = char;
+    else if (/[([{]/.test(char)) depth++;
+    else if (/[)\]}]/.test(char)) depth--;
+  }
+}
+
+function jsonOf(raw: string, others: Notation): string {
+  const text = raw.trim();
+  if (isJson(text)) return text;
+  return (others === 'json' ? undefined : pythonToJson(text)) ?? JSON.stringify(raw);
+}

@@ -1,0 +1,130 @@
+import type { CallPart, OutputFormat, ReasoningFormat, TaggedArguments, ToolFormat } from './types.ts';
+
+/** Formats that a template does not show: it tells the model in words, or writes a history otherwise than models answer. */
+interface Shipped {
+  /** A text in the template's source that no other kind of template has. */
+  readonly sign: string;
+  readonly format: OutputFormat;
+}
+
+const text = (what: string): CallPart => ({ kind: 'text', text: what });
+const name: CallPart = { kind: 'name' };
+const json: CallPart = { kind: 'arguments', style: { kind: 'json' } };
+
+/** `<tool_call>{"name": …, "arguments": …}</tool_call>`: what most models have seen, with a template for it or without. */
+export const hermes: ToolFormat = {
+  begin: '',
+  call: [text('<tool_call>\n{"name": "'), name, text('", "arguments": '), json, text('}\n</tool_call>')],
+  between: '\n',
+  end: '',
+  history: 'content',
+};
+
+const pythonArguments: TaggedArguments = {
+  kind: 'tagged',
+  before: '',
+  middle: '=',
+  after: '',
+  between: ', ',
+  strings: 'python',
+  others: 'python',
+};
+
+/** `[name(key='value')]` */
+const pythonic = (history: ToolFormat['history']): ToolFormat => ({
+  begin: '<|tool_call_start|>[',
+  call: [name, text('('), { kind: 'arguments', style: pythonArguments }, text(')')],
+  between: ', ',
+  end: ']<|tool_call_end|>',
+  history,
+});
+
+const thinkTags = { open: '<think>', close: '</think>' };
+
+const deepseek: ToolFormat = {
+  begin: '<｜tool▁calls▁begin｜>',
+  call: [
+    text('<｜tool▁call▁begin｜>function<｜tool▁sep｜>'),
+    name,
+    text('\n```json\n'),
+    json,
+    text('\n```<｜tool▁call▁end｜>'),
+  ],
+  between: '\n',
+  end: '<｜tool▁calls▁end｜>',
+  history: 'text',
+};
+
+const harmony: OutputFormat = {
+  reasoning: {
+    open: '<|channel|>analysis<|message|>',
+    close: '<|end|>',
+    answer: '<|channel|>final<|message|>',
+    silent: [
+      '<|start|>assistant<|channel|>final<|message|>',
+      '<|channel|>final<|message|>',
+      '<|channel|>commentary<|message|>',
+      '<|start|>assistant',
+      '<|end|>',
+    ],
+    next: '<|start|>assistant',
+  },
+  tools: {
+    begin: '',
+    call: [text('<|channel|>commentary to=functions.'), name, text(' <|constrain|>json<|message|>'), json],
+    end: '',
+    history: 'object',
+  },
+};
+
+const gemma4: OutputFormat = {
+  reasoning: { open: '<|channel>thought\n', close: '<channel|>' },
+  tools: {
+    begin: '',
+    call: [
+      text('<|tool_call>call:'),
+      name,
+      { kind: 'arguments', style: { kind: 'json', quote: '<|"|>' } },
+      text('<tool_call|>'),
+    ],
+    between: '',
+    end: '',
+    history: 'object',
+  },
+};
+
+const kimi3: ReasoningFormat = {
+  open: '<|open|>think<|sep|>',
+  close: '<|close|>think<|sep|>',
+  answer: '<|open|>response<|sep|>',
+  silent: ['<|open|>response<|sep|>', '<|close|>response<|sep|>'],
+};
+
+export const shipped: readonly Shipped[] = [
+  { sign: '<|channel|>analysis<|message|>', format: harmony },
+  { sign: '<|tool_call>call:', format: gemma4 },
+  { sign: 'List of tools: <|tool_list_start|>[', format: { tools: pythonic('content') } },
+  {
+    sign: 'message.thinking is defined and (preserve_thinking',
+    format: { reasoning: thinkTags, tools: pythonic('object') },
+  },
+  { sign: '"List of tools: [" -%}', format: { reasoning: thinkTags, tools: pythonic('content') } },
+  {
+    sign: 'respond only with <|tool_call|> followed by a JSON list of tools used',
+    format: {
+      reasoning: thinkTags,
+      tools: {
+        begin: '<|tool_call|>[',
+        call: [text('{"name": "'), name, text('", "arguments": '), json, text('}')],
+        between: ', ',
+        end: ']',
+        history: 'content',
+      },
+    },
+  },
+  {
+    sign: "message['role'] == 'assistant' and message['content'] is none",
+    format: { reasoning: thinkTags, tools: deepseek },
+  },
+  { sign: "open_tag('call', [('tool', fn.name), ('index', loop.index)])", format: { reasoning: kimi3 } },
+];

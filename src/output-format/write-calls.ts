@@ -1,0 +1,35 @@
+import { pythonText } from './python-literal.ts';
+import { quotedJson } from './quoted-json.ts';
+import type { ArgumentStyle, TaggedArguments, ToolCall, ToolFormat } from './types.ts';
+import { typeOf } from './values.ts';
+
+/** Calls as the model writes them, for templates that know none. */
+export function writeCalls(format: ToolFormat, calls: readonly ToolCall[]): string {
+  return format.begin + calls.map((call, i) => writeCall(format, call, i)).join(format.between ?? '\n') + format.end;
+}
+
+function writeCall({ call }: ToolFormat, { id = '', name, arguments: given }: ToolCall, index: number): string {
+  return call
+    .map(part => {
+      if (part.kind === 'text') return part.text;
+      if (part.kind === 'name') return name;
+      if (part.kind === 'id') return id;
+      return part.kind === 'index' ? String(part.base + index) : writeArguments(part.style, given);
+    })
+    .join('');
+}
+
+function writeArguments(style: ArgumentStyle, json: string): string {
+  if (style.kind === 'json') return style.quote === undefined ? json : quotedJson(JSON.parse(json), style.quote);
+  return Object.entries(JSON.parse(json) as object)
+    .map(([key, value]) => style.before + key + writeValue(style, value) + style.after)
+    .join(style.between);
+}
+
+function writeValue({ middle, strings, others }: TaggedArguments, value: unknown): string {
+  const isContainer = typeof value === 'object' && value !== null;
+  const notation = typeof value === 'string' ? strings : others === 'mixed' && isContainer ? 'json' : others;
+  const before = typeof middle === 'string' ? middle : middle[typeOf(value)];
+  if (notation === 'raw') return before + String(value);
+  return before + (notation === 'json' ? JSON.stringify(value) : pythonText(value));
+}

@@ -1,0 +1,42 @@
+import { RealmError } from '../errors.ts';
+import type { Scales } from './fields.ts';
+import { formats } from './formats.ts';
+import type { QuantType } from './types.ts';
+
+const F16_EXPONENT = 0x7c00;
+const F32_EXPONENT = 0x7f80; // of the upper half, which is also BF16
+
+/**
+ * Throws `model_invalid` when a scale among `bytes` (whole blocks, in the file's layout) is infinite or NaN: one such
+ * block makes every later token NaN, so it is refused before the first.
+ */
+export function checkScales(name: string, type: QuantType, bytes: Uint8Array): void {
+  const at = badScale(type, bytes);
+  if (at >= 0) throw nonFinite(name, type, at);
+}
+
+/** Whether {@link checkScales} would throw. */
+export function hasBadScale(type: QuantType, bytes: Uint8Array): boolean {
+  return badScale(type, bytes) >= 0;
+}
+
+/** Byte offset of a scale that is not finite, or -1. */
+function badScale(type: QuantType, bytes: Uint8Array): number {
+  const { blockBytes, scales } = formats[type];
+  const { offsets, kind } = scales;
+  const exponent = (kind === 'F16' ? F16_EXPONENT : F32_EXPONENT) >>> 8;
+  for (const offset of offsets) {
+    for (let at = kind === 'F32' ? offset + 2 : offset; at < bytes.length; at += blockBytes) {
+      if ((bytes[at + 1] & exponent) === exponent && isBad(kind, bytes[at])) return at;
+    }
+  }
+  return -1;
+}
+
+/** The rest of the exponent is in the low byte, but for F16. */
+const isBad = (kind: Scales['kind'], low: number): boolean => kind === 'F16' || (low & 0x80) !== 0;
+
+function nonFinite(name: string, type: QuantType, at: number): RealmError {
+  const where = `tensor ${name} (${type}) holds an infinite scale or NaN at byte ${at}`;
+  return new RealmError('model_invalid', `${where}; the file is damaged, download it again`);
+}
