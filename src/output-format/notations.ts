@@ -47,7 +47,7 @@ export class JsonBefore extends JsonText {
 export class QuotedText extends RawText {
   readonly #quote: string;
 
-  constructor(regexes: Regexes, quote: string) {
+  constructor(regexes: RegexStore, quote: string) {
     super(regexes, quote);
     this.#quote = quote;
   }
@@ -111,10 +111,10 @@ function withoutEscaped([from, to]: readonly [number, number]): [number, number]
 
 /** Notations of one store of regular expressions, each made once. `end`: what texts do not contain. */
 export class Notations {
-  readonly #regexes: Regexes;
+  readonly #regexes: RegexStore;
   readonly #made = new Map<string, JsonText>();
 
-  constructor(regexes: Regexes) {
+  constructor(regexes: RegexStore) {
     this.#regexes = regexes;
   }
 

@@ -21,7 +21,8 @@ export function* scanQuotedJson(input: Input, quote: string, emit: Emit): Steps<
     } else {
       const end = Math.max(yield* matchRun(input, /[^,:{}[\]\s]/, Number.MAX_SAFE_INTEGER), 1);
       const word = input.take(end);
-      const isKey = (yield* input.has(1)) && input.text[0] === ':';
+      const next = yield* matchRun(input, /\s/, Number.MAX_SAFE_INTEGER);
+      const isKey = (yield* input.has(next + 1)) && input.text[next] === ':';
       emit(isKey ? JSON.stringify(word) : valueText(word));
     }
     if (depth === 0) return;

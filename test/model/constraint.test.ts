@@ -41,7 +41,7 @@ async function ask(seed: number, constraint: ConstraintSource, on = engine, maxT
   const request = { id: `r${seed}`, tenant: 'a', prompt, maxTokens, sampling: { seed, temperature: 1 }, constraint };
   let text = '';
   let end: (EngineEvent & { kind: 'end' }) | undefined;
-  for await (const event of textGeneration(on, model.tokenizer)(request)) {
+  for await (const event of textGeneration(on, model)(request)) {
     if (event.kind === 'text') text += event.text;
     else end = event;
   }
