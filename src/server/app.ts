@@ -26,14 +26,23 @@ import { ollamaRoutes } from './routes/ollama.ts';
 import { openApiRoute } from './routes/openapi.ts';
 import { cancelRequestRoute, requestsRoute } from './routes/requests.ts';
 import { rerankRoute } from './routes/rerank.ts';
+import { compactRoute, responsesRoute, responsesSocketRoute } from './routes/responses.ts';
 import { rootRoute } from './routes/root.ts';
 import { deleteSessionRoute, sessionsRoute } from './routes/sessions.ts';
+import { cancelResponseRoute, deleteResponseRoute, inputItemsRoute, responseRoute } from './routes/stored-responses.ts';
 import { tokenizeRoute } from './routes/tokenize.ts';
 import type { Services } from './services.ts';
 
 export const routes: readonly Route[] = [
   chatRoute,
   completionsRoute,
+  responsesRoute,
+  responsesSocketRoute,
+  compactRoute,
+  responseRoute,
+  deleteResponseRoute,
+  cancelResponseRoute,
+  inputItemsRoute,
   messagesRoute,
   countTokensRoute,
   embeddingsRoute,
@@ -68,11 +77,20 @@ export function createApp(services: Services): Hono<AppEnv> {
     const guards = route.open ? [] : [protect(services, route), limitBody(bodyBytes), decodeBody(bodyBytes)];
     const paths = withoutVersion(route.path);
     app.on(route.method, paths, named(route.path), ...guards, context => route.handle(context));
-    for (const path of paths) app.all(path, named(route.path), context => notAllowed(context, route.method));
+  }
+  for (const [path, methods] of methodsOf(routes)) {
+    for (const each of withoutVersion(path)) app.all(each, named(path), context => notAllowed(context, methods));
   }
   app.notFound(context => fail(context, nothingThere(context.req.raw, routes)));
   app.onError((error, context) => fail(context, asRealmError(error)));
   return app;
+}
+
+/** What each path may be asked with. */
+function methodsOf(all: readonly Route[]): Map<string, string> {
+  const methods = new Map<string, string>();
+  for (const { path, method } of all) methods.set(path, methods.has(path) ? `${methods.get(path)}, ${method}` : method);
+  return methods;
 }
 
 /** Gives every request its exchange, and every answer its id. */

@@ -117,11 +117,14 @@ export const chatFormat: Format = {
     logprobs,
     finish_reason: endReason(reason, calls.length > 0),
   }),
-  logprobs: list => {
-    const entry = ({ token, logprob, bytes }: Omit<TextLogprob, 'top' | 'offset'>) => ({ token, logprob, bytes });
-    return { content: list.map(token => ({ ...entry(token), top_logprobs: token.top.map(entry) })), refusal: null };
-  },
+  logprobs: list => ({ content: logprobEntries(list), refusal: null }),
 };
+
+/** Log-probabilities as chats have them. */
+export function logprobEntries(list: readonly TextLogprob[]): object[] {
+  const entry = ({ token, logprob, bytes }: Omit<TextLogprob, 'top' | 'offset'>) => ({ token, logprob, bytes });
+  return list.map(token => ({ ...entry(token), top_logprobs: token.top.map(entry) }));
+}
 
 function chatDelta({ content, reasoning, calls }: ChoicePiece): object {
   if (calls) return { tool_calls: calls.map(callDelta) };

@@ -7,6 +7,7 @@ import { type Logger, silent } from '../telemetry/log.ts';
 import { watchHalfClose } from './half-close.ts';
 import { answerEarly } from './leftover-body.ts';
 import { answerParserErrors, refusal } from './parser-errors.ts';
+import { acceptSockets, isWebSocket } from './responses/sockets.ts';
 import type { AppEnv } from './route.ts';
 
 export interface Listener {
@@ -23,6 +24,8 @@ export interface ListenOptions {
   readonly keepAliveMs?: number;
   /** Hears of what is refused before it reaches the app. */
   readonly logger?: Logger;
+  /** The longest message over a WebSocket. Default 1 MiB. */
+  readonly messageBytes?: number;
 }
 
 /** The only place that opens a socket. Throws `port_in_use`, or `config_invalid` for an address that cannot be bound. */
@@ -30,7 +33,7 @@ export async function listen(
   app: Hono<AppEnv>,
   host: string,
   port: number,
-  { keepAliveMs = 75_000, logger = silent }: ListenOptions = {},
+  { keepAliveMs = 75_000, logger = silent, messageBytes = 1 << 20 }: ListenOptions = {},
 ): Promise<Listener> {
   const server = createServer(
     {
@@ -40,12 +43,14 @@ export async function listen(
       keepAliveTimeout: keepAliveMs,
       // The app's answer to a missing host has a body and an id.
       requireHostHeader: false,
+      shouldUpgradeCallback: isWebSocket,
     },
     requestListener(app, logger),
   );
   // Node's own word for it, which its documentation leaves out: a FIN does not end the answers that are owed.
   Object.assign(server, { httpAllowHalfOpen: true });
   answerParserErrors(server, logger);
+  const sockets = acceptSockets(server, app, messageBytes);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(bindError(error, host, port)));
     server.listen(port, host, resolve);
@@ -54,10 +59,12 @@ export async function listen(
     port: (server.address() as AddressInfo).port,
     stop: () => {
       server.close();
+      sockets.stop();
       server.closeIdleConnections();
     },
     destroy: () => {
       server.close();
+      sockets.destroy();
       server.closeAllConnections();
     },
   };

@@ -1,12 +1,17 @@
 import type { Context } from 'hono';
 import type { Tenant } from '../tenancy/tenants.ts';
 import type { Exchange } from './exchange.ts';
+import type { LocalResponses } from './responses/book.ts';
 import type { Services } from './services.ts';
 import type { BodyForm } from './text/bodies.ts';
 
 /** What the listener tells about a connection. */
 export interface ConnectionInfo {
   readonly remoteAddress?: string;
+  /** A WebSocket is asked for. */
+  readonly upgrade?: boolean;
+  /** What a connection of the Responses API remembers, which asks many times. */
+  readonly local?: LocalResponses;
 }
 
 export type AppEnv = {

@@ -8,6 +8,7 @@ import type { HttpConfig, Limits } from '../tenancy/config.ts';
 import type { Authenticate, AuthorizeAdmin, Tenant } from '../tenancy/tenants.ts';
 import type { AdapterRegistry, NumberedModel } from './adapters.ts';
 import type { Exchange } from './exchange.ts';
+import type { ResponseBook } from './responses/book.ts';
 import type { TextService } from './text/service.ts';
 
 /** Everything that the routes need, given by whoever composes the server. */
@@ -16,6 +17,7 @@ export interface Services {
   readonly models: readonly LoadedModel[];
   readonly adapters: AdapterRegistry;
   readonly sessions: SessionStore;
+  readonly responses: ResponseBook;
   /** Any model name stands for the first model. */
   readonly anyModelName: boolean;
   readonly text: TextService;

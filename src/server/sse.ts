@@ -7,11 +7,13 @@ import type { Exchange } from './exchange.ts';
 export interface StreamWriter {
   /** Its `content-type`. */
   readonly type: string;
+  /** What is said with the headers. */
+  begin?(): string;
   of(event: ChoiceEvent): string;
   /** All choices have ended. */
-  end(): string;
+  end(): string | Promise<string>;
   /** It goes no further. */
-  failed(error: RealmError): string;
+  failed(error: RealmError): string | Promise<string>;
   /** Says that the stream lives: what clients skip. Before and between events. */
   readonly sign: string;
 }
@@ -111,15 +113,16 @@ async function* toFrames(
   ended: () => void,
 ): AsyncGenerator<Uint8Array> {
   try {
+    if (writer.begin) yield* written(writer.begin());
     const { done, value } = await first;
     if (!done) yield* written(writer.of(value));
     for await (const event of rest) yield* written(writer.of(event));
-    yield* written(writer.end());
+    yield* written(await writer.end());
   } catch (thrown) {
     const error = asRealmError(thrown);
     exchange.code = error.code;
     report(error);
-    yield* written(writer.failed(error));
+    yield* written(await writer.failed(error));
   } finally {
     ended();
     // Left before the loop began, nothing else would close it.

@@ -17,6 +17,8 @@ import { createApp } from './app.ts';
 import { drain } from './drain.ts';
 import { isLocalName } from './local.ts';
 import { type Listener, listen } from './node.ts';
+import { ResponseBook } from './responses/book.ts';
+import { MemoryResponseStore } from './responses/store.ts';
 import type { Services } from './services.ts';
 import { TextService } from './text/service.ts';
 import { watchEngine } from './watch-engine.ts';
@@ -64,7 +66,11 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const sandbox = createSandbox(config.programs);
   const services = compose(config, options, { models, programs, sandbox });
   const { keepAliveMs } = config.http;
-  const listener = await listen(createApp(services), host, port, { keepAliveMs, logger: services.logger });
+  const listener = await listen(createApp(services), host, port, {
+    keepAliveMs,
+    logger: services.logger,
+    messageBytes: config.limits.bodyBytes,
+  });
   try {
     const builtin = loadBuiltin(sandbox);
     await loadPrograms(config, sandbox, programs);
@@ -115,6 +121,7 @@ function compose(
     models: parts.models,
     adapters: new AdapterRegistry(parts.models),
     sessions: new SessionStore(config.sessions),
+    responses: new ResponseBook(new MemoryResponseStore(config.responses), new MemoryResponseStore(config.responses)),
     anyModelName: config.models === undefined || options.model !== undefined,
     text: new TextService({ bodyBytes: config.limits.bodyBytes, observe: metrics.text }),
     sandbox: parts.sandbox,

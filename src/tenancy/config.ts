@@ -75,6 +75,13 @@ export interface SessionLimits {
   readonly bytesPerTenant: number;
 }
 
+/** Of the responses that a tenant keeps for later requests. */
+export interface ResponseLimits {
+  readonly perTenant: number;
+  readonly bytesPerTenant: number;
+  readonly keepMs: number;
+}
+
 /** Of all tenants' own programs together. */
 export interface ProgramsConfig {
   readonly maxProcesses: number;
@@ -90,6 +97,7 @@ export interface RealmConfig {
   readonly programs: ProgramsConfig;
   readonly http: HttpConfig;
   readonly sessions?: SessionLimits | undefined;
+  readonly responses: ResponseLimits;
   /** Absolute: where files of models and adapters may lie; absent: anywhere. */
   readonly folders?: readonly string[] | undefined;
   /** Hashes of the keys for loading and unloading; absent: nobody may, unless there are no tenants. */
@@ -291,6 +299,11 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       path: resolve(base, sessions.path),
       perTenant: sessions.per_tenant,
       bytesPerTenant: sessions.megabytes_per_tenant * 1e6,
+    },
+    responses: {
+      perTenant: server.responses.per_tenant,
+      bytesPerTenant: server.responses.megabytes_per_tenant * 1e6,
+      keepMs: server.responses.keep_hours * 3_600_000,
     },
     http: {
       origins: server.origins ?? [],

@@ -78,6 +78,14 @@ const server = z.strictObject({
   keep_alive_ms: count(1, 3_600_000).default(75_000),
   /** How long a stream may be silent before it says that it lives. */
   heartbeat_ms: count(10, 3_600_000).default(15_000),
+  /** What each tenant may keep of its responses for later requests; in memory. */
+  responses: z
+    .strictObject({
+      per_tenant: count(0, 1_000_000).default(1000),
+      megabytes_per_tenant: count(1, 1 << 20).default(64),
+      keep_hours: count(1, 24 * 365).default(24),
+    })
+    .prefault({}),
   /** Where saved sequences lie; absent: none are saved. */
   sessions: z
     .strictObject({

@@ -15,6 +15,8 @@ import { Channel } from '../../src/sandbox/channel.ts';
 import type { Program, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
 import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
+import { ResponseBook } from '../../src/server/responses/book.ts';
+import { MemoryResponseStore } from '../../src/server/responses/store.ts';
 import type { Services } from '../../src/server/services.ts';
 import { TextService } from '../../src/server/text/service.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
@@ -252,6 +254,11 @@ export function sandboxOf(body: ProgramBody): Sandbox & { calls: ProgramCall[] }
   };
 }
 
+function responseBook(): ResponseBook {
+  const { responses } = defaultConfig();
+  return new ResponseBook(new MemoryResponseStore(responses), new MemoryResponseStore(responses));
+}
+
 export function scripted(script: Script, overrides: Partial<Services> = {}) {
   const model = new ScriptedModel('scripted', script);
   const lines: Record<string, unknown>[] = [];
@@ -259,6 +266,7 @@ export function scripted(script: Script, overrides: Partial<Services> = {}) {
     models: [model],
     adapters: new AdapterRegistry([model]),
     sessions: new SessionStore(undefined),
+    responses: responseBook(),
     anyModelName: true,
     text: new TextService({ bodyBytes: 10_000 }),
     sandbox: sandboxOf(passThrough),

@@ -26,9 +26,13 @@ export class ToolModel extends ScriptedModel {
     name: 'file',
     source: '',
     habits: { content: 'text', system: 'own' },
-    render: (messages, { tools, variables } = {}) => JSON.stringify({ messages, tools, variables }),
+    render: (messages, { tools, variables } = {}) => ascii(JSON.stringify({ messages, tools, variables })),
   };
 }
+
+/** The same JSON in characters that the scripted vocabulary has. */
+const ascii = (json: string): string =>
+  json.replaceAll(/[^ -~]/g, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /** The text of a call. */
 export function callText(name: string, given: object): string {

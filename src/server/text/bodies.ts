@@ -14,6 +14,9 @@ import { ollamaEmbeddingsSchema, ollamaEmbedSchema } from '../ollama/embed-reque
 import { ollamaGenerateSchema } from '../ollama/generate-request.ts';
 import { ollamaLoadSchema, ollamaShowSchema } from '../ollama/model-request.ts';
 import { rerankSchema } from '../rerank-request.ts';
+import { toCall } from '../responses/call.ts';
+import { compactSchema, responsesSchema } from '../responses/request.ts';
+import { toSummary } from '../responses/summary.ts';
 import { applyTemplateSchema, detokenizeSchema, tokenizeSchema } from '../text-request.ts';
 import type { Translated } from '../translated.ts';
 
@@ -21,6 +24,8 @@ import type { Translated } from '../translated.ts';
 const forms = {
   chat: chatSchema,
   completion: completionSchema,
+  responses: (limits: Limits) => responsesSchema(limits).transform(toCall),
+  compact: (limits: Limits) => compactSchema(limits).transform(toSummary).transform(toCall),
   embeddings: embeddingsSchema,
   rerank: rerankSchema,
   ollamaEmbed: ollamaEmbedSchema,

@@ -6,6 +6,8 @@ import { encodePrompt, parseChatDocument, renderChat } from '../../llm/prompt.ts
 import type { Limits } from '../../tenancy/config.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
 import type { TextRange } from '../../tokenizer/types.ts';
+import { type ItemPage, itemPage } from '../responses/item-page.ts';
+import { type PrepareInput, prepare } from '../responses/prepare.ts';
 import { type BodyForm, parseBody } from './bodies.ts';
 import { embeddingsJson, tokensJson } from './json.ts';
 
@@ -45,6 +47,23 @@ export const jobs = {
     short: shortBody,
     run({ form, bytes, limits }: { form: BodyForm; bytes: Uint8Array; limits: Limits }) {
       return parseBody(form, bytes, limits);
+    },
+  }),
+  /** A request of the Responses API with what was said before it. */
+  responses: job({
+    size: ({ request, history }) => request.length + (history?.length ?? 0),
+    short: shortBody,
+    run(input: PrepareInput) {
+      return prepare(input);
+    },
+  }),
+  /** A page of a stored response's own items. */
+  inputItems: job({
+    size: ({ input }) => input.length,
+    short: shortBody,
+    // biome-ignore lint/correctness/useYield: it has no steps
+    *run({ input, page }: { input: string; page: ItemPage }) {
+      return json(itemPage(JSON.parse(input), page));
     },
   }),
   /** The tokens of a program's prompt; refuses what cannot fit. */
