@@ -33,15 +33,27 @@ function describe(issue: z.core.$ZodRawIssue): string | undefined {
     if (issue.input === undefined) return 'is required';
     return `must be ${typeNames[issue.expected as string] ?? issue.expected}`;
   }
+  if (issue.code === 'invalid_union') return unionText(issue);
   if (issue.code === 'too_small')
     return `must ${size(issue.origin as string, true, issue.inclusive !== false, issue.minimum)}`;
   if (issue.code === 'too_big')
     return `must ${size(issue.origin as string, false, issue.inclusive !== false, issue.maximum)}`;
-  if (issue.code === 'invalid_value')
-    return `must be ${(issue.values as unknown[]).map(v => JSON.stringify(v)).join(' or ')}`;
+  if (issue.code === 'invalid_value') return oneOf(issue.values as unknown[]);
   // A record's key: what its own schema says.
   if (issue.code === 'invalid_key') return (issue.issues as { message: string }[])[0]?.message;
   return undefined;
+}
+
+const oneOf = (values: readonly unknown[]) => `must be ${values.map(value => JSON.stringify(value)).join(' or ')}`;
+
+/** Of several shapes none fits: which there are, by the field that tells them apart or by their types. */
+function unionText({ input, options, discriminator, errors }: z.core.$ZodRawIssue): string | undefined {
+  const kind = (input as Record<string, unknown> | undefined)?.[discriminator as string];
+  if (Array.isArray(options)) return kind === undefined ? 'is required' : oneOf(options);
+  if (input === undefined) return 'is required';
+  const mustBe = (errors as z.core.$ZodIssue[][]).map(([first]) => first?.path.length === 0 && first.message);
+  const kinds = mustBe.map(words => (words && /^must be (.*)/.exec(words)?.[1]) || undefined);
+  return kinds.includes(undefined) ? undefined : `must be ${kinds.join(' or ')}`;
 }
 
 const typeNames: Record<string, string> = {

@@ -241,6 +241,9 @@ test("errors have Anthropic's shape, and its names of fields", async () => {
   const wrong: [object, RegExp, string][] = [
     [{ messages: [] }, /messages: must have at least 1/, 'messages'],
     [{ messages: [{ role: 'user', content: [image] }] }, /"image" is not supported/, 'messages[0].content[0].type'],
+    [{ messages: [{ role: 'tool', content: 'x' }] }, /must be "user" or "assistant" or "system"/, 'messages[0].role'],
+    [{ messages: [{ role: 'user', content: 3 }] }, /must be a string or a list of blocks/, 'messages[0].content'],
+    [{ tool_choice: { type: 'maybe' } }, /^tool_choice\.type: must be "auto" or "any"/, 'tool_choice.type'],
     [{ temperature: 3 }, /temperature: must be a number from 0 to 2/, 'temperature'],
     [{ stop_sequences: [''] }, /^stop_sequences/, 'stop_sequences[0]'],
     [{ tools: [{ name: 'no space', input_schema: {} }] }, /^tools\[0\]\.name/, 'tools[0].name'],

@@ -17,7 +17,7 @@ export function findLocal(services: Services, tenant: Tenant, name: string | und
 
 /** Models and the adapters that the tenant may name instead, as `/api/tags` lists them. */
 export function tags(services: Services, tenant: Tenant): object[] {
-  const adapters = services.adapters.visible(tenant).map(({ id, modelId }) => tag(services.models[modelId]!, id));
+  const adapters = services.adapters.visible(tenant).map(({ id, model }) => tag(model, id));
   return [...services.models.map(model => tag(model)), ...adapters];
 }
 
