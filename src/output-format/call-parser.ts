@@ -1,4 +1,5 @@
 import { readArguments } from './argument-parser.ts';
+import { takeBegunCall, takeCutOff } from './cut-off.ts';
 import type { Reading, Steps } from './events.ts';
 import { literal, longestName, matchLiteral, matchRun, nameChar, skipSpace } from './literal.ts';
 import type { CallPart, ToolFormat } from './types.ts';
@@ -10,7 +11,8 @@ export function* readCalls(reading: Reading, format: ToolFormat): Steps<boolean>
   for (;;) {
     if (format.between !== undefined && (yield* readCall(reading, format, format.between))) continue;
     yield* skipSpace(input);
-    if (format.end !== '') yield* literal(input, format.end);
+    if (format.end !== '' && !(yield* literal(input, format.end))) takeCutOff(reading, format.end);
+    takeBegunCall(reading, format);
     return true;
   }
 }
@@ -24,7 +26,11 @@ function* readCall(reading: Reading, { call }: ToolFormat, before: string): Step
   const index = reading.newCall();
   reading.emit({ kind: 'call', index, ...(id !== undefined && { id }), name });
   for (const [i, part] of rest.entries()) {
-    if (part.kind === 'text' && !(yield* literal(input, part.text))) break;
+    if (part.kind === 'text' && !(yield* literal(input, part.text))) {
+      // Where the answer was cut off inside the call, what is left is of it.
+      if (input.ended) input.take(input.text.length);
+      break;
+    }
     if (part.kind === 'id' || part.kind === 'index') input.take(yield* matchRun(input, nameChar, longestName));
     if (part.kind === 'arguments') yield* readArguments(reading, part.style, { index, name, next: rest[i + 1] });
   }

@@ -121,6 +121,17 @@ describe('an answer', () => {
     assert.deepEqual(read(format, 'I <think> so'), { content: 'I <think> so', reasoning: '', calls: [] });
   });
 
+  it('that is cut off behind a call has no rest of it as content', () => {
+    for (const [name, { tools: format }] of all) {
+      if (!format) continue;
+      const calls = format.between === undefined ? [call('Rome')] : [call('Rome'), call('Oslo')];
+      const text = writeCalls(format, calls);
+      const first = writeCalls(format, [call('Rome')]).length - format.end.length - 1;
+      for (let length = first; length < text.length; length++)
+        assert.equal(read({ tools: format }, text.slice(0, length)).content, '', `${name}: ${text.slice(0, length)}`);
+    }
+  });
+
   it('that is cut off has what came of it', () => {
     const text = writeCalls(formats.hermes, [call('Rome')]);
     const cut = text.slice(0, text.indexOf('me"}'));
