@@ -37,6 +37,12 @@ import type { EngineStats } from './types.ts';
 /** How often a step that runs looks who has come. */
 const receiveEveryMs = 2;
 
+/** What a request has by the time that its constraint is compiled. */
+interface Prepared {
+  readonly constraint: Constraint;
+  readonly adapter: AdapterInUse | undefined;
+}
+
 /**
  * The engine of one model: takes requests, runs steps while there is work, and gives what each step produced, for all
  * requests at once, to `deliver`. Every submitted number gets exactly one `end` or `error` event. Between steps the
@@ -62,8 +68,8 @@ export class EngineLoop {
   readonly #requests: ActiveRequests;
   readonly #constraints: Constraints;
   readonly #compiling = new Compiling({
-    compiled: (id, request, constraint) => this.submit(id, request, constraint),
-    failed: (id, error) => this.#deliver([[id, failure(error)]]),
+    compiled: (id, { request, adapter }, constraint) => this.#submit(id, request, { constraint, adapter }),
+    failed: (id, submission, error) => this.#drop(id, submission, failure(error)),
   });
   readonly #sessions: Sessions;
   readonly #speculation: Speculation | undefined;
@@ -111,19 +117,14 @@ export class EngineLoop {
     this.#outputs = new OutputProcessor({ model, scheduler, requests, speculation, counters });
   }
 
-  /** `compiled`: what the request's constraint became, where that is known. */
-  submit(id: number, request: GenerateRequest, compiled?: Constraint): void {
-    try {
-      this.#accept(id, request, compiled);
-    } catch (error) {
-      this.#deliver([[id, failure(asRealmError(error))]]);
-    }
+  submit(id: number, request: GenerateRequest): void {
+    this.#submit(id, request);
   }
 
   /** Ends the request at once, wherever it is; nothing happens when it has ended already. */
   cancel(id: number): void {
     const compiling = this.#compiling.take(id);
-    if (compiling) return this.#deliver([[id, neverBegun(compiling)]]);
+    if (compiling) return this.#drop(id, compiling, neverBegun(compiling.request));
     this.#requests.end(id, 'cancelled');
     this.#emit();
   }
@@ -185,7 +186,10 @@ export class EngineLoop {
   async close(): Promise<void> {
     this.#closing = true;
     const error = new RealmError('shutting_down', 'the engine is shutting down: send the request to another server');
-    for (const id of this.#compiling.ids()) if (this.#compiling.take(id)) this.#deliver([[id, failure(error)]]);
+    for (const id of this.#compiling.ids()) {
+      const compiling = this.#compiling.take(id);
+      if (compiling) this.#drop(id, compiling, failure(error));
+    }
     for (const id of this.#requests.ids()) this.#requests.fail(id, error);
     this.#emit();
     await this.#constraints.close();
@@ -194,7 +198,26 @@ export class EngineLoop {
     await this.#model.close();
   }
 
-  #accept(id: number, request: GenerateRequest, compiled?: Constraint): void {
+  #submit(id: number, request: GenerateRequest, prepared?: Prepared): void {
+    try {
+      this.#accept(id, request, prepared);
+    } catch (error) {
+      this.#drop(id, prepared, failure(asRealmError(error)));
+    }
+  }
+
+  #adapterOf({ adapter }: GenerateRequest): AdapterInUse | undefined {
+    return adapter === undefined ? undefined : this.#adapters.use(adapter);
+  }
+
+  /** Ends a request that has not come to the queue. */
+  #drop(id: number, { adapter }: Partial<Prepared> = {}, event: EngineEvent): void {
+    if (adapter) this.#adapters.release(adapter);
+    this.#sweep();
+    this.#deliver([[id, event]]);
+  }
+
+  #accept(id: number, request: GenerateRequest, prepared?: Prepared): void {
     if (this.#closing) throw new RealmError('shutting_down', 'the engine is shutting down');
     checkRequest(request, this.#model.vocabSize, this.context);
     const sampling = resolveSampling(request.sampling, this.#model.vocabSize, Math.floor(Math.random() * 2 ** 53));
@@ -203,13 +226,13 @@ export class EngineLoop {
     if (!this.scheduler.canSubmit(tenant, compiling))
       throw queueFull(this.scheduler.queued(tenant) + compiling, this.#retryAfter.seconds());
     const wanted = request.embed ? undefined : request.constraint;
-    const found = compiled ?? (wanted && this.#constraints.get(tenant, wanted));
-    if (found instanceof Promise) return this.#compiling.add(id, request, found);
+    const found = prepared?.constraint ?? (wanted && this.#constraints.get(tenant, wanted));
+    const pooler = request.embed ? createPooler(this.#model) : undefined;
+    const adapter = prepared ? prepared.adapter : this.#adapterOf(request);
+    if (found instanceof Promise) return this.#compiling.add(id, { request, adapter }, found);
     const constraint = found && new ConstrainedAnswer(found);
     const limit = Math.min(prompt.length + maxTokens, this.context);
-    const pooler = request.embed ? createPooler(this.#model) : undefined;
     const states = pooler && (pooler.kind === 'last' ? 'last' : 'all');
-    const adapter = request.adapter === undefined ? undefined : this.#adapters.use(request.adapter);
     const sequence = createSequence({ id, tenant, priority, limit, prompt, adapter, states });
     const queueTimer = request.queueMs === undefined ? undefined : this.#limitQueue(id, request.queueMs);
     const stopTokens = new Set([...(request.stopTokens ?? []), ...(constraint?.endTokens ?? [])]);

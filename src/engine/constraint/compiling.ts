@@ -1,17 +1,24 @@
 import type { Constraint } from '../../constrain/constraint.ts';
 import { asRealmError, type RealmError } from '../../errors.ts';
+import type { AdapterInUse } from '../adapters.ts';
 import type { GenerateRequest } from '../request.ts';
+
+/** A request, and the adapter that it found when it came: another may have its name by the time that it begins. */
+export interface Submission {
+  readonly request: GenerateRequest;
+  readonly adapter: AdapterInUse | undefined;
+}
 
 /** Hears what became of a request's constraint. */
 interface Outcome {
-  compiled(id: number, request: GenerateRequest, constraint: Constraint): void;
-  failed(id: number, error: RealmError): void;
+  compiled(id: number, submission: Submission, constraint: Constraint): void;
+  failed(id: number, submission: Submission, error: RealmError): void;
 }
 
 /** Requests whose constraints are being compiled: they have not come to the queue yet. */
 export class Compiling {
   readonly #outcome: Outcome;
-  readonly #requests = new Map<number, GenerateRequest>();
+  readonly #requests = new Map<number, Submission>();
 
   constructor(outcome: Outcome) {
     this.#outcome = outcome;
@@ -24,22 +31,22 @@ export class Compiling {
   /** How many are a tenant's. */
   of(tenant: string): number {
     let count = 0;
-    for (const request of this.#requests.values()) if (request.tenant === tenant) count++;
+    for (const { request } of this.#requests.values()) if (request.tenant === tenant) count++;
     return count;
   }
 
-  add(id: number, request: GenerateRequest, constraint: Promise<Constraint>): void {
-    this.#requests.set(id, request);
+  add(id: number, submission: Submission, constraint: Promise<Constraint>): void {
+    this.#requests.set(id, submission);
     constraint.then(
-      compiled => this.take(id) && this.#outcome.compiled(id, request, compiled),
-      error => this.take(id) && this.#outcome.failed(id, asRealmError(error)),
+      compiled => this.take(id) && this.#outcome.compiled(id, submission, compiled),
+      error => this.take(id) && this.#outcome.failed(id, submission, asRealmError(error)),
     );
   }
 
   /** It waits no more; nothing where it did not. */
-  take(id: number): GenerateRequest | undefined {
-    const request = this.#requests.get(id);
+  take(id: number): Submission | undefined {
+    const submission = this.#requests.get(id);
     this.#requests.delete(id);
-    return request;
+    return submission;
   }
 }
