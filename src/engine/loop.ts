@@ -21,7 +21,7 @@ import { failure } from './failure.ts';
 import { contextOf, defaults, type EngineOptions } from './options.ts';
 import { OutputProcessor } from './output-processor.ts';
 import { createPooler } from './pooler.ts';
-import type { EngineEvent, EventBatch, GenerateRequest } from './request.ts';
+import type { EngineEvent, EventBatch, GenerateRequest, SequenceId } from './request.ts';
 import { type BatchOutput, Runner } from './runner.ts';
 import { resolveSampling } from './sampling/sampling.ts';
 import type { Plan, Work } from './scheduler/plan.ts';
@@ -112,7 +112,7 @@ export class EngineLoop {
   }
 
   /** `compiled`: what the request's constraint became, where that is known. */
-  submit(id: number, request: GenerateRequest, compiled?: Constraint): void {
+  submit(id: SequenceId, request: GenerateRequest, compiled?: Constraint): void {
     try {
       this.#accept(id, request, compiled);
     } catch (error) {
@@ -121,7 +121,7 @@ export class EngineLoop {
   }
 
   /** Ends the request at once, wherever it is; nothing happens when it has ended already. */
-  cancel(id: number): void {
+  cancel(id: SequenceId): void {
     const compiling = this.#compiling.take(id);
     if (compiling) return this.#deliver([[id, neverBegun(compiling)]]);
     this.#requests.end(id, 'cancelled');
@@ -194,7 +194,7 @@ export class EngineLoop {
     await this.#model.close();
   }
 
-  #accept(id: number, request: GenerateRequest, compiled?: Constraint): void {
+  #accept(id: SequenceId, request: GenerateRequest, compiled?: Constraint): void {
     if (this.#closing) throw new RealmError('shutting_down', 'the engine is shutting down');
     checkRequest(request, this.#model.vocabSize, this.context);
     const sampling = resolveSampling(request.sampling, this.#model.vocabSize, Math.floor(Math.random() * 2 ** 53));
@@ -218,7 +218,7 @@ export class EngineLoop {
     this.#working ??= this.#work();
   }
 
-  #limitQueue(id: number, ms: number): ReturnType<typeof setTimeout> {
+  #limitQueue(id: SequenceId, ms: number): ReturnType<typeof setTimeout> {
     return setTimeout(() => {
       // It has run: what it waits for now is its own deadline's.
       if (this.#requests.get(id)?.sequence.cachedTokens !== undefined) return;

@@ -1,23 +1,23 @@
 import type { Constraint } from '../../constrain/constraint.ts';
 import { asRealmError, type RealmError } from '../../errors.ts';
-import type { GenerateRequest } from '../request.ts';
+import type { GenerateRequest, SequenceId } from '../request.ts';
 
 /** Hears what became of a request's constraint. */
 interface Outcome {
-  compiled(id: number, request: GenerateRequest, constraint: Constraint): void;
-  failed(id: number, error: RealmError): void;
+  compiled(id: SequenceId, request: GenerateRequest, constraint: Constraint): void;
+  failed(id: SequenceId, error: RealmError): void;
 }
 
 /** Requests whose constraints are being compiled: they have not come to the queue yet. */
 export class Compiling {
   readonly #outcome: Outcome;
-  readonly #requests = new Map<number, GenerateRequest>();
+  readonly #requests = new Map<SequenceId, GenerateRequest>();
 
   constructor(outcome: Outcome) {
     this.#outcome = outcome;
   }
 
-  ids(): number[] {
+  ids(): SequenceId[] {
     return [...this.#requests.keys()];
   }
 
@@ -28,7 +28,7 @@ export class Compiling {
     return count;
   }
 
-  add(id: number, request: GenerateRequest, constraint: Promise<Constraint>): void {
+  add(id: SequenceId, request: GenerateRequest, constraint: Promise<Constraint>): void {
     this.#requests.set(id, request);
     constraint.then(
       compiled => this.take(id) && this.#outcome.compiled(id, request, compiled),
@@ -37,7 +37,7 @@ export class Compiling {
   }
 
   /** It waits no more; nothing where it did not. */
-  take(id: number): GenerateRequest | undefined {
+  take(id: SequenceId): GenerateRequest | undefined {
     const request = this.#requests.get(id);
     this.#requests.delete(id);
     return request;
