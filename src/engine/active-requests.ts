@@ -5,7 +5,7 @@ import type { Adapters } from './adapters.ts';
 import type { ConstrainedAnswer } from './constraint/constrained-answer.ts';
 import { failure } from './failure.ts';
 import type { Pooler } from './pooler.ts';
-import type { EngineEvent, EventBatch, FinishReason, TokenLogprob } from './request.ts';
+import type { EngineEvent, EventBatch, FinishReason, SequenceId, TokenLogprob } from './request.ts';
 import type { RetryAfterEstimator } from './scheduler/retry-after-estimator.ts';
 import type { Scheduler } from './scheduler/scheduler.ts';
 import type { Sequence } from './sequence.ts';
@@ -29,8 +29,8 @@ export class ActiveRequests {
   readonly #scheduler: Scheduler;
   readonly #adapters: Adapters;
   readonly #retryAfter: RetryAfterEstimator;
-  readonly #active = new Map<number, ActiveRequest>();
-  #events: [number, EngineEvent][] = [];
+  readonly #active = new Map<SequenceId, ActiveRequest>();
+  #events: [SequenceId, EngineEvent][] = [];
 
   constructor(scheduler: Scheduler, adapters: Adapters, retryAfter: RetryAfterEstimator) {
     this.#scheduler = scheduler;
@@ -42,12 +42,12 @@ export class ActiveRequests {
     return this.#active.size;
   }
 
-  ids(): number[] {
+  ids(): SequenceId[] {
     return [...this.#active.keys()];
   }
 
   /** Nothing when it has ended, which it may have while a batch ran. */
-  get(id: number): ActiveRequest | undefined {
+  get(id: SequenceId): ActiveRequest | undefined {
     return this.#active.get(id);
   }
 
@@ -56,11 +56,11 @@ export class ActiveRequests {
     this.#scheduler.submit(request.sequence);
   }
 
-  token(id: number, token: Token, logprob: TokenLogprob | undefined): void {
+  token(id: SequenceId, token: Token, logprob: TokenLogprob | undefined): void {
     this.#events.push([id, logprob ? { kind: 'token', token, logprob } : { kind: 'token', token }]);
   }
 
-  end(id: number, reason: FinishReason, embedding?: Float32Array): void {
+  end(id: SequenceId, reason: FinishReason, embedding?: Float32Array): void {
     const sequence = this.#take(id, true);
     if (!sequence) return;
     const { tokens, promptTokens, cachedTokens = 0 } = sequence;
@@ -71,7 +71,7 @@ export class ActiveRequests {
   }
 
   /** What a failed request leaves in the cache is not trusted. */
-  fail(id: number, error: RealmError): void {
+  fail(id: SequenceId, error: RealmError): void {
     if (this.#take(id, false)) this.#events.push([id, failure(error)]);
   }
 
@@ -84,7 +84,7 @@ export class ActiveRequests {
   }
 
   /** The one way out: frees everything that a request holds. */
-  #take(id: number, keep: boolean): Sequence | undefined {
+  #take(id: SequenceId, keep: boolean): Sequence | undefined {
     const request = this.#active.get(id);
     if (!request) return undefined;
     this.#active.delete(id);

@@ -21,7 +21,7 @@ import { failure } from './failure.ts';
 import { contextOf, defaults, type EngineOptions } from './options.ts';
 import { OutputProcessor } from './output-processor.ts';
 import { createPooler } from './pooler.ts';
-import type { EngineEvent, EventBatch, GenerateRequest } from './request.ts';
+import type { EngineEvent, EventBatch, GenerateRequest, SequenceId } from './request.ts';
 import { type BatchOutput, Runner } from './runner.ts';
 import { resolveSampling } from './sampling/sampling.ts';
 import type { Plan, Work } from './scheduler/plan.ts';
@@ -117,12 +117,12 @@ export class EngineLoop {
     this.#outputs = new OutputProcessor({ model, scheduler, requests, speculation, counters });
   }
 
-  submit(id: number, request: GenerateRequest): void {
+  submit(id: SequenceId, request: GenerateRequest): void {
     this.#submit(id, request);
   }
 
   /** Ends the request at once, wherever it is; nothing happens when it has ended already. */
-  cancel(id: number): void {
+  cancel(id: SequenceId): void {
     const compiling = this.#compiling.take(id);
     if (compiling) return this.#drop(id, compiling, neverBegun(compiling.request));
     this.#requests.end(id, 'cancelled');
@@ -198,7 +198,7 @@ export class EngineLoop {
     await this.#model.close();
   }
 
-  #submit(id: number, request: GenerateRequest, prepared?: Prepared): void {
+  #submit(id: SequenceId, request: GenerateRequest, prepared?: Prepared): void {
     try {
       this.#accept(id, request, prepared);
     } catch (error) {
@@ -211,13 +211,13 @@ export class EngineLoop {
   }
 
   /** Ends a request that has not come to the queue. */
-  #drop(id: number, { adapter }: Partial<Prepared> = {}, event: EngineEvent): void {
+  #drop(id: SequenceId, { adapter }: Partial<Prepared> = {}, event: EngineEvent): void {
     if (adapter) this.#adapters.release(adapter);
     this.#sweep();
     this.#deliver([[id, event]]);
   }
 
-  #accept(id: number, request: GenerateRequest, prepared?: Prepared): void {
+  #accept(id: SequenceId, request: GenerateRequest, prepared?: Prepared): void {
     if (this.#closing) throw new RealmError('shutting_down', 'the engine is shutting down');
     checkRequest(request, this.#model.vocabSize, this.context);
     const sampling = resolveSampling(request.sampling, this.#model.vocabSize, Math.floor(Math.random() * 2 ** 53));
@@ -241,7 +241,7 @@ export class EngineLoop {
     this.#working ??= this.#work();
   }
 
-  #limitQueue(id: number, ms: number): ReturnType<typeof setTimeout> {
+  #limitQueue(id: SequenceId, ms: number): ReturnType<typeof setTimeout> {
     return setTimeout(() => {
       // It has run: what it waits for now is its own deadline's.
       if (this.#requests.get(id)?.sequence.cachedTokens !== undefined) return;

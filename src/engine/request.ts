@@ -2,6 +2,9 @@ import type { ErrorCode } from '../errors.ts';
 import type { ConstraintSource } from '../output-format/constraint-source.ts';
 import type { Token } from '../tokenizer/types.ts';
 
+/** The engine's own number of a request, by which its threads speak of it: the ids of requests may repeat. Counted in `RequestStreams`. */
+export type SequenceId = number & { readonly __sequence: never };
+
 /** How the next token is chosen. Absent fields have the neutral value in the comment. */
 export interface Sampling {
   /** 0 is greedy. Default 1. */
@@ -107,7 +110,7 @@ export type EngineEvent =
   | EngineFailure;
 
 /** What one step has to say, to all requests: [number of the request, event]. */
-export type EventBatch = readonly (readonly [id: number, event: EngineEvent])[];
+export type EventBatch = readonly (readonly [id: SequenceId, event: EngineEvent])[];
 
 /** A RealmError as it crosses threads. */
 export interface EngineFailure {

@@ -4,11 +4,12 @@ import type { AdapterInUse } from './adapters.ts';
 import type { BlockId } from './cache/block-pool.ts';
 import type { CachedPage } from './cache/cached-page.ts';
 import type { SlotId } from './cache/state-slots.ts';
+import type { SequenceId } from './request.ts';
 
 /** One request on its way through the engine. */
 export interface Sequence {
   /** The engine's number for it; request ids may repeat. */
-  readonly id: number;
+  readonly id: SequenceId;
   readonly tenant: string;
   readonly priority: number;
   /** Prompt, then answer. */

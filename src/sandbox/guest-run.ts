@@ -5,6 +5,7 @@ import { encodeText, GuestMemory, writeText } from './guest-memory.ts';
 import { MAX_HOST_CALLS, MAX_STREAMED_BYTES, MAX_UNREAD_TEXT } from './limits.ts';
 import type { FromGuest, HostQuery, HostReply, Outcome, ToGuest } from './messages.ts';
 import { classify, Fault } from './outcome.ts';
+import type { ModelId } from './types.ts';
 
 type Start = Extract<ToGuest, { kind: 'start' }>;
 type Message = Exclude<ToGuest, { kind: 'compile' | 'start' }>;
@@ -236,7 +237,7 @@ export class GuestRun {
     this.#send({
       kind: 'generate',
       run: this.#start.run,
-      modelId: modelId >>> 0,
+      modelId: (modelId >>> 0) as ModelId,
       prompt,
       options,
       pieces: this.#autoStream ? 'stream' : this.#onToken ? 'send' : 'hold',
@@ -294,19 +295,19 @@ export class GuestRun {
   async #encode(modelId: number, textAt: number, textLength: number, outAt: number, room: number): Promise<number> {
     const text = readText(this.#memory, textAt, textLength);
     if (typeof text === 'number') return text;
-    const tokens = await this.#ask({ kind: 'encode', run: this.#start.run, modelId: modelId >>> 0, text });
+    const tokens = await this.#ask({ kind: 'encode', run: this.#start.run, modelId: (modelId >>> 0) as ModelId, text });
     return writeTokensAnswer(this.#memory, tokens, outAt, room);
   }
 
   async #decode(modelId: number, tokensAt: number, count: number, outAt: number, room: number): Promise<number> {
     const tokens = readTokens(this.#memory, tokensAt, count);
     if (typeof tokens === 'number') return tokens;
-    const text = await this.#ask({ kind: 'decode', run: this.#start.run, modelId: modelId >>> 0, tokens });
+    const text = await this.#ask({ kind: 'decode', run: this.#start.run, modelId: (modelId >>> 0) as ModelId, tokens });
     return writeTextAnswer(this.#memory, text, outAt, room);
   }
 
   async #metadata(modelId: number, outAt: number, room: number): Promise<number> {
-    const text = await this.#ask({ kind: 'metadata', run: this.#start.run, modelId: modelId >>> 0 });
+    const text = await this.#ask({ kind: 'metadata', run: this.#start.run, modelId: (modelId >>> 0) as ModelId });
     return writeTextAnswer(this.#memory, text, outAt, room);
   }
 

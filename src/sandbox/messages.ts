@@ -1,4 +1,4 @@
-import type { GenOptions } from './types.ts';
+import type { GenOptions, ModelId } from './types.ts';
 
 /** What the server tells a place where programs run; they travel in arrays. `run` names the program's run. */
 export type ToGuest =
@@ -10,7 +10,7 @@ export type ToGuest =
       /** Of a program that was compiled there. */
       readonly digest: string;
       readonly prompt: string;
-      readonly modelId: number;
+      readonly modelId: ModelId;
       readonly options: GenOptions;
       readonly memoryMb: number;
     }
@@ -34,7 +34,7 @@ export type FromGuest =
   | {
       readonly kind: 'generate';
       readonly run: number;
-      readonly modelId: number;
+      readonly modelId: ModelId;
       readonly prompt: string;
       readonly options: Partial<GenOptions>;
       /** What becomes of each piece: it is sent to the program, streamed to the client right away, or neither. */
@@ -48,9 +48,9 @@ export type FromGuest =
   | { readonly kind: 'end'; readonly run: number; readonly outcome: Outcome };
 
 export type HostQuery =
-  | { readonly kind: 'encode'; readonly run: number; readonly modelId: number; readonly text: string }
-  | { readonly kind: 'decode'; readonly run: number; readonly modelId: number; readonly tokens: Uint32Array }
-  | { readonly kind: 'metadata'; readonly run: number; readonly modelId: number };
+  | { readonly kind: 'encode'; readonly run: number; readonly modelId: ModelId; readonly text: string }
+  | { readonly kind: 'decode'; readonly run: number; readonly modelId: ModelId; readonly tokens: Uint32Array }
+  | { readonly kind: 'metadata'; readonly run: number; readonly modelId: ModelId };
 
 /** `handled`: how many more of the messages to it are done with, so that the watchdog knows which one takes long. */
 export interface FromGuestBatch {

@@ -1,5 +1,8 @@
 import type { GenerateRequest, Sampling } from '../engine/request.ts';
 
+/** The number by which a program names a model: its place in the server's list. What a program says may be no model's. */
+export type ModelId = number & { readonly __model: never };
+
 /** A request's fields as the guest sees them (GenOptions: C layout, 40 bytes, little endian); see docs/programs.md. */
 export interface GenOptions
   extends Said<GenerateRequest, 'maxTokens'>,
@@ -21,14 +24,14 @@ export interface ProgramHost {
    * `options` are those that the guest altered from what it was given; the others keep the request's full precision.
    */
   generate(
-    call: { modelId: number; prompt: string; options: Partial<GenOptions> },
+    call: { modelId: ModelId; prompt: string; options: Partial<GenOptions> },
     signal: AbortSignal,
     onText: (text: string) => Promise<void> | undefined,
   ): Promise<void>;
-  encode(modelId: number, text: string): Promise<readonly number[] | Int32Array>;
-  decode(modelId: number, tokens: Uint32Array): Promise<string>;
+  encode(modelId: ModelId, text: string): Promise<readonly number[] | Int32Array>;
+  decode(modelId: ModelId, tokens: Uint32Array): Promise<string>;
   /** JSON for realm_get_model_metadata. */
-  metadata(modelId: number): string;
+  metadata(modelId: ModelId): string;
 }
 
 /** A validated tenant program. */
@@ -51,7 +54,7 @@ export interface ProgramLimits {
 export interface ProgramCall extends Pick<GenerateRequest<string>, 'tenant' | 'prompt'> {
   readonly program: Program;
   readonly limits: ProgramLimits;
-  readonly modelId: number;
+  readonly modelId: ModelId;
   readonly options: GenOptions;
   readonly host: ProgramHost;
   readonly signal: AbortSignal;

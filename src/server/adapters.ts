@@ -1,11 +1,12 @@
 import { RealmError } from '../errors.ts';
 import type { LoadedModel } from '../llm/load.ts';
+import type { ModelId } from '../sandbox/types.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 
 /** A model, and the number by which programs name it. */
 export interface NumberedModel {
   readonly model: LoadedModel;
-  readonly modelId: number;
+  readonly modelId: ModelId;
 }
 
 /** An adapter that requests can name, as if it were a model, and the model that it changes. */
@@ -39,7 +40,7 @@ export class AdapterRegistry {
   }
 
   /** The tenant's own adapter for a model. Throws `adapter_not_found`: without it its answers would be another's. */
-  ownOf(tenant: Tenant, modelId: number): string | undefined {
+  ownOf(tenant: Tenant, modelId: ModelId): string | undefined {
     if (tenant.adapter === undefined) return undefined;
     const own = this.#adapters.get(tenant.adapter);
     if (own) return own.modelId === modelId ? own.id : undefined;

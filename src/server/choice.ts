@@ -2,7 +2,7 @@ import type { EngineUsage, FinishReason, GenerateRequest } from '../engine/reque
 import { RealmError } from '../errors.ts';
 import type { LoadedModel } from '../llm/load.ts';
 import type { TextEnd, TextLogprob } from '../llm/types.ts';
-import type { ProgramHost } from '../sandbox/types.ts';
+import type { ModelId, ProgramHost } from '../sandbox/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { constraintOf } from './answer-constraint.ts';
 import { type AnswerDelta, type AnswerReader, answerReader, plainReader } from './answer-reader.ts';
@@ -120,15 +120,15 @@ function takeUntil({ logprobs }: Trace, characters: number): readonly TextLogpro
 /** The host side of the program's calls, for one request. */
 function programHost(context: ChoiceContext, request: GenerateRequest<string>, trace: Trace): ProgramHost {
   const { services, job, signal: clientSignal } = context;
-  const find = (modelId: number): LoadedModel => {
+  const find = (modelId: ModelId): LoadedModel => {
     const model = services.models[modelId];
     if (model === undefined)
       throw new RealmError('model_not_found', `The program asked for model ${modelId}, which is not loaded`);
     return model;
   };
-  const adapterOf = (modelId: number) =>
+  const adapterOf = (modelId: ModelId) =>
     modelId === job.modelId ? job.adapter : services.adapters.ownOf(job.tenant, modelId);
-  const call = (modelId: number) => ({ owner: job.tenant, model: find(modelId), signal: clientSignal });
+  const call = (modelId: ModelId) => ({ owner: job.tenant, model: find(modelId), signal: clientSignal });
   let calls = 0;
   return {
     generate: async ({ modelId, prompt, options }, signal, onText) => {

@@ -1,7 +1,7 @@
 import { RealmError } from '../errors.ts';
 import type { LoadedModel } from '../llm/load.ts';
 import type { SessionStore } from '../llm/sessions.ts';
-import type { Program, Sandbox } from '../sandbox/types.ts';
+import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { HttpConfig, Limits } from '../tenancy/config.ts';
@@ -65,7 +65,7 @@ export function findModel(services: Services, tenant: Tenant, name: string | und
 export function baseModel(services: Services, name: string | undefined, tenant?: Tenant): NumberedModel {
   const { models, adapters, anyModelName } = services;
   const unnamed = anyModelName || (name === undefined && models.length === 1);
-  const modelId = unnamed ? 0 : models.findIndex(model => model.id === name);
+  const modelId = (unnamed ? 0 : models.findIndex(model => model.id === name)) as ModelId;
   const model = models[modelId];
   if (model) return { model, modelId };
   const known = [...models, ...(tenant ? adapters.visible(tenant) : [])].map(({ id }) => id).join(', ');

@@ -7,7 +7,7 @@ import { loadModel, type ServedModel } from '../llm/load.ts';
 import { SessionStore } from '../llm/sessions.ts';
 import { readBuiltinProgram } from '../sandbox/builtin.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
-import type { Program, Sandbox } from '../sandbox/types.ts';
+import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
 import { type Logger, silent } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig } from '../tenancy/config.ts';
@@ -82,7 +82,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       });
       watchEngine(model, services.logger);
       models.push(model);
-      await loadAdapters(services.adapters, { model, modelId: models.length - 1 }, each);
+      await loadAdapters(services.adapters, { model, modelId: (models.length - 1) as ModelId }, each);
     }
     programs.set('', await builtin);
   } catch (error) {

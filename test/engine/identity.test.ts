@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EngineLoop } from '../../src/engine/loop.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
-import type { GenerateRequest } from '../../src/engine/request.ts';
+import type { GenerateRequest, SequenceId } from '../../src/engine/request.ts';
 import { ScriptedModel, type ScriptedOptions } from './scripted-model.ts';
 import { collect, engineOf, expectedAnswer, request, tokensOf } from './support.ts';
 
@@ -68,7 +68,7 @@ test('a request gets the same tokens when it is preempted and resumed', async ()
   for (const [id, each] of requests.entries()) {
     results.set(id, []);
     ended.push(new Promise(resolve => finished.set(id, resolve)));
-    loop.submit(id, { ...each, tenant: `t${id % 2}` });
+    loop.submit(id as SequenceId, { ...each, tenant: `t${id % 2}` });
   }
   await Promise.all(ended);
   assert.ok(loop.scheduler.preemptions > 0, 'nothing was preempted: the test shows nothing');

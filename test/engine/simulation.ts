@@ -4,7 +4,7 @@ import { pageTokens } from '../../src/backend/backend.ts';
 import { philox } from '../../src/backend/sampling/random.ts';
 import { EngineLoop } from '../../src/engine/loop.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
-import type { EngineEvent, GenerateRequest } from '../../src/engine/request.ts';
+import type { EngineEvent, GenerateRequest, SequenceId } from '../../src/engine/request.ts';
 import { prices } from '../../src/engine/scheduler/fairness.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
 import { scriptedCompiler, sources } from './constraints.ts';
@@ -213,7 +213,7 @@ class Simulation {
     const id = this.#random.pick(open);
     const fate = this.#fates[id]!;
     fate.cancelled = true;
-    this.#loop.cancel(id);
+    this.#loop.cancel(id as SequenceId);
     assert.ok(fate.end, 'a cancelled request ends at once');
   }
 
@@ -223,9 +223,9 @@ class Simulation {
     const asked = this.#request();
     const salt = this.#adapters.get(asked.adapter ?? '') ?? 0;
     this.#fates.push({ request: asked, tokens: [], end: undefined, cancelled: false, sawFailure: false, salt });
-    this.#loop.submit(id, asked);
+    this.#loop.submit(id as SequenceId, asked);
     // Now and then a client that goes away at once, or cancels what has ended.
-    if (this.#random.chance(0.02)) this.#loop.cancel(this.#random.int(0, id));
+    if (this.#random.chance(0.02)) this.#loop.cancel(this.#random.int(0, id) as SequenceId);
     else return;
     for (const fate of this.#fates) fate.cancelled ||= fate.end?.kind === 'end' && fate.end.reason === 'cancelled';
   }

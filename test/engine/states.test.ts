@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { createEngine } from '../../src/engine/engine.ts';
 import { EngineLoop } from '../../src/engine/loop.ts';
-import type { GenerateRequest } from '../../src/engine/request.ts';
+import type { GenerateRequest, SequenceId } from '../../src/engine/request.ts';
 import { checkBooks } from './invariants.ts';
 import { ScriptedModel, type ScriptedOptions } from './scripted-model.ts';
 import { collect, engineOf, expectedAnswer, request, tokensOf } from './support.ts';
@@ -56,13 +56,14 @@ test('a request that begins as another has begun goes on from a copy of its stat
   const prompt = request(3, 70).prompt;
   // While the first piece of the first prompt runs, 40 tokens, another comes that begins with them.
   model.beforeRun = () => {
-    if (model.runs === 0) loop.submit(1, request(4, 0, { prompt: [...prompt.slice(0, 40), ...request(8, 9).prompt] }));
+    if (model.runs === 0)
+      loop.submit(1 as SequenceId, request(4, 0, { prompt: [...prompt.slice(0, 40), ...request(8, 9).prompt] }));
   };
   loop = new EngineLoop(model, { maxBatchedTokens: 40, maxRunning: 4, speculation: 'off' }, events => {
     for (const [, event] of events) if (event.kind === 'end') cached.push(event.usage.cachedTokens);
     if (cached.length === 2) ended.resolve();
   });
-  loop.submit(0, request(3, 0, { prompt: [...prompt], maxTokens: 1 }));
+  loop.submit(0 as SequenceId, request(3, 0, { prompt: [...prompt], maxTokens: 1 }));
   await ended.promise;
   checkBooks(loop, { maxWaiting: 9, maxRunning: 4 });
   assert.deepEqual(

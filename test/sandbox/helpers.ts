@@ -1,6 +1,6 @@
 import binaryen from 'assemblyscript/binaryen';
 import { createSandbox, type SandboxOptions } from '../../src/sandbox/sandbox.ts';
-import type { GenOptions, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
+import type { GenOptions, ModelId, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
 
 /** Assembles a module from the text format. */
 export function wasm(text: string): Uint8Array {
@@ -53,7 +53,7 @@ export function fakeHost(
   pieces: readonly string[] = ['Hello', ', ', 'world'],
   { generate, ...more }: Partial<Omit<ProgramHost, 'generate'>> & { generate?: Source } = {},
 ) {
-  const calls: { modelId: number; prompt: string; options: Partial<GenOptions> }[] = [];
+  const calls: { modelId: ModelId; prompt: string; options: Partial<GenOptions> }[] = [];
   const saying: Source = async function* () {
     for (const piece of pieces) {
       await new Promise(resolve => setImmediate(resolve));
@@ -111,7 +111,7 @@ export function rig(sandboxOptions: SandboxOptions = {}): Rig {
       sandbox.run({
         tenant: 'tenant',
         prompt: 'Say hello',
-        modelId: 7,
+        modelId: 7 as ModelId,
         options,
         host: fakeHost().host,
         signal: new AbortController().signal,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { compileProgram, programs } from '../../guest/build.ts';
 import { builtinPrograms, readBuiltinProgram } from '../../src/sandbox/builtin.ts';
+import type { ModelId } from '../../src/sandbox/types.ts';
 import { fakeHost, options, rig } from './helpers.ts';
 
 const { sandbox, call } = rig();
@@ -24,8 +25,8 @@ for (const trusted of [true, false]) {
     const pieces = ['Grüße', ' ', '🙂', '\ufeffx', '\0', 'the end'];
     const { host, calls } = fakeHost(pieces);
     const prompt = 'Wörter 🙂\0\u2028';
-    assert.deepEqual(await Array.fromAsync(call({ program, prompt, modelId: 0xffff_fffe, host })), pieces);
-    assert.deepEqual(calls, [{ modelId: 0xffff_fffe, prompt, options: {} }]);
+    assert.deepEqual(await Array.fromAsync(call({ program, prompt, modelId: 0xffff_fffe as ModelId, host })), pieces);
+    assert.deepEqual(calls, [{ modelId: 0xffff_fffe as ModelId, prompt, options: {} }]);
   });
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
-import type { ProgramCall } from '../../src/sandbox/types.ts';
+import type { ModelId, ProgramCall } from '../../src/sandbox/types.ts';
 import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
@@ -99,7 +99,7 @@ test('a program that asks another model gets it with the adapter of its tenant',
   const { models, services, load } = server();
   await load('legal');
   const sandbox = sandboxOf(async function* ({ host, prompt, signal }: ProgramCall) {
-    for (const modelId of [0, 1]) yield* generated(host, { modelId, prompt, options: {} }, signal);
+    for (const modelId of [0, 1] as ModelId[]) yield* generated(host, { modelId, prompt, options: {} }, signal);
   });
   const app = createApp({ ...services, sandbox });
   const headers = { authorization: `Bearer ${keys.own.key}` };

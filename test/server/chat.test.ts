@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seedOf } from '../../src/backend/sampling/random.ts';
 import { RealmError } from '../../src/errors.ts';
+import type { ModelId } from '../../src/sandbox/types.ts';
 import { first } from '../support/entries.ts';
 import { frames, generated, passThrough, post, ScriptedModel, sandboxOf, scripted } from './scripted.ts';
 
@@ -249,7 +250,9 @@ test('a program with absurd options or models is refused, not the server', async
     [{ repetitionPenalty: -1 }, 0],
     [{}, 7],
   ] as const) {
-    const sandbox = sandboxOf(({ host, prompt, signal }) => generated(host, { modelId, prompt, options }, signal));
+    const sandbox = sandboxOf(({ host, prompt, signal }) =>
+      generated(host, { modelId: modelId as ModelId, prompt, options }, signal),
+    );
     const { app } = scripted(says('x'), { sandbox });
     const response = await app.fetch(chat());
     assert.ok(response.status === 400 || response.status === 404);

@@ -1,4 +1,5 @@
 /** A number that is refused is refused in the same words, whoever sent it. */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { number } from '../../src/cli/options.ts';
@@ -6,6 +7,7 @@ import { checkRequest } from '../../src/engine/admission.ts';
 import type { GenerateRequest } from '../../src/engine/request.ts';
 import { resolveSampling } from '../../src/engine/sampling/sampling.ts';
 import { type Range, ranges } from '../../src/ranges.ts';
+import type { ModelId } from '../../src/sandbox/types.ts';
 import { readConfig } from '../../src/tenancy/config.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
 import { generated, post, sandboxOf, scripted } from './scripted.ts';
@@ -58,7 +60,7 @@ for (const [param, body, request] of wrong) {
 
 test('a program hears the same, and its client that it was the program', async () => {
   const sandbox = sandboxOf(({ host, prompt, signal }) =>
-    generated(host, { modelId: 0, prompt, options: { temperature: 2.5 } }, signal),
+    generated(host, { modelId: 0 as ModelId, prompt, options: { temperature: 2.5 } }, signal),
   );
   const error = await errorOf({}, { sandbox });
   const words = wordsOfEngine({ sampling: { temperature: 2.5 } });

@@ -1,10 +1,12 @@
 /** What steps cost, in numbers that are the same on every machine: the record is test/fixtures/step-counts.json. */
+
 import { readFileSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
 import type { ArchitectureName } from '../../scripts/synthetic/architectures.ts';
 import { syntheticBytes } from '../../scripts/synthetic/model.ts';
 import { createWasmBackend, type WasmBackend } from '../../src/backend/wasm/backend.ts';
 import { EngineLoop } from '../../src/engine/loop.ts';
+import type { SequenceId } from '../../src/engine/request.ts';
 import { resolveSampling } from '../../src/engine/sampling/sampling.ts';
 import { EventBatcher } from '../../src/engine/worker/event-batcher.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
@@ -121,7 +123,7 @@ async function messagesOf(stepMs: number): Promise<number> {
   const batcher = new EventBatcher(send, 40, () => now);
   const parts = { clock: () => now, receive: () => batcher.tick() };
   const loop = new EngineLoop(model, { speculation: 'off' }, events => batcher.put(events), parts);
-  for (let id = 0; id < 8; id++) loop.submit(id, request(id, 5, { maxTokens: 100 }));
+  for (let id = 0; id < 8; id++) loop.submit(id as SequenceId, request(id, 5, { maxTokens: 100 }));
   await ended.promise;
   await loop.close();
   return messages;

@@ -1,6 +1,7 @@
 import { BlockPool } from '../../../src/engine/cache/block-pool.ts';
 import { PrefixCache } from '../../../src/engine/cache/prefix-cache.ts';
 import { defaults } from '../../../src/engine/options.ts';
+import type { SequenceId } from '../../../src/engine/request.ts';
 import { Scheduler } from '../../../src/engine/scheduler/scheduler.ts';
 import { createSequence } from '../../../src/engine/sequence.ts';
 import type { Token } from '../../../src/tokenizer/types.ts';
@@ -29,7 +30,7 @@ function run(tenants: number): number[] {
   const scheduler = new Scheduler(limits, pool, cache);
   let count = 0;
   const submit = () => {
-    const id = count++;
+    const id = count++ as SequenceId;
     const prompt = Array.from({ length: 20 + ((id * 37) % 200) }, (_, i) => (id * 1000 + i) as Token);
     const limit = prompt.length + 8 + (id % 90);
     scheduler.submit(createSequence({ id, tenant: `t${id % tenants}`, priority: id % 3, limit, prompt }));

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Token } from '../../tokenizer/types.ts';
+import type { SequenceId } from '../request.ts';
 import { createSequence, pagesFor, type Sequence } from '../sequence.ts';
 import { BlockPool } from './block-pool.ts';
 import { PrefixCache, type PrefixCacheOptions } from './prefix-cache.ts';
@@ -18,7 +19,7 @@ class Bench {
 
   /** A sequence that has taken what the cache has for it and computed the rest. */
   run(tenant: string, tokens: readonly Token[]): Sequence & { hit: number } {
-    const sequence = createSequence({ id: 0, tenant, priority: 0, limit: 1000, prompt: tokens });
+    const sequence = createSequence({ id: 0 as SequenceId, tenant, priority: 0, limit: 1000, prompt: tokens });
     this.cache.acquire(sequence);
     const hit = sequence.computed;
     sequence.pages.push(...this.pool.allocate(pagesFor(tokens.length) - sequence.pages.length));

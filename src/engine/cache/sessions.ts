@@ -3,6 +3,7 @@ import { RealmError } from '../../errors.ts';
 import type { Model } from '../../model/types.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { AdapterInUse } from '../adapters.ts';
+import type { SequenceId } from '../request.ts';
 import { createSequence, type Sequence } from '../sequence.ts';
 import type { BlockId, BlockPool } from './block-pool.ts';
 import type { CachedPage } from './cached-page.ts';
@@ -176,5 +177,5 @@ export class Sessions {
 /** A sequence that only holds pages. The token behind the others lets it have their last full page too. */
 function holderOf(tenant: string, tokens: readonly Token[], adapter: AdapterInUse | undefined): Sequence {
   const prompt = [...tokens, 0 as Token];
-  return createSequence({ id: -1, tenant, priority: 0, limit: prompt.length, prompt, adapter });
+  return createSequence({ id: -1 as SequenceId, tenant, priority: 0, limit: prompt.length, prompt, adapter });
 }

@@ -1,7 +1,7 @@
 import type { Constraint } from '../../constrain/constraint.ts';
 import { asRealmError, type RealmError } from '../../errors.ts';
 import type { AdapterInUse } from '../adapters.ts';
-import type { GenerateRequest } from '../request.ts';
+import type { GenerateRequest, SequenceId } from '../request.ts';
 
 /** A request, and the adapter that it found when it came: another may have its name by the time that it begins. */
 export interface Submission {
@@ -11,20 +11,20 @@ export interface Submission {
 
 /** Hears what became of a request's constraint. */
 interface Outcome {
-  compiled(id: number, submission: Submission, constraint: Constraint): void;
-  failed(id: number, submission: Submission, error: RealmError): void;
+  compiled(id: SequenceId, submission: Submission, constraint: Constraint): void;
+  failed(id: SequenceId, submission: Submission, error: RealmError): void;
 }
 
 /** Requests whose constraints are being compiled: they have not come to the queue yet. */
 export class Compiling {
   readonly #outcome: Outcome;
-  readonly #requests = new Map<number, Submission>();
+  readonly #requests = new Map<SequenceId, Submission>();
 
   constructor(outcome: Outcome) {
     this.#outcome = outcome;
   }
 
-  ids(): number[] {
+  ids(): SequenceId[] {
     return [...this.#requests.keys()];
   }
 
@@ -35,7 +35,7 @@ export class Compiling {
     return count;
   }
 
-  add(id: number, submission: Submission, constraint: Promise<Constraint>): void {
+  add(id: SequenceId, submission: Submission, constraint: Promise<Constraint>): void {
     this.#requests.set(id, submission);
     constraint.then(
       compiled => this.take(id) && this.#outcome.compiled(id, submission, compiled),
@@ -44,7 +44,7 @@ export class Compiling {
   }
 
   /** It waits no more; nothing where it did not. */
-  take(id: number): Submission | undefined {
+  take(id: SequenceId): Submission | undefined {
     const submission = this.#requests.get(id);
     this.#requests.delete(id);
     return submission;

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Token } from '../../tokenizer/types.ts';
 import { BlockPool } from '../cache/block-pool.ts';
 import { PrefixCache } from '../cache/prefix-cache.ts';
+import type { SequenceId } from '../request.ts';
 import { createSequence, pending, type Sequence } from '../sequence.ts';
 import { Scheduler } from './scheduler.ts';
 import type { SchedulerOptions } from './scheduler-options.ts';
@@ -24,7 +25,7 @@ function setUp(options: Partial<SchedulerOptions> = {}, pages = 64) {
 let ids = 0;
 
 function sequence(tenant: string, length: number, priority = 0): Sequence {
-  const id = ids++;
+  const id = ids++ as SequenceId;
   const prompt = Array.from({ length }, (_, i) => (id * 1000 + i) as Token);
   return createSequence({ id, tenant, priority, limit: 10_000, prompt });
 }

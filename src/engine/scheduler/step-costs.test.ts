@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Token } from '../../tokenizer/types.ts';
+import type { SequenceId } from '../request.ts';
 import { createSequence } from '../sequence.ts';
 import type { Work } from './plan.ts';
 import { StepCosts } from './step-costs.ts';
@@ -8,7 +9,7 @@ import { StepCosts } from './step-costs.ts';
 /** A piece of a prompt of which `left` tokens are not computed; with one left, a sequence that decodes. */
 function work(count: number, left: number, position = 0): Work {
   const prompt = Array.from({ length: position + left }, () => 5 as Token);
-  const sequence = createSequence({ id: 0, tenant: 'a', priority: 0, limit: 10_000, prompt });
+  const sequence = createSequence({ id: 0 as SequenceId, tenant: 'a', priority: 0, limit: 10_000, prompt });
   sequence.computed = position;
   return { sequence, count, draft: [] };
 }

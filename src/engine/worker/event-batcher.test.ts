@@ -2,12 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Token } from '../../tokenizer/types.ts';
-import type { EngineEvent, EventBatch } from '../request.ts';
+import type { EngineEvent, EventBatch, SequenceId } from '../request.ts';
 import { EventBatcher } from './event-batcher.ts';
 
-const token = (id: number, value: number): EventBatch[number] => [id, { kind: 'token', token: value as Token }];
+const token = (id: number, value: number): EventBatch[number] => [
+  id as SequenceId,
+  { kind: 'token', token: value as Token },
+];
 const usage = { promptTokens: 1, cachedTokens: 0, completionTokens: 1 };
-const end = (id: number): EventBatch[number] => [id, { kind: 'end', reason: 'stop', usage } satisfies EngineEvent];
+const end = (id: number): EventBatch[number] => [
+  id as SequenceId,
+  { kind: 'end', reason: 'stop', usage } satisfies EngineEvent,
+];
 
 function createBatcher() {
   const sent: EventBatch[] = [];

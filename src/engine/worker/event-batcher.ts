@@ -1,4 +1,4 @@
-import type { EventBatch } from '../request.ts';
+import type { EventBatch, SequenceId } from '../request.ts';
 
 /**
  * Puts what leaves an engine's thread into batches. Every message wakes the thread that serves the answers, whose code and data a machine
@@ -11,7 +11,7 @@ export class EventBatcher {
   readonly #clock: () => number;
   readonly #togetherMs: number;
   /** Requests that have got a token. */
-  readonly #begun = new Set<number>();
+  readonly #begun = new Set<SequenceId>();
   #waiting: EventBatch[number][] = [];
   #since = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;

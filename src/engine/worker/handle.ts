@@ -6,15 +6,15 @@ import type { Token } from '../../tokenizer/types.ts';
 import type { SessionRequest } from '../cache/sessions.ts';
 import { errorOf } from '../failure.ts';
 import type { OpenOptions } from '../open-model.ts';
-import type { EngineFailure, EventBatch, GenerateRequest } from '../request.ts';
+import type { EngineFailure, EventBatch, GenerateRequest, SequenceId } from '../request.ts';
 import type { Engine, EngineInfo, EngineStats } from '../types.ts';
 import { RequestStreams } from './request-streams.ts';
 import { sendable } from './sendable.ts';
 
 /** What the main thread says to an engine's worker. */
 export type ToEngine =
-  | { readonly kind: 'submit'; readonly id: number; readonly request: GenerateRequest }
-  | { readonly kind: 'cancel'; readonly id: number }
+  | { readonly kind: 'submit'; readonly id: SequenceId; readonly request: GenerateRequest }
+  | { readonly kind: 'cancel'; readonly id: SequenceId }
   | { readonly kind: 'stats' }
   | { readonly kind: 'loadAdapter'; readonly call: number; readonly name: string; readonly path: string }
   | { readonly kind: 'unloadAdapter'; readonly call: number; readonly name: string }

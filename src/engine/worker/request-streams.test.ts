@@ -3,10 +3,11 @@ import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import { RealmError } from '../../errors.ts';
 import type { Token } from '../../tokenizer/types.ts';
-import type { EngineEvent, GenerateRequest } from '../request.ts';
+import type { EngineEvent, GenerateRequest, SequenceId } from '../request.ts';
 import { RequestStreams } from './request-streams.ts';
 
 const request: GenerateRequest = { id: 'r', tenant: 't', prompt: [], maxTokens: 1, sampling: {}, stopTokens: [] };
+const [id0, id1] = [0 as SequenceId, 1 as SequenceId];
 const said = (token: number): EngineEvent => ({ kind: 'token', token: token as Token });
 const end: EngineEvent = {
   kind: 'end',
@@ -30,11 +31,11 @@ test('each request reads its own events in order, early ones too', async () => {
   const first = a.next();
   const other = b.next();
   streams.deliver([
-    [0, said(1)],
-    [1, said(10)],
-    [0, said(2)],
+    [id0, said(1)],
+    [id1, said(10)],
+    [id0, said(2)],
   ]);
-  streams.deliver([[0, end]]);
+  streams.deliver([[id0, end]]);
   assert.deepEqual([(await first).value, (await other).value], [said(1), said(10)]);
   assert.deepEqual(await Array.fromAsync(a), [said(2), end]);
   assert.deepEqual(calls, ['submit 0', 'submit 1']);
@@ -45,12 +46,12 @@ test('leaving the loop cancels, ending does not', async () => {
   const { calls, streams } = setUp();
   const stream = streams.stream(request);
   const first = stream.next();
-  streams.deliver([[0, said(1)]]);
+  streams.deliver([[id0, said(1)]]);
   await first;
   await stream.return();
   assert.deepEqual(calls, ['submit 0', 'cancel 0']);
   assert.equal(streams.open, 0);
-  streams.deliver([[0, end]]);
+  streams.deliver([[id0, end]]);
 });
 
 test('an aborted signal cancels and is let go of', async () => {
@@ -60,7 +61,7 @@ test('an aborted signal cancels and is let go of', async () => {
   const first = stream.next();
   controller.abort();
   assert.deepEqual(calls, ['submit 0', 'cancel 0']);
-  streams.deliver([[0, end]]);
+  streams.deliver([[id0, end]]);
   assert.deepEqual((await first).value, end);
   assert.ok((await stream.next()).done);
   assert.equal(getEventListeners(controller.signal, 'abort').length, 0);

@@ -1,17 +1,17 @@
 import type { RealmError } from '../../errors.ts';
 import { failure } from '../failure.ts';
-import type { EngineEvent, EngineFailure, EventBatch, GenerateRequest } from '../request.ts';
+import type { EngineEvent, EngineFailure, EventBatch, GenerateRequest, SequenceId } from '../request.ts';
 
 /** The way to the engine, through a call or a message. */
 export interface EngineLink {
-  submit(id: number, request: GenerateRequest): void;
-  cancel(id: number): void;
+  submit(id: SequenceId, request: GenerateRequest): void;
+  cancel(id: SequenceId): void;
 }
 
 /** Sorts the engine's events into one stream for each request. */
 export class RequestStreams {
   readonly #link: EngineLink;
-  readonly #open = new Map<number, RequestStream>();
+  readonly #open = new Map<SequenceId, RequestStream>();
   #next = 0;
   #failure: EngineFailure | undefined;
 
@@ -50,7 +50,7 @@ export class RequestStreams {
       stream.put(this.#failure);
       return () => {};
     }
-    const id = this.#next++;
+    const id = this.#next++ as SequenceId;
     const cancel = (): void => this.#link.cancel(id);
     const leave = (): void => {
       signal?.removeEventListener('abort', cancel);
