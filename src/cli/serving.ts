@@ -29,25 +29,30 @@ export async function serve({ config: configPath, ...options }: ServeOptions): P
   await server.close();
 }
 
+/** All in one write: whoever reads no further than the address closes the pipe, which must not end the server. */
 function announce({ url, models, keyed }: RunningServer, options: ServeOptions): void {
-  for (const { id, file, engine } of models) {
+  const loaded = models.map(({ id, file, engine }) => {
     const { architecture, context, backend, loadMs } = engine.info;
-    print(`${id}: ${file.origin}; ${architecture}, context ${context}, ${backend}; loaded in ${Math.round(loadMs)} ms`);
-  }
+    return `${id}: ${file.origin}; ${architecture}, context ${context}, ${backend}; loaded in ${Math.round(loadMs)} ms`;
+  });
   const header = keyed ? " -H 'authorization: Bearer KEY'" : '';
   const body = `{"model": "${models[0]!.id}", "messages": [{"role": "user", "content": "Name the capital city of France."}]}`;
-  print(`\nServing ${url}/v1 for OpenAI's clients; ${url}/health, ${url}/ready, ${url}/metrics`);
-  print(`\n  curl ${url}/v1/chat/completions${header} -H 'content-type: application/json' -d '${body}'\n`);
-  if (options.model === undefined && models[0]!.id === defaultModel) suggest();
+  const lines = [
+    ...loaded,
+    `\nServing ${url}/v1 for OpenAI's clients; ${url}/health, ${url}/ready, ${url}/metrics`,
+    `\n  curl ${url}/v1/chat/completions${header} -H 'content-type: application/json' -d '${body}'\n`,
+  ];
+  if (options.model === undefined && models[0]!.id === defaultModel) lines.push(...suggestion());
+  print(lines.join('\n'));
 }
 
 /** The default model is chosen for its size; most machines hold a far better one. Half of the memory is left to others. */
-function suggest(): void {
+function suggestion(): string[] {
   const runnable = new Set(architectures.map(({ name }) => name));
   const better = betterModel(defaultModel, totalmem() / 2, runnable);
-  if (!better) return;
+  if (!better) return [];
   const cost = `${formatBytes(better.approximateSize)} to fetch, ${formatBytes(better.memory)} of memory`;
-  print(`${defaultModel} is small and knows little. Better on this machine: --model ${better.name} (${cost}).`);
+  return [`${defaultModel} is small and knows little. Better on this machine: --model ${better.name} (${cost}).`];
 }
 
 function ended(): Promise<void> {
