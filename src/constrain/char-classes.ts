@@ -16,7 +16,8 @@ const word: Ranges = [
   [95, 95],
   [97, 122],
 ];
-const space: Ranges = [
+/** What `\s` is. */
+export const space: Ranges = [
   [9, 13],
   [32, 32],
   [0xa0, 0xa0],

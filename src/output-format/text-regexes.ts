@@ -1,4 +1,5 @@
-import type { Ranges, Regexes, RegexId } from '../constrain/regex.ts';
+import { space } from '../constrain/char-classes.ts';
+import type { Regexes, RegexId } from '../constrain/regex.ts';
 
 export const anyText = (regexes: Regexes): RegexId => regexes.repeat(regexes.notChars([]), 0);
 
@@ -12,20 +13,6 @@ export function anyBut(text: string, regexes: Regexes): RegexId {
 export function anyBehind(head: RegexId, regexes: Regexes): RegexId {
   return regexes.not(regexes.concat([head, anyText(regexes)]));
 }
-
-/** What `\s` is. */
-const space: Ranges = [
-  [0x09, 0x0d],
-  [0x20, 0x20],
-  [0xa0, 0xa0],
-  [0x1680, 0x1680],
-  [0x2000, 0x200a],
-  [0x2028, 0x2029],
-  [0x202f, 0x202f],
-  [0x205f, 0x205f],
-  [0x3000, 0x3000],
-  [0xfeff, 0xfeff],
-];
 
 /** The text with white space anywhere but within names, as the parser takes it. */
 export function loosely(text: string, regexes: Regexes): RegexId {
