@@ -23,6 +23,8 @@ const order = [
   'breathe.ts',
   'sandbox',
   'pipeline',
+  'store',
+  'metering',
   'tenancy',
   'telemetry',
   'llm',

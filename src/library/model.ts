@@ -75,7 +75,9 @@ export class Model {
       throwIfCancelled(signal);
       if (typeof texts === 'string') return (await embed(engine, requestOf(texts, 'text'), signal)).values;
       const requests = [texts].flat().map((text, i) => requestOf(text, `texts[${i}]`));
-      return (await embedAll(engine, requests, signal)).map(({ values }) => values);
+      return (await embedAll((request, either) => embed(engine, request, either), requests, signal)).map(
+        ({ values }) => values,
+      );
     } catch (error) {
       throwIfCancelled(signal);
       throw asRealmError(error);

@@ -26,9 +26,9 @@ export async function embed(engine: Engine, request: EmbedRequest, signal?: Abor
 /** Texts of one caller that are in the engine at once: enough to fill its steps, few beside a tenant's queue. */
 const atOnce = 32;
 
-/** Embeds all in the engine's own order; the first failure ends them all. `onEmbedding` hears of each that is ready. */
+/** Embeds all with `embedOne`, in their order; the first failure ends them all. `onEmbedding` hears of each that is ready. */
 export async function embedAll(
-  engine: Engine,
+  embedOne: (request: EmbedRequest, signal: AbortSignal) => Promise<Embedding>,
   requests: readonly EmbedRequest[],
   signal?: AbortSignal,
   onEmbedding?: (embedding: Embedding) => void,
@@ -40,7 +40,7 @@ export async function embedAll(
   const queue = requests.entries();
   const work = async () => {
     for (const [i, request] of queue) {
-      const embedding = await embed(engine, request, either);
+      const embedding = await embedOne(request, either);
       embeddings[i] = embedding;
       onEmbedding?.(embedding);
     }

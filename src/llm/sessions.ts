@@ -1,10 +1,10 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SessionInfo } from '../engine/cache/sessions.ts';
+import type { Engine } from '../engine/types.ts';
 import { RealmError, systemReason } from '../errors.ts';
 import type { SessionLimits } from '../tenancy/config.ts';
 import type { Token } from '../tokenizer/types.ts';
-import type { LoadedModel } from './load.ts';
 import { openSessionFolder, sessionFile, sessionIn, tenantFolder } from './session-folder.ts';
 
 /** A saved session as its tenant sees it. */
@@ -20,7 +20,7 @@ export interface SavedSession {
 export interface SessionPlace {
   readonly id: string;
   readonly tenant: string;
-  readonly model: LoadedModel;
+  readonly model: { readonly id: string; readonly engine: Pick<Engine, 'saveSession' | 'restoreSession'> };
   readonly adapter?: string | undefined;
 }
 

@@ -1,11 +1,11 @@
 import { RealmError } from '../errors.ts';
-import type { LoadedModel } from '../llm/load.ts';
 import type { ModelId } from '../sandbox/types.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
+import type { MeteredModel } from './metered-model.ts';
 
 /** A model, and the number by which programs name it. */
 export interface NumberedModel {
-  readonly model: LoadedModel;
+  readonly model: MeteredModel;
   readonly modelId: ModelId;
 }
 
@@ -20,11 +20,12 @@ export interface ServedAdapter extends NumberedModel {
 
 /** The adapters of all models by name. Loading and unloading go on while requests are answered. */
 export class AdapterRegistry {
-  readonly #models: readonly LoadedModel[];
+  readonly #models: readonly { readonly id: string }[];
   readonly #adapters = new Map<string, ServedAdapter>();
   readonly #loading = new Set<string>();
 
-  constructor(models: readonly LoadedModel[]) {
+  /** `models`: whose names no adapter may have; it may grow. */
+  constructor(models: readonly { readonly id: string }[]) {
     this.#models = models;
   }
 

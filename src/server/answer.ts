@@ -78,10 +78,8 @@ function runAll(
   job: Job,
   choices: readonly Choice[],
 ): AsyncGenerator<ChoiceEvent>[] {
-  const { signal } = exchange;
-  const submitted = () => exchange.noteSubmitted();
   return choices.map(({ request, trace, promptTokens }, index) => {
-    const events = runChoice({ services, job, promptTokens, signal, submitted }, request, index, trace);
+    const events = runChoice({ services, job, promptTokens, exchange }, request, index, trace);
     return job.echo ? echoed(events, index, request.prompt) : events;
   });
 }

@@ -1,13 +1,13 @@
 import type { EngineUsage, FinishReason, GenerateRequest } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
-import type { LoadedModel } from '../llm/load.ts';
 import type { TextEnd, TextLogprob } from '../llm/types.ts';
 import type { ModelId, ProgramHost } from '../sandbox/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { constraintOf } from './answer-constraint.ts';
 import { type AnswerDelta, type AnswerReader, answerReader, plainReader } from './answer-reader.ts';
-import { addUsage, noUsage } from './exchange.ts';
+import { addUsage, type Exchange, noUsage } from './exchange.ts';
 import type { Job } from './job.ts';
+import type { MeteredModel } from './metered-model.ts';
 import { changedRequest, guestOptions, metadata, refusedToProgram } from './program-options.ts';
 import type { PromptTokens } from './prompt-tokens.ts';
 import type { Services } from './services.ts';
@@ -17,9 +17,7 @@ export interface ChoiceContext {
   readonly services: Services;
   readonly job: Job;
   readonly promptTokens: PromptTokens;
-  readonly signal: AbortSignal;
-  /** Called for every request of a program that goes to an engine. */
-  submitted(): void;
+  readonly exchange: Exchange;
 }
 
 /**
@@ -73,7 +71,8 @@ export async function* runChoice(
   index: number,
   trace: Trace,
 ): AsyncGenerator<ChoiceEvent> {
-  const { services, signal } = context;
+  const { services } = context;
+  const { signal } = context.exchange;
   const { tenant, model, modelId } = context.job;
   const { prompt } = request;
   await services.text.pace(prompt.length);
@@ -119,8 +118,9 @@ function takeUntil({ logprobs }: Trace, characters: number): readonly TextLogpro
 
 /** The host side of the program's calls, for one request. */
 function programHost(context: ChoiceContext, request: GenerateRequest<string>, trace: Trace): ProgramHost {
-  const { services, job, signal: clientSignal } = context;
-  const find = (modelId: ModelId): LoadedModel => {
+  const { services, job } = context;
+  const { signal: clientSignal } = context.exchange;
+  const find = (modelId: ModelId): MeteredModel => {
     const model = services.models[modelId];
     if (model === undefined)
       throw new RealmError('model_not_found', `The program asked for model ${modelId}, which is not loaded`);
@@ -149,7 +149,7 @@ function programHost(context: ChoiceContext, request: GenerateRequest<string>, t
 /** What a chat's request has of the model's own format: another model of the program's has another one. */
 function chatSettings(
   { tools, settings }: Job,
-  { format }: LoadedModel,
+  { format }: MeteredModel,
   inReasoning: boolean,
 ): Pick<GenerateRequest, 'constraint' | 'markers'> {
   return {
@@ -160,8 +160,8 @@ function chatSettings(
 
 /** One call of a program to a model: encodes its prompt, and hands each token's text to `onText`. */
 async function generate(
-  { services, job, promptTokens, signal: clientSignal, submitted }: ChoiceContext,
-  model: LoadedModel,
+  { services, job, promptTokens, exchange }: ChoiceContext,
+  model: MeteredModel,
   request: GenerateRequest<string>,
   trace: Trace,
   signal: AbortSignal,
@@ -172,15 +172,19 @@ async function generate(
     tenant,
     kind,
     prompt: request.prompt,
-    signal: clientSignal,
+    signal: exchange.signal,
   });
   trace.inReasoning ??= inReasoning;
   const own = kind === 'chat' ? chatSettings(job, model, inReasoning) : {};
-  const events = model.generate({ ...request, ...own, prompt: Array.from(tokens) as Token[] }, signal);
+  const events = model.generate(
+    exchange.nextCall(),
+    { ...request, ...own, prompt: Array.from(tokens) as Token[] },
+    signal,
+  );
   const before = trace.usage;
   const earlier = trace.characters;
   const used = { promptTokens: tokens.length, cachedTokens: 0, completionTokens: 0 };
-  submitted();
+  exchange.noteSubmitted();
   for await (const event of events) {
     if (event.kind === 'end') {
       trace.usage = addUsage(before, event.usage);

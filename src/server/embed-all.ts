@@ -1,4 +1,4 @@
-import type { EngineUsage } from '../engine/request.ts';
+import type { EmbedRequest, EngineUsage } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
 import { type Embedding, embedAll as embedTogether } from '../llm/embed.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
@@ -24,8 +24,9 @@ export async function embedAll(
     adapter,
     queueMs: tenant.queueMs,
   }));
+  const embedOne = (request: EmbedRequest, either: AbortSignal) => model.embed(exchange.nextCall(), request, either);
   try {
-    return await embedTogether(model.engine, requests, signal, ({ usage }) => {
+    return await embedTogether(embedOne, requests, signal, ({ usage }) => {
       used = addUsage(used, usage);
     });
   } catch (error) {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { EngineUsage } from '../engine/request.ts';
 import { type ErrorCode, errorCodes, RealmError } from '../errors.ts';
+import type { CallOwner } from '../metering/meter.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
@@ -35,6 +36,8 @@ export class Exchange {
   readonly path: string;
   route = 'unknown';
   tenant: string | undefined;
+  /** The public id of the key that was used. */
+  keyId: string | undefined;
   model: string | undefined;
   code: ErrorCode | undefined;
   /** What the answer says of the session that it saved. */
@@ -43,6 +46,7 @@ export class Exchange {
   usage: () => EngineUsage = () => noUsage;
   /** The body outlives the handler; whoever writes it calls finish. */
   streaming = false;
+  #calls = 0;
   #firstTokenMs: number | undefined;
   #finished = false;
   readonly #started = performance.now();
@@ -80,6 +84,11 @@ export class Exchange {
 
   noteSubmitted(): void {
     this.#submitted.resolve();
+  }
+
+  /** Whose the next call to an engine is. */
+  nextCall(): CallOwner {
+    return { tenant: this.tenant ?? '', keyId: this.keyId, requestId: this.id, call: this.#calls++ };
   }
 
   /** Notes the first token's time; later calls do nothing. */

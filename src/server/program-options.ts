@@ -1,16 +1,16 @@
 import type { GenerateRequest } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
-import type { LoadedModel } from '../llm/load.ts';
 import { ranges } from '../ranges.ts';
 import type { GenOptions } from '../sandbox/types.ts';
 import type { Token } from '../tokenizer/types.ts';
+import type { MeteredModel } from './metered-model.ts';
 
 /** What a program sees of a request, and what becomes of what it changes. */
 
 type AnyRequest = GenerateRequest<string>;
 
 /** The request's settings as the program's ABI has them. */
-export function guestOptions(model: LoadedModel, { maxTokens, sampling: asked }: AnyRequest): GenOptions {
+export function guestOptions(model: MeteredModel, { maxTokens, sampling: asked }: AnyRequest): GenOptions {
   const sampling = { ...model.defaults.sampling, ...asked };
   return {
     maxTokens: Math.min(maxTokens ?? Number.POSITIVE_INFINITY, model.engine.info.context),
@@ -41,7 +41,7 @@ export function refusedToProgram(error: unknown, changed: Partial<GenOptions>): 
 }
 
 /** JSON for `realm_get_model_metadata`. */
-export function metadata({ id, engine, tokenizer }: LoadedModel): string {
+export function metadata({ id, engine, tokenizer }: MeteredModel): string {
   const { architecture, context, trainedContext, vocabSize, width } = engine.info;
   return JSON.stringify({
     id,

@@ -1,6 +1,6 @@
-import type { LoadedModel } from '../llm/load.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import type { GivenPrompt } from './given-prompts.ts';
+import type { MeteredModel } from './metered-model.ts';
 import type { Services } from './services.ts';
 import type { JobOutput } from './text/jobs.ts';
 
@@ -16,19 +16,19 @@ type Encoded = JobOutput<'prompt'>;
 
 /** The tokens of one prompt of a request: the programs of its `n` answers mostly ask for the same one. */
 export class PromptTokens {
-  #last: { readonly model: LoadedModel; readonly prompt: string; readonly encoded: Promise<Encoded> } | undefined;
+  #last: { readonly model: MeteredModel; readonly prompt: string; readonly encoded: Promise<Encoded> } | undefined;
 
   readonly #given: GivenPrompt;
-  readonly #model: LoadedModel;
+  readonly #model: MeteredModel;
 
   /** `given`: for this model; its tokens, if there are any, stand for its text. */
-  constructor(given: GivenPrompt, model: LoadedModel) {
+  constructor(given: GivenPrompt, model: MeteredModel) {
     this.#given = given;
     this.#model = model;
   }
 
   /** Throws `context_length_exceeded` for what cannot fit, and what the service for text throws. */
-  of({ text }: Services, model: LoadedModel, { tenant, kind, prompt, signal }: Prompt): Promise<Encoded> {
+  of({ text }: Services, model: MeteredModel, { tenant, kind, prompt, signal }: Prompt): Promise<Encoded> {
     const { text: givenText, tokens } = this.#given;
     if (tokens && model === this.#model && prompt === givenText) return Promise.resolve({ tokens, inReasoning: false });
     if (this.#last?.model === model && this.#last.prompt === prompt) return this.#last.encoded;

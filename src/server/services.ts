@@ -1,6 +1,6 @@
 import { RealmError } from '../errors.ts';
-import type { LoadedModel } from '../llm/load.ts';
 import type { SessionStore } from '../llm/sessions.ts';
+import type { Meter } from '../metering/meter.ts';
 import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -8,14 +8,17 @@ import type { HttpConfig, Limits } from '../tenancy/config.ts';
 import type { Authenticate, AuthorizeAdmin, Tenant } from '../tenancy/tenants.ts';
 import type { AdapterRegistry, NumberedModel } from './adapters.ts';
 import type { Exchange } from './exchange.ts';
+import type { MeteredModel } from './metered-model.ts';
 import type { ResponseBook } from './responses/book.ts';
 import type { TextService } from './text/service.ts';
 
 /** Everything that the routes need, given by whoever composes the server. */
 export interface Services {
   /** In the order in which programs number them. */
-  readonly models: readonly LoadedModel[];
+  readonly models: readonly MeteredModel[];
   readonly adapters: AdapterRegistry;
+  /** Decides which calls to engines may be made; `models` ask it. */
+  readonly meter: Meter;
   readonly sessions: SessionStore;
   readonly responses: ResponseBook;
   /** Any model name stands for the first model. */

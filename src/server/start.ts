@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { FetchObserver } from '../catalog/types.ts';
 import { asRealmError, RealmError } from '../errors.ts';
-import type { LoadedModel } from '../llm/load.ts';
 import { loadModel, type ServedModel } from '../llm/load.ts';
 import { SessionStore } from '../llm/sessions.ts';
+import { unmetered } from '../metering/meter.ts';
 import { readBuiltinProgram } from '../sandbox/builtin.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
 import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
@@ -16,6 +16,7 @@ import { AdapterRegistry, type NumberedModel } from './adapters.ts';
 import { createApp } from './app.ts';
 import { drain } from './drain.ts';
 import { isLocalName } from './local.ts';
+import { type MeteredModel, metered } from './metered-model.ts';
 import { type Listener, listen } from './node.ts';
 import { ResponseBook } from './responses/book.ts';
 import { MemoryResponseStore } from './responses/store.ts';
@@ -62,9 +63,10 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const [host, port] = [options.host ?? config.host, options.port ?? config.port];
   refuseOpenToOthers(config, host);
   const models: ServedModel[] = [];
+  const served: MeteredModel[] = [];
   const programs = new Map<string, Program>();
   const sandbox = createSandbox(config.programs);
-  const services = compose(config, options, { models, programs, sandbox });
+  const services = compose(config, options, { models: served, programs, sandbox });
   const { keepAliveMs } = config.http;
   const listener = await listen(createApp(services), host, port, {
     keepAliveMs,
@@ -82,7 +84,9 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       });
       watchEngine(model, services.logger);
       models.push(model);
-      await loadAdapters(services.adapters, { model, modelId: (models.length - 1) as ModelId }, each);
+      const own = metered(model, services.meter);
+      const modelId = (served.push(own) - 1) as ModelId;
+      await loadAdapters(services.adapters, { model: own, modelId }, each);
     }
     programs.set('', await builtin);
   } catch (error) {
@@ -114,12 +118,13 @@ function refuseOpenToOthers({ tenants }: RealmConfig, host: string): void {
 function compose(
   config: RealmConfig,
   options: StartOptions,
-  parts: { models: readonly LoadedModel[]; programs: ReadonlyMap<string, Program>; sandbox: Sandbox },
+  parts: { models: readonly MeteredModel[]; programs: ReadonlyMap<string, Program>; sandbox: Sandbox },
 ): Services {
   const metrics = createMetrics();
   return {
     models: parts.models,
     adapters: new AdapterRegistry(parts.models),
+    meter: unmetered,
     sessions: new SessionStore(config.sessions),
     responses: new ResponseBook(new MemoryResponseStore(config.responses), new MemoryResponseStore(config.responses)),
     anyModelName: config.models === undefined || options.model !== undefined,

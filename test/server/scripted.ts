@@ -11,10 +11,12 @@ import type { LoadedModel } from '../../src/llm/load.ts';
 import { SessionStore } from '../../src/llm/sessions.ts';
 import { StopStrings } from '../../src/llm/stop-strings.ts';
 import type { GenerateText } from '../../src/llm/types.ts';
+import { unmetered } from '../../src/metering/meter.ts';
 import { Channel } from '../../src/sandbox/channel.ts';
 import type { Program, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
 import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
+import { type MeteredModel, metered } from '../../src/server/metered-model.ts';
 import { ResponseBook } from '../../src/server/responses/book.ts';
 import { MemoryResponseStore } from '../../src/server/responses/store.ts';
 import type { Services } from '../../src/server/services.ts';
@@ -259,12 +261,20 @@ function responseBook(): ResponseBook {
   return new ResponseBook(new MemoryResponseStore(responses), new MemoryResponseStore(responses));
 }
 
-export function scripted(script: Script, overrides: Partial<Services> = {}) {
+/** Models may have a meter already. */
+interface Overrides extends Partial<Omit<Services, 'models'>> {
+  readonly models?: readonly (LoadedModel | MeteredModel)[];
+}
+
+export function scripted(script: Script, { models: loaded, ...overrides }: Overrides = {}) {
   const model = new ScriptedModel('scripted', script);
+  const meter = overrides.meter ?? unmetered;
+  const models = (loaded ?? [model]).map(each => ('embed' in each ? each : metered(each, meter)));
   const lines: Record<string, unknown>[] = [];
   const services: Services = {
-    models: [model],
-    adapters: new AdapterRegistry([model]),
+    models,
+    meter,
+    adapters: new AdapterRegistry(models),
     sessions: new SessionStore(undefined),
     responses: responseBook(),
     anyModelName: true,

@@ -1,6 +1,6 @@
 import { RealmError } from '../../errors.ts';
-import type { LoadedModel } from '../../llm/load.ts';
 import type { Tenant } from '../../tenancy/tenants.ts';
+import type { MeteredModel } from '../metered-model.ts';
 import { findModel, type NamedModel, type Services } from '../services.ts';
 
 /** What Ollama says of models. */
@@ -22,7 +22,7 @@ export function tags(services: Services, tenant: Tenant): object[] {
 }
 
 /** There is no digest: files are not named by their content here. */
-function tag(model: LoadedModel, name = model.id): object {
+function tag(model: MeteredModel, name = model.id): object {
   const modified_at = new Date(model.created * 1000).toISOString();
   return { name, model: name, modified_at, size: model.engine.info.fileSize, digest: '', details: details(model) };
 }
@@ -60,12 +60,12 @@ export function show({ model }: NamedModel): object {
   };
 }
 
-function capabilities({ format }: LoadedModel): string[] {
+function capabilities({ format }: MeteredModel): string[] {
   const has = { completion: true, tools: format.tools, thinking: format.reasoning, embedding: true };
   return Object.entries(has).flatMap(([name, there]) => (there ? [name] : []));
 }
 
-function details({ engine }: LoadedModel): object {
+function details({ engine }: MeteredModel): object {
   const { architecture } = engine.info;
   return {
     parent_model: '',

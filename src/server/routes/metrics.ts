@@ -1,7 +1,7 @@
 import { RealmError } from '../../errors.ts';
-import type { LoadedModel } from '../../llm/load.ts';
 import type { ModelSample } from '../../telemetry/metrics.ts';
 import { isLocalRequest } from '../local.ts';
+import type { MeteredModel } from '../metered-model.ts';
 import type { AppContext, Route } from '../route.ts';
 
 /**
@@ -35,7 +35,7 @@ function checkReader(context: AppContext): void {
 }
 
 /** An engine that cannot answer is left out; its requests say what is wrong with it. */
-async function sample({ id, engine }: LoadedModel): Promise<ModelSample[]> {
+async function sample({ id, engine }: MeteredModel): Promise<ModelSample[]> {
   const stats = await engine.stats().catch(() => undefined);
   return stats === undefined ? [] : [{ ...stats, model: id }];
 }

@@ -1,5 +1,5 @@
-import type { LoadedModel } from '../../llm/load.ts';
 import type { ServedAdapter } from '../adapters.ts';
+import type { MeteredModel } from '../metered-model.ts';
 import type { AppContext, Route } from '../route.ts';
 import { baseModel } from '../services.ts';
 
@@ -49,7 +49,7 @@ function anthropicList(models: readonly ModelObject[]): object {
 }
 
 /** OpenAI's model object, with what a client of a local model wants to know beside it. */
-function describe({ id, created, engine }: LoadedModel): ModelObject {
+function describe({ id, created, engine }: MeteredModel): ModelObject {
   const { architecture, context, trainedContext, vocabSize, fileSize } = engine.info;
   const meta = { architecture, context, trained_context: trainedContext, vocab_size: vocabSize, size: fileSize };
   return { id, object: 'model', created, owned_by: 'realm', meta };

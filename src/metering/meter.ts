@@ -1,0 +1,47 @@
+import type { EngineUsage } from '../engine/request.ts';
+
+/** Whose a call to an engine is: a request may make many, and each is known by its number. */
+export interface CallOwner {
+  readonly tenant: string;
+  /** The public id of the key that was used; undefined on a server without keys. */
+  readonly keyId: string | undefined;
+  /** The answer's `x-request-id`. */
+  readonly requestId: string;
+  /** Of the request's calls, from 0. */
+  readonly call: number;
+}
+
+/** One call to an engine, before it is made. */
+export interface EngineCall extends CallOwner {
+  readonly model: string;
+  readonly adapter: string | undefined;
+  readonly promptTokens: number;
+  /** Most tokens that it may generate; 0 for an embedding. */
+  readonly maxTokens: number;
+}
+
+/** How a call ended. `interrupted`: the server did not live to see it. */
+export type CallStatus = 'complete' | 'cancelled' | 'failed' | 'interrupted';
+
+/** The right to make one call. Whoever has it settles it, however the call ends. */
+export interface Reservation {
+  /** Most tokens that it may generate: what was asked for, or what is left of it. At least 1 where any were asked for. */
+  readonly maxTokens: number;
+  /** What the call has used until now. */
+  count(usage: EngineUsage): void;
+  /** Resolves when the call is on record and what it did not use has been given back. Later calls do nothing. */
+  settle(status: CallStatus): Promise<void>;
+}
+
+/** Decides which calls may be made. Reserves the most that a call can cost and settles what it did: nothing is spent that was not there. */
+export interface Meter {
+  /** Throws `insufficient_quota`, `rate_limit_exceeded`, `store_unavailable`. */
+  reserve(call: EngineCall): Promise<Reservation>;
+}
+
+/** Nothing is limited and nothing written down. */
+export const unmetered: Meter = {
+  async reserve({ maxTokens }) {
+    return { maxTokens, count: () => {}, settle: async () => {} };
+  },
+};

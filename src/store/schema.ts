@@ -1,0 +1,13 @@
+/**
+ * The tables of a store, for Kysely. Times are milliseconds since 1970, money is in billionths of the currency's unit; all
+ * numbers stay below 2^53. Lists and records are texts of JSON.
+ */
+export interface StoreTables {
+  readonly replicas: ReplicaTable;
+}
+
+/** Servers that share the store. One that has not been seen for a while is dead, and what it held is anybody's. */
+export interface ReplicaTable {
+  id: string;
+  seen_at: number;
+}
