@@ -13,6 +13,7 @@ import { allowOrigins, isAllowedOrigin } from './origins.ts';
 import { tidyPath, withoutVersion } from './paths.ts';
 import type { AppContext, AppEnv, Route } from './route.ts';
 import { loadAdapterRoute, unloadAdapterRoute } from './routes/adapters.ts';
+import { adminRoutes } from './routes/admin/index.ts';
 import { applyTemplateRoute } from './routes/apply-template.ts';
 import { chatRoute } from './routes/chat.ts';
 import { completionsRoute } from './routes/completions.ts';
@@ -59,6 +60,7 @@ export const routes: readonly Route[] = [
   tokenizeRoute,
   detokenizeRoute,
   applyTemplateRoute,
+  ...adminRoutes,
   healthRoute,
   readyRoute,
   metricsRoute,

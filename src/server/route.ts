@@ -28,7 +28,7 @@ export function jsonResponse(context: AppContext, json: Uint8Array<ArrayBuffer>)
 
 /** An endpoint: one file in routes/ each. */
 export interface Route {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   /** What it is for, in the description of the API. */
   readonly summary: string;

@@ -8,6 +8,7 @@ import { unmetered } from '../metering/meter.ts';
 import { readBuiltinProgram } from '../sandbox/builtin.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
 import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
+import { openStore } from '../store/open.ts';
 import { type Logger, silent } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig } from '../tenancy/config.ts';
@@ -66,12 +67,16 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const served: MeteredModel[] = [];
   const programs = new Map<string, Program>();
   const sandbox = createSandbox(config.programs);
+  const store = await openStore(config.store ?? 'memory', { lock: true });
   const services = compose(config, options, { models: served, programs, sandbox });
   const { keepAliveMs } = config.http;
   const listener = await listen(createApp(services), host, port, {
     keepAliveMs,
     logger: services.logger,
     messageBytes: config.limits.bodyBytes,
+  }).catch(async error => {
+    await store.close();
+    throw error;
   });
   try {
     const builtin = loadBuiltin(sandbox);
@@ -91,11 +96,15 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     programs.set('', await builtin);
   } catch (error) {
     await stop(services, listener, 0);
+    await store.close();
     throw error;
   }
   services.state.phase = 'ready';
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
-  const close = () => stop(services, listener, config.limits.drainMs);
+  const close = async () => {
+    await stop(services, listener, config.limits.drainMs);
+    await store.close();
+  };
   return { url, models, keyed: config.tenants !== undefined, close };
 }
 

@@ -43,7 +43,7 @@ models:
   - { id: small, path: model.gguf, draft: { catalog: smollm2-135m }, context: 512, system: Be brief., shared_prompts: [Be kind.], stream_interval_ms: 0, prefill_ms: 25, first_prefill_ms: 90, sampling: { temperature: 0, top_k: 5 }, chat_template: chat.jinja, tool_format: hermes }
   - { id: other, catalog: smollm2-135m, chat_template: "{{ messages[0].content }}", adapters: [{ id: legal, path: lora.gguf, tenants: [acme] }, { id: chatty, path: lora.gguf }] }
 tenants:
-  - { id: acme, keys: ["${hash}"], adapter: legal, program: shout.wasm, memory_mb: 16, deadline_ms: 1000, queue_ms: 500, max_queued: 7, weight: 2.5, parse_special: true }
+  - { id: acme, keys: ["${hash}"], adapter: legal, program: shout.wasm, memory_mb: 16, deadline_ms: 1000, queue_ms: 500, max_queued: 7, weight: 2.5, parse_special: true, budgets: [{ unit: tokens, limit: 100, period: day }], rate: { tokens_per_minute: 9, concurrent: 2 } }
 `);
   assert.equal(config.host, '0.0.0.0');
   assert.equal(config.port, 9000);
@@ -79,12 +79,14 @@ tenants:
       maxQueued: 7,
       weight: 2.5,
       parseSpecial: true,
+      budgets: [{ unit: 'tokens', limit: 100, period: 'day' }],
+      rate: { requestsPerMinute: undefined, tokensPerMinute: 9, concurrent: 2 },
     },
   ]);
 });
 
 test('an empty file is the default configuration', async () => {
-  assert.deepEqual(await load(''), defaultConfig());
+  assert.deepEqual(await load(''), { ...defaultConfig(), store: join(folder, 'realm.db') });
   assert.equal(defaultConfig().host, '127.0.0.1');
 });
 

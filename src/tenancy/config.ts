@@ -58,6 +58,15 @@ export interface ModelEntry {
   readonly toolFormat?: string | undefined;
   readonly sampling?: Sampling | undefined;
   readonly adapters?: readonly AdapterConfig[] | undefined;
+  readonly price?: Price | undefined;
+}
+
+/** Of a million tokens, in the unit of budgets of money. */
+export interface Price {
+  readonly input: number;
+  /** Of those that the cache had; absent: as `input`. */
+  readonly cached?: number | undefined;
+  readonly output: number;
 }
 
 export interface AdapterConfig {
@@ -98,6 +107,10 @@ export interface RealmConfig {
   readonly http: HttpConfig;
   readonly sessions?: SessionLimits | undefined;
   readonly responses: ResponseLimits;
+  /** An absolute path, a URL of PostgreSQL, or `memory`; absent: nobody said, and nothing outlives the server. */
+  readonly store?: string | undefined;
+  /** A URL. */
+  readonly redis?: string | undefined;
   /** Absolute: where files of models and adapters may lie; absent: anywhere. */
   readonly folders?: readonly string[] | undefined;
   /** Hashes of the keys for loading and unloading; absent: nobody may, unless there are no tenants. */
@@ -108,7 +121,7 @@ export interface RealmConfig {
   readonly tenants?: readonly TenantKeys[] | undefined;
 }
 
-/** Reads and validates `realm.yaml`; throws `config_invalid` with a line for every mistake. Paths in it are relative to the file. */
+/** Reads and validates `realm.yaml`; throws `config_invalid` with a line for every mistake. Paths in it are relative to the file, and the store lies beside it. */
 export async function loadConfig(path: string): Promise<RealmConfig> {
   const text = await readFile(path, 'utf8').catch(cause => {
     throw new RealmError('config_invalid', `${path}: cannot be read: ${cause.code ?? cause.message}`, { cause });
@@ -119,7 +132,8 @@ export async function loadConfig(path: string): Promise<RealmConfig> {
       path,
       document.errors.map(error => ({ path: '', message: error.message.replace(/\n.*/s, '') })),
     );
-  return readConfig(plain(path, document) ?? {}, dirname(path), path);
+  const config = await readConfig(plain(path, document) ?? {}, dirname(path), path);
+  return { ...config, store: config.store ?? resolve(dirname(path), 'realm.db') };
 }
 
 /** The same for a document that is an object already; paths in it are relative to `base`, mistakes are told of `name`. */
@@ -305,6 +319,8 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       bytesPerTenant: server.responses.megabytes_per_tenant * 1e6,
       keepMs: server.responses.keep_hours * 3_600_000,
     },
+    store: toStore(server.store, base),
+    redis: server.redis,
     http: {
       origins: server.origins ?? [],
       keepAliveMs: server.keep_alive_ms,
@@ -330,6 +346,12 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       maxQueued: limits.max_queued,
       weight,
       parseSpecial: limits.parse_special,
+      budgets: limits.budgets,
+      rate: limits.rate && {
+        requestsPerMinute: limits.rate.requests_per_minute,
+        tokensPerMinute: limits.rate.tokens_per_minute,
+        concurrent: limits.rate.concurrent,
+      },
     })),
   };
 }
@@ -356,7 +378,14 @@ function toModel(document: ModelDocument, base: string): ModelEntry {
     toolFormat: document.tool_format,
     sampling: sampling && toSampling(sampling),
     adapters,
+    price: document.price,
   };
+}
+
+function toStore(place: string | undefined, base: string): string | undefined {
+  return place === undefined || place === 'memory' || /^postgres(?:ql)?:\/\//.test(place)
+    ? place
+    : resolve(base, place);
 }
 
 /** No path has such brackets, and no template does without. */

@@ -62,6 +62,13 @@ const server = z.strictObject({
   /** Of whoever may load and unload adapters. */
   admin_keys: keys.optional(),
   limits: limitsSchema.prefault({}),
+  /** Where keys, budgets and usage are kept: a SQLite file, a URL of PostgreSQL, or `memory`; default `realm.db` beside this file. */
+  store: z.string().min(1).optional(),
+  /** A URL of Redis, through which servers share limits of rates; absent: each has its own. */
+  redis: z
+    .string()
+    .regex(/^rediss?:\/\//, { error: 'must be a URL that begins with redis:// or rediss://' })
+    .optional(),
   programs: z
     .strictObject({
       /** In which tenants' own programs run, one for each tenant that uses its program. */
@@ -94,6 +101,32 @@ const server = z.strictObject({
       megabytes_per_tenant: count(1, 1 << 20).default(1024),
     })
     .optional(),
+});
+
+/** What so many tokens cost, in the unit of `money` budgets. */
+const price = z.strictObject({
+  /** For a million tokens of prompts that had to be computed. */
+  input: z.number().min(0).max(1e6).default(0),
+  /** For a million tokens of prompts that the cache had; default: as `input`. */
+  cached: z.number().min(0).max(1e6).optional(),
+  output: z.number().min(0).max(1e6).default(0),
+});
+
+/** The most that may be used in a period of the calendar (UTC), or ever. */
+export const budgetSchema = z.strictObject({
+  unit: z.enum(['tokens', 'requests', 'money']),
+  limit: z.number().min(0).max(1e15),
+  period: z.enum(['day', 'month', 'total']),
+  /** Of this model only; absent: of all. */
+  model: modelName.optional(),
+});
+
+/** How fast; what is left out is not limited. */
+export const rateSchema = z.strictObject({
+  requests_per_minute: count(1, 1e9).optional(),
+  tokens_per_minute: count(1, 1e12).optional(),
+  /** Requests that are being answered at once. */
+  concurrent: count(1, 1e6).optional(),
 });
 
 const sampling = z.strictObject({
@@ -141,6 +174,7 @@ const model = z.strictObject({
   /** Sampling of requests that do not say. */
   sampling: sampling.optional(),
   adapters: z.array(adapter).optional(),
+  price: price.optional(),
 });
 
 const tenant = z.strictObject({
@@ -159,6 +193,8 @@ const tenant = z.strictObject({
   weight: z.number().min(0.01).max(100).optional(),
   /** Reads control tokens in messages as if the chat template had written them. */
   parse_special: z.boolean().optional(),
+  budgets: z.array(budgetSchema).optional(),
+  rate: rateSchema.optional(),
 });
 
 export const configSchema = z.strictObject({

@@ -19,6 +19,25 @@ export interface Tenant {
   readonly weight?: number | undefined;
   /** Control tokens in messages are read as if the template had written them. */
   readonly parseSpecial?: boolean | undefined;
+  /** The most that it may use. */
+  readonly budgets?: readonly Budget[] | undefined;
+  readonly rate?: Rate | undefined;
+}
+
+export interface Budget {
+  readonly unit: 'tokens' | 'requests' | 'money';
+  readonly limit: number;
+  /** Days and months are those of UTC. */
+  readonly period: 'day' | 'month' | 'total';
+  /** Absent: all models together. */
+  readonly model?: string | undefined;
+}
+
+/** What is absent is not limited. */
+export interface Rate {
+  readonly requestsPerMinute?: number | undefined;
+  readonly tokensPerMinute?: number | undefined;
+  readonly concurrent?: number | undefined;
 }
 
 export interface TenantKeys extends Tenant {
