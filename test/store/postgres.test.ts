@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openStore } from '../../src/store/open.ts';
+import { noPostgres, startPostgres } from '../support/postgres.ts';
+
+test('servers that start at once bring the tables up to date once', { skip: noPostgres }, async () => {
+  const postgres = await startPostgres();
+  try {
+    const stores = await Promise.all([1, 2, 3].map(() => openStore(postgres.url, { lock: true })));
+    await stores[0]!.db
+      .insertInto('replicas')
+      .values({ id: 'a', seen_at: 2 ** 52 })
+      .execute();
+    const rows = await stores[2]!.db.selectFrom('replicas').selectAll().execute();
+    assert.deepEqual(rows, [{ id: 'a', seen_at: 2 ** 52 }]);
+    await postgres.kill();
+    await assert.rejects(stores[1]!.db.selectFrom('replicas').selectAll().execute());
+    await postgres.start();
+    assert.equal((await stores[0]!.db.selectFrom('replicas').selectAll().execute()).length, 1);
+    await Promise.all(stores.map(store => store.close()));
+  } finally {
+    await postgres.close();
+  }
+});
