@@ -145,7 +145,8 @@ export const completionFormat: Format = {
   logprobs: list => ({
     tokens: list.map(tokenName),
     token_logprobs: list.map(({ logprob }) => logprob),
-    top_logprobs: list.map(({ top }) => byName(top)),
+    // Nothing comes before a prompt's first token; JSON writes NaN as null.
+    top_logprobs: list.map(({ logprob, top }) => (Number.isNaN(logprob) ? null : byName(top))),
     text_offset: list.map(({ offset }) => offset),
   }),
 };

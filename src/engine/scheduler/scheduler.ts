@@ -3,7 +3,7 @@ import type { Token } from '../../tokenizer/types.ts';
 import type { BlockPool } from '../cache/block-pool.ts';
 import type { PrefixCache } from '../cache/prefix-cache.ts';
 import { StateSlots } from '../cache/state-slots.ts';
-import { pending, type Sequence } from '../sequence.ts';
+import { isScored, pending, type Sequence } from '../sequence.ts';
 import { before, prices } from './fairness.ts';
 import { PageAllocator } from './page-allocator.ts';
 import type { PageCopy, Plan, Work } from './plan.ts';
@@ -115,7 +115,8 @@ export class Scheduler {
   roomForDrafts(work: readonly Work[]): number {
     const { maxOutputs, maxBatchedTokens } = this.#options;
     const tokens = work.reduce((sum, { count }) => sum + count, 0);
-    return Math.min(Math.min(draftedRows, maxOutputs) - work.length, maxBatchedTokens - tokens);
+    const outputs = maxOutputs - this.#scoredRows();
+    return Math.min(Math.min(draftedRows, outputs) - work.length, maxBatchedTokens - tokens);
   }
 
   /** Pages for `most` tokens behind the sequence's last one, as far as free ones reach. How many fit; {@link trim} frees them. */
@@ -170,7 +171,8 @@ export class Scheduler {
     const lost = this.#lost;
     this.#lost = 0;
     if (!queue || !sequence || !this.#admit(queue, sequence)) return false;
-    this.#take(sequence, Math.min(this.#options.prefillChunk, this.#options.maxBatchedTokens));
+    const { prefillChunk, maxBatchedTokens } = this.#options;
+    this.#take(sequence, Math.min(prefillChunk, maxBatchedTokens, this.#outputsFor(sequence)));
     // Whose prompt preempted a step pays for what that cost.
     this.#queues.charge(queue, lost, prices.input);
     return true;
@@ -225,7 +227,21 @@ export class Scheduler {
     const only = queue.waiting.size + queue.running.size === 1;
     const first =
       only && pending(sequence) <= this.#options.maxBatchedTokens && [...decoding].every(other => before(queue, other));
-    return room.fits(sequence.computed, first);
+    return Math.min(room.fits(sequence.computed, first), this.#outputsFor(sequence));
+  }
+
+  /** Tokens of a prompt that there are rows of logits for: all that run have one each, and those that are scored share the rest. */
+  #outputsFor(sequence: Sequence): number {
+    if (!isScored(sequence)) return Number.POSITIVE_INFINITY;
+    const { maxOutputs, maxRunning } = this.#options;
+    return 1 + maxOutputs - maxRunning - this.#scoredRows();
+  }
+
+  /** Rows of logits in the plan beyond one for each sequence. */
+  #scoredRows(): number {
+    let rows = 0;
+    for (const [sequence, count] of this.#plan) if (isScored(sequence)) rows += count - 1;
+    return rows;
   }
 
   /** Puts at most so many of its tokens into the step. */
