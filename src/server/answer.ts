@@ -9,6 +9,7 @@ import type { Job } from './job.ts';
 import { merge } from './merge.ts';
 import { PromptTokens } from './prompt-tokens.ts';
 import type { Services } from './services.ts';
+import { logprobsAtOnce } from './whole-logprobs.ts';
 
 /** Runs all the choices at once, each in a program of its own; the first failure ends them all. */
 export async function* answer(services: Services, exchange: Exchange, job: Job): AsyncGenerator<ChoiceEvent> {
@@ -97,7 +98,8 @@ async function* echoed(
   try {
     if (promptLogprobs !== undefined) trace.characters = characters(prompt);
     const first = promptLogprobs === undefined ? undefined : await events.next();
-    yield { kind: 'text', index, content: prompt, logprobs: trace.prompt.splice(0) };
+    yield { kind: 'text', index, content: prompt, logprobs: trace.prompt.splice(0, logprobsAtOnce) };
+    while (trace.prompt.length > 0) yield { kind: 'text', index, logprobs: trace.prompt.splice(0, logprobsAtOnce) };
     if (first && !first.done) yield first.value;
     yield* events;
   } finally {

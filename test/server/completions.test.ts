@@ -102,6 +102,23 @@ test('streamed, the prompt and its log-probabilities are one chunk, the answer c
   ]);
 });
 
+test('a long prompt’s log-probabilities are many chunks, and the same in one piece', async () => {
+  const { ask } = serve('lo');
+  const body = { prompt: Array.from({ length: 150 }, (_, i) => 60 + (i % 60)), echo: true, logprobs: 2, max_tokens: 1 };
+  const { choices } = await (await ask(body)).json();
+  assert.equal(choices[0].logprobs.tokens.length, 151);
+  const all = await frames(await ask({ ...body, stream: true }));
+  const chunks = all.slice(0, -1).map(({ choices: [choice] }) => choice);
+  assert.equal(chunks.map(({ text }) => text).join(''), choices[0].text);
+  for (const column of ['tokens', 'token_logprobs', 'top_logprobs', 'text_offset'])
+    assert.deepEqual(
+      chunks.flatMap(({ logprobs }) => logprobs?.[column] ?? []),
+      choices[0].logprobs[column],
+    );
+  const sizes = chunks.map(({ logprobs }) => logprobs?.tokens.length ?? 0);
+  assert.deepEqual(sizes, [64, 64, 22, 1, 0]);
+});
+
 test('a program that asks for another prompt has no log-probabilities of the client’s', async () => {
   const changed = serve('x', call => passThrough({ ...call, prompt: `${call.prompt}!` }));
   const response = await changed.ask({ prompt: 'Hi', echo: true, logprobs: 1 });
