@@ -31,8 +31,10 @@ export const ranges = {
   /** 64 bits, signed or not. JSON's numbers cannot tell 2^64 - 1 from 2^64. */
   seed: { field: 'seed', min: -(2 ** 63), max: 2 ** 64, integer: true, words: 'an integer of 64 bits' },
   topLogprobs: { field: 'top_logprobs', min: 0, max: 20, integer: true },
+  promptLogprobs: { field: 'prompt_logprobs', min: 0, max: 20, integer: true },
   /** As much as is left: nothing is too large. */
-  maxTokens: { field: 'max_tokens', min: 1, max: Number.POSITIVE_INFINITY, integer: true },
+  maxTokens: { field: 'max_tokens', min: 0, max: Number.POSITIVE_INFINITY, integer: true },
+  minTokens: { field: 'min_tokens', min: 0, max: Number.POSITIVE_INFINITY, integer: true },
   /** Most tokens of one sequence. */
   context: { field: 'context', min: 64, max: 2 ** 24, integer: true },
   priority: { field: 'priority', min: -1000, max: 1000, integer: true },

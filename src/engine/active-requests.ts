@@ -5,7 +5,7 @@ import type { Adapters } from './adapters.ts';
 import type { ConstrainedAnswer } from './constraint/constrained-answer.ts';
 import { failure } from './failure.ts';
 import type { Pooler } from './pooler.ts';
-import type { EngineEvent, EventBatch, FinishReason, SequenceId, TokenLogprob } from './request.ts';
+import type { EndValues, EngineEvent, EventBatch, FinishReason, SequenceId, TokenLogprob } from './request.ts';
 import type { RetryAfterEstimator } from './scheduler/retry-after-estimator.ts';
 import type { Scheduler } from './scheduler/scheduler.ts';
 import type { Sequence } from './sequence.ts';
@@ -16,6 +16,9 @@ export interface ActiveRequest {
   readonly sampling: SamplingSpec;
   readonly stopTokens: ReadonlySet<Token>;
   readonly topLogprobs: number | undefined;
+  readonly promptLogprobs: number | undefined;
+  /** Tokens of the answer before which none of the `stopTokens` may come. */
+  readonly minTokens: number;
   /** Where its answer is in what it must be. */
   readonly constraint: ConstrainedAnswer | undefined;
   /** Of a request for an embedding. */
@@ -60,14 +63,19 @@ export class ActiveRequests {
     this.#events.push([id, logprob ? { kind: 'token', token, logprob } : { kind: 'token', token }]);
   }
 
-  end(id: SequenceId, reason: FinishReason, embedding?: Float32Array): void {
+  /** Of its prompt's next tokens. */
+  prompt(id: SequenceId, logprobs: readonly TokenLogprob[]): void {
+    this.#events.push([id, { kind: 'prompt', logprobs }]);
+  }
+
+  end(id: SequenceId, reason: FinishReason, values: EndValues = {}): void {
     const sequence = this.#take(id, true);
     if (!sequence) return;
     const { tokens, promptTokens, cachedTokens = 0 } = sequence;
     // The token that ends an answer is no part of it, and was computed as the others were.
-    const ended = reason === 'stop' && !embedding ? 1 : 0;
+    const ended = reason === 'stop' && !values.embedding ? 1 : 0;
     const usage = { promptTokens, cachedTokens, completionTokens: tokens.length - promptTokens + ended };
-    this.#events.push([id, { kind: 'end', reason, usage, ...(embedding && { embedding }) }]);
+    this.#events.push([id, { kind: 'end', reason, usage, ...values }]);
   }
 
   /** What a failed request leaves in the cache is not trusted. */

@@ -2,13 +2,20 @@ import { RealmError } from '../errors.ts';
 import { checkRange, checkTokens, ranges } from '../ranges.ts';
 import type { GenerateRequest } from './request.ts';
 
+const checked = ['maxTokens', 'minTokens', 'topLogprobs', 'promptLogprobs', 'priority', 'queueMs'] as const;
+
 /**
  * Refuses what can never run: `invalid_request`, or `context_length_exceeded` with both numbers. Fields have the names that
  * clients know. What a request says of sampling is checked where it is resolved (`sampling/sampling.ts`).
  */
 export function checkRequest(request: GenerateRequest, vocabSize: number, context: number): void {
   checkTokens(request.prompt, vocabSize, () => 'prompt');
-  for (const key of ['maxTokens', 'topLogprobs', 'priority', 'queueMs'] as const) checkRange(request[key], ranges[key]);
+  for (const key of checked) checkRange(request[key], ranges[key]);
+  const { minTokens = 0, maxTokens = Number.POSITIVE_INFINITY } = request;
+  if (minTokens > maxTokens) {
+    const message = `min_tokens: must be at most max_tokens, ${maxTokens}, not ${minTokens}`;
+    throw new RealmError('invalid_request', message, { param: ranges.minTokens.field });
+  }
   checkLength(request.prompt.length, context, request);
 }
 
@@ -16,12 +23,13 @@ export function checkRequest(request: GenerateRequest, vocabSize: number, contex
 export function checkLength(
   tokens: number,
   context: number,
-  { embed = false, param = 'prompt' }: { readonly embed?: boolean | undefined; readonly param?: string | undefined },
+  { embed = false, maxTokens, param = 'prompt' }: Pick<GenerateRequest, 'embed' | 'maxTokens'> & { param?: string },
 ): void {
   if (tokens === 0)
     throw new RealmError('invalid_request', `${param}: has no tokens: the model needs at least one`, { param });
-  if (tokens < context || (embed && tokens === context)) return;
-  const whole = embed ? '' : ', answer included';
+  const alone = embed || maxTokens === 0;
+  if (tokens < context || (alone && tokens === context)) return;
+  const whole = alone ? '' : ', answer included';
   const message = `${param}: has ${tokens} tokens and the model's context is ${context}${whole}; shorten it`;
   throw new RealmError('context_length_exceeded', message, { param });
 }

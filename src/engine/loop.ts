@@ -20,7 +20,7 @@ import type { EngineParts } from './engine-parts.ts';
 import { failure } from './failure.ts';
 import { contextOf, defaults, type EngineOptions } from './options.ts';
 import { OutputProcessor } from './output-processor.ts';
-import { createPooler } from './pooler.ts';
+import { createPooler, type Pooler } from './pooler.ts';
 import type { EngineEvent, EventBatch, GenerateRequest, SequenceId } from './request.ts';
 import { type BatchOutput, Runner } from './runner.ts';
 import { resolveSampling } from './sampling/sampling.ts';
@@ -221,7 +221,7 @@ export class EngineLoop {
     if (this.#closing) throw new RealmError('shutting_down', 'the engine is shutting down');
     checkRequest(request, this.#model.vocabSize, this.context);
     const sampling = resolveSampling(request.sampling, this.#model.vocabSize, Math.floor(Math.random() * 2 ** 53));
-    const { tenant, prompt, maxTokens = this.context, priority = 0, topLogprobs } = request;
+    const { tenant, prompt, maxTokens = this.context, priority = 0 } = request;
     const compiling = this.#compiling.of(tenant);
     if (!this.scheduler.canSubmit(tenant, compiling))
       throw queueFull(this.scheduler.queued(tenant) + compiling, this.#retryAfter.seconds());
@@ -232,12 +232,15 @@ export class EngineLoop {
     if (found instanceof Promise) return this.#compiling.add(id, { request, adapter }, found);
     const constraint = found && new ConstrainedAnswer(found);
     const limit = Math.min(prompt.length + maxTokens, this.context);
-    const states = pooler && (pooler.kind === 'last' ? 'last' : 'all');
-    const sequence = createSequence({ id, tenant, priority, limit, prompt, adapter, states });
+    const states = pooler !== undefined;
+    const rowsFrom = wantsAllRows(request, pooler) ? 0 : undefined;
+    const sequence = createSequence({ id, tenant, priority, limit, prompt, adapter, states, rowsFrom });
     const queueTimer = request.queueMs === undefined ? undefined : this.#limitQueue(id, request.queueMs);
     const stopTokens = new Set([...(request.stopTokens ?? []), ...(constraint?.endTokens ?? [])]);
     if (!pooler) this.#speculation?.begin(sequence, sampling, constraint);
-    this.#requests.add({ sequence, sampling, stopTokens, topLogprobs, constraint, pooler, queueTimer });
+    const { topLogprobs, promptLogprobs, minTokens = 0 } = request;
+    const wishes = { sampling, stopTokens, topLogprobs, promptLogprobs, minTokens };
+    this.#requests.add({ sequence, ...wishes, constraint, pooler, queueTimer });
     this.#working ??= this.#work();
   }
 
@@ -280,7 +283,7 @@ export class EngineLoop {
     // Some may have been cancelled meanwhile.
     const work = drafted.filter(({ sequence }) => sequence.state === 'running');
     // Nothing fits while a session that is being saved holds pages.
-    if (work.length === 0) return { work, fraction: 1, sampled: [], embedded: [] };
+    if (work.length === 0) return { work, fraction: 1, scored: [], sampled: [], embedded: [] };
     const started = this.#clock();
     const output = await this.#runner.run(work, this.#receive && this.#preemption(work, this.#receive));
     if (output.fraction === 1) this.#costs.step(work, this.#clock() - started);
@@ -318,6 +321,12 @@ export class EngineLoop {
   #sweep(): void {
     if (!this.#running) this.#adapters.sweep();
   }
+}
+
+/** Whether each token of the prompt is worth something of its own; a single one is the last one. */
+function wantsAllRows({ prompt, promptLogprobs }: GenerateRequest, pooler: Pooler | undefined): boolean {
+  if (pooler) return pooler.kind !== 'last';
+  return promptLogprobs !== undefined && prompt.length > 1;
 }
 
 /** The end of one that was cancelled before it came to the queue. */

@@ -47,7 +47,7 @@ export async function openModel(options: OpenOptions, onProgress?: Progress): Pr
     const model = await loadModel(file, backend, {
       ...shared,
       kvTokens: options.kvTokens ?? defaultKvTokens(file, backend, options),
-      maxOutputs: maxRunning + defaults.draftRows,
+      maxOutputs: maxRunning + defaults.draftRows + defaults.scoredRows,
       onProgress: loaded => onProgress?.(loaded, total),
     });
     const draft =

@@ -52,6 +52,8 @@ export const defaults = {
   speculation: 'lookup',
   /** Rows of logits beyond those of the sequences that run at once. */
   draftRows: 6,
+  /** Rows of logits for prompts whose tokens are scored, in a step; they take them in pieces. */
+  scoredRows: 26,
   maxWaiting: 1024,
 } as const;
 

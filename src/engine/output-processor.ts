@@ -3,7 +3,7 @@ import type { Model } from '../model/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { ActiveRequest, ActiveRequests } from './active-requests.ts';
 import type { Counters } from './counters.ts';
-import type { BatchOutput, Embedded, Sampled } from './runner.ts';
+import type { BatchOutput, Embedded, Sampled, Scored } from './runner.ts';
 import { Logprobs } from './sampling/logprobs.ts';
 import { whyUnsampled } from './sampling/unsampled.ts';
 import type { Scheduler } from './scheduler/scheduler.ts';
@@ -35,10 +35,29 @@ export class OutputProcessor {
     this.#logprobs = new Logprobs(model.vocabSize);
   }
 
-  process({ work, sampled, embedded }: BatchOutput): void {
+  process({ work, scored, sampled, embedded }: BatchOutput): void {
     this.#scheduler.commit(work);
+    for (const each of scored) this.#score(each);
     for (const each of sampled) this.#append(each);
     for (const each of embedded) this.#pool(each);
+  }
+
+  /** Log-probabilities of the prompt's tokens behind those that a piece of it has rows of. */
+  #score({ sequence, position, logits }: Scored): void {
+    const request = this.#requests.get(sequence.id);
+    if (!request) return;
+    const { vocabSize } = this.#model;
+    const next = position + logits.length / vocabSize;
+    try {
+      const logprobs = sequence.tokens.slice(position + 1, next + 1).map((token, i) => {
+        const row = logits.subarray(i * vocabSize, (i + 1) * vocabSize);
+        return this.#logprobs.of(row, token, request.promptLogprobs ?? 0);
+      });
+      this.#requests.prompt(sequence.id, logprobs);
+      sequence.rowsFrom = next < sequence.promptTokens - 1 ? next : Number.POSITIVE_INFINITY;
+    } catch (error) {
+      this.#requests.fail(sequence.id, asRealmError(error));
+    }
   }
 
   /** The sequence's next token, behind those of its draft that were right; it may end with any of them. */
@@ -66,12 +85,15 @@ export class OutputProcessor {
 
   /** The sequence has its next token, and ends where that or its length says so. */
   #advance(request: ActiveRequest, token: Token, logits: Float32Array | undefined): void {
-    const { sequence, stopTokens, topLogprobs, constraint } = request;
+    const { sequence, stopTokens, topLogprobs, promptLogprobs, constraint } = request;
     if (sequence.tokens.length === sequence.promptTokens) this.#counters.promptTokens += sequence.promptTokens;
+    // Only the prompt was to be computed.
+    if (sequence.tokens.length >= sequence.limit) return this.#requests.end(sequence.id, 'length');
     this.#counters.completionTokens++;
-    if (stopTokens.has(token)) return this.#requests.end(sequence.id, 'stop');
-    if (constraint && !constraint.accept(token)) throw new RealmError('internal_error', 'a token broke its constraint');
     const logprob = logits && this.#logprobs.of(logits, token, topLogprobs ?? 0);
+    if (stopTokens.has(token))
+      return this.#requests.end(sequence.id, 'stop', promptLogprobs === undefined ? {} : { logprob });
+    if (constraint && !constraint.accept(token)) throw new RealmError('internal_error', 'a token broke its constraint');
     this.#scheduler.append(sequence, token);
     this.#requests.token(sequence.id, token, logprob);
     // Nothing but the end can follow: that needs no step.
@@ -89,7 +111,7 @@ export class OutputProcessor {
     if (position + count < sequence.tokens.length) return;
     this.#counters.promptTokens += sequence.promptTokens;
     const embedding = pooler.vector();
-    if (embedding.every(Number.isFinite)) return this.#requests.end(sequence.id, 'stop', embedding);
+    if (embedding.every(Number.isFinite)) return this.#requests.end(sequence.id, 'stop', { embedding });
     this.#requests.fail(sequence.id, new RealmError('engine_failed', 'the model computed values that are not numbers'));
   }
 }

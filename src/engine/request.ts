@@ -38,7 +38,7 @@ export interface Sampling {
  */
 export interface GenerationSettings {
   readonly sampling: Sampling;
-  /** Most tokens of the answer. Absent: until the model ends it or the context is full. */
+  /** Most tokens of the answer; 0: the prompt is computed, and that is all. Absent: until the model ends it or the context is full. */
   readonly maxTokens?: number | undefined;
   /** Strings that end the text; they are not part of it and may cross token borders. The engine knows nothing of them. */
   readonly stop?: readonly string[] | undefined;
@@ -50,6 +50,10 @@ export interface GenerationSettings {
   readonly markers?: boolean | undefined;
   /** Alternatives to report with each token; absent: no log-probabilities. */
   readonly topLogprobs?: number | undefined;
+  /** The same for the tokens of the prompt, but the first: nothing comes before that. Such a prompt is computed whole. */
+  readonly promptLogprobs?: number | undefined;
+  /** Tokens before which nothing ends the answer, but a constraint that lets nothing else follow. Default 0. */
+  readonly minTokens?: number | undefined;
   /** What the answer must be: no token that breaks it is chosen. */
   readonly constraint?: ConstraintSource | undefined;
   /** Higher goes first among the same tenant's. Default 0. */
@@ -105,9 +109,21 @@ export interface AnswerEnd {
 /** What an engine says: tokens, and one end or error. `llm/generate.ts` makes text of the tokens; the end stays what it is. */
 export type EngineEvent =
   | { readonly kind: 'token'; readonly token: Token; readonly logprob?: TokenLogprob }
-  /** `embedding`: what was asked for with `embed`, of length 1. [width] */
-  | (AnswerEnd & { readonly embedding?: Float32Array })
+  /** Of the prompt's next tokens, from its second one on; before all others. */
+  | { readonly kind: 'prompt'; readonly logprobs: readonly TokenLogprob[] }
+  | (AnswerEnd & EndValues)
   | EngineFailure;
+
+/** What an end may have to say. */
+export interface EndValues {
+  /** What was asked for with `embed`, of length 1. [width] */
+  readonly embedding?: Float32Array;
+  /** Of the token that ended an answer whose prompt's are wanted too: whoever scores texts counts it. */
+  readonly logprob?: TokenLogprob | undefined;
+}
+
+/** Whether nothing comes behind it. */
+export const isLast = ({ kind }: EngineEvent): boolean => kind === 'end' || kind === 'error';
 
 /** What one step has to say, to all requests: [number of the request, event]. */
 export type EventBatch = readonly (readonly [id: SequenceId, event: EngineEvent])[];

@@ -4,15 +4,24 @@ import type { Token } from '../tokenizer/types.ts';
 import type { ActiveRequests } from './active-requests.ts';
 import { Masks } from './constraint/masks.ts';
 import type { Plan, Work } from './scheduler/plan.ts';
-import type { Sequence } from './sequence.ts';
+import { isScored, type Sequence } from './sequence.ts';
 
 /** What a batch has computed. */
 export interface BatchOutput {
   readonly work: readonly Work[];
   /** The part of the work that was done: 1, or less where it was preempted; then there is nothing else. */
   readonly fraction: number;
+  readonly scored: readonly Scored[];
   readonly sampled: readonly Sampled[];
   readonly embedded: readonly Embedded[];
+}
+
+/** Logits of a prompt's tokens from `position` on, of a text that is scored. */
+export interface Scored {
+  readonly sequence: Sequence;
+  readonly position: number;
+  /** [tokens, vocabSize] */
+  readonly logits: Float32Array;
 }
 
 /** What was chosen for a sequence: the tokens of its draft that are right, and the one behind them. */
@@ -41,6 +50,21 @@ interface Rows {
   readonly count: number;
 }
 
+/** Rows from which tokens are chosen: behind the sequence, and behind each token of its draft. */
+interface Ready extends Rows {
+  readonly draft: readonly Token[];
+}
+
+/** What is wanted of a batch. */
+interface Wanted {
+  readonly ready: Ready[];
+  readonly scored: (Rows & { readonly position: number })[];
+  readonly embedded: Rows[];
+}
+
+const nothing = { scored: [], sampled: [], embedded: [] };
+const noLogits: ReadonlyMap<Rows, Float32Array> = new Map();
+
 /** Turns a plan into one batch, runs it and fetches what it has computed. */
 export class Runner {
   readonly #model: Model;
@@ -68,26 +92,31 @@ export class Runner {
 
   /** `preempt` is asked on the way whether to stop; what is computed then is worth nothing. */
   async run(work: readonly Work[], preempt?: Preempt): Promise<BatchOutput> {
-    const ready: (Rows & { readonly draft: readonly Token[] })[] = [];
-    const embedded: Rows[] = [];
-    const batch = this.#batch(work, ready, embedded);
+    const wanted: Wanted = { ready: [], scored: [], embedded: [] };
+    const batch = this.#batch(work, wanted);
     const outcome = await this.#model.run(batch, preempt);
-    if (outcome.kind === 'preempted') return { work, fraction: outcome.fraction, sampled: [], embedded: [] };
+    if (outcome.kind === 'preempted') return { ...nothing, work, fraction: outcome.fraction };
+    const { ready, scored, embedded } = wanted;
+    const sampled = ready.length > 0 ? await this.#sampled(ready) : [];
+    const logits = await this.#logits([...sampled.filter(each => this.#wantsLogprobs(each)), ...scored]);
     return {
       work,
       fraction: 1,
-      sampled: ready.length > 0 ? await this.#sampled(ready, batch.outputs.length) : [],
+      scored: scored.map(each => ({ ...each, logits: logits.get(each)! })),
+      sampled: sampled.map(each => ({ ...each, logits: logits.get(each) })),
       embedded: embedded.length > 0 ? await this.#embedded(embedded) : [],
     };
   }
 
-  #batch(work: readonly Work[], ready: (Rows & { draft: readonly Token[] })[], embedded: Rows[]): Batch {
+  #batch(work: readonly Work[], { ready, scored, embedded }: Wanted): Batch {
     const segments: AdaptedSegment[] = [];
     const outputs: number[] = [];
     const rows: SampleRow[] = [];
+    const unsaid: { sequence: Sequence; start: number; position: number; count: number }[] = [];
     let tokens = 0;
     for (const { sequence, count, draft } of byAdapter(work)) {
       segments.push(this.#segment(sequence, tokens, count, draft));
+      if (isScored(sequence)) unsaid.push({ sequence, start: tokens, ...unsaidRows(sequence, count) });
       tokens += count;
       if (sequence.states) embedded.push({ sequence, first: tokens - count, count });
       else if (sequence.computed + count === sequence.tokens.length) {
@@ -97,22 +126,35 @@ export class Runner {
       }
       tokens += draft.length;
     }
+    // Rows that are only scored lie behind those that tokens are chosen from.
+    for (const { sequence, start, position, count } of unsaid) {
+      if (count > 0) scored.push({ sequence, position, first: outputs.length, count });
+      for (let i = 0; i < count; i++) outputs.push(start + position - sequence.computed + i);
+    }
     return {
       tokens,
       segments,
       ids: this.#ids.subarray(0, tokens),
       positions: this.#positions.subarray(0, tokens),
       outputs: Int32Array.from(outputs),
-      sampling: { rows, mask: this.#mask(ready, outputs.length) },
+      sampling: { rows, mask: this.#mask(ready, rows.length) },
       states: embedded.length > 0,
     };
   }
 
-  #mask(ready: readonly (Rows & { readonly draft: readonly Token[] })[], outputs: number): Uint32Array | undefined {
+  #mask(ready: readonly Ready[], count: number): Uint32Array | undefined {
     const rows = ready.map(({ sequence, draft, first }) => {
-      return { answer: this.#requests.get(sequence.id)?.constraint, draft, first };
+      const { constraint, stopTokens } = this.#requests.get(sequence.id)!;
+      const early = this.#early(sequence);
+      const banned = early > 0 ? { tokens: stopTokens, rows: early } : undefined;
+      return { answer: constraint, draft, first, banned };
     });
-    return this.#masks.of(rows, outputs);
+    return this.#masks.of(rows, count);
+  }
+
+  /** Tokens of its answer that may not end it yet. */
+  #early({ id, tokens, promptTokens }: Sequence): number {
+    return this.#requests.get(id)!.minTokens - (tokens.length - promptTokens);
   }
 
   #segment(sequence: Sequence, start: number, known: number, draft: readonly Token[]): AdaptedSegment {
@@ -132,28 +174,30 @@ export class Runner {
   #sampling(sequence: Sequence, draft: readonly Token[], rows: SampleRow[]): void {
     const { tokens, promptTokens } = sequence;
     const { sampling: spec, constraint } = this.#requests.get(sequence.id)!;
-    const unmasked = !constraint;
+    const early = this.#early(sequence);
     const history = draft.length > 0 ? [...tokens, ...draft] : tokens;
-    for (let i = 0; i <= draft.length; i++)
+    for (let i = 0; i <= draft.length; i++) {
+      const unmasked = !constraint && i >= early;
       rows.push({ spec, tokens: history, length: tokens.length + i, promptTokens, guessed: i > 0, unmasked });
+    }
   }
 
-  async #sampled(ready: readonly (Rows & { draft: readonly Token[] })[], outputs: number): Promise<Sampled[]> {
-    const tokens = await this.#model.tokens(outputs);
-    const sampled = ready.map(({ sequence, first, draft }) => {
+  async #sampled(ready: readonly Ready[]): Promise<(Rows & Omit<Sampled, 'logits'>)[]> {
+    const tokens = await this.#model.tokens(ready.reduce((sum, { count }) => sum + count, 0));
+    return ready.map(({ sequence, first, draft }) => {
       let right = 0;
       while (right < draft.length && tokens[first + right] === draft[right]) right++;
       const chosen = tokens.subarray(first, first + right + 1);
       return { sequence, first, count: chosen.length, tokens: chosen, drafted: draft.length };
     });
-    const logits = await this.#logits(sampled);
-    return sampled.map(each => ({ ...each, logits: logits?.get(each.sequence) }));
   }
 
-  /** The logits of those whose log-probabilities are wanted. */
-  async #logits(sampled: readonly Rows[]): Promise<Map<Sequence, Float32Array> | undefined> {
-    const wanted = sampled.filter(({ sequence }) => this.#requests.get(sequence.id)?.topLogprobs !== undefined);
-    if (wanted.length === 0) return undefined;
+  #wantsLogprobs({ sequence }: Rows): boolean {
+    return this.#requests.get(sequence.id)?.topLogprobs !== undefined;
+  }
+
+  async #logits(wanted: readonly Rows[]): Promise<ReadonlyMap<Rows, Float32Array>> {
+    if (wanted.length === 0) return noLogits;
     const { vocabSize } = this.#model;
     this.#logitRows = atLeast(this.#logitRows, wanted, vocabSize);
     await this.#model.logits(numbersOf(wanted), this.#logitRows);
@@ -164,12 +208,21 @@ export class Runner {
     const { width } = this.#model;
     this.#stateRows = atLeast(this.#stateRows, rows, width);
     await this.#model.states(numbersOf(rows), this.#stateRows);
-    return partsOf(rows, this.#stateRows, width).map(([sequence, states]) => ({
+    return partsOf(rows, this.#stateRows, width).map(([{ sequence }, states]) => ({
       sequence,
       position: sequence.computed,
       states,
     }));
   }
+}
+
+/** Of a prompt's piece the rows that say how likely its next tokens are, as far as they have not said it before a preemption. */
+function unsaidRows(
+  { computed, rowsFrom, promptTokens }: Sequence,
+  count: number,
+): { position: number; count: number } {
+  const position = Math.max(computed, rowsFrom);
+  return { position, count: Math.max(0, Math.min(computed + count, promptTokens - 1) - position) };
 }
 
 /** Room for the rows: the same as before where they fit. */
@@ -181,13 +234,13 @@ function atLeast(room: Float32Array<ArrayBuffer>, rows: readonly Rows[], columns
 const numbersOf = (rows: readonly Rows[]): Int32Array =>
   Int32Array.from(rows.flatMap(({ first, count }) => Array.from({ length: count }, (_, i) => first + i)));
 
-/** What lies behind each other, by sequence. */
-function partsOf(rows: readonly Rows[], values: Float32Array, columns: number): [Sequence, Float32Array][] {
+/** What lies behind each other. */
+function partsOf(rows: readonly Rows[], values: Float32Array, columns: number): [Rows, Float32Array][] {
   let at = 0;
-  return rows.map(({ sequence, count }) => {
+  return rows.map(each => {
     const start = at * columns;
-    at += count;
-    return [sequence, values.subarray(start, at * columns)];
+    at += each.count;
+    return [each, values.subarray(start, at * columns)];
   });
 }
 

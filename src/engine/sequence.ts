@@ -18,8 +18,10 @@ export interface Sequence {
   /** Length at which it ends, prompt and answer together. */
   readonly limit: number;
   readonly adapter?: AdapterInUse | undefined;
-  /** Whose hidden states are wanted: of every token, of the last, or of none, because the next token is. */
-  readonly states?: 'all' | 'last' | undefined;
+  /** Hidden states are wanted, and no next token. */
+  readonly states?: boolean | undefined;
+  /** Its first token whose row is wanted, from there on all of the prompt's are; Infinity: the last one's alone. */
+  rowsFrom: number;
   state: 'waiting' | 'running' | 'gone';
   /** Leading tokens whose keys and values are in its pages. */
   computed: number;
@@ -44,11 +46,13 @@ export interface Sequence {
 export function createSequence(
   request: Pick<Sequence, 'id' | 'tenant' | 'priority' | 'limit' | 'adapter' | 'states'> & {
     readonly prompt: readonly Token[];
+    readonly rowsFrom?: number | undefined;
   },
 ): Sequence {
-  const { prompt, ...rest } = request;
+  const { prompt, rowsFrom = Number.POSITIVE_INFINITY, ...rest } = request;
   return {
     ...rest,
+    rowsFrom,
     tokens: [...prompt],
     promptTokens: prompt.length,
     state: 'waiting',
@@ -72,6 +76,16 @@ export function pagesFor(tokens: number): number {
 /** How many tokens have to go through the model before the next one can be sampled; 1 while decoding. */
 export function pending(sequence: Sequence): number {
   return sequence.tokens.length - sequence.computed;
+}
+
+/** Leading tokens that it need not compute itself: its last one's row is always wanted. */
+export function reusable({ tokens, rowsFrom }: Sequence): number {
+  return Math.min(tokens.length - 1, rowsFrom);
+}
+
+/** Whether the logits of its prompt's tokens are wanted, and not of the last one alone. */
+export function isScored({ states, rowsFrom }: Sequence): boolean {
+  return !states && rowsFrom !== Number.POSITIVE_INFINITY;
 }
 
 /** By priority, then by age. */

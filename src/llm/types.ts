@@ -20,6 +20,8 @@ export interface TextPiece {
   readonly text: string;
   /** Of its tokens, if they were asked for. */
   readonly logprobs: readonly TextLogprob[];
+  /** They are of tokens of the prompt, before all others, and there is no text. That of the first token is NaN: nothing comes before it. */
+  readonly ofPrompt?: boolean;
 }
 
 /** What comes back, from a model's text generation to the body of an answer. The end has all tokens, prompt and answer. */

@@ -20,18 +20,18 @@ export interface Batch extends BatchLayout {
   readonly ids: Int32Array;
   /** [tokens] */
   readonly positions: Int32Array;
-  /** Rows of the batch whose logits are computed, ascending. */
+  /** Rows of the batch whose logits are computed. */
   readonly outputs: Int32Array;
-  /** How the token behind each of the outputs is chosen; absent: none is. See {@link Model.tokens}. */
+  /** How the tokens behind the first of the outputs are chosen; absent: none is. See {@link Model.tokens}. */
   readonly sampling?: BatchSampling | undefined;
   /** Whether the final hidden states are wanted: see {@link Model.states}. */
   readonly states?: boolean;
 }
 
 export interface BatchSampling {
-  /** [outputs.length] */
+  /** For no more than there are outputs. */
   readonly rows: readonly SampleRow[];
-  /** Which tokens may be chosen: [outputs.length, ceil(vocabSize / 32)], a bit each; absent: all. */
+  /** Which tokens may be chosen: [rows.length, ceil(vocabSize / 32)], a bit each; absent: all. */
   readonly mask?: Uint32Array | undefined;
 }
 

@@ -1,5 +1,6 @@
 import type { EngineUsage, GenerateRequest } from '../engine/request.ts';
 import { asRealmError, RealmError } from '../errors.ts';
+import { characters } from '../llm/text-logprobs.ts';
 import { type ChoiceEvent, newTrace, runChoice, type Trace } from './choice.ts';
 import { errorBody } from './errors.ts';
 import { addUsage, type Exchange, noUsage } from './exchange.ts';
@@ -8,6 +9,7 @@ import type { Job } from './job.ts';
 import { merge } from './merge.ts';
 import { PromptTokens } from './prompt-tokens.ts';
 import type { Services } from './services.ts';
+import { logprobsAtOnce } from './whole-logprobs.ts';
 
 /** Runs all the choices at once, each in a program of its own; the first failure ends them all. */
 export async function* answer(services: Services, exchange: Exchange, job: Job): AsyncGenerator<ChoiceEvent> {
@@ -80,18 +82,23 @@ function runAll(
 ): AsyncGenerator<ChoiceEvent>[] {
   return choices.map(({ request, trace, promptTokens }, index) => {
     const events = runChoice({ services, job, promptTokens, exchange }, request, index, trace);
-    return job.echo ? echoed(events, index, request.prompt) : events;
+    return job.echo ? echoed(events, index, request, trace) : events;
   });
 }
 
-/** The answer behind its prompt. */
+/** The answer behind its prompt, whose log-probabilities are there with the answer's first event. */
 async function* echoed(
   events: AsyncGenerator<ChoiceEvent>,
   index: number,
-  prompt: string,
+  { prompt, promptLogprobs }: GenerateRequest<string>,
+  trace: Trace,
 ): AsyncGenerator<ChoiceEvent> {
   try {
-    yield { kind: 'text', index, content: prompt, logprobs: [] };
+    if (promptLogprobs !== undefined) trace.characters = characters(prompt);
+    const first = promptLogprobs === undefined ? undefined : await events.next();
+    yield { kind: 'text', index, content: prompt, logprobs: trace.prompt.splice(0, logprobsAtOnce) };
+    while (trace.prompt.length > 0) yield { kind: 'text', index, logprobs: trace.prompt.splice(0, logprobsAtOnce) };
+    if (first && !first.done) yield first.value;
     yield* events;
   } finally {
     await events.return(undefined);

@@ -32,6 +32,7 @@ import { rootRoute } from './routes/root.ts';
 import { deleteSessionRoute, sessionsRoute } from './routes/sessions.ts';
 import { cancelResponseRoute, deleteResponseRoute, inputItemsRoute, responseRoute } from './routes/stored-responses.ts';
 import { tokenizeRoute } from './routes/tokenize.ts';
+import { tokenizerInfoRoute } from './routes/tokenizer-info.ts';
 import type { Services } from './services.ts';
 
 export const routes: readonly Route[] = [
@@ -58,6 +59,7 @@ export const routes: readonly Route[] = [
   sessionsRoute,
   deleteSessionRoute,
   tokenizeRoute,
+  tokenizerInfoRoute,
   detokenizeRoute,
   applyTemplateRoute,
   ...adminRoutes,

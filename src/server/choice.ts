@@ -35,9 +35,12 @@ export interface ChoicePiece extends AnswerDelta {
 export interface Trace {
   /** Of tokens whose text has not been streamed yet, and the text generated before each. */
   readonly logprobs: { readonly start: number; readonly values: readonly TextLogprob[] }[];
+  /** Of the tokens of the client's own prompt, where they are wanted and the program has asked for it. */
+  readonly prompt: TextLogprob[];
+  scored: boolean;
   /** Characters generated, as JavaScript counts them. */
   generated: number;
-  /** The same in code points; counted where offsets are wanted. */
+  /** The same in code points, behind those of a prompt that is repeated; counted where offsets are wanted. */
   characters: number;
   reason: FinishReason;
   /** What ended the last call. */
@@ -52,6 +55,8 @@ export interface Trace {
 
 export const newTrace = (): Trace => ({
   logprobs: [],
+  prompt: [],
+  scored: false,
   generated: 0,
   characters: 0,
   reason: 'stop',
@@ -95,8 +100,15 @@ export async function* runChoice(
   }
   signal.throwIfAborted();
   yield* pieces(index, reader?.end() ?? [], takeUntil(trace, Number.POSITIVE_INFINITY));
+  if (request.promptLogprobs !== undefined && !trace.scored) throw notAsked();
   const { reason, stopString, usage, tokens } = trace;
   yield { kind: 'end', index, reason, stopString, usage, tokens };
+}
+
+function notAsked(): RealmError {
+  const message =
+    "echo: the tenant's program did not ask its model for this very prompt first, so nobody knows its log-probabilities; leave logprobs out";
+  return new RealmError('invalid_request', message, { param: 'echo' });
 }
 
 function readerOf({ kind, model, tools }: Job, { inReasoning = false }: Trace): AnswerReader {
@@ -158,6 +170,19 @@ function chatSettings(
   };
 }
 
+/** Log-probabilities of a prompt are those of the client's own one, if the program asks for it before anything else. */
+function scoring(
+  { promptLogprobs, prompt }: GenerateRequest<string>,
+  model: MeteredModel,
+  promptTokens: PromptTokens,
+  trace: Trace,
+): Pick<GenerateRequest, 'promptLogprobs'> {
+  if (promptLogprobs === undefined) return {};
+  const wanted = !trace.scored && trace.generated === 0 && promptTokens.isGiven(model, prompt);
+  trace.scored ||= wanted;
+  return { promptLogprobs: wanted ? promptLogprobs : undefined };
+}
+
 /** One call of a program to a model: encodes its prompt, and hands each token's text to `onText`. */
 async function generate(
   { services, job, promptTokens, exchange }: ChoiceContext,
@@ -175,7 +200,7 @@ async function generate(
     signal: exchange.signal,
   });
   trace.inReasoning ??= inReasoning;
-  const own = kind === 'chat' ? chatSettings(job, model, inReasoning) : {};
+  const own = kind === 'chat' ? chatSettings(job, model, inReasoning) : scoring(request, model, promptTokens, trace);
   const events = model.generate(
     exchange.nextCall(),
     { ...request, ...own, prompt: Array.from(tokens) as Token[] },
@@ -194,7 +219,12 @@ async function generate(
       trace.stopString = event.stopString;
       return;
     }
-    const { text, logprobs } = event;
+    const { text, logprobs, ofPrompt } = event;
+    if (ofPrompt) {
+      const ahead = promptTokens.ahead(tokens);
+      for (const each of logprobs) trace.prompt.push({ ...each, offset: Math.max(0, each.offset - ahead) });
+      continue;
+    }
     used.completionTokens++;
     trace.usage = addUsage(before, used);
     if (logprobs.length > 0) {

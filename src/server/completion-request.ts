@@ -45,9 +45,9 @@ export function completionSchema(limits: { choices: number }): z.ZodType<Generat
       suffix: optional(z.string()),
       best_of: unsupported(value => value === 1),
     })
-    .refine(({ echo, logprobs }) => !echo || logprobs === undefined, {
+    .refine(({ echo, suffix }) => !echo || !suffix, {
       path: ['echo'],
-      error: 'is not supported together with logprobs: log-probabilities are those of the answer',
+      error: 'is not supported together with suffix: what the model gets is no text of yours',
     })
     .refine(({ suffix, prompt }) => !suffix || prompt.every(each => typeof each === 'string'), {
       path: ['suffix'],
@@ -62,6 +62,7 @@ export function completionSchema(limits: { choices: number }): z.ZodType<Generat
         constraint: toContentSource(body, (path, message) => context.addIssue({ code: 'custom', path, message })),
         maxTokens: body.max_tokens ?? body.n_predict ?? defaultMaxTokens,
         topLogprobs: body.logprobs,
+        ...(body.echo && { promptLogprobs: body.logprobs }),
       }),
     );
 }

@@ -61,6 +61,7 @@ export const sharedFields = {
   stream_options: optional(z.object({ include_usage: optional(z.boolean()) })),
   max_tokens: optional(maxTokens),
   n_predict: optional(maxTokens),
+  min_tokens: optional(within(ranges.minTokens)),
   n: optional(z.int().min(1)),
   stop,
   stop_token_ids: optional(z.array(z.int().min(0)).max(64)),
@@ -128,7 +129,7 @@ export function toBody(
     echo,
     ...own
   }: Pick<GenerationBody, 'kind' | 'prompts' | 'tools' | 'suffix' | 'echo'> &
-    Pick<GenerationSettings, 'maxTokens' | 'topLogprobs' | 'constraint'>,
+    Pick<GenerationSettings, 'maxTokens' | 'topLogprobs' | 'promptLogprobs' | 'constraint'>,
 ): GenerationBody {
   return {
     model: fields.model,
@@ -142,6 +143,7 @@ export function toBody(
       stop: fields.stop,
       stopTokens: fields.stop_token_ids as readonly Token[] | undefined,
       ignoreEnds: fields.ignore_eos,
+      minTokens: fields.min_tokens,
       priority: fields.priority,
       ...own,
     },

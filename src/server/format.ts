@@ -8,6 +8,7 @@ import type { Exchange } from './exchange.ts';
 import type { Job } from './job.ts';
 import { type StreamWriter, sse } from './sse.ts';
 import { type WholeChoice, wholeChoices } from './whole-choice.ts';
+import { wholeLogprobs } from './whole-logprobs.ts';
 
 /** What differs between the answers of Chat Completions and Completions: names, and the shapes of a choice. */
 export interface Format {
@@ -67,10 +68,14 @@ export async function whole(
   events: AsyncIterable<ChoiceEvent>,
 ): Promise<object> {
   const choices = await wholeChoices(events, job.prompts.length * job.n);
-  const logprobs = (list: TextLogprob[]) => (job.settings.topLogprobs === undefined ? null : format.logprobs(list));
+  const said: object[] = [];
+  for (const [i, choice] of choices.entries()) {
+    const wanted = job.settings.topLogprobs !== undefined;
+    said.push(format.whole(i, choice, wanted ? await wholeLogprobs(choice.logprobs, format.logprobs) : null));
+  }
   return {
     ...header(format.idPrefix, format.object.whole, exchange, job),
-    choices: choices.map((choice, i) => format.whole(i, choice, logprobs(choice.logprobs))),
+    choices: said,
     usage: usageBody(exchange.usage()),
     ...(exchange.session && { session: exchange.session }),
   };
@@ -145,7 +150,8 @@ export const completionFormat: Format = {
   logprobs: list => ({
     tokens: list.map(tokenName),
     token_logprobs: list.map(({ logprob }) => logprob),
-    top_logprobs: list.map(({ top }) => byName(top)),
+    // Nothing comes before a prompt's first token; JSON writes NaN as null.
+    top_logprobs: list.map(({ logprob, top }) => (Number.isNaN(logprob) ? null : byName(top))),
     text_offset: list.map(({ offset }) => offset),
   }),
 };

@@ -59,7 +59,8 @@ async function* settled(
       if (event.kind === 'end') {
         reservation.count(event.usage);
         await reservation.settle(event.reason === 'cancelled' ? 'cancelled' : 'complete');
-      } else reservation.count({ promptTokens, cachedTokens: 0, completionTokens: ++completionTokens });
+      } else if (!event.ofPrompt)
+        reservation.count({ promptTokens, cachedTokens: 0, completionTokens: ++completionTokens });
       yield event;
     }
   } catch (error) {

@@ -29,7 +29,13 @@ export function changedRequest(request: AnyRequest, changed: Partial<GenOptions>
   // 0 is the program's word for a random seed.
   const seed = guestSeed === undefined ? request.sampling.seed : guestSeed || undefined;
   const sampling = { ...request.sampling, ...numbers, seed };
-  return { ...request, maxTokens, stopTokens: stopTokens as readonly Token[] | undefined, sampling };
+  const stop = stopTokens as readonly Token[] | undefined;
+  return { ...request, ...leastOf(request, changed), maxTokens, stopTokens: stop, sampling };
+}
+
+/** A program that wants fewer tokens than the client's least gets its way. */
+function leastOf({ minTokens }: AnyRequest, { maxTokens }: Partial<GenOptions>): Pick<AnyRequest, 'minTokens'> {
+  return minTokens !== undefined && maxTokens !== undefined ? { minTokens: Math.min(minTokens, maxTokens) } : {};
 }
 
 /** A refusal of what a program changed says that it was the program: its client asked for nothing of the kind. */

@@ -1,3 +1,4 @@
+import { characters } from '../llm/text-logprobs.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import type { GivenPrompt } from './given-prompts.ts';
 import type { MeteredModel } from './metered-model.ts';
@@ -27,10 +28,23 @@ export class PromptTokens {
     this.#model = model;
   }
 
+  /** Whether it is the prompt that the client sent, for the model that it asked for. */
+  isGiven(model: MeteredModel, prompt: string): boolean {
+    return model === this.#model && prompt === this.#given.text;
+  }
+
+  /** Characters of tokens before the client's text that are none of it: the model's beginning of a text. */
+  ahead(tokens: ArrayLike<number>): number {
+    const { bos } = this.#model.tokenizer;
+    if (this.#given.tokens || bos === undefined || tokens[0] !== bos) return 0;
+    const begin = this.#model.tokenizer.decode([bos], { special: true });
+    return this.#given.text.startsWith(begin) ? 0 : characters(begin);
+  }
+
   /** Throws `context_length_exceeded` for what cannot fit, and what the service for text throws. */
   of({ text }: Services, model: MeteredModel, { tenant, kind, prompt, signal }: Prompt): Promise<Encoded> {
-    const { text: givenText, tokens } = this.#given;
-    if (tokens && model === this.#model && prompt === givenText) return Promise.resolve({ tokens, inReasoning: false });
+    const { tokens } = this.#given;
+    if (tokens && this.isGiven(model, prompt)) return Promise.resolve({ tokens, inReasoning: false });
     if (this.#last?.model === model && this.#last.prompt === prompt) return this.#last.encoded;
     const call = { owner: tenant, model, signal };
     const encoded = text.run('prompt', call, {

@@ -9,7 +9,6 @@ const is = (...values: unknown[]) => unsupported(value => values.includes(value)
 
 /** Of vLLM. */
 const vllm = {
-  min_tokens: is(0),
   use_beam_search: is(false),
   length_penalty: is(1),
   include_stop_str_in_output: is(false),

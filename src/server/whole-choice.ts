@@ -36,7 +36,8 @@ function add(choice: WholeChoice, event: ChoiceEvent): void {
   const { content = '', reasoning = '', calls = [], logprobs } = event;
   choice.content += content;
   choice.reasoning += reasoning;
-  choice.logprobs.push(...logprobs);
+  // A prompt's may be more than a call takes arguments.
+  for (const each of logprobs) choice.logprobs.push(each);
   for (const { index, id, name, arguments: text } of calls) {
     const known = choice.calls[index];
     choice.calls[index] = {

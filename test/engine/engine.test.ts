@@ -88,7 +88,7 @@ test('what can never run is refused at once, by name and with both numbers', asy
     [{ prompt: [32 as Token] }, 'invalid_request', 'prompt'],
     [{ prompt: [-1 as Token] }, 'invalid_request', 'prompt'],
     [{ prompt: [1.5 as Token] }, 'invalid_request', 'prompt'],
-    [{ maxTokens: 0 }, 'invalid_request', 'max_tokens'],
+    [{ maxTokens: -1 }, 'invalid_request', 'max_tokens'],
     [{ maxTokens: Number.NaN }, 'invalid_request', 'max_tokens'],
     [{ topLogprobs: -1 }, 'invalid_request', 'top_logprobs'],
     [{ priority: Number.NaN }, 'invalid_request', 'priority'],

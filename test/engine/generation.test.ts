@@ -126,6 +126,49 @@ test('offsets count characters of the text, whatever is held back', async () => 
   assert.deepEqual(await offsets('one', { stop: ['ned'] }), [0, 1, 2]);
 });
 
+test('log-probabilities of a prompt: its first token has none, and offsets count its characters', async () => {
+  const events: EngineEvent[] = [
+    { kind: 'prompt', logprobs: [{ token: 0xa9 as Token, logprob: -1, top: [] }] },
+    { kind: 'prompt', logprobs: [{ token: 98 as Token, logprob: -2, top: [{ token: 99 as Token, logprob: -1 }] }] },
+    { kind: 'token', token: 100 as Token, logprob: { token: 100 as Token, logprob: -3, top: [] } },
+    {
+      kind: 'end',
+      reason: 'stop',
+      usage: { promptTokens: 3, cachedTokens: 0, completionTokens: 2 },
+      logprob: { token: 0 as Token, logprob: -4, top: [] },
+    },
+  ];
+  const engine = {
+    async *submit() {
+      yield* events;
+    },
+  };
+  const generate = textGeneration(engine as unknown as Engine, { tokenizer: bytewise as Tokenizer });
+  const prompt = [0xc3, 0xa9, 98] as Token[];
+  const said = await Array.fromAsync(generate(request({ prompt, promptLogprobs: 1, topLogprobs: 1 })));
+  const pieces = said.flatMap(event => (event.kind === 'text' ? [event] : []));
+  assert.deepEqual(
+    pieces.map(({ ofPrompt = false, logprobs: [one] }) => [ofPrompt, one!.offset, one!.logprob, one!.top.length]),
+    [
+      [true, 0, Number.NaN, 0],
+      [true, 0, -1, 0],
+      [true, 1, -2, 1],
+      [false, 0, -3, 0],
+      [false, 1, -4, 0],
+    ],
+  );
+  const end = said.at(-1)!;
+  assert.ok(end.kind === 'end' && !('logprob' in end));
+});
+
+test('a stop string counts behind the least length', async () => {
+  const stopped = async (minTokens: number) => (await run('a.b.c.d', { stop: ['.'], minTokens, maxTokens: 7 })).said;
+  assert.deepEqual(
+    [await stopped(0), await stopped(2), await stopped(3), await stopped(7)],
+    ['a', 'a.b', 'a.b', 'a.b.c.d'],
+  );
+});
+
 test('the token that ends an answer is computed, and counts', async () => {
   const usage = { promptTokens: 3, cachedTokens: 0, completionTokens: 3 };
   const { generate } = saying(utf8.encode('ab'), { kind: 'end', reason: 'stop', usage });

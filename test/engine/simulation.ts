@@ -4,18 +4,27 @@ import { pageTokens } from '../../src/backend/backend.ts';
 import { philox } from '../../src/backend/sampling/random.ts';
 import { EngineLoop } from '../../src/engine/loop.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
-import type { EngineEvent, GenerateRequest, SequenceId } from '../../src/engine/request.ts';
+import type { EngineEvent, GenerateRequest, SequenceId, TokenLogprob } from '../../src/engine/request.ts';
 import { prices } from '../../src/engine/scheduler/fairness.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
 import { scriptedCompiler, sources } from './constraints.ts';
 import { checkBooks } from './invariants.ts';
 import { poison, ScriptedModel } from './scripted-model.ts';
-import { adapterFile, expectedAnswer, expectedEmbedding, promptOf, request } from './support.ts';
+import {
+  adapterFile,
+  expectedAnswer,
+  expectedEmbedding,
+  expectedPromptLogprobs,
+  promptOf,
+  request,
+} from './support.ts';
 import { Turns } from './turns.ts';
 
 /** What happened to a request, as far as its events tell. */
 interface Fate {
   readonly request: GenerateRequest;
+  /** What was said of its prompt. */
+  readonly prompt: TokenLogprob[];
   readonly tokens: number[];
   end: EngineEvent | undefined;
   cancelled: boolean;
@@ -222,7 +231,15 @@ class Simulation {
     const id = this.#fates.length;
     const asked = this.#request();
     const salt = this.#adapters.get(asked.adapter ?? '') ?? 0;
-    this.#fates.push({ request: asked, tokens: [], end: undefined, cancelled: false, sawFailure: false, salt });
+    this.#fates.push({
+      request: asked,
+      prompt: [],
+      tokens: [],
+      end: undefined,
+      cancelled: false,
+      sawFailure: false,
+      salt,
+    });
     this.#loop.submit(id as SequenceId, asked);
     // Now and then a client that goes away at once, or cancels what has ended.
     if (this.#random.chance(0.02)) this.#loop.cancel(this.#random.int(0, id) as SequenceId);
@@ -237,10 +254,11 @@ class Simulation {
     const longest = random.chance(0.05) ? context + 30 : random.pick([20, context >> 1, context - 1]);
     const tokens = promptOf(random.int(0, 1), random.int(Math.min(longest, 34), longest));
     if (random.chance(0.03)) tokens[random.int(0, tokens.length - 1)] = poison as (typeof tokens)[0];
+    const maxTokens = random.int(random.chance(0.1) ? 0 : 1, random.pick([4, 70]));
     return request(random.int(0, 1000), 0, {
       tenant: `t${random.int(0, 2)}`,
       prompt: tokens,
-      maxTokens: random.int(1, random.pick([4, 70])),
+      maxTokens,
       sampling: {
         temperature: random.pick([0, 1]),
         seed: random.int(0, 9),
@@ -251,17 +269,20 @@ class Simulation {
       adapter: random.pick([undefined, undefined, 'x', 'y']),
       embed: random.chance(0.2),
       constraint: random.chance(0.3) ? random.pick(sources) : undefined,
+      promptLogprobs: random.chance(0.2) ? random.int(0, 2) : undefined,
+      minTokens: random.chance(0.2) ? Math.min(3, maxTokens) : 0,
     });
   }
 
   #hear(fate: Fate, event: EngineEvent): void {
     assert.equal(fate.end, undefined, 'an event after the end');
-    if (event.kind === 'token') fate.tokens.push(event.token);
+    if (event.kind === 'prompt') fate.prompt.push(...event.logprobs);
+    else if (event.kind === 'token') fate.tokens.push(event.token);
     else fate.end = event;
   }
 
-  #checkFate({ request: asked, tokens, end, cancelled, sawFailure, salt }: Fate): void {
-    assert.ok(end && end.kind !== 'token', 'no end');
+  #checkFate({ request: asked, prompt, tokens, end, cancelled, sawFailure, salt }: Fate): void {
+    assert.ok(end?.kind === 'end' || end?.kind === 'error', 'no end');
     if (end.kind === 'error') {
       if (end.code === 'context_length_exceeded') assert.ok(asked.prompt.length >= this.#loop.context);
       else if (end.code === 'constraint_dead_end') assert.ok(asked.constraint);
@@ -277,6 +298,11 @@ class Simulation {
     if (asked.embed && end.reason === 'stop')
       return assert.deepEqual(end.embedding, expectedEmbedding(asked.prompt, this.#model.pooling as 'mean', salt));
     if (asked.prompt.includes(poison as never)) return assert.equal(end.reason, 'cancelled');
+    if (asked.promptLogprobs === undefined) assert.equal(prompt.length, 0);
+    else {
+      const scores = expectedPromptLogprobs(asked, vocabSize, salt);
+      assert.deepEqual(prompt, end.reason === 'cancelled' ? scores.slice(0, prompt.length) : scores);
+    }
     const expected = expectedAnswer(asked, vocabSize, this.#loop.context, salt);
     if (end.reason !== 'cancelled') return assert.deepEqual(tokens, expected);
     assert.ok(cancelled, 'ended as cancelled, but nobody did');

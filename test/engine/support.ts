@@ -4,7 +4,8 @@ import { maskWords } from '../../src/constrain/vocabulary.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import type { Pooler } from '../../src/engine/pooler.ts';
-import type { EngineEvent, GenerateRequest } from '../../src/engine/request.ts';
+import type { EngineEvent, GenerateRequest, TokenLogprob } from '../../src/engine/request.ts';
+import { Logprobs } from '../../src/engine/sampling/logprobs.ts';
 import { resolveSampling } from '../../src/engine/sampling/sampling.ts';
 import type { Engine } from '../../src/engine/types.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
@@ -51,20 +52,27 @@ export function tokensOf(events: readonly EngineEvent[]): Token[] {
 
 /** The answer that a request must get on the scripted model, worked out without an engine. */
 export function expectedAnswer(
-  { prompt: tokens, maxTokens = Number.POSITIVE_INFINITY, sampling, stopTokens = [], constraint }: GenerateRequest,
+  { prompt: tokens, maxTokens = Number.POSITIVE_INFINITY, minTokens = 0, ...rest }: GenerateRequest,
   vocabSize: number,
   context: number,
   salt = 0,
 ) {
+  const { sampling, stopTokens = [], constraint } = rest;
   const oracle = new Oracle(salt);
   const sampler = new Sampler(vocabSize);
   const spec = resolveSampling(sampling, vocabSize, 0);
   const history = { tokens: [...tokens], promptTokens: tokens.length };
   for (const token of tokens) oracle.push(token);
   const state = constraint && constraintOf(constraint).start();
-  const mask = state && new Uint32Array(maskWords(vocabSize));
+  const mask = new Uint32Array(maskWords(vocabSize));
+  const ends = new Set<number>(state ? [...stopTokens, 0] : stopTokens);
   while (history.tokens.length < Math.min(tokens.length + maxTokens, context)) {
-    state?.mask(mask!);
+    mask.fill(0xffffffff);
+    state?.mask(mask);
+    const late = mask.map((word, i) =>
+      i === 0 ? word & ~[...ends].reduce((bits, end) => bits | (1 << end), 0) : word,
+    );
+    if (history.tokens.length - tokens.length < minTokens && late.some(word => word !== 0)) mask.set(late);
     const token = sampler.sample(
       oracle.logits(vocabSize),
       { ...history, length: history.tokens.length },
@@ -77,6 +85,24 @@ export function expectedAnswer(
     oracle.push(token);
   }
   return history.tokens.slice(tokens.length);
+}
+
+/** The log-probabilities that a request must get for its prompt on the scripted model. */
+export function expectedPromptLogprobs(
+  { prompt, promptLogprobs = 0 }: GenerateRequest,
+  vocabSize: number,
+  salt = 0,
+): TokenLogprob[] {
+  const oracle = new Oracle(salt);
+  const logprobs = new Logprobs(vocabSize);
+  return prompt.slice(1).map((token, i) => {
+    oracle.push(prompt[i]!);
+    return logprobs.of(oracle.logits(vocabSize), token, promptLogprobs);
+  });
+}
+
+export function promptLogprobsOf(events: readonly EngineEvent[]): TokenLogprob[] {
+  return events.flatMap(event => (event.kind === 'prompt' ? event.logprobs : []));
 }
 
 /** A file that the scripted model takes for an adapter. */

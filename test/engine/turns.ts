@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import type { EngineLoop } from '../../src/engine/loop.ts';
-import { goesFirst, pending, type Sequence } from '../../src/engine/sequence.ts';
+import { goesFirst, isScored, pending, type Sequence } from '../../src/engine/sequence.ts';
 
 /**
  * What younger prompts may take from the oldest of their tenant that has begun: watched from outside, between steps. They are never
- * further ahead of what it got meanwhile than two steps, and whoever has a lower priority gets nothing before it.
+ * further ahead of what it got meanwhile than two steps, and whoever has a lower priority gets nothing before it. One that is scored
+ * is bounded by rows of logits, which nobody else could use.
  */
 export class Turns {
   /** Those that ran after the last step: what was computed of them then, and what was left. */
@@ -18,6 +19,7 @@ export class Turns {
     const ran = [...this.#before.keys(), ...scheduler.running].filter(({ state }) => state === 'running');
     for (const [sequence, before] of this.#before) {
       const went = this.#went(sequence);
+      if (isScored(sequence)) continue;
       if (sequence.state !== 'running' || before.pending <= 1 || went < 0 || !this.#isOldest(sequence)) continue;
       const younger = new Set(ran.filter(other => isYounger(other, sequence)));
       const others = [...younger].reduce((sum, other) => sum + this.#promptTokens(other), 0);

@@ -176,7 +176,7 @@ describe('a chat', () => {
     const parts = [{ role: 'user', content: ['text'] as unknown as string }];
     await assert.rejects(answer(parts), refused('invalid_request', 'messages[0].content'));
     await assert.rejects(answer(question, { temperature: 9 }), refused('invalid_request', 'temperature'));
-    await assert.rejects(answer(question, { maxTokens: 0 }), refused('invalid_request', 'max_tokens'));
+    await assert.rejects(answer(question, { maxTokens: -1 }), refused('invalid_request', 'max_tokens'));
     await assert.rejects(answer(question, { logprobs: 21 }), refused('invalid_request', 'top_logprobs'));
     await assert.rejects(answer(question, { stop: '' }), refused('invalid_request', 'stop'));
     await assert.rejects(answer(question, { adapter: 'none' }), refused('adapter_not_found'));

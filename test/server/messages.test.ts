@@ -266,7 +266,7 @@ test("errors have Anthropic's shape, and its names of fields", async () => {
     assert.equal(error.param, param);
     assert.match(request_id, /^req_/);
   }
-  await assert.rejects(anthropic.messages.create({ ...hello, max_tokens: 0 }), Anthropic.BadRequestError);
+  await assert.rejects(anthropic.messages.create({ ...hello, max_tokens: 1.5 }), Anthropic.BadRequestError);
 });
 
 test('a failure in the middle of a stream is an event', async () => {

@@ -135,7 +135,7 @@ test("errors have Ollama's shape and its names of fields", async () => {
   const { app } = client('x');
   const wrong: [object, RegExp, string][] = [
     [{ options: { temperature: 3 } }, /^options\.temperature: must be a number from 0 to 2/, 'options.temperature'],
-    [{ options: { num_predict: 0 } }, /^options\.num_predict/, 'options.num_predict'],
+    [{ options: { num_predict: 1.5 } }, /^options\.num_predict/, 'options.num_predict'],
     [{ think: 3 }, /^think: must be true or false or "low"/, 'think'],
     [{ format: 3 }, /^format: must be/, 'format'],
     [{ options: { mirostat: 1 } }, /^options\.mirostat: is not supported/, 'options.mirostat'],

@@ -193,9 +193,9 @@ test('refusals name the fields of this API', async () => {
     const { message, param } = (await response.json()).error;
     return [param, message];
   };
-  assert.deepEqual(await refused({ max_output_tokens: 0 }), [
+  assert.deepEqual(await refused({ max_output_tokens: 1.5 }), [
     'max_output_tokens',
-    'max_output_tokens: must be an integer of at least 1, not 0',
+    'max_output_tokens: must be an integer of at least 0, not 1.5',
   ]);
   assert.equal((await refused({ temperature: 9 }))[0], 'temperature');
   assert.equal((await refused({ background: true }))[0], 'background');

@@ -89,11 +89,23 @@ test('tokenize and detokenize speak as llama-server does', async () => {
     ],
   });
   assert.deepEqual(await ask('/tokenize', { content: '' }), { tokens: [] });
+  // vLLM's fields and default.
+  assert.deepEqual(await ask('/tokenize', { prompt: 'H' }), { tokens: [0, 72] });
+  assert.deepEqual(await ask('/tokenize', { prompt: 'H', add_special_tokens: false }), { tokens: [72] });
   assert.deepEqual(await ask('/detokenize', { tokens: [72, 105] }), { content: 'Hi' });
   assert.deepEqual(await ask('/apply-template', { messages: [{ role: 'user', content: 'Hi' }] }), {
     prompt: '[user]Hi[assistant]',
     values: [[6, 8]],
   });
+});
+
+test('whoever encodes through the server finds where texts begin and end', async () => {
+  const { app } = scripted(says('x'));
+  const info = await (await app.fetch(new Request('http://localhost/tokenizer_info'))).json();
+  assert.deepEqual(info, { bos_token: '\0', eos_token: '\u0001', chat_template: '' });
+  const other = scripted(says('x'), { anyModelName: false });
+  const unknown = await other.app.fetch(new Request('http://localhost/tokenizer_info?model=none'));
+  assert.equal(unknown.status, 404);
 });
 
 test('metrics show requests, tokens and the engine; on other machines only when public', async () => {

@@ -25,7 +25,8 @@ const wrong: [string, object, Partial<GenerateRequest>][] = [
   ['presence_penalty', { presence_penalty: 3 }, { sampling: { presencePenalty: 3 } }],
   ['frequency_penalty', { frequency_penalty: -3 }, { sampling: { frequencyPenalty: -3 } }],
   ['seed', { seed: 1e300 }, { sampling: { seed: 1e300 } }],
-  ['max_tokens', { max_tokens: 0 }, { maxTokens: 0 }],
+  ['max_tokens', { max_tokens: -2 }, { maxTokens: -2 }],
+  ['min_tokens', { min_tokens: -1 }, { minTokens: -1 }],
   ['max_tokens', { max_tokens: 1.5 }, { maxTokens: 1.5 }],
   ['priority', { priority: 1001 }, { priority: 1001 }],
   ['top_logprobs', { logprobs: true, top_logprobs: 21 }, { topLogprobs: 21 }],
@@ -77,7 +78,7 @@ test('a command and realm.yaml say the same', async () => {
   };
   const words = wordsOfEngine({ sampling: { temperature: 2.5 } });
   assert.equal(said(ranges.temperature, '2.5'), `${words}.`);
-  assert.equal(said(ranges.maxTokens, '0'), `${wordsOfEngine({ maxTokens: 0 })}.`);
+  assert.equal(said(ranges.maxTokens, '1.5'), `${wordsOfEngine({ maxTokens: 1.5 })}.`);
   assert.equal(said(ranges.topP, '0.5'), 0.5);
   const sampling = { temperature: 2.5 };
   const config = readConfig({ models: [{ id: 'm', catalog: 'smollm2-135m', sampling }] }, '.', 'realm.yaml');

@@ -10,7 +10,7 @@ import { withDefaults } from '../../src/llm/generate.ts';
 import type { LoadedModel } from '../../src/llm/load.ts';
 import { SessionStore } from '../../src/llm/sessions.ts';
 import { StopStrings } from '../../src/llm/stop-strings.ts';
-import type { GenerateText } from '../../src/llm/types.ts';
+import type { GenerateText, TextLogprob } from '../../src/llm/types.ts';
 import { unmetered } from '../../src/metering/meter.ts';
 import { Channel } from '../../src/sandbox/channel.ts';
 import type { Program, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
@@ -175,6 +175,8 @@ export class ScriptedModel implements LoadedModel {
     const stops = new StopStrings(request.stop ?? []);
     const limit = Math.min(request.maxTokens ?? context, context - request.prompt.length);
     try {
+      if (request.promptLogprobs !== undefined)
+        yield { kind: 'text', text: '', logprobs: promptLogprobs(request), ofPrompt: true };
       for (const char of script.answer(request)) {
         await (script.pause ?? turn)();
         if (signal?.aborted) reason = 'cancelled';
@@ -201,6 +203,15 @@ export class ScriptedModel implements LoadedModel {
       this.running--;
     }
   }
+}
+
+/** A token's log-probability is less than 0 by its number. */
+function promptLogprobs({ prompt, promptLogprobs: most = 0 }: GenerateRequest): TextLogprob[] {
+  return prompt.map((token, offset) => {
+    const one = { token: String.fromCodePoint(token), bytes: [token], logprob: -token };
+    if (offset === 0) return { ...one, logprob: Number.NaN, offset, top: [] };
+    return { ...one, offset, top: Array.from({ length: most }, () => one) };
+  });
 }
 
 /** Programs that are functions: they get the host and yield what they stream. */

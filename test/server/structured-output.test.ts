@@ -73,7 +73,7 @@ test('forms that are none, and two of them, are refused by name', async () => {
       { structured_outputs: { json: schema, regex: 'a' } },
       'structured_outputs.regex: says what structured_outputs.json',
     ],
-    [{ min_tokens: 3 }, 'min_tokens: is not supported'],
+    [{ allowed_token_ids: [3] }, 'allowed_token_ids: is not supported'],
     [{ mirostat: 2 }, 'mirostat: is not supported'],
   ];
   for (const [body, message] of wrong) {

@@ -1,6 +1,6 @@
 import { pageTokens } from '../../backend/backend.ts';
 import type { Token } from '../../tokenizer/types.ts';
-import type { Sequence } from '../sequence.ts';
+import { reusable, type Sequence } from '../sequence.ts';
 import type { BlockId, BlockPool } from './block-pool.ts';
 import type { CachedPage } from './cached-page.ts';
 import { newSecret, pageKey } from './page-key.ts';
@@ -70,12 +70,10 @@ export class PrefixCache {
   }
 
   /**
-   * Gives a sequence without pages the cached ones that its tokens begin with, except for its last token's: that one
-   * is always computed, because its logits are wanted. A sequence whose hidden states are all wanted takes over nothing.
+   * Gives a sequence without pages the cached ones that its tokens begin with, as far as their rows are not wanted.
    */
   acquire(sequence: Sequence): void {
-    if (sequence.states === 'all') return;
-    const full = Math.floor((sequence.tokens.length - 1) / pageTokens);
+    const full = Math.floor(reusable(sequence) / pageTokens);
     while (sequence.pages.length < full) {
       const tenant = this.#tenants.get(this.#holderOf(sequence, sequence.pages.length));
       const page = tenant && this.#find(tenant, sequence);

@@ -6,6 +6,8 @@ export interface MaskedRows {
   readonly answer: ConstrainedAnswer | undefined;
   readonly draft: readonly Token[];
   readonly first: number;
+  /** Tokens that may not come yet in so many of its rows. */
+  readonly banned?: { readonly tokens: ReadonlySet<Token>; readonly rows: number } | undefined;
 }
 
 /** The masks of a batch's rows of logits. */
@@ -24,14 +26,26 @@ export class Masks {
   /** Of `count` rows in all; none where nothing is masked. Good until the next time. */
   of(rows: readonly MaskedRows[], count: number): Uint32Array | undefined {
     const words = this.#words;
-    if (!rows.some(({ answer }) => answer)) return this.#free?.subarray(0, count * words);
+    if (!rows.some(({ answer, banned }) => answer || banned)) return this.#free?.subarray(0, count * words);
     if (this.#room.length < count * words) this.#room = new Uint32Array(count * words);
-    for (const { answer, draft, first } of rows) {
+    for (const { answer, draft, first, banned } of rows) {
       const into = this.#room.subarray(first * words, (first + 1 + draft.length) * words);
       if (answer) answer.masks(draft, into, words);
       else if (this.#free) into.set(this.#free.subarray(0, into.length));
       else into.fill(0xffffffff);
+      if (banned) ban(banned.tokens, into.subarray(0, banned.rows * words), words);
     }
     return this.#room.subarray(0, count * words);
+  }
+}
+
+/** Bans the tokens in every row where another is left: what a constraint leaves no choice about stays. rows: [rows, words] */
+function ban(tokens: ReadonlySet<Token>, rows: Uint32Array, words: number): void {
+  for (let start = 0; start < rows.length; start += words) {
+    const row = rows.subarray(start, start + words);
+    const allowed = [...tokens].filter(token => row[token >> 5]! & (1 << (token & 31)));
+    for (const token of allowed) row[token >> 5]! &= ~(1 << (token & 31));
+    if (row.some(word => word !== 0)) continue;
+    for (const token of allowed) row[token >> 5]! |= 1 << (token & 31);
   }
 }

@@ -2,7 +2,7 @@
 import { pageTokens } from '../../backend/backend.ts';
 import type { BlockId } from '../cache/block-pool.ts';
 import type { SlotId } from '../cache/state-slots.ts';
-import { commonTokens, pending, type Sequence } from '../sequence.ts';
+import { commonTokens, pending, reusable, type Sequence } from '../sequence.ts';
 import type { TenantQueue } from './tenant-queue.ts';
 
 /** Tokens that another request of the tenant must be about to compute for it to be worth waiting for them. */
@@ -10,7 +10,9 @@ const worthWaiting = pageTokens / 2;
 
 /** Whether another request of the tenant is about to compute what its `sequence` begins with. */
 export function isPrefixComing(queue: TenantQueue, sequence: Sequence): boolean {
-  const has = (other: Sequence): boolean => commonTokens(sequence, other) - other.computed >= worthWaiting;
+  const most = reusable(sequence);
+  const has = (other: Sequence): boolean =>
+    Math.min(commonTokens(sequence, other), most + 1) - other.computed >= worthWaiting;
   return [...queue.running].some(other => pending(other) > 1 && has(other));
 }
 
@@ -28,10 +30,8 @@ export interface Fork {
  * pages. `exact`, in models that keep a state: only from another whose state is the one behind what both have.
  */
 export function copyOnWriteFork(queue: TenantQueue, sequence: Sequence, exact: boolean): Fork | undefined {
-  if (sequence.states === 'all') return undefined;
   const index = sequence.pages.length;
-  // Its last token is always computed, because its logits are wanted.
-  const most = Math.min(sequence.tokens.length - 1, (index + 1) * pageTokens);
+  const most = Math.min(reusable(sequence), (index + 1) * pageTokens);
   let best: Fork | undefined;
   // A state is worth having even where no token of a page is.
   const least = exact ? Math.max(1, sequence.computed) : sequence.computed + 1;

@@ -67,6 +67,19 @@ test('without others decoding, a prompt has the whole step', () => {
   );
 });
 
+test('prompts that are scored share the rows of logits that nobody else needs, and cost more room', () => {
+  const { scheduler } = setUp({ maxOutputs: 20 });
+  const scored = () => Object.assign(sequence('b', 60), { rowsFrom: 0 });
+  const counts = () => step(scheduler).map(work => work.count);
+  for (const each of [scored(), scored()]) scheduler.submit(each);
+  // 12 rows beyond one for each that may run, and each has its own.
+  assert.deepEqual(counts(), [13, 1]);
+  scheduler.submit(sequence('a', 3));
+  assert.deepEqual(counts(), [3]);
+  // Beside one that decodes: a third of the 32 tokens of a piece, and nothing is left of them.
+  assert.deepEqual(counts(), [1, 11]);
+});
+
 test('a prompt that fits in the step is finished before another is begun, a long one is not', () => {
   const { scheduler } = setUp();
   const [first, second, third] = [sequence('a', 40), sequence('b', 40), sequence('c', 40)];

@@ -1,4 +1,4 @@
-import { pending } from '../sequence.ts';
+import { isScored, pending } from '../sequence.ts';
 import type { Work } from './plan.ts';
 import { PromptCosts } from './prompt-costs.ts';
 
@@ -29,6 +29,8 @@ export class StepCosts {
     const prompts = work.filter(({ sequence }) => pending(sequence) > 1);
     const rows = work.reduce((sum, { sequence, draft }) => sum + (pending(sequence) > 1 ? 0 : 1 + draft.length), 0);
     if (prompts.length === 0) return this.#decoded(rows, ms);
+    // Rows of logits cost what prompts without them do not.
+    if (prompts.some(({ sequence }) => isScored(sequence))) return;
     const pieces = prompts.map(({ sequence, count }) => ({ position: sequence.computed, count }));
     this.#prompts.measured(pieces, ms - (rows > 0 ? this.#plainMs(rows) : 0));
   }

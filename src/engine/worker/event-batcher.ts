@@ -1,4 +1,4 @@
-import type { EventBatch, SequenceId } from '../request.ts';
+import { type EventBatch, isLast, type SequenceId } from '../request.ts';
 
 /**
  * Puts what leaves an engine's thread into batches. Every message wakes the thread that serves the answers, whose code and data a machine
@@ -43,8 +43,9 @@ export class EventBatcher {
     if (this.#waiting.length > 0 && this.#clock() - this.#since >= this.#togetherMs) this.#flush();
   }
 
-  #isUrgent([id, { kind }]: EventBatch[number]): boolean {
-    if (kind !== 'token') this.#begun.delete(id);
+  #isUrgent([id, event]: EventBatch[number]): boolean {
+    if (event.kind === 'prompt') return false;
+    if (isLast(event)) this.#begun.delete(id);
     else if (this.#begun.has(id)) return false;
     else this.#begun.add(id);
     return true;

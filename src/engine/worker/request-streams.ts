@@ -1,6 +1,13 @@
 import type { RealmError } from '../../errors.ts';
 import { failure } from '../failure.ts';
-import type { EngineEvent, EngineFailure, EventBatch, GenerateRequest, SequenceId } from '../request.ts';
+import {
+  type EngineEvent,
+  type EngineFailure,
+  type EventBatch,
+  type GenerateRequest,
+  isLast,
+  type SequenceId,
+} from '../request.ts';
 
 /** The way to the engine, through a call or a message. */
 export interface EngineLink {
@@ -33,7 +40,7 @@ export class RequestStreams {
   deliver(events: EventBatch): void {
     for (const [id, event] of events) {
       const stream = this.#open.get(id);
-      if (event.kind !== 'token') this.#open.delete(id);
+      if (isLast(event)) this.#open.delete(id);
       stream?.put(event);
     }
   }
@@ -117,7 +124,7 @@ export class RequestStream implements AsyncIterableIterator<EngineEvent, undefin
   }
 
   #result(event: EngineEvent): Result {
-    if (event.kind !== 'token') this.#end();
+    if (isLast(event)) this.#end();
     return { value: event, done: false };
   }
 

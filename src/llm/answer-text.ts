@@ -1,0 +1,80 @@
+import type { EngineEvent, GenerateRequest, TokenLogprob } from '../engine/request.ts';
+import type { Token, Tokenizer, TokenStream } from '../tokenizer/types.ts';
+import { StopStrings } from './stop-strings.ts';
+import { characters, PromptLogprobs, textLogprob } from './text-logprobs.ts';
+import type { TextEvent, TextLogprob, TextPiece } from './types.ts';
+
+type EventOf<Kind extends EngineEvent['kind']> = Extract<EngineEvent, { kind: Kind }>;
+
+/** Makes text of what an engine says to one request. */
+export class AnswerText {
+  readonly #tokenizer: Tokenizer;
+  readonly #stream: TokenStream;
+  readonly #stops: StopStrings;
+  /** Prompt and answer. */
+  readonly #tokens: Token[];
+  readonly #promptTokens: number;
+  /** Behind so many tokens a stop string may end the text. */
+  readonly #least: number;
+  readonly #prompt: PromptLogprobs;
+  /** Characters decoded so far. */
+  #offset = 0;
+
+  /** `special`: those special tokens that are text. */
+  constructor(tokenizer: Tokenizer, { prompt, stop = [], minTokens = 0 }: GenerateRequest, special: Special) {
+    this.#tokenizer = tokenizer;
+    this.#stream = tokenizer.stream({ special });
+    this.#stops = new StopStrings(stop);
+    this.#tokens = [...prompt];
+    this.#promptTokens = prompt.length;
+    this.#least = prompt.length + minTokens;
+    this.#prompt = new PromptLogprobs(tokenizer);
+  }
+
+  /** A stop string came: nobody asks for more. */
+  get stopped(): boolean {
+    return this.#stops.stopped;
+  }
+
+  /** The prompt's first token has no log-probability. */
+  first(): TextPiece {
+    return ofPrompt(this.#tokens.slice(0, 1).map(token => this.#prompt.first(token)));
+  }
+
+  prompt({ logprobs }: EventOf<'prompt'>): TextPiece {
+    return ofPrompt(logprobs.map(each => this.#prompt.next(each)));
+  }
+
+  token({ token, logprob }: EventOf<'token'>): TextPiece {
+    this.#tokens.push(token);
+    const decoded = this.#stream.push(token);
+    const text = this.#tokens.length > this.#least ? this.#stops.push(decoded) : decoded;
+    const logprobs = this.#logprobs(logprob);
+    if (logprob) this.#offset += characters(decoded);
+    return { kind: 'text', text, logprobs };
+  }
+
+  /** What was held back, and the end. */
+  *end({ logprob, ...end }: EventOf<'end'>): Generator<TextEvent> {
+    const text = this.stopped ? '' : this.#stops.push(this.#stream.end()) + this.#stops.end();
+    const logprobs = this.stopped ? [] : this.#logprobs(logprob);
+    if (text !== '' || logprobs.length > 0) yield { kind: 'text', text, logprobs };
+    const own = this.stopped ? stoppedAt(end, this.#tokens.length - this.#promptTokens) : end;
+    yield { ...own, tokens: this.#tokens, stopString: this.#stops.found };
+  }
+
+  #logprobs(logprob: TokenLogprob | undefined): TextLogprob[] {
+    return logprob ? [textLogprob(this.#tokenizer, logprob, this.#offset)] : [];
+  }
+}
+
+type Special = ReadonlySet<Token> | false;
+
+function ofPrompt(logprobs: readonly TextLogprob[]): TextPiece {
+  return { kind: 'text', text: '', logprobs, ofPrompt: true };
+}
+
+/** The end of a text that a stop string ended after so many tokens. */
+function stoppedAt(event: EventOf<'end'>, completionTokens: number): EventOf<'end'> {
+  return { ...event, reason: 'stop', usage: { ...event.usage, completionTokens } };
+}
