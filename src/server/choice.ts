@@ -5,7 +5,7 @@ import type { TextEnd, TextLogprob } from '../llm/types.ts';
 import type { ModelId, ProgramHost } from '../sandbox/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { constraintOf } from './answer-constraint.ts';
-import { type AnswerDelta, type AnswerReader, answerReader, plainReader } from './answer-reader.ts';
+import { type AnswerDelta, type AnswerReader, answerReader, type Place, plainReader } from './answer-reader.ts';
 import { addUsage, noUsage } from './exchange.ts';
 import type { Job } from './job.ts';
 import { changedRequest, guestOptions, metadata, refusedToProgram } from './program-options.ts';
@@ -48,6 +48,10 @@ export interface Trace {
   usage: EngineUsage;
   /** Prompt and answer of the last call to the request's own model. */
   tokens: readonly Token[];
+  /** Where the text of each token begins, of a model that may think. */
+  readonly starts: number[];
+  /** Where its thoughts stand. */
+  thoughts: readonly Place[];
   /** The prompt of the first call had begun the model's thoughts. */
   inReasoning: boolean | undefined;
 }
@@ -60,8 +64,15 @@ export const newTrace = (): Trace => ({
   stopString: undefined,
   usage: noUsage,
   tokens: [],
+  starts: [],
+  thoughts: [],
   inReasoning: undefined,
 });
+
+/** How many of the answer's tokens are thoughts and their markers. */
+export function thoughtTokens({ starts, thoughts }: Trace): number {
+  return starts.filter(at => thoughts.some(({ start, end }) => start <= at && at < end)).length;
+}
 
 /** Longest stretch of a program's own computing between two calls to the host. */
 const sliceMs = 2_000;
@@ -92,6 +103,7 @@ export async function* runChoice(
   for await (const piece of text) {
     streamed += piece.length;
     reader ??= readerOf(context.job, trace);
+    trace.thoughts = reader.thoughts;
     yield* pieces(index, reader.push(piece), takeUntil(trace, streamed));
   }
   signal.throwIfAborted();
@@ -176,6 +188,7 @@ async function generate(
   });
   trace.inReasoning ??= inReasoning;
   const own = kind === 'chat' ? chatSettings(job, model, inReasoning) : {};
+  const thinks = kind === 'chat' && model.format.reasoning !== undefined;
   const events = model.generate({ ...request, ...own, prompt: Array.from(tokens) as Token[] }, signal);
   const before = trace.usage;
   const earlier = trace.characters;
@@ -192,6 +205,7 @@ async function generate(
     }
     const { text, logprobs } = event;
     used.completionTokens++;
+    if (thinks) trace.starts.push(trace.generated);
     trace.usage = addUsage(before, used);
     if (logprobs.length > 0) {
       const values = logprobs.map(each => ({ ...each, offset: earlier + each.offset }));

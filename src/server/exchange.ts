@@ -4,6 +4,12 @@ import { type ErrorCode, errorCodes, RealmError } from '../errors.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
+/** What an answer took, in tokens. */
+export interface Usage extends EngineUsage {
+  /** Of the answer's tokens those of thoughts. */
+  readonly reasoningTokens?: number | undefined;
+}
+
 export const noUsage: EngineUsage = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 };
 
 export function addUsage(a: EngineUsage, b: EngineUsage): EngineUsage {
@@ -40,7 +46,7 @@ export class Exchange {
   /** What the answer says of the session that it saved. */
   session: object | undefined;
   /** What the request has cost until now. */
-  usage: () => EngineUsage = () => noUsage;
+  usage: () => Usage = () => noUsage;
   /** The body outlives the handler; whoever writes it calls finish. */
   streaming = false;
   #firstTokenMs: number | undefined;

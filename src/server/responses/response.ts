@@ -1,4 +1,4 @@
-import type { EngineUsage } from '../../engine/request.ts';
+import type { Usage } from '../exchange.ts';
 import type { ResponsesRequest, ToolChoice } from './request.ts';
 
 export type ResponseStatus = 'in_progress' | 'completed' | 'incomplete' | 'failed' | 'cancelled';
@@ -61,7 +61,7 @@ export interface ResponseError {
 
 export interface ResponseState {
   readonly status: ResponseStatus;
-  readonly usage?: EngineUsage | undefined;
+  readonly usage?: Usage | undefined;
   readonly completedAt?: number | undefined;
   readonly incomplete?: 'max_output_tokens' | undefined;
   readonly error?: ResponseError | undefined;
@@ -82,13 +82,12 @@ export function responseJson({ echo, ...head }: ResponseHead, state: ResponseSta
   return `${own.slice(0, -1)},"output":[${output.join(',')}],${echo.slice(1)}`;
 }
 
-/** Tokens of thoughts are not counted apart from the rest. */
-export function usageBody({ promptTokens, cachedTokens, completionTokens }: EngineUsage) {
+export function usageBody({ promptTokens, cachedTokens, completionTokens, reasoningTokens = 0 }: Usage) {
   return {
     input_tokens: promptTokens,
     input_tokens_details: { cached_tokens: cachedTokens },
     output_tokens: completionTokens,
-    output_tokens_details: { reasoning_tokens: 0 },
+    output_tokens_details: { reasoning_tokens: reasoningTokens },
     total_tokens: promptTokens + completionTokens,
   };
 }
