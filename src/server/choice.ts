@@ -179,11 +179,13 @@ async function generate(
   signal: AbortSignal,
   onText: Parameters<ProgramHost['generate']>[2],
 ): Promise<void> {
-  const { tenant, kind } = job;
+  const { tenant, kind, truncate } = job;
+  const { context } = model.engine.info;
   const { tokens, inReasoning } = await promptTokens.of(services, model, {
     tenant,
     kind,
     prompt: request.prompt,
+    room: truncate ? Math.min(request.maxTokens ?? context, context >> 2) : undefined,
     signal: clientSignal,
   });
   trace.inReasoning ??= inReasoning;

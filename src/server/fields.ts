@@ -11,10 +11,26 @@ export function optional<T extends z.ZodType>(schema: T) {
   return schema.nullish().transform(value => value ?? undefined);
 }
 
-/** A field of OpenAI's that Realm does not have: refused by name unless its value changes nothing. */
+/** What the description of the API says of fields that are known and do nothing. */
+export const fates = {
+  refused: 'Refused, unless its value changes nothing.',
+  ignored: 'Ignored: it changes no answer.',
+};
+
+/** A field of another server's that Realm does not have: refused by name unless its value changes nothing. */
 export function unsupported(neutral: (value: unknown) => boolean = () => false) {
   const harmless = (value: unknown) => value === undefined || value === null || neutral(value);
-  return z.unknown().optional().refine(harmless, { error: 'is not supported; leave it out' });
+  const refused = z.unknown().optional().refine(harmless, { error: 'is not supported; leave it out' });
+  return refused.meta({ description: fates.refused });
+}
+
+/** A field of another server's that changes no answer here, whatever its value. It is read as if it were not there. */
+export function ignored() {
+  const nothing = z
+    .unknown()
+    .optional()
+    .transform(() => undefined);
+  return nothing.meta({ description: fates.ignored });
 }
 
 export const isEmptyList = (value: unknown) => Array.isArray(value) && value.length === 0;
@@ -58,7 +74,7 @@ const logitBias = z
 export const sharedFields = {
   model: optional(z.string()),
   stream: optional(z.boolean()),
-  stream_options: optional(z.object({ include_usage: optional(z.boolean()) })),
+  stream_options: optional(z.object({ include_usage: optional(z.boolean()), include_obfuscation: ignored() })),
   max_tokens: optional(maxTokens),
   n_predict: optional(maxTokens),
   n: optional(z.int().min(1)),
@@ -72,7 +88,7 @@ export const sharedFields = {
   presence_penalty: optional(within(ranges.presencePenalty)),
   frequency_penalty: optional(within(ranges.frequencyPenalty)),
   logit_bias: optional(logitBias),
-  user: optional(z.string()),
+  user: ignored(),
   // Not OpenAI's, with the names that llama-server and vLLM use.
   top_k: optional(within(ranges.topK)),
   min_p: optional(within(ranges.minP)),
@@ -105,6 +121,8 @@ export interface GenerationBody {
   readonly suffix?: string | undefined;
   /** The prompt is repeated before the answer. */
   readonly echo?: boolean | undefined;
+  /** A chat that is too long loses its oldest messages. */
+  readonly truncate?: boolean | undefined;
   readonly settings: GenerationSettings;
   readonly n: number;
   readonly stream: boolean;
@@ -126,8 +144,9 @@ export function toBody(
     tools,
     suffix,
     echo,
+    truncate,
     ...own
-  }: Pick<GenerationBody, 'kind' | 'prompts' | 'tools' | 'suffix' | 'echo'> &
+  }: Pick<GenerationBody, 'kind' | 'prompts' | 'tools' | 'suffix' | 'echo' | 'truncate'> &
     Pick<GenerationSettings, 'maxTokens' | 'topLogprobs' | 'constraint'>,
 ): GenerationBody {
   return {
@@ -137,6 +156,7 @@ export function toBody(
     tools,
     suffix,
     echo,
+    truncate,
     settings: {
       sampling: toSampling(fields),
       stop: fields.stop,

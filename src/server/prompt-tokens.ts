@@ -9,6 +9,8 @@ interface Prompt {
   readonly kind: 'chat' | 'completion';
   /** The chat document, or plain text. */
   readonly prompt: string;
+  /** A chat that is too long may be shortened, and leaves so many tokens to the answer. */
+  readonly room?: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -28,7 +30,7 @@ export class PromptTokens {
   }
 
   /** Throws `context_length_exceeded` for what cannot fit, and what the service for text throws. */
-  of({ text }: Services, model: LoadedModel, { tenant, kind, prompt, signal }: Prompt): Promise<Encoded> {
+  of({ text }: Services, model: LoadedModel, { tenant, kind, prompt, room, signal }: Prompt): Promise<Encoded> {
     const { text: givenText, tokens } = this.#given;
     if (tokens && model === this.#model && prompt === givenText) return Promise.resolve({ tokens, inReasoning: false });
     if (this.#last?.model === model && this.#last.prompt === prompt) return this.#last.encoded;
@@ -38,6 +40,7 @@ export class PromptTokens {
       text: prompt,
       context: model.engine.info.context,
       parseSpecial: tenant.parseSpecial,
+      room,
     });
     this.#last = { model, prompt, encoded };
     return encoded;

@@ -17,8 +17,7 @@ export function echoOf(request: ResponsesRequest) {
       strict,
     })),
     tool_choice: (request.tool_choice ?? 'auto') as ToolChoice,
-    // What does not fit is refused, never cut.
-    truncation: 'disabled',
+    truncation: request.truncation ?? 'disabled',
     parallel_tool_calls: (request.parallel_tool_calls ?? true) as boolean,
     text: { ...text, format: formatOf(text?.format) },
     presence_penalty: (request.presence_penalty ?? 0) as number,
