@@ -114,8 +114,14 @@ export class Exchange {
     this.finish(this.code === undefined ? 200 : errorCodes[this.code]);
   }
 
+  /** The server is starting or stopping: whoever asks is told so, and nothing is wrong. */
+  get #isUnready(): boolean {
+    return this.code === 'not_ready' || this.code === 'shutting_down';
+  }
+
   #log(status: number, durationMs: number, usage: EngineUsage): void {
-    this.#book.logger.log(status >= 500 ? 'error' : 'info', 'request', {
+    const failed = status >= 500 && !this.#isUnready;
+    this.#book.logger.log(failed ? 'error' : 'info', 'request', {
       request_id: this.id,
       tenant: this.tenant,
       method: this.method,
