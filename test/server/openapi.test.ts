@@ -37,6 +37,8 @@ test('bodies are what is validated', async () => {
   const chat = schemaOf('/v1/chat/completions');
   assert.deepEqual(chat.required, ['messages']);
   assert.ok(chat.properties.temperature && chat.properties.tools);
+  assert.match(chat.properties.metadata.description, /^Ignored/);
+  assert.match(chat.properties.audio.description, /^Refused/);
   const messages = schemaOf('/v1/messages');
   assert.ok(messages.properties.stop_sequences && messages.properties.thinking);
   assert.ok(schemaOf('/api/chat').properties.options.anyOf[0].properties.num_predict);
