@@ -50,6 +50,16 @@ test('a stream has named events, numbered, and ends with the response', async ()
   assert.deepEqual(stored, last.response);
 });
 
+test('an input may be absent where there is something to answer', async () => {
+  const { app, model } = scripted(says('ok'));
+  const { id } = await (await app.fetch(create({ generate: false }))).json();
+  const ask = (body: object) => app.fetch(post('/v1/responses', body));
+  for (const input of [undefined, null, []]) assert.equal((await ask({ previous_response_id: id, input })).status, 200);
+  assert.equal(model.tokenizer.decode(model.requests[0]!.prompt), '[user]Hi[assistant]');
+  const { error } = await (await ask({})).json();
+  assert.deepEqual([error.code, error.param], ['invalid_request', 'input']);
+});
+
 test('a request goes on from a previous response, but for its instructions', async () => {
   const limits = { ...defaultConfig().limits, bodyBytes: 10_000 };
   const { app, model } = scripted(says('ok'), { limits });

@@ -169,6 +169,7 @@ const item: z.ZodType<Item | ItemReference> = z.preprocess(withType, typed);
 export function itemList(most: number) {
   return z
     .unknown()
+    .optional()
     .transform(value => (typeof value === 'string' ? [{ role: 'user', content: value }] : (value ?? [])))
     .pipe(z.array(z.unknown(), { error: 'must be a string or a list of items' }).max(most))
     .pipe(z.array(item));
