@@ -47,6 +47,12 @@ export const maxTokens = z
   .transform(value => (value === -1 ? Number.MAX_SAFE_INTEGER : value))
   .pipe(within(ranges.maxTokens));
 
+/** -1 stands for all of the context, as llama-server and Ollama have it. */
+const penaltyWindow = z
+  .unknown()
+  .transform(value => (value === -1 ? ranges.penaltyWindow.max : value))
+  .pipe(within(ranges.penaltyWindow));
+
 /** Numbers as one object, however many they are; of what is none the first is named. Whoever has the vocabulary says which are tokens. */
 export const tokenList = z.unknown().transform((value, context): Float64Array => {
   if (!Array.isArray(value)) {
@@ -93,6 +99,8 @@ export const sharedFields = {
   top_k: optional(within(ranges.topK)),
   min_p: optional(within(ranges.minP)),
   repetition_penalty: optional(within(ranges.repetitionPenalty)),
+  repeat_penalty: optional(within(ranges.repetitionPenalty)),
+  repeat_last_n: optional(penaltyWindow),
   // Realm's own: which of the tenant's requests go first, and names of saved sessions.
   priority: optional(within(ranges.priority)),
   session: optional(name),
@@ -179,7 +187,8 @@ function toSampling(fields: SharedFields): Sampling {
     topK: fields.top_k,
     topP: fields.top_p,
     minP: fields.min_p,
-    repetitionPenalty: fields.repetition_penalty,
+    repetitionPenalty: fields.repetition_penalty ?? fields.repeat_penalty,
+    penaltyWindow: fields.repeat_last_n,
     presencePenalty: fields.presence_penalty,
     frequencyPenalty: fields.frequency_penalty,
     logitBias: fields.logit_bias,

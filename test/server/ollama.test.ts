@@ -53,13 +53,13 @@ test('a stream is what is asked for by silence, in lines', async () => {
 
 test('options, under the names of the engine', async () => {
   const { ollama, model } = client('x'.repeat(50));
-  const options = { num_predict: 3, temperature: 0.5, top_k: 7, repeat_penalty: 1.3, seed: 5, num_ctx: 4096 };
+  const options = { num_predict: 3, temperature: 0.5, top_k: 7, repeat_penalty: 1.3, repeat_last_n: -1, seed: 5 };
   const { done_reason } = await ollama.chat({ model: 'x', messages, options });
   assert.equal(done_reason, 'length');
   const { maxTokens, sampling } = model.requests[0]!;
   assert.deepEqual(
-    [maxTokens, sampling.temperature, sampling.topK, sampling.repetitionPenalty, sampling.seed],
-    [...[3, 0.5, 7, 1.3, 5]],
+    [maxTokens, sampling.temperature, sampling.topK, sampling.repetitionPenalty, sampling.penaltyWindow, sampling.seed],
+    [...[3, 0.5, 7, 1.3, 2 ** 32, 5]],
   );
 });
 
@@ -189,6 +189,7 @@ test("errors have Ollama's shape and its names of fields", async () => {
     [{ format: 3 }, /^format: must be/, 'format'],
     [{ options: { mirostat: 1 } }, /^options\.mirostat: is not supported/, 'options.mirostat'],
     [{ options: { penalize_newline: false } }, /^options\.penalize_newline: is not/, 'options.penalize_newline'],
+    [{ options: { repeat_last_n: -2 } }, /^options\.repeat_last_n: must be/, 'options.repeat_last_n'],
     [{ shift: true }, /^shift: is not supported/, 'shift'],
     [{ logprobs: true, top_logprobs: 30 }, /^top_logprobs: must be/, 'top_logprobs'],
     [{ messages: [{ role: 'user', content: 'x', images: ['a'] }] }, /images: is not supported/, 'messages[0].images'],

@@ -33,8 +33,7 @@ const options = z
     seed: optional(z.number()),
     stop: optional(z.union([z.string(), z.array(z.string())])),
     repeat_penalty: optional(z.number()),
-    /** The penalty looks back as far as Ollama's own default. */
-    repeat_last_n: is(64),
+    repeat_last_n: optional(z.number()),
     presence_penalty: optional(z.number()),
     frequency_penalty: optional(z.number()),
     typical_p: is(1),
@@ -58,6 +57,7 @@ const options = z
     presence_penalty: named.presence_penalty,
     frequency_penalty: named.frequency_penalty,
     repetition_penalty: repeat_penalty,
+    repeat_last_n: named.repeat_last_n,
     // -1: without end; -2: until the context is full.
     max_tokens: num_predict !== undefined && num_predict < 0 ? -1 : num_predict,
   }));
