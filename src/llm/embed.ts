@@ -58,6 +58,8 @@ export interface InputOptions {
   readonly context: number;
   /** Read control tokens in it. Default false. */
   readonly parseSpecial?: boolean | undefined;
+  /** A text that is too long loses its end instead of being refused. */
+  readonly truncate?: boolean | undefined;
 }
 
 /**
@@ -67,12 +69,18 @@ export interface InputOptions {
 export function* encodeInput(
   { tokenizer }: ModelText,
   input: string | Float64Array,
-  { context, parseSpecial = false }: InputOptions,
+  { context, parseSpecial = false, truncate = false }: InputOptions,
   param: string,
 ): Steps<Int32Array> {
-  if (typeof input === 'string') refuseLongText(tokenizer, input, context, param);
-  const tokens = typeof input === 'string' ? yield* tokenizer.encodeInSteps(input, { parseSpecial }) : input;
+  if (typeof input === 'string' && !truncate) refuseLongText(tokenizer, input, context, param);
+  const text = typeof input === 'string' && truncate ? input.slice(0, longestText(tokenizer, context)) : input;
+  const all = typeof text === 'string' ? yield* tokenizer.encodeInSteps(text, { parseSpecial }) : text;
+  const tokens = truncate ? all.slice(0, context) : all;
   checkLength(tokens.length, context, { embed: true, param });
   checkTokens(tokens, tokenizer.vocabSize, () => param);
   return Int32Array.from(tokens);
 }
+
+/** What is behind so many characters is in none of the tokens that fit. */
+const longestText = ({ maxTokenBytes = Number.POSITIVE_INFINITY }: ModelText['tokenizer'], context: number): number =>
+  maxTokenBytes * context;

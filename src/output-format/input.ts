@@ -2,10 +2,16 @@
 export class Input {
   #text = '';
   #ended = false;
+  #taken = 0;
 
   /** What has come and has not been taken. */
   get text(): string {
     return this.#text;
+  }
+
+  /** How many characters have been taken. */
+  get taken(): number {
+    return this.#taken;
   }
 
   /** No more comes. */
@@ -24,6 +30,7 @@ export class Input {
   take(count: number): string {
     const taken = this.#text.slice(0, count);
     this.#text = this.#text.slice(count);
+    this.#taken += taken.length;
     return taken;
   }
 

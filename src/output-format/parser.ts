@@ -14,6 +14,8 @@ export type { OutputEvent, ToolSchemas } from './events.ts';
  * which the text comes make no difference to what is read, only to how it is cut.
  */
 export class OutputParser {
+  /** Where the thoughts stand in the text, with their markers. The last may not have ended. */
+  readonly thoughts: { readonly start: number; end: number }[] = [];
   readonly #input = new Input();
   readonly #steps: Steps<void>;
   readonly #reading: Reading;
@@ -51,17 +53,21 @@ export class OutputParser {
   }
 
   *#answer({ reasoning, tools }: OutputFormat, inReasoning: boolean): Steps<void> {
-    if (reasoning && (inReasoning || (yield* literal(this.#input, reasoning.open)))) yield* this.#thoughts(reasoning);
+    if (reasoning && (inReasoning || (yield* literal(this.#input, reasoning.open))))
+      yield* this.#thoughts(reasoning, 0);
     const called = tools && this.#reading.tools.size > 0 ? tools : undefined;
     if (called && openingOf(called).marker === undefined && (yield* readCalls(this.#reading, called)))
       yield* skipSpace(this.#input);
     yield* this.#content(called, reasoning);
   }
 
-  *#thoughts({ close }: ReasoningFormat): Steps<void> {
+  *#thoughts({ close }: ReasoningFormat, start: number): Steps<void> {
+    const place = { start, end: Number.POSITIVE_INFINITY };
+    this.thoughts.push(place);
     const ended = yield* textUntil(this.#input, [close], text => this.#emit({ kind: 'reasoning', text }));
     if (ended === undefined) return;
     this.#takeMarker(close);
+    place.end = this.#input.taken;
     yield* skipSpace(this.#input);
   }
 
@@ -82,8 +88,9 @@ export class OutputParser {
       if (end === undefined) return;
       if (silent.includes(end)) this.#takeMarker(end);
       else if (again.includes(end)) {
+        const start = input.taken;
         this.#takeMarker(end);
-        if (reasoning) yield* this.#thoughts(reasoning);
+        if (reasoning) yield* this.#thoughts(reasoning, start);
       } else if (tools && (yield* end === fence ? readFencedCall(this.#reading) : readCalls(this.#reading, tools)))
         yield* skipSpace(input);
       else this.#emit({ kind: 'content', text: this.#takeMarker(end) });

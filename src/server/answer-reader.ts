@@ -23,10 +23,18 @@ export interface CallDelta {
 export interface AnswerReader {
   push(text: string): readonly AnswerDelta[];
   end(): readonly AnswerDelta[];
+  /** Where in the text the thoughts stand that were read until now. */
+  readonly thoughts: readonly Place[];
+}
+
+/** From one character to before another. */
+export interface Place {
+  readonly start: number;
+  readonly end: number;
 }
 
 /** Text that is content and nothing else. */
-export const plainReader: AnswerReader = { push: content => [{ content }], end: () => [] };
+export const plainReader: AnswerReader = { push: content => [{ content }], end: () => [], thoughts: [] };
 
 /** A reader of the model's format; undefined where there is nothing to read but content. */
 export function answerReader(format: OutputFormat, tools: ToolUse | undefined, inReasoning: boolean): AnswerReader {
@@ -35,6 +43,7 @@ export function answerReader(format: OutputFormat, tools: ToolUse | undefined, i
   return {
     push: text => toDeltas(parser.push(text)),
     end: () => toDeltas(parser.end()),
+    thoughts: parser.thoughts,
   };
 }
 

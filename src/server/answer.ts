@@ -1,9 +1,9 @@
-import type { EngineUsage, GenerateRequest } from '../engine/request.ts';
+import type { GenerateRequest } from '../engine/request.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import { characters } from '../llm/text-logprobs.ts';
-import { type ChoiceEvent, newTrace, runChoice, type Trace } from './choice.ts';
+import { type ChoiceEvent, newTrace, runChoice, type Trace, thoughtTokens } from './choice.ts';
 import { errorBody } from './errors.ts';
-import { addUsage, type Exchange, noUsage } from './exchange.ts';
+import { addUsage, type Exchange, noUsage, type Usage } from './exchange.ts';
 import { type GivenPrompt, givenPrompts } from './given-prompts.ts';
 import type { Job } from './job.ts';
 import { merge } from './merge.ts';
@@ -125,7 +125,7 @@ async function save(services: Services, exchange: Exchange, job: Job, id: string
 }
 
 /** As OpenAI counts: a prompt once, however many answers it has; every generated token. */
-function totalUsage(choices: readonly Choice[], n: number): EngineUsage {
+function totalUsage(choices: readonly Choice[], n: number): Usage {
   let total = noUsage;
   for (let i = 0; i < choices.length; i += n) {
     const usages = choices.slice(i, i + n).map(({ trace }) => trace.usage);
@@ -133,5 +133,5 @@ function totalUsage(choices: readonly Choice[], n: number): EngineUsage {
     const completionTokens = usages.reduce((sum, usage) => sum + usage.completionTokens, 0);
     total = addUsage(total, { ...largest, completionTokens });
   }
-  return total;
+  return { ...total, reasoningTokens: choices.reduce((sum, { trace }) => sum + thoughtTokens(trace), 0) };
 }

@@ -8,22 +8,25 @@ import { optional, unsupported } from './fields.ts';
 const textParts: Readonly<Record<string, string>> = { text: 'text', refusal: 'refusal' };
 
 /** A string, or text parts that are joined; of wrong parts the first is named, there may be very many. Null and absence are told apart later. */
-const content = z.unknown().transform((value, context): string | undefined => {
-  if (typeof value === 'string') return value;
-  if (value === undefined || value === null) return undefined;
-  const refuse = (message: string, ...path: (string | number)[]) => {
-    context.addIssue({ code: 'custom', message, path });
-    return z.NEVER;
-  };
-  if (!Array.isArray(value)) return refuse('must be a string or a list of text parts');
-  const wrong = value.findIndex(part => textOf(part) === undefined);
-  if (wrong < 0) return value.map(textOf).join('');
-  const part: unknown = value[wrong];
-  if (typeof part !== 'object' || part === null) return refuse('must be an object', wrong);
-  const field = textParts[(part as { type?: string }).type ?? ''];
-  if (field === undefined) return refuse('must be "text"; other parts are not supported', wrong, 'type');
-  return refuse(field in part ? 'must be a string' : 'is required', wrong, field);
-});
+const content = z
+  .unknown()
+  .optional()
+  .transform((value, context): string | undefined => {
+    if (typeof value === 'string') return value;
+    if (value === undefined || value === null) return undefined;
+    const refuse = (message: string, ...path: (string | number)[]) => {
+      context.addIssue({ code: 'custom', message, path });
+      return z.NEVER;
+    };
+    if (!Array.isArray(value)) return refuse('must be a string or a list of text parts');
+    const wrong = value.findIndex(part => textOf(part) === undefined);
+    if (wrong < 0) return value.map(textOf).join('');
+    const part: unknown = value[wrong];
+    if (typeof part !== 'object' || part === null) return refuse('must be an object', wrong);
+    const field = textParts[(part as { type?: string }).type ?? ''];
+    if (field === undefined) return refuse('must be "text"; other parts are not supported', wrong, 'type');
+    return refuse(field in part ? 'must be a string' : 'is required', wrong, field);
+  });
 
 function textOf(part: unknown): string | undefined {
   if (typeof part !== 'object' || part === null) return undefined;

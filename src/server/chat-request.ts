@@ -3,6 +3,7 @@ import { type Chat, chatDocument } from '../llm/prompt.ts';
 import { messagesSchema } from './chat-message.ts';
 import {
   type GenerationBody,
+  ignored,
   isEmptyList,
   maxTokens,
   optional,
@@ -52,6 +53,8 @@ export function chatSchema(limits: { messages: number }): z.ZodType<GenerationBo
     ...structuredFields,
     ...refusedFields,
     max_completion_tokens: optional(maxTokens),
+    /** As in the Responses API. */
+    truncation: optional(z.enum(['auto', 'disabled'])),
     logprobs: optional(z.boolean()),
     top_logprobs: optional(topLogprobs),
     functions: unsupported(isEmptyList),
@@ -61,6 +64,22 @@ export function chatSchema(limits: { messages: number }): z.ZodType<GenerationBo
     prediction: unsupported(),
     verbosity: unsupported(value => value === 'medium'),
     web_search_options: unsupported(),
+    moderation: unsupported(),
+    // Of vLLM and llama-server, for chats alone.
+    echo: unsupported(value => value === false),
+    chat_template: unsupported(),
+    documents: unsupported(isEmptyList),
+    include_reasoning: unsupported(value => value === true),
+    separate_reasoning: unsupported(value => value === true),
+    reasoning_format: unsupported(value => value === 'auto' || value === 'deepseek'),
+    parse_tool_calls: unsupported(value => value === true),
+    metadata: ignored(),
+    store: ignored(),
+    service_tier: ignored(),
+    safety_identifier: ignored(),
+    prompt_cache_key: ignored(),
+    prompt_cache_options: ignored(),
+    prompt_cache_retention: ignored(),
   });
   return fields
     .refine(body => !body.top_logprobs || body.logprobs === true, {
@@ -74,6 +93,7 @@ export function chatSchema(limits: { messages: number }): z.ZodType<GenerationBo
         kind: 'chat',
         prompts: [chatDocument(toChat(body))],
         tools: toToolUse(body, refuse),
+        truncate: body.truncation === 'auto',
         constraint: toContentSource(body, refuse),
         maxTokens: body.max_completion_tokens ?? body.max_tokens ?? body.n_predict,
         topLogprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,

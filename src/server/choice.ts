@@ -4,7 +4,7 @@ import type { TextEnd, TextLogprob } from '../llm/types.ts';
 import type { ModelId, ProgramHost } from '../sandbox/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { constraintOf } from './answer-constraint.ts';
-import { type AnswerDelta, type AnswerReader, answerReader, plainReader } from './answer-reader.ts';
+import { type AnswerDelta, type AnswerReader, answerReader, type Place, plainReader } from './answer-reader.ts';
 import { addUsage, type Exchange, noUsage } from './exchange.ts';
 import type { Job } from './job.ts';
 import type { MeteredModel } from './metered-model.ts';
@@ -49,6 +49,10 @@ export interface Trace {
   usage: EngineUsage;
   /** Prompt and answer of the last call to the request's own model. */
   tokens: readonly Token[];
+  /** Where the text of each token begins, of a model that may think. */
+  readonly starts: number[];
+  /** Where its thoughts stand. */
+  thoughts: readonly Place[];
   /** The prompt of the first call had begun the model's thoughts. */
   inReasoning: boolean | undefined;
 }
@@ -63,8 +67,15 @@ export const newTrace = (): Trace => ({
   stopString: undefined,
   usage: noUsage,
   tokens: [],
+  starts: [],
+  thoughts: [],
   inReasoning: undefined,
 });
+
+/** How many of the answer's tokens are thoughts and their markers. */
+export function thoughtTokens({ starts, thoughts }: Trace): number {
+  return starts.filter(at => thoughts.some(({ start, end }) => start <= at && at < end)).length;
+}
 
 /** Longest stretch of a program's own computing between two calls to the host. */
 const sliceMs = 2_000;
@@ -96,6 +107,7 @@ export async function* runChoice(
   for await (const piece of text) {
     streamed += piece.length;
     reader ??= readerOf(context.job, trace);
+    trace.thoughts = reader.thoughts;
     yield* pieces(index, reader.push(piece), takeUntil(trace, streamed));
   }
   signal.throwIfAborted();
@@ -183,6 +195,18 @@ function scoring(
   return { promptLogprobs: wanted ? promptLogprobs : undefined };
 }
 
+function noteEnd(trace: Trace, { reason, stopString, usage }: TextEnd, before: EngineUsage): void {
+  trace.usage = addUsage(before, usage);
+  // Cancelled here means that the program has enough.
+  trace.reason = reason === 'cancelled' ? 'stop' : reason;
+  trace.stopString = stopString;
+}
+
+/** `ahead`: characters before the client's text. */
+function notePrompt(trace: Trace, logprobs: readonly TextLogprob[], ahead: number): void {
+  for (const each of logprobs) trace.prompt.push({ ...each, offset: Math.max(0, each.offset - ahead) });
+}
+
 /** One call of a program to a model: encodes its prompt, and hands each token's text to `onText`. */
 async function generate(
   { services, job, promptTokens, exchange }: ChoiceContext,
@@ -192,15 +216,18 @@ async function generate(
   signal: AbortSignal,
   onText: Parameters<ProgramHost['generate']>[2],
 ): Promise<void> {
-  const { tenant, kind } = job;
+  const { tenant, kind, truncate } = job;
+  const { context } = model.engine.info;
   const { tokens, inReasoning } = await promptTokens.of(services, model, {
     tenant,
     kind,
     prompt: request.prompt,
+    room: truncate ? Math.min(request.maxTokens ?? context, context >> 2) : undefined,
     signal: exchange.signal,
   });
   trace.inReasoning ??= inReasoning;
   const own = kind === 'chat' ? chatSettings(job, model, inReasoning) : scoring(request, model, promptTokens, trace);
+  const thinks = kind === 'chat' && model.format.reasoning !== undefined;
   const events = model.generate(
     exchange.nextCall(),
     { ...request, ...own, prompt: Array.from(tokens) as Token[] },
@@ -212,20 +239,17 @@ async function generate(
   exchange.noteSubmitted();
   for await (const event of events) {
     if (event.kind === 'end') {
-      trace.usage = addUsage(before, event.usage);
+      noteEnd(trace, event, before);
       if (model === job.model) trace.tokens = event.tokens;
-      // Cancelled here means that the program has enough.
-      trace.reason = event.reason === 'cancelled' ? 'stop' : event.reason;
-      trace.stopString = event.stopString;
       return;
     }
     const { text, logprobs, ofPrompt } = event;
     if (ofPrompt) {
-      const ahead = promptTokens.ahead(tokens);
-      for (const each of logprobs) trace.prompt.push({ ...each, offset: Math.max(0, each.offset - ahead) });
+      notePrompt(trace, logprobs, promptTokens.ahead(tokens));
       continue;
     }
     used.completionTokens++;
+    if (thinks) trace.starts.push(trace.generated);
     trace.usage = addUsage(before, used);
     if (logprobs.length > 0) {
       const values = logprobs.map(each => ({ ...each, offset: earlier + each.offset }));

@@ -3,12 +3,19 @@ import { embedAll } from './embed-all.ts';
 import type { AppContext } from './route.ts';
 import { findModel, type NamedModel } from './services.ts';
 
+interface EmbedOptions {
+  /** Throws where the model is not what is needed. */
+  check?(named: NamedModel): void;
+  /** Texts that are too long lose their end. */
+  readonly truncate?: boolean | undefined;
+}
+
 /** Texts, or tokens as they are, through the tokenizer and the engine, for the tenant that asks. */
 export async function embedTexts(
   context: AppContext,
   modelName: string | undefined,
   inputs: readonly (string | Float64Array)[],
-  check: (named: NamedModel) => void = () => {},
+  { check = () => {}, truncate }: EmbedOptions = {},
 ): Promise<NamedModel & { embeddings: Embedding[] }> {
   const { services, exchange, tenant } = context.var;
   const named = findModel(services, tenant, modelName);
@@ -17,6 +24,7 @@ export async function embedTexts(
   check(named);
   const call = { owner: tenant, model, signal: exchange.signal };
   const { parseSpecial } = tenant;
-  const texts = await services.text.run('inputs', call, { inputs, context: model.engine.info.context, parseSpecial });
+  const { context: most } = model.engine.info;
+  const texts = await services.text.run('inputs', call, { inputs, context: most, parseSpecial, truncate });
   return { ...named, embeddings: await embedAll(exchange, tenant, named, texts) };
 }

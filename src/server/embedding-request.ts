@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { optional } from './fields.ts';
+import { ignored, optional } from './fields.ts';
 
 /** `POST /v1/embeddings`: https://platform.openai.com/docs/api-reference/embeddings/create */
 export interface EmbeddingsRequest {
@@ -43,7 +43,7 @@ export function embeddingsSchema(limits: { inputs: number }): z.ZodType<Embeddin
       input: inputSchema(limits.inputs),
       encoding_format: optional(z.enum(['float', 'base64'])),
       dimensions: optional(z.int().min(1)),
-      user: optional(z.string()),
+      user: ignored(),
     })
     .transform(({ model, input: inputs, encoding_format, dimensions }) => ({
       model,

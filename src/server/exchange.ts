@@ -5,6 +5,12 @@ import type { CallOwner } from '../metering/meter.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
+/** What an answer took, in tokens. */
+export interface Usage extends EngineUsage {
+  /** Of the answer's tokens those of thoughts. */
+  readonly reasoningTokens?: number | undefined;
+}
+
 export const noUsage: EngineUsage = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 };
 
 export function addUsage(a: EngineUsage, b: EngineUsage): EngineUsage {
@@ -43,7 +49,7 @@ export class Exchange {
   /** What the answer says of the session that it saved. */
   session: object | undefined;
   /** What the request has cost until now. */
-  usage: () => EngineUsage = () => noUsage;
+  usage: () => Usage = () => noUsage;
   /** The body outlives the handler; whoever writes it calls finish. */
   streaming = false;
   #calls = 0;
@@ -117,8 +123,14 @@ export class Exchange {
     this.finish(this.code === undefined ? 200 : errorCodes[this.code]);
   }
 
+  /** The server is starting or stopping: whoever asks is told so, and nothing is wrong. */
+  get #isUnready(): boolean {
+    return this.code === 'not_ready' || this.code === 'shutting_down';
+  }
+
   #log(status: number, durationMs: number, usage: EngineUsage): void {
-    this.#book.logger.log(status >= 500 ? 'error' : 'info', 'request', {
+    const failed = status >= 500 && !this.#isUnready;
+    this.#book.logger.log(failed ? 'error' : 'info', 'request', {
       request_id: this.id,
       tenant: this.tenant,
       method: this.method,

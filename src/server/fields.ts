@@ -11,10 +11,26 @@ export function optional<T extends z.ZodType>(schema: T) {
   return schema.nullish().transform(value => value ?? undefined);
 }
 
-/** A field of OpenAI's that Realm does not have: refused by name unless its value changes nothing. */
+/** What the description of the API says of fields that are known and do nothing. */
+export const fates = {
+  refused: 'Refused, unless its value changes nothing.',
+  ignored: 'Ignored: it changes no answer.',
+};
+
+/** A field of another server's that Realm does not have: refused by name unless its value changes nothing. */
 export function unsupported(neutral: (value: unknown) => boolean = () => false) {
   const harmless = (value: unknown) => value === undefined || value === null || neutral(value);
-  return z.unknown().optional().refine(harmless, { error: 'is not supported; leave it out' });
+  const refused = z.unknown().optional().refine(harmless, { error: 'is not supported; leave it out' });
+  return refused.meta({ description: fates.refused });
+}
+
+/** A field of another server's that changes no answer here, whatever its value. It is read as if it were not there. */
+export function ignored() {
+  const nothing = z
+    .unknown()
+    .optional()
+    .transform(() => undefined);
+  return nothing.meta({ description: fates.ignored });
 }
 
 export const isEmptyList = (value: unknown) => Array.isArray(value) && value.length === 0;
@@ -30,6 +46,12 @@ export const maxTokens = z
   .unknown()
   .transform(value => (value === -1 ? Number.MAX_SAFE_INTEGER : value))
   .pipe(within(ranges.maxTokens));
+
+/** -1 stands for all of the context, as llama-server and Ollama have it. */
+const penaltyWindow = z
+  .unknown()
+  .transform(value => (value === -1 ? ranges.penaltyWindow.max : value))
+  .pipe(within(ranges.penaltyWindow));
 
 /** Numbers as one object, however many they are; of what is none the first is named. Whoever has the vocabulary says which are tokens. */
 export const tokenList = z.unknown().transform((value, context): Float64Array => {
@@ -58,7 +80,7 @@ const logitBias = z
 export const sharedFields = {
   model: optional(z.string()),
   stream: optional(z.boolean()),
-  stream_options: optional(z.object({ include_usage: optional(z.boolean()) })),
+  stream_options: optional(z.object({ include_usage: optional(z.boolean()), include_obfuscation: ignored() })),
   max_tokens: optional(maxTokens),
   n_predict: optional(maxTokens),
   min_tokens: optional(within(ranges.minTokens)),
@@ -73,11 +95,13 @@ export const sharedFields = {
   presence_penalty: optional(within(ranges.presencePenalty)),
   frequency_penalty: optional(within(ranges.frequencyPenalty)),
   logit_bias: optional(logitBias),
-  user: optional(z.string()),
+  user: ignored(),
   // Not OpenAI's, with the names that llama-server and vLLM use.
   top_k: optional(within(ranges.topK)),
   min_p: optional(within(ranges.minP)),
   repetition_penalty: optional(within(ranges.repetitionPenalty)),
+  repeat_penalty: optional(within(ranges.repetitionPenalty)),
+  repeat_last_n: optional(penaltyWindow),
   // Realm's own: which of the tenant's requests go first, and names of saved sessions.
   priority: optional(within(ranges.priority)),
   session: optional(name),
@@ -106,6 +130,8 @@ export interface GenerationBody {
   readonly suffix?: string | undefined;
   /** The prompt is repeated before the answer. */
   readonly echo?: boolean | undefined;
+  /** A chat that is too long loses its oldest messages. */
+  readonly truncate?: boolean | undefined;
   readonly settings: GenerationSettings;
   readonly n: number;
   readonly stream: boolean;
@@ -127,8 +153,9 @@ export function toBody(
     tools,
     suffix,
     echo,
+    truncate,
     ...own
-  }: Pick<GenerationBody, 'kind' | 'prompts' | 'tools' | 'suffix' | 'echo'> &
+  }: Pick<GenerationBody, 'kind' | 'prompts' | 'tools' | 'suffix' | 'echo' | 'truncate'> &
     Pick<GenerationSettings, 'maxTokens' | 'topLogprobs' | 'promptLogprobs' | 'constraint'>,
 ): GenerationBody {
   return {
@@ -138,6 +165,7 @@ export function toBody(
     tools,
     suffix,
     echo,
+    truncate,
     settings: {
       sampling: toSampling(fields),
       stop: fields.stop,
@@ -161,7 +189,8 @@ function toSampling(fields: SharedFields): Sampling {
     topK: fields.top_k,
     topP: fields.top_p,
     minP: fields.min_p,
-    repetitionPenalty: fields.repetition_penalty,
+    repetitionPenalty: fields.repetition_penalty ?? fields.repeat_penalty,
+    penaltyWindow: fields.repeat_last_n,
     presencePenalty: fields.presence_penalty,
     frequencyPenalty: fields.frequency_penalty,
     logitBias: fields.logit_bias,

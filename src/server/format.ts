@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import type { EngineUsage, FinishReason } from '../engine/request.ts';
+import type { FinishReason } from '../engine/request.ts';
 import type { TextLogprob } from '../llm/types.ts';
 import type { CallDelta } from './answer-reader.ts';
 import type { ChoiceEvent, ChoicePiece } from './choice.ts';
 import { errorBody } from './errors.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange, Usage } from './exchange.ts';
 import type { Job } from './job.ts';
 import { type StreamWriter, sse } from './sse.ts';
 import { type WholeChoice, wholeChoices } from './whole-choice.ts';
@@ -90,12 +90,13 @@ function header(prefix: string, object: string, exchange: Exchange, job: Job) {
   };
 }
 
-function usageBody({ promptTokens, cachedTokens, completionTokens }: EngineUsage): object {
+function usageBody({ promptTokens, cachedTokens, completionTokens, reasoningTokens = 0 }: Usage): object {
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
     prompt_tokens_details: { cached_tokens: cachedTokens },
+    completion_tokens_details: { reasoning_tokens: reasoningTokens },
   };
 }
 

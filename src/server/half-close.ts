@@ -11,14 +11,20 @@ const graceMs = 1_000;
  * A FIN comes from a client that has sent all that it wants to send (a half-close), and from one that is gone. The
  * first gets its answer; the second must not keep a model busy. Only writing tells them apart: the machine of one
  * that is gone answers with a reset. So we write what every client skips: `100 Continue`, and once a stream has begun
- * an empty comment of it.
+ * what its readers skip, as an empty comment.
+ * Returns what wants to be told of the type of the answer's content: Node does not say what headers it has sent.
  */
-export function watchHalfClose({ socket, httpVersion }: IncomingMessage, answer: ServerResponse): void {
+export function watchHalfClose(
+  { socket, httpVersion }: IncomingMessage,
+  answer: ServerResponse,
+): (contentType: string | null) => void {
   let timer: NodeJS.Timeout | undefined;
+  let sign: string | undefined;
   const ask = (pause: number) => {
     if (answer.writableEnded || answer.destroyed) return;
-    if (answer.headersSent) writeComment(answer);
-    else if (httpVersion === '1.1') answer.writeContinue();
+    if (answer.headersSent) {
+      if (sign !== undefined) answer.write(sign);
+    } else if (httpVersion === '1.1') answer.writeContinue();
     else if (pause > graceMs) socket.destroy();
     timer = setTimeout(ask, pause, Math.min(2 * pause, longestMs));
   };
@@ -28,8 +34,11 @@ export function watchHalfClose({ socket, httpVersion }: IncomingMessage, answer:
     clearTimeout(timer);
     socket.off('end', ended);
   });
+  return contentType => {
+    const [type = ''] = contentType?.split(';') ?? [];
+    sign = signs[type];
+  };
 }
 
-function writeComment(answer: ServerResponse): void {
-  if (String(answer.getHeader('content-type')).startsWith('text/event-stream')) answer.write(':\n\n');
-}
+/** What readers of a stream skip, by its type. */
+const signs: Readonly<Record<string, string>> = { 'text/event-stream': ':\n\n', 'application/x-ndjson': ' ' };

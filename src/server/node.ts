@@ -80,8 +80,9 @@ function requestListener(app: Hono<AppEnv>, logger: Logger): ReturnType<typeof g
       const { incoming, outgoing } = env as HttpBindings;
       if (incoming.headers.host === undefined && incoming.httpVersion === '1.1')
         return refuse(new RequestError('there is no host header, which HTTP/1.1 asks for'));
-      watchHalfClose(incoming, outgoing);
+      const tellType = watchHalfClose(incoming, outgoing);
       const answer = await app.fetch(request, { remoteAddress: incoming.socket.remoteAddress });
+      tellType(answer.headers.get('content-type'));
       return incoming.complete || incoming.destroyed ? answer : answerEarly(incoming, answer);
     },
     {

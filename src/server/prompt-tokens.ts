@@ -10,6 +10,8 @@ interface Prompt {
   readonly kind: 'chat' | 'completion';
   /** The chat document, or plain text. */
   readonly prompt: string;
+  /** A chat that is too long may be shortened, and leaves so many tokens to the answer. */
+  readonly room?: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -42,7 +44,7 @@ export class PromptTokens {
   }
 
   /** Throws `context_length_exceeded` for what cannot fit, and what the service for text throws. */
-  of({ text }: Services, model: MeteredModel, { tenant, kind, prompt, signal }: Prompt): Promise<Encoded> {
+  of({ text }: Services, model: MeteredModel, { tenant, kind, prompt, room, signal }: Prompt): Promise<Encoded> {
     const { tokens } = this.#given;
     if (tokens && this.isGiven(model, prompt)) return Promise.resolve({ tokens, inReasoning: false });
     if (this.#last?.model === model && this.#last.prompt === prompt) return this.#last.encoded;
@@ -52,6 +54,7 @@ export class PromptTokens {
       text: prompt,
       context: model.engine.info.context,
       parseSpecial: tenant.parseSpecial,
+      room,
     });
     this.#last = { model, prompt, encoded };
     return encoded;

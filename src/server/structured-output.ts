@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { AnswerSource, ConstraintSource } from '../output-format/constraint-source.ts';
-import { optional } from './fields.ts';
+import { ignored, optional } from './fields.ts';
 
 /** What clients call the forms that an answer must have: OpenAI, vLLM and llama-server each in their own way. */
 
@@ -43,10 +43,10 @@ const responseFormat = z
       z.object({
         type: z.literal('json_schema'),
         json_schema: z.object({
-          name: optional(z.string()),
-          description: optional(z.string()),
+          name: ignored(),
+          description: ignored(),
           schema: jsonSchema,
-          strict: optional(z.boolean()),
+          strict: ignored(),
         }),
       }),
     ],

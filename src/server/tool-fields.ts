@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ofType, optional, type ToolUse } from './fields.ts';
+import { ignored, ofType, optional, type ToolUse } from './fields.ts';
 
 /** Tools that a request declares, in the shape of Chat Completions. */
 
@@ -16,6 +16,8 @@ const tool = z.object({
     name: toolName,
     description: optional(z.string()),
     parameters: optional(z.record(z.string(), z.unknown(), { error: ofType('must be a JSON Schema, an object') })),
+    /** Calls fit their schema in any case. */
+    strict: ignored(),
   }),
 });
 

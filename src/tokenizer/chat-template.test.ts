@@ -240,3 +240,21 @@ test('a llama with a SentencePiece vocabulary gets llama2, an unknown name is re
   assert.equal(make(metadata).name, 'llama2');
   assert.throws(() => make(metadata, { name: 'toString' as 'chatml' }), { code: 'template_invalid' });
 });
+
+const say = (role: string, content: string): ChatMessage => ({ role, content });
+const written = (source: string, messages: ChatMessage[]) => render(source, messages);
+const turns = '{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}';
+const firstOnly = `{% for m in messages %}{% if m.role == 'system' and not loop.first %}{{ raise_exception('first!') }}{% endif %}{% endfor %}${turns}`;
+const never = `{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('never!') }}{% endif %}{% endfor %}${turns}`;
+
+test('what the system says in the middle is a turn of its own, or where that is refused a part of the user’s', () => {
+  const talk = [say('system', 'S'), say('user', '1'), say('system', 'N'), say('assistant', '2'), say('user', '3')];
+  assert.equal(written(turns, talk), '[system]S[user]1[system]N[assistant]2[user]3');
+  assert.equal(written(firstOnly, talk), '[system]S[user]1\n\nN[assistant]2[user]3');
+  assert.equal(written(never, talk), '[user]S\n\n1\n\nN[assistant]2[user]3');
+  // A prompt begins as the one before it did.
+  assert.ok(written(firstOnly, talk).startsWith(written(firstOnly, talk.slice(0, 3))));
+  const late = [say('user', '1'), say('assistant', '2'), say('system', 'N'), say('user', '3')];
+  assert.equal(written(firstOnly, late), '[user]1[assistant]2[user]N\n\n3');
+  assert.equal(written(firstOnly, late.slice(0, 3)), '[user]1[assistant]2[user]N');
+});

@@ -3,6 +3,8 @@ import type { ChatMessage, TemplateHabits } from './types.ts';
 
 const SYSTEM = 'Say nothing of it.';
 const USER = 'Is it raining?';
+const ANSWER = 'It is not.';
+const NEWS = 'The wind has turned.';
 
 const usual: TemplateHabits = { content: 'text', system: 'own' };
 
@@ -28,7 +30,12 @@ function tryHabits(render: Render): TemplateHabits {
   const needsParts = !shows([user], USER) && shows(adapt([user], { ...usual, content: 'parts' }), USER);
   const own: TemplateHabits = { ...usual, content: needsParts ? 'parts' : 'text' };
   const folded: TemplateHabits = { ...own, system: 'folded' };
-  if (shows(adapt([system, user], own), SYSTEM)) return own;
+  if (shows(adapt([system, user], own), SYSTEM)) {
+    // Agents say what is new in the middle.
+    const later = [system, user, { role: 'assistant', content: ANSWER }, { role: 'system', content: NEWS }, user];
+    const first: TemplateHabits = { ...own, system: 'first' };
+    return !shows(adapt(later, own), NEWS) && shows(adapt(later, first), NEWS) ? first : own;
+  }
   return shows(adapt([system, user], folded), SYSTEM, USER) ? folded : own;
 }
 
@@ -44,7 +51,7 @@ function attempt(render: Render, messages: readonly ChatMessage[]): string | und
 
 /** The messages in the form that the template takes. */
 export function adapt(messages: readonly ChatMessage[], { content, system }: TemplateHabits): readonly ChatMessage[] {
-  const turns = system === 'folded' ? foldSystem(messages) : messages;
+  const turns = system === 'own' ? messages : foldSystem(messages, system === 'first');
   if (content === 'text') return turns;
   return turns.map(turn =>
     // The type says text, as nearly all templates want it.
@@ -54,18 +61,22 @@ export function adapt(messages: readonly ChatMessage[], { content, system }: Tem
   );
 }
 
-/** System prompts at the beginning of the next user turn. */
-function foldSystem(messages: readonly ChatMessage[]): ChatMessage[] {
+/** System prompts as parts of the user's turn before or, where there is none, behind them; but for one that is the first of all and may stay there. */
+function foldSystem(messages: readonly ChatMessage[], keepFirst: boolean): ChatMessage[] {
   const turns: ChatMessage[] = [];
   let waiting: string[] = [];
-  for (const message of messages) {
-    if (message.role === 'system') {
-      waiting.push(message.content);
-    } else if (message.role === 'user' && waiting.length > 0) {
-      turns.push({ ...message, content: [...waiting, message.content].join('\n\n') });
-      waiting = [];
-    } else turns.push(message);
+  for (const [i, message] of messages.entries()) {
+    const last = turns.at(-1);
+    if (message.role !== 'system' || (keepFirst && i === 0)) {
+      turns.push(message.role === 'user' ? joined(waiting, message, message) : message);
+      if (message.role === 'user') waiting = [];
+    } else if (last?.role === 'user') turns[turns.length - 1] = joined([last.content], message, last);
+    else waiting.push(message.content);
   }
   if (waiting.length > 0) turns.push({ role: 'user', content: waiting.join('\n\n') });
   return turns;
 }
+
+/** A turn with texts before its own. */
+const joined = (texts: readonly string[], { content }: ChatMessage, turn: ChatMessage): ChatMessage =>
+  texts.length === 0 ? turn : { ...turn, content: [...texts, content].join('\n\n') };

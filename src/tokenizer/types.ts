@@ -80,8 +80,8 @@ export interface RenderOptions {
 export interface TemplateHabits {
   /** Content as text, or only as a list of parts. */
   readonly content: 'text' | 'parts';
-  /** A turn of its own, or a part of the first user turn. */
-  readonly system: 'own' | 'folded';
+  /** A turn of its own, everywhere or only as the `first` of all, or `folded` into the next turn of the user. */
+  readonly system: 'own' | 'first' | 'folded';
 }
 
 export interface ChatTemplate {

@@ -277,7 +277,7 @@ test('a server without keys answers no web page of elsewhere', async () => {
 });
 
 test('while loading or stopping, health lives, ready does not, and requests are told', async () => {
-  const { app, services } = scripted(says('x'));
+  const { app, services, lines } = scripted(says('x'));
   for (const [phase, code] of [
     ['loading', 'not_ready'],
     ['draining', 'shutting_down'],
@@ -289,6 +289,31 @@ test('while loading or stopping, health lives, ready does not, and requests are 
       assert.equal((await response.json()).error.code, code);
     }
     assert.equal((await app.fetch(new Request('http://localhost/health'))).status, 200);
+  }
+  // A balancer asks all the time; nothing is wrong.
+  assert.deepEqual([...new Set(lines.map(({ level }) => level))], ['info']);
+});
+
+test('a path that another server has is answered with those that are here', async () => {
+  const { app } = scripted(says('x'));
+  const asked: [string, RegExp][] = [
+    ['/v1/audio/speech', /POST \/v1\/chat\/completions/],
+    ['/v1/audio/transcriptions', /POST \/v1\/responses/],
+    ['/v1/images/generations', /POST \/v1\/messages/],
+    ['/v1/assistants', /POST \/v1\/embeddings/],
+    ['/v1/fine_tuning/jobs', /GET \/v1\/models/],
+    ['/v1/messages/batches', /POST \/v1\/messages/],
+    ['/api/pull', /POST \/api\/chat/],
+    ['/api/create', /GET \/api\/tags/],
+    ['/audio/speech', /GET \/openapi\.json/],
+  ];
+  for (const [path, words] of asked) {
+    const response = await app.fetch(post(path, {}));
+    const { error } = await response.json();
+    const message = typeof error === 'string' ? error : error.message;
+    assert.equal(response.status, 404);
+    assert.ok(message.startsWith(`There is no POST ${path} here; `), message);
+    assert.match(message, words);
   }
 });
 

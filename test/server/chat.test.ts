@@ -29,7 +29,11 @@ test('a chat is answered in OpenAI shape, with usage from the engine', async () 
         finish_reason: 'stop',
       },
     ],
-    usage: { prompt_tokens: 20, completion_tokens: 5, total_tokens: 25, prompt_tokens_details: { cached_tokens: 2 } },
+    usage: {
+      ...{ prompt_tokens: 20, completion_tokens: 5, total_tokens: 25 },
+      prompt_tokens_details: { cached_tokens: 2 },
+      completion_tokens_details: { reasoning_tokens: 0 },
+    },
   });
   assert.equal(model.tokenizer.decode(first(model.requests).prompt), '[user]Hi[assistant]');
 });

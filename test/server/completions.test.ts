@@ -178,3 +178,16 @@ test('other names for the most tokens, and ends that are ignored', async () => {
   const { ignoreEnds, stopTokens } = model.requests.at(-1)!;
   assert.deepEqual([ignoreEnds, stopTokens], [true, [98]]);
 });
+
+test("llama-server's names of the penalty for what was said", async () => {
+  const { app, model } = scripted({ answer: () => 'x' });
+  const ask = (body: object) => app.fetch(post('/v1/completions', { prompt: 'a', ...body }));
+  await ask({ repeat_penalty: 1.5, repeat_last_n: 7 });
+  await ask({ repeat_penalty: 1.5, repetition_penalty: 1.2, repeat_last_n: -1 });
+  const { sampling: first } = model.requests[0]!;
+  const { sampling: second } = model.requests[1]!;
+  assert.deepEqual([first.repetitionPenalty, first.penaltyWindow], [1.5, 7]);
+  assert.deepEqual([second.repetitionPenalty, second.penaltyWindow], [1.2, 2 ** 32]);
+  const { error } = await (await ask({ repeat_last_n: 0.5 })).json();
+  assert.match(error.message, /^repeat_last_n: must be an integer from 0/);
+});

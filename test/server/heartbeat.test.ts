@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import Anthropic from '@anthropic-ai/sdk';
+import { Ollama } from 'ollama';
 import OpenAI from 'openai';
 import { RealmError } from '../../src/errors.ts';
 import { listen } from '../../src/server/node.ts';
@@ -41,6 +43,41 @@ test('headers come before a slow first token, comments while nothing else does, 
   for await (const chunk of await openai.chat.completions.create({ model: 'any', messages, stream: true }))
     answer += chunk.choices[0]?.delta.content ?? '';
   assert.equal(answer, 'abc');
+});
+
+/** What each API's stream says while it waits, and what stands between these signs. */
+const streams: [path: string, body: object, sign: string, rest: RegExp][] = [
+  [chat, { messages }, ': waiting\n\n', /^(data: [^\n]+\n\n)+$/],
+  ['/v1/completions', { prompt: 'a' }, ': waiting\n\n', /^(data: [^\n]+\n\n)+$/],
+  // It begins before the model does.
+  ['/v1/responses', { input: 'Hi' }, ': waiting\n\n', /^((event: [^\n]+\n)?data: [^\n]+\n\n)+$/],
+  ['/v1/messages', { messages, max_tokens: 9 }, ': waiting\n\n', /^(event: [^\n]+\ndata: [^\n]+\n\n)+$/],
+  ['/api/chat', { messages }, ' ', /^(\{[^\n]+\}\n)+$/],
+  ['/api/generate', { prompt: 'a' }, ' ', /^(\{[^\n]+\}\n)+$/],
+];
+
+for (const [path, body, sign, rest] of streams) {
+  test(`${path}: headers and signs of life come before the first token`, async () => {
+    const { app } = serve(slowly(300), 20);
+    const response = await app.fetch(post(path, { ...body, stream: true }));
+    assert.equal(response.status, 200);
+    const pieces = [];
+    for await (const piece of response.body!) pieces.push(new TextDecoder().decode(piece));
+    const answer = pieces.findIndex(piece => /"(?:content|text|delta|response)":"a/.test(piece));
+    assert.ok(answer >= 2 && pieces.slice(0, answer).filter(piece => piece === sign).length >= 2, pieces.join('|'));
+    assert.match(pieces.filter(piece => piece !== sign).join(''), rest);
+  });
+}
+
+test("Anthropic's and Ollama's clients take the signs", async t => {
+  const url = await urlOf(t, serve(slowly(100), 20));
+  const anthropic = new Anthropic({ baseURL: url, apiKey: 'none', maxRetries: 0 });
+  const message = await anthropic.messages.stream({ model: 'any', max_tokens: 9, messages }).finalText();
+  assert.equal(message, 'abc');
+  let said = '';
+  for await (const part of await new Ollama({ host: url }).chat({ model: 'any', messages, stream: true }))
+    said += part.message.content;
+  assert.equal(said, 'abc');
 });
 
 test('a stream that flows has no comments', async () => {

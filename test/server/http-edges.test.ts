@@ -143,10 +143,19 @@ for (const stream of [true, false]) {
     client.socket.end(`POST ${chat} HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${text.length}\r\n\r\n${text}`);
     const answer = await client.closes();
     assert.match(answer, /^(HTTP\/1.1 100 Continue\r\n\r\n)*HTTP\/1.1 200 OK\r\n/);
-    assert.match(answer, stream ? /\[DONE\]/ : /"content":"abcdef"/);
+    assert.match(answer, stream ? /\n:\n\n[\s\S]*\[DONE\]/ : /"content":"abcdef"/);
     assert.equal(lines[0]!.status, 200);
   });
 }
+
+test('so it is with lines of JSON, which have no comments', async t => {
+  const { raw } = await serve(t, { answer: () => 'abcdef', pause: () => sleep(20) });
+  const client = raw();
+  const text = JSON.stringify({ messages });
+  client.socket.end(`POST /api/chat HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${text.length}\r\n\r\n${text}`);
+  const answer = await client.closes();
+  assert.match(answer, /"content":"a"[\s\S]*\r\n1\r\n \r\n[\s\S]*"done":true/);
+});
 
 const malformed: [string, string, number, string][] = [
   ['no HTTP', 'hello\r\n\r\n', 400, 'http_invalid'],

@@ -156,6 +156,23 @@ test('a history with thoughts, calls and results becomes the chat that templates
   ]);
 });
 
+test('a result that is an error says so in its text, once', async () => {
+  const server = client('ok');
+  const texts = [];
+  for (const [content, is_error] of [
+    ['no such file', true],
+    ['Error: no such file', true],
+    ['fine', false],
+    [undefined, true],
+  ] as const) {
+    const result = { type: 'tool_result' as const, tool_use_id: 't', ...(content && { content }), is_error };
+    await server.anthropic.messages.create({ ...hello, messages: [{ role: 'user', content: [result] }] });
+    const { calls } = server.services.sandbox as unknown as { calls: { prompt: string }[] };
+    texts.push(JSON.parse(calls.at(-1)!.prompt).messages[0].content);
+  }
+  assert.deepEqual(texts, ['Error: no such file', 'Error: no such file', 'fine', 'Error: ']);
+});
+
 test('what Claude Code sends beside the API is understood', async () => {
   const server = client('ok');
   const body = {

@@ -53,13 +53,13 @@ test('a stream is what is asked for by silence, in lines', async () => {
 
 test('options, under the names of the engine', async () => {
   const { ollama, model } = client('x'.repeat(50));
-  const options = { num_predict: 3, temperature: 0.5, top_k: 7, repeat_penalty: 1.3, seed: 5, num_ctx: 4096 };
+  const options = { num_predict: 3, temperature: 0.5, top_k: 7, repeat_penalty: 1.3, repeat_last_n: -1, seed: 5 };
   const { done_reason } = await ollama.chat({ model: 'x', messages, options });
   assert.equal(done_reason, 'length');
   const { maxTokens, sampling } = model.requests[0]!;
   assert.deepEqual(
-    [maxTokens, sampling.temperature, sampling.topK, sampling.repetitionPenalty, sampling.seed],
-    [...[3, 0.5, 7, 1.3, 5]],
+    [maxTokens, sampling.temperature, sampling.topK, sampling.repetitionPenalty, sampling.penaltyWindow, sampling.seed],
+    [...[3, 0.5, 7, 1.3, 2 ** 32, 5]],
   );
 });
 
@@ -101,6 +101,53 @@ test('a prompt is a message, or with raw the whole text', async () => {
   assert.equal(promptOf(raw), 'Hi');
 });
 
+test('a text without a template takes nothing that only a template could say', async () => {
+  const { app } = client('x');
+  for (const field of [{ system: 'Be brief.' }, { think: true }, { truncate: true }]) {
+    for (const plain of [{ raw: true }, { suffix: 'b' }]) {
+      const response = await app.fetch(post('/api/generate', { prompt: 'a', ...plain, ...field }));
+      const { param, error } = await response.json();
+      assert.deepEqual([response.status, param], [400, Object.keys(field)[0]]);
+      assert.match(error, /needs a template/);
+    }
+  }
+});
+
+test('log-probabilities, of chats and texts, whole and as they come', async () => {
+  const { ollama } = client('Hi');
+  const wish = { model: 'x', logprobs: true, top_logprobs: 1 };
+  const entry = (token: string) => ({
+    ...{ token, logprob: -0.5, bytes: [token.charCodeAt(0)] },
+    top_logprobs: [{ token, logprob: -0.5, bytes: [token.charCodeAt(0)] }],
+  });
+  const both = [entry('H'), entry('i')];
+  assert.deepEqual((await ollama.chat({ ...wish, messages })).logprobs, both);
+  assert.deepEqual((await ollama.generate({ ...wish, prompt: 'a' })).logprobs, both);
+  assert.deepEqual((await ollama.generate({ ...wish, prompt: 'a', raw: true })).logprobs, both);
+  const streamed = [];
+  for await (const part of await ollama.chat({ ...wish, messages, stream: true }))
+    streamed.push(...(part.logprobs ?? []));
+  assert.deepEqual(streamed, both);
+  assert.ok(!('logprobs' in (await ollama.chat({ model: 'x', messages }))));
+});
+
+test('a chat that is too long loses its oldest messages, unless that is not wanted', async () => {
+  const server = client('ok');
+  const long = [{ role: 'user', content: 'x'.repeat(250) }, { role: 'assistant', content: 'y' }, ...messages];
+  assert.equal((await server.ollama.chat({ model: 'x', messages: long })).message.content, 'ok');
+  assert.equal(promptOf(server), '[user]Hi[assistant]');
+  const refused = await server.app.fetch(post('/api/chat', { messages: long, truncate: false }));
+  assert.deepEqual([refused.status, (await refused.json()).code], [400, 'context_length_exceeded']);
+});
+
+test('a text that is too long to be embedded loses its end, unless that is not wanted', async () => {
+  const { ollama, app, model } = client('x');
+  await ollama.embed({ model: 'x', input: ['z'.repeat(300), 'a'] });
+  assert.deepEqual(model.embedded.map(({ prompt }) => prompt.length).sort(), [2, 200]);
+  const refused = await app.fetch(post('/api/embed', { input: 'z'.repeat(300), truncate: false }));
+  assert.deepEqual([refused.status, (await refused.json()).code], [400, 'context_length_exceeded']);
+});
+
 test('a request without words says that the model is loaded; none is unloaded', async () => {
   const { ollama, model, app } = client('x');
   const { done_reason, response } = await ollama.generate({ model: 'scripted', prompt: '' });
@@ -113,6 +160,8 @@ test('models: listed, shown, running; and the version', async () => {
   const { ollama } = client('x');
   const [tag] = (await ollama.list()).models;
   assert.deepEqual([tag!.name, tag!.size, tag!.details.format], ['scripted', 1000, 'gguf']);
+  assert.match(tag!.digest, /^[0-9a-f]{64}$/);
+  assert.equal((await ollama.ps()).models[0]!.digest, tag!.digest);
   const shown = await ollama.show({ model: 'scripted:latest' });
   assert.deepEqual(shown.capabilities, ['completion', 'tools', 'thinking', 'embedding']);
   assert.equal((shown.model_info as unknown as Record<string, number>)['scripted.context_length'], 200);
@@ -139,6 +188,10 @@ test("errors have Ollama's shape and its names of fields", async () => {
     [{ think: 3 }, /^think: must be true or false or "low"/, 'think'],
     [{ format: 3 }, /^format: must be/, 'format'],
     [{ options: { mirostat: 1 } }, /^options\.mirostat: is not supported/, 'options.mirostat'],
+    [{ options: { penalize_newline: false } }, /^options\.penalize_newline: is not/, 'options.penalize_newline'],
+    [{ options: { repeat_last_n: -2 } }, /^options\.repeat_last_n: must be/, 'options.repeat_last_n'],
+    [{ shift: true }, /^shift: is not supported/, 'shift'],
+    [{ logprobs: true, top_logprobs: 30 }, /^top_logprobs: must be/, 'top_logprobs'],
     [{ messages: [{ role: 'user', content: 'x', images: ['a'] }] }, /images: is not supported/, 'messages[0].images'],
   ];
   for (const [fields, words, param] of wrong) {

@@ -50,6 +50,16 @@ test('a stream has named events, numbered, and ends with the response', async ()
   assert.deepEqual(stored, last.response);
 });
 
+test('an input may be absent where there is something to answer', async () => {
+  const { app, model } = scripted(says('ok'));
+  const { id } = await (await app.fetch(create({ generate: false }))).json();
+  const ask = (body: object) => app.fetch(post('/v1/responses', body));
+  for (const input of [undefined, null, []]) assert.equal((await ask({ previous_response_id: id, input })).status, 200);
+  assert.equal(model.tokenizer.decode(model.requests[0]!.prompt), '[user]Hi[assistant]');
+  const { error } = await (await ask({})).json();
+  assert.deepEqual([error.code, error.param], ['invalid_request', 'input']);
+});
+
 test('a request goes on from a previous response, but for its instructions', async () => {
   const limits = { ...defaultConfig().limits, bodyBytes: 10_000 };
   const { app, model } = scripted(says('ok'), { limits });
@@ -62,6 +72,30 @@ test('a request goes on from a previous response, but for its instructions', asy
     model.tokenizer.decode(model.requests[2]!.prompt),
     '[user]Hi[assistant]ok[user]More[assistant]ok[user]![assistant]',
   );
+});
+
+test('with truncation a conversation loses its oldest items where it does not fit; without it is refused', async () => {
+  const { app, model } = scripted(says('ok'), { limits: { ...defaultConfig().limits, bodyBytes: 10_000 } });
+  const input = [
+    { role: 'user', content: 'x'.repeat(120) },
+    { role: 'assistant', content: 'y'.repeat(60) },
+    { role: 'user', content: 'Now?' },
+  ];
+  const body = { instructions: 'Be brief.', input };
+  for (const truncation of [undefined, 'disabled']) {
+    const refused = await app.fetch(create({ ...body, truncation }));
+    const { error } = await refused.json();
+    assert.deepEqual([refused.status, error.code, error.param], [400, 'context_length_exceeded', 'input']);
+  }
+  const response = await (await app.fetch(create({ ...body, truncation: 'auto' }))).json();
+  assert.deepEqual([response.status, response.truncation], ['completed', 'auto']);
+  const short = '[system]Be brief.[user]Now?';
+  assert.equal(model.tokenizer.decode(model.requests[0]!.prompt), `${short}[assistant]`);
+  // What is kept is whole: the next request may go on from all of it.
+  const listed = await (await app.fetch(get(`${response.id}/input_items`))).json();
+  assert.equal(listed.data.length, 3);
+  await app.fetch(create({ previous_response_id: response.id, input: 'So?', truncation: 'auto' }));
+  assert.match(model.tokenizer.decode(model.requests[1]!.prompt), /^\[user\]Now\?\[assistant\]ok\[user\]So\?/);
 });
 
 test('another tenant’s, an expired, an unknown and an unstored response are refused in the same words', async () => {

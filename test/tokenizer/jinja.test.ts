@@ -124,7 +124,21 @@ const { chats, templates }: { chats: Record<string, Chat>; templates: Record<str
 const folder = join(await llamaBundle(), 'models/templates');
 
 const FOLDED = 'it refuses system prompts; they go into the first user message';
+const LATE = 'it refuses or leaves out what the system says in the middle; that goes into a user message';
 const templateDifferences: Record<string, readonly [reason: string, count: number]> = {
+  'Apertus-8B-Instruct': [LATE, 2],
+  'Bielik-11B-v3.0-Instruct': [LATE, 2],
+  'HuggingFaceTB-SmolLM3-3B': [LATE, 2],
+  'MiniMax-M1': [LATE, 2],
+  'MiniMax-M2': [LATE, 2],
+  'MiniMax-M3': [LATE, 2],
+  'Mistral-Small-3.2-24B-Instruct-2506': [LATE, 2],
+  'NVIDIA-Nemotron-Nano-v2': [LATE, 2],
+  'Qwen3.5-4B': [LATE, 2],
+  'Reka-Edge': [LATE, 2],
+  'mistralai-Ministral-3-14B-Reasoning-2512': [LATE, 2],
+  'mistralai-Mistral-Nemo-Instruct-2407': [LATE, 2],
+  'openai-gpt-oss-120b': [LATE, 2],
   'CohereForAI-c4ai-command-r-plus-tool_use': [NONE_LOOPS, 36],
   'Kimi-K2-Instruct': [OWN_LISTS, 8],
   'Kimi-K2-Thinking': [OWN_LISTS, 8],

@@ -1,21 +1,29 @@
 /** Estimates `Retry-After` from how often requests end: after that long a place in the queue is free again. */
 export class RetryAfterEstimator {
+  readonly #now: () => number;
   #last = 0;
-  #interval = 1000;
+  #interval: number | undefined;
+
+  /** `now`: in milliseconds. */
+  constructor(now = () => performance.now()) {
+    this.#now = now;
+  }
 
   /** Work begins; the time before it says nothing. */
   start(): void {
-    this.#last = performance.now();
+    this.#last = this.#now();
   }
 
   ended(): void {
-    const now = performance.now();
-    this.#interval += (now - this.#last - this.#interval) / 8;
+    const now = this.#now();
+    const passed = now - this.#last;
+    this.#interval = this.#interval === undefined ? passed : this.#interval + (passed - this.#interval) / 8;
     this.#last = now;
   }
 
-  /** After how long a refused request may try again: 1 to 60. */
+  /** After how long a refused request may try again: 1 to 60. Nothing has ended for a while: that long at least. */
   seconds(): number {
-    return Math.min(60, Math.max(1, Math.ceil(this.#interval / 1000)));
+    const interval = Math.max(this.#interval ?? 0, this.#now() - this.#last);
+    return Math.min(60, Math.max(1, Math.ceil(interval / 1000)));
   }
 }

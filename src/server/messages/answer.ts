@@ -1,6 +1,6 @@
-import type { EngineUsage, FinishReason } from '../../engine/request.ts';
+import type { FinishReason } from '../../engine/request.ts';
 import type { ChoiceEvent } from '../choice.ts';
-import type { Exchange } from '../exchange.ts';
+import type { Exchange, Usage } from '../exchange.ts';
 import type { Job } from '../job.ts';
 import { type StreamWriter, sse } from '../sse.ts';
 import { type ContentEvent, ContentEvents, contentOf } from './content-events.ts';
@@ -74,11 +74,12 @@ function stopReason(reason: FinishReason, called: boolean, stopString: string | 
 }
 
 /** What came from the cache counts apart from the rest of the prompt. */
-function usageBody({ promptTokens, cachedTokens, completionTokens }: EngineUsage): object {
+function usageBody({ promptTokens, cachedTokens, completionTokens, reasoningTokens = 0 }: Usage): object {
   return {
     input_tokens: promptTokens - cachedTokens,
     cache_creation_input_tokens: 0,
     cache_read_input_tokens: cachedTokens,
     output_tokens: completionTokens,
+    output_tokens_details: { thinking_tokens: reasoningTokens },
   };
 }

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { inputSchema } from '../../tenancy/schema.ts';
-import { ofType, optional } from '../fields.ts';
+import { ignored, ofType, optional } from '../fields.ts';
 
-/** Content of the Messages API: a text, or blocks. Fields that are not here, `cache_control` above all, are ignored. */
+/** Content of the Messages API: a text, or blocks. */
 
-const textBlock = z.object({ type: z.literal('text'), text: z.string() });
+const cache_control = ignored();
+
+const textBlock = z.object({ type: z.literal('text'), text: z.string(), cache_control, citations: ignored() });
 
 /** Blocks of other kinds are refused by their name: an image that nobody looks at would change the answer. */
 function blocksOf<const Blocks extends readonly [z.core.$ZodTypeDiscriminable, ...z.core.$ZodTypeDiscriminable[]]>(
@@ -33,6 +35,9 @@ const toolResult = z.object({
   type: z.literal('tool_result'),
   tool_use_id: z.string(),
   content: optional(contentSchema),
+  is_error: optional(z.boolean()),
+  toolset_name: ignored(),
+  cache_control,
 });
 
 const toolUse = z.object({
@@ -40,9 +45,12 @@ const toolUse = z.object({
   id: z.string(),
   name: z.string(),
   input: z.record(z.string(), z.unknown()),
+  caller: ignored(),
+  toolset_name: ignored(),
+  cache_control,
 });
 
-const thinking = z.object({ type: z.literal('thinking'), thinking: z.string() });
+const thinking = z.object({ type: z.literal('thinking'), thinking: z.string(), signature: ignored() });
 /** Thoughts that only Anthropic can read. */
 const redactedThinking = z.object({ type: z.literal('redacted_thinking') });
 

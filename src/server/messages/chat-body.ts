@@ -9,7 +9,6 @@ export function toChatBody(request: MessagesRequest): Record<string, unknown> {
   return {
     ...{ model, stream, max_tokens, temperature, top_p, top_k },
     stop: request.stop_sequences,
-    user: request.metadata?.user_id,
     messages: toMessages(request),
     continue_final_message: isBegun(request.messages) ? true : undefined,
     ...(tools.length > 0 && {
@@ -91,11 +90,17 @@ function fromUser(blocks: readonly UserBlock[]): object[] {
     if (block.type === 'text') texts.push(block);
     else {
       flush();
-      messages.push({ role: 'tool', tool_call_id: block.tool_use_id, content: textOf(block.content ?? [], '\n') });
+      messages.push({ role: 'tool', tool_call_id: block.tool_use_id, content: resultOf(block) });
     }
   }
   flush();
   return messages.length > 0 ? messages : [{ role: 'user', content: '' }];
+}
+
+/** Templates know results alone: that one is an error has to stand in its text. */
+function resultOf({ content = [], is_error }: Exclude<UserBlock, TextBlock>): string {
+  const text = textOf(content, '\n');
+  return is_error && !/^\W*error/i.test(text) ? `Error: ${text}` : text;
 }
 
 function fromAssistant(blocks: readonly AssistantBlock[]): object {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { isEmptyList, ofType, optional, unsupported } from '../fields.ts';
+import { ignored, isEmptyList, ofType, optional, unsupported } from '../fields.ts';
 import { contentSchema, type Message } from './blocks.ts';
 
-/** Fields of the Messages API beside `messages`. What is not here is ignored. */
+/** Fields of the Messages API beside `messages`. */
 
 const tool = z.object({
   /** Other types are tools whose schema only Anthropic's models know, or that run on Anthropic's servers. */
@@ -10,6 +10,14 @@ const tool = z.object({
   name: z.string(),
   description: optional(z.string()),
   input_schema: z.record(z.string(), z.unknown(), { error: ofType('must be a JSON Schema, an object') }),
+  input_examples: unsupported(isEmptyList),
+  /** Calls fit their schema in any case. */
+  strict: ignored(),
+  cache_control: ignored(),
+  /** All tools are shown to the model from the beginning. */
+  defer_loading: ignored(),
+  allowed_callers: ignored(),
+  eager_input_streaming: ignored(),
 });
 
 const disable_parallel_tool_use = optional(z.boolean());
@@ -24,7 +32,9 @@ const toolChoice = z.discriminatedUnion('type', [
 const thinking = z.object({
   type: z.enum(['enabled', 'adaptive', 'disabled']),
   /** There is no bound for thoughts alone. */
-  budget_tokens: optional(z.number()),
+  budget_tokens: ignored(),
+  /** Thoughts come whole. */
+  display: ignored(),
 });
 
 const outputFormat = z.object({ type: z.literal('json_schema'), schema: z.record(z.string(), z.unknown()) });
@@ -45,12 +55,26 @@ export const messagesFields = {
     z.object({
       effort: optional(z.enum(['low', 'medium', 'high', 'xhigh', 'max'])),
       format: optional(outputFormat),
+      task_budget: unsupported(),
     }),
   ),
   output_format: optional(outputFormat),
-  metadata: optional(z.object({ user_id: optional(z.string()) })),
   container: unsupported(),
   mcp_servers: unsupported(isEmptyList),
+  compaction: unsupported(),
+  thread: unsupported(),
+  metadata: ignored(),
+  cache_control: ignored(),
+  /** Claude Code sends it. What it would clear is what Anthropic's models were trained without. */
+  context_management: ignored(),
+  betas: ignored(),
+  billing_policy: ignored(),
+  diagnostics: ignored(),
+  fallbacks: ignored(),
+  fallback_credit_token: ignored(),
+  inference_geo: ignored(),
+  service_tier: ignored(),
+  speed: ignored(),
 };
 
 export type MessagesRequest = z.output<z.ZodObject<typeof messagesFields>> & { readonly messages: readonly Message[] };

@@ -1,6 +1,8 @@
+import type { TextLogprob } from '../../llm/types.ts';
 import type { AnswerDelta } from '../answer-reader.ts';
 import type { ChoiceEvent } from '../choice.ts';
 import type { Exchange } from '../exchange.ts';
+import { logprobEntries } from '../format.ts';
 import type { Job } from '../job.ts';
 import type { StreamWriter } from '../sse.ts';
 import { type WholeChoice, wholeChoices } from '../whole-choice.ts';
@@ -49,15 +51,20 @@ export async function wholeOllama(
 ): Promise<object> {
   const clock = new Clock();
   const [choice] = await wholeChoices(clock.watch(events), 1);
-  const { content, reasoning, calls, reason } = choice!;
-  return { ...head(job), ...shape({ content, thinking: reasoning, calls }), ...figures(exchange, clock, reason) };
+  const { content, reasoning, calls, reason, logprobs } = choice!;
+  return {
+    ...head(job),
+    ...shape({ content, thinking: reasoning, calls }),
+    ...likelihoods(job, logprobs),
+    ...figures(exchange, clock, reason),
+  };
 }
 
 export function ollamaWriter(shape: Shape, exchange: Exchange, job: Job): StreamWriter {
   const clock = new Clock();
   const calls = new CallCollector();
   let reason = 'stop';
-  const say = (said: Said) => line({ ...head(job), ...shape(said), done: false });
+  const say = (said: Said, more: object = {}) => line({ ...head(job), ...shape(said), ...more, done: false });
   return {
     type: 'application/x-ndjson',
     // White space before the next line is none of a reader's business.
@@ -69,8 +76,9 @@ export function ollamaWriter(shape: Shape, exchange: Exchange, job: Job): Stream
       }
       clock.token();
       calls.add(event);
-      const { content = '', reasoning: thinking } = event;
-      return content === '' && !thinking ? '' : say({ content, thinking });
+      const { content = '', reasoning: thinking, logprobs } = event;
+      if (content === '' && !thinking && logprobs.length === 0) return '';
+      return say({ content, thinking }, likelihoods(job, logprobs));
     },
     end() {
       const called = calls.calls.length > 0 ? say({ content: '', calls: calls.calls }) : '';
@@ -115,6 +123,11 @@ class Clock {
     const ns = (ms: number) => Math.round(ms * 1e6);
     return { total: ns(now - this.#begun), prompt: ns(first - this.#begun), answer: ns(now - first) };
   }
+}
+
+/** Log-probabilities, where they were asked for. */
+function likelihoods({ settings }: Job, logprobs: readonly TextLogprob[]): object {
+  return settings.topLogprobs === undefined ? {} : { logprobs: logprobEntries(logprobs) };
 }
 
 const line = (object: object): string => `${JSON.stringify(object)}\n`;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { optional } from '../fields.ts';
 import type { Translated } from '../translated.ts';
-import { answerFields, noImages, toShared, toThinking } from './options.ts';
+import { answerFields, noImages, toChatFields, toShared } from './options.ts';
 
 /** Arguments of calls are objects here, and have no ids of their own. */
 const toolCall = z.object({
@@ -39,10 +39,11 @@ export function ollamaChatSchema(limits: { messages: number }) {
       ...answerFields,
       messages: optional(z.array(z.unknown()).max(limits.messages).pipe(z.array(message))),
       tools: optional(z.array(z.unknown())),
+      truncate: optional(z.boolean()),
     })
     .transform(({ messages = [], tools, ...fields }): Translated<'chat' | 'ollamaLoad'> => {
-      const { model, keep_alive, think } = fields;
+      const { model, keep_alive } = fields;
       if (messages.length === 0) return { form: 'ollamaLoad', body: { model, keep_alive } };
-      return { form: 'chat', body: { ...toShared(fields), ...toThinking(think), messages, tools } };
+      return { form: 'chat', body: { ...toShared(fields), ...toChatFields(fields), messages, tools } };
     });
 }

@@ -6,7 +6,7 @@ import { type FieldNames, renamed } from '../field-names.ts';
 const names: FieldNames = [
   [/^max_tokens\b/, 'options.num_predict'],
   [/^repetition_penalty\b/, 'options.repeat_penalty'],
-  [/^((?:temperature|top_k|top_p|min_p|seed|stop|presence_penalty|frequency_penalty)\b)/, 'options.$1'],
+  [/^((?:temperature|top_k|top_p|min_p|seed|stop|presence_penalty|frequency_penalty|repeat_last_n)\b)/, 'options.$1'],
   [/^response_format\b[^:]*/, 'format'],
   [/^reasoning_effort\b/, 'think'],
 ];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { optional } from '../fields.ts';
+import { ignored, optional, unsupported } from '../fields.ts';
 
 /** Asks that a model be loaded, or, with 0, that it be no longer: a request without a word to answer. */
 export const ollamaLoadSchema = z
@@ -8,5 +8,12 @@ export const ollamaLoadSchema = z
 
 /** `POST /api/show`. */
 export const ollamaShowSchema = z
-  .object({ model: optional(z.string()), name: optional(z.string()) })
+  .object({
+    model: optional(z.string()),
+    name: optional(z.string()),
+    system: unsupported(value => value === ''),
+    template: unsupported(value => value === ''),
+    options: ignored(),
+    verbose: ignored(),
+  })
   .transform(({ model, name }) => ({ model: model ?? name }));

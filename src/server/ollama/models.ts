@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { RealmError } from '../../errors.ts';
 import type { Tenant } from '../../tenancy/tenants.ts';
 import type { MeteredModel } from '../metered-model.ts';
@@ -21,10 +22,17 @@ export function tags(services: Services, tenant: Tenant): object[] {
   return [...services.models.map(model => tag(model)), ...adapters];
 }
 
-/** There is no digest: files are not named by their content here. */
+/** Files are not named by their content here: the digest is one of what is known of the model, the same at every start. */
+function digestOf({ engine }: MeteredModel, name: string): string {
+  const { architecture, vocabSize, trainedContext, width, fileSize } = engine.info;
+  const facts = [name, architecture, vocabSize, trainedContext, width, fileSize];
+  return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
+}
+
 function tag(model: MeteredModel, name = model.id): object {
   const modified_at = new Date(model.created * 1000).toISOString();
-  return { name, model: name, modified_at, size: model.engine.info.fileSize, digest: '', details: details(model) };
+  const { fileSize: size } = model.engine.info;
+  return { name, model: name, modified_at, size, digest: digestOf(model, name), details: details(model) };
 }
 
 /** All models are loaded and stay so. */
@@ -34,7 +42,7 @@ export function running(services: Services): object[] {
     model: model.id,
     size: model.engine.info.fileSize,
     size_vram: 0,
-    digest: '',
+    digest: digestOf(model, model.id),
     details: details(model),
     expires_at: '9999-12-31T23:59:59Z',
     context_length: model.engine.info.context,

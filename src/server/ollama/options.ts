@@ -1,9 +1,28 @@
 import { z } from 'zod';
-import { optional, unsupported } from '../fields.ts';
+import { ignored, isEmptyList, optional, unsupported } from '../fields.ts';
 
-/** What Ollama's requests for answers have in common: https://docs.ollama.com/api. What is not here is ignored. */
+/** What Ollama's requests for answers have in common: https://docs.ollama.com/api. */
 
-/** Of a model's parameters those that choose tokens; what is about memory and threads is the server's own. */
+const is = (neutral: unknown) => unsupported(value => value === neutral);
+
+/** What is about memory and threads is the server's own. */
+const machine = {
+  num_ctx: ignored(),
+  num_batch: ignored(),
+  num_gpu: ignored(),
+  main_gpu: ignored(),
+  num_thread: ignored(),
+  numa: ignored(),
+  low_vram: ignored(),
+  f16_kv: ignored(),
+  use_mmap: ignored(),
+  use_mlock: ignored(),
+  vocab_only: ignored(),
+  logits_all: ignored(),
+  embedding_only: ignored(),
+};
+
+/** Parameters of a model. */
 const options = z
   .object({
     num_predict: optional(z.number()),
@@ -14,12 +33,19 @@ const options = z
     seed: optional(z.number()),
     stop: optional(z.union([z.string(), z.array(z.string())])),
     repeat_penalty: optional(z.number()),
-    /** The penalty looks back as far as Ollama's own default. */
-    repeat_last_n: unsupported(value => value === 64),
+    repeat_last_n: optional(z.number()),
     presence_penalty: optional(z.number()),
     frequency_penalty: optional(z.number()),
-    typical_p: unsupported(value => value === 1),
-    mirostat: unsupported(value => value === 0),
+    typical_p: is(1),
+    tfs_z: is(1),
+    mirostat: is(0),
+    /** Numbers of mirostat. */
+    mirostat_tau: ignored(),
+    mirostat_eta: ignored(),
+    penalize_newline: is(true),
+    /** Of what a full context keeps; here it ends the answer. */
+    num_keep: ignored(),
+    ...machine,
   })
   .transform(({ num_predict, repeat_penalty, ...named }) => ({
     temperature: named.temperature,
@@ -31,6 +57,7 @@ const options = z
     presence_penalty: named.presence_penalty,
     frequency_penalty: named.frequency_penalty,
     repetition_penalty: repeat_penalty,
+    repeat_last_n: named.repeat_last_n,
     // -1: without end; -2: until the context is full.
     max_tokens: num_predict !== undefined && num_predict < 0 ? -1 : num_predict,
   }));
@@ -42,11 +69,15 @@ export const answerFields = {
   /** `json`, or a JSON Schema. */
   format: optional(z.union([z.enum(['json', '']), z.record(z.string(), z.unknown())])),
   think: optional(z.union([z.boolean(), z.enum(['low', 'medium', 'high', 'max'])])),
+  /** Models stay loaded; without a prompt it is a wish by itself. */
   keep_alive: optional(z.union([z.string(), z.number()])),
-  logprobs: unsupported(value => value === false),
+  logprobs: optional(z.boolean()),
+  top_logprobs: optional(z.number()),
+  /** A full context ends the answer. */
+  shift: is(false),
 };
 
-export const noImages = unsupported(value => Array.isArray(value) && value.length === 0);
+export const noImages = unsupported(isEmptyList);
 
 type AnswerFields = z.output<z.ZodObject<typeof answerFields>>;
 
@@ -61,8 +92,18 @@ function toResponseFormat(format: AnswerFields['format']): object | undefined {
   return { type: 'json_schema', json_schema: { name: 'answer', schema: format } };
 }
 
+/** What only chats have. Those that are too long lose their oldest messages, unless that is not wanted. */
+export function toChatFields({
+  think,
+  logprobs,
+  top_logprobs,
+  truncate,
+}: AnswerFields & { truncate?: boolean | undefined }): Record<string, unknown> {
+  return { ...toThinking(think), logprobs, top_logprobs, truncation: truncate === false ? 'disabled' : 'auto' };
+}
+
 /** How the template is told whether to think; absent: as it does by itself. */
-export function toThinking(think: AnswerFields['think']): Record<string, unknown> {
+function toThinking(think: AnswerFields['think']): Record<string, unknown> {
   if (think === undefined) return {};
   if (typeof think === 'boolean') return { chat_template_kwargs: { enable_thinking: think, thinking: think } };
   return { reasoning_effort: think === 'max' ? 'high' : think };

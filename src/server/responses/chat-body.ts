@@ -13,6 +13,7 @@ export function toChatBody(request: ResponsesRequest, messages: readonly ChatMes
     max_completion_tokens: request.max_output_tokens,
     reasoning_effort: reasoning?.effort,
     verbosity: text?.verbosity,
+    truncation: request.truncation,
     response_format: toResponseFormat(text?.format),
     ...(tools.length > 0 && { tools: tools.map(toChatTool), tool_choice: toChatChoice(tool_choice) }),
     ...(tools.length === 0 && { parallel_tool_calls: undefined }),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { optional } from '../fields.ts';
+import { ignored, optional } from '../fields.ts';
 import { unseal } from './sealed.ts';
 
 /** The items of a conversation as the Responses API writes them, after {@link itemList} has read them. */
@@ -124,12 +124,14 @@ const functionCallOutput = z.object({
   status,
   call_id: callId,
   output: content.transform(textOf),
+  caller: ignored(),
 });
 
 const reasoning = z
   .object({
     type: z.literal('reasoning'),
     id,
+    status: ignored(),
     summary: optional(content),
     content: optional(content),
     encrypted_content: optional(z.string()),
@@ -167,6 +169,7 @@ const item: z.ZodType<Item | ItemReference> = z.preprocess(withType, typed);
 export function itemList(most: number) {
   return z
     .unknown()
+    .optional()
     .transform(value => (typeof value === 'string' ? [{ role: 'user', content: value }] : (value ?? [])))
     .pipe(z.array(z.unknown(), { error: 'must be a string or a list of items' }).max(most))
     .pipe(z.array(item));

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isEmptyList, optional, unsupported } from '../fields.ts';
+import { ignored, isEmptyList, optional, unsupported } from '../fields.ts';
 import { itemList } from './items.ts';
 
 /** `POST /v1/responses`, as Open Responses of 2026-04-24 and OpenAI have it. */
@@ -35,6 +35,9 @@ const functionTool = z.object({
   description: optional(z.string()),
   parameters: optional(z.record(z.string(), z.unknown())),
   strict: optional(z.boolean()),
+  output_schema: ignored(),
+  defer_loading: ignored(),
+  allowed_callers: ignored(),
 });
 
 export type FunctionTool = z.output<typeof functionTool>;
@@ -81,7 +84,12 @@ const text = z.object({ format: optional(textFormat), verbosity: optional(z.enum
 
 const reasoning = z.object({
   effort: optional(z.string()),
+  /** Thoughts come whole. */
   summary: optional(z.string()),
+  generate_summary: ignored(),
+  /** The chat template decides which thoughts it writes again. */
+  context: unsupported(value => value === 'auto'),
+  mode: unsupported(value => value === 'standard'),
 });
 
 const metadata = z
@@ -122,8 +130,14 @@ export function responsesSchema(limits: { messages: number }) {
       conversation: unsupported(),
       prompt: unsupported(),
       context_management: unsupported(isEmptyList),
+      moderation: unsupported(),
+      stream_options: ignored(),
+      prompt_cache_options: ignored(),
+      prompt_cache_retention: ignored(),
+      /** Codex sends it. */
+      client_metadata: ignored(),
     })
-    .transform(({ type, background, conversation, prompt, context_management, ...fields }) => fields);
+    .transform(({ type, background, conversation, prompt, context_management, moderation, ...fields }) => fields);
 }
 
 /** `POST /v1/responses/compact`. */
@@ -134,6 +148,9 @@ export function compactSchema(limits: { messages: number }) {
     instructions: optional(z.string()),
     previous_response_id: optional(z.string()),
     prompt_cache_key: optional(z.string()),
+    prompt_cache_options: ignored(),
+    prompt_cache_retention: ignored(),
+    service_tier: ignored(),
   });
 }
 

@@ -1,4 +1,4 @@
-import type { EngineUsage } from '../../engine/request.ts';
+import type { Usage } from '../exchange.ts';
 import type { ResponsesRequest, ToolChoice } from './request.ts';
 
 export type ResponseStatus = 'in_progress' | 'completed' | 'incomplete' | 'failed' | 'cancelled';
@@ -17,8 +17,7 @@ export function echoOf(request: ResponsesRequest) {
       strict,
     })),
     tool_choice: (request.tool_choice ?? 'auto') as ToolChoice,
-    // What does not fit is refused, never cut.
-    truncation: 'disabled',
+    truncation: request.truncation ?? 'disabled',
     parallel_tool_calls: (request.parallel_tool_calls ?? true) as boolean,
     text: { ...text, format: formatOf(text?.format) },
     presence_penalty: (request.presence_penalty ?? 0) as number,
@@ -61,7 +60,7 @@ export interface ResponseError {
 
 export interface ResponseState {
   readonly status: ResponseStatus;
-  readonly usage?: EngineUsage | undefined;
+  readonly usage?: Usage | undefined;
   readonly completedAt?: number | undefined;
   readonly incomplete?: 'max_output_tokens' | undefined;
   readonly error?: ResponseError | undefined;
@@ -82,13 +81,12 @@ export function responseJson({ echo, ...head }: ResponseHead, state: ResponseSta
   return `${own.slice(0, -1)},"output":[${output.join(',')}],${echo.slice(1)}`;
 }
 
-/** Tokens of thoughts are not counted apart from the rest. */
-export function usageBody({ promptTokens, cachedTokens, completionTokens }: EngineUsage) {
+export function usageBody({ promptTokens, cachedTokens, completionTokens, reasoningTokens = 0 }: Usage) {
   return {
     input_tokens: promptTokens,
     input_tokens_details: { cached_tokens: cachedTokens },
     output_tokens: completionTokens,
-    output_tokens_details: { reasoning_tokens: 0 },
+    output_tokens_details: { reasoning_tokens: reasoningTokens },
     total_tokens: promptTokens + completionTokens,
   };
 }

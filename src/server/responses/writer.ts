@@ -1,4 +1,5 @@
-import type { EngineUsage, FinishReason } from '../../engine/request.ts';
+import type { FinishReason } from '../../engine/request.ts';
+import type { Usage } from '../exchange.ts';
 import type { FunctionCallItem, Item, ItemStatus, MessageItem, ReasoningItem } from './items.ts';
 import {
   type ResponseError,
@@ -94,7 +95,7 @@ export class ResponseWriter {
   }
 
   /** An answer without anything in it is an empty message. */
-  end(reason: FinishReason, usage: EngineUsage, now = seconds()): readonly ResponseEvent[] {
+  end(reason: FinishReason, usage: Usage, now = seconds()): readonly ResponseEvent[] {
     if (this.#output.length === 0 && this.#open === undefined) this.#beginMessage();
     const cut = reason === 'length';
     this.#close(cut ? 'incomplete' : 'completed');
@@ -103,14 +104,14 @@ export class ResponseWriter {
       : this.#finish('response.completed', { status: 'completed', usage, completedAt: now });
   }
 
-  fail(error: ResponseError, usage: EngineUsage): readonly ResponseEvent[] {
+  fail(error: ResponseError, usage: Usage): readonly ResponseEvent[] {
     this.#close('incomplete');
     const status = error.code === 'request_cancelled' ? 'cancelled' : 'failed';
     return this.#finish('response.failed', { status, usage, error });
   }
 
   /** Nothing was to be generated. */
-  skip(usage: EngineUsage, now = seconds()): readonly ResponseEvent[] {
+  skip(usage: Usage, now = seconds()): readonly ResponseEvent[] {
     return this.#finish('response.completed', { status: 'completed', usage, completedAt: now });
   }
 

@@ -4,6 +4,7 @@ import { chatShape, generateShape } from '../ollama/answer.ts';
 import { findLocal, localName, running, show, tags } from '../ollama/models.ts';
 import { respondAsOllama } from '../ollama/respond.ts';
 import type { AppContext, Route } from '../route.ts';
+import type { NamedModel } from '../services.ts';
 import { checkDimensions } from './embeddings.ts';
 
 /** Ollama's routes: many programs on desktops speak nothing else. */
@@ -31,8 +32,8 @@ const ollamaEmbed: Route = {
   body: 'ollamaEmbed',
   async handle(context) {
     const started = performance.now();
-    const { model, inputs, dimensions } = await readBody(context, 'ollamaEmbed');
-    const { name, values } = await embed(context, model, inputs, dimensions);
+    const { model, inputs, ...options } = await readBody(context, 'ollamaEmbed');
+    const { name, values } = await embed(context, model, inputs, options);
     return context.json({
       model: name,
       embeddings: values,
@@ -55,13 +56,17 @@ const ollamaEmbeddings: Route = {
   },
 };
 
-async function embed(context: AppContext, wanted: string | undefined, inputs: string[], dimensions?: number) {
+async function embed(
+  context: AppContext,
+  wanted: string | undefined,
+  inputs: string[],
+  { dimensions, truncate }: { dimensions?: number | undefined; truncate?: boolean | undefined } = {},
+) {
   const { services, tenant } = context.var;
   const model = localName(services, tenant, wanted);
   if (inputs.length === 0) return { name: findLocal(services, tenant, wanted).name, values: [] };
-  const { name, embeddings } = await embedTexts(context, model, inputs, named =>
-    checkDimensions(dimensions, named.model.engine.info.width),
-  );
+  const check = (named: NamedModel) => checkDimensions(dimensions, named.model.engine.info.width);
+  const { name, embeddings } = await embedTexts(context, model, inputs, { check, truncate });
   return { name, values: embeddings.map(({ values }) => [...values]) };
 }
 

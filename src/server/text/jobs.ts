@@ -3,6 +3,7 @@ import { decode } from '../../llm/decode.ts';
 import { encodeInput } from '../../llm/embed.ts';
 import type { ModelText } from '../../llm/model-text.ts';
 import { encodePrompt, parseChatDocument, renderChat } from '../../llm/prompt.ts';
+import { encodeShortened } from '../../llm/shorten-chat.ts';
 import type { Limits } from '../../tenancy/config.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
 import type { TextRange } from '../../tokenizer/types.ts';
@@ -26,11 +27,15 @@ interface PromptInput {
   readonly text: string;
   readonly context: number;
   readonly parseSpecial?: boolean | undefined;
+  /** A chat that is too long loses its oldest messages, and leaves so many tokens to the answer. */
+  readonly room?: number | undefined;
 }
 
 interface Inputs {
   readonly inputs: readonly (string | Float64Array)[];
   readonly context: number;
+  /** Texts that are too long lose their end. */
+  readonly truncate?: boolean | undefined;
   readonly parseSpecial?: boolean | undefined;
 }
 
@@ -66,13 +71,17 @@ export const jobs = {
       return json(itemPage(JSON.parse(input), page));
     },
   }),
-  /** The tokens of a program's prompt; refuses what cannot fit. */
+  /** The tokens of a program's prompt; refuses what cannot fit, unless it may be shortened. */
   prompt: job({
     size: ({ text }) => text.length,
     short: shortText,
-    *run({ kind, text, ...options }: PromptInput, model) {
+    *run({ kind, text, room, ...options }: PromptInput, model) {
       const prompt = kind === 'chat' ? parseChatDocument(text) : text;
-      const { tokens, inReasoning } = yield* encodePrompt(model, prompt, options);
+      const encoding =
+        room === undefined || typeof prompt === 'string'
+          ? encodePrompt(model, prompt, options)
+          : encodeShortened(model, prompt, { ...options, room });
+      const { tokens, inReasoning } = yield* encoding;
       return { tokens: Int32Array.from(tokens), inReasoning };
     },
   }),
