@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
-import { question, type Served, weatherIn, weatherSchema } from './server.ts';
+import { earlier, question, result, type Served, said, weatherSchema } from './server.ts';
 
 const weather: Anthropic.Tool = {
   ...{ name: 'weather', description: 'The weather of a city', input_schema: weatherSchema as never },
@@ -13,20 +13,30 @@ export function anthropic(served: Served): void {
   const settings = { model: 'qwen', max_tokens: 60, temperature: 0, tools: [weather] };
   const asked: Anthropic.MessageParam = { role: 'user', content: question };
 
+  const { call: called } = earlier;
+  const history: Anthropic.MessageParam[] = [
+    { role: 'user', content: earlier.question },
+    { role: 'assistant', content: [{ type: 'tool_use', id: called.id, name: called.name, input: called.arguments }] },
+    { role: 'user', content: [{ type: 'tool_result', tool_use_id: called.id, content: earlier.result }] },
+    { role: 'assistant', content: earlier.answer },
+    asked,
+  ];
+
   it('calls a named tool, and answers with its result', async () => {
     const choice = { tool_choice: { type: 'tool', name: 'weather' } } as const;
     const { content, stop_reason } = await messages()
-      .stream({ ...settings, ...choice, messages: [asked] })
+      .stream({ ...settings, ...choice, messages: history })
       .finalMessage();
     assert.equal(stop_reason, 'tool_use');
     const call = content.find(block => block.type === 'tool_use');
     assert.deepEqual(call?.input, { city: 'Paris' });
-    const result = { type: 'tool_result', tool_use_id: call?.id ?? '', content: weatherIn('Paris') } as const;
-    const history: Anthropic.MessageParam[] = [
-      ...[asked, { role: 'assistant', content } as const, { role: 'user', content: [result] } as const],
+    const block = { type: 'tool_result', tool_use_id: call?.id ?? '', content: result } as const;
+    const turn: Anthropic.MessageParam[] = [
+      { role: 'assistant', content },
+      { role: 'user', content: [block] },
     ];
-    const last = await messages().create({ ...settings, messages: history });
-    assert.match(last.content.map(block => (block.type === 'text' ? block.text : '')).join(''), /31|sunny/i);
+    const last = await messages().create({ ...settings, messages: [...history, ...turn] });
+    assert.match(last.content.map(block => (block.type === 'text' ? block.text : '')).join(''), said);
   });
 
   it('counts what the prompt has', async () => {

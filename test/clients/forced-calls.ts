@@ -5,7 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { client, type Served } from './server.ts';
 import { type ToolCase, toolCases } from './tool-cases.ts';
 
-const ajv = new Ajv2020({ strict: false });
+const ajv = new Ajv2020({ strict: false, formats: { date: /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/ } });
 
 export function forcedCalls(served: Served): void {
   for (const model of ['smol', 'qwen'])

@@ -1,4 +1,5 @@
 /** One server with two models for all clients: starting one takes longer than most of their tests. */
+import type { ChatCompletionMessageParam } from 'openai/resources/chat/completions';
 import { client, folder, modelPath, type RunningServer, serve } from '../e2e/server-process.ts';
 import { qwenPath } from './installed.ts';
 
@@ -32,12 +33,33 @@ models:
 
 export { client };
 
-/** What all tests ask: greedy, so that answers are the same each time, and short. */
-export const question = 'What is the weather in Paris?';
-export const weatherSchema = {
-  type: 'object',
-  properties: { city: { type: 'string', description: 'The name of the city' } },
-  required: ['city'],
-  additionalProperties: false,
-} as const;
-export const weatherIn = (city: string): string => `It is sunny in ${city}, 31 degrees.`;
+/**
+ * What all tests ask: greedy, so that answers are the same each time, and short. So small a model would call for ever
+ * if there was no turn before from which it sees what follows a call.
+ */
+export const question = 'Call weather for Paris.';
+export const result = 'sun, 31 degrees';
+export const said = /\b31 degrees/;
+export const earlier = {
+  question: 'What is the weather in Oslo?',
+  call: { id: 'call_1', name: 'weather', arguments: { city: 'Oslo' } },
+  result: 'snow, 2 degrees',
+  answer: 'In Oslo there is snow, at 2 degrees.',
+};
+/** The same as OpenAI's messages. */
+export const earlierMessages: ChatCompletionMessageParam[] = [
+  { role: 'user', content: earlier.question },
+  {
+    ...{ role: 'assistant', content: null },
+    tool_calls: [
+      {
+        id: 'call_1',
+        type: 'function',
+        function: { name: 'weather', arguments: JSON.stringify(earlier.call.arguments) },
+      },
+    ],
+  },
+  { role: 'tool', tool_call_id: 'call_1', content: earlier.result },
+  { role: 'assistant', content: earlier.answer },
+];
+export const weatherSchema = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } as const;
