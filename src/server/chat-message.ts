@@ -8,7 +8,7 @@ import { optional, unsupported } from './fields.ts';
 const textParts: Readonly<Record<string, string>> = { text: 'text', refusal: 'refusal' };
 
 /** A string, or text parts that are joined; of wrong parts the first is named, there may be very many. Null and absence are told apart later. */
-const content = z.unknown().transform((value, context): string | undefined => {
+const content = z.optional(z.unknown()).transform((value, context): string | undefined => {
   if (typeof value === 'string') return value;
   if (value === undefined || value === null) return undefined;
   const refuse = (message: string, ...path: (string | number)[]) => {
