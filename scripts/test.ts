@@ -24,6 +24,7 @@ const bin = (name: string): string => `node_modules/.bin/${name}`;
 /** Weights, servers and measured times. */
 const aloneFolders = [
   'test/browser/',
+  'test/clients/',
   'test/e2e/',
   'test/examples/',
   'test/model/',

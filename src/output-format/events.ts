@@ -13,6 +13,8 @@ export type ToolSchemas = ReadonlyMap<string, ToolSchema | undefined>;
 export interface ToolSchema {
   readonly properties?: Readonly<Record<string, unknown>>;
   readonly required?: readonly string[];
+  readonly additionalProperties?: unknown;
+  readonly patternProperties?: unknown;
 }
 
 /** Yields where it needs more of the input. */

@@ -10,23 +10,27 @@ const longest = 1 << 16;
 
 /** A call in a block of code at the input's beginning, if it fits a tool; false, and nothing is taken, where it does not. */
 export function* readFencedCall(reading: Reading): Steps<boolean> {
-  const { input } = reading;
-  for (const opening of openings) {
-    const from = yield* matchLiteral(input, `${opening}{"`);
-    if (from === undefined) continue;
-    const start = input.text.indexOf('{');
-    const end = yield* matchJson(input, start, longest);
-    const closed = end === undefined ? undefined : yield* matchLiteral(input, fence, end);
-    const call = closed === undefined ? undefined : fittingCall(input.text.slice(start, end), reading.tools);
-    if (closed === undefined || !call) return false;
-    input.take(closed);
-    const index = reading.newCall();
-    reading.emit({ kind: 'call', index, name: call.name });
-    reading.emit({ kind: 'arguments', index, text: call.arguments });
-    reading.emit({ kind: 'callEnd', index });
-    return true;
-  }
+  for (const opening of openings) if (yield* readPlainCall(reading, opening, fence)) return true;
   return false;
+}
+
+/** The same without a block: small models leave out what their format writes around a call. */
+export const readBareCall = (reading: Reading): Steps<boolean> => readPlainCall(reading, '', '');
+
+function* readPlainCall(reading: Reading, opening: string, closing: string): Steps<boolean> {
+  const { input } = reading;
+  if ((yield* matchLiteral(input, `${opening}{"name":`)) === undefined) return false;
+  const start = input.text.indexOf('{');
+  const end = yield* matchJson(input, start, longest);
+  const closed = end === undefined ? undefined : yield* matchLiteral(input, closing, end);
+  const call = closed === undefined ? undefined : fittingCall(input.text.slice(start, end), reading.tools);
+  if (closed === undefined || !call) return false;
+  input.take(closed);
+  const index = reading.newCall();
+  reading.emit({ kind: 'call', index, name: call.name });
+  reading.emit({ kind: 'arguments', index, text: call.arguments });
+  reading.emit({ kind: 'callEnd', index });
+  return true;
 }
 
 function fittingCall(json: string, tools: ToolSchemas): { name: string; arguments: string } | undefined {
@@ -34,8 +38,10 @@ function fittingCall(json: string, tools: ToolSchemas): { name: string; argument
     const { name, arguments: given, parameters = given, ...others } = JSON.parse(json);
     if (Object.keys(others).length > 0 || !tools.has(name)) return undefined;
     if (typeof parameters !== 'object' || parameters === null || Array.isArray(parameters)) return undefined;
-    const required = tools.get(name)?.required ?? [];
+    const { properties = {}, required = [], additionalProperties, patternProperties } = tools.get(name) ?? {};
     if (!required.every(key => Object.hasOwn(parameters, key))) return undefined;
+    const open = additionalProperties !== false || patternProperties !== undefined;
+    if (!open && !Object.keys(parameters).every(key => Object.hasOwn(properties, key))) return undefined;
     return { name, arguments: JSON.stringify(parameters) };
   } catch {
     return undefined;

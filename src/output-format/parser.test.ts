@@ -9,7 +9,7 @@ import { writeCalls } from './write-calls.ts';
 
 const tools = new Map([
   ['get_weather', { properties: { city: { type: 'string' }, days: { type: 'integer' } }, required: ['city'] }],
-  ['now', { properties: {} }],
+  ['now', { properties: {}, additionalProperties: false }],
 ]);
 const thoughts = { open: '<think>', close: '</think>' };
 
@@ -169,6 +169,30 @@ describe('an answer', () => {
       '{"names": [',
     ])
       assert.deepEqual(read({ tools: formats.hermes }, code(json)), { content: code(json), reasoning: '', calls: [] });
+  });
+
+  it('may begin with a bare call, if it fits a tool', () => {
+    const rome = '{"name": "get_weather", "arguments": {"city": "Rome"}}';
+    const oslo = rome.replace('Rome', 'Oslo');
+    const call = (city: string) => ({ name: 'get_weather', arguments: `{"city":"${city}"}`, ended: true });
+    fc.assert(
+      fc.property(fc.array(fc.nat()), cuts => {
+        const answer = read(
+          { tools: formats.hermes, reasoning: thoughts },
+          `<think>hm</think>\n${rome}\n${oslo}`,
+          cuts,
+        );
+        assert.deepEqual(answer, { content: '', reasoning: 'hm', calls: [call('Rome'), call('Oslo')] });
+      }),
+    );
+    for (const text of [
+      `So: ${rome}`,
+      '{"name": "get_weather"}',
+      '{"name": "get_weather", "arguments": {"city": "Ro',
+      '{"name": "now", "arguments": {"strictly": 1}}',
+      '{"city": "Rome"}',
+    ])
+      assert.deepEqual(read({ tools: formats.hermes }, text), { content: text, reasoning: '', calls: [] });
   });
 
   it('of several channels has each in its place', () => {

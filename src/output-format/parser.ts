@@ -1,6 +1,6 @@
 import { readCalls } from './call-parser.ts';
 import type { OutputEvent, Reading, Steps, ToolSchemas } from './events.ts';
-import { fence, readFencedCall } from './fenced-call.ts';
+import { fence, readBareCall, readFencedCall } from './fenced-call.ts';
 import { Input } from './input.ts';
 import { literal, skipSpace } from './literal.ts';
 import { openingOf } from './opening.ts';
@@ -58,6 +58,7 @@ export class OutputParser {
     const called = tools && this.#reading.tools.size > 0 ? tools : undefined;
     if (called && openingOf(called).marker === undefined && (yield* readCalls(this.#reading, called)))
       yield* skipSpace(this.#input);
+    while (called && (yield* readBareCall(this.#reading))) yield* skipSpace(this.#input);
     yield* this.#content(called, reasoning);
   }
 

@@ -131,6 +131,19 @@ test('a history has its calls as the template wants them, whatever they are', as
   assert.deepEqual(tool, { role: 'tool', content: '20 degrees', tool_call_id: 'c0' });
 });
 
+test('who only called a tool need not say that there was no content', async () => {
+  const { ask, prompt } = serve('Sunny.');
+  const call = { id: 'c', type: 'function', function: { name: 'weather', arguments: '{}' } };
+  const messages = [
+    { role: 'user', content: 'Hi' },
+    { role: 'assistant', tool_calls: [call] },
+    { role: 'tool', tool_call_id: 'c', content: '20 degrees' },
+  ];
+  const response = await ask({ messages, tools: [weather] });
+  assert.equal(response.status, 200, await response.text());
+  assert.equal(prompt().messages[1].content, '');
+});
+
 test('a model without a format for calls refuses tools', async () => {
   const { app } = scripted({ answer: () => 'x' });
   const response = await app.fetch(
