@@ -45,6 +45,8 @@ export class JsonText implements Alphabet {
   readonly gap: RegexId;
   readonly colon: RegexId;
   readonly #chars = new Map<string, RegexId>();
+  /** What each of these was made of. */
+  readonly #complements = new Map<RegexId, RegexId>();
 
   constructor(regexes: RegexStore) {
     this.regexes = regexes;
@@ -186,7 +188,11 @@ export class JsonText implements Alphabet {
 
   /** What is written of no text that `content` writes. */
   complement(content: RegexId): RegexId {
-    return this.regexes.and([this.anyText, this.regexes.not(content)]);
+    const known = this.#complements.get(content);
+    if (known !== undefined) return known;
+    const complement = this.regexes.and([this.anyText, this.regexes.not(content)]);
+    this.#complements.set(complement, content);
+    return complement;
   }
 
   /** An integer part, without a sign. */

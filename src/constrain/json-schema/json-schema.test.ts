@@ -4,6 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { Recogniser } from '../../../test/constrain/recogniser.ts';
 import type { RealmError } from '../../errors.ts';
+import { GrammarBuilder } from '../grammar-builder.ts';
 import { jsonSchemaGrammar } from './index.ts';
 
 function recogniser(schema: unknown): Recogniser {
@@ -41,6 +42,16 @@ const rows: Record<string, Row> = {
     schema: { type: 'string', minLength: 2, maxLength: 3 },
     good: ['\n"', '日本語', '🤔🤔🤔', '\u0001ab'],
     bad: ['a', 'abcd', '\n\n\n\n'],
+  },
+  'large minLength with a pattern': {
+    schema: { type: 'string', minLength: 900, pattern: '^[a-z]+$' },
+    good: ['a'.repeat(900)],
+    bad: ['a'.repeat(899), 'A'.repeat(900)],
+  },
+  'propertyNames with a large minLength': {
+    schema: { type: 'object', propertyNames: { minLength: 900 } },
+    good: [{}, { ['a'.repeat(900)]: 1 }],
+    bad: [{ ['a'.repeat(899)]: 1 }],
   },
   'large maxLength': {
     schema: { type: 'string', maxLength: 65536 },
@@ -287,6 +298,13 @@ describe('A schema that no grammar expresses', () => {
       assert.ok(performance.now() - begin < 2000);
     });
   }
+
+  it('is refused before its members are read where they are too many', () => {
+    const builder = new GrammarBuilder();
+    const properties = Object.fromEntries(Array.from({ length: 16_000 }, (_, at) => [`p${at}`, { type: 'integer' }]));
+    assert.throws(() => jsonSchemaGrammar({ properties }, builder), { code: 'grammar_limit', message: /steps/ });
+    assert.ok(builder.regexes.units < 1_000);
+  });
 
   it('is no matter of size: 8,000 members', () => {
     const properties = Object.fromEntries(Array.from({ length: 8_000 }, (_, at) => [`p${at}`, { type: 'integer' }]));

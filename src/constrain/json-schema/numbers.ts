@@ -231,7 +231,6 @@ function shortest(value: Decimal): Decimal {
 
 /** Where the step divides a power of ten, the last digits say whether it divides the number. */
 function lastDigits({ digits: step, scale }: Decimal, text: JsonText): RegexId | undefined {
-  const { regexes } = text;
   const places = [0, 1, 2, 3].find(count => 10n ** BigInt(count) % step === 0n);
   if (places === undefined || (scale > 0 && places > scale)) return undefined;
   const endings: string[] = [];

@@ -179,6 +179,8 @@ function layerOf(schema: Schema, place: Place, readers: Readers): Layer {
     named('properties').map(name => [checkedText(name, path, 'properties'), readers.child(place, 'properties', name)]),
   );
   nodes.budget.spend(properties.size);
+  // Each is read, compiled and put in its place.
+  nodes.budget.need(3 * properties.size);
   const patterns = named('patternProperties').map(pattern => ({
     name: patternRegex(pattern, 'patternProperties', place, nodes),
     node: readers.child(place, 'patternProperties', pattern),
