@@ -148,6 +148,26 @@ const rows: Record<string, Row> = {
     good: [[true, true], Array(5).fill(true)],
     bad: [[true], Array(6).fill(true), [true, 1]],
   },
+  contains: {
+    schema: { type: 'array', contains: { type: 'null' }, items: { type: ['null', 'integer'] }, maxItems: 3 },
+    good: [[null], [1, null], [null, null, 2], [1, 2, null]],
+    bad: [[], [1], [1, 2, 3], [1, 2, 3, null], ['a', null]],
+  },
+  'contains twice': {
+    schema: { allOf: [{ contains: { const: 1 } }, { contains: { type: 'integer' } }], type: 'array', minItems: 2 },
+    good: [
+      [1, 'a'],
+      ['a', 'b', 'c', 1],
+      [2, 1],
+    ],
+    bad: [[1], [2, 3], ['a', 'b']],
+  },
+  'not items': {
+    schema: { type: 'array', not: { items: { type: 'integer' } } },
+    good: [['a'], [1, 'a']],
+    bad: [[], [1, 2]],
+  },
+  'not contains': { schema: { type: 'array', not: { contains: { type: 'null' } } }, good: [[], [1]], bad: [[1, null]] },
   prefixItems: {
     schema: { type: 'array', prefixItems: [{ type: 'integer' }, { type: 'string' }], items: false },
     good: [[], [1], [1, 'a']],
@@ -242,7 +262,8 @@ describe('JSON Schema as a grammar', () => {
 describe('A schema that no grammar expresses', () => {
   const refused: Record<string, [schema: unknown, param: string]> = {
     uniqueItems: [{ properties: { a: { type: 'array', uniqueItems: true } } }, '/properties/a/uniqueItems'],
-    contains: [{ items: { contains: { type: 'null' } } }, '/items/contains'],
+    'several items that match': [{ contains: { type: 'null' }, minContains: 2 }, '/minContains'],
+    'not too many items that match': [{ items: { contains: {}, maxContains: 2 } }, '/items/maxContains'],
     'an unknown format': [{ type: 'string', format: 'postal-code' }, '/format'],
     'a back-reference': [{ type: 'string', pattern: '(a)\\1' }, '/pattern'],
     'an unknown type': [{ type: 'file' }, '/type'],
@@ -363,6 +384,11 @@ describe('JSON Schema and ajv', () => {
           minItems: fc.integer({ min: 0, max: 2 }),
           maxItems: fc.integer({ min: 1, max: 3 }),
         },
+        { requiredKeys: ['type'] },
+      ),
+      // Apart from prefixItems: beside them ajv takes an empty list to contain something.
+      fc.record(
+        { type: fc.constant('array'), contains: tie('schema'), maxItems: fc.integer({ min: 1, max: 3 }) },
         { requiredKeys: ['type'] },
       ),
       fc.record(
