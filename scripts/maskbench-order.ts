@@ -57,27 +57,36 @@ class Order {
     return at && { value, at };
   }
 
-  /** Of the keys that may come next that one behind which most of the others still may. */
   #object(object: object, from: Configuration): Written | undefined {
-    let at = this.#text('{', from);
-    let left = Object.entries(object);
-    const members: [string, unknown][] = [];
-    while (at && left.length > 0) {
-      const before = at;
-      const may = left.filter(([key]) => this.#key(key, before, members.length > 0));
-      const choices = may.flatMap(([key, value]) => {
-        const written = this.#member(key, value, before, members.length > 0);
-        const open = written && may.filter(other => this.#key(other[0], written.at, true)).length;
-        return written ? [{ key, written, others: left.filter(other => other[0] !== key), open: open! }] : [];
-      });
-      const best = choices.reduce((most, choice) => (choice.open > (most?.open ?? -1) ? choice : most), choices[0]);
-      if (!best) return undefined;
-      members.push([best.key, best.written.value]);
-      left = best.others;
-      ({ at } = best.written);
+    const at = this.#text('{', from);
+    const members = at && this.#members(Object.entries(object), at, false);
+    const end = members && this.#text('}', members.at);
+    return end && { value: Object.fromEntries(members.value), at: end };
+  }
+
+  /** First is tried of the keys that may come next that one behind which most of the others still may. */
+  #members(
+    left: readonly (readonly [string, unknown])[],
+    from: Configuration,
+    later: boolean,
+  ): { value: [string, unknown][]; at: Configuration } | undefined {
+    if (left.length === 0) return { value: [], at: from };
+    const may = left.filter(([key]) => this.#key(key, from, later));
+    const choices = may.flatMap(([key, value]) => {
+      const written = this.#member(key, value, from, later);
+      return written
+        ? [{ key, written, open: left.filter(other => this.#key(other[0], written.at, true)).length }]
+        : [];
+    });
+    for (const { key, written } of choices.sort((a, b) => b.open - a.open)) {
+      const rest = this.#members(
+        left.filter(other => other[0] !== key),
+        written.at,
+        true,
+      );
+      if (rest) return { value: [[key, written.value], ...rest.value], at: rest.at };
     }
-    at = at && this.#text('}', at);
-    return at && { value: Object.fromEntries(members), at };
+    return undefined;
   }
 
   #member(key: string, value: unknown, from: Configuration, later: boolean): Written | undefined {

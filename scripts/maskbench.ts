@@ -24,14 +24,24 @@ const file = await openGguf(model);
 const tokenizer = createTokenizer(file.metadata);
 await file.close();
 const vocabulary = vocabularyOf(tokenizer);
-const now = (): number => performance.now();
+/** The time of this thread alone: what else runs on the machine does not count. */
+const now = (): number => {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+};
 
 const totals = {
   schemas: 0,
+  /** Both below together. */
   passing: 0,
+  /** With all instances as the files have them. */
+  passingAsWritten: 0,
+  /**
+   * With keys brought into the order that the schema declares. MaskBench's authors did so for the schemas that
+   * llguidance compiles (creation/reorder.py); the instances of the others stand as they were found.
+   */
+  passingReordered: 0,
   refused: 0,
-  /** Passing with instances in the order of the schema, as MaskBench has those of its own engine. */
-  reordered: 0,
   wronglyAccepted: [] as string[],
   wronglyRejected: [] as string[],
   failed: [] as string[],
@@ -58,11 +68,9 @@ function run(name: string, schema: unknown, tests: readonly Instance[]): void {
     slow.push({ name, ms: masks.reduce((most, ms) => Math.max(most, ms), 0), over: masks.filter(ms => ms > 1).length });
     const wrong = tests.filter(({ valid }, test) => results[test]!.accepted !== valid);
     if (wrong.some(({ valid }) => !valid)) totals.wronglyAccepted.push(name);
-    else if (wrong.length === 0) totals.passing++;
-    else if (wrong.every(({ data }) => acceptedInOrder(schema, data))) {
-      totals.passing++;
-      totals.reordered++;
-    } else totals.wronglyRejected.push(name);
+    else if (wrong.length === 0) totals.passingAsWritten++;
+    else if (wrong.every(({ data }) => acceptedInOrder(schema, data))) totals.passingReordered++;
+    else totals.wronglyRejected.push(name);
   } catch (error) {
     refused(name, error, now() - begin);
   }
@@ -98,6 +106,7 @@ function percentiles(times: number[]): Record<string, number> {
   return { count: times.length, p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max: at(1) };
 }
 
+totals.passing = totals.passingAsWritten + totals.passingReordered;
 slow.sort((a, b) => b.ms - a.ms);
 console.log(
   JSON.stringify(

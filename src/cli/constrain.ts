@@ -21,7 +21,8 @@ export function addConstrain(realm: Command): void {
       `
 Standard input has a line for each schema, with instances to try:
   {"schema": {"type": "integer"}, "tests": [{"data": 1, "valid": true}, {"data": "x", "valid": false}]}
-An instance is accepted if a model could write it, compact and indented, its keys in the schema's order.
+An instance is accepted if a model could write it, compact and indented, its keys in the order in
+which the schema first names them.
 
 Examples:
   $ realm constrain smollm2-135m < schemas.jsonl

@@ -5,9 +5,11 @@ import type { RegexStore } from './regexes.ts';
 
 /** White space in a gap between two pieces of JSON: endless white space is how small models hang. */
 const maxGap = 20;
+/** Blanks behind a line break: what is nested deep is indented far. */
+const maxIndent = 64;
 
-/** Digits before the point: what a double holds exactly. */
-const maxDigits = 15;
+/** Digits before the point: as many as 64 bits hold. */
+const maxDigits = 20;
 /** Digits behind the point: as many as the shortest text of a double may have. */
 const maxFraction = 17;
 
@@ -39,24 +41,21 @@ export class JsonText implements Alphabet {
   readonly regexes: RegexStore;
   readonly anyChar: RegexId;
   readonly anyText: RegexId;
-  /** At most {@link maxGap} characters of white space. */
+  /** At most {@link maxGap} characters of white space, or a line break and an indentation. */
   readonly gap: RegexId;
   readonly colon: RegexId;
   readonly #chars = new Map<string, RegexId>();
+  /** What each of these was made of. */
+  readonly #complements = new Map<RegexId, RegexId>();
 
   constructor(regexes: RegexStore) {
     this.regexes = regexes;
     this.anyChar = this.chars([[0, 0x10ffff]]);
     this.anyText = regexes.repeat(this.anyChar, 0);
-    this.gap = regexes.repeat(
-      regexes.bytes([
-        [9, 10],
-        [13, 13],
-        [32, 32],
-      ]),
-      0,
-      maxGap,
-    );
+    const [tab, lineFeed, carriageReturn, space] = [9, 10, 13, 32].map(byte => [byte, byte] as const);
+    const gap = regexes.repeat(regexes.bytes([tab!, lineFeed!, carriageReturn!, space!]), 0, maxGap);
+    const indent = regexes.repeat(regexes.bytes([tab!, space!]), 0, maxIndent);
+    this.gap = regexes.or([gap, regexes.concat([regexes.bytes([lineFeed!]), indent])]);
     this.colon = regexes.concat([this.gap, regexes.literal(':'), this.gap]);
   }
 
@@ -189,7 +188,11 @@ export class JsonText implements Alphabet {
 
   /** What is written of no text that `content` writes. */
   complement(content: RegexId): RegexId {
-    return this.regexes.and([this.anyText, this.regexes.not(content)]);
+    const known = this.#complements.get(content);
+    if (known !== undefined) return known;
+    const complement = this.regexes.and([this.anyText, this.regexes.not(content)]);
+    this.#complements.set(complement, content);
+    return complement;
   }
 
   /** An integer part, without a sign. */
@@ -208,6 +211,10 @@ export class JsonText implements Alphabet {
 
   /** An exponent small enough that the number stays finite, or nothing. */
   get exponent(): RegexId {
+    return this.regexes.repeat(this.someExponent, 0, 1);
+  }
+
+  get someExponent(): RegexId {
     const { regexes } = this;
     const any = digitRange(regexes, 0, 9);
     const value = regexes.or([
@@ -215,26 +222,21 @@ export class JsonText implements Alphabet {
       regexes.concat([digitRange(regexes, 0, 1), any, any]),
       regexes.concat([regexes.literal('2'), digitRange(regexes, 0, 8), any]),
     ]);
-    const sign = regexes.repeat(
-      regexes.bytes([
-        [43, 43],
-        [45, 45],
-      ]),
-      0,
-      1,
-    );
-    return regexes.repeat(
-      regexes.concat([
-        regexes.bytes([
-          [69, 69],
-          [101, 101],
-        ]),
-        sign,
-        value,
-      ]),
-      0,
-      1,
-    );
+    const sign = regexes.repeat(regexes.or([regexes.literal('+'), regexes.literal('-')]), 0, 1);
+    return regexes.concat([this.#letterE, sign, value]);
+  }
+
+  /** One that makes a number of one digit before the point smaller than one. */
+  get negativeExponent(): RegexId {
+    const { regexes } = this;
+    const any = digitRange(regexes, 0, 9);
+    const few = regexes.concat([regexes.repeat(regexes.literal('0'), 0, 1), digitRange(regexes, 1, 9)]);
+    const value = regexes.or([few, regexes.concat([digitRange(regexes, 1, 9), any])]);
+    return regexes.concat([this.#letterE, regexes.literal('-'), value]);
+  }
+
+  get #letterE(): RegexId {
+    return this.regexes.or([this.regexes.literal('e'), this.regexes.literal('E')]);
   }
 }
 

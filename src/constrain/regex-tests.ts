@@ -3,7 +3,7 @@ import type { RegexId } from './regex.ts';
 import type { RegexStore } from './regexes.ts';
 
 /** Nodes that all questions together may make; what is built may have {@link maxBuilt}. */
-const maxAsked = 12_000;
+const maxAsked = 60_000;
 const maxBuilt = 1_000_000;
 
 /** Questions about regular expressions while more are made: derivatives know the bytes that were told apart before. */

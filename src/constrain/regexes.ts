@@ -12,6 +12,8 @@ const maxUnits = 1_000_000;
 /** Derivatives go down by recursion. */
 const maxDepth = 1_000;
 
+const encoder = new TextEncoder();
+
 /** Regular expressions, hash-consed and normalised: `or` and `and` are flat sets, so that derivatives are finitely many. */
 export class RegexStore implements Regexes {
   readonly sets = new ByteSets();
@@ -26,6 +28,8 @@ export class RegexStore implements Regexes {
   /** By head and tail: most derivatives are such pairs. */
   readonly #pairs = new Map<number, RegexId>();
   readonly #oneLess = new Map<RegexId, RegexId>();
+  /** By byte. */
+  readonly #single: RegexId[] = [];
   #units = 0;
   #maxUnits = maxUnits;
   #utf8: RegexId | undefined;
@@ -57,8 +61,12 @@ export class RegexStore implements Regexes {
   }
 
   literal(text: string): RegexId {
-    const bytes = new TextEncoder().encode(text);
-    return this.concat(Array.from(bytes, byte => this.bytes([[byte, byte]])));
+    let regex = this.empty;
+    for (const byte of encoder.encode(text).reverse()) {
+      this.#single[byte] ??= this.bytes([[byte, byte]]);
+      regex = this.pair(this.#single[byte], regex);
+    }
+    return regex;
   }
 
   bytes(ranges: Ranges): RegexId {

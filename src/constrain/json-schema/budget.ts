@@ -16,7 +16,12 @@ export class Budget {
   spend(steps: number): void {
     this.#deadline?.check();
     this.#steps += steps;
-    if (this.#steps > maxSteps)
+    this.need(0);
+  }
+
+  /** Refuses at once what is sure to take more steps than are left. */
+  need(steps: number): void {
+    if (this.#steps + steps > maxSteps)
       throw new RealmError('grammar_limit', 'the schema takes too many steps to turn into a grammar; simplify it');
   }
 }

@@ -5,6 +5,7 @@ import type { RegexId } from '../regex.ts';
 import { Repeats } from '../repeats.ts';
 import { unsupported } from './budget.ts';
 import type { Alternative, Compiling, Punctuation } from './compiling.ts';
+import { containingItems } from './containing-items.ts';
 import type { ArrayForm, Form, SchemaNode, StringForm } from './forms.ts';
 import type { Nodes } from './node.ts';
 import { numberRegex } from './numbers.ts';
@@ -50,7 +51,7 @@ export class SchemaCompiler implements Compiling {
     this.#values.set(node.key, symbol);
     this.#pending.push(() => {
       const alternatives = containers.flatMap(form =>
-        form.type === 'array' ? this.#array(form) : objectAlternatives(form, this, node.path),
+        form.type === 'array' ? this.#array(form, node.path) : objectAlternatives(form, this, node.path),
       );
       this.builder.define(rule, scalar ? [[scalar], ...alternatives] : alternatives);
     });
@@ -90,7 +91,8 @@ export class SchemaCompiler implements Compiling {
     }
   }
 
-  #array(form: ArrayForm): readonly Alternative[] {
+  #array(form: ArrayForm, path: string): readonly Alternative[] {
+    if (form.contains.length > 0) return containingItems(form, this, path);
     const { comma, openArray, closeArray, emptyArray } = this.punctuation;
     const items: GrammarSymbol[] = [];
     let { max } = form;

@@ -41,6 +41,8 @@ export interface ArrayForm {
   readonly prefix: readonly SchemaNode[];
   /** Items behind the prefix. */
   readonly items: SchemaNode;
+  /** For each there is an item that matches it. */
+  readonly contains: readonly SchemaNode[];
   readonly min: number;
   readonly max: number;
 }

@@ -85,7 +85,8 @@ function intersectArrays(a: ArrayForm, b: ArrayForm, nodes: SchemaAlgebra): Arra
   const prefix = Array.from({ length: Math.max(a.prefix.length, b.prefix.length) }, (_, at) =>
     nodes.and([a.prefix[at] ?? a.items, b.prefix[at] ?? b.items]),
   );
-  return { type: 'array', prefix, items: nodes.and([a.items, b.items]), min, max };
+  const contains = [...new Set([...a.contains, ...b.contains])];
+  return { type: 'array', prefix, items: nodes.and([a.items, b.items]), contains, min, max };
 }
 
 function intersectObjects(a: ObjectForm, b: ObjectForm): ObjectForm | undefined {

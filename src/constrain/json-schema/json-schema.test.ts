@@ -4,6 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { Recogniser } from '../../../test/constrain/recogniser.ts';
 import type { RealmError } from '../../errors.ts';
+import { GrammarBuilder } from '../grammar-builder.ts';
 import { jsonSchemaGrammar } from './index.ts';
 
 function recogniser(schema: unknown): Recogniser {
@@ -41,6 +42,16 @@ const rows: Record<string, Row> = {
     schema: { type: 'string', minLength: 2, maxLength: 3 },
     good: ['\n"', '日本語', '🤔🤔🤔', '\u0001ab'],
     bad: ['a', 'abcd', '\n\n\n\n'],
+  },
+  'large minLength with a pattern': {
+    schema: { type: 'string', minLength: 900, pattern: '^[a-z]+$' },
+    good: ['a'.repeat(900)],
+    bad: ['a'.repeat(899), 'A'.repeat(900)],
+  },
+  'propertyNames with a large minLength': {
+    schema: { type: 'object', propertyNames: { minLength: 900 } },
+    good: [{}, { ['a'.repeat(900)]: 1 }],
+    bad: [{ ['a'.repeat(899)]: 1 }],
   },
   'large maxLength': {
     schema: { type: 'string', maxLength: 65536 },
@@ -137,6 +148,26 @@ const rows: Record<string, Row> = {
     good: [[true, true], Array(5).fill(true)],
     bad: [[true], Array(6).fill(true), [true, 1]],
   },
+  contains: {
+    schema: { type: 'array', contains: { type: 'null' }, items: { type: ['null', 'integer'] }, maxItems: 3 },
+    good: [[null], [1, null], [null, null, 2], [1, 2, null]],
+    bad: [[], [1], [1, 2, 3], [1, 2, 3, null], ['a', null]],
+  },
+  'contains twice': {
+    schema: { allOf: [{ contains: { const: 1 } }, { contains: { type: 'integer' } }], type: 'array', minItems: 2 },
+    good: [
+      [1, 'a'],
+      ['a', 'b', 'c', 1],
+      [2, 1],
+    ],
+    bad: [[1], [2, 3], ['a', 'b']],
+  },
+  'not items': {
+    schema: { type: 'array', not: { items: { type: 'integer' } } },
+    good: [['a'], [1, 'a']],
+    bad: [[], [1, 2]],
+  },
+  'not contains': { schema: { type: 'array', not: { contains: { type: 'null' } } }, good: [[], [1]], bad: [[1, null]] },
   prefixItems: {
     schema: { type: 'array', prefixItems: [{ type: 'integer' }, { type: 'string' }], items: false },
     good: [[], [1], [1, 'a']],
@@ -163,6 +194,11 @@ const rows: Record<string, Row> = {
     bad: [{ a1: 1 }],
   },
   'type lists': { schema: { type: ['string', 'null'] }, good: ['a', null], bad: [1, {}] },
+  'members in the order in which the schema first names them': {
+    schema: { allOf: [{ properties: { b: {} } }], properties: { a: {}, b: {} }, additionalProperties: false },
+    good: [{ b: 1, a: 2 }],
+    bad: [{ a: 2, b: 1 }],
+  },
   annotations: {
     schema: { title: 'x', description: 'y', default: 1, examples: [2], $comment: 'z', type: 'integer' },
     good: [3],
@@ -195,7 +231,23 @@ describe('JSON Schema as a grammar', () => {
     'a key spelt with escapes': [{ type: 'object', properties: { a: { type: 'null' } } }, '{"\\u0061":1}', false],
     'twenty spaces in a gap': [{ type: 'array' }, `[${' '.repeat(20)}1]`, true],
     'twenty-one spaces in a gap': [{ type: 'array' }, `[${' '.repeat(21)}1]`, false],
-    'sixteen digits': [{}, '1234567890123456', false],
+    'a line break and an indentation': [{ type: 'array' }, `[\n${' '.repeat(64)}1\n]`, true],
+    'a line break and an indentation without end': [{ type: 'array' }, `[\n${' '.repeat(65)}1\n]`, false],
+    'the digits of 64 bits': [{ type: 'integer' }, '18446744073709551615', true],
+    'twenty-one digits': [{}, '123456789012345678901', false],
+    'digits that a double drops behind an excluded bound': [{ exclusiveMinimum: 1 }, '1.00000000000000001', false],
+    'digits that make a fraction an integer': [{ type: 'number', not: { type: 'integer' } }, `${2 ** 53}.5`, false],
+    'an exponent where only zero bounds': [{ type: 'number', minimum: 0 }, '1.5e200', true],
+    'an exponent of the other sign': [{ type: 'number', minimum: 0 }, '-1e-6', false],
+    'a small number between bounds': [{ type: 'number', minimum: -1, maximum: 1 }, '-9.5e-7', true],
+    'a number that an exponent makes large': [{ type: 'number', minimum: 0, maximum: 1 }, '1e6', false],
+    'a small number that is too large': [{ type: 'number', minimum: 0, maximum: 0.5 }, '9e-1', false],
+    'zero with an exponent that is excluded': [{ type: 'number', exclusiveMinimum: 0 }, '0.0e-5', false],
+    'a small number above zero': [{ type: 'number', exclusiveMinimum: 0, maximum: 1 }, '0.01e-5', true],
+    'zeros behind a multiple of a fraction': [{ type: 'number', multipleOf: 0.25 }, '75.0', true],
+    'zeros behind a multiple': [{ type: 'number', multipleOf: 5 }, '75.00', true],
+    'zeros behind an integer that is a multiple': [{ type: 'integer', multipleOf: 5 }, '75.00', false],
+    'an integer with a point, which many readers refuse': [{ type: 'integer' }, '6000.0', false],
     'endless digits behind the point': [{}, '0.123456789012345678', false],
     'the digits of any double': [{}, '0.12345678901234567', true],
     'a number that is infinite': [{}, '1e999', false],
@@ -210,7 +262,8 @@ describe('JSON Schema as a grammar', () => {
 describe('A schema that no grammar expresses', () => {
   const refused: Record<string, [schema: unknown, param: string]> = {
     uniqueItems: [{ properties: { a: { type: 'array', uniqueItems: true } } }, '/properties/a/uniqueItems'],
-    contains: [{ items: { contains: { type: 'null' } } }, '/items/contains'],
+    'several items that match': [{ contains: { type: 'null' }, minContains: 2 }, '/minContains'],
+    'not too many items that match': [{ items: { contains: {}, maxContains: 2 } }, '/items/maxContains'],
     'an unknown format': [{ type: 'string', format: 'postal-code' }, '/format'],
     'a back-reference': [{ type: 'string', pattern: '(a)\\1' }, '/pattern'],
     'an unknown type': [{ type: 'file' }, '/type'],
@@ -266,6 +319,13 @@ describe('A schema that no grammar expresses', () => {
       assert.ok(performance.now() - begin < 2000);
     });
   }
+
+  it('is refused before its members are read where they are too many', () => {
+    const builder = new GrammarBuilder();
+    const properties = Object.fromEntries(Array.from({ length: 16_000 }, (_, at) => [`p${at}`, { type: 'integer' }]));
+    assert.throws(() => jsonSchemaGrammar({ properties }, builder), { code: 'grammar_limit', message: /steps/ });
+    assert.ok(builder.regexes.units < 1_000);
+  });
 
   it('is no matter of size: 8,000 members', () => {
     const properties = Object.fromEntries(Array.from({ length: 8_000 }, (_, at) => [`p${at}`, { type: 'integer' }]));
@@ -324,6 +384,11 @@ describe('JSON Schema and ajv', () => {
           minItems: fc.integer({ min: 0, max: 2 }),
           maxItems: fc.integer({ min: 1, max: 3 }),
         },
+        { requiredKeys: ['type'] },
+      ),
+      // Apart from prefixItems: beside them ajv takes an empty list to contain something.
+      fc.record(
+        { type: fc.constant('array'), contains: tie('schema'), maxItems: fc.integer({ min: 1, max: 3 }) },
         { requiredKeys: ['type'] },
       ),
       fc.record(

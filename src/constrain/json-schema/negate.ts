@@ -58,11 +58,20 @@ function negateString(form: StringForm, nodes: SchemaAlgebra): Form[] {
 }
 
 function negateArray(form: ArrayForm, nodes: SchemaAlgebra, path: string): Form[] {
+  const any = {
+    type: 'array',
+    prefix: [],
+    items: nodes.any,
+    contains: [],
+    min: 0,
+    max: Number.POSITIVE_INFINITY,
+  } as const;
+  const parts: Form[] = form.contains.map(node => ({ ...any, items: nodes.not(node) }));
   if (form.items !== nodes.any && form.max > form.prefix.length) {
-    throw unsupported('items', path, 'it stands under not, if or an oneOf whose parts overlap');
+    if (form.prefix.length > 0)
+      throw unsupported('items', path, 'it stands under not, if or an oneOf whose parts overlap');
+    parts.push({ ...any, contains: [nodes.not(form.items)], min: 1 });
   }
-  const any = { type: 'array', prefix: [], items: nodes.any, min: 0, max: Number.POSITIVE_INFINITY } as const;
-  const parts: Form[] = [];
   if (form.min > 0) parts.push({ ...any, max: form.min - 1 });
   if (form.max < Number.POSITIVE_INFINITY) parts.push({ ...any, min: form.max + 1 });
   for (const [at, node] of form.prefix.entries()) {

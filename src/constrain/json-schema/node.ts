@@ -85,7 +85,7 @@ export class Nodes implements SchemaAlgebra {
       { type: 'boolean', value: true },
       { type: 'number', integer: undefined },
       { type: 'string', values: undefined, content: this.text.anyText },
-      { type: 'array', prefix: [], items: this.any, min: 0, max: Number.POSITIVE_INFINITY },
+      { type: 'array', prefix: [], items: this.any, contains: [], min: 0, max: Number.POSITIVE_INFINITY },
       { type: 'object', layers: [], required: new Set(), min: 0, max: Number.POSITIVE_INFINITY },
     ];
   }
@@ -104,6 +104,7 @@ export class Nodes implements SchemaAlgebra {
   #isEmptyForm(form: Form): boolean {
     if (form.type === 'array') {
       if (form.min > form.max) return true;
+      if (form.contains.some(node => this.isEmpty(node))) return true;
       if (form.prefix.slice(0, form.min).some(node => this.isEmpty(node))) return true;
       return form.min > form.prefix.length && this.isEmpty(form.items);
     }

@@ -1,7 +1,7 @@
 /** Numbers as regular expressions: ranges compare texts digit by digit, multiples look at the last digits. */
 import { digitRange, type JsonText } from '../json-text.ts';
 import type { RegexId } from '../regex.ts';
-import { atScale, type Decimal, decimal, decimalText, isMultiple, negateDecimal } from './decimal.ts';
+import { atScale, compareDecimals, type Decimal, decimal, decimalText, isMultiple, negateDecimal } from './decimal.ts';
 import type { Bound, NumberForm } from './forms.ts';
 
 /** So many multiples in a range are written out. */
@@ -11,9 +11,9 @@ const maxWrittenOut = 4096;
 export function numberRegex(form: NumberForm, text: JsonText): RegexId | undefined {
   const { min, max } = form;
   const { regexes } = text;
-  if (min && max && compareAt(min.value, max.value) === 0) return regexes.literal(decimalText(min.value));
+  if (min && max && compareDecimals(min.value, max.value) === 0) return regexes.literal(decimalText(min.value));
   if (form.multipleOf) return multiples(form, form.multipleOf, text);
-  return regexes.and([base(form, text), ...bounds(form, text)]);
+  return regexes.or([regexes.and([base(form, text), ...bounds(form, text)]), ...scientific(form, text)]);
 }
 
 function base(form: NumberForm, text: JsonText): RegexId {
@@ -23,11 +23,48 @@ function base(form: NumberForm, text: JsonText): RegexId {
   if (form.integer === true) return integer;
   if (form.integer === false) {
     const digits = regexes.repeat(digitRange(regexes, 0, 9), 0, 14);
-    return regexes.concat([integer, regexes.literal('.'), digits, digitRange(regexes, 1, 9)]);
+    // A longer one is read as an integer.
+    return regexes.and([
+      regexes.concat([integer, regexes.literal('.'), digits, digitRange(regexes, 1, 9)]),
+      shortTexts(text),
+    ]);
   }
   const parts = [integer, text.fraction];
   if (!form.min && !form.max) parts.push(text.exponent);
   return regexes.concat(parts);
+}
+
+/** Numbers with an exponent between bounds: those of a sign that only zero bounds, and those between -1 and 1. */
+function scientific({ integer, min, max }: NumberForm, text: JsonText): RegexId[] {
+  if (integer !== undefined || (!min && !max)) return [];
+  const { regexes } = text;
+  const minus = regexes.literal('-');
+  const parts: RegexId[] = [];
+  const add = (sign: RegexId, nearer: Bound | undefined, farther: Bound | undefined): void => {
+    if (nearer && nearer.value.digits > 0n) return;
+    const number = regexes.concat([text.integer, text.fraction, text.someExponent]);
+    const small = regexes.concat([digitRange(regexes, 0, 9), text.fraction, text.negativeExponent]);
+    const reachesOne = !farther || compareDecimals(farther.value, decimal(1)) >= 0;
+    const free = farther ? (reachesOne ? small : regexes.nothing) : number;
+    parts.push(regexes.concat([sign, nearer?.exclusive && nearer.value.digits === 0n ? nonzero(free, text) : free]));
+  };
+  const mirrored = (bound: Bound | undefined) => bound && { ...bound, value: negateDecimal(bound.value) };
+  add(regexes.empty, min, max);
+  add(minus, mirrored(max), mirrored(min));
+  return parts;
+}
+
+/** Texts that begin with a digit other than zero, or with zeros and a point before one. */
+function nonzero(number: RegexId, text: JsonText): RegexId {
+  const { regexes } = text;
+  const zeros = regexes.repeat(
+    regexes.bytes([
+      [46, 46],
+      [48, 48],
+    ]),
+    0,
+  );
+  return regexes.and([number, regexes.concat([zeros, digitRange(regexes, 1, 9), regexes.everything])]);
 }
 
 function bounds(form: NumberForm, text: JsonText): RegexId[] {
@@ -52,7 +89,7 @@ function bounds(form: NumberForm, text: JsonText): RegexId[] {
   return parts;
 }
 
-/** At most 15 digits: a longer one just below an excluded bound is read as the bound itself. */
+/** At most 15 digits, which a double holds: a longer one just below an excluded bound is read as the bound itself. */
 function shortTexts(text: JsonText): RegexId {
   const { regexes } = text;
   return regexes.concat([
@@ -157,11 +194,6 @@ function halves(bound: Decimal): [whole: string, fraction: string] {
   return [whole!, fraction ?? ''];
 }
 
-function compareAt(a: Decimal, b: Decimal): number {
-  const scale = Math.max(a.scale, b.scale);
-  return Number(atScale(a, scale) - atScale(b, scale));
-}
-
 function multiples(form: NumberForm, step: Decimal, text: JsonText): RegexId | undefined {
   const { regexes } = text;
   const written = writtenOut(form, step);
@@ -170,7 +202,8 @@ function multiples(form: NumberForm, step: Decimal, text: JsonText): RegexId | u
   if (unsigned === undefined) return undefined;
   const sign = regexes.repeat(regexes.literal('-'), 0, 1);
   const withoutExponent = { ...form, min: form.min ?? { value: decimal(-1e15), exclusive: false } };
-  return regexes.and([base(withoutExponent, text), regexes.concat([sign, unsigned]), ...bounds(form, text)]);
+  const signed = regexes.concat([sign, unsigned]);
+  return regexes.and([base(withoutExponent, text), signed, shortTexts(text), ...bounds(form, text)]);
 }
 
 /** All multiples between both ends, if there are few. */
@@ -198,40 +231,39 @@ function shortest(value: Decimal): Decimal {
 
 /** Where the step divides a power of ten, the last digits say whether it divides the number. */
 function lastDigits({ digits: step, scale }: Decimal, text: JsonText): RegexId | undefined {
-  const { regexes } = text;
   const places = [0, 1, 2, 3].find(count => 10n ** BigInt(count) % step === 0n);
   if (places === undefined || (scale > 0 && places > scale)) return undefined;
-  const any = digitRange(regexes, 0, 9);
   const endings: string[] = [];
   for (let value = 0n; value < 10n ** BigInt(places); value += step) {
     endings.push(places === 0 ? '' : value.toString().padStart(places, '0'));
   }
-  if (scale === 0) {
-    const longer = regexes.concat([digitRange(regexes, 1, 9), regexes.repeat(any, 0), literals(endings, text)]);
-    return places === 0
-      ? text.integer
-      : regexes.or([
-          longer,
-          literals(
-            endings.map(ending => ending.replace(/^0+(?=\d)/, '')),
-            text,
-          ),
-        ]);
-  }
-  const free = scale - places;
-  const shortened = endings.map(ending => ending.replace(/0+$/, ''));
-  const fractions = [
-    regexes.concat([regexes.repeat(any, free, free), literals(endings, text)]),
-    regexes.concat([
-      regexes.repeat(any, free, free),
-      literals(
-        shortened.filter(ending => ending !== ''),
-        text,
-      ),
-    ]),
-    free > 0 ? regexes.repeat(any, 1, free) : regexes.nothing,
-  ];
-  const fraction = regexes.concat([regexes.literal('.'), regexes.or(fractions)]);
+  return scale === 0 ? wholeEndings(endings, text) : fractionEndings(endings, scale - places, text);
+}
+
+function wholeEndings(endings: readonly string[], text: JsonText): RegexId {
+  const { regexes } = text;
+  const any = digitRange(regexes, 0, 9);
+  const longer = regexes.concat([digitRange(regexes, 1, 9), regexes.repeat(any, 0), literals(endings, text)]);
+  const short = endings.map(ending => ending.replace(/^0+(?=\d)/, ''));
+  const whole = endings[0] === '' ? text.integer : regexes.or([longer, literals(short, text)]);
+  const zeros = regexes.concat([regexes.literal('.'), regexes.repeat(regexes.literal('0'), 1, 3)]);
+  return regexes.concat([whole, regexes.repeat(zeros, 0, 1)]);
+}
+
+/** Any digits at `free` places behind the point, then one of the endings, whose last zeros may be left out. */
+function fractionEndings(endings: readonly string[], free: number, text: JsonText): RegexId {
+  const { regexes } = text;
+  const any = digitRange(regexes, 0, 9);
+  const shortened = endings.flatMap(ending =>
+    Array.from({ length: /0*$/.exec(ending)![0].length + 1 }, (_, zeros) => ending.slice(0, ending.length - zeros)),
+  );
+  const written = literals(
+    shortened.filter(ending => ending !== '' || free > 0),
+    text,
+  );
+  const digits = [regexes.concat([regexes.repeat(any, free, free), written])];
+  if (free > 1) digits.push(regexes.repeat(any, 1, free - 1));
+  const fraction = regexes.concat([regexes.literal('.'), regexes.or(digits)]);
   return regexes.concat([text.integer, regexes.repeat(fraction, 0, 1)]);
 }
 

@@ -38,30 +38,55 @@ export class SchemaReader implements Readers {
     for (const [keyword, { reason, idle }] of Object.entries(inexpressible)) {
       if (Object.hasOwn(value, keyword) && !idle(value[keyword], value)) throw unsupported(keyword, path, reason);
     }
-    let forms = typedForms(value, place, this);
-    for (const node of this.#conjuncts(value, place)) forms = this.nodes.intersect(forms, node.forms());
-    return forms;
+    let forms: readonly Form[] | undefined;
+    for (const keyword of inOrder(value)) {
+      for (const more of this.#conjuncts(keyword, value, place))
+        forms = forms ? this.nodes.intersect(forms, more.forms()) : more.forms();
+    }
+    return forms!;
   }
 
-  /** What must hold beside the keywords of types. */
-  *#conjuncts(schema: Record<string, unknown>, place: Place): Generator<SchemaNode> {
+  /** What a keyword demands, in the order of the schema: so members come in the order in which it first names them. */
+  *#conjuncts(keyword: string, schema: Record<string, unknown>, place: Place): Generator<Pick<SchemaNode, 'forms'>> {
     const { nodes } = this;
     const { path } = place;
-    const has = (keyword: string) => Object.hasOwn(schema, keyword);
-    if (has('$ref')) yield this.#reference(place, schema.$ref);
-    const own = (keyword: string, forms: () => readonly Form[]) => nodes.of(`#${path}/${keyword}()`, path, forms);
-    if (has('const')) yield own('const', () => valueForms([schema.const], nodes, path, 'const'));
-    if (has('enum')) {
-      const values = schema.enum;
-      if (!Array.isArray(values)) throw unsupported('enum', path, 'it is a list');
-      yield own('enum', () => valueForms(values, nodes, path, 'enum'));
+    const own = (values: readonly unknown[]) =>
+      nodes.of(`#${path}/${keyword}()`, path, () => valueForms(values, nodes, path, keyword));
+    switch (keyword) {
+      case typed:
+        yield { forms: () => typedForms(schema, place, this) };
+        break;
+      case '$ref':
+        yield this.#reference(place, schema.$ref);
+        break;
+      case 'const':
+        yield own([schema.const]);
+        break;
+      case 'enum':
+        if (!Array.isArray(schema.enum)) throw unsupported('enum', path, 'it is a list');
+        yield own(schema.enum);
+        break;
+      case 'allOf':
+        yield* this.#list(schema, place, 'allOf');
+        break;
+      case 'anyOf':
+        yield this.#union('anyOf', this.#list(schema, place, 'anyOf'), path);
+        break;
+      case 'oneOf':
+        yield this.#oneOf(this.#list(schema, place, 'oneOf'), path);
+        break;
+      case 'not':
+        yield nodes.not(this.child(place, 'not'));
+        break;
+      case 'if':
+        yield* this.#conditional(schema, place);
+        break;
+      case 'dependencies':
+      case 'dependentRequired':
+      case 'dependentSchemas':
+        yield* this.#dependencies(keyword, schema[keyword], place);
+        break;
     }
-    for (const part of this.#list(schema, place, 'allOf')) yield part;
-    if (has('anyOf')) yield this.#union('anyOf', this.#list(schema, place, 'anyOf'), path);
-    if (has('oneOf')) yield this.#oneOf(this.#list(schema, place, 'oneOf'), path);
-    if (has('not')) yield nodes.not(this.child(place, 'not'));
-    if (has('if')) yield* this.#conditional(schema, place);
-    yield* this.#dependencies(schema, place);
   }
 
   #reference(place: Place, reference: unknown): SchemaNode {
@@ -112,23 +137,16 @@ export class SchemaReader implements Readers {
   }
 
   /** For each: the member is not there, or what it brings with it holds. */
-  *#dependencies(schema: Record<string, unknown>, place: Place): Generator<SchemaNode> {
-    for (const keyword of ['dependencies', 'dependentRequired', 'dependentSchemas']) {
-      const dependencies = schema[keyword];
-      if (!isObject(dependencies)) continue;
-      for (const [name, value] of Object.entries(dependencies)) {
-        const needed = Array.isArray(value)
-          ? this.#requiring(value as string[], place.path)
-          : typeof value === 'string'
-            ? this.#requiring([value], place.path)
-            : this.child(place, keyword, name);
-        const without = this.nodes.not(this.#requiring([name], place.path));
-        yield this.#union(
-          keyword,
-          [without, this.nodes.and([this.#requiring([name], place.path), needed])],
-          place.path,
-        );
-      }
+  *#dependencies(keyword: string, dependencies: unknown, place: Place): Generator<SchemaNode> {
+    if (!isObject(dependencies)) return;
+    for (const [name, value] of Object.entries(dependencies)) {
+      const needed = Array.isArray(value)
+        ? this.#requiring(value as string[], place.path)
+        : typeof value === 'string'
+          ? this.#requiring([value], place.path)
+          : this.child(place, keyword, name);
+      const without = this.nodes.not(this.#requiring([name], place.path));
+      yield this.#union(keyword, [without, this.nodes.and([this.#requiring([name], place.path), needed])], place.path);
     }
   }
 
@@ -138,6 +156,17 @@ export class SchemaReader implements Readers {
       this.nodes.anyForms().map(form => (form.type === 'object' ? { ...form, required: new Set(names) } : form)),
     );
   }
+}
+
+/** Stands for all keywords that speak of one type each. */
+const typed = 'type';
+/** Of these the first says where the members of `properties` stand among those of other keywords. */
+const naming = new Set(['properties', 'additionalProperties']);
+
+function inOrder(schema: Record<string, unknown>): readonly string[] {
+  const keywords = Object.keys(schema).filter(keyword => keyword !== typed);
+  const first = keywords.findIndex(keyword => naming.has(keyword));
+  return keywords.toSpliced(Math.max(first, 0), 0, typed);
 }
 
 /** Whether a schema says anything of what is valid. */

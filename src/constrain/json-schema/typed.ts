@@ -137,9 +137,11 @@ function arrayForm(
   const prefix = list ? (schema[list] as unknown[]).map((_, at) => readers.child(place, list, at)) : [];
   const rest = list === 'items' ? 'additionalItems' : 'items';
   const items = has(rest) ? readers.child(place, rest) : nodes.any;
-  const min = count(schema, 'minItems', place) ?? 0;
+  const contained = has('contains') && schema.minContains !== 0 ? [readers.child(place, 'contains')] : [];
+  const contains = contained.filter(node => node !== nodes.any);
+  const min = Math.max(count(schema, 'minItems', place) ?? 0, contained.length);
   const max = Math.min(count(schema, 'maxItems', place) ?? form.max, items === nodes.never ? prefix.length : form.max);
-  return min > max ? undefined : { ...form, prefix, items, min, max };
+  return min > max || contains.includes(nodes.never) ? undefined : { ...form, prefix, items, contains, min, max };
 }
 
 function objectForm(
@@ -179,6 +181,8 @@ function layerOf(schema: Schema, place: Place, readers: Readers): Layer {
     named('properties').map(name => [checkedText(name, path, 'properties'), readers.child(place, 'properties', name)]),
   );
   nodes.budget.spend(properties.size);
+  // Each is read, compiled and put in its place.
+  nodes.budget.need(3 * properties.size);
   const patterns = named('patternProperties').map(pattern => ({
     name: patternRegex(pattern, 'patternProperties', place, nodes),
     node: readers.child(place, 'patternProperties', pattern),

@@ -30,7 +30,8 @@ function valueForm(value: unknown, nodes: SchemaAlgebra, path: string, keyword: 
     return nodes.of(key, path, () => valueForms([part], nodes, path, keyword));
   };
   if (Array.isArray(value)) {
-    return { type: 'array', prefix: value.map(node), items: nodes.never, min: value.length, max: value.length };
+    const { length } = value;
+    return { type: 'array', prefix: value.map(node), items: nodes.never, contains: [], min: length, max: length };
   }
   const members = Object.entries(value as object);
   const properties = new Map(members.map(([name, part]) => [checkedText(name, path, keyword), node(part)]));
