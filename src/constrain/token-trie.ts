@@ -19,7 +19,7 @@ export class TokenTrie {
   /** The token that ends here, or -1. */
   readonly token: Int32Array;
   /** Tokens of the same bytes as another: by the one that the tree has. */
-  readonly twins: ReadonlyMap<number, readonly Token[]>;
+  readonly twins: ReadonlyMap<Token, readonly Token[]>;
   /** How long the longest token is. */
   readonly height: number;
 
@@ -30,7 +30,7 @@ export class TokenTrie {
     this.depth = new Uint16Array(count);
     this.skip = new Int32Array(count);
     this.token = new Int32Array(count).fill(-1);
-    const twins = new Map<number, Token[]>();
+    const twins = new Map<Token, Token[]>();
     this.twins = twins;
     const path: number[] = [];
     let nodes = 0;
@@ -46,8 +46,9 @@ export class TokenTrie {
       }
       height = Math.max(height, text.length);
       const node = path.at(-1)!;
-      if (this.token[node] < 0) this.token[node] = token;
-      else twins.set(this.token[node], [...(twins.get(this.token[node]) ?? []), token]);
+      const same = this.token[node] as Token | -1;
+      if (same < 0) this.token[node] = token;
+      else twins.set(same, [...(twins.get(same) ?? []), token]);
       before = text;
     }
     while (path.length > 0) this.skip[path.pop()!] = nodes;

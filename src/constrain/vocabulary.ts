@@ -1,4 +1,5 @@
 import type { Token, Tokenizer } from '../tokenizer/types.ts';
+import { groupTokens, type TokenGroup } from './token-groups.ts';
 import { type TokenBytes, TokenTrie } from './token-trie.ts';
 
 /** What constraints need of a tokenizer. */
@@ -21,6 +22,9 @@ export interface Vocabulary {
   readonly trie: TokenTrie;
   /** The longest first. */
   readonly slices: readonly Slice[];
+  /** The tokens of `trie` once more, by kind. */
+  readonly groups: readonly TokenGroup[];
+  readonly others: TokenTrie;
 }
 
 /** What the characters of a slice's tokens are not: the end of a JSON string, escapes and control characters. */
@@ -71,6 +75,7 @@ function makeVocabulary(tokenizer: VocabularySource): Vocabulary {
     endTokens: tokenizer.endOfGeneration,
     bytes,
     trie: new TokenTrie(tokens),
+    ...groupTokens(tokens, maskWords(size)),
     slices: [longest, ...shorterSlices.filter(most => most < longest)].map(slice),
   };
 }
