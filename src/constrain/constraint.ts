@@ -4,7 +4,7 @@ import { Automaton, type Configuration } from './automaton.ts';
 import type { Grammar } from './grammar.ts';
 import type { RegexStore } from './regexes.ts';
 import { SliceRoom, sliceChar } from './slices.ts';
-import { takesAll } from './token-groups.ts';
+import { groupMask } from './token-groups.ts';
 import type { TokenTrie } from './token-trie.ts';
 import { none, unknown } from './transitions.ts';
 import { maskWords, type Vocabulary } from './vocabulary.ts';
@@ -90,7 +90,8 @@ export class Constraint {
     const state = this.automaton.stateOf(from);
     let steps = this.#walk(from, others, into);
     for (const group of groups) {
-      if (takesAll(this.automaton, state, group)) add(group.mask, into);
+      const mask = groupMask(this.automaton, state, group);
+      if (mask) add(mask, into);
       else steps += this.#walk(from, group.trie, into);
     }
     return steps;

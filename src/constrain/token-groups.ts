@@ -6,14 +6,13 @@ import { none } from './transitions.ts';
 /** Bytes that lead from a state of a small automaton to another. */
 type Edge = readonly [from: number, first: number, last: number, to: number];
 
-/** Tokens whose texts are of one kind: where any such text may come, all of them are allowed at once. */
+/** Tokens whose texts are of one kind: where any such text may come, or any up to a length, they are allowed at once. */
 export interface TokenGroup {
   /** An automaton over bytes that accepts their texts, from state `start` to state 1. */
   readonly start: number;
   readonly edges: readonly Edge[];
-  /** How long the longest is. */
-  readonly longest: number;
-  readonly mask: Uint32Array;
+  /** By characters: the tokens of no more than so many. The last is all of them. */
+  readonly masks: readonly Uint32Array[];
   readonly trie: TokenTrie;
 }
 
@@ -67,10 +66,12 @@ export function groupTokens(tokens: readonly TokenBytes[], words: number): { gro
     (members[kind] ?? others).push(one);
   }
   const groups = kinds.map(({ start, edges }, kind): TokenGroup => {
-    const mask = new Uint32Array(words);
-    for (const { token } of members[kind]) mask[token >> 5] |= 1 << (token & 31);
-    const trie = new TokenTrie(members[kind]);
-    return { start, edges, longest: trie.height, mask, trie };
+    const masks = [new Uint32Array(words)];
+    for (const { token, text } of members[kind].toSorted((a, b) => charsIn(a.text) - charsIn(b.text))) {
+      while (masks.length <= charsIn(text)) masks.push(masks.at(-1)!.slice());
+      masks.at(-1)![token >> 5] |= 1 << (token & 31);
+    }
+    return { start, edges, masks, trie: new TokenTrie(members[kind]) };
   });
   return { groups, others: new TokenTrie(others) };
 }
@@ -86,34 +87,85 @@ function takes(edges: readonly Edge[], start: number, text: string): boolean {
   return state === 1;
 }
 
+/** Bytes that begin a character. */
+function charsIn(text: string): number {
+  let chars = 0;
+  for (let index = 0; index < text.length; index++) if ((text.charCodeAt(index) & 0xc0) !== 0x80) chars++;
+  return chars;
+}
+
+/** A state of the grammar's automaton and one of a kind's, behind the same text. */
+interface Pair {
+  readonly state: number;
+  readonly kindState: number;
+}
+
 /**
- * Whether every text of the group's kind may come: both automata are walked together, and nothing that the group's takes
- * leads nowhere. It may say no where the answer is yes, never the other way round.
+ * The mask of a group's tokens that may come from a state on, where every text of its kind up to some length may and no
+ * longer one; else undefined, and they are to be tried one by one. Both automata are walked together, by characters.
  */
-export function takesAll(automaton: Automaton, state: number, { start, edges, longest }: TokenGroup): boolean {
-  const { classOf } = automaton;
-  let level = [{ state, kindState: start }];
+export function groupMask(automaton: Automaton, state: number, group: TokenGroup): Uint32Array | undefined {
+  const { start, masks } = group;
   const seen = new Set<number>();
-  for (let length = 0; length < longest && level.length > 0; length++) {
-    const next: typeof level = [];
-    for (const pair of level) {
-      for (const [from, first, last, to] of edges) {
-        if (from !== pair.kindState) continue;
-        let before = -1;
-        for (let byte = first; byte <= last; byte++) {
-          const byteClass = classOf[byte];
-          if (byteClass === before) continue;
-          before = byteClass;
-          const behind = automaton.step(pair.state, byteClass);
-          if (behind === none) return false;
-          const key = behind * 16 + to;
-          if (seen.has(key)) continue;
-          if (seen.add(key).size > maxPairs) return false;
-          next.push({ state: behind, kindState: to });
-        }
-      }
+  let returns = false;
+  let level: readonly Pair[] = [{ state, kindState: start }];
+  for (let chars = 0; chars < masks.length - 1; chars++) {
+    const behind = behindChar(automaton, level, group);
+    if (behind === 'mixed') return undefined;
+    // A state that was met before has been followed from there on less far than others have been by now.
+    if (behind.size === 0) return returns ? undefined : masks[chars];
+    const next: Pair[] = [];
+    for (const [key, pair] of behind) {
+      if (seen.has(key)) returns = true;
+      else next.push(pair);
+      seen.add(key);
     }
+    if (next.length === 0) break;
+    if (seen.size > maxPairs) return undefined;
     level = next;
   }
-  return true;
+  return masks.at(-1);
+}
+
+/** What any character of the kind leads to; none where none may come, `mixed` where only some may. */
+function behindChar(
+  automaton: Automaton,
+  level: readonly Pair[],
+  { edges }: TokenGroup,
+): ReadonlyMap<number, Pair> | 'mixed' {
+  const { classOf } = automaton;
+  const behind = new Map<number, Pair>();
+  const within = new Map<number, Pair>();
+  let fails = false;
+  const follow = (pair: Pair): void => {
+    for (const [from, first, last, to] of edges) {
+      if (from !== pair.kindState) continue;
+      let before = -1;
+      for (let byte = first; byte <= last && !fails; byte++) {
+        const byteClass = classOf[byte];
+        if (byteClass === before) continue;
+        before = byteClass;
+        const state = automaton.step(pair.state, byteClass);
+        if (state === none) fails = true;
+        else (to === 1 ? behind : within).set(state * 16 + to, { state, kindState: to });
+      }
+    }
+  };
+  for (const pair of level) follow(pair);
+  // Nothing at all, or a part.
+  if (fails) return behind.size + within.size === 0 && noneFollows(automaton, level, edges) ? behind : 'mixed';
+  // A map goes on with what is added to it on the way.
+  for (const pair of within.values()) follow(pair);
+  return fails ? 'mixed' : behind;
+}
+
+function noneFollows(automaton: Automaton, level: readonly Pair[], edges: readonly Edge[]): boolean {
+  return level.every(({ state, kindState }) =>
+    edges.every(([from, first, last]) => {
+      if (from !== kindState) return true;
+      for (let byte = first; byte <= last; byte++)
+        if (automaton.step(state, automaton.classOf[byte]) !== none) return false;
+      return true;
+    }),
+  );
 }
