@@ -172,10 +172,9 @@ export class JsonText implements Alphabet {
         [min, max] = [Math.max(min, node.min), Math.min(max, node.max)];
       else others.push(content);
     }
-    const count = this.regexes.repeat(this.anyChar, min, max);
-    return others.length === 0 || count !== this.anyText
-      ? this.regexes.and([...others, count])
-      : this.regexes.and(others);
+    if (others.length === 0) return this.regexes.repeat(this.anyChar, min, max);
+    const both = this.regexes.and(others);
+    return min === 0 && max === Number.POSITIVE_INFINITY ? both : this.regexes.count(both, this.anyChar, min, max);
   }
 
   /** The name of a member. */

@@ -26,6 +26,8 @@ export class RegexStore implements Regexes {
   /** By head and tail: most derivatives are such pairs. */
   readonly #pairs = new Map<number, RegexId>();
   readonly #oneLess = new Map<RegexId, RegexId>();
+  /** The characters of intersections that count them. */
+  readonly #counted = new Map<RegexId, RegexId>();
   #units = 0;
   #maxUnits = maxUnits;
   #utf8: RegexId | undefined;
@@ -175,6 +177,22 @@ export class RegexStore implements Regexes {
       depth: node.depth + 1,
       least: node.least * least,
     }));
+  }
+
+  /** The texts of a regular expression that have so many characters; it matches nothing but such characters. */
+  count(regex: RegexId, char: RegexId, min: number, max: number): RegexId {
+    return this.counting(char, this.and([regex, this.repeat(char, min, max)]));
+  }
+
+  /** The characters that an intersection counts, if it is made by {@link count} or derived from what was. */
+  countedIn(regex: RegexId): RegexId | undefined {
+    return this.#counted.get(regex);
+  }
+
+  /** Says that an intersection is derived from one that counts those characters. */
+  counting(char: RegexId | undefined, derived: RegexId): RegexId {
+    if (char !== undefined && this.node(derived).kind === 'and') this.#counted.set(derived, char);
+    return derived;
   }
 
   /** What is left of a repetition behind one of its parts. */
