@@ -10,6 +10,8 @@ export class ByteSets {
   readonly #ids = new Map<string, ByteSetId>();
   readonly #unions = new Map<number, ByteSetId>();
   readonly #intersections = new Map<number, ByteSetId>();
+  /** By byte: the set of it alone. */
+  readonly #single: ByteSetId[] = [];
 
   constructor() {
     this.none = this.#intern(new Uint32Array(8));
@@ -22,6 +24,11 @@ export class ByteSets {
       for (let byte = Math.max(from, 0); byte <= Math.min(to, 255); byte++) bits[byte >> 5] |= 1 << (byte & 31);
     }
     return this.#intern(bits);
+  }
+
+  byte(byte: number): ByteSetId {
+    this.#single[byte] ??= this.of([[byte, byte]]);
+    return this.#single[byte];
   }
 
   has(set: ByteSetId, byte: number): boolean {
@@ -55,13 +62,17 @@ export class ByteSets {
   /** For each byte its class: two bytes are in the same one when no set here tells them apart. */
   classes(): Uint8Array {
     const classOf = new Uint8Array(256);
+    /** By class, without and within a set: the class there, counted from 1. */
+    const split = new Int16Array(512);
     for (const bits of this.#bits) {
-      const split = new Map<number, number>();
+      split.fill(0);
+      let classes = 0;
       for (let byte = 0; byte < 256; byte++) {
-        const key = classOf[byte] * 2 + ((bits[byte >> 5] >>> (byte & 31)) & 1);
-        if (!split.has(key)) split.set(key, split.size);
-        classOf[byte] = split.get(key)!;
+        const part = classOf[byte] * 2 + ((bits[byte >> 5] >>> (byte & 31)) & 1);
+        if (split[part] === 0) split[part] = ++classes;
+        classOf[byte] = split[part] - 1;
       }
+      if (classes === 256) break;
     }
     return classOf;
   }
@@ -83,7 +94,7 @@ export class ByteSets {
   }
 
   #intern(bits: Uint32Array): ByteSetId {
-    const key = bits.join();
+    const key = String.fromCharCode(...new Uint16Array(bits.buffer));
     let id = this.#ids.get(key);
     if (id === undefined) {
       id = this.#bits.push(bits) - 1;

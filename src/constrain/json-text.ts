@@ -2,6 +2,7 @@ import { intersectRanges } from './char-classes.ts';
 import type { Ranges, Regexes, RegexId } from './regex.ts';
 import type { Alphabet } from './regex-compile.ts';
 import type { RegexStore } from './regexes.ts';
+import { normaliseRanges } from './utf8.ts';
 
 /** White space in a gap between two pieces of JSON: endless white space is how small models hang. */
 const maxGap = 20;
@@ -70,8 +71,9 @@ export class JsonText implements Alphabet {
     return id;
   }
 
-  #charsOf(ranges: Ranges): RegexId {
+  #charsOf(chars: Ranges): RegexId {
     const { regexes } = this;
+    const ranges = normaliseRanges(chars);
     const raw = intersectRanges(ranges, rawChars);
     const short = Object.entries(shortEscapes).filter(([point]) => contains(ranges, Number(point)));
     const escapes = short.map(([, letter]) => letter.codePointAt(0)!).map(letter => [letter, letter] as const);

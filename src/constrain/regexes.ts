@@ -5,6 +5,8 @@ import type { Ranges, Regexes, RegexId } from './regex.ts';
 import type { Facts, RegexNode, Shape } from './regex-node.ts';
 import { type ByteRanges, otherRanges, utf8Sequences } from './utf8.ts';
 
+const encoder = new TextEncoder();
+
 /** More than there are ever nodes, so that a number holds two handles. */
 const maxHandles = 2 ** 26;
 /** Units of construction: nodes, and parts of nodes. */
@@ -25,6 +27,8 @@ export class RegexStore implements Regexes {
   readonly #ids = new Map<string, RegexId>();
   /** By head and tail: most derivatives are such pairs. */
   readonly #pairs = new Map<number, RegexId>();
+  /** By byte: it alone. */
+  readonly #bytes: RegexId[] = [];
   readonly #oneLess = new Map<RegexId, RegexId>();
   /** The characters of intersections that count them. */
   readonly #counted = new Map<RegexId, RegexId>();
@@ -59,11 +63,18 @@ export class RegexStore implements Regexes {
   }
 
   literal(text: string): RegexId {
-    const bytes = new TextEncoder().encode(text);
-    return this.concat(Array.from(bytes, byte => this.bytes([[byte, byte]])));
+    const bytes = encoder.encode(text);
+    return bytes.reduceRight((tail, byte) => this.pair(this.#byte(byte), tail), this.empty);
+  }
+
+  #byte(byte: number): RegexId {
+    this.#bytes[byte] ??= this.byteSet(this.sets.byte(byte));
+    return this.#bytes[byte];
   }
 
   bytes(ranges: Ranges): RegexId {
+    const [only] = ranges;
+    if (ranges.length === 1 && only[0] === only[1] && only[0] >= 0 && only[0] < 256) return this.#byte(only[0]);
     return this.byteSet(this.sets.of(ranges));
   }
 
