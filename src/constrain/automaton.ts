@@ -31,6 +31,8 @@ export interface Configuration {
 /** Kept at a time: some hundred MB at the worst. */
 const maxConfigurations = 50_000;
 const maxRows = 50_000;
+/** More bytes than this are many. */
+const narrow = 16;
 
 /** Lexer and parser together, as an automaton over bytes that is made as far as it is walked. */
 export class Automaton {
@@ -48,6 +50,8 @@ export class Automaton {
   readonly #placed: Configuration[] = [];
   readonly #near: Near;
   readonly #classes: number;
+  /** By class: how many bytes are in it. */
+  readonly #sizes: Uint16Array;
   /** By class: its byte if it has but one, else -1. */
   readonly #onlyByte: Int16Array;
 
@@ -59,6 +63,8 @@ export class Automaton {
     this.classOf = derivatives.classOf;
     this.#classes = derivatives.samples.length;
     this.transitions = new Transitions(this.#classes);
+    this.#sizes = new Uint16Array(this.#classes);
+    for (const byteClass of this.classOf) this.#sizes[byteClass]++;
     this.#onlyByte = Int16Array.from(derivatives.samples);
     this.classOf.forEach((byteClass, byte) => {
       if (byte !== derivatives.samples[byteClass]) this.#onlyByte[byteClass] = -1;
@@ -177,6 +183,15 @@ export class Automaton {
       from.threads.map(({ row, state }) => ({ row, state: this.lexer.replace(state, rest => this.#near.of(rest)) })),
     );
     return from.near;
+  }
+
+  /** Whether few bytes may follow. */
+  isNarrow(from: Configuration): boolean {
+    const state = this.stateOf(from);
+    let bytes = 0;
+    for (let byteClass = 0; byteClass < this.#classes; byteClass++)
+      if (this.step(state, byteClass) !== none) bytes += this.#sizes[byteClass];
+    return bytes <= narrow;
   }
 
   /** The only byte that may follow, or -1. */

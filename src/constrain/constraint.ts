@@ -4,7 +4,7 @@ import { Automaton, type Configuration } from './automaton.ts';
 import type { Grammar } from './grammar.ts';
 import type { RegexStore } from './regexes.ts';
 import { SliceRoom, sliceChar } from './slices.ts';
-import { groupMask } from './token-groups.ts';
+import { GroupMasks } from './token-groups.ts';
 import type { TokenTrie } from './token-trie.ts';
 import { none, unknown } from './transitions.ts';
 import { maskWords, type Vocabulary } from './vocabulary.ts';
@@ -27,6 +27,7 @@ export class Constraint {
   readonly automaton: Automaton;
   readonly vocabulary: Vocabulary;
   readonly #room: SliceRoom;
+  readonly #groups: GroupMasks;
   /** The place of the configuration behind each byte of a token. */
   readonly #stack: Int32Array;
   readonly #masked: Configuration[] = [];
@@ -37,6 +38,7 @@ export class Constraint {
     const char = sliceChar(regexes);
     regexes.allow(maxDerived);
     this.automaton = new Automaton(grammar, regexes, vocabulary.trie.height);
+    this.#groups = new GroupMasks(this.automaton);
     this.#stack = new Int32Array(vocabulary.trie.height + 1);
     this.#room = new SliceRoom(regexes, this.automaton.lexer.derivatives, char);
     // Masks have limits of their own.
@@ -86,13 +88,15 @@ export class Constraint {
   }
 
   #walkGroups(from: Configuration, into: Uint32Array): number {
-    const { groups, others } = this.vocabulary;
-    const state = this.automaton.stateOf(from);
+    const { trie, groups, others } = this.vocabulary;
+    const { automaton } = this;
+    // Where few bytes may come there is little to walk.
+    if (automaton.isNarrow(from)) return this.#walk(from, trie, into);
     let steps = this.#walk(from, others, into);
     for (const group of groups) {
-      const mask = groupMask(this.automaton, state, group);
-      if (mask) add(mask, into);
-      else steps += this.#walk(from, group.trie, into);
+      const mask = this.#groups.of(group, automaton.stateOf(from));
+      if (!mask) steps += this.#walk(from, group.trie, into);
+      else if (mask !== group.masks[0]) add(mask, into);
     }
     return steps;
   }

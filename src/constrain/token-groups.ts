@@ -49,6 +49,7 @@ const longChars: readonly Edge[] = [
   [7, 0x80, 0xbf, 4],
   [8, 0x80, 0x8f, 4],
 ];
+const kindStates = 9;
 const space: Edge = [0, 0x20, 0x20, 1];
 
 /** What kinds of text most tokens are, with and without a space before it: the first that fits counts. */
@@ -100,72 +101,91 @@ interface Pair {
   readonly kindState: number;
 }
 
-/**
- * The mask of a group's tokens that may come from a state on, where every text of its kind up to some length may and no
- * longer one; else undefined, and they are to be tried one by one. Both automata are walked together, by characters.
- */
-export function groupMask(automaton: Automaton, state: number, group: TokenGroup): Uint32Array | undefined {
-  const { start, masks } = group;
-  const seen = new Set<number>();
-  let returns = false;
-  let level: readonly Pair[] = [{ state, kindState: start }];
-  for (let chars = 0; chars < masks.length - 1; chars++) {
-    const behind = behindChar(automaton, level, group);
-    if (behind === 'mixed') return undefined;
-    // A state that was met before has been followed from there on less far than others have been by now.
-    if (behind.size === 0) return returns ? undefined : masks[chars];
-    const next: Pair[] = [];
-    for (const [key, pair] of behind) {
-      if (seen.has(key)) returns = true;
-      else next.push(pair);
-      seen.add(key);
-    }
-    if (next.length === 0) break;
-    if (seen.size > maxPairs) return undefined;
-    level = next;
-  }
-  return masks.at(-1);
+/** What leads from a state of a kind to another: a class of bytes of the grammar's automaton. */
+interface Step {
+  readonly byteClass: number;
+  readonly to: number;
 }
 
-/** What any character of the kind leads to; none where none may come, `mixed` where only some may. */
-function behindChar(
-  automaton: Automaton,
-  level: readonly Pair[],
-  { edges }: TokenGroup,
-): ReadonlyMap<number, Pair> | 'mixed' {
-  const { classOf } = automaton;
-  const behind = new Map<number, Pair>();
-  const within = new Map<number, Pair>();
-  let fails = false;
-  const follow = (pair: Pair): void => {
-    for (const [from, first, last, to] of edges) {
-      if (from !== pair.kindState) continue;
-      let before = -1;
-      for (let byte = first; byte <= last && !fails; byte++) {
-        const byteClass = classOf[byte];
-        if (byteClass === before) continue;
-        before = byteClass;
-        const state = automaton.step(pair.state, byteClass);
-        if (state === none) fails = true;
-        else (to === 1 ? behind : within).set(state * 16 + to, { state, kindState: to });
+/** Finds the tokens of groups that may come in a grammar. */
+export class GroupMasks {
+  readonly #automaton: Automaton;
+  /** By group and state of its kind, once needed. */
+  readonly #steps = new Map<TokenGroup, readonly (readonly Step[])[]>();
+
+  constructor(automaton: Automaton) {
+    this.#automaton = automaton;
+  }
+
+  /**
+   * The mask of a group's tokens that may come from a state on, where every text of its kind up to some length may and no
+   * longer one; else undefined, and they are to be tried one by one. Both automata are walked together, by characters.
+   */
+  of(group: TokenGroup, state: number): Uint32Array | undefined {
+    const { start, masks } = group;
+    const steps = this.#stepsOf(group);
+    const seen = new Set<number>();
+    let returns = false;
+    let level: readonly Pair[] = [{ state, kindState: start }];
+    for (let chars = 0; chars < masks.length - 1; chars++) {
+      // A state that was met before has been followed from there on less far than others have been by now.
+      if (this.#noneFollows(level, steps)) return returns ? undefined : masks[chars];
+      const behind = this.#behindChar(level, steps);
+      if (!behind) return undefined;
+      const next: Pair[] = [];
+      for (const [key, pair] of behind) {
+        if (seen.has(key)) returns = true;
+        else next.push(pair);
+        seen.add(key);
+      }
+      if (next.length === 0) break;
+      if (seen.size > maxPairs) return undefined;
+      level = next;
+    }
+    return masks.at(-1);
+  }
+
+  #noneFollows(level: readonly Pair[], steps: readonly (readonly Step[])[]): boolean {
+    for (const { state, kindState } of level)
+      for (const { byteClass } of steps[kindState]) if (this.#automaton.step(state, byteClass) !== none) return false;
+    return true;
+  }
+
+  /** What any character of the kind leads to; undefined where only some may come. */
+  #behindChar(level: readonly Pair[], steps: readonly (readonly Step[])[]): ReadonlyMap<number, Pair> | undefined {
+    const behind = new Map<number, Pair>();
+    const within = [...level];
+    const seen = new Set<number>();
+    for (let pair = within.pop(); pair; pair = within.pop()) {
+      for (const { byteClass, to } of steps[pair.kindState]) {
+        const state = this.#automaton.step(pair.state, byteClass);
+        if (state === none) return undefined;
+        const key = state * 16 + to;
+        if (to === 1) behind.set(key, { state, kindState: to });
+        else if (!seen.has(key)) within.push({ state, kindState: to });
+        seen.add(key);
       }
     }
-  };
-  for (const pair of level) follow(pair);
-  // Nothing at all, or a part.
-  if (fails) return behind.size + within.size === 0 && noneFollows(automaton, level, edges) ? behind : 'mixed';
-  // A map goes on with what is added to it on the way.
-  for (const pair of within.values()) follow(pair);
-  return fails ? 'mixed' : behind;
+    return behind;
+  }
+
+  #stepsOf(group: TokenGroup): readonly (readonly Step[])[] {
+    let steps = this.#steps.get(group);
+    if (!steps) {
+      steps = stepsOf(group, this.#automaton.classOf);
+      this.#steps.set(group, steps);
+    }
+    return steps;
+  }
 }
 
-function noneFollows(automaton: Automaton, level: readonly Pair[], edges: readonly Edge[]): boolean {
-  return level.every(({ state, kindState }) =>
-    edges.every(([from, first, last]) => {
-      if (from !== kindState) return true;
-      for (let byte = first; byte <= last; byte++)
-        if (automaton.step(state, automaton.classOf[byte]) !== none) return false;
-      return true;
-    }),
-  );
+function stepsOf({ edges }: TokenGroup, classOf: Uint8Array): readonly (readonly Step[])[] {
+  const steps: Step[][] = Array.from({ length: kindStates }, () => []);
+  for (const [from, first, last, to] of edges) {
+    const classes = new Set(classOf.subarray(first, last + 1));
+    for (const byteClass of classes) {
+      if (!steps[from].some(step => step.byteClass === byteClass && step.to === to)) steps[from].push({ byteClass, to });
+    }
+  }
+  return steps;
 }
