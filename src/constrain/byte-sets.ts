@@ -12,6 +12,9 @@ export class ByteSets {
   readonly #intersections = new Map<number, ByteSetId>();
   /** By byte: the set of it alone. */
   readonly #single: ByteSetId[] = [];
+  /** The classes of bytes by the first sets, and how many sets these are. */
+  readonly #classOf = new Uint8Array(256);
+  #divided = 0;
 
   constructor() {
     this.none = this.#intern(new Uint32Array(8));
@@ -61,10 +64,11 @@ export class ByteSets {
 
   /** For each byte its class: two bytes are in the same one when no set here tells them apart. */
   classes(): Uint8Array {
-    const classOf = new Uint8Array(256);
+    const classOf = this.#classOf;
     /** By class, without and within a set: the class there, counted from 1. */
     const split = new Int16Array(512);
-    for (const bits of this.#bits) {
+    for (; this.#divided < this.#bits.length; this.#divided++) {
+      const bits = this.#bits[this.#divided];
       split.fill(0);
       let classes = 0;
       for (let byte = 0; byte < 256; byte++) {
@@ -72,9 +76,8 @@ export class ByteSets {
         if (split[part] === 0) split[part] = ++classes;
         classOf[byte] = split[part] - 1;
       }
-      if (classes === 256) break;
     }
-    return classOf;
+    return classOf.slice();
   }
 
   #combine(

@@ -31,6 +31,8 @@ const rawChars: Ranges = [
   [0xe000, 0x10ffff],
 ];
 
+const known = new WeakMap<RegexStore, JsonText>();
+
 /**
  * The inside of JSON strings, one character in all the ways in which it can be written: as itself, as a short escape, as
  * `\u` and four digits or as two of these. As every way is there, intersection and complement of what is written are those
@@ -44,6 +46,16 @@ export class JsonText implements Alphabet {
   readonly gap: RegexId;
   readonly colon: RegexId;
   readonly #chars = new Map<string, RegexId>();
+
+  /** The same for all schemas of one grammar. */
+  static of(regexes: RegexStore): JsonText {
+    let text = known.get(regexes);
+    if (!text) {
+      text = new JsonText(regexes);
+      known.set(regexes, text);
+    }
+    return text;
+  }
 
   constructor(regexes: RegexStore) {
     this.regexes = regexes;

@@ -64,7 +64,7 @@ export class RegexStore implements Regexes {
 
   literal(text: string): RegexId {
     const bytes = encoder.encode(text);
-    return bytes.reduceRight((tail, byte) => this.pair(this.#byte(byte), tail), this.empty);
+    return bytes.reduceRight<RegexId>((tail, byte) => this.pair(this.#byte(byte), tail), this.empty);
   }
 
   #byte(byte: number): RegexId {

@@ -63,7 +63,8 @@ export function groupTokens(tokens: readonly TokenBytes[], words: number): { gro
   const members = kinds.map((): TokenBytes[] => []);
   const others: TokenBytes[] = [];
   for (const one of tokens) {
-    const kind = one.text.length <= maxLength ? kinds.findIndex(({ start, edges }) => takes(edges, start, one.text)) : -1;
+    const kind =
+      one.text.length <= maxLength ? kinds.findIndex(({ start, edges }) => takes(edges, start, one.text)) : -1;
     (members[kind] ?? others).push(one);
   }
   const groups = kinds.map(({ start, edges }, kind): TokenGroup => {
@@ -184,7 +185,8 @@ function stepsOf({ edges }: TokenGroup, classOf: Uint8Array): readonly (readonly
   for (const [from, first, last, to] of edges) {
     const classes = new Set(classOf.subarray(first, last + 1));
     for (const byteClass of classes) {
-      if (!steps[from].some(step => step.byteClass === byteClass && step.to === to)) steps[from].push({ byteClass, to });
+      if (!steps[from].some(step => step.byteClass === byteClass && step.to === to))
+        steps[from].push({ byteClass, to });
     }
   }
   return steps;

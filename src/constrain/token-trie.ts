@@ -46,7 +46,7 @@ export class TokenTrie {
       }
       height = Math.max(height, text.length);
       const node = path.at(-1)!;
-      const same = this.token[node] as Token | -1;
+      const same = this.token[node] as Token;
       if (same < 0) this.token[node] = token;
       else twins.set(same, [...(twins.get(same) ?? []), token]);
       before = text;
