@@ -69,9 +69,14 @@ export function groupTokens(tokens: readonly TokenBytes[], words: number): { gro
   }
   const groups = kinds.map(({ start, edges }, kind): TokenGroup => {
     const masks = [new Uint32Array(words)];
-    for (const { token, text } of members[kind].toSorted((a, b) => charsIn(a.text) - charsIn(b.text))) {
-      while (masks.length <= charsIn(text)) masks.push(masks.at(-1)!.slice());
-      masks.at(-1)![token >> 5] |= 1 << (token & 31);
+    for (const { token, text } of members[kind]) {
+      const chars = charsIn(text);
+      while (masks.length <= chars) masks.push(new Uint32Array(words));
+      masks[chars][token >> 5] |= 1 << (token & 31);
+    }
+    for (let chars = 1; chars < masks.length; chars++) {
+      const fewer = masks[chars - 1];
+      for (let word = 0; word < words; word++) masks[chars][word] |= fewer[word];
     }
     return { start, edges, masks, trie: new TokenTrie(members[kind]) };
   });
