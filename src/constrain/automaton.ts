@@ -5,6 +5,7 @@ import { Lexer, type LexerState } from './lexer.ts';
 import { Near } from './near.ts';
 import type { RegexStore } from './regexes.ts';
 import { RuleTable } from './rule-table.ts';
+import { none, Transitions, unknown } from './transitions.ts';
 
 /** Lexemes that began in a row and are going on. */
 export interface Thread {
@@ -17,8 +18,8 @@ export interface Configuration {
   /** Where a lexeme or token has just ended, or nothing has begun. */
   readonly row: Row | undefined;
   readonly threads: readonly Thread[];
-  /** By class of bytes, like {@link LexerState.next}. */
-  readonly next: (Configuration | null | undefined)[];
+  /** Its place in the table of transitions; 0: it has none, or all was forgotten since it had. */
+  state: number;
   /** Allowed tokens, once computed and as long as kept. */
   mask: Uint32Array | undefined;
   /** One that goes on like this one for as long as a token is. */
@@ -30,6 +31,8 @@ export interface Configuration {
 /** Kept at a time: some hundred MB at the worst. */
 const maxConfigurations = 50_000;
 const maxRows = 50_000;
+/** More bytes than this are many. */
+const narrow = 16;
 
 /** Lexer and parser together, as an automaton over bytes that is made as far as it is walked. */
 export class Automaton {
@@ -41,10 +44,14 @@ export class Automaton {
   readonly #configurations = new Map<string, Configuration>();
   /** Those of one thread that goes on, by row and state. */
   readonly #going = new Map<Row, Map<LexerState, Configuration>>();
-  /** Those that hold others. */
-  readonly #walked = new Set<Configuration>();
+  /** What follows what, as far as it is known: see {@link state}. */
+  readonly transitions: Transitions;
+  /** Those that have a place there, in the order of their places. */
+  readonly #placed: Configuration[] = [];
   readonly #near: Near;
   readonly #classes: number;
+  /** By class: how many bytes are in it. */
+  readonly #sizes: Uint16Array;
   /** By class: its byte if it has but one, else -1. */
   readonly #onlyByte: Int16Array;
 
@@ -55,6 +62,9 @@ export class Automaton {
     const { derivatives } = this.lexer;
     this.classOf = derivatives.classOf;
     this.#classes = derivatives.samples.length;
+    this.transitions = new Transitions(this.#classes);
+    this.#sizes = new Uint16Array(this.#classes);
+    for (const byteClass of this.classOf) this.#sizes[byteClass]++;
     this.#onlyByte = Int16Array.from(derivatives.samples);
     this.classOf.forEach((byteClass, byte) => {
       if (byte !== derivatives.samples[byteClass]) this.#onlyByte[byteClass] = -1;
@@ -80,12 +90,13 @@ export class Automaton {
 
   /** Forgets what was found out; configurations that are still held go on to new ones. */
   forget(): void {
-    for (const configuration of this.#walked) {
-      configuration.next.fill(undefined);
+    for (const configuration of this.#placed) {
+      configuration.state = 0;
       configuration.near = undefined;
       configuration.mask = undefined;
     }
-    this.#walked.clear();
+    this.#placed.length = 0;
+    this.transitions.clear();
     this.#configurations.clear();
     this.#going.clear();
     this.#earley.forget();
@@ -94,13 +105,33 @@ export class Automaton {
 
   /** What a byte of the class leads to; null where none may come. */
   next(from: Configuration, byteClass: number): Configuration | null {
-    const known = from.next[byteClass];
-    if (known !== undefined) return known;
-    const to =
+    const to = this.step(this.stateOf(from), byteClass);
+    return to === none ? null : this.#configurationOf(to);
+  }
+
+  /** The place of a configuration in the table of transitions. */
+  stateOf(configuration: Configuration): number {
+    if (configuration.state === 0) {
+      configuration.state = this.transitions.add();
+      this.#placed.push(configuration);
+    }
+    return configuration.state;
+  }
+
+  /** The same as {@link next} for places: that of what follows, or `none`. */
+  step(state: number, byteClass: number): number {
+    const known = this.transitions.cells[state + byteClass];
+    if (known !== unknown) return known;
+    const from = this.#configurationOf(state);
+    const next =
       from.threads.length === 1 ? this.#nextOfOne(from.threads[0], byteClass) : this.#nextOfAll(from, byteClass);
-    this.#walked.add(from);
-    from.next[byteClass] = to;
+    const to = next ? this.stateOf(next) : none;
+    this.transitions.cells[state + byteClass] = to;
     return to;
+  }
+
+  #configurationOf(state: number): Configuration {
+    return this.#placed[state / this.#classes - 1];
   }
 
   /** Most configurations are one thread going on: the next is found without making anything. */
@@ -145,12 +176,22 @@ export class Automaton {
   /** A configuration with the same mask, and the same one for as many as can be told. */
   near(from: Configuration): Configuration {
     if (from.near) return from.near;
-    this.#walked.add(from);
+    // It has a place, so that it is told to forget.
+    this.stateOf(from);
     from.near = this.#intern(
       from.row,
       from.threads.map(({ row, state }) => ({ row, state: this.lexer.replace(state, rest => this.#near.of(rest)) })),
     );
     return from.near;
+  }
+
+  /** Whether few bytes may follow. */
+  isNarrow(from: Configuration): boolean {
+    const state = this.stateOf(from);
+    let bytes = 0;
+    for (let byteClass = 0; byteClass < this.#classes; byteClass++)
+      if (this.step(state, byteClass) !== none) bytes += this.#sizes[byteClass];
+    return bytes <= narrow;
   }
 
   /** The only byte that may follow, or -1. */
@@ -180,8 +221,7 @@ export class Automaton {
     const key = `${row?.id ?? ''};${threads.map(thread => `${thread.row.id},${thread.state.id}`).join(';')}`;
     let configuration = this.#configurations.get(key);
     if (!configuration) {
-      const next = new Array<undefined>(this.#classes).fill(undefined);
-      configuration = { row, threads, next, mask: undefined, near: undefined, forced: undefined };
+      configuration = { row, threads, state: 0, mask: undefined, near: undefined, forced: undefined };
       this.#configurations.set(key, configuration);
     }
     return configuration;

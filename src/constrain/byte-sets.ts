@@ -10,6 +10,11 @@ export class ByteSets {
   readonly #ids = new Map<string, ByteSetId>();
   readonly #unions = new Map<number, ByteSetId>();
   readonly #intersections = new Map<number, ByteSetId>();
+  /** By byte: the set of it alone. */
+  readonly #single: ByteSetId[] = [];
+  /** The classes of bytes by the first sets, and how many sets these are. */
+  readonly #classOf = new Uint8Array(256);
+  #divided = 0;
 
   constructor() {
     this.none = this.#intern(new Uint32Array(8));
@@ -22,6 +27,11 @@ export class ByteSets {
       for (let byte = Math.max(from, 0); byte <= Math.min(to, 255); byte++) bits[byte >> 5] |= 1 << (byte & 31);
     }
     return this.#intern(bits);
+  }
+
+  byte(byte: number): ByteSetId {
+    this.#single[byte] ??= this.of([[byte, byte]]);
+    return this.#single[byte];
   }
 
   has(set: ByteSetId, byte: number): boolean {
@@ -54,16 +64,20 @@ export class ByteSets {
 
   /** For each byte its class: two bytes are in the same one when no set here tells them apart. */
   classes(): Uint8Array {
-    const classOf = new Uint8Array(256);
-    for (const bits of this.#bits) {
-      const split = new Map<number, number>();
+    const classOf = this.#classOf;
+    /** By class, without and within a set: the class there, counted from 1. */
+    const split = new Int16Array(512);
+    for (; this.#divided < this.#bits.length; this.#divided++) {
+      const bits = this.#bits[this.#divided];
+      split.fill(0);
+      let classes = 0;
       for (let byte = 0; byte < 256; byte++) {
-        const key = classOf[byte] * 2 + ((bits[byte >> 5] >>> (byte & 31)) & 1);
-        if (!split.has(key)) split.set(key, split.size);
-        classOf[byte] = split.get(key)!;
+        const part = classOf[byte] * 2 + ((bits[byte >> 5] >>> (byte & 31)) & 1);
+        if (split[part] === 0) split[part] = ++classes;
+        classOf[byte] = split[part] - 1;
       }
     }
-    return classOf;
+    return classOf.slice();
   }
 
   #combine(
@@ -83,7 +97,7 @@ export class ByteSets {
   }
 
   #intern(bits: Uint32Array): ByteSetId {
-    const key = bits.join();
+    const key = String.fromCharCode(...new Uint16Array(bits.buffer));
     let id = this.#ids.get(key);
     if (id === undefined) {
       id = this.#bits.push(bits) - 1;

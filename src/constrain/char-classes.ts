@@ -4,9 +4,16 @@ import { normaliseRanges, otherRanges } from './utf8.ts';
 
 const lastPoint = 0x10ffff;
 
-/** What is in both. */
+/** What is in both; each is sorted and apart. */
 export function intersectRanges(a: Ranges, b: Ranges): Ranges {
-  return otherRanges([...otherRanges(a), ...otherRanges(b)]);
+  const both: [number, number][] = [];
+  for (let [i, j] = [0, 0]; i < a.length && j < b.length; ) {
+    const [from, to] = [Math.max(a[i]![0], b[j]![0]), Math.min(a[i]![1], b[j]![1])];
+    if (from <= to) both.push([from, to]);
+    if (a[i]![1] < b[j]![1]) i++;
+    else j++;
+  }
+  return both;
 }
 
 const digit: Ranges = [[48, 57]];

@@ -4,7 +4,9 @@ import { Automaton, type Configuration } from './automaton.ts';
 import type { Grammar } from './grammar.ts';
 import type { RegexStore } from './regexes.ts';
 import { SliceRoom, sliceChar } from './slices.ts';
+import { GroupMasks } from './token-groups.ts';
 import type { TokenTrie } from './token-trie.ts';
+import { none, unknown } from './transitions.ts';
 import { maskWords, type Vocabulary } from './vocabulary.ts';
 
 /** Derived regular expressions that a constraint may make while it runs. */
@@ -25,7 +27,9 @@ export class Constraint {
   readonly automaton: Automaton;
   readonly vocabulary: Vocabulary;
   readonly #room: SliceRoom;
-  readonly #stack: Configuration[] = [];
+  readonly #groups: GroupMasks;
+  /** The place of the configuration behind each byte of a token. */
+  readonly #stack: Int32Array;
   readonly #masked: Configuration[] = [];
 
   constructor(grammar: Grammar, regexes: RegexStore, vocabulary: Vocabulary) {
@@ -34,6 +38,8 @@ export class Constraint {
     const char = sliceChar(regexes);
     regexes.allow(maxDerived);
     this.automaton = new Automaton(grammar, regexes, vocabulary.trie.height);
+    this.#groups = new GroupMasks(this.automaton);
+    this.#stack = new Int32Array(vocabulary.trie.height + 1);
     this.#room = new SliceRoom(regexes, this.automaton.lexer.derivatives, char);
     // Masks have limits of their own.
     regexes.deadline = undefined;
@@ -69,7 +75,7 @@ export class Constraint {
     const room = this.#room.in(from);
     const slice = room > 0 ? this.vocabulary.slices.find(({ chars }) => chars <= room) : undefined;
     if (slice) into.set(slice.mask);
-    const steps = this.#walk(from, slice?.rest ?? this.vocabulary.trie, into);
+    const steps = slice ? this.#walk(from, slice.rest, into) : this.#walkGroups(from, into);
     for (const { tokens } of from.row?.behindTokens ?? []) for (const token of tokens) allow(token, into);
     if (from.row?.isAccepting) for (const token of this.vocabulary.endTokens) allow(token, into);
     if (steps >= keepFrom) this.#keep(from, into);
@@ -81,28 +87,45 @@ export class Constraint {
     }
   }
 
+  #walkGroups(from: Configuration, into: Uint32Array): number {
+    const { trie, groups, others } = this.vocabulary;
+    const { automaton } = this;
+    // Where few bytes may come there is little to walk.
+    if (automaton.isNarrow(from)) return this.#walk(from, trie, into);
+    let steps = this.#walk(from, others, into);
+    for (const group of groups) {
+      const mask = this.#groups.of(group, automaton.stateOf(from));
+      if (!mask) steps += this.#walk(from, group.trie, into);
+      else if (mask !== group.masks[0]) add(mask, into);
+    }
+    return steps;
+  }
+
   #walk(from: Configuration, trie: TokenTrie, into: Uint32Array): number {
     const { automaton } = this;
-    const { classOf } = automaton;
+    const { classOf, transitions } = automaton;
     const { bytes, depth, skip, token, twins } = trie;
     const stack = this.#stack;
-    stack[0] = from;
+    stack[0] = automaton.stateOf(from);
+    let { cells } = transitions;
     let steps = 0;
     for (let node = 0; node < bytes.length; steps++) {
-      const at = stack[depth[node]];
+      const here = depth[node];
       const byteClass = classOf[bytes[node]];
-      let next = at.next[byteClass];
-      if (next === undefined) next = automaton.next(at, byteClass);
-      if (next === null) {
+      let next = cells[stack[here] + byteClass];
+      if (next === unknown) {
+        next = automaton.step(stack[here], byteClass);
+        cells = transitions.cells;
+      }
+      if (next === none) {
         node = skip[node];
         continue;
       }
-      stack[depth[node] + 1] = next;
+      stack[here + 1] = next;
       const ended = token[node++];
-      if (ended < 0) continue;
-      into[ended >> 5] |= 1 << (ended & 31);
-      if (twins.size > 0) for (const twin of twins.get(ended) ?? []) allow(twin, into);
+      if (ended >= 0) into[ended >> 5] |= 1 << (ended & 31);
     }
+    for (const [one, others] of twins) if (allows(one, into)) for (const other of others) allow(other, into);
     return steps;
   }
 
@@ -112,8 +135,16 @@ export class Constraint {
   }
 }
 
+function add(mask: Uint32Array, into: Uint32Array): void {
+  for (let word = 0; word < mask.length; word++) into[word] |= mask[word];
+}
+
 function allow(token: Token, into: Uint32Array): void {
   into[token >> 5] |= 1 << (token & 31);
+}
+
+function allows(token: Token, mask: Uint32Array): boolean {
+  return ((mask[token >> 5] >>> (token & 31)) & 1) === 1;
 }
 
 /** Where one answer is: a function of its tokens alone. */

@@ -71,7 +71,10 @@ export class Derivatives {
         return regexes.or(parts.map(part => this.by(part, byteClass)));
       }
       case 'and':
-        return regexes.and(node.parts.map(part => this.by(part, byteClass)));
+        return regexes.counting(
+          regexes.countedIn(regex),
+          regexes.and(node.parts.map(part => this.by(part, byteClass))),
+        );
       case 'complement':
         return regexes.complement(this.by(node.part, byteClass));
       case 'repeat':

@@ -2,6 +2,7 @@ import { intersectRanges } from './char-classes.ts';
 import type { Ranges, Regexes, RegexId } from './regex.ts';
 import type { Alphabet } from './regex-compile.ts';
 import type { RegexStore } from './regexes.ts';
+import { normaliseRanges } from './utf8.ts';
 
 /** White space in a gap between two pieces of JSON: endless white space is how small models hang. */
 const maxGap = 20;
@@ -32,6 +33,8 @@ const rawChars: Ranges = [
   [0xe000, 0x10ffff],
 ];
 
+const known = new WeakMap<RegexStore, JsonText>();
+
 /**
  * The inside of JSON strings, one character in all the ways in which it can be written: as itself, as a short escape, as
  * `\u` and four digits or as two of these. As every way is there, intersection and complement of what is written are those
@@ -47,6 +50,16 @@ export class JsonText implements Alphabet {
   readonly #chars = new Map<string, RegexId>();
   /** What each of these was made of. */
   readonly #complements = new Map<RegexId, RegexId>();
+
+  /** The same for all schemas of one grammar. */
+  static of(regexes: RegexStore): JsonText {
+    let text = known.get(regexes);
+    if (!text) {
+      text = new JsonText(regexes);
+      known.set(regexes, text);
+    }
+    return text;
+  }
 
   constructor(regexes: RegexStore) {
     this.regexes = regexes;
@@ -69,8 +82,9 @@ export class JsonText implements Alphabet {
     return id;
   }
 
-  #charsOf(ranges: Ranges): RegexId {
+  #charsOf(chars: Ranges): RegexId {
     const { regexes } = this;
+    const ranges = normaliseRanges(chars);
     const raw = intersectRanges(ranges, rawChars);
     const short = Object.entries(shortEscapes).filter(([point]) => contains(ranges, Number(point)));
     const escapes = short.map(([, letter]) => letter.codePointAt(0)!).map(letter => [letter, letter] as const);
@@ -171,10 +185,9 @@ export class JsonText implements Alphabet {
         [min, max] = [Math.max(min, node.min), Math.min(max, node.max)];
       else others.push(content);
     }
-    const count = this.regexes.repeat(this.anyChar, min, max);
-    return others.length === 0 || count !== this.anyText
-      ? this.regexes.and([...others, count])
-      : this.regexes.and(others);
+    if (others.length === 0) return this.regexes.repeat(this.anyChar, min, max);
+    const both = this.regexes.and(others);
+    return min === 0 && max === Number.POSITIVE_INFINITY ? both : this.regexes.count(both, this.anyChar, min, max);
   }
 
   /** The name of a member. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { asRealmError } from '../errors.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { type ConstraintState, compile } from './constraint.ts';
 import { GrammarBuilder } from './grammar-builder.ts';
@@ -44,6 +45,7 @@ const texts = [
     `"${'b'.repeat(9)}`,
     'a"',
   ],
+  ...['K', '-', '--', ' a', ' key', ' -', ' é', 'kéy', 'a key', 'éé', ' éé', 'é😀', 'ééééé', 'kkk', ' kkkk', 'kkkkkk'],
 ];
 const bytes = [
   ...texts.map(text => encoder.encode(text)),
@@ -82,6 +84,29 @@ const string = fc.oneof(
     const max = more === undefined ? undefined : min + more;
     return r => quoted(r, r.repeat(char(r), min, max));
   }),
+  fc.tuple(fc.nat(150), fc.nat(2), fc.constantFrom('any', 'ends', 'long end')).map(([max, min, kind]): Make => {
+    return r => {
+      const [a, b] = [r.repeat(r.literal('a'), 1), r.repeat(r.or([r.literal('b'), r.literal('é'), r.literal(' ')]), 1)];
+      const more = r.repeat(r.concat([a, b]), 0, 40);
+      const end = { any: r.empty, ends: r.literal('key'), 'long end': r.literal('k'.repeat(30)) }[kind];
+      return quoted(r, r.count(r.concat([more, end]), char(r), min, min + max));
+    };
+  }),
+  fc.tuple(fc.nat(7), fc.constantFrom('letters', 'text', 'words')).map(([max, kind]): Make => {
+    return r => {
+      const letter = r.chars([
+        [65, 90],
+        [97, 122],
+      ]);
+      const text = r.chars([
+        [0x20, 0x21],
+        [0x23, 0x5b],
+        [0x5d, 0x10ffff],
+      ]);
+      const word = r.concat([letter, r.repeat(letter, 0, 2), r.literal(' ')]);
+      return r.repeat({ letters: letter, text, words: word }[kind], 0, max === 7 ? undefined : max);
+    };
+  }),
   fc.constantFrom<Make>(
     r => quoted(r, r.repeat(r.chars([[97, 98]]), 0)),
     r => r.and([quoted(r, r.repeat(char(r), 0)), r.not(r.or([r.literal('"a"'), r.literal('"key"')]))]),
@@ -95,7 +120,12 @@ const string = fc.oneof(
 
 function masked(state: ConstraintState): number[] {
   const mask = new Uint32Array(maskWords(vocabulary.size));
-  state.mask(mask);
+  try {
+    state.mask(mask);
+  } catch (error) {
+    // This vocabulary has few bytes by themselves.
+    assert.equal(asRealmError(error).code, 'constraint_dead_end');
+  }
   return bytes.flatMap((_, token) => ((mask[token >> 5] >>> (token & 31)) & 1 ? [token] : []));
 }
 
@@ -123,7 +153,7 @@ describe('masks', () => {
           }
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 300 },
     );
   });
 

@@ -3,7 +3,6 @@ import type { Steps } from '../tokenizer/steps.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { Grammar, GrammarSymbol, Lexeme, LexemeId, Rule, RuleId } from './grammar.ts';
 import type { Ranges, RegexId } from './regex.ts';
-import type { RegexNode } from './regex-node.ts';
 import { RegexStore } from './regexes.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
@@ -22,7 +21,7 @@ export function packGrammar({ start, lexemes, rules }: Grammar, regexes: RegexSt
   const placeOf = new Map(ids.map((id, place) => [id, place]));
   const place = (id: RegexId): number => placeOf.get(id)!;
   const out: number[] = [regexes.utf8 === undefined ? 0 : 1, ids.length];
-  for (const id of ids) packNode(regexes.node(id), place, regexes, out);
+  for (const id of ids) packNode(id, place, regexes, out);
   out.push(lexemes.length);
   for (const { regex, greedy } of lexemes) out.push(place(regex), Number(greedy === true));
   out.push(start, rules.length);
@@ -93,7 +92,9 @@ function reachable(roots: readonly RegexId[], regexes: RegexStore): Set<RegexId>
   return found;
 }
 
-function packNode(node: RegexNode, place: (id: RegexId) => number, { sets }: RegexStore, out: number[]): void {
+function packNode(id: RegexId, place: (id: RegexId) => number, regexes: RegexStore, out: number[]): void {
+  const { sets } = regexes;
+  const node = regexes.node(id);
   out.push(kinds.indexOf(node.kind));
   if (node.kind === 'bytes') {
     const ranges = sets.ranges(node.set);
@@ -101,6 +102,8 @@ function packNode(node: RegexNode, place: (id: RegexId) => number, { sets }: Reg
     for (const [first, last] of ranges) out.push(first, last);
   } else if (node.kind === 'concat') out.push(place(node.head), place(node.tail));
   else if (node.kind === 'or' || node.kind === 'and') {
+    const char = regexes.countedIn(id);
+    if (node.kind === 'and') out.push(char === undefined ? -1 : place(char));
     out.push(node.parts.length);
     for (const part of node.parts) out.push(place(part));
   } else if (node.kind === 'complement') out.push(place(node.part));
@@ -119,8 +122,11 @@ function unpackNode(from: Numbers, ids: readonly RegexId[], regexes: RegexStore)
     case 'concat':
       return regexes.pair(id(), id());
     case 'or':
-    case 'and':
-      return regexes[kind](from.list(id));
+      return regexes.or(from.list(id));
+    case 'and': {
+      const char = ids[from.next()];
+      return regexes.counting(char, regexes.and(from.list(id)));
+    }
     case 'complement':
       return regexes.complement(id());
     case 'repeat': {

@@ -5,6 +5,8 @@ import type { Ranges, Regexes, RegexId } from './regex.ts';
 import type { Facts, RegexNode, Shape } from './regex-node.ts';
 import { type ByteRanges, otherRanges, utf8Sequences } from './utf8.ts';
 
+const encoder = new TextEncoder();
+
 /** More than there are ever nodes, so that a number holds two handles. */
 const maxHandles = 2 ** 26;
 /** Units of construction: nodes, and parts of nodes. */
@@ -27,9 +29,11 @@ export class RegexStore implements Regexes {
   readonly #ids = new Map<string, RegexId>();
   /** By head and tail: most derivatives are such pairs. */
   readonly #pairs = new Map<number, RegexId>();
+  /** By byte: it alone. */
+  readonly #bytes: RegexId[] = [];
   readonly #oneLess = new Map<RegexId, RegexId>();
-  /** By byte. */
-  readonly #single: RegexId[] = [];
+  /** The characters of intersections that count them. */
+  readonly #counted = new Map<RegexId, RegexId>();
   #units = 0;
   #maxUnits = maxUnits;
   #utf8: RegexId | undefined;
@@ -61,15 +65,18 @@ export class RegexStore implements Regexes {
   }
 
   literal(text: string): RegexId {
-    let regex = this.empty;
-    for (const byte of encoder.encode(text).reverse()) {
-      this.#single[byte] ??= this.bytes([[byte, byte]]);
-      regex = this.pair(this.#single[byte], regex);
-    }
-    return regex;
+    const bytes = encoder.encode(text);
+    return bytes.reduceRight<RegexId>((tail, byte) => this.pair(this.#byte(byte), tail), this.empty);
+  }
+
+  #byte(byte: number): RegexId {
+    this.#bytes[byte] ??= this.byteSet(this.sets.byte(byte));
+    return this.#bytes[byte];
   }
 
   bytes(ranges: Ranges): RegexId {
+    const [only] = ranges;
+    if (ranges.length === 1 && only[0] === only[1] && only[0] >= 0 && only[0] < 256) return this.#byte(only[0]);
     return this.byteSet(this.sets.of(ranges));
   }
 
@@ -183,6 +190,22 @@ export class RegexStore implements Regexes {
       depth: node.depth + 1,
       least: node.least * least,
     }));
+  }
+
+  /** The texts of a regular expression that have so many characters; it matches nothing but such characters. */
+  count(regex: RegexId, char: RegexId, min: number, max: number): RegexId {
+    return this.counting(char, this.and([regex, this.repeat(char, min, max)]));
+  }
+
+  /** The characters that an intersection counts, if it is made by {@link count} or derived from what was. */
+  countedIn(regex: RegexId): RegexId | undefined {
+    return this.#counted.get(regex);
+  }
+
+  /** Says that an intersection is derived from one that counts those characters. */
+  counting(char: RegexId | undefined, derived: RegexId): RegexId {
+    if (char !== undefined && this.node(derived).kind === 'and') this.#counted.set(derived, char);
+    return derived;
   }
 
   /** What is left of a repetition behind one of its parts. */

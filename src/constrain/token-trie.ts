@@ -19,36 +19,36 @@ export class TokenTrie {
   /** The token that ends here, or -1. */
   readonly token: Int32Array;
   /** Tokens of the same bytes as another: by the one that the tree has. */
-  readonly twins: ReadonlyMap<number, readonly Token[]>;
+  readonly twins: ReadonlyMap<Token, readonly Token[]>;
   /** How long the longest token is. */
   readonly height: number;
 
   /** `tokens` in the order of their texts, none of them empty. */
   constructor(tokens: readonly TokenBytes[]) {
-    const count = countNodes(tokens);
+    const shared = sharedLengths(tokens);
+    const count = tokens.reduce((nodes, { text }, index) => nodes + text.length - shared[index], 0);
     this.bytes = new Uint8Array(count);
     this.depth = new Uint16Array(count);
     this.skip = new Int32Array(count);
     this.token = new Int32Array(count).fill(-1);
-    const twins = new Map<number, Token[]>();
+    const twins = new Map<Token, Token[]>();
     this.twins = twins;
     const path: number[] = [];
     let nodes = 0;
     let height = 0;
-    let before = '';
-    for (const { token, text } of tokens) {
-      const shared = sharedLength(before, text);
-      while (path.length > shared) this.skip[path.pop()!] = nodes;
-      for (let index = shared; index < text.length; index++) {
+    for (let at = 0; at < tokens.length; at++) {
+      const { token, text } = tokens[at];
+      while (path.length > shared[at]) this.skip[path.pop()!] = nodes;
+      for (let index = shared[at]; index < text.length; index++) {
         this.bytes[nodes] = text.charCodeAt(index);
         this.depth[nodes] = index;
         path.push(nodes++);
       }
       height = Math.max(height, text.length);
       const node = path.at(-1)!;
-      if (this.token[node] < 0) this.token[node] = token;
-      else twins.set(this.token[node], [...(twins.get(this.token[node]) ?? []), token]);
-      before = text;
+      const same = this.token[node] as Token;
+      if (same < 0) this.token[node] = token;
+      else twins.set(same, [...(twins.get(same) ?? []), token]);
     }
     while (path.length > 0) this.skip[path.pop()!] = nodes;
     this.height = height;
@@ -77,14 +77,11 @@ export function longestToken(trie: TokenTrie, bytes: Uint8Array, at: number): To
   }
 }
 
-function countNodes(tokens: readonly TokenBytes[]): number {
-  let nodes = 0;
-  let before = '';
-  for (const { text } of tokens) {
-    nodes += text.length - sharedLength(before, text);
-    before = text;
-  }
-  return nodes;
+/** How many bytes each text shares with the one before it. */
+function sharedLengths(tokens: readonly TokenBytes[]): Int32Array {
+  const lengths = new Int32Array(tokens.length);
+  for (let at = 1; at < tokens.length; at++) lengths[at] = sharedLength(tokens[at - 1].text, tokens[at].text);
+  return lengths;
 }
 
 function sharedLength(a: string, b: string): number {

@@ -1,4 +1,5 @@
 import type { Token, Tokenizer } from '../tokenizer/types.ts';
+import { groupTokens, type TokenGroup } from './token-groups.ts';
 import { type TokenBytes, TokenTrie } from './token-trie.ts';
 
 /** What constraints need of a tokenizer. */
@@ -21,6 +22,9 @@ export interface Vocabulary {
   readonly trie: TokenTrie;
   /** The longest first. */
   readonly slices: readonly Slice[];
+  /** The tokens of `trie` once more, by kind. */
+  readonly groups: readonly TokenGroup[];
+  readonly others: TokenTrie;
 }
 
 /** What the characters of a slice's tokens are not: the end of a JSON string, escapes and control characters. */
@@ -71,6 +75,7 @@ function makeVocabulary(tokenizer: VocabularySource): Vocabulary {
     endTokens: tokenizer.endOfGeneration,
     bytes,
     trie: new TokenTrie(tokens),
+    ...groupTokens(tokens, maskWords(size)),
     slices: [longest, ...shorterSlices.filter(most => most < longest)].map(slice),
   };
 }
@@ -78,10 +83,12 @@ function makeVocabulary(tokenizer: VocabularySource): Vocabulary {
 /** How many characters a token of a slice has; endlessly many for others. */
 function sliceChars(bytes: Uint8Array, decoder: TextDecoder): number {
   // Most tokens are ASCII; the rest begins with a whole character or is no text, which is slow to find out by an error.
-  if (bytes.every(byte => byte < 0x80)) {
-    const fits = bytes.every(byte => byte >= 0x20 && byte !== 0x22 && byte !== 0x5c);
-    return fits ? bytes.length : Number.POSITIVE_INFINITY;
+  let isAscii = true;
+  for (const byte of bytes) {
+    if (byte < 0x20 || byte === 0x22 || byte === 0x5c) return Number.POSITIVE_INFINITY;
+    if (byte >= 0x80) isAscii = false;
   }
+  if (isAscii) return bytes.length;
   if ((bytes[0] & 0xc0) === 0x80) return Number.POSITIVE_INFINITY;
   try {
     const text = decoder.decode(bytes);

@@ -26,7 +26,7 @@ export function jsonSchemaGrammar(
 export function addJsonSchema(
   schema: unknown,
   builder: GrammarBuilder,
-  text = new JsonText(builder.regexes),
+  text = JsonText.of(builder.regexes),
 ): GrammarSymbol {
   checkSize(schema);
   const nodes = new Nodes(text, new RegexTests(builder.regexes), new Budget(builder.regexes.deadline));
