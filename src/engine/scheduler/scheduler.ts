@@ -17,6 +17,12 @@ import { countTurns, isShort, nextPrompt } from './turns.ts';
 /** Decoding rows of a step, drafted ones too, beyond which drafts cost others more than they bring. */
 const draftedRows = 6;
 
+/** How many tokens may be drafted, in all: of those that must come, which are hardly ever wrong, and of any. */
+export interface DraftRoom {
+  forced: number;
+  guessed: number;
+}
+
 /**
  * Decides what runs in each step: every decoding sequence, then pieces of prompts, tenants in the order of
  * {@link Fairness}. Pure bookkeeping without clock, thread or model: `plan` reserves pages, the caller runs the work,
@@ -111,11 +117,12 @@ export class Scheduler {
     this.#fill(new Set([...this.#plan.keys()].map(sequence => this.#queues.of(sequence))));
   }
 
-  /** Tokens that may be drafted in a step with this plan: drafts push nobody out and nobody waits for them. */
-  roomForDrafts(work: readonly Work[]): number {
+  /** What may be drafted in a step with this plan: drafts push nobody out and nobody waits for them. */
+  roomForDrafts(work: readonly Work[]): DraftRoom {
     const { maxOutputs, maxBatchedTokens } = this.#options;
-    const tokens = work.reduce((sum, { count }) => sum + count, 0);
-    return Math.min(Math.min(draftedRows, maxOutputs) - work.length, maxBatchedTokens - tokens);
+    const tokens = maxBatchedTokens - work.reduce((sum, { count }) => sum + count, 0);
+    const forced = Math.min(maxOutputs - work.length, tokens);
+    return { forced, guessed: Math.min(draftedRows - work.length, forced) };
   }
 
   /** Pages for `most` tokens behind the sequence's last one, as far as free ones reach. How many fit; {@link trim} frees them. */
