@@ -194,6 +194,13 @@ export class Automaton {
     return bytes <= narrow;
   }
 
+  /** The token of the grammar that must follow, because nothing else may; undefined: there is none, or a choice. */
+  onlyToken({ row, threads }: Configuration): Token | undefined {
+    if (!row || row.isAccepting || threads.length > 0) return undefined;
+    const [token, ...others] = new Set(row.behindTokens.flatMap(({ tokens }) => tokens));
+    return others.length > 0 ? undefined : token;
+  }
+
   /** The only byte that may follow, or -1. */
   forced(from: Configuration): number {
     if (from.forced !== undefined) return from.forced;

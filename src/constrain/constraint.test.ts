@@ -204,16 +204,19 @@ describe('a constraint', () => {
   });
 
   it('knows what must come next', () => {
+    const forced = (state: ConstraintState) => {
+      const { bytes, isWhole, token } = state.forced();
+      return [new TextDecoder().decode(bytes), isWhole, token];
+    };
     const state = constraintOf({ S: ['abA'], A: ['cabé', 'caba'] }).start();
-    assert.equal(new TextDecoder().decode(state.forced()), 'abcab');
+    assert.deepEqual(forced(state), ['abcab', false, undefined]);
     assert.ok(state.accept(texts.indexOf('abc') as Token));
-    assert.equal(new TextDecoder().decode(state.forced()), 'ab');
-    assert.equal(
-      constraintOf({ S: ['', 'a'] })
-        .start()
-        .forced().length,
-      0,
-    );
+    assert.deepEqual(forced(state), ['ab', false, undefined]);
+    assert.deepEqual(forced(constraintOf({ S: ['', 'a'] }).start()), ['', false, undefined]);
+    assert.deepEqual(forced(constraintOf({ S: ['ab'] }).start()), ['ab', true, undefined]);
+    assert.deepEqual(forced(constraintOf({ S: ['ab!c'] }).start()), ['ab', true, source.special]);
+    assert.deepEqual(forced(constraintOf({ S: ['ab', 'ab!'] }).start()), ['ab', true, undefined]);
+    assert.deepEqual(forced(constraintOf({ S: ['abA'], A: ['!', 'a'] }).start()), ['ab', false, undefined]);
   });
 
   it('stops where the vocabulary has nothing that fits', () => {

@@ -204,8 +204,8 @@ export class ConstraintState {
     return fork;
   }
 
-  /** The bytes that must come next, as far as there is no choice. */
-  forced(): Uint8Array {
+  /** What must come next, as far as there is no choice. */
+  forced(): Forced {
     const { automaton } = this.#constraint;
     automaton.renew();
     const bytes: number[] = [];
@@ -216,6 +216,14 @@ export class ConstraintState {
       bytes.push(byte);
       at = automaton.next(at, automaton.classOf[byte])!;
     }
-    return Uint8Array.from(bytes);
+    return { bytes: Uint8Array.from(bytes), isWhole: at.threads.length === 0, token: automaton.onlyToken(at) };
   }
+}
+
+export interface Forced {
+  readonly bytes: Uint8Array;
+  /** No other bytes may follow them: no token goes beyond their end. */
+  readonly isWhole: boolean;
+  /** Token of the grammar that must follow them. */
+  readonly token: Token | undefined;
 }

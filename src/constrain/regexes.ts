@@ -5,8 +5,6 @@ import type { Ranges, Regexes, RegexId } from './regex.ts';
 import type { Facts, RegexNode, Shape } from './regex-node.ts';
 import { type ByteRanges, otherRanges, utf8Sequences } from './utf8.ts';
 
-const encoder = new TextEncoder();
-
 /** More than there are ever nodes, so that a number holds two handles. */
 const maxHandles = 2 ** 26;
 /** Units of construction: nodes, and parts of nodes. */

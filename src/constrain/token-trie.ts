@@ -60,15 +60,15 @@ export class TokenTrie {
 }
 
 /**
- * The longest token that `bytes` go on with from `at`; none where they end before it is known: a longer one might be the
- * right one if more came.
+ * The longest token that `bytes` go on with from `at`; none where they end before it is known, unless no more can come: a
+ * longer one might be the right one if more came.
  */
-export function longestToken(trie: TokenTrie, bytes: Uint8Array, at: number): Token | undefined {
+export function longestToken(trie: TokenTrie, bytes: Uint8Array, at: number, isWhole: boolean): Token | undefined {
   let token: Token | undefined;
   let node = 0;
   let end = trie.bytes.length;
   for (let next = at; ; next++) {
-    if (next === bytes.length && node < end) return undefined;
+    if (next === bytes.length && node < end) return isWhole ? token : undefined;
     while (node < end && trie.bytes[node] !== bytes[next]) node = trie.skip[node]!;
     if (node >= end) return token;
     if (trie.token[node]! >= 0) token = trie.token[node] as Token;

@@ -107,10 +107,11 @@ export class EngineLoop {
       between,
       fingerprint,
     });
-    const drafts = draft && new DraftModel(draft, this.pool, model.vocabSize, clock);
+    const lookup = (options.speculation ?? defaults.speculation) === 'lookup';
+    const drafts = draft && lookup ? new DraftModel(draft, this.pool, model.vocabSize, clock) : undefined;
     // A wrong guess would have changed the state.
-    const guessing = (options.speculation ?? defaults.speculation) === 'lookup' && model.slots === 0;
-    this.#speculation = guessing ? new Speculation(this.scheduler, this.#costs, drafts) : undefined;
+    const guessing = model.slots === 0;
+    this.#speculation = guessing ? new Speculation(this.scheduler, this.#costs, { lookup, model: drafts }) : undefined;
     this.#runner = new Runner(model, this.#requests);
     const { scheduler } = this;
     const [requests, speculation, counters] = [this.#requests, this.#speculation, this.#counters];

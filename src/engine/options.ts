@@ -24,7 +24,10 @@ export interface EngineOptions {
    * long they wait in a step so that it gets its first token sooner. Default 200; no larger than prefillMs: no difference is made.
    */
   readonly firstPrefillMs?: number | undefined;
-  /** `lookup`: guess tokens that repeat the prompt, check several in one step; changes no output. Default `lookup`. */
+  /**
+   * `lookup`: guess tokens that repeat the prompt, check several in one step; changes no output. `off`: only those that a constraint
+   * leaves no choice about. Default `lookup`.
+   */
   readonly speculation?: 'off' | 'lookup' | undefined;
   /** Requests of one tenant that may wait. Default 1024. */
   readonly maxWaiting?: number;

@@ -26,7 +26,7 @@ export interface LoadOptions {
   readonly sampling?: SamplingOptions;
   /** A smaller model of the same vocabulary, which guesses tokens: a catalog name or a path. It changes no answer. */
   readonly draft?: string | undefined;
-  /** `lookup`: guess tokens that repeat the prompt; it changes no answer. Default `lookup`. */
+  /** `lookup`: guess tokens that repeat the prompt; it changes no answer. `off`: only what a constraint forces. Default `lookup`. */
   readonly speculation?: 'off' | 'lookup';
   /** How long requests that stream wait in a step for others' prompts, in milliseconds. Default 40. */
   readonly prefillMs?: number;

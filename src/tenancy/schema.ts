@@ -154,7 +154,7 @@ const model = z.strictObject({
   context: within(ranges.context).optional(),
   /** What the KV cache holds; default f16. */
   kv_cache: z.enum(['f16', 'q8_0']).optional(),
-  /** Whether tokens are guessed and checked several at once; it changes no output. Default lookup. */
+  /** Whether tokens that no constraint forces are guessed and checked several at once; it changes no output. Default lookup. */
   speculation: z.enum(['off', 'lookup']).optional(),
   /** How long those that stream wait in a step for others' prompts; default 40. */
   prefill_ms: count(1, 60_000).optional(),

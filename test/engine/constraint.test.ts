@@ -19,6 +19,9 @@ const constrained = (
 const source = (compiler: ConstraintCompiler, model = new ScriptedModel()) =>
   createEngine(model, { backend: '', fileSize: 0, loadMs: 0 }, {}, { constraints: compiler, clock: () => 0 });
 
+/** Answers that repeat themselves. */
+const onlyFew = Array.from({ length: 27 }, (_, i) => [(5 + i) as Token, -100] as const);
+
 const endOf = (events: readonly EngineEvent[]) => {
   const end = events.at(-1);
   return end?.kind === 'end' ? end.reason : end?.kind === 'error' ? end.code : undefined;
@@ -43,22 +46,41 @@ test('answers are what the constraint says, alone or together, with drafts or wi
   }
 });
 
-test('what must come takes fewer steps, and no step where nothing can follow', async () => {
+test('what must come takes few steps, with guesses or without, beside as many as run', async () => {
   const forced: ConstraintSource = { kind: 'regex', pattern: 'thequickbrownfoxjumps[a-c]overthelazydog' };
   const only = constrained(1, forced);
-  const stepsOf = async (speculation: 'off' | 'lookup') => {
-    const engine = engineOf(new ScriptedModel(), { speculation });
-    const events = await collect(engine.submit(only));
-    const { steps } = await engine.stats();
-    await engine.close();
-    assert.equal(endOf(events), 'stop');
-    return { steps, text: textOf(tokensOf(events)) };
-  };
-  const [plain, guessed] = [await stepsOf('off'), await stepsOf('lookup')];
-  assert.equal(guessed.text, plain.text);
-  assert.match(plain.text, /^thequickbrownfoxjumps[a-c]overthelazydog$/);
-  assert.equal(plain.steps, plain.text.length);
-  assert.ok(guessed.steps < plain.steps / 3, `${guessed.steps} of ${plain.steps} steps`);
+  const others = Array.from({ length: 7 }, (_, i) => request(2 + i, 40, { maxTokens: 80 }));
+  for (const speculation of ['off', 'lookup'] as const) {
+    for (const requests of [[only], [...others, only]]) {
+      const engine = engineOf(new ScriptedModel(), { speculation });
+      const stepsOf = async (each: GenerateRequest) => {
+        const events = await collect(engine.submit(each));
+        return { events, steps: (await engine.stats()).steps };
+      };
+      const [{ events, steps }] = (await Promise.all(requests.map(stepsOf))).slice(-1) as [
+        Awaited<ReturnType<typeof stepsOf>>,
+      ];
+      await engine.close();
+      assert.equal(endOf(events), 'stop');
+      const text = textOf(tokensOf(events));
+      assert.match(text, /^thequickbrownfoxjumps[a-c]overthelazydog$/);
+      // Those beside it are prompts first.
+      const most = text.length / 3 + requests.length;
+      assert.ok(steps < most, `${steps} steps of ${text.length} tokens, ${speculation}, ${requests.length} requests`);
+    }
+  }
+});
+
+test('without guesses nothing is guessed but what must come', async () => {
+  const engine = engineOf(new ScriptedModel(), { speculation: 'off' });
+  await collect(engine.submit(request(2, 40, { maxTokens: 80, sampling: { temperature: 0, logitBias: onlyFew } })));
+  const free = await engine.stats();
+  await collect(engine.submit(constrained(1, { kind: 'regex', pattern: '(thequickfox){3}' })));
+  const all = await engine.stats();
+  await engine.close();
+  assert.equal(free.draftedTokens, 0);
+  // The last one ends the answer.
+  assert.ok(all.draftedTokens > 9 && all.acceptedTokens === all.draftedTokens - 1, JSON.stringify(all));
 });
 
 test('log-probabilities are those of the untouched distribution, of tokens that must come too', async () => {

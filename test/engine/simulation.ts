@@ -83,7 +83,8 @@ class Simulation {
   constructor(seed: number) {
     const random = new Random(seed);
     this.#random = random;
-    // One in eight keeps states, and one in five is a device's: decided without a random number, so that other lives stay the same.
+    // One in eight keeps states, one in five is a device's, one in seven guesses only what must come, one in three has rows for
+    // more than the sequences that run: decided without a random number, so that other lives stay the same.
     const keepsStates = seed % 8 === 7;
     this.#left = random.int(4, 14);
     const maxBatchedTokens = random.int(8, 90);
@@ -94,6 +95,7 @@ class Simulation {
       prefillChunk: random.int(1, 60),
       // The clock goes at random: so do the measured times, and the pieces.
       prefillMs: random.pick([1, 5, 40]),
+      speculation: seed % 7 === 3 ? 'off' : 'lookup',
       maxWaiting: random.int(2, 6),
       weights: new Map([['t0', random.pick([0.5, 1, 3])]]),
       cacheQuota: random.pick([0, 0.25, 0.5, 1]),
@@ -104,7 +106,7 @@ class Simulation {
       pages: random.int(3, 14),
       slots: keepsStates ? 1 + (seed % 9) : 0,
       distant: seed % 5 === 4,
-      maxOutputs: 6,
+      maxOutputs: seed % 3 === 2 ? 14 : 6,
       maxBatchTokens: 90,
       pooling: random.pick(['mean', 'cls', 'last', undefined]),
     });

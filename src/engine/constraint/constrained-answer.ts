@@ -1,4 +1,4 @@
-import type { Constraint, ConstraintState } from '../../constrain/constraint.ts';
+import type { Constraint, ConstraintState, Forced } from '../../constrain/constraint.ts';
 import { longestToken } from '../../constrain/token-trie.ts';
 import { asRealmError, type RealmError } from '../../errors.ts';
 import type { Token } from '../../tokenizer/types.ts';
@@ -37,16 +37,20 @@ export class ConstrainedAnswer {
     return this.#state.accept(token);
   }
 
-  /** At most so many tokens for the bytes that must come: a guess, since those bytes may be said in other tokens too. */
+  /** At most so many tokens for what must come: a guess, since bytes may be said in other tokens too. */
   forced(most: number): Token[] {
     const { trie, bytes } = this.#constraint.vocabulary;
-    const forced = this.#forcedBytes();
+    const forced = this.#forced();
     const tokens: Token[] = [];
-    for (let at = 0; at < forced.length && tokens.length < most; at += bytes.at(tokens.at(-1)!)!.length) {
-      const longest = longestToken(trie, forced, at);
+    if (!forced) return tokens;
+    let at = 0;
+    while (at < forced.bytes.length && tokens.length < most) {
+      const longest = longestToken(trie, forced.bytes, at, forced.isWhole);
       if (longest === undefined) break;
       tokens.push(longest);
+      at += bytes.at(longest)!.length;
     }
+    if (forced.token !== undefined && at === forced.bytes.length && tokens.length < most) tokens.push(forced.token);
     return tokens;
   }
 
@@ -77,11 +81,11 @@ export class ConstrainedAnswer {
     return new ConstrainedAnswer(this.#constraint, this.#state.fork());
   }
 
-  #forcedBytes(): Uint8Array {
+  #forced(): Forced | undefined {
     try {
       return this.#state.forced();
     } catch {
-      return new Uint8Array();
+      return undefined;
     }
   }
 

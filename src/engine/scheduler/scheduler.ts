@@ -19,6 +19,12 @@ const draftedRows = 6;
 /** A prompt's token whose row of logits is read costs a small model as much as two to three others: 1.5 to 1.9 ms more than 1.7. */
 const scoredPrice = 3;
 
+/** How many tokens may be drafted, in all: of those that must come, which are hardly ever wrong, and of any. */
+export interface DraftRoom {
+  forced: number;
+  guessed: number;
+}
+
 /**
  * Decides what runs in each step: every decoding sequence, then pieces of prompts, tenants in the order of
  * {@link Fairness}. Pure bookkeeping without clock, thread or model: `plan` reserves pages, the caller runs the work,
@@ -113,12 +119,13 @@ export class Scheduler {
     this.#fill(new Set([...this.#plan.keys()].map(sequence => this.#queues.of(sequence))));
   }
 
-  /** Tokens that may be drafted in a step with this plan: drafts push nobody out and nobody waits for them. */
-  roomForDrafts(work: readonly Work[]): number {
+  /** What may be drafted in a step with this plan: drafts push nobody out and nobody waits for them. */
+  roomForDrafts(work: readonly Work[]): DraftRoom {
     const { maxOutputs, maxBatchedTokens } = this.#options;
-    const tokens = work.reduce((sum, { count }) => sum + count, 0);
+    const tokens = maxBatchedTokens - work.reduce((sum, { count }) => sum + count, 0);
     const outputs = maxOutputs - this.#scoredRows();
-    return Math.min(Math.min(draftedRows, outputs) - work.length, maxBatchedTokens - tokens);
+    const forced = Math.min(outputs - work.length, tokens);
+    return { forced, guessed: Math.min(draftedRows - work.length, forced) };
   }
 
   /** Pages for `most` tokens behind the sequence's last one, as far as free ones reach. How many fit; {@link trim} frees them. */

@@ -5,7 +5,7 @@ import type { Work } from '../scheduler/plan.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { StepCosts } from '../scheduler/step-costs.ts';
 import { pending, type Sequence } from '../sequence.ts';
-import { DraftLength } from './draft-length.ts';
+import { bestLength, DraftLength } from './draft-length.ts';
 import type { DraftModel, DraftWanted } from './draft-model.ts';
 import { PromptLookup } from './prompt-lookup.ts';
 
@@ -13,71 +13,110 @@ import { PromptLookup } from './prompt-lookup.ts';
 interface Guesses {
   readonly sampling: SamplingSpec;
   readonly constraint: ConstrainedAnswer | undefined;
-  readonly lookup: PromptLookup;
+  readonly lookup: PromptLookup | undefined;
   readonly length: DraftLength;
   by: 'lookup' | 'model' | 'constraint';
+  /** How often drafts of what must come were right: a model may say those bytes in other tokens. */
+  readonly forced: DraftLength;
 }
 
 /** Share of drafted tokens that is expected to be right before any was judged. */
 const firstRate = 0.7;
+/** The same of tokens that must come. */
+const forcedRate = 0.9;
 /** Passes with more rows caught up on a prompt: their time says nothing about drafting. */
 const draftingRows = 8;
 
+/** Who may guess beside the constraints of answers. */
+export interface Guessing {
+  readonly lookup: boolean;
+  readonly model: DraftModel | undefined;
+}
+
 /**
- * Guesses at the next tokens of the sequences that decode: what the prompt says where it repeats, otherwise what a draft model
- * says where there is one. What steps cost decides about drafts, and drafts change no output.
+ * Guesses at the next tokens of the sequences that decode: what their constraint says must come, what the prompt says where it
+ * repeats, otherwise what a draft model says where there is one. What steps cost decides about drafts, and drafts change no output.
+ *
+ * Bytes that must come are guessed although they could be taken without a row of logits, as a piece of prompt: the model may say
+ * them in other tokens, and what it says itself it goes on from best. A row more is all that this costs (a quarter of a token
+ * that is decoded alone), their log-probabilities are there, and an answer is what plain decoding makes of it.
  */
 export class Speculation {
   readonly #scheduler: Scheduler;
+  readonly #lookup: boolean;
   readonly #model: DraftModel | undefined;
   readonly #costs: StepCosts;
   readonly #guesses = new WeakMap<Sequence, Guesses>();
   /** Of all sequences lately: what a new one begins with. */
   readonly #overall = new DraftLength(firstRate);
 
-  constructor(scheduler: Scheduler, costs: StepCosts, model: DraftModel | undefined) {
+  constructor(scheduler: Scheduler, costs: StepCosts, { lookup, model }: Guessing) {
     this.#scheduler = scheduler;
     this.#costs = costs;
+    this.#lookup = lookup;
     this.#model = model;
   }
 
   begin(sequence: Sequence, sampling: SamplingSpec, constraint?: ConstrainedAnswer): void {
+    if (!this.#lookup && !this.#model && !constraint) return;
     this.#overall.drift();
     const length = new DraftLength(this.#overall.rate);
-    this.#guesses.set(sequence, { sampling, constraint, lookup: new PromptLookup(), length, by: 'lookup' });
+    const lookup = this.#lookup ? new PromptLookup() : undefined;
+    this.#guesses.set(sequence, {
+      sampling,
+      constraint,
+      lookup,
+      length,
+      by: 'lookup',
+      forced: new DraftLength(forcedRate),
+    });
   }
 
   /** The plan with drafts behind its decoding sequences' tokens, and pages for them. */
   async drafted(work: readonly Work[]): Promise<readonly Work[]> {
+    if (!work.some(({ sequence }) => this.#guesses.has(sequence))) return work;
     const drafts = new Map<Sequence, Work['draft']>();
     const wanted: DraftWanted[] = [];
-    let room = this.#scheduler.roomForDrafts(work);
+    const room = this.#scheduler.roomForDrafts(work);
     for (const { sequence } of work) {
       const guesses = this.#guesses.get(sequence);
-      const most = Math.min(room, sequence.limit - sequence.tokens.length - 1);
-      if (most <= 0 || !guesses || pending(sequence) !== 1) continue;
-      const found = this.#find(guesses, sequence.tokens, most);
+      if (!guesses || pending(sequence) !== 1) continue;
+      const left = sequence.limit - sequence.tokens.length - 1;
+      const most = Math.min(room.guessed, left);
+      const forced = this.#forced(guesses, Math.min(room.forced, left), work.length);
+      const found = forced.length > 0 ? forced : this.#lookUp(guesses, sequence.tokens, most);
+      if (found.length === 0 && most <= 0) continue;
       const asked = found.length || this.#lengthFor(sequence, guesses, most, work.length);
       const length = this.#scheduler.reserve(sequence, asked);
       if (found.length > 0) drafts.set(sequence, found.slice(0, length));
       else wanted.push({ ...guesses, sequence, length });
-      room -= length;
+      room.guessed -= length;
+      room.forced -= length;
     }
     const modelled = await this.#model?.draft(wanted, (rows, ms) => rows <= draftingRows && this.#costs.pass(ms));
     for (const [sequence, draft] of modelled ?? []) drafts.set(sequence, draft);
     return work.map(each => ({ ...each, draft: drafts.get(each.sequence) ?? [] }));
   }
 
-  /** What must come, or what the prompt says as far as it may come; none: the model is to say. */
-  #find(guesses: Guesses, tokens: readonly Token[], most: number): readonly Token[] {
-    const { constraint, lookup } = guesses;
-    const forced = constraint?.forced(most) ?? [];
+  /** What must come, as much of it as pays beside so many sequences: where many decode, a row takes as long as a token. */
+  #forced(guesses: Guesses, most: number, sequences: number): readonly Token[] {
+    const { constraint, forced } = guesses;
+    const tokens = constraint && most > 0 ? constraint.forced(most) : [];
+    if (tokens.length === 0) return tokens;
     guesses.by = 'constraint';
-    if (forced.length > 0) return forced;
+    const { row } = this.#costs.costs(sequences);
+    return tokens.slice(0, bestLength(forced.rate, { row, pass: 0 }, tokens.length));
+  }
+
+  /** What the prompt says as far as it may come; none: the model is to say. */
+  #lookUp(guesses: Guesses, tokens: readonly Token[], most: number): readonly Token[] {
+    const { constraint, lookup } = guesses;
+    guesses.by = 'model';
+    if (!lookup || most <= 0) return [];
     const found = lookup.draft(tokens, most);
     const allowed = constraint && found.length > 0 ? constraint.allowed(found) : found;
-    guesses.by = allowed.length > 0 ? 'lookup' : 'model';
-    if (allowed.length === 0) lookup.learn(found.length, 0);
+    if (allowed.length > 0) guesses.by = 'lookup';
+    else lookup.learn(found.length, 0);
     return allowed;
   }
 
@@ -90,7 +129,8 @@ export class Speculation {
   learn(sequence: Sequence, drafted: number, accepted: number): void {
     const guesses = this.#guesses.get(sequence);
     if (drafted === 0 || !guesses) return;
-    if (guesses.by === 'lookup') guesses.lookup.learn(drafted, accepted);
+    if (guesses.by === 'lookup') guesses.lookup?.learn(drafted, accepted);
+    if (guesses.by === 'constraint') guesses.forced.learn(drafted, accepted);
     if (guesses.by !== 'model') return;
     this.#model?.learn(sequence, accepted);
     guesses.length.learn(drafted, accepted);
