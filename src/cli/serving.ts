@@ -1,5 +1,6 @@
 import { totalmem } from 'node:os';
 import { betterModel, defaultModel } from '../catalog/catalog.ts';
+import type { EngineInfo } from '../engine/types.ts';
 import { architectures } from '../model/architectures/table.ts';
 import { type RunningServer, startServer } from '../server/start.ts';
 import { createLogger } from '../telemetry/log.ts';
@@ -32,8 +33,9 @@ export async function serve({ config: configPath, ...options }: ServeOptions): P
 /** All in one write: whoever reads no further than the address closes the pipe, which must not end the server. */
 function announce({ url, models, keyed }: RunningServer, options: ServeOptions): void {
   const loaded = models.map(({ id, file, engine }) => {
-    const { architecture, context, backend, loadMs } = engine.info;
-    return `${id}: ${file.origin}; ${architecture}, context ${context}, ${backend}; loaded in ${Math.round(loadMs)} ms`;
+    const { architecture, backend, loadMs } = engine.info;
+    const loading = `${backend}; loaded in ${Math.round(loadMs)} ms`;
+    return `${id}: ${file.origin}; ${architecture}, ${contextText(engine.info)}, ${loading}`;
   });
   const header = keyed ? " -H 'authorization: Bearer KEY'" : '';
   const body = `{"model": "${models[0]!.id}", "messages": [{"role": "user", "content": "Name the capital city of France."}]}`;
@@ -44,6 +46,20 @@ function announce({ url, models, keyed }: RunningServer, options: ServeOptions):
   ];
   if (options.model === undefined && models[0]!.id === defaultModel) lines.push(...suggestion());
   print(lines.join('\n'));
+}
+
+/** How long a prompt and its answer may be, and why. */
+function contextText({ context, trainedContext, contextFrom }: EngineInfo): string {
+  switch (contextFrom) {
+    case 'training':
+      return `context ${context} (all that it was trained for)`;
+    case 'configuration':
+      return `context ${context} (as configured; it was trained for ${trainedContext})`;
+    case 'memory':
+      return `context ${context} (what the free memory holds; it was trained for ${trainedContext}, and --context sets it)`;
+    default:
+      return contextFrom satisfies never;
+  }
 }
 
 /** The default model is chosen for its size; most machines hold a far better one. Half of the memory is left to others. */

@@ -38,7 +38,7 @@ async function serve(thread: ThreadPort, { engine: options, mailbox }: WorkerDat
       },
     });
     thread.onMessage(() => inbox.woken());
-    send({ kind: 'ready', info: infoOf(model, source, loop) });
+    send({ kind: 'ready', info: infoOf(model, source, loop, options) });
   } catch (error) {
     send({ kind: 'failed', failure: failure(asRealmError(error)) });
   }
