@@ -8,6 +8,8 @@ import type { ControlTokens } from '../../output-format/control-tokens.ts';
 import type { Thread } from '../../platform/platform.ts';
 import { errorOf } from '../failure.ts';
 import type { EngineFailure } from '../request.ts';
+import type { Owner } from '../scheduler/work-turns.ts';
+import { CompileQueue } from './compile-queue.ts';
 import { type ConstraintCompiler, finishCompiling, type Words } from './compiler.ts';
 
 /** What a thread is started with: to lay out the vocabulary of a model's file, or to compile. */
@@ -33,24 +35,25 @@ const busyLimitMs = 4_000;
 const toolMs = 4;
 
 /**
- * Compiles in a thread beside the engine's, one source after the other, so that no step waits for it. The vocabulary is
- * laid out in a thread of its own when the first constraint comes: it takes a second, and what that needs is then free again.
+ * Compiles in a thread beside the engine's, one source after the other, so that no step waits for it; whose turn it is
+ * the queue says. The vocabulary is laid out in a thread of its own when the first constraint comes: it takes a second, and what that needs is then free again.
  */
 export class CompileThread implements ConstraintCompiler {
   readonly #file: FileSource;
+  readonly #ownerOf: (tenant: string) => Owner;
+  readonly #queue = new CompileQueue(source => this.#compileNext(source));
   #words: Promise<Words> | undefined;
   #compiling: Promise<Worker> | undefined;
-  #last: Promise<unknown> = Promise.resolve();
 
-  constructor(file: FileSource) {
+  constructor(file: FileSource, ownerOf: (tenant: string) => Owner) {
     this.#file = file;
+    this.#ownerOf = ownerOf;
   }
 
-  async compile(source: ConstraintSource): Promise<Constraint> {
-    const { vocabulary, control } = await this.#getWords();
-    const compiled = this.#last.then(() => this.#compileNext({ source, control }));
-    this.#last = compiled.catch(() => {});
-    const steps = finishCompiling(await compiled, vocabulary);
+  async compile(source: ConstraintSource, tenant: string): Promise<Constraint> {
+    const compiled = await this.#queue.add(this.#ownerOf(tenant), source);
+    const { vocabulary } = await this.#getWords();
+    const steps = finishCompiling(compiled, vocabulary);
     for (;;) {
       const { done, value } = steps.next();
       if (done) return value;
@@ -85,14 +88,15 @@ export class CompileThread implements ConstraintCompiler {
     }
   }
 
-  async #compileNext(message: ToCompiler): Promise<PortableGrammar> {
+  async #compileNext(source: ConstraintSource): Promise<PortableGrammar> {
+    const { control } = await this.#getWords();
     this.#compiling ??= start();
     const worker = await this.#compiling.catch(error => {
       this.#compiling = undefined;
       throw error;
     });
     try {
-      const answer = await worker.ask(message);
+      const answer = await worker.ask({ source, control });
       if (answer.kind === 'compiled') return answer.grammar;
       if (answer.kind === 'failed') throw errorOf(answer.failure);
       throw unexpected(answer);
