@@ -35,8 +35,6 @@ export class Constraint {
     regexes.allow(maxDerived);
     this.automaton = new Automaton(grammar, regexes, vocabulary.trie.height);
     this.#room = new SliceRoom(regexes, this.automaton.lexer.derivatives, char);
-    // Masks have limits of their own.
-    regexes.deadline = undefined;
   }
 
   start(): ConstraintState {

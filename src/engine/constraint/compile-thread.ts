@@ -1,4 +1,5 @@
 import { platform } from '#platform';
+import { compilesTooLong, maxCompileMs } from '../../constrain/compile-time.ts';
 import type { Constraint } from '../../constrain/constraint.ts';
 import { type PortableGrammar, type PortableVocabulary, unpackVocabulary } from '../../constrain/portable.ts';
 import { RealmError } from '../../errors.ts';
@@ -28,10 +29,9 @@ export type FromCompiler =
   | { readonly kind: 'compiled'; readonly grammar: PortableGrammar }
   | { readonly kind: 'failed'; readonly failure: EngineFailure };
 
-/** Milliseconds that one source may compute, and that it may take on a machine that is busy with others. */
-const limitMs = 250;
+/** Milliseconds that one source may take on a machine that is busy with others. */
 const busyLimitMs = 4_000;
-/** Of both, more for each tool: agents bring hundreds. */
+/** More of either time for each tool: agents bring hundreds. */
 const toolMs = 4;
 
 /**
@@ -121,9 +121,6 @@ async function start(): Promise<Worker> {
 const toolsIn = (source: ConstraintSource): number =>
   source.kind === 'answer' ? (source.tools?.declared.length ?? 0) : 0;
 
-const tooLong = (): RealmError =>
-  new RealmError('grammar_limit', `the schema or grammar takes longer than ${limitMs} ms to compile: make it simpler`);
-
 const unexpected = (answer: FromCompiler): RealmError =>
   answer.kind === 'failed'
     ? errorOf(answer.failure)
@@ -167,10 +164,11 @@ class Worker {
     const look = async (): Promise<void> => {
       const computed = (await this.#thread.cpuMs()) - before;
       if (!this.#isBusy) return;
-      if (computed >= limitMs + more || performance.now() - started >= busyLimitMs + more) limit.reject(tooLong());
-      else timer = setTimeout(() => look().catch(limit.reject), limitMs / 5);
+      if (computed >= maxCompileMs + more || performance.now() - started >= busyLimitMs + more)
+        limit.reject(compilesTooLong());
+      else timer = setTimeout(() => look().catch(limit.reject), maxCompileMs / 5);
     };
-    let timer = setTimeout(() => look().catch(limit.reject), limitMs);
+    let timer = setTimeout(() => look().catch(limit.reject), maxCompileMs);
     this.#thread.post(message);
     try {
       return await Promise.race([this.answer(), limit.promise]);
