@@ -4,6 +4,7 @@ import type { EngineInfo } from '../engine/types.ts';
 import { architectures } from '../model/architectures/table.ts';
 import { type RunningServer, startServer } from '../server/start.ts';
 import { createLogger } from '../telemetry/log.ts';
+import { commandName } from './command-name.ts';
 import { loadProgress } from './load.ts';
 import { formatBytes, print, remark } from './output.ts';
 
@@ -68,7 +69,9 @@ function suggestion(): string[] {
   const better = betterModel(defaultModel, totalmem() / 2, runnable);
   if (!better) return [];
   const cost = `${formatBytes(better.approximateSize)} to fetch, ${formatBytes(better.memory)} of memory`;
-  return [`${defaultModel} is small and knows little. Better on this machine: --model ${better.name} (${cost}).`];
+  return [
+    `${defaultModel} is small and knows little. Better on this machine: ${commandName} serve --model ${better.name} (${cost}).`,
+  ];
 }
 
 function ended(): Promise<void> {
