@@ -43,6 +43,14 @@ test('headers come before a slow first token, comments while nothing else does, 
   assert.equal(answer, 'abc');
 });
 
+test('a message that waits has pings for its signs of life, as on Anthropic’s', async () => {
+  const { app } = serve(slowly(200), 20);
+  const text = await (await app.fetch(post('/v1/messages', { messages, stream: true }))).text();
+  const [before] = text.split('event: message_start', 1);
+  assert.match(before!, /^(event: ping\ndata: {"type":"ping"}\n\n){2,}$/);
+  assert.doesNotMatch(text, /^:/m);
+});
+
 test('a stream that flows has no comments', async () => {
   const { app } = serve({ answer: () => 'x'.repeat(150), pause: () => sleep(1) }, 15_000);
   const text = await (await app.fetch(post(chat, { messages, stream: true }))).text();
