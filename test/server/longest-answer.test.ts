@@ -10,7 +10,11 @@ const messages = [{ role: 'user', content: 'go on' }];
 async function generatedFor(path: string, body: object): Promise<{ generated: number; prompt: number }> {
   const { app, model } = scripted({ answer: () => 'x'.repeat(10 * context), context });
   const headers = { 'content-type': 'application/json' };
-  const response = await app.request(path, { method: 'POST', headers, body: JSON.stringify({ stream: false, ...body }) });
+  const response = await app.request(path, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ stream: false, ...body }),
+  });
   assert.equal(response.status, 200, await response.clone().text());
   await response.text();
   return { generated: model.generated, prompt: model.requests[0]!.prompt.length };
