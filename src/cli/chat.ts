@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline/promises';
+import { createInterface, type Interface } from 'node:readline/promises';
 import { text as readText } from 'node:stream/consumers';
 import type { FinishReason, GenerationSettings, Sampling } from '../engine/request.ts';
 import { asRealmError, RealmError } from '../errors.ts';
@@ -6,8 +6,10 @@ import type { LoadedModel } from '../llm/load.ts';
 import { encodePrompt } from '../llm/prompt.ts';
 import { finish } from '../tokenizer/steps.ts';
 import type { ChatMessage } from '../tokenizer/types.ts';
+import { type ChatInput, ChatLines, chatHelp } from './chat-input.ts';
 import { loadForRun } from './load.ts';
 import { printJson, remark, visible } from './output.ts';
+import { readConstraint } from './read-constraint.ts';
 
 export interface RunOptions
   extends Pick<GenerationSettings, 'maxTokens'>,
@@ -16,8 +18,13 @@ export interface RunOptions
   readonly context?: number;
   readonly threads?: number;
   readonly system?: string;
+  /** Files that say what answers must be. */
+  readonly schema?: string;
+  readonly grammar?: string;
   readonly json?: boolean;
 }
+
+interface AskOptions extends RunOptions, Pick<GenerationSettings, 'constraint'> {}
 
 interface Answer {
   readonly text: string;
@@ -34,17 +41,18 @@ export async function chat(prompt: string | undefined, options: RunOptions): Pro
   const single = prompt ?? (process.stdin.isTTY ? undefined : await readText(process.stdin));
   if (single?.trim() === '') throw new RealmError('usage', 'the prompt is empty; give one, or chat on a terminal.');
   if (single === undefined && options.json) throw new RealmError('usage', '--json answers one prompt; give one.');
+  const constraint = await readConstraint(options);
   const { model, close } = await loadForRun(options);
   try {
-    if (single === undefined) await converse(model, options);
-    else await answerOnce(model, single, options);
+    if (single === undefined) await converse(model, { ...options, constraint });
+    else await answerOnce(model, single, { ...options, constraint });
   } finally {
     await close();
   }
 }
 
 /** Ctrl-C stops the answer; what came until then stays. */
-async function answerOnce(model: LoadedModel, prompt: string, options: RunOptions): Promise<void> {
+async function answerOnce(model: LoadedModel, prompt: string, options: AskOptions): Promise<void> {
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
   const messages = [...opening(options), { role: 'user', content: prompt }];
@@ -54,49 +62,69 @@ async function answerOnce(model: LoadedModel, prompt: string, options: RunOption
   remark(measurements(answer));
 }
 
-async function converse(model: LoadedModel, options: RunOptions): Promise<void> {
+async function converse(model: LoadedModel, options: AskOptions): Promise<void> {
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const messages: ChatMessage[] = opening(options);
-  let stop = new AbortController();
-  let answering = false;
+  let messages: ChatMessage[] = opening(options);
+  let stop: AbortController | undefined;
   // Ctrl-C ends an answer first, and the chat when there is none.
-  terminal.on('SIGINT', () => (answering ? stop.abort() : terminal.close()));
-  remark(`${model.id}. An empty line or Ctrl-D ends the chat; Ctrl-C stops an answer.`);
-  for (;;) {
-    const line = await ask(terminal);
-    if (line === undefined || line.trim() === '') break;
+  terminal.on('SIGINT', () => (stop ? stop.abort() : terminal.close()));
+  remark(`${model.id}. /help says what can be typed here; Ctrl-D ends the chat, Ctrl-C stops an answer.`);
+  const answer = async (content: string): Promise<void> => {
     stop = new AbortController();
-    answering = true;
     try {
-      const asked = [...messages, { role: 'user', content: line }];
-      const answer = await generate(model, asked, options, stop.signal, write);
-      messages.splice(0, messages.length, ...asked, { role: 'assistant', content: answer.text });
+      const asked = [...messages, { role: 'user', content }];
+      const answered = await generate(model, asked, options, stop.signal, write);
+      messages = [...asked, { role: 'assistant', content: answered.text }];
       process.stdout.write('\n');
-      remark(measurements(answer));
+      remark(measurements(answered));
     } catch (error) {
       // A question that is too long is not the end of the chat.
       const { code, message } = asRealmError(error);
       if (code !== 'context_length_exceeded') throw error;
       remark(`${code}: ${message}`);
     } finally {
-      answering = false;
+      stop = undefined;
+    }
+  };
+  for await (const input of inputs(terminal)) {
+    switch (input.kind) {
+      case 'message':
+        await answer(input.text);
+        break;
+      case 'clear':
+        messages = opening(options);
+        break;
+      case 'help':
+        remark(chatHelp);
+        break;
+      case 'unknown':
+        remark(`There is no command ${input.command}; /help says what there is.`);
+        break;
+      case 'end':
+        terminal.close();
+        return;
+      default:
+        input satisfies never;
     }
   }
-  terminal.close();
 }
 
-/** The next line; undefined when the terminal is closed. */
-async function ask(terminal: ReturnType<typeof createInterface>): Promise<string | undefined> {
-  const closed = new AbortController();
-  const onClose = (): void => closed.abort();
-  terminal.once('close', onClose);
-  try {
-    return await terminal.question('> ', { signal: closed.signal });
-  } catch (error) {
-    if (closed.signal.aborted || (error as NodeJS.ErrnoException).code === 'ERR_USE_AFTER_CLOSE') return undefined;
-    throw error;
-  } finally {
-    terminal.off('close', onClose);
+/** What is typed, until the terminal is closed. Lines of a piece that was pasted wait for their turn. */
+async function* inputs(terminal: Interface): AsyncGenerator<ChatInput> {
+  const lines = new ChatLines();
+  let isClosed = false;
+  terminal.once('close', () => {
+    isClosed = true;
+  });
+  const prompt = (): void => {
+    terminal.setPrompt(lines.isOpen ? '. ' : '> ');
+    if (!isClosed) terminal.prompt();
+  };
+  prompt();
+  for await (const line of terminal) {
+    const input = lines.push(line);
+    if (input) yield input;
+    prompt();
   }
 }
 
@@ -107,13 +135,14 @@ function opening({ system }: RunOptions): ChatMessage[] {
 async function generate(
   model: LoadedModel,
   messages: readonly ChatMessage[],
-  options: RunOptions,
+  options: AskOptions,
   signal: AbortSignal,
   show: (text: string) => void,
 ): Promise<Answer> {
   const { tokens: prompt } = finish(encodePrompt(model, { messages }, { context: model.engine.info.context }));
-  const { maxTokens, temperature, topP, seed } = options;
-  const request = { id: 'run', tenant: 'local', prompt, maxTokens, sampling: { temperature, topP, seed } };
+  const { maxTokens, temperature, topP, seed, constraint } = options;
+  const sampling = { temperature, topP, seed };
+  const request = { id: 'run', tenant: 'local', prompt, maxTokens, sampling, constraint };
   const start = performance.now();
   let first: number | undefined;
   let text = '';

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { asRealmError, RealmError } from '../errors.ts';
 import { addBench } from './bench.ts';
+import { asTyped, commandName } from './command-name.ts';
 import { addConstrain } from './constrain.ts';
 import { addDoctor } from './doctor.ts';
 import { addInspect } from './inspect.ts';
@@ -27,14 +28,14 @@ REALM_DEBUG=1 shows where an error came from.`;
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 
 function program(): Command {
-  const realm = new Command('realm')
+  const realm = new Command(commandName)
     .description('Multi-tenant LLM inference: run, serve and look into GGUF models.')
     .version(version)
     .showSuggestionAfterError()
     .addHelpText('after', examples)
     .exitOverride()
     // Mistakes are reported by `fail`, once.
-    .configureOutput({ writeErr: () => {} });
+    .configureOutput({ writeOut: text => process.stdout.write(asTyped(text)), writeErr: () => {} });
   for (const add of commands) add(realm);
   return realm;
 }
@@ -44,7 +45,10 @@ function usageError(error: CommanderError): RealmError | undefined {
   if (error.exitCode === 0) return undefined;
   const text = error.code === 'commander.help' ? 'a subcommand is missing' : error.message.replace(/^error: /, '');
   const end = text.endsWith('.') || text.endsWith('?)') ? '' : '.';
-  return new RealmError('usage', `${text}${end} \`realm --help\` and \`realm COMMAND --help\` show what there is.`);
+  return new RealmError(
+    'usage',
+    asTyped(`${text}${end} \`realm --help\` and \`realm COMMAND --help\` show what there is.`),
+  );
 }
 
 function fail(error: unknown): void {

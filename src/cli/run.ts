@@ -16,6 +16,8 @@ export function addRun(realm: Command): void {
     .option('--seed <n>', 'the same seed gives the same text', seed)
     .option('--context <tokens>', 'longest prompt and answer together', contextOption)
     .option('--threads <n>', 'compute threads', threads)
+    .option('--schema <file>', 'a JSON Schema that answers must fit')
+    .option('--grammar <file>', 'a grammar that answers must fit: GBNF, or Lark in a file named .lark')
     .option('--json', 'print the answer and its measurements as JSON (one prompt only)')
     .addHelpText(
       'after',

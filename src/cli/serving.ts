@@ -1,8 +1,10 @@
 import { totalmem } from 'node:os';
 import { betterModel, defaultModel } from '../catalog/catalog.ts';
+import type { EngineInfo } from '../engine/types.ts';
 import { architectures } from '../model/architectures/table.ts';
 import { type RunningServer, startServer } from '../server/start.ts';
 import { createLogger } from '../telemetry/log.ts';
+import { commandName } from './command-name.ts';
 import { loadProgress } from './load.ts';
 import { formatBytes, print, remark } from './output.ts';
 
@@ -32,8 +34,9 @@ export async function serve({ config: configPath, ...options }: ServeOptions): P
 /** All in one write: whoever reads no further than the address closes the pipe, which must not end the server. */
 function announce({ url, models, keyed }: RunningServer, options: ServeOptions): void {
   const loaded = models.map(({ id, file, engine }) => {
-    const { architecture, context, backend, loadMs } = engine.info;
-    return `${id}: ${file.origin}; ${architecture}, context ${context}, ${backend}; loaded in ${Math.round(loadMs)} ms`;
+    const { architecture, backend, loadMs } = engine.info;
+    const loading = `${backend}; loaded in ${Math.round(loadMs)} ms`;
+    return `${id}: ${file.origin}; ${architecture}, ${contextText(engine.info)}, ${loading}`;
   });
   const header = keyed ? " -H 'authorization: Bearer KEY'" : '';
   const body = `{"model": "${models[0]!.id}", "messages": [{"role": "user", "content": "Name the capital city of France."}]}`;
@@ -46,13 +49,29 @@ function announce({ url, models, keyed }: RunningServer, options: ServeOptions):
   print(lines.join('\n'));
 }
 
+/** How long a prompt and its answer may be, and why. */
+function contextText({ context, trainedContext, contextFrom }: EngineInfo): string {
+  switch (contextFrom) {
+    case 'training':
+      return `context ${context} (all that it was trained for)`;
+    case 'configuration':
+      return `context ${context} (as configured; it was trained for ${trainedContext})`;
+    case 'memory':
+      return `context ${context} (what the free memory holds; it was trained for ${trainedContext}, and --context sets it)`;
+    default:
+      return contextFrom satisfies never;
+  }
+}
+
 /** The default model is chosen for its size; most machines hold a far better one. Half of the memory is left to others. */
 function suggestion(): string[] {
   const runnable = new Set(architectures.map(({ name }) => name));
   const better = betterModel(defaultModel, totalmem() / 2, runnable);
   if (!better) return [];
   const cost = `${formatBytes(better.approximateSize)} to fetch, ${formatBytes(better.memory)} of memory`;
-  return [`${defaultModel} is small and knows little. Better on this machine: --model ${better.name} (${cost}).`];
+  return [
+    `${defaultModel} is small and knows little. Better on this machine: ${commandName} serve --model ${better.name} (${cost}).`,
+  ];
 }
 
 function ended(): Promise<void> {

@@ -41,8 +41,6 @@ export class Constraint {
     this.#groups = new GroupMasks(this.automaton);
     this.#stack = new Int32Array(vocabulary.trie.height + 1);
     this.#room = new SliceRoom(regexes, this.automaton.lexer.derivatives, char);
-    // Masks have limits of their own.
-    regexes.deadline = undefined;
   }
 
   start(): ConstraintState {

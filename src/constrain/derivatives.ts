@@ -140,7 +140,6 @@ export class Derivatives {
       const regex = this.by(at.regex, byteClass);
       if (regex === this.#regexes.nothing || met.has(regex) || this.#alive.get(regex) === false) continue;
       met.add(regex);
-      this.#regexes.deadline?.check();
       const step = { regex, byteClass, tried: 0, later: [] };
       if (this.#regexes.node(regex).least < least || this.#ends(regex)) return step;
       at.later.push(step);

@@ -24,7 +24,6 @@ export class GrammarBuilder {
   }
 
   define(rule: RuleId, alternatives: readonly (readonly GrammarSymbol[])[]): void {
-    this.regexes.deadline?.check();
     this.#symbols += alternatives.reduce((sum, symbols) => sum + symbols.length + 1, 0);
     if (this.#symbols > maxSymbols) {
       throw new RealmError('grammar_limit', `the grammar has more than ${maxSymbols} symbols: make it smaller`);

@@ -1,6 +1,5 @@
 import { RealmError } from '../errors.ts';
 import { type ByteSetId, ByteSets } from './byte-sets.ts';
-import type { Deadline } from './deadline.ts';
 import type { Ranges, Regexes, RegexId } from './regex.ts';
 import type { Facts, RegexNode, Shape } from './regex-node.ts';
 import { type ByteRanges, otherRanges, utf8Sequences } from './utf8.ts';
@@ -17,8 +16,6 @@ const encoder = new TextEncoder();
 /** Regular expressions, hash-consed and normalised: `or` and `and` are flat sets, so that derivatives are finitely many. */
 export class RegexStore implements Regexes {
   readonly sets = new ByteSets();
-  /** While a grammar is compiled: every node is a step. */
-  deadline: Deadline | undefined;
   readonly nothing: RegexId;
   readonly empty: RegexId;
   /** Every sequence of bytes. */
@@ -36,8 +33,7 @@ export class RegexStore implements Regexes {
   #maxUnits = maxUnits;
   #utf8: RegexId | undefined;
 
-  constructor(deadline?: Deadline) {
-    this.deadline = deadline;
+  constructor() {
     this.nothing = this.#leaf({ kind: 'bytes', set: this.sets.none });
     this.empty = this.#leaf({ kind: 'empty' });
     this.everything = this.complement(this.nothing);
@@ -333,7 +329,6 @@ export class RegexStore implements Regexes {
   }
 
   #make(units: number, shape: Shape, facts: () => Pick<RegexNode, Facts>): RegexId {
-    this.deadline?.check();
     const node = { ...shape, ...facts() } as RegexNode;
     this.#units += units;
     if (this.#units > this.#maxUnits || node.depth > maxDepth) {

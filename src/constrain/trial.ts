@@ -1,11 +1,10 @@
 /** A schema tried on a vocabulary: what it accepts, and what compiling it and its masks cost. */
 import { asRealmError, type ErrorCode } from '../errors.ts';
 import type { Token, Tokenizer } from '../tokenizer/types.ts';
+import { compilesTooLong, maxCompileMs } from './compile-time.ts';
 import { type Constraint, compile } from './constraint.ts';
-import { Deadline } from './deadline.ts';
 import { GrammarBuilder } from './grammar-builder.ts';
 import { jsonSchemaGrammar } from './json-schema/index.ts';
-import { RegexStore } from './regexes.ts';
 import { maskWords, vocabularyOf } from './vocabulary.ts';
 
 /** `data` is written as JSON.stringify writes it; raw numbers (`JSON.rawJSON`) stay as they are. */
@@ -61,9 +60,11 @@ export function measure(
 ): Measured {
   const vocabulary = vocabularyOf(tokenizer);
   const begin = now();
-  const grammar = jsonSchemaGrammar(schema, new GrammarBuilder(new RegexStore(new Deadline(now))));
+  const grammar = jsonSchemaGrammar(schema, new GrammarBuilder());
   const constraint = compile(grammar, grammar.regexes, vocabulary);
   const compiled = now() - begin;
+  // The server's thread would have ended it.
+  if (compiled > maxCompileMs) throw compilesTooLong();
   const masks: number[] = [];
   const accepted = tests.map(({ data }) => ({
     accepted: [JSON.stringify(data), JSON.stringify(data, undefined, 2)].every(text =>

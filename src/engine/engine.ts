@@ -23,7 +23,7 @@ export function createEngine(
   const loop = new EngineLoop(model, options, events => streams.deliver(events), parts);
   const ended = new AbortController();
   return {
-    info: infoOf(model, source, loop),
+    info: infoOf(model, source, loop, options),
     ended: ended.signal,
     submit: (request, signal) => streams.stream(request, signal),
     stats: async () => loop.stats(),
@@ -40,7 +40,9 @@ export function createEngine(
   };
 }
 
-export function infoOf(model: Model, source: ModelSource, loop: EngineLoop): EngineInfo {
+export function infoOf(model: Model, source: ModelSource, { context }: EngineLoop, options: EngineOptions): EngineInfo {
   const { architecture, vocabSize, width, trainedContext } = model;
-  return { architecture, vocabSize, width, trainedContext, context: loop.context, ...source };
+  const isAsked = options.context !== undefined || options.kvTokens !== undefined;
+  const contextFrom = context === trainedContext ? 'training' : isAsked ? 'configuration' : 'memory';
+  return { architecture, vocabSize, width, trainedContext, context, contextFrom, ...source };
 }

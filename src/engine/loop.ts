@@ -18,7 +18,7 @@ import { Constraints } from './constraint/constraints.ts';
 import { Counters } from './counters.ts';
 import type { EngineParts } from './engine-parts.ts';
 import { failure } from './failure.ts';
-import { contextOf, defaults, type EngineOptions } from './options.ts';
+import { defaults, type EngineOptions } from './options.ts';
 import { OutputProcessor } from './output-processor.ts';
 import { createPooler, type Pooler } from './pooler.ts';
 import type { EngineEvent, EventBatch, GenerateRequest, SequenceId } from './request.ts';
@@ -84,7 +84,7 @@ export class EngineLoop {
 
   constructor(model: Model, options: EngineOptions, deliver: (events: EventBatch) => void, parts: EngineParts = {}) {
     const { draft, fingerprint = '', turn = platform.nextTurn, receive, clock = () => performance.now() } = parts;
-    this.context = Math.min(contextOf(options, model.trainedContext), model.pages * pageTokens);
+    this.context = Math.min(options.context ?? Infinity, model.trainedContext, model.pages * pageTokens);
     this.#model = model;
     this.#deliver = deliver;
     this.#turn = turn;

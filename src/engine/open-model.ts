@@ -1,3 +1,4 @@
+import { platform } from '#platform';
 import { type Backend, pageTokens } from '../backend/backend.ts';
 import { type BackendName, createBackend } from '../backend/registry.ts';
 import { fingerprint } from '../gguf/fingerprint.ts';
@@ -7,8 +8,9 @@ import { cacheLayers } from '../model/cache-layers.ts';
 import { readModelConfig } from '../model/config.ts';
 import { loadModel } from '../model/load.ts';
 import type { Model } from '../model/types.ts';
+import { defaultKvTokens } from './cache-size.ts';
 import type { ModelSource } from './engine.ts';
-import { contextOf, defaults, type EngineOptions } from './options.ts';
+import { defaults, type EngineOptions } from './options.ts';
 import { checkDraft } from './speculation/check-draft.ts';
 
 /** Which file, on what. Structured-cloneable. */
@@ -46,7 +48,7 @@ export async function openModel(options: OpenOptions, onProgress?: Progress): Pr
     const maxRunning = options.maxRunning ?? defaults.maxRunning;
     const model = await loadModel(file, backend, {
       ...shared,
-      kvTokens: options.kvTokens ?? defaultKvTokens(file, backend, options),
+      kvTokens: options.kvTokens ?? kvTokensOf([file, draftFile], backend, options),
       maxOutputs: maxRunning + defaults.draftRows + defaults.scoredRows,
       onProgress: loaded => onProgress?.(loaded, total),
     });
@@ -76,12 +78,14 @@ async function disposable(opening: Promise<GgufFile>): Promise<GgufFile & AsyncD
   return Object.assign(file, { [Symbol.asyncDispose]: () => file.close() });
 }
 
-/** Four contexts as far as 1 GiB reaches, but one context in any case; whole pages. */
-function defaultKvTokens(file: GgufFile, backend: Backend, options: OpenOptions): number {
-  const config = readModelConfig(file);
-  const context = contextOf(options, config.trainedContext);
-  const pageBytes = backend.kvPageBytes({ layers: cacheLayers(config), type: options.kvType ?? 'F16' });
-  const affordable = Math.floor((defaults.kvBytes / pageBytes) * pageTokens);
-  const tokens = Math.max(context, Math.min(defaults.kvContexts * context, affordable));
-  return Math.ceil(tokens / pageTokens) * pageTokens;
+/** The draft model, where there is one, has a cache of as many tokens. */
+function kvTokensOf([file, draft]: readonly [GgufFile, GgufFile | undefined], backend: Backend, options: OpenOptions) {
+  const type = options.kvType ?? 'F16';
+  const pageBytes = (each: GgufFile) => backend.kvPageBytes({ layers: cacheLayers(readModelConfig(each)), type });
+  return defaultKvTokens(options, {
+    trainedContext: readModelConfig(file).trainedContext,
+    pageBytes: pageBytes(file) + (draft ? pageBytes(draft) : 0),
+    weights: file.size + (draft?.size ?? 0),
+    memory: options.memory ?? platform.availableMemory(),
+  });
 }

@@ -2,10 +2,12 @@ import type { CacheType } from '../backend/backend.ts';
 
 /** How one model is served; everything has a default. Structured-cloneable. */
 export interface EngineOptions {
-  /** Most tokens of one sequence, prompt and answer together. Default: the trained context, at most 8192. */
+  /** Most tokens of one sequence, prompt and answer together. Default: the trained context, as far as the memory reaches. */
   readonly context?: number | undefined;
   /** Tokens that the KV cache holds over all sequences. Default: four contexts, at most 1 GiB, at least one context. */
   readonly kvTokens?: number | undefined;
+  /** Bytes of memory that the weights and the cache may take, where they follow from it. Default: what is free. */
+  readonly memory?: number | undefined;
   /** What the KV cache holds: Q8_0 takes a bit over half of F16's memory. Default F16. */
   readonly kvType?: CacheType | undefined;
   /** Sequences that run at once. Default 16. */
@@ -44,9 +46,6 @@ export interface EngineOptions {
 }
 
 export const defaults = {
-  maxContext: 8192,
-  kvContexts: 4,
-  kvBytes: 2 ** 30,
   maxRunning: 16,
   maxBatchedTokens: 256,
   prefillChunk: 128,
@@ -59,8 +58,3 @@ export const defaults = {
   scoredRows: 26,
   maxWaiting: 1024,
 } as const;
-
-/** The context that is asked for or the default, no more than the model was trained for. */
-export function contextOf(options: EngineOptions, trainedContext: number): number {
-  return Math.min(options.context ?? defaults.maxContext, trainedContext);
-}

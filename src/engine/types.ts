@@ -44,6 +44,8 @@ export interface EngineInfo {
   readonly context: number;
   /** The same, as the model was trained. */
   readonly trainedContext: number;
+  /** What the context follows from: the model, whoever loaded it, or the memory that there was. */
+  readonly contextFrom: 'training' | 'configuration' | 'memory';
   /** Numbers of an embedding. */
   readonly width: number;
   /** Kernel variant and threads, for logs: `wasm relaxed-simd+revec, 2 threads`. */

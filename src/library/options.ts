@@ -10,7 +10,7 @@ export interface LoadProgress {
 
 /** How {@link loadModel} loads a model; everything has a default. */
 export interface LoadOptions {
-  /** Most tokens of a prompt and its answer together. Default: what the model was trained for, at most 8192. */
+  /** Most tokens of a prompt and its answer together. Default: what the model was trained for, as far as the free memory reaches. */
   readonly context?: number;
   /** Compute threads. Default: the processors that this process may use. */
   readonly threads?: number;

@@ -36,7 +36,9 @@ export interface LoadOptions {
   readonly context?: number | undefined;
   readonly threads?: number | undefined;
   /** Tokens that the KV cache holds over all sequences. */
-  readonly kvTokens?: number;
+  readonly kvTokens?: number | undefined;
+  /** Bytes of memory that it may take; default: what is free. */
+  readonly memory?: number | undefined;
   /** Who shares the model, as far as they are known. */
   readonly tenants?: readonly Share[] | undefined;
   /** Hears of what is wrong with the file and can be lived with. */
@@ -82,7 +84,8 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
     maxWaitingOf: valuesOf(options.tenants, 'maxQueued'),
     sharedPrefixes: config.sharedPrompts?.flatMap(prompt => prefixOf(prompt, { ...text, defaults: {} }, warn)),
     threads: options.threads,
-    kvTokens: options.kvTokens,
+    kvTokens: options.kvTokens ?? config.kvTokens,
+    memory: options.memory,
     onProgress: options.onProgress,
   });
   const engine = await openUnless(options.signal, opening);

@@ -24,7 +24,8 @@ export function checkSourceSize(source: ConstraintSource): void {
     throw new RealmError('grammar_limit', 'the schema or grammar is larger than 512 KB: make it smaller');
 }
 
-function sizeOf(source: ConstraintSource): number {
+/** Characters. */
+export function sizeOf(source: ConstraintSource): number {
   switch (source.kind) {
     case 'json_schema':
       return source.schema.length;

@@ -19,6 +19,8 @@ export interface Platform {
   compile(bytes: Uint8Array<ArrayBuffer>, revectorize: boolean): WebAssembly.Module;
   readonly revectorizes: boolean;
   machine(): Promise<MachineInfo>;
+  /** Bytes of memory that this process may still take, where it can be known. */
+  availableMemory(): number | undefined;
   /** Bytes of this thread's heap, where it can be known. */
   heapBytes(): number | undefined;
   /** Bytes of a text in UTF-8. */

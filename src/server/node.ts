@@ -33,7 +33,7 @@ export async function listen(
   app: Hono<AppEnv>,
   host: string,
   port: number,
-  { keepAliveMs = 75_000, logger = silent, messageBytes = 1 << 20 }: ListenOptions = {},
+  { keepAliveMs = 75_000, logger = silent, messageBytes = 8 << 20 }: ListenOptions = {},
 ): Promise<Listener> {
   const server = createServer(
     {

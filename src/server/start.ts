@@ -22,6 +22,7 @@ import { type Listener, listen } from './node.ts';
 import { ResponseBook } from './responses/book.ts';
 import { MemoryResponseStore } from './responses/store.ts';
 import type { Services } from './services.ts';
+import { SharedMemory } from './shared-memory.ts';
 import { TextService } from './text/service.ts';
 import { watchEngine } from './watch-engine.ts';
 
@@ -81,12 +82,16 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   try {
     const builtin = loadBuiltin(sandbox);
     await loadPrograms(config, sandbox, programs);
-    for (const each of modelsOf(config, options)) {
+    const entries = modelsOf(config, options);
+    const memory = new SharedMemory(entries.length);
+    for (const each of entries) {
       const model = await loadModel(each, {
         ...options,
+        memory: memory.share,
         tenants: config.tenants,
         onWarning: warningsOf(services, each),
       });
+      memory.take((await model.engine.stats()).memory);
       watchEngine(model, services.logger);
       models.push(model);
       const own = metered(model, services.meter);

@@ -40,6 +40,8 @@ export interface ModelEntry {
   /** A smaller model that drafts for it. */
   readonly draft?: ModelPlace | undefined;
   readonly context?: number | undefined;
+  /** Tokens that the KV cache holds over all sequences. */
+  readonly kvTokens?: number | undefined;
   /** What the KV cache holds; default F16. */
   readonly kvType?: 'F16' | 'Q8_0' | undefined;
   /** Guesses at tokens; default lookup. */
@@ -367,6 +369,7 @@ function toModel(document: ModelDocument, base: string): ModelEntry {
     source,
     draft,
     context,
+    kvTokens: document.kv_tokens,
     kvType,
     speculation,
     prefillMs: document.prefill_ms,

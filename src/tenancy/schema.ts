@@ -33,7 +33,7 @@ const count = (least: number, most: number) => z.int().min(least).max(most);
 
 /** Limits of one request (or, drain_ms, of stopping the server). */
 export const limitsSchema = z.strictObject({
-  body_bytes: count(1024, 1 << 30).default(1 << 20),
+  body_bytes: count(1024, 1 << 30).default(8 << 20),
   messages: count(1, 100_000).default(1024),
   choices: count(1, 128).default(8),
   inputs: count(1, 100_000).default(2048),
@@ -150,8 +150,10 @@ const model = z.strictObject({
   id: modelName,
   path: z.string().min(1).optional(),
   catalog: z.string().min(1).optional(),
-  /** Most tokens of one sequence; default: what the model was trained for, within the engine's default. */
+  /** Most tokens of one sequence; default: what the model was trained for, as far as the memory reaches. */
   context: within(ranges.context).optional(),
+  /** Tokens that the KV cache holds over all sequences; default: four contexts, at most 1 GiB, at least one context. */
+  kv_tokens: within(ranges.context).optional(),
   /** What the KV cache holds; default f16. */
   kv_cache: z.enum(['f16', 'q8_0']).optional(),
   /** Whether tokens that no constraint forces are guessed and checked several at once; it changes no output. Default lookup. */

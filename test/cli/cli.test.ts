@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { findKey } from '../../src/tenancy/keys.ts';
 import { llamaBundle } from '../support/llama-bundle.ts';
@@ -36,6 +36,14 @@ describe('bin/realm', () => {
     assert.match(direct.stdout, /^\d+\.\d+\.\d+\n$/);
   });
 
+  it('names commands as they are to be typed: realm where the shell finds it, as it was called elsewhere', async () => {
+    const bin = dirname(realmPath);
+    const typed = await realm(['keys', '--help'], { command: 'bin/realm', cwd: dirname(bin) });
+    assert.match(typed.stdout, /^Usage: bin\/realm keys /);
+    const found = await realm(['models', '--help'], { command: 'realm', env: { PATH: `${bin}:${process.env.PATH}` } });
+    assert.match(found.stdout, /^ {2}\$ realm models$/m);
+  });
+
   it('says how to install itself when it is not', async () => {
     const copy = join(folder, 'bare');
     await mkdir(join(copy, 'bin'), { recursive: true });
@@ -58,7 +66,7 @@ describe('help', () => {
     it(`of ${command} has an example`, async () => {
       const { code, stdout } = await realm([...command.split(' '), '--help']);
       assert.equal(code, 0);
-      assert.match(stdout, /Examples?:\n {2}\$ realm/);
+      assert.match(stdout, /Examples?:\n {2}\$ \S*\brealm/);
     });
   }
 });
@@ -74,6 +82,8 @@ describe('mistakes', () => {
     ['a port that is none', ['serve', '--port', '70000'], 'usage'],
     ['a number that is none', ['inspect', 'x.gguf', '--context', '1e3'], 'usage'],
     ['a temperature below 0', ['run', '--temperature', '-1', 'hi'], 'usage'],
+    ['a schema that is not there', ['run', '--schema', './nowhere.json', 'hi'], 'usage'],
+    ['a schema and a grammar', ['run', '--schema', 'a.json', '--grammar', 'b.gbnf', 'hi'], 'usage'],
     ['a tenant that is no name', ['keys', 'create', '--tenant', 'a b'], 'usage'],
     ['a missing file', ['inspect', './nowhere.gguf'], 'model_file_missing'],
     ['an unknown model', ['tokenize', 'nowhere', 'text'], 'model_not_found'],

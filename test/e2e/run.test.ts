@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { realm } from '../cli/realm.ts';
 
@@ -24,6 +27,22 @@ describe('realm run', () => {
     const { code, stdout, stderr } = await realm(['run', '--context', '64'], { input: 'word '.repeat(200) });
     assert.deepEqual([code, stdout], [1, '']);
     assert.match(stderr, /^realm: context_length_exceeded: .*\b2\d\d\b.*\b64\b/m);
+  });
+
+  it('holds an answer to a schema or a grammar from a file', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'realm-run-'));
+    const [schema, grammar] = [join(folder, 'capital.json'), join(folder, 'word.gbnf')];
+    const capital = { type: 'object', properties: { capital: { enum: ['Paris', 'Rome'] } }, required: ['capital'] };
+    await writeFile(schema, JSON.stringify({ ...capital, additionalProperties: false }));
+    await writeFile(grammar, 'root ::= "Paris" | "Rome"');
+    try {
+      const fits = await realm(['run', '--schema', schema, 'Name the capital city of France.']);
+      assert.deepEqual(Object.keys(JSON.parse(fits.stdout)), ['capital'], fits.stderr);
+      const word = await realm(['run', '--grammar', grammar, 'Name the capital city of France.']);
+      assert.match(word.stdout, /^(Paris|Rome)\n$/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('refuses an empty prompt', async () => {

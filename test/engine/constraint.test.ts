@@ -145,9 +145,9 @@ test('one that no token of the vocabulary goes on with ends its request, and nob
 test('a constraint is compiled once for a tenant, and again for another', async () => {
   let compiled = 0;
   const { compile, close } = scriptedCompiler();
-  const counting = (each: ConstraintSource) => {
+  const counting = (each: ConstraintSource, tenant: string) => {
     compiled++;
-    return compile(each);
+    return compile(each, tenant);
   };
   const engine = source({ compile: counting, close });
   const ask = (tenant: string) =>

@@ -51,7 +51,12 @@ const streams: [path: string, body: object, sign: string, rest: RegExp][] = [
   ['/v1/completions', { prompt: 'a' }, ': waiting\n\n', /^(data: [^\n]+\n\n)+$/],
   // It begins before the model does.
   ['/v1/responses', { input: 'Hi' }, ': waiting\n\n', /^((event: [^\n]+\n)?data: [^\n]+\n\n)+$/],
-  ['/v1/messages', { messages, max_tokens: 9 }, ': waiting\n\n', /^(event: [^\n]+\ndata: [^\n]+\n\n)+$/],
+  [
+    '/v1/messages',
+    { messages, max_tokens: 9 },
+    'event: ping\ndata: {"type":"ping"}\n\n',
+    /^(event: [^\n]+\ndata: [^\n]+\n\n)+$/,
+  ],
   ['/api/chat', { messages }, ' ', /^(\{[^\n]+\}\n)+$/],
   ['/api/generate', { prompt: 'a' }, ' ', /^(\{[^\n]+\}\n)+$/],
 ];

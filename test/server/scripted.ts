@@ -54,6 +54,7 @@ const info: EngineInfo = {
   vocabSize: 256,
   context: 200,
   trainedContext: 400,
+  contextFrom: 'configuration',
   width: 8,
   backend: 'script',
   fileSize: 1000,

@@ -29,7 +29,7 @@ export function addJsonSchema(
   text = JsonText.of(builder.regexes),
 ): GrammarSymbol {
   checkSize(schema);
-  const nodes = new Nodes(text, new RegexTests(builder.regexes), new Budget(builder.regexes.deadline));
+  const nodes = new Nodes(text, new RegexTests(builder.regexes), new Budget());
   const symbol = new SchemaCompiler(builder, nodes).compile(new SchemaReader(schema, nodes).root);
   if (!symbol) throw new RealmError('grammar_invalid', 'the schema matches nothing: it contradicts itself');
   return symbol;

@@ -1,4 +1,5 @@
 import { platform } from '#platform';
+import { compilesTooLong, maxCompileMs } from '../../constrain/compile-time.ts';
 import type { Constraint } from '../../constrain/constraint.ts';
 import { type PortableGrammar, type PortableVocabulary, unpackVocabulary } from '../../constrain/portable.ts';
 import { RealmError } from '../../errors.ts';
@@ -8,6 +9,8 @@ import type { ControlTokens } from '../../output-format/control-tokens.ts';
 import type { Thread } from '../../platform/platform.ts';
 import { errorOf } from '../failure.ts';
 import type { EngineFailure } from '../request.ts';
+import type { Owner } from '../scheduler/work-turns.ts';
+import { CompileQueue } from './compile-queue.ts';
 import { type ConstraintCompiler, finishCompiling, type Words } from './compiler.ts';
 
 /** What a thread is started with: to lay out the vocabulary of a model's file, or to compile. */
@@ -26,31 +29,31 @@ export type FromCompiler =
   | { readonly kind: 'compiled'; readonly grammar: PortableGrammar }
   | { readonly kind: 'failed'; readonly failure: EngineFailure };
 
-/** Milliseconds that one source may compute, and that it may take on a machine that is busy with others. */
-const limitMs = 250;
+/** Milliseconds that one source may take on a machine that is busy with others. */
 const busyLimitMs = 4_000;
-/** Of both, more for each tool: agents bring hundreds. */
+/** More of either time for each tool: agents bring hundreds. */
 const toolMs = 4;
 
 /**
- * Compiles in a thread beside the engine's, one source after the other, so that no step waits for it. The vocabulary is
- * laid out in a thread of its own when the first constraint comes: it takes a second, and what that needs is then free again.
+ * Compiles in a thread beside the engine's, one source after the other, so that no step waits for it; whose turn it is
+ * the queue says. The vocabulary is laid out in a thread of its own when the first constraint comes: it takes a second, and what that needs is then free again.
  */
 export class CompileThread implements ConstraintCompiler {
   readonly #file: FileSource;
+  readonly #ownerOf: (tenant: string) => Owner;
+  readonly #queue = new CompileQueue(source => this.#compileNext(source));
   #words: Promise<Words> | undefined;
   #compiling: Promise<Worker> | undefined;
-  #last: Promise<unknown> = Promise.resolve();
 
-  constructor(file: FileSource) {
+  constructor(file: FileSource, ownerOf: (tenant: string) => Owner) {
     this.#file = file;
+    this.#ownerOf = ownerOf;
   }
 
-  async compile(source: ConstraintSource): Promise<Constraint> {
-    const { vocabulary, control } = await this.#getWords();
-    const compiled = this.#last.then(() => this.#compileNext({ source, control }));
-    this.#last = compiled.catch(() => {});
-    const steps = finishCompiling(await compiled, vocabulary);
+  async compile(source: ConstraintSource, tenant: string): Promise<Constraint> {
+    const compiled = await this.#queue.add(this.#ownerOf(tenant), source);
+    const { vocabulary } = await this.#getWords();
+    const steps = finishCompiling(compiled, vocabulary);
     for (;;) {
       const { done, value } = steps.next();
       if (done) return value;
@@ -85,14 +88,15 @@ export class CompileThread implements ConstraintCompiler {
     }
   }
 
-  async #compileNext(message: ToCompiler): Promise<PortableGrammar> {
+  async #compileNext(source: ConstraintSource): Promise<PortableGrammar> {
+    const { control } = await this.#getWords();
     this.#compiling ??= start();
     const worker = await this.#compiling.catch(error => {
       this.#compiling = undefined;
       throw error;
     });
     try {
-      const answer = await worker.ask(message);
+      const answer = await worker.ask({ source, control });
       if (answer.kind === 'compiled') return answer.grammar;
       if (answer.kind === 'failed') throw errorOf(answer.failure);
       throw unexpected(answer);
@@ -116,9 +120,6 @@ async function start(): Promise<Worker> {
 
 const toolsIn = (source: ConstraintSource): number =>
   source.kind === 'answer' ? (source.tools?.declared.length ?? 0) : 0;
-
-const tooLong = (): RealmError =>
-  new RealmError('grammar_limit', `the schema or grammar takes longer than ${limitMs} ms to compile: make it simpler`);
 
 const unexpected = (answer: FromCompiler): RealmError =>
   answer.kind === 'failed'
@@ -163,10 +164,11 @@ class Worker {
     const look = async (): Promise<void> => {
       const computed = (await this.#thread.cpuMs()) - before;
       if (!this.#isBusy) return;
-      if (computed >= limitMs + more || performance.now() - started >= busyLimitMs + more) limit.reject(tooLong());
-      else timer = setTimeout(() => look().catch(limit.reject), limitMs / 5);
+      if (computed >= maxCompileMs + more || performance.now() - started >= busyLimitMs + more)
+        limit.reject(compilesTooLong());
+      else timer = setTimeout(() => look().catch(limit.reject), maxCompileMs / 5);
     };
-    let timer = setTimeout(() => look().catch(limit.reject), limitMs);
+    let timer = setTimeout(() => look().catch(limit.reject), maxCompileMs);
     this.#thread.post(message);
     try {
       return await Promise.race([this.answer(), limit.promise]);

@@ -20,8 +20,8 @@ export function wordsOf(tokenizer: Tokenizer): Words {
 
 /** Makes constraints of what requests say. */
 export interface ConstraintCompiler {
-  /** Throws `schema_unsupported`, `grammar_invalid`, `grammar_limit`. */
-  compile(source: ConstraintSource): Promise<Constraint>;
+  /** Throws `schema_unsupported`, `grammar_invalid`, `grammar_limit`, `queue_full`. */
+  compile(source: ConstraintSource, tenant: string): Promise<Constraint>;
   close(): Promise<void>;
 }
 

@@ -28,7 +28,7 @@ export class Constraints {
     const key = keyOf(tenant, source);
     const kept = this.#kept.get(key);
     this.#kept.delete(key);
-    const found = kept ?? this.#compile(key, source);
+    const found = kept ?? this.#compile(key, source, tenant);
     this.#keep(key, found);
     return found;
   }
@@ -37,9 +37,9 @@ export class Constraints {
     await this.#compiler?.close();
   }
 
-  #compile(key: string, source: ConstraintSource): Promise<Constraint> {
+  #compile(key: string, source: ConstraintSource, tenant: string): Promise<Constraint> {
     if (!this.#compiler) throw new RealmError('grammar_invalid', 'this engine cannot constrain answers');
-    const compiling = this.#compiler.compile(source).then(
+    const compiling = this.#compiler.compile(source, tenant).then(
       constraint => {
         if (this.#kept.get(key) === compiling) this.#kept.set(key, constraint);
         return constraint;

@@ -29,7 +29,11 @@ async function serve(thread: ThreadPort, { engine: options, mailbox }: WorkerDat
     );
     const batcher = new EventBatcher(events => send({ kind: 'events', events }), options.streamMs);
     const loop = new EngineLoop(model, options, events => batcher.put(events), {
-      constraints: new CompileThread(options.file),
+      constraints: new CompileThread(options.file, tenant => ({
+        id: tenant,
+        weight: options.weights?.get(tenant),
+        maxQueued: options.maxWaitingOf?.get(tenant),
+      })),
       ...parts,
       receive: () => {
         batcher.tick();
@@ -38,7 +42,7 @@ async function serve(thread: ThreadPort, { engine: options, mailbox }: WorkerDat
       },
     });
     thread.onMessage(() => inbox.woken());
-    send({ kind: 'ready', info: infoOf(model, source, loop) });
+    send({ kind: 'ready', info: infoOf(model, source, loop, options) });
   } catch (error) {
     send({ kind: 'failed', failure: failure(asRealmError(error)) });
   }

@@ -18,6 +18,7 @@ export const platform: Platform = {
   compile: bytes => new WebAssembly.Module(bytes),
   revectorizes: false,
   machine: async () => ({ cpu: 'unknown', flags: '', platform: navigator.userAgent, node: '', v8: '' }),
+  availableMemory: () => undefined,
   heapBytes: () => undefined,
   utf8Length: text => new TextEncoder().encode(text).length,
   setting: () => undefined,

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { getHeapStatistics } from 'node:v8';
 import type { Platform } from '../platform.ts';
+import { availableMemory } from './available-memory.ts';
 import { compile } from './compile.ts';
 import { digests } from './digests.ts';
 import { files } from './files.ts';
@@ -19,6 +20,7 @@ export const platform: Platform = {
   compile,
   revectorizes: true,
   machine,
+  availableMemory,
   heapBytes: () => getHeapStatistics().total_heap_size,
   utf8Length: text => Buffer.byteLength(text),
   setting: name => process.env[name],

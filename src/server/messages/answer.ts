@@ -41,6 +41,8 @@ export function messageWriter(exchange: Exchange, job: Job): StreamWriter {
   };
   return {
     ...sse,
+    // As Anthropic's streams have it: watchdogs of its clients count events, and may not count comments.
+    sign: frame({ type: 'ping' }),
     of(event) {
       if (event.kind === 'text') return begin() + blocks.add(event).map(frame).join('');
       last = event;

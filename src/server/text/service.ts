@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import { type Owner, type Work, WorkTurns } from '../../engine/scheduler/work-turns.ts';
 import { RealmError } from '../../errors.ts';
 import type { ModelText, TextModel } from '../../llm/model-text.ts';
 import type { TextSample } from '../../telemetry/metrics.ts';
@@ -6,7 +7,6 @@ import { finish, type Steps } from '../../tokenizer/steps.ts';
 import { type JobInput, type JobName, type JobOutput, jobs } from './jobs.ts';
 import type { Failure, FromText } from './messages.ts';
 import { TextThread } from './thread.ts';
-import { type Owner, Turns, type Work } from './turns.ts';
 
 /** Whose work it is, and on which model's text. */
 export interface TextCall {
@@ -52,7 +52,7 @@ const soon = 8;
  * has time for it; the rest goes to a thread of its own, in slices, to whichever tenant has had least of it.
  */
 export class TextService {
-  readonly #turns = new Turns<Long>();
+  readonly #turns = new WorkTurns<Long>('long texts');
   readonly #thread: TextThread;
   readonly #observe: TextObserver;
   #current: Long | undefined;

@@ -1,5 +1,5 @@
-import { type Account, Fairness } from '../../engine/scheduler/fairness.ts';
 import { RealmError } from '../../errors.ts';
+import { type Account, Fairness } from './fairness.ts';
 
 /** Whose work it is. */
 export interface Owner {
@@ -29,10 +29,16 @@ const mostDebtMs = 500;
 const nobody = { size: 0 };
 
 /** Work of several tenants for one worker: whoever has had least of its time goes next, each tenant's own in order. */
-export class Turns<W extends Work> {
+export class WorkTurns<W extends Work> {
+  readonly #what: string;
   readonly #lines = new Map<string, Line<W>>();
   readonly #fairness = new Fairness<Line<W>>();
   #waiting = 0;
+
+  /** `what` the work is about, in the refusal of more. */
+  constructor(what: string) {
+    this.#what = what;
+  }
 
   get size(): number {
     return this.#waiting;
@@ -46,7 +52,7 @@ export class Turns<W extends Work> {
     const full =
       line.waiting.size >= (owner.maxQueued ?? maxQueued) || (line.bytes > 0 && line.bytes + bytes > maxBytes);
     if (full) {
-      const message = `${line.waiting.size} long texts of this tenant are waiting already: try again in 1 s`;
+      const message = `${line.waiting.size} ${this.#what} of this tenant are waiting already: try again in 1 s`;
       throw new RealmError('queue_full', message, { retryAfter: 1 });
     }
     if (line.waiting.size === 0) this.#forgive(line);

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RealmError } from '../../errors.ts';
-import { type Owner, Turns, type Work } from './turns.ts';
+import { type Owner, type Work, WorkTurns } from './work-turns.ts';
 
 const work = (owner: Owner, bytes = 1): Work => ({ owner, bytes });
 const a = { id: 'a' };
 const b = { id: 'b' };
 
 /** Serves whoever's turn it is, `ms` a turn; whose turns they were. */
-function serve(turns: Turns<Work>, ms: number, count: number): string {
+function serve(turns: WorkTurns<Work>, ms: number, count: number): string {
   return Array.from({ length: count }, () => {
     const next = turns.next();
     if (!next) return '-';
@@ -17,23 +17,23 @@ function serve(turns: Turns<Work>, ms: number, count: number): string {
   }).join('');
 }
 
-describe('turns of long texts', () => {
+describe('turns of work', () => {
   it('go to tenants by turns, whoever came first and however many one has', () => {
-    const turns = new Turns<Work>();
+    const turns = new WorkTurns<Work>('long texts');
     for (let i = 0; i < 10; i++) turns.add(work(a));
     turns.add(work(b));
     assert.equal(serve(turns, 20, 6), 'ababab');
   });
 
   it('are shared by weight', () => {
-    const turns = new Turns<Work>();
+    const turns = new WorkTurns<Work>('long texts');
     turns.add(work({ ...a, weight: 3 }));
     turns.add(work(b));
     assert.equal([...serve(turns, 20, 400)].filter(id => id === 'a').length, 300);
   });
 
   it("count a tenant's short work too", () => {
-    const turns = new Turns<Work>();
+    const turns = new WorkTurns<Work>('long texts');
     turns.charge(a, 100);
     turns.add(work(b));
     turns.add(work(a));
@@ -41,7 +41,7 @@ describe('turns of long texts', () => {
   });
 
   it('do not wait for ever for what short work has cost', () => {
-    const turns = new Turns<Work>();
+    const turns = new WorkTurns<Work>('long texts');
     turns.charge(a, 1_000_000);
     turns.add(work(b));
     turns.add(work(a));
@@ -49,7 +49,7 @@ describe('turns of long texts', () => {
   });
 
   it('earn nothing by absence', () => {
-    const turns = new Turns<Work>();
+    const turns = new WorkTurns<Work>('long texts');
     turns.add(work(a));
     serve(turns, 20, 100);
     turns.add(work(b));
@@ -57,7 +57,7 @@ describe('turns of long texts', () => {
   });
 
   it("keep each tenant's own in order, without what was removed", () => {
-    const turns = new Turns<Work>();
+    const turns = new WorkTurns<Work>('long texts');
     const [one, two, three] = [work(a), work(a), work(a)];
     for (const each of [one, two, three]) turns.add(each);
     turns.remove(two);
@@ -73,7 +73,7 @@ describe('turns of long texts', () => {
   it('are refused to a tenant with too many, or too much, waiting; a single one may be as large as it wants', () => {
     const full = (error: unknown) =>
       error instanceof RealmError && error.code === 'queue_full' && error.retryAfter === 1;
-    const turns = new Turns<Work>();
+    const turns = new WorkTurns<Work>('long texts');
     const few = { id: 'few', maxQueued: 2 };
     turns.add(work(few));
     turns.add(work(few));
