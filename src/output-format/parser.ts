@@ -2,9 +2,9 @@ import { readCalls } from './call-parser.ts';
 import type { OutputEvent, Reading, Steps, ToolSchemas } from './events.ts';
 import { fence, readFencedCall } from './fenced-call.ts';
 import { Input } from './input.ts';
-import { literal, skipSpace } from './literal.ts';
+import { literal, matchRun, skipSpace } from './literal.ts';
 import { openingOf } from './opening.ts';
-import type { OutputFormat, ReasoningFormat, ToolFormat } from './types.ts';
+import type { OutputFormat, ReasoningFormat } from './types.ts';
 import { textUntil } from './until.ts';
 
 export type { OutputEvent, ToolSchemas } from './events.ts';
@@ -50,12 +50,15 @@ export class OutputParser {
     else this.#events.push(event);
   }
 
-  *#answer({ reasoning, tools }: OutputFormat, inReasoning: boolean): Steps<void> {
+  *#answer({ reasoning, text, tools }: OutputFormat, inReasoning: boolean): Steps<void> {
     if (reasoning && (inReasoning || (yield* literal(this.#input, reasoning.open)))) yield* this.#thoughts(reasoning);
     const called = tools && this.#reading.tools.size > 0 ? tools : undefined;
-    if (called && openingOf(called).marker === undefined && (yield* readCalls(this.#reading, called)))
-      yield* skipSpace(this.#input);
-    yield* this.#content(called, reasoning);
+    const opening = called && openingOf(called, text);
+    // What is looked for inside of a text does not stand before the first call.
+    const first = opening && (opening.marker === undefined || opening.before !== called.begin);
+    if (first && (yield* readCalls(this.#reading, called))) yield* skipSpace(this.#input);
+    else if (text) yield* takeOpening(this.#input, text.open);
+    yield* this.#content({ ...(reasoning && { reasoning }), ...(text && { text }), ...(called && { tools: called }) });
   }
 
   *#thoughts({ close }: ReasoningFormat): Steps<void> {
@@ -70,23 +73,52 @@ export class OutputParser {
     return this.#input.take(this.#input.text.indexOf(marker) + marker.length);
   }
 
-  /** Text, and calls in it. */
-  *#content(tools: ToolFormat | undefined, reasoning: ReasoningFormat | undefined): Steps<void> {
-    const input = this.#input;
-    const marker = tools && openingOf(tools).marker;
-    const silent = reasoning?.silent ?? [];
-    const again = reasoning && silent.length > 0 ? [reasoning.open] : [];
-    const ends = [...(marker === undefined ? [] : [marker]), ...(tools ? [fence] : []), ...silent, ...again];
+  /** Text, and the other parts in it. */
+  *#content(format: OutputFormat): Steps<void> {
+    const { reasoning, text: marked, tools } = format;
+    const marker = tools && openingOf(tools, marked).marker;
+    const ends = [
+      ...(marker === undefined ? [] : [marker]),
+      ...(tools ? [fence] : []),
+      ...(marked ? [...marked.silent, ...(reasoning ? [reasoning.open] : [])] : []),
+    ];
     for (;;) {
-      const end = yield* textUntil(input, ends, text => this.#emit({ kind: 'content', text }));
+      const end = yield* textUntil(this.#input, ends, text => this.#emit({ kind: 'content', text }));
       if (end === undefined) return;
-      if (silent.includes(end)) this.#takeMarker(end);
-      else if (again.includes(end)) {
-        this.#takeMarker(end);
-        if (reasoning) yield* this.#thoughts(reasoning);
-      } else if (tools && (yield* end === fence ? readFencedCall(this.#reading) : readCalls(this.#reading, tools)))
-        yield* skipSpace(input);
-      else this.#emit({ kind: 'content', text: this.#takeMarker(end) });
+      if (!(yield* this.#part(end, format))) this.#emit({ kind: 'content', text: this.#takeMarker(end) });
     }
   }
+
+  /** What `marker` begins; false, and nothing is taken, where that is text. */
+  *#part(marker: string, { reasoning, text, tools }: OutputFormat): Steps<boolean> {
+    if (text && (text.silent.includes(marker) || marker === reasoning?.open)) {
+      this.#takeMarker(marker);
+      if (marker === reasoning?.open) yield* this.#thoughts(reasoning);
+      return true;
+    }
+    if (!tools) return false;
+    const { before } = openingOf(tools, text);
+    if (yield* marker === fence ? readFencedCall(this.#reading) : readCalls(this.#reading, tools, before)) {
+      yield* skipSpace(this.#input);
+      return true;
+    }
+    return text !== undefined && marker !== fence && (yield* takeOpening(this.#input, before + text.open));
+  }
+}
+
+/** Takes what opens a part exactly as it is, since text of the answer may begin alike; only white space may come before it. */
+function* takeOpening(input: Input, open: string): Steps<boolean> {
+  const solid = open.trimStart();
+  const from = yield* matchRun(input, /\s/, Number.MAX_SAFE_INTEGER);
+  const whole = yield* hasStart(input, solid, from);
+  if (whole) input.take(from + solid.length);
+  return whole;
+}
+
+/** Waits no longer than the text can still be that. */
+function* hasStart(input: Input, text: string, from: number): Steps<boolean> {
+  for (let at = 0; at < text.length; at++) {
+    if (!(yield* input.has(from + at + 1)) || input.text[from + at] !== text[at]) return false;
+  }
+  return true;
 }

@@ -1,4 +1,4 @@
-import type { CallPart, OutputFormat, ReasoningFormat, TaggedArguments, ToolFormat } from './types.ts';
+import type { CallPart, OutputFormat, TaggedArguments, ToolFormat } from './types.ts';
 
 /** Formats that a template does not show: it tells the model in words, or writes a history otherwise than models answer. */
 interface Shipped {
@@ -59,7 +59,11 @@ const harmony: OutputFormat = {
   reasoning: {
     open: '<|channel|>analysis<|message|>',
     close: '<|end|>',
-    answer: '<|channel|>final<|message|>',
+    next: '<|start|>assistant',
+  },
+  text: {
+    open: '<|channel|>final<|message|>',
+    close: '',
     silent: [
       '<|start|>assistant<|channel|>final<|message|>',
       '<|channel|>final<|message|>',
@@ -67,7 +71,6 @@ const harmony: OutputFormat = {
       '<|start|>assistant',
       '<|end|>',
     ],
-    next: '<|start|>assistant',
   },
   tools: {
     begin: '',
@@ -93,11 +96,13 @@ const gemma4: OutputFormat = {
   },
 };
 
-const kimi3: ReasoningFormat = {
-  open: '<|open|>think<|sep|>',
-  close: '<|close|>think<|sep|>',
-  answer: '<|open|>response<|sep|>',
-  silent: ['<|open|>response<|sep|>', '<|close|>response<|sep|>'],
+const kimi3: OutputFormat = {
+  reasoning: { open: '<|open|>think<|sep|>', close: '<|close|>think<|sep|>' },
+  text: {
+    open: '<|open|>response<|sep|>',
+    close: '<|close|>response<|sep|>',
+    silent: ['<|open|>response<|sep|>', '<|close|>response<|sep|>', '<|close|>message<|sep|>'],
+  },
 };
 
 export const shipped: readonly Shipped[] = [
@@ -126,5 +131,5 @@ export const shipped: readonly Shipped[] = [
     sign: "message['role'] == 'assistant' and message['content'] is none",
     format: { reasoning: thinkTags, tools: deepseek },
   },
-  { sign: "open_tag('call', [('tool', fn.name), ('index', loop.index)])", format: { reasoning: kimi3 } },
+  { sign: "open_tag('call', [('tool', fn.name), ('index', loop.index)])", format: kimi3 },
 ];

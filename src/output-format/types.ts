@@ -4,6 +4,7 @@
  */
 export interface OutputFormat {
   readonly reasoning?: ReasoningFormat;
+  readonly text?: TextFormat;
   readonly tools?: ToolFormat;
 }
 
@@ -13,10 +14,14 @@ export interface ReasoningFormat {
   readonly close: string;
   /** What stands behind the thoughts before all else. */
   readonly next?: string;
-  /** Where an answer is made of marked parts: what text that is no thoughts begins with, … */
-  readonly answer?: string;
-  /** … and all markers of parts, which are no text. */
-  readonly silent?: readonly string[];
+}
+
+/** Where an answer is made of marked parts: how the part that is text for the reader is marked. */
+export interface TextFormat {
+  readonly open: string;
+  readonly close: string;
+  /** All markers of parts, which are no text wherever they stand. */
+  readonly silent: readonly string[];
 }
 
 /** Calls of tools: `begin` call (`between` call)* `end`. */

@@ -13,10 +13,11 @@ export function constraintOf(
   content: ConstraintSource | undefined,
   begun: boolean,
 ): ConstraintSource | undefined {
-  if (content?.kind === 'answer' || (!tools && (!content || !format.reasoning))) return content;
+  if (content?.kind === 'answer' || (!tools && (!content || !(format.reasoning || format.text)))) return content;
   return {
     kind: 'answer',
     reasoning: format.reasoning && { ...format.reasoning, begun },
+    text: format.text,
     tools: tools && { format: toolFormatOf(format), ...tools },
     content,
   };
