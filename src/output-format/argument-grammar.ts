@@ -2,9 +2,10 @@ import type { GrammarSymbol } from '../constrain/grammar.ts';
 import type { GrammarBuilder } from '../constrain/grammar-builder.ts';
 import { addJsonSchema, stringRegex } from '../constrain/json-schema/index.ts';
 import { asRealmError, RealmError } from '../errors.ts';
+import { NestedGrammar } from './nested-grammar.ts';
 import type { Notations } from './notations.ts';
 import type { Sequence } from './sequence.ts';
-import type { ArgumentStyle, JsonType, TaggedArguments } from './types.ts';
+import { type ArgumentStyle, type JsonType, KEY, type TaggedArguments } from './types.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -46,6 +47,7 @@ class TaggedGrammar {
   readonly #sequence: () => Sequence;
   readonly #builder: GrammarBuilder;
   readonly #notations: Notations;
+  readonly #nested: NestedGrammar | undefined;
 
   constructor(
     style: TaggedArguments,
@@ -53,6 +55,7 @@ class TaggedGrammar {
     sequence: Sequence,
     builder: GrammarBuilder,
     notations: Notations,
+    nested?: NestedGrammar,
   ) {
     const other = Object.keys(schema).find(keyword => !known.has(keyword));
     if (other !== undefined)
@@ -66,6 +69,12 @@ class TaggedGrammar {
     this.#sequence = () => sequence.another();
     this.#builder = builder;
     this.#notations = notations;
+    const { items } = style;
+    if (items !== undefined) {
+      const members = (object: Schema, self: NestedGrammar) =>
+        new TaggedGrammar(style, object, sequence, builder, notations, self).symbols();
+      this.#nested = nested ?? new NestedGrammar(style, items, schema, sequence, builder, notations, members);
+    }
   }
 
   symbols(): readonly GrammarSymbol[] {
@@ -93,6 +102,7 @@ class TaggedGrammar {
   }
 
   #member(key: string, schema: unknown): readonly GrammarSymbol[] {
+    if (this.#nested) return this.#nested.element(key, schema);
     const { middle, strings, others } = this.#style;
     const whole = { ...this.#definitions(), ...(schema === false ? { not: {} } : (schema as Schema)) };
     if (typeof middle === 'string' && (others !== 'mixed' || whole.type === 'string'))
@@ -116,7 +126,7 @@ class TaggedGrammar {
     const { before, after } = this.#style;
     const sequence = this.#sequence().literal(before).literal(key).literal(middle);
     this.#value(schema, isString, sequence);
-    return sequence.literal(after).symbols;
+    return sequence.literal(after.replace(KEY, key)).symbols;
   }
 
   /** Nothing where the schema has no value of those types. */
@@ -133,13 +143,25 @@ class TaggedGrammar {
     const { strings, others, after } = this.#style;
     const end = strings === 'raw' ? after.trim() : '';
     if (isString && strings === 'raw') {
-      sequence.regex(stringRegex(schema, this.#notations.of('raw', end)));
+      this.#text(schema, end, sequence);
       return;
     }
     const isMixed = others === 'mixed' && Array.isArray(schema.type) && schema.type.every(type => words.has(type));
     const notation = isString ? strings : isMixed ? 'python' : others;
     const text = this.#notations.of(notation === 'python' ? 'python' : 'json', end);
     sequence.symbol(addJsonSchema(schema, this.#builder, text));
+  }
+
+  /** Texts that could be taken for something else are wrapped. */
+  #text(schema: Schema, end: string, sequence: Sequence): void {
+    const { wrapped } = this.#style;
+    const raw = stringRegex(schema, this.#notations.of('raw', wrapped ? '<' : end));
+    if (!wrapped) sequence.regex(raw);
+    else {
+      const inner = stringRegex(schema, this.#notations.of('raw', wrapped.close));
+      const section = this.#sequence().literal(wrapped.open).regex(inner).literal(wrapped.close);
+      sequence.symbol(this.#builder.rule('text', [this.#sequence().regex(raw).symbols, section.symbols]));
+    }
   }
 
   #definitions(): Schema {

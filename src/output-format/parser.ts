@@ -2,7 +2,7 @@ import { readCalls } from './call-parser.ts';
 import type { OutputEvent, Reading, Steps, ToolSchemas } from './events.ts';
 import { fence, readFencedCall } from './fenced-call.ts';
 import { Input } from './input.ts';
-import { literal, matchRun, skipSpace } from './literal.ts';
+import { hasStart, literal, matchRun, skipSpace } from './literal.ts';
 import { openingOf } from './opening.ts';
 import type { OutputFormat, ReasoningFormat } from './types.ts';
 import { textUntil } from './until.ts';
@@ -52,6 +52,8 @@ export class OutputParser {
 
   *#answer({ reasoning, text, tools }: OutputFormat, inReasoning: boolean): Steps<void> {
     if (reasoning && (inReasoning || (yield* literal(this.#input, reasoning.open)))) yield* this.#thoughts(reasoning);
+    // Some models end thoughts that they have not begun.
+    else if (reasoning && (yield* literal(this.#input, reasoning.close))) yield* skipSpace(this.#input);
     const called = tools && this.#reading.tools.size > 0 ? tools : undefined;
     const opening = called && openingOf(called, text);
     // What is looked for inside of a text does not stand before the first call.
@@ -113,12 +115,4 @@ function* takeOpening(input: Input, open: string): Steps<boolean> {
   const whole = yield* hasStart(input, solid, from);
   if (whole) input.take(from + solid.length);
   return whole;
-}
-
-/** Waits no longer than the text can still be that. */
-function* hasStart(input: Input, text: string, from: number): Steps<boolean> {
-  for (let at = 0; at < text.length; at++) {
-    if (!(yield* input.has(from + at + 1)) || input.text[from + at] !== text[at]) return false;
-  }
-  return true;
 }

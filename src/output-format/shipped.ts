@@ -1,4 +1,4 @@
-import type { CallPart, OutputFormat, TaggedArguments, ToolFormat } from './types.ts';
+import { type CallPart, KEY, type OutputFormat, type TaggedArguments, type ToolFormat } from './types.ts';
 
 /** Formats that a template does not show: it tells the model in words, or writes a history otherwise than models answer. */
 interface Shipped {
@@ -37,6 +37,61 @@ const pythonic = (history: ToolFormat['history']): ToolFormat => ({
   between: ', ',
   end: ']<|tool_call_end|>',
   history,
+});
+
+/** Python's words and lists in markup; texts that look like markup stand in a section of their own. */
+const sections: ToolFormat = {
+  begin: '',
+  call: [
+    text('<function name="'),
+    name,
+    text('">'),
+    {
+      kind: 'arguments',
+      style: {
+        kind: 'tagged',
+        before: '<param name="',
+        middle: '">',
+        after: '</param>',
+        between: '',
+        strings: 'raw',
+        others: 'python',
+        wrapped: { open: '<![CDATA[', close: ']]>' },
+      },
+    },
+    text('</function>'),
+  ],
+  between: '\n',
+  end: '',
+  // The template writes the calls of a history twice.
+  history: 'content',
+};
+
+/** Elements in elements, each behind a token of its own. */
+const nestedElements = (mark: string): ToolFormat => ({
+  begin: `${mark}<tool_call>\n`,
+  call: [
+    text(`${mark}<invoke name="`),
+    name,
+    text('">'),
+    {
+      kind: 'arguments',
+      style: {
+        kind: 'tagged',
+        before: `${mark}<`,
+        middle: '>',
+        after: `${mark}</${KEY}>`,
+        between: '',
+        strings: 'raw',
+        others: 'json',
+        items: 'item',
+      },
+    },
+    text(`${mark}</invoke>`),
+  ],
+  between: '\n',
+  end: `\n${mark}</tool_call>`,
+  history: 'object',
 });
 
 const thinkTags = { open: '<think>', close: '</think>' };
@@ -106,6 +161,11 @@ const kimi3: OutputFormat = {
 };
 
 export const shipped: readonly Shipped[] = [
+  { sign: '<tool_def_sep>', format: { reasoning: thinkTags, tools: sections } },
+  {
+    sign: ']<]minimax[>[',
+    format: { reasoning: { open: '<mm:think>', close: '</mm:think>' }, tools: nestedElements(']<]minimax[>[') },
+  },
   { sign: '<|channel|>analysis<|message|>', format: harmony },
   { sign: '<|tool_call>call:', format: gemma4 },
   { sign: 'List of tools: <|tool_list_start|>[', format: { tools: pythonic('content') } },

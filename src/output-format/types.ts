@@ -61,6 +61,9 @@ export type Notation = 'json' | 'python' | 'mixed';
 /** Of the value of an argument. */
 export type JsonType = 'string' | 'number' | 'boolean' | 'null' | 'array' | 'object';
 
+/** Stands for the argument's key where that is written again behind its value. */
+export const KEY = '\ue002';
+
 /** Each argument for itself: `before` key `middle` value `after`, with `between` in between. */
 export interface TaggedArguments {
   readonly kind: 'tagged';
@@ -73,6 +76,10 @@ export interface TaggedArguments {
   readonly strings: 'raw' | 'json' | 'python';
   /** Numbers, lists and what else is no text. */
   readonly others: Notation;
+  /** Texts which could be taken for something else stand between these. */
+  readonly wrapped?: { readonly open: string; readonly close: string };
+  /** Lists and objects in values are written as the arguments are, with this key for the items of lists; nulls are left out. */
+  readonly items?: string;
 }
 
 export interface ToolCall {
