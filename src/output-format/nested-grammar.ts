@@ -3,7 +3,8 @@ import type { GrammarBuilder } from '../constrain/grammar-builder.ts';
 import { addJsonSchema, stringRegex } from '../constrain/json-schema/index.ts';
 import { RealmError } from '../errors.ts';
 import type { Notations } from './notations.ts';
-import { optionsOf, typesOf, writtenTypes } from './schema-options.ts';
+import { possible } from './possible.ts';
+import { isAnything, optionsOf, typesOf, writtenTypes } from './schema-options.ts';
 import type { Sequence } from './sequence.ts';
 import { anyBut } from './text-regexes.ts';
 import { KEY, type TaggedArguments } from './types.ts';
@@ -19,8 +20,6 @@ const known = new Set([
   ...['$schema', '$id', '$comment', 'title', 'description', 'default', 'examples'],
 ]);
 
-const annotations = new Set(['$schema', '$id', '$comment', 'title', 'description', 'default', 'examples']);
-const isAnything = (schema: Schema): boolean => Object.keys(schema).every(keyword => annotations.has(keyword));
 const isFree = ({ properties, required, additionalProperties }: Schema): boolean =>
   properties === undefined && required === undefined && additionalProperties !== false;
 
@@ -73,7 +72,7 @@ export class NestedGrammar {
     let rule = this.#values.get(schema);
     if (rule === undefined) {
       rule = this.#builder.declare('value');
-      if (typeof schema === 'object') this.#values.set(schema, rule);
+      this.#values.set(schema, rule);
       this.#builder.define(rule, this.#alternatives(schema));
     }
     return this.#builder.use(rule);
@@ -82,10 +81,13 @@ export class NestedGrammar {
   #alternatives(schema: unknown): Symbols[] {
     const options = schema === true ? [{}] : optionsOf(schema, this.#root);
     const types = writtenTypes(options);
-    if (types.size === 0) return options.map(option => (isAnything(option) ? this.#anything() : this.#json(option)));
+    if (types.size === 0)
+      return options.flatMap(option => (isAnything(option) ? this.#anything() : [this.#json(option)]));
     const areTexts = types.size === 1 && types.has('string');
     return options.flatMap(option =>
-      (typesOf(option) ?? []).filter(type => types.has(type)).map(type => this.#typed({ ...option, type }, areTexts)),
+      (typesOf(option) ?? [])
+        .filter(type => types.has(type))
+        .flatMap(type => possible(() => this.#typed({ ...option, type }, areTexts))),
     );
   }
 
@@ -109,8 +111,8 @@ export class NestedGrammar {
   }
 
   /** What is read as whatever it looks like. */
-  #anything(): Symbols {
-    return this.#sequence().regex(anyBut(this.#style.before, this.#builder.regexes)).symbols;
+  #anything(): Symbols[] {
+    return [this.#sequence().regex(anyBut(this.#style.before, this.#builder.regexes)).symbols, this.#freeMembers({})];
   }
 
   #json(schema: Schema): Symbols {
@@ -124,7 +126,9 @@ export class NestedGrammar {
   }
 
   #list(schema: Schema): Symbols {
-    const { items = true, minItems = 0, maxItems } = schema;
+    const { items = true, minItems = 0, maxItems, enum: values } = schema;
+    if (Array.isArray(values) && !values.some(Array.isArray))
+      throw new RealmError('grammar_invalid', 'the schema matches nothing: none of its values is a list');
     const other = Object.keys(schema).find(keyword => !known.has(keyword));
     const most = Math.max(Number(minItems), Number(maxItems ?? 0));
     if (other !== undefined || most > mostItems) {

@@ -21,6 +21,12 @@ export function optionsOf(schema: unknown, root: unknown): Schema[] {
   return options;
 }
 
+const annotations = new Set(['$schema', '$id', '$comment', 'title', 'description', 'default', 'examples']);
+
+/** Every value fits. */
+export const isAnything = (schema: unknown): boolean =>
+  schema === true || (isSchema(schema) && Object.keys(schema).every(keyword => annotations.has(keyword)));
+
 /** The types that a schema names, or that its values have; undefined where it says nothing of them. */
 export function typesOf({
   type,

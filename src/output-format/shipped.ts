@@ -151,12 +151,44 @@ const gemma4: OutputFormat = {
   },
 };
 
+const typedParameters: TaggedArguments = {
+  kind: 'tagged',
+  before: '<|open|>argument key="',
+  middle: {
+    string: '" type="string"<|sep|>',
+    number: '" type="number"<|sep|>',
+    boolean: '" type="boolean"<|sep|>',
+    null: '" type="null"<|sep|>',
+    array: '" type="array"<|sep|>',
+    object: '" type="object"<|sep|>',
+  },
+  after: '<|close|>argument<|sep|>',
+  between: '',
+  strings: 'raw',
+  others: 'json',
+};
+
 const kimi3: OutputFormat = {
   reasoning: { open: '<|open|>think<|sep|>', close: '<|close|>think<|sep|>' },
   text: {
     open: '<|open|>response<|sep|>',
     close: '<|close|>response<|sep|>',
     silent: ['<|open|>response<|sep|>', '<|close|>response<|sep|>', '<|close|>message<|sep|>'],
+  },
+  tools: {
+    begin: '<|open|>tools<|sep|>',
+    call: [
+      text('<|open|>call tool="'),
+      name,
+      text('" index="'),
+      { kind: 'index', base: 1 },
+      text('"<|sep|>'),
+      { kind: 'arguments', style: typedParameters },
+      text('<|close|>call<|sep|>'),
+    ],
+    between: '',
+    end: '<|close|>tools<|sep|>',
+    history: 'object',
   },
 };
 

@@ -40,7 +40,8 @@ function writeValue(style: TaggedArguments, value: unknown): string {
     return (
       before + writeMembers(style, Array.isArray(value) ? value.map(each => [items, each]) : Object.entries(value))
     );
-  if (wrapped && /[<&\n]/.test(String(value))) return before + wrapped.open + String(value) + wrapped.close;
+  if (wrapped && typeof value === 'string' && /[<&\n]/.test(value))
+    return before + wrapped.open + String(value) + wrapped.close;
   if (notation === 'raw') return before + String(value);
   return before + (notation === 'json' ? JSON.stringify(value) : pythonText(value));
 }

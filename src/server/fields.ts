@@ -111,6 +111,8 @@ export interface GenerationBody {
   readonly includeUsage: boolean;
   /** Tools that the answer may call. */
   readonly tools?: ToolUse | undefined;
+  /** How the model is told to write calls, whatever its own format is. */
+  readonly toolFormat?: string | undefined;
   /** Restored before the answer. */
   readonly session?: string | undefined;
   /** Saved after it. */
@@ -124,10 +126,11 @@ export function toBody(
     kind,
     prompts,
     tools,
+    toolFormat,
     suffix,
     echo,
     ...own
-  }: Pick<GenerationBody, 'kind' | 'prompts' | 'tools' | 'suffix' | 'echo'> &
+  }: Pick<GenerationBody, 'kind' | 'prompts' | 'tools' | 'toolFormat' | 'suffix' | 'echo'> &
     Pick<GenerationSettings, 'maxTokens' | 'topLogprobs' | 'constraint'>,
 ): GenerationBody {
   return {
@@ -135,6 +138,7 @@ export function toBody(
     kind,
     prompts,
     tools,
+    toolFormat,
     suffix,
     echo,
     settings: {

@@ -43,3 +43,17 @@ test('without a system prompt the tools are one, without tools there is none', a
   assert.match(String(prompts[0]), /^\[system\]# Tools/);
   assert.equal(prompts[1], '[user]Hi[assistant]');
 });
+
+test('a request names the format for itself', async () => {
+  const answer = () => '<tool_call>\n{"name": "time", "arguments": {}}\n</tool_call>';
+  const model = new ScriptedModel('scripted', { answer, context: 100_000 });
+  const { app } = scripted({ answer }, { models: [model] });
+  const messages = [{ role: 'user', content: 'What time is it?' }];
+  const body = { messages, tools, tool_format: 'hermes' };
+  const { choices } = await (await app.fetch(post('/v1/chat/completions', body))).json();
+  assert.equal(choices[0].message.tool_calls[0].function.name, 'time');
+  assert.match(model.tokenizer.decode(model.requests[0]!.prompt), /^\[system\]# Tools/);
+  const unknown = await app.fetch(post('/v1/chat/completions', { ...body, tool_format: 'other' }));
+  assert.equal(unknown.status, 400);
+  assert.equal((await unknown.json()).error.param, 'tool_format');
+});
