@@ -50,6 +50,7 @@ export const messagesFields = {
   output_format: optional(outputFormat),
   metadata: optional(z.object({ user_id: optional(z.string()) })),
   container: unsupported(),
+  tool_format: unsupported(),
   mcp_servers: unsupported(isEmptyList),
 };
 
