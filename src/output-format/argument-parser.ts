@@ -3,10 +3,9 @@ import type { Input } from './input.ts';
 import { scanJson } from './json-scan.ts';
 import { hasStart, literal, longestName, matchLiteral, matchRun, nameChar, skipSpace } from './literal.ts';
 import { hasMember, readNested } from './nested-arguments.ts';
-import { isJson, pythonToJson } from './python-literal.ts';
 import { scanQuotedJson } from './quoted-json.ts';
-import type { ArgumentStyle, CallPart, Notation, TaggedArguments } from './types.ts';
-import { keptLength } from './until.ts';
+import { jsonOf, rawText, rawUntil } from './raw-text.ts';
+import type { ArgumentStyle, CallPart, TaggedArguments } from './types.ts';
 
 type Emit = (text: string) => void;
 
@@ -80,31 +79,6 @@ function* readValue(input: Input, style: TaggedArguments, asText: boolean, emit:
   yield* literal(input, after);
 }
 
-/** A text as it stands, as a JSON string. */
-export function* rawText(input: Input, after: string, emit: Emit): Steps<void> {
-  emit('"');
-  yield* rawUntil(input, after, text => emit(JSON.stringify(text).slice(1, -1)));
-  emit('"');
-}
-
-/** Everything up to `after`, however that is spaced; one line break before it is the format's where `after` has one. */
-export function* rawUntil(input: Input, after: string, emit: Emit): Steps<void> {
-  const end = after.trim();
-  const lead = after.slice(0, after.length - after.trimStart().length);
-  for (;;) {
-    const found = input.text.indexOf(end);
-    if (found >= 0) {
-      const text = input.take(found);
-      emit(text.endsWith(lead) ? text.slice(0, text.length - lead.length) : text);
-      yield* literal(input, after.trimStart());
-      return;
-    }
-    if (input.ended) return emit(input.take(input.text.length));
-    emit(input.take(input.text.length - keptLength(input.text, [lead + end, end])));
-    yield;
-  }
-}
-
 /** A Python literal: a string, a bracketed expression, or a word. */
 function* pythonText(input: Input): Steps<string> {
   let depth = 0;
@@ -122,10 +96,4 @@ function* pythonText(input: Input): Steps<string> {
     else if (/[([{]/.test(char)) depth++;
     else if (/[)\]}]/.test(char)) depth--;
   }
-}
-
-export function jsonOf(raw: string, others: Notation): string {
-  const text = raw.trim();
-  if (isJson(text)) return text;
-  return (others === 'json' ? undefined : pythonToJson(text)) ?? JSON.stringify(raw);
 }

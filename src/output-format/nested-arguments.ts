@@ -1,7 +1,7 @@
-import { jsonOf, rawText, rawUntil } from './argument-parser.ts';
 import type { Steps } from './events.ts';
 import type { Input } from './input.ts';
 import { hasStart, literal, longestName, matchLiteral, matchRun, nameChar, skipSpace } from './literal.ts';
+import { jsonOf, rawText, rawUntil } from './raw-text.ts';
 import { optionsOf, writtenTypes } from './schema-options.ts';
 import { KEY, type TaggedArguments } from './types.ts';
 
