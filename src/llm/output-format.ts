@@ -7,13 +7,20 @@ import type { ChatTemplate, Token, Tokenizer } from '../tokenizer/types.ts';
 export function findOutputFormat(template: ChatTemplate, tokenizer: Tokenizer, toolFormat?: string): OutputFormat {
   const ends = [...tokenizer.endOfGeneration].map(token => tokenizer.text(token)).filter(end => end !== '');
   const found = outputFormat(template, ends);
-  const named = toolFormat === undefined ? undefined : injected[toolFormat]?.format;
-  return named ? { ...found, tools: named } : found;
+  return withToolFormat(found, toolFormat);
+}
+
+/** The same with calls in the format of that name, if one is named. */
+export function withToolFormat(format: OutputFormat, name: string | undefined): OutputFormat {
+  const tools = name === undefined ? undefined : injected[name]?.format;
+  return tools ? { ...format, tools } : format;
 }
 
 /** The control tokens that the format is written with: text of an answer that is read by it. */
 export function markersOf(format: OutputFormat, tokenizer: Tokenizer): ReadonlySet<Token> {
-  const texts = literalsOf(format);
+  // A request may name another format of calls.
+  const named = Object.values(injected).map(each => each.format);
+  const texts = literalsOf([format, named]);
   if (texts.length === 0) return new Set();
   const found = tokenizer.controlTexts.filter(control => texts.some(text => text.includes(control)));
   return new Set(found.flatMap(control => tokenizer.encode(control, { addSpecial: false })));

@@ -2,10 +2,12 @@ import { platform } from '#platform';
 import { checkLength } from '../engine/admission.ts';
 import { RealmError } from '../errors.ts';
 import { beginsInReasoning } from '../output-format/reasoning.ts';
+import { injected } from '../output-format/tool-prompt.ts';
 import { chatPrompt, promptTokens, promptTokensInSteps } from '../tokenizer/chat-prompt.ts';
 import type { Steps } from '../tokenizer/steps.ts';
 import type { ChatMessage, ChatOptions, Prompt, PromptOptions, Token, Tokenizer } from '../tokenizer/types.ts';
 import type { ModelText } from './model-text.ts';
+import { withToolFormat } from './output-format.ts';
 import { withCalls, withToolPrompt } from './tool-messages.ts';
 
 /** What is said to a model, and how its template is to write it. */
@@ -13,6 +15,8 @@ export interface Chat extends ChatOptions {
   readonly messages: readonly ChatMessage[];
   /** How much the model is to think: for templates that read it, or `enable_thinking` or `thinking`. */
   readonly reasoningEffort?: string | undefined;
+  /** The format of calls that the model is told, instead of its own. */
+  readonly toolFormat?: string | undefined;
 }
 
 /** What a chat request hands to the tenant's program. */
@@ -20,6 +24,7 @@ export function chatDocument(chat: Chat): string {
   return JSON.stringify({
     messages: chat.messages,
     tools: chat.tools,
+    tool_format: chat.toolFormat,
     reasoning_effort: chat.reasoningEffort,
     add_generation_prompt: chat.addGenerationPrompt,
     continue_final_message: chat.continueFinalMessage,
@@ -33,10 +38,11 @@ export function parseChatDocument(prompt: string): Chat {
   const { messages, chat_template_kwargs: variables, ...flags } = isObject(document) ? document : {};
   if (!Array.isArray(messages) || messages.length === 0 || !messages.every(isMessage))
     return { messages: [{ role: 'user', content: prompt }] };
-  const { tools, reasoning_effort: reasoningEffort } = flags;
+  const { tools, tool_format: toolFormat, reasoning_effort: reasoningEffort } = flags;
   return {
     messages,
     tools: Array.isArray(tools) && tools.length > 0 ? tools : undefined,
+    toolFormat: typeof toolFormat === 'string' && Object.hasOwn(injected, toolFormat) ? toolFormat : undefined,
     reasoningEffort: typeof reasoningEffort === 'string' ? reasoningEffort : undefined,
     addGenerationPrompt: boolean(flags.add_generation_prompt),
     continueFinalMessage: boolean(flags.continue_final_message),
@@ -46,8 +52,9 @@ export function parseChatDocument(prompt: string): Chat {
 
 /** The text of a chat for the model; the model's own system prompt goes first when the chat has none. */
 export function renderChat(model: ModelText, chat: Chat, options: PromptOptions = {}): Prompt {
-  const { template, tokenizer, format, toolFormat } = model;
-  const messages = withCalls(format.tools, withSystem(model, chat));
+  const { template, tokenizer, format } = model;
+  const { toolFormat = model.toolFormat } = chat;
+  const messages = withCalls(withToolFormat(format, chat.toolFormat).tools, withSystem(model, chat));
   const variables = variablesOf(chat);
   if (toolFormat === undefined) return chatPrompt(template, tokenizer, messages, { ...chat, variables, ...options });
   const told = withToolPrompt(toolFormat, messages, chat.tools);

@@ -1,10 +1,14 @@
 import type { GrammarSymbol } from '../constrain/grammar.ts';
 import type { GrammarBuilder } from '../constrain/grammar-builder.ts';
 import { addJsonSchema, stringRegex } from '../constrain/json-schema/index.ts';
-import { asRealmError, RealmError } from '../errors.ts';
+import { RealmError } from '../errors.ts';
+import { NestedGrammar } from './nested-grammar.ts';
 import type { Notations } from './notations.ts';
+import { possible } from './possible.ts';
+import { isAnything } from './schema-options.ts';
 import type { Sequence } from './sequence.ts';
-import type { ArgumentStyle, JsonType, TaggedArguments } from './types.ts';
+import { anyBut } from './text-regexes.ts';
+import { type ArgumentStyle, type JsonType, KEY, type TaggedArguments } from './types.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -46,6 +50,7 @@ class TaggedGrammar {
   readonly #sequence: () => Sequence;
   readonly #builder: GrammarBuilder;
   readonly #notations: Notations;
+  readonly #nested: NestedGrammar | undefined;
 
   constructor(
     style: TaggedArguments,
@@ -53,6 +58,7 @@ class TaggedGrammar {
     sequence: Sequence,
     builder: GrammarBuilder,
     notations: Notations,
+    nested?: NestedGrammar,
   ) {
     const other = Object.keys(schema).find(keyword => !known.has(keyword));
     if (other !== undefined)
@@ -66,6 +72,12 @@ class TaggedGrammar {
     this.#sequence = () => sequence.another();
     this.#builder = builder;
     this.#notations = notations;
+    const { items } = style;
+    if (items !== undefined) {
+      const members = (object: Schema, self: NestedGrammar) =>
+        new TaggedGrammar(style, object, sequence, builder, notations, self).symbols();
+      this.#nested = nested ?? new NestedGrammar(style, items, schema, sequence, builder, notations, members);
+    }
   }
 
   symbols(): readonly GrammarSymbol[] {
@@ -89,11 +101,18 @@ class TaggedGrammar {
     const required = new Set(Array.isArray(this.#schema.required) ? (this.#schema.required as unknown[]) : []);
     const undeclared = [...required].filter(name => !properties.some(([key]) => key === name));
     for (const name of undeclared) properties.push([String(name), {}]);
-    return properties.map(([key, schema]) => ({ symbols: this.#member(key, schema), isRequired: required.has(key) }));
+    return properties.flatMap(([key, schema]): { symbols: readonly GrammarSymbol[]; isRequired: boolean }[] => {
+      const isRequired = required.has(key);
+      if (isRequired) return [{ symbols: this.#member(key, schema), isRequired }];
+      // What no value fits is left out, as it may be.
+      return possible(() => this.#member(key, schema)).map(symbols => ({ symbols, isRequired }));
+    });
   }
 
   #member(key: string, schema: unknown): readonly GrammarSymbol[] {
+    if (this.#nested) return this.#nested.element(key, schema);
     const { middle, strings, others } = this.#style;
+    if (typeof middle === 'string' && strings === 'raw' && isAnything(schema)) return this.#anything(key, middle);
     const whole = { ...this.#definitions(), ...(schema === false ? { not: {} } : (schema as Schema)) };
     if (typeof middle === 'string' && (others !== 'mixed' || whole.type === 'string'))
       return this.#written(key, middle, whole, whole.type === 'string');
@@ -104,42 +123,49 @@ class TaggedGrammar {
       const fitting = group.flatMap(type => narrowed(whole.type, type));
       const isString = typeof middle !== 'string' && strings === 'raw' && group.includes('string');
       const narrow = { ...whole, type: fitting };
-      return fitting.length === 0
-        ? []
-        : this.#possible(() => this.#written(key, middleOf(group[0]!), narrow, isString));
+      return fitting.length === 0 ? [] : possible(() => this.#written(key, middleOf(group[0]!), narrow, isString));
     });
     if (alternatives.length === 0) return this.#written(key, '', { ...whole, not: {} }, false);
     return [this.#builder.rule('argument', alternatives)];
+  }
+
+  /** What is read as whatever it looks like. */
+  #anything(key: string, middle: string): readonly GrammarSymbol[] {
+    const { before, after } = this.#style;
+    const sequence = this.#sequence().literal(before).literal(key).literal(middle);
+    return sequence.regex(anyBut(after.trim(), this.#builder.regexes)).literal(after).symbols;
   }
 
   #written(key: string, middle: string, schema: Schema, isString: boolean): readonly GrammarSymbol[] {
     const { before, after } = this.#style;
     const sequence = this.#sequence().literal(before).literal(key).literal(middle);
     this.#value(schema, isString, sequence);
-    return sequence.literal(after).symbols;
-  }
-
-  /** Nothing where the schema has no value of those types. */
-  #possible(make: () => readonly GrammarSymbol[]): (readonly GrammarSymbol[])[] {
-    try {
-      return [make()];
-    } catch (error) {
-      if (asRealmError(error).code === 'grammar_invalid') return [];
-      throw error;
-    }
+    return sequence.literal(after.replace(KEY, key)).symbols;
   }
 
   #value(schema: Schema, isString: boolean, sequence: Sequence): void {
     const { strings, others, after } = this.#style;
     const end = strings === 'raw' ? after.trim() : '';
     if (isString && strings === 'raw') {
-      sequence.regex(stringRegex(schema, this.#notations.of('raw', end)));
+      this.#text(schema, end, sequence);
       return;
     }
     const isMixed = others === 'mixed' && Array.isArray(schema.type) && schema.type.every(type => words.has(type));
     const notation = isString ? strings : isMixed ? 'python' : others;
     const text = this.#notations.of(notation === 'python' ? 'python' : 'json', end);
     sequence.symbol(addJsonSchema(schema, this.#builder, text));
+  }
+
+  /** Texts that could be taken for something else are wrapped. */
+  #text(schema: Schema, end: string, sequence: Sequence): void {
+    const { wrapped } = this.#style;
+    const raw = stringRegex(schema, this.#notations.of('raw', wrapped ? '<' : end));
+    if (!wrapped) sequence.regex(raw);
+    else {
+      const inner = stringRegex(schema, this.#notations.of('raw', wrapped.close));
+      const section = this.#sequence().literal(wrapped.open).regex(inner).literal(wrapped.close);
+      sequence.symbol(this.#builder.rule('text', [this.#sequence().regex(raw).symbols, section.symbols]));
+    }
   }
 
   #definitions(): Schema {

@@ -1,11 +1,11 @@
 import type { Reading, Steps } from './events.ts';
 import type { Input } from './input.ts';
 import { scanJson } from './json-scan.ts';
-import { literal, longestName, matchLiteral, matchRun, nameChar, skipSpace } from './literal.ts';
-import { isJson, pythonToJson } from './python-literal.ts';
+import { hasStart, literal, longestName, matchLiteral, matchRun, nameChar, skipSpace } from './literal.ts';
+import { hasMember, readNested } from './nested-arguments.ts';
 import { scanQuotedJson } from './quoted-json.ts';
-import type { ArgumentStyle, CallPart, Notation, TaggedArguments } from './types.ts';
-import { keptLength } from './until.ts';
+import { jsonOf, rawText, rawUntil } from './raw-text.ts';
+import type { ArgumentStyle, CallPart, TaggedArguments } from './types.ts';
 
 type Emit = (text: string) => void;
 
@@ -26,7 +26,8 @@ export function* readArguments(reading: Reading, style: ArgumentStyle, { index, 
     else yield* scanQuotedJson(input, style.quote, emit);
     return;
   }
-  const properties = reading.tools.get(name)?.properties ?? {};
+  const schema = reading.tools.get(name);
+  const properties = schema?.properties ?? {};
   emit('{');
   let count = 0;
   while (yield* hasArgument(input, style, count, next)) {
@@ -34,19 +35,16 @@ export function* readArguments(reading: Reading, style: ArgumentStyle, { index, 
     const asText = key === '' ? undefined : yield* takeMiddle(input, style.middle, properties[key]);
     if (asText === undefined) break;
     emit(`${count++ > 0 ? ', ' : ''}${JSON.stringify(key)}: `);
-    yield* readValue(input, style, asText, emit);
+    if (style.items === undefined) yield* readValue(input, style, asText, emit);
+    else yield* readNested(input, style, { schema: properties[key], root: schema, depth: 0 }, emit);
   }
   emit('}');
 }
 
 /** Takes what stands before the next argument; false where there is none. */
-function* hasArgument(
-  input: Input,
-  { before, between }: TaggedArguments,
-  count: number,
-  next: CallPart | undefined,
-): Steps<boolean> {
-  const lead = (count > 0 ? between : '') + before;
+function* hasArgument(input: Input, style: TaggedArguments, count: number, next: CallPart | undefined): Steps<boolean> {
+  if (style.items !== undefined && !(yield* hasMember(input, style))) return false;
+  const lead = (count > 0 ? style.between : '') + style.before;
   if (lead !== '') return yield* literal(input, lead);
   return next?.kind !== 'text' || (yield* matchLiteral(input, next.text)) === undefined;
 }
@@ -60,7 +58,13 @@ function* takeMiddle(input: Input, middle: TaggedArguments['middle'], schema: un
 }
 
 function* readValue(input: Input, style: TaggedArguments, asText: boolean, emit: Emit): Steps<void> {
-  const { strings, others, after } = style;
+  const { strings, others, after, wrapped } = style;
+  if (wrapped && (yield* hasStart(input, wrapped.open))) {
+    input.take(wrapped.open.length);
+    yield* rawText(input, wrapped.close, emit);
+    yield* literal(input, after);
+    return;
+  }
   if (strings === 'raw') {
     if (asText) return yield* rawText(input, after, emit);
     let raw = '';
@@ -73,31 +77,6 @@ function* readValue(input: Input, style: TaggedArguments, asText: boolean, emit:
   if (strings === 'json') yield* scanJson(input, emit);
   else emit(jsonOf(yield* pythonText(input), 'python'));
   yield* literal(input, after);
-}
-
-/** A text as it stands, as a JSON string. */
-function* rawText(input: Input, after: string, emit: Emit): Steps<void> {
-  emit('"');
-  yield* rawUntil(input, after, text => emit(JSON.stringify(text).slice(1, -1)));
-  emit('"');
-}
-
-/** Everything up to `after`, however that is spaced; one line break before it is the format's where `after` has one. */
-function* rawUntil(input: Input, after: string, emit: Emit): Steps<void> {
-  const end = after.trim();
-  const lead = after.slice(0, after.length - after.trimStart().length);
-  for (;;) {
-    const found = input.text.indexOf(end);
-    if (found >= 0) {
-      const text = input.take(found);
-      emit(text.endsWith(lead) ? text.slice(0, text.length - lead.length) : text);
-      yield* literal(input, after.trimStart());
-      return;
-    }
-    if (input.ended) return emit(input.take(input.text.length));
-    emit(input.take(input.text.length - keptLength(input.text, [lead + end, end])));
-    yield;
-  }
 }
 
 /** A Python literal: a string, a bracketed expression, or a word. */
@@ -117,10 +96,4 @@ function* pythonText(input: Input): Steps<string> {
     else if (/[([{]/.test(char)) depth++;
     else if (/[)\]}]/.test(char)) depth--;
   }
-}
-
-function jsonOf(raw: string, others: Notation): string {
-  const text = raw.trim();
-  if (isJson(text)) return text;
-  return (others === 'json' ? undefined : pythonToJson(text)) ?? JSON.stringify(raw);
 }

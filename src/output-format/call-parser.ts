@@ -4,10 +4,10 @@ import type { Reading, Steps } from './events.ts';
 import { literal, longestName, matchLiteral, matchRun, nameChar, skipSpace } from './literal.ts';
 import type { CallPart, ToolFormat } from './types.ts';
 
-/** Calls at the input's beginning; false, and nothing is taken, where there is none. */
-export function* readCalls(reading: Reading, format: ToolFormat): Steps<boolean> {
+/** Calls at the input's beginning, `before` the first one; false, and nothing is taken, where there is none. */
+export function* readCalls(reading: Reading, format: ToolFormat, before = format.begin): Steps<boolean> {
   const { input } = reading;
-  if (!(yield* readCall(reading, format, format.begin))) return false;
+  if (!(yield* readCall(reading, format, before))) return false;
   for (;;) {
     if (format.between !== undefined && (yield* readCall(reading, format, format.between))) continue;
     yield* skipSpace(input);

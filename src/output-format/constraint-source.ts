@@ -1,4 +1,4 @@
-import type { ReasoningFormat, ToolFormat } from './types.ts';
+import type { ReasoningFormat, TextFormat, ToolFormat } from './types.ts';
 
 /** What an answer must be, as a request says it. Structured-cloneable; the engine compiles it. Schemas are JSON text. */
 export type ConstraintSource =
@@ -14,6 +14,8 @@ export interface AnswerSource {
   readonly kind: 'answer';
   /** Thoughts may come first; `begun`: the prompt has begun them, so they do. */
   readonly reasoning?: (ReasoningFormat & { readonly begun: boolean }) | undefined;
+  /** How text is marked. */
+  readonly text?: TextFormat | undefined;
   readonly tools?:
     | {
         readonly format: ToolFormat;

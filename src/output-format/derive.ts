@@ -29,7 +29,7 @@ export function answerRenderer(template: ChatTemplate, ends: readonly string[]):
 }
 
 /** Without what the prompt has begun already; some templates write more behind the chat than the beginning of the answer. */
-function behindPrompt(turn: string, prompt: string): string {
+export function behindPrompt(turn: string, prompt: string): string {
   let length = Math.min(turn.length, 100);
   while (!prompt.endsWith(turn.slice(0, length))) length--;
   return turn.slice(length);

@@ -14,6 +14,7 @@ import type { ControlTokens } from './control-tokens.ts';
 import { openingOf } from './opening.ts';
 import { Sequence } from './sequence.ts';
 import { anyBehind, anyBut, anyText, gap, loosely } from './text-regexes.ts';
+import type { TextFormat } from './types.ts';
 
 type Tools = NonNullable<AnswerSource['tools']>;
 
@@ -32,19 +33,27 @@ export function constraintGrammar(
  * where the format has them.
  */
 export function answerGrammar(source: AnswerSource, control: ControlTokens, builder = new GrammarBuilder()): Grammar {
-  const { reasoning, tools, content } = source;
+  const { reasoning, text, tools, content } = source;
   const alternatives: (readonly GrammarSymbol[])[] = [];
   const sequence = () => new Sequence(builder, control);
   if (tools?.choice !== 'required') {
-    const opened = sequence().literal(reasoning?.answer ?? '');
-    if (content) alternatives.push(opened.symbol(contentSymbol(content, control, builder)).symbols);
-    else alternatives.push(opened.regex(freeText(tools, builder)).symbols);
+    const opened = sequence().literal(text?.open ?? '');
+    if (content) opened.symbol(contentSymbol(content, control, builder));
+    else opened.regex(freeText(tools, text, builder));
+    alternatives.push(closed(opened, text, builder));
   }
   if (tools && tools.declared.length > 0) {
     const calls = callsSymbol(tools, control, builder);
-    const mayFollowText =
-      tools.choice === 'auto' && !content && !reasoning?.answer && openingOf(tools.format).marker !== undefined;
-    alternatives.push(mayFollowText ? sequence().regex(freeText(tools, builder)).symbol(calls).symbols : [calls]);
+    const { marker, before } = openingOf(tools.format, text);
+    const isPart = before !== tools.format.begin;
+    const mayFollowText = tools.choice === 'auto' && !content && marker !== undefined && (!text || isPart);
+    const behind =
+      mayFollowText &&
+      sequence()
+        .literal(text?.open ?? '')
+        .regex(freeText(tools, text, builder));
+    if (!behind || text) alternatives.push([calls]);
+    if (behind) alternatives.push(behind.literal(isPart ? before : '').symbol(calls).symbols);
   }
   if (!reasoning) return grammarOf(alternatives, builder);
   const answer = builder.rule('answer', alternatives);
@@ -64,10 +73,16 @@ function grammarOf(alternatives: readonly (readonly GrammarSymbol[])[], builder:
   return productive(builder.build(start));
 }
 
+/** With the end of the text, which models may leave out. */
+function closed(opened: Sequence, text: TextFormat | undefined, builder: GrammarBuilder): readonly GrammarSymbol[] {
+  if (!text?.close) return opened.symbols;
+  return opened.symbol(builder.rule('close', [[], opened.another().literal(text.close).symbols])).symbols;
+}
+
 /** Text in which no call is begun. */
-function freeText(tools: Tools | undefined, { regexes }: GrammarBuilder): RegexId {
+function freeText(tools: Tools | undefined, text: TextFormat | undefined, { regexes }: GrammarBuilder): RegexId {
   if (!tools) return anyText(regexes);
-  const { marker } = openingOf(tools.format);
+  const { marker } = openingOf(tools.format, text);
   if (marker !== undefined) return anyBut(marker, regexes);
   const { begin, call } = tools.format;
   const names = regexes.or(tools.declared.map(({ name }) => loosely(name, regexes)));

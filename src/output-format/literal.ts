@@ -36,6 +36,14 @@ export function* literal(input: Input, text: string): Generator<void, boolean> {
   return true;
 }
 
+/** Whether the input goes on with exactly this from `from` on; waits no longer than it still can. */
+export function* hasStart(input: Input, text: string, from = 0): Generator<void, boolean> {
+  for (let at = 0; at < text.length; at++) {
+    if (!(yield* input.has(from + at + 1)) || input.text[from + at] !== text[at]) return false;
+  }
+  return true;
+}
+
 /** Where the characters from `from` on that match end, so many at most. */
 export function* matchRun(input: Input, of: RegExp, most: number, from = 0): Generator<void, number> {
   let at = from;

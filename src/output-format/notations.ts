@@ -58,13 +58,17 @@ export class QuotedText extends RawText {
   }
 
   override key(content: RegexId): RegexId {
-    const letter = this.regexes.bytes([
+    const letter = this.regexes.chars([
       [0x24, 0x24],
       [0x2d, 0x2e],
       [0x30, 0x39],
       [0x41, 0x5a],
       [0x5f, 0x5f],
       [0x61, 0x7a],
+      // Letters of other languages, without their spaces.
+      [0xc0, 0x167f],
+      [0x1681, 0x1fff],
+      [0x3001, 0xd7ff],
     ]);
     return this.regexes.and([content, this.regexes.repeat(letter, 1)]);
   }

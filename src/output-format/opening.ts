@@ -1,9 +1,18 @@
-import type { ToolFormat } from './types.ts';
+import type { TextFormat, ToolFormat } from './types.ts';
 
-/** What a call begins with. `marker`: what is looked for in the answer; absent where calls stand at its very beginning. */
-export function openingOf({ begin, call }: ToolFormat): { marker?: string } {
+export interface Opening {
+  /** What is looked for in the answer; absent where calls stand at its very beginning alone. */
+  readonly marker?: string;
+  /** What stands before the first call of them behind a text. */
+  readonly before: string;
+}
+
+/** What a call begins with. `text`: how the answer marks its text, which calls of the same kind are parts beside. */
+export function openingOf({ begin, call, between }: ToolFormat, text?: TextFormat): Opening {
+  if (text && begin === '' && between !== undefined && between.trim() !== '')
+    return { marker: between.trim(), before: between };
   const first = call[0];
-  const text = (begin + (first?.kind === 'text' ? first.text : '')).trimStart();
-  const [marker = ''] = text.split(/\s/);
-  return marker === '' || /^(\{|\[\{)/.test(marker) ? {} : { marker };
+  const start = (begin + (first?.kind === 'text' ? first.text : '')).trimStart();
+  const [marker = ''] = start.split(/\s/);
+  return marker === '' || /^(\{|\[\{)/.test(marker) ? { before: begin } : { marker, before: begin };
 }

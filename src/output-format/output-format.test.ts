@@ -113,7 +113,9 @@ function readCalls(format: ToolFormat, calls: readonly ToolCall[]): unknown[] {
 }
 
 describe('calls that are written', () => {
-  for (const [name, format] of Object.entries<ToolFormat>(formats)) {
+  // Elements without types could be texts as well as numbers.
+  const { elements: _, ...untyped } = formats;
+  for (const [name, format] of Object.entries<ToolFormat>(untyped)) {
     it(`are read: ${name}`, () => {
       fc.assert(
         fc.property(fc.array(given, { minLength: 1, maxLength: 3 }), list => {

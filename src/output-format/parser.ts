@@ -2,9 +2,9 @@ import { readCalls } from './call-parser.ts';
 import type { OutputEvent, Reading, Steps, ToolSchemas } from './events.ts';
 import { fence, readBareCall, readFencedCall } from './fenced-call.ts';
 import { Input } from './input.ts';
-import { literal, skipSpace } from './literal.ts';
+import { hasStart, literal, matchRun, skipSpace } from './literal.ts';
 import { openingOf } from './opening.ts';
-import type { OutputFormat, ReasoningFormat, ToolFormat } from './types.ts';
+import type { OutputFormat, ReasoningFormat } from './types.ts';
 import { textUntil } from './until.ts';
 
 export type { OutputEvent, ToolSchemas } from './events.ts';
@@ -52,14 +52,23 @@ export class OutputParser {
     else this.#events.push(event);
   }
 
-  *#answer({ reasoning, tools }: OutputFormat, inReasoning: boolean): Steps<void> {
+  *#answer({ reasoning, text, tools }: OutputFormat, inReasoning: boolean): Steps<void> {
     if (reasoning && (inReasoning || (yield* literal(this.#input, reasoning.open))))
       yield* this.#thoughts(reasoning, 0);
+    // Some models end thoughts that they have not begun.
+    else if (reasoning && (yield* literal(this.#input, reasoning.close))) yield* skipSpace(this.#input);
     const called = tools && this.#reading.tools.size > 0 ? tools : undefined;
-    if (called && openingOf(called).marker === undefined && (yield* readCalls(this.#reading, called)))
+    const opening = called && openingOf(called, text);
+    // What is looked for inside of a text does not stand before the first call.
+    const first = opening && (opening.marker === undefined || opening.before !== called.begin);
+    let begun = first === true && (yield* readCalls(this.#reading, called));
+    if (begun) yield* skipSpace(this.#input);
+    while (called && (yield* readBareCall(this.#reading))) {
+      begun = true;
       yield* skipSpace(this.#input);
-    while (called && (yield* readBareCall(this.#reading))) yield* skipSpace(this.#input);
-    yield* this.#content(called, reasoning);
+    }
+    if (text && !begun) yield* takeOpening(this.#input, text.open);
+    yield* this.#content({ ...(reasoning && { reasoning }), ...(text && { text }), ...(called && { tools: called }) });
   }
 
   *#thoughts({ close }: ReasoningFormat, start: number): Steps<void> {
@@ -77,24 +86,45 @@ export class OutputParser {
     return this.#input.take(this.#input.text.indexOf(marker) + marker.length);
   }
 
-  /** Text, and calls in it. */
-  *#content(tools: ToolFormat | undefined, reasoning: ReasoningFormat | undefined): Steps<void> {
-    const input = this.#input;
-    const marker = tools && openingOf(tools).marker;
-    const silent = reasoning?.silent ?? [];
-    const again = reasoning && silent.length > 0 ? [reasoning.open] : [];
-    const ends = [...(marker === undefined ? [] : [marker]), ...(tools ? [fence] : []), ...silent, ...again];
+  /** Text, and the other parts in it. */
+  *#content(format: OutputFormat): Steps<void> {
+    const { reasoning, text: marked, tools } = format;
+    const marker = tools && openingOf(tools, marked).marker;
+    const ends = [
+      ...(marker === undefined ? [] : [marker]),
+      ...(tools ? [fence] : []),
+      ...(marked ? [...marked.silent, ...(reasoning ? [reasoning.open] : [])] : []),
+    ];
     for (;;) {
-      const end = yield* textUntil(input, ends, text => this.#emit({ kind: 'content', text }));
+      const end = yield* textUntil(this.#input, ends, text => this.#emit({ kind: 'content', text }));
       if (end === undefined) return;
-      if (silent.includes(end)) this.#takeMarker(end);
-      else if (again.includes(end)) {
-        const start = input.taken;
-        this.#takeMarker(end);
-        if (reasoning) yield* this.#thoughts(reasoning, start);
-      } else if (tools && (yield* end === fence ? readFencedCall(this.#reading) : readCalls(this.#reading, tools)))
-        yield* skipSpace(input);
-      else this.#emit({ kind: 'content', text: this.#takeMarker(end) });
+      if (!(yield* this.#part(end, format))) this.#emit({ kind: 'content', text: this.#takeMarker(end) });
     }
   }
+
+  /** What `marker` begins; false, and nothing is taken, where that is text. */
+  *#part(marker: string, { reasoning, text, tools }: OutputFormat): Steps<boolean> {
+    if (text && (text.silent.includes(marker) || marker === reasoning?.open)) {
+      const start = this.#input.taken;
+      this.#takeMarker(marker);
+      if (marker === reasoning?.open) yield* this.#thoughts(reasoning, start);
+      return true;
+    }
+    if (!tools) return false;
+    const { before } = openingOf(tools, text);
+    if (yield* marker === fence ? readFencedCall(this.#reading) : readCalls(this.#reading, tools, before)) {
+      yield* skipSpace(this.#input);
+      return true;
+    }
+    return text !== undefined && marker !== fence && (yield* takeOpening(this.#input, before + text.open));
+  }
+}
+
+/** Takes what opens a part exactly as it is, since text of the answer may begin alike; only white space may come before it. */
+function* takeOpening(input: Input, open: string): Steps<boolean> {
+  const solid = open.trimStart();
+  const from = yield* matchRun(input, /\s/, Number.MAX_SAFE_INTEGER);
+  const whole = yield* hasStart(input, solid, from);
+  if (whole) input.take(from + solid.length);
+  return whole;
 }

@@ -1,4 +1,4 @@
-import type { CallPart, OutputFormat, ReasoningFormat, TaggedArguments, ToolFormat } from './types.ts';
+import { type CallPart, KEY, type OutputFormat, type TaggedArguments, type ToolFormat } from './types.ts';
 
 /** Formats that a template does not show: it tells the model in words, or writes a history otherwise than models answer. */
 interface Shipped {
@@ -39,6 +39,61 @@ const pythonic = (history: ToolFormat['history']): ToolFormat => ({
   history,
 });
 
+/** Python's words and lists in markup; texts that look like markup stand in a section of their own. */
+const sections: ToolFormat = {
+  begin: '',
+  call: [
+    text('<function name="'),
+    name,
+    text('">'),
+    {
+      kind: 'arguments',
+      style: {
+        kind: 'tagged',
+        before: '<param name="',
+        middle: '">',
+        after: '</param>',
+        between: '',
+        strings: 'raw',
+        others: 'python',
+        wrapped: { open: '<![CDATA[', close: ']]>' },
+      },
+    },
+    text('</function>'),
+  ],
+  between: '\n',
+  end: '',
+  // The template writes the calls of a history twice.
+  history: 'content',
+};
+
+/** Elements in elements, each behind a token of its own. */
+const nestedElements = (mark: string): ToolFormat => ({
+  begin: `${mark}<tool_call>\n`,
+  call: [
+    text(`${mark}<invoke name="`),
+    name,
+    text('">'),
+    {
+      kind: 'arguments',
+      style: {
+        kind: 'tagged',
+        before: `${mark}<`,
+        middle: '>',
+        after: `${mark}</${KEY}>`,
+        between: '',
+        strings: 'raw',
+        others: 'json',
+        items: 'item',
+      },
+    },
+    text(`${mark}</invoke>`),
+  ],
+  between: '\n',
+  end: `\n${mark}</tool_call>`,
+  history: 'object',
+});
+
 const thinkTags = { open: '<think>', close: '</think>' };
 
 const deepseek: ToolFormat = {
@@ -59,7 +114,11 @@ const harmony: OutputFormat = {
   reasoning: {
     open: '<|channel|>analysis<|message|>',
     close: '<|end|>',
-    answer: '<|channel|>final<|message|>',
+    next: '<|start|>assistant',
+  },
+  text: {
+    open: '<|channel|>final<|message|>',
+    close: '',
     silent: [
       '<|start|>assistant<|channel|>final<|message|>',
       '<|channel|>final<|message|>',
@@ -67,7 +126,6 @@ const harmony: OutputFormat = {
       '<|start|>assistant',
       '<|end|>',
     ],
-    next: '<|start|>assistant',
   },
   tools: {
     begin: '',
@@ -93,14 +151,53 @@ const gemma4: OutputFormat = {
   },
 };
 
-const kimi3: ReasoningFormat = {
-  open: '<|open|>think<|sep|>',
-  close: '<|close|>think<|sep|>',
-  answer: '<|open|>response<|sep|>',
-  silent: ['<|open|>response<|sep|>', '<|close|>response<|sep|>'],
+const typedParameters: TaggedArguments = {
+  kind: 'tagged',
+  before: '<|open|>argument key="',
+  middle: {
+    string: '" type="string"<|sep|>',
+    number: '" type="number"<|sep|>',
+    boolean: '" type="boolean"<|sep|>',
+    null: '" type="null"<|sep|>',
+    array: '" type="array"<|sep|>',
+    object: '" type="object"<|sep|>',
+  },
+  after: '<|close|>argument<|sep|>',
+  between: '',
+  strings: 'raw',
+  others: 'json',
+};
+
+const kimi3: OutputFormat = {
+  reasoning: { open: '<|open|>think<|sep|>', close: '<|close|>think<|sep|>' },
+  text: {
+    open: '<|open|>response<|sep|>',
+    close: '<|close|>response<|sep|>',
+    silent: ['<|open|>response<|sep|>', '<|close|>response<|sep|>', '<|close|>message<|sep|>'],
+  },
+  tools: {
+    begin: '<|open|>tools<|sep|>',
+    call: [
+      text('<|open|>call tool="'),
+      name,
+      text('" index="'),
+      { kind: 'index', base: 1 },
+      text('"<|sep|>'),
+      { kind: 'arguments', style: typedParameters },
+      text('<|close|>call<|sep|>'),
+    ],
+    between: '',
+    end: '<|close|>tools<|sep|>',
+    history: 'object',
+  },
 };
 
 export const shipped: readonly Shipped[] = [
+  { sign: '<tool_def_sep>', format: { reasoning: thinkTags, tools: sections } },
+  {
+    sign: ']<]minimax[>[',
+    format: { reasoning: { open: '<mm:think>', close: '</mm:think>' }, tools: nestedElements(']<]minimax[>[') },
+  },
   { sign: '<|channel|>analysis<|message|>', format: harmony },
   { sign: '<|tool_call>call:', format: gemma4 },
   { sign: 'List of tools: <|tool_list_start|>[', format: { tools: pythonic('content') } },
@@ -126,5 +223,5 @@ export const shipped: readonly Shipped[] = [
     sign: "message['role'] == 'assistant' and message['content'] is none",
     format: { reasoning: thinkTags, tools: deepseek },
   },
-  { sign: "open_tag('call', [('tool', fn.name), ('index', loop.index)])", format: { reasoning: kimi3 } },
+  { sign: "open_tag('call', [('tool', fn.name), ('index', loop.index)])", format: kimi3 },
 ];

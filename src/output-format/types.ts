@@ -4,6 +4,7 @@
  */
 export interface OutputFormat {
   readonly reasoning?: ReasoningFormat;
+  readonly text?: TextFormat;
   readonly tools?: ToolFormat;
 }
 
@@ -13,10 +14,14 @@ export interface ReasoningFormat {
   readonly close: string;
   /** What stands behind the thoughts before all else. */
   readonly next?: string;
-  /** Where an answer is made of marked parts: what text that is no thoughts begins with, … */
-  readonly answer?: string;
-  /** … and all markers of parts, which are no text. */
-  readonly silent?: readonly string[];
+}
+
+/** Where an answer is made of marked parts: how the part that is text for the reader is marked. */
+export interface TextFormat {
+  readonly open: string;
+  readonly close: string;
+  /** All markers of parts, which are no text wherever they stand. */
+  readonly silent: readonly string[];
 }
 
 /** Calls of tools: `begin` call (`between` call)* `end`. */
@@ -56,6 +61,9 @@ export type Notation = 'json' | 'python' | 'mixed';
 /** Of the value of an argument. */
 export type JsonType = 'string' | 'number' | 'boolean' | 'null' | 'array' | 'object';
 
+/** Stands for the argument's key where that is written again behind its value. */
+export const KEY = '\ue002';
+
 /** Each argument for itself: `before` key `middle` value `after`, with `between` in between. */
 export interface TaggedArguments {
   readonly kind: 'tagged';
@@ -68,6 +76,10 @@ export interface TaggedArguments {
   readonly strings: 'raw' | 'json' | 'python';
   /** Numbers, lists and what else is no text. */
   readonly others: Notation;
+  /** Texts which could be taken for something else stand between these. */
+  readonly wrapped?: { readonly open: string; readonly close: string };
+  /** Lists and objects in values are written as the arguments are, with this key for the items of lists; nulls are left out. */
+  readonly items?: string;
 }
 
 export interface ToolCall {

@@ -12,7 +12,7 @@ export function* textUntil(
 ): Steps<string | undefined> {
   for (;;) {
     const found = firstOf(input.text, ends);
-    if (found) {
+    if (found && (input.ended || !mayGrow(input.text.slice(found.at), ends))) {
       emit(input.take(input.text.slice(0, found.at).trimEnd().length));
       return found.end;
     }
@@ -32,6 +32,10 @@ function firstOf(text: string, ends: readonly string[]): { at: number; end: stri
   }
   return first;
 }
+
+/** Another end, which begins like the one that has come, may still come. */
+const mayGrow = (text: string, ends: readonly string[]): boolean =>
+  ends.some(end => end.length > text.length && end.startsWith(text));
 
 /** Characters at the end of `text` that may belong to one of the ends, which may still come, with the space before them. */
 export function keptLength(text: string, ends: readonly string[]): number {

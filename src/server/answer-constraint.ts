@@ -13,10 +13,11 @@ export function constraintOf(
   content: ConstraintSource | undefined,
   begun: boolean,
 ): ConstraintSource | undefined {
-  if (content?.kind === 'answer' || (!tools && (!content || !format.reasoning))) return content;
+  if (content?.kind === 'answer' || (!tools && (!content || !(format.reasoning || format.text)))) return content;
   return {
     kind: 'answer',
     reasoning: format.reasoning && { ...format.reasoning, begun },
+    text: format.text,
     tools: tools && { format: toolFormatOf(format), ...tools },
     content,
   };
@@ -26,6 +27,6 @@ export function constraintOf(
 export function toolFormatOf({ tools }: OutputFormat): ToolFormat {
   if (tools) return tools;
   const message =
-    "tools: the model's chat template knows no calls of tools; tool_format of the model in realm.yaml gives it a format";
+    "tools: the model's chat template knows no calls of tools; tool_format of the request, or of the model in realm.yaml, gives it a format";
   throw new RealmError('tools_unsupported', message, { param: 'tools' });
 }

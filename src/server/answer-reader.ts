@@ -38,7 +38,7 @@ export const plainReader: AnswerReader = { push: content => [{ content }], end: 
 
 /** A reader of the model's format; undefined where there is nothing to read but content. */
 export function answerReader(format: OutputFormat, tools: ToolUse | undefined, inReasoning: boolean): AnswerReader {
-  if (!tools && !format.reasoning) return plainReader;
+  if (!tools && !format.reasoning && !format.text) return plainReader;
   const parser = new OutputParser(format, new DeclaredSchemas(tools), { inReasoning });
   return {
     push: text => toDeltas(parser.push(text)),

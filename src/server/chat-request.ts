@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Chat, chatDocument } from '../llm/prompt.ts';
+import { injected } from '../output-format/tool-prompt.ts';
 import { messagesSchema } from './chat-message.ts';
 import {
   type GenerationBody,
@@ -21,6 +22,7 @@ export function chatFields(limits: { messages: number }) {
   return {
     messages: messagesSchema(limits.messages),
     ...toolFields,
+    tool_format: optional(z.enum(Object.keys(injected))),
     reasoning_effort: optional(z.string().max(64)),
     chat_template_kwargs: optional(z.record(z.string(), z.unknown())),
     add_generation_prompt: optional(z.boolean()),
@@ -35,6 +37,7 @@ export function toChat(fields: ChatFields): Chat {
   return {
     messages: fields.messages,
     tools: fields.tools?.length && fields.tool_choice !== 'none' ? fields.tools : undefined,
+    toolFormat: fields.tool_format,
     reasoningEffort: fields.reasoning_effort,
     addGenerationPrompt: fields.add_generation_prompt,
     continueFinalMessage: fields.continue_final_message,
@@ -94,6 +97,7 @@ export function chatSchema(limits: { messages: number }): z.ZodType<GenerationBo
         prompts: [chatDocument(toChat(body))],
         tools: toToolUse(body, refuse),
         truncate: body.truncation === 'auto',
+        toolFormat: body.tool_format,
         constraint: toContentSource(body, refuse),
         maxTokens: body.max_completion_tokens ?? body.max_tokens ?? body.n_predict,
         topLogprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,

@@ -1,5 +1,6 @@
 import type { EngineUsage, FinishReason, GenerateRequest } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
+import { withToolFormat } from '../llm/output-format.ts';
 import type { TextEnd, TextLogprob } from '../llm/types.ts';
 import type { ModelId, ProgramHost } from '../sandbox/types.ts';
 import type { Token } from '../tokenizer/types.ts';
@@ -123,8 +124,8 @@ function notAsked(): RealmError {
   return new RealmError('invalid_request', message, { param: 'echo' });
 }
 
-function readerOf({ kind, model, tools }: Job, { inReasoning = false }: Trace): AnswerReader {
-  return kind === 'chat' ? answerReader(model.format, tools, inReasoning) : plainReader;
+function readerOf({ kind, model, tools, toolFormat }: Job, { inReasoning = false }: Trace): AnswerReader {
+  return kind === 'chat' ? answerReader(withToolFormat(model.format, toolFormat), tools, inReasoning) : plainReader;
 }
 
 /** Log-probabilities come with the first of what their text added, or alone. */
@@ -172,13 +173,13 @@ function programHost(context: ChoiceContext, request: GenerateRequest<string>, t
 
 /** What a chat's request has of the model's own format: another model of the program's has another one. */
 function chatSettings(
-  { tools, settings }: Job,
+  { tools, toolFormat, settings }: Job,
   { format }: MeteredModel,
   inReasoning: boolean,
 ): Pick<GenerateRequest, 'constraint' | 'markers'> {
   return {
-    constraint: constraintOf(format, tools, settings.constraint, inReasoning),
-    markers: tools !== undefined || format.reasoning !== undefined,
+    constraint: constraintOf(withToolFormat(format, toolFormat), tools, settings.constraint, inReasoning),
+    markers: tools !== undefined || format.reasoning !== undefined || format.text !== undefined,
   };
 }
 

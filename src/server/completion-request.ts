@@ -44,6 +44,7 @@ export function completionSchema(limits: { choices: number }): z.ZodType<Generat
       echo: optional(z.boolean()),
       suffix: optional(z.string()),
       best_of: unsupported(value => value === 1),
+      tool_format: unsupported(),
     })
     .refine(({ echo, suffix }) => !echo || !suffix, {
       path: ['echo'],

@@ -138,6 +138,8 @@ export interface GenerationBody {
   readonly includeUsage: boolean;
   /** Tools that the answer may call. */
   readonly tools?: ToolUse | undefined;
+  /** How the model is told to write calls, whatever its own format is. */
+  readonly toolFormat?: string | undefined;
   /** Restored before the answer. */
   readonly session?: string | undefined;
   /** Saved after it. */
@@ -151,11 +153,12 @@ export function toBody(
     kind,
     prompts,
     tools,
+    toolFormat,
     suffix,
     echo,
     truncate,
     ...own
-  }: Pick<GenerationBody, 'kind' | 'prompts' | 'tools' | 'suffix' | 'echo' | 'truncate'> &
+  }: Pick<GenerationBody, 'kind' | 'prompts' | 'tools' | 'toolFormat' | 'suffix' | 'echo' | 'truncate'> &
     Pick<GenerationSettings, 'maxTokens' | 'topLogprobs' | 'promptLogprobs' | 'constraint'>,
 ): GenerationBody {
   return {
@@ -163,6 +166,7 @@ export function toBody(
     kind,
     prompts,
     tools,
+    toolFormat,
     suffix,
     echo,
     truncate,

@@ -1,4 +1,5 @@
 import { RealmError } from '../errors.ts';
+import { withToolFormat } from '../llm/output-format.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import { toolFormatOf } from './answer-constraint.ts';
 import type { Exchange } from './exchange.ts';
@@ -19,7 +20,7 @@ export function createJob(services: Services, exchange: Exchange, tenant: Tenant
       param: 'n',
     });
   }
-  if (body.tools) toolFormatOf(named.model.format);
+  if (body.tools) toolFormatOf(withToolFormat(named.model.format, body.toolFormat));
   checkSessions(services, body);
   exchange.model = named.model.id;
   return { ...body, ...named, tenant };

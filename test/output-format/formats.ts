@@ -1,5 +1,5 @@
 /** Formats of some templates, for tests: one of each kind. */
-import type { CallPart, TaggedArguments, ToolFormat } from '../../src/output-format/types.ts';
+import { type CallPart, KEY, type TaggedArguments, type ToolFormat } from '../../src/output-format/types.ts';
 
 const text = (what: string): CallPart => ({ kind: 'text', text: what });
 const name: CallPart = { kind: 'name' };
@@ -64,6 +64,48 @@ export const formats = {
       text('<tool_call|>'),
     ],
     between: '',
+    end: '',
+    history: 'object',
+  },
+  elements: {
+    begin: '<|calls|>\n',
+    call: [
+      text('<|call|>'),
+      name,
+      text('>'),
+      tagged({
+        before: '<|args|><',
+        middle: '>',
+        after: `<|args|></${KEY}>`,
+        between: '',
+        strings: 'raw',
+        others: 'json',
+        items: 'item',
+      }),
+      text('<|args|></call>'),
+    ],
+    between: '\n',
+    end: '<|end|>',
+    history: 'object',
+  },
+  sections: {
+    begin: '',
+    call: [
+      text('<function name="'),
+      name,
+      text('">'),
+      tagged({
+        before: '<param name="',
+        middle: '">',
+        after: '</param>',
+        between: '',
+        strings: 'raw',
+        others: 'python',
+        wrapped: { open: '<![CDATA[', close: ']]>' },
+      }),
+      text('</function>'),
+    ],
+    between: '\n',
     end: '',
     history: 'object',
   },

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { answerRenderer, type RenderAnswer } from '../../src/output-format/derive.ts';
+import { answerRenderer, behindPrompt, type RenderAnswer } from '../../src/output-format/derive.ts';
 import { outputFormat } from '../../src/output-format/output-format.ts';
 import { OutputParser } from '../../src/output-format/parser.ts';
-import { awkwardCall, mixedCall, type ProbeCall, probeTools, textCalls } from '../../src/output-format/probes.ts';
+import { awkwardCall, mixedCall, type ProbeCall, probeTools, textCalls, user } from '../../src/output-format/probes.ts';
+import { commonStart } from '../../src/output-format/repeated.ts';
 import { shipped } from '../../src/output-format/shipped.ts';
 import type { OutputFormat, ToolCall, ToolFormat } from '../../src/output-format/types.ts';
 import { writeCalls } from '../../src/output-format/write-calls.ts';
@@ -30,8 +31,10 @@ const ends = [
   ...['<turn|>', '<|tool_response>', '<SPECIAL_12>', '<｜hy_eos:opensource｜>'],
 ];
 
-/** Their ways to write arguments cannot be described yet. */
-const missing = ['MiniMax-M3', 'openbmb-MiniCPM5-1B'];
+/** Texts of tokens that end an answer which is text. */
+const moreEnds = [
+  ...['<seed:eos>', '<end_of_sentence>', '<sep>', '<end_of_turn>', '<|return|>', '</assistant>', '<|end_of_msg|>'],
+];
 
 const metadata = byteLevelMetadata({}, []);
 const tokenizer = createTokenizer(metadata);
@@ -57,8 +60,11 @@ function load(name: string): ChatTemplate {
   return chatTemplate(metadata, tokenizer, { source, now: () => 0 });
 }
 
-function probesFor({ between }: ToolFormat): ProbeCall[][] {
-  const one = [textCalls(1, 0), textCalls(1, 1), textCalls(1, 2), [mixedCall], [awkwardCall]];
+function probesFor({ between, call }: ToolFormat): ProbeCall[][] {
+  // Where objects are elements in elements, values of unknown types are texts.
+  const isNested = call.some(part => part.kind === 'arguments' && 'items' in part.style);
+  const typed = isNested ? [] : [[mixedCall], [awkwardCall]];
+  const one = [textCalls(1, 0), textCalls(1, 1), textCalls(1, 2), ...typed];
   return between === undefined ? one : [...one, textCalls(2, 2), textCalls(3, 1)];
 }
 
@@ -99,11 +105,40 @@ function writer(template: ChatTemplate, format: ToolFormat): (calls: readonly Pr
   };
 }
 
+/** What the model writes to answer with a text, as the template shows it. */
+function plainAnswer(template: ChatTemplate): string {
+  const prompt = template.render([user]);
+  const history = template.render([user, { role: 'assistant', content: 'zqcontent' }], { addGenerationPrompt: false });
+  const from = commonStart(history, prompt);
+  const turn = behindPrompt(history.slice(from), prompt);
+  const stops = [...ends, ...moreEnds].map(end => turn.indexOf(end, turn.indexOf('zqcontent'))).filter(at => at >= 0);
+  return turn.slice(0, Math.min(turn.length, ...stops));
+}
+
+function contentIn(text: string, format: OutputFormat, size: number): string {
+  const parser = new OutputParser(format, schemas);
+  const pieces = Array.from({ length: Math.ceil(text.length / size) }, (_, i) => text.slice(i * size, (i + 1) * size));
+  const events = [...pieces.flatMap(piece => parser.push(piece)), ...parser.end()];
+  return events.map(event => (event.kind === 'content' ? event.text : '')).join('');
+}
+
 describe("llama.cpp's templates", () => {
   for (const name of templates) {
     const template = load(name);
-    const { tools } = outputFormat(template, ends);
-    if (without.includes(name) || missing.includes(name)) {
+    const format = outputFormat(template, ends);
+    const { tools } = format;
+    it(`${name}: an answer that is text is read without what marks it`, () => {
+      const text = plainAnswer(template);
+      for (const size of [1, 7, text.length]) {
+        const content = contentIn(text, format, size);
+        // Thoughts that the prompt has begun are ended by the answer.
+        const { open = '', close = '' } = format.reasoning ?? {};
+        const inside = text.trimStart().startsWith(close) && close !== '';
+        const read = inside ? contentIn(`${open}${text}`, format, size) : content;
+        assert.equal(read.trim(), 'zqcontent', text);
+      }
+    });
+    if (without.includes(name)) {
       it(`${name} gives no format of calls`, () => assert.equal(tools, undefined));
       continue;
     }

@@ -60,6 +60,7 @@ export const messagesFields = {
   ),
   output_format: optional(outputFormat),
   container: unsupported(),
+  tool_format: unsupported(),
   mcp_servers: unsupported(isEmptyList),
   compaction: unsupported(),
   thread: unsupported(),

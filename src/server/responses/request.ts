@@ -126,6 +126,7 @@ export function responsesSchema(limits: { messages: number }) {
       user: optional(z.string()),
       background: unsupported(isOff),
       session: unsupported(),
+      tool_format: unsupported(),
       save_session: unsupported(),
       conversation: unsupported(),
       prompt: unsupported(),
