@@ -70,10 +70,10 @@ export class Constraint {
     const from = this.automaton.near(at);
     if (from.mask) return into.set(from.mask);
     into.fill(0);
-    const room = this.#room.in(from);
-    const slice = room > 0 ? this.vocabulary.slices.find(({ chars }) => chars <= room) : undefined;
-    if (slice) into.set(slice.mask);
-    const steps = slice ? this.#walk(from, slice.rest, into) : this.#walkGroups(from, into);
+    const { slice } = this.vocabulary;
+    const isSliced = this.#room.in(from) >= slice.chars;
+    if (isSliced) into.set(slice.mask);
+    const steps = isSliced ? this.#walk(from, slice.rest, into) : this.#walkGroups(from, into);
     for (const { tokens } of from.row?.behindTokens ?? []) for (const token of tokens) allow(token, into);
     if (from.row?.isAccepting) for (const token of this.vocabulary.endTokens) allow(token, into);
     if (steps >= keepFrom) this.#keep(from, into);
