@@ -62,7 +62,7 @@ export class AuditLog {
       const at = this.#now();
       const result = await change(trx, head.seq, at);
       const { actor, action } = note;
-      const target = withoutKeys(note.target);
+      const target = withoutKeys(note.target.replaceAll('\0', ''));
       const detail = withoutKeys(JSON.stringify(note.detail ?? {}));
       const entry = { seq: head.seq, at, actor, action, target, detail, previous: head.hash };
       const hash = hashOf(entry);

@@ -57,6 +57,8 @@ function keyId(bytes: Uint8Array): string {
   return id;
 }
 
+export const isKeyId = (text: string): boolean => /^key_[a-z2-7]{12}$/.test(text);
+
 const writtenKeys = /\b(?:realm_[0-9a-f]{8,}|sk-[\w-]{16,})/g;
 
 /** The text without what looks like a key: people put them into URLs, models' names and texts. */

@@ -1,8 +1,9 @@
 import { RealmError } from '../errors.ts';
 import type { KeyTable, TenantTable } from '../store/schema.ts';
 import type { AuditEntry } from './audit.ts';
-import { keyIdOf } from './keys.ts';
+import { isKeyId, keyIdOf } from './keys.ts';
 import type { CreateKey, CreateTenant, KeyDocument, UpdateKey, UpdateTenant } from './operator-schema.ts';
+import { name } from './schema.ts';
 import { tenantAnswer, toTenant } from './tenant-document.ts';
 import { keyNotFound, type TenantStore, tenantNotFound } from './tenant-store.ts';
 import type { TenantKeys } from './tenants.ts';
@@ -71,7 +72,7 @@ export class StoreOperator implements Operator {
 
   async tenant(id: string): Promise<TenantAnswer> {
     const named = this.#ofFile(id);
-    const row = named ? undefined : await this.#parts.store.tenant(id);
+    const row = named || !isTenantId(id) ? undefined : await this.#parts.store.tenant(id);
     if (named) return fileTenant(named);
     if (row) return storedTenant(row);
     throw tenantNotFound(id);
@@ -106,18 +107,18 @@ export class StoreOperator implements Operator {
   }
 
   async updateKey(tenant: string, id: string, body: UpdateKey): Promise<KeyAnswer> {
-    await this.#changeable(tenant, id);
+    this.#changeable(tenant, id);
     return this.#storedKey(await this.#parts.store.updateKey(this.#parts.actor, tenant, id, body));
   }
 
   async rotateKey(tenant: string, id: string, overlapSeconds: number) {
-    await this.#changeable(tenant, id);
+    this.#changeable(tenant, id);
     const { row, key } = await this.#parts.store.rotateKey(this.#parts.actor, tenant, id, overlapSeconds * 1000);
     return { ...this.#storedKey(row), key };
   }
 
   async revokeKey(tenant: string, id: string, cancel: boolean): Promise<KeyAnswer> {
-    await this.#changeable(tenant, id);
+    this.#changeable(tenant, id);
     return this.#storedKey(await this.#parts.store.revokeKey(this.#parts.actor, tenant, id, cancel));
   }
 
@@ -131,17 +132,16 @@ export class StoreOperator implements Operator {
 
   #notOfFile(id: string): void {
     if (this.#ofFile(id)) throw definedInFile(`The tenant ${id}`);
+    if (!isTenantId(id)) throw tenantNotFound(id);
   }
 
   #fileKeys(tenant: string): string[] {
     return this.#ofFile(tenant)?.keys.map(keyIdOf) ?? [];
   }
 
-  async #changeable(tenant: string, id: string): Promise<void> {
+  #changeable(tenant: string, id: string): void {
     if (this.#fileKeys(tenant).includes(id)) throw definedInFile(`The key ${id}`);
-    await this.tenant(tenant).catch(() => {
-      throw keyNotFound();
-    });
+    if (!isTenantId(tenant) || !isKeyId(id)) throw keyNotFound();
   }
 
   #fileKey(id: string): KeyAnswer {
@@ -161,6 +161,9 @@ export class StoreOperator implements Operator {
     };
   }
 }
+
+/** Databases take no text that can be none. */
+const isTenantId = (id: string): boolean => name.safeParse(id).success;
 
 function definedInFile(what: string): RealmError {
   return new RealmError('defined_in_file', `${what} stands in realm.yaml: change the file, it is read again by itself`);
