@@ -148,7 +148,8 @@ function programHost(context: ChoiceContext, request: GenerateRequest<string>, t
   const { signal: clientSignal } = context.exchange;
   const find = (modelId: ModelId): MeteredModel => {
     const model = services.models[modelId];
-    if (model === undefined || !mayUseModel(job.tenant, model.id))
+    // The request's own was checked: an adapter may be allowed where its model is not.
+    if (model === undefined || (modelId !== job.modelId && !mayUseModel(job.tenant, model.id)))
       throw new RealmError('model_not_found', `The program asked for model ${modelId}, which is not loaded`);
     return model;
   };
