@@ -1,5 +1,5 @@
 import { unwatchFile, watchFile } from 'node:fs';
-import { asRealmError, RealmError } from '../errors.ts';
+import { asRealmError } from '../errors.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { loadConfig, type ModelEntry, mistakesOf, type RealmConfig } from '../tenancy/config.ts';
 import { issueText } from '../tenancy/issues.ts';
@@ -15,8 +15,6 @@ export interface ReloadParts {
   /** Cannot fail. */
   apply(next: RealmConfig): void;
   note(detail: object): Promise<void>;
-  /** Others reach the port: there must be tenants. */
-  readonly reachable: boolean;
 }
 
 /** How soon a change of the file is seen. Looking at it works on every file system, and when another file is put in its place. */
@@ -55,7 +53,6 @@ export class ConfigReload {
     if (this.#path === undefined) return this.#logger.log('warn', 'there is no configuration file to read again');
     try {
       const next = await loadConfig(this.#path);
-      if (this.#parts.reachable && next.tenants === undefined && next.adminKeys === undefined) throw nobody();
       await this.#parts.prepare(next);
       await this.#take(next);
     } catch (error) {
@@ -85,11 +82,6 @@ export class ConfigReload {
       this.#logger.log('error', 'configuration: mistake', { path: mistake.path, problem: issueText(mistake) });
     this.#logger.log('error', 'configuration not taken over: the one before it stays', { mistakes: mistakes.length });
   }
-}
-
-function nobody(): RealmError {
-  const message = 'tenants: are required, or server.admin_keys, where other machines reach the server';
-  return new RealmError('config_invalid', message, { param: 'tenants' });
 }
 
 /** What a server holds on to from its start: the port is bound, the models are loaded, the store is open. */

@@ -94,6 +94,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     logger: services.logger,
     messageBytes: config.limits.bodyBytes,
   }).catch(async error => {
+    await administration.close();
     await store.close();
     throw error;
   });
@@ -125,13 +126,15 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   }
   services.state.phase = 'ready';
   const reload = new ConfigReload(options.config ? undefined : options.configPath, live, services.logger, {
-    prepare: next => loadPrograms(next, sandbox, programs),
+    async prepare(next) {
+      refuseOpenToOthers(next, host, directory);
+      await loadPrograms(next, sandbox, programs);
+    },
     apply(next) {
       administration.setFile(next);
       for (const { id, sampling } of next.models ?? []) models.find(model => model.id === id)?.setSampling(sampling);
     },
     note: detail => services.audit.note({ actor: 'file', action: 'config.reloaded', target: 'realm.yaml', detail }),
-    reachable: !isLocalName(host),
   });
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
   const close = async () => {
@@ -155,7 +158,7 @@ function warningsOf({ logger }: Services, { id }: Partial<ModelEntry>): (message
 /** Without keys, everybody who reaches the port may use the models. */
 function refuseOpenToOthers({ tenants, adminKeys }: RealmConfig, host: string, directory: Directory): void {
   // Whoever has an administrator's key can create tenants.
-  const keyed = tenants !== undefined || adminKeys !== undefined || [...directory.tenants()].length > 0;
+  const keyed = tenants !== undefined || adminKeys !== undefined || directory.hasStored;
   if (keyed || isLocalName(host)) return;
   const message = `host ${host} can be reached by other machines and there are no keys; name tenants with keys in realm.yaml, or listen on 127.0.0.1`;
   throw new RealmError('config_invalid', message, { param: 'server.host' });

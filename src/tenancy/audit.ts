@@ -86,18 +86,14 @@ export class AuditLog {
   /** Reads all entries. Throws `audit_broken`, naming the first one that is not what was written. */
   async verify(): Promise<AuditProof> {
     const head = await this.#store.db.selectFrom('audit_head').selectAll().executeTakeFirst();
-    let [entries, hash] = [0, ''];
-    for (let rows = await this.#rows(0, page); rows.length > 0; rows = await this.#rows(entries, page)) {
-      for (const row of rows) {
-        if (row.seq !== entries + 1) throw broken(`entry ${entries + 1} is missing`);
-        if (row.previous !== hash || row.hash !== hashOf(row)) throw broken(`entry ${row.seq} was changed or put in`);
-        [entries, hash] = [row.seq, row.hash];
-      }
+    const chain = new AuditChain();
+    for (let rows = await this.#rows(0, page); rows.length > 0; rows = await this.#rows(chain.entries, page)) {
+      for (const row of rows) chain.add(row, row.previous);
     }
     // What was added meanwhile is not in the head that was read.
-    if (!head || entries < head.seq) throw broken(`entry ${entries + 1} is missing`);
-    if (entries === head.seq && hash !== head.hash) throw broken(`entry ${entries} was changed or put in`);
-    return { entries, hash };
+    if (!head || chain.entries < head.seq) throw broken(`entry ${chain.entries + 1} is missing`);
+    if (chain.entries === head.seq && chain.hash !== head.hash) throw changed(chain.entries);
+    return chain;
   }
 
   #rows(after: number, limit: number): Promise<AuditTable[]> {
@@ -110,6 +106,21 @@ export class AuditLog {
       .execute();
   }
 }
+
+/** Entries from the first one on, each of which must follow from those before it. */
+export class AuditChain implements AuditProof {
+  entries = 0;
+  hash = '';
+
+  /** Throws `audit_broken`. */
+  add(row: Omit<AuditTable, 'previous'>, previous = this.hash): void {
+    if (row.seq !== this.entries + 1) throw broken(`entry ${this.entries + 1} is missing`);
+    if (previous !== this.hash || row.hash !== hashOf({ ...row, previous })) throw changed(row.seq);
+    [this.entries, this.hash] = [row.seq, row.hash];
+  }
+}
+
+const changed = (seq: number): RealmError => broken(`entry ${seq} was changed or put in`);
 
 function broken(what: string): RealmError {
   return new RealmError('audit_broken', `the audit log is not what was written: ${what}`);

@@ -82,6 +82,11 @@ export class Directory {
     return this.#file.tenants === undefined && !this.#keyed && !this.#reachable;
   }
 
+  /** The store has or had tenants, or keys of the file's. */
+  get hasStored(): boolean {
+    return this.#keyed;
+  }
+
   /** Takes what a newly read file says, all at once. */
   setFile(entries: FileEntries): void {
     this.#file = fileOf(entries);
