@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { operate, type PlaceOptions, withPlace } from './operator.ts';
+import { operate, type PlaceOptions, withExample, withPlace } from './operator.ts';
 import { wholeNumber } from './options.ts';
 import { print, printJson, table } from './output.ts';
 
@@ -11,11 +11,13 @@ export function addAudit(realm: Command): void {
       'after',
       '\nExamples:\n  $ realm audit list --config realm.yaml\n  $ realm audit verify --store realm.db',
     );
-  withPlace(audit.command('list').description('List entries, the oldest first.'))
+  const command = (name: string, description: string) =>
+    withExample(withPlace(audit.command(name).description(description)), `audit ${name} --config realm.yaml`);
+  command('list', 'List entries, the oldest first.')
     .option('--after <seq>', 'only those after this one', wholeNumber(0, Number.MAX_SAFE_INTEGER))
     .option('--limit <n>', 'most entries (default: 100)', wholeNumber(1, 1000))
     .action(listEntries);
-  withPlace(audit.command('verify').description('Find entries that were changed, taken out or put in.')).action(verify);
+  command('verify', 'Find entries that were changed, taken out or put in.').action(verify);
 }
 
 interface ListOptions extends PlaceOptions {

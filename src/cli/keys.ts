@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { RealmError } from '../errors.ts';
-import { isPlaced, list, operate, type PlaceOptions, validated, withPlace } from './operator.ts';
+import { isPlaced, list, operate, type PlaceOptions, validated, withExample, withPlace } from './operator.ts';
 import { wholeNumber } from './options.ts';
 import { print, printJson, table } from './output.ts';
 
@@ -25,9 +25,12 @@ export function addKeys(realm: Command): void {
       'after',
       '\nExamples:\n  $ realm keys create --tenant acme\n  $ realm keys create --tenant acme --expires 30d --store realm.db\n  $ realm keys revoke key_abcdefghijkl --tenant acme --url http://127.0.0.1:8080',
     );
-  const ofTenant = (command: Command) => withPlace(command.requiredOption('--tenant <id>', 'whose key it is'));
-  ofTenant(keys.command('create'))
-    .description('Make a key. It is shown this once. Without --config, --store or --url: a line for realm.yaml.')
+  const command = (name: string, description: string, example: string) => {
+    const made = keys.command(name).description(description).requiredOption('--tenant <id>', 'whose key it is');
+    return withExample(withPlace(made), `keys ${example}`);
+  };
+  const made = 'Make a key. It is shown this once. Without --config, --store or --url: a line for realm.yaml.';
+  command('create', made, 'create --tenant acme --expires 30d --config realm.yaml')
     .option('--name <text>', 'what people call it')
     .option('--scopes <list>', 'inference, read, admin (default: inference)', list)
     .option('--models <list>', 'models that it may use', list)
@@ -35,11 +38,15 @@ export function addKeys(realm: Command): void {
     .option('--addresses <list>', 'from where it may be used: addresses, or ranges as 10.0.0.0/8', list)
     .option('--expires <when>', 'a time (2027-01-31T00:00:00Z), or in how many days or hours (30d, 12h)')
     .action(create);
-  ofTenant(keys.command('list').description("List a tenant's keys, without what is secret.")).action(listKeys);
-  ofTenant(keys.command('rotate').argument('<key>', 'its public id').description('Make a key with the same rights.'))
+  const listed = "List a tenant's keys, without what is secret.";
+  command('list', listed, 'list --tenant acme --config realm.yaml').action(listKeys);
+  const rotated = 'Make a key with the same rights; the old one ends.';
+  command('rotate', rotated, 'rotate key_abcdefghijkl --tenant acme --overlap 3600 --config realm.yaml')
+    .argument('<key>', 'its public id')
     .option('--overlap <seconds>', 'how long the old one works too (default: not at all)', wholeNumber(0, 3.1e9))
     .action(rotate);
-  ofTenant(keys.command('revoke').argument('<key>', 'its public id').description('Revoke a key.'))
+  command('revoke', 'Revoke a key.', 'revoke key_abcdefghijkl --tenant acme --config realm.yaml')
+    .argument('<key>', 'its public id')
     .option('--cancel', 'end its requests that are being answered')
     .action(revoke);
 }

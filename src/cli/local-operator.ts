@@ -1,10 +1,14 @@
 import { RealmError } from '../errors.ts';
 import { openStore } from '../store/open.ts';
-import { AuditLog } from '../tenancy/audit.ts';
+import { AuditLog, type AuditProof } from '../tenancy/audit.ts';
 import { loadConfig } from '../tenancy/config.ts';
-import { StoreOperator } from '../tenancy/operator.ts';
+import { type Operator, StoreOperator } from '../tenancy/operator.ts';
 import { TenantStore } from '../tenancy/tenant-store.ts';
-import type { OpenOperator } from './operator.ts';
+
+export interface OpenOperator extends Operator {
+  verifyAudit(): Promise<AuditProof>;
+  close(): Promise<void>;
+}
 
 /** On the store that a configuration or an option names. A server that uses it hears of changes by itself. */
 export async function openLocal(configPath: string | undefined, place: string | undefined): Promise<OpenOperator> {

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import type { z } from 'zod';
 import { RealmError } from '../errors.ts';
-import type { AuditProof } from '../tenancy/audit.ts';
-import type { Operator } from '../tenancy/operator.ts';
+import type { OpenOperator } from './local-operator.ts';
 
 /** On which store or server a command works. */
 export interface PlaceOptions {
@@ -12,17 +11,17 @@ export interface PlaceOptions {
   readonly json?: boolean;
 }
 
-export interface OpenOperator extends Operator {
-  verifyAudit(): Promise<AuditProof>;
-  close(): Promise<void>;
-}
-
 export function withPlace(command: Command): Command {
   return command
     .option('-c, --config <file>', 'realm.yaml of the server: its store, and its tenants')
     .option('--store <file|url>', 'the store itself: a SQLite file or a URL of PostgreSQL')
     .option('--url <url>', 'a server that runs, with an admin key in REALM_ADMIN_KEY')
     .option('--json', 'print JSON');
+}
+
+/** The help of a command ends with such a line. */
+export function withExample(command: Command, example: string): Command {
+  return command.addHelpText('after', `\nExample:\n  $ realm ${example}`);
 }
 
 export const isPlaced = ({ config, store, url }: PlaceOptions): boolean => (config ?? store ?? url) !== undefined;

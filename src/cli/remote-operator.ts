@@ -2,7 +2,7 @@ import { type ErrorCode, errorCodes, RealmError } from '../errors.ts';
 import { AuditChain, type AuditEntry, type AuditProof } from '../tenancy/audit.ts';
 import type { KeyAnswer, TenantAnswer } from '../tenancy/operator.ts';
 import type { CreateKey, CreateTenant, UpdateKey, UpdateTenant } from '../tenancy/operator-schema.ts';
-import type { OpenOperator } from './operator.ts';
+import type { OpenOperator } from './local-operator.ts';
 
 type Made = KeyAnswer & { readonly key: string };
 

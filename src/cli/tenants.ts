@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { RealmError } from '../errors.ts';
 import type { TenantAnswer } from '../tenancy/operator.ts';
-import { type OpenOperator, operate, type PlaceOptions, validated, withPlace } from './operator.ts';
+import type { OpenOperator } from './local-operator.ts';
+import { operate, type PlaceOptions, validated, withExample, withPlace } from './operator.ts';
 import { number, wholeNumber } from './options.ts';
 import { print, printJson, table } from './output.ts';
 
@@ -25,13 +26,21 @@ export function addTenants(realm: Command): void {
       'after',
       '\nExamples:\n  $ realm tenants list --config realm.yaml\n  $ realm tenants create acme --budget tokens:1000000:month --url http://127.0.0.1:8080',
     );
-  withPlace(tenants.command('list').description('List tenants.')).action(listTenants);
-  withFields(tenants.command('create').argument('<id>').description('Create a tenant.')).action(create);
-  withFields(tenants.command('update').argument('<id>').description('Change a tenant.')).action(update);
-  withPlace(tenants.command('disable').argument('<id>').description("Refuse a tenant's keys until it is enabled."))
+  const command = (name: string, description: string, example: string) =>
+    withExample(withPlace(tenants.command(name).description(description)), `tenants ${example} --config realm.yaml`);
+  command('list', 'List tenants.', 'list').action(listTenants);
+  withFields(command('create', 'Create a tenant.', 'create acme --weight 2'))
+    .argument('<id>')
+    .action(create);
+  withFields(command('update', 'Change a tenant.', 'update acme --concurrent 8'))
+    .argument('<id>')
+    .action(update);
+  command('disable', "Refuse a tenant's keys until it is enabled.", 'disable acme')
+    .argument('<id>')
     .option('--undo', 'enable it again')
     .action((id: string, { undo = false, ...options }) => change(id, { disabled: !undo }, options));
-  withPlace(tenants.command('delete').argument('<id>').description('Delete a tenant and revoke its keys.'))
+  command('delete', 'Delete a tenant and revoke its keys.', 'delete acme --cancel')
+    .argument('<id>')
     .option('--cancel', 'end its requests that are being answered')
     .action(remove);
 }
@@ -39,7 +48,7 @@ export function addTenants(realm: Command): void {
 function withFields(command: Command): Command {
   const collect = (value: string, before: string[] = []) => [...before, value];
   const count = wholeNumber(1, 1e12);
-  return withPlace(command)
+  return command
     .option('--weight <n>', 'its share of a model', number({ min: 0.01, max: 100 }))
     .option('--max-queued <n>', 'requests that may wait, for each model', count)
     .option('--queue-ms <n>', 'how long a request may wait', count)

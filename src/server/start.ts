@@ -107,7 +107,6 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       const model = await loadModel(each, {
         ...options,
         memory: memory.share,
-        tenants: [...directory.tenants()],
         onWarning: warningsOf(services, each),
       });
       memory.take((await model.engine.stats()).memory);

@@ -1,3 +1,5 @@
+import type { TenantShare } from '../engine/request.ts';
+
 export interface Tenant {
   readonly id: string;
   /** Absolute path of its own program; absent: the default program. */
@@ -73,6 +75,11 @@ export interface AdminRequest {
 
 /** Lets the operator pass and gives the public id of the key (undefined where none is needed), or throws `invalid_api_key`, `no_admin_keys`, `permission_denied`. */
 export type AuthorizeAdmin = (authorization: string | undefined, request?: AdminRequest) => string | undefined;
+
+/** What falls to a tenant where it shares an engine. */
+export function shareOf({ weight, maxQueued }: Tenant): TenantShare {
+  return { weight, maxWaiting: maxQueued };
+}
 
 /** Whether the key that a tenant asks with may name a model. */
 export function mayUseModel({ models }: Pick<Tenant, 'models'>, id: string): boolean {

@@ -56,12 +56,15 @@ describe('help', () => {
   it('is what realm alone shows', async () => {
     const { code, stdout } = await realm([]);
     assert.equal(code, 0);
-    for (const command of ['run', 'serve', 'inspect', 'tokenize', 'constrain', 'models', 'keys'])
+    for (const command of ['run', 'serve', 'inspect', 'tokenize', 'constrain', 'models', 'tenants', 'keys', 'audit'])
       assert.match(stdout, new RegExp(`^  ${command}`, 'm'));
   });
 
   for (const command of [
-    ...['run', 'serve', 'inspect', 'tokenize', 'constrain', 'models', 'models pull', 'models rm', 'keys create'],
+    ...['run', 'serve', 'inspect', 'tokenize', 'constrain', 'models', 'models pull', 'models rm', 'tenants', 'keys'],
+    ...['list', 'create', 'update', 'disable', 'delete'].map(name => `tenants ${name}`),
+    ...['create', 'list', 'rotate', 'revoke'].map(name => `keys ${name}`),
+    ...['list', 'verify'].map(name => `audit ${name}`),
   ]) {
     it(`of ${command} has an example`, async () => {
       const { code, stdout } = await realm([...command.split(' '), '--help']);
