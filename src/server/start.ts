@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { FetchObserver } from '../catalog/types.ts';
 import { asRealmError, RealmError } from '../errors.ts';
-import { loadModel, type ServedModel } from '../llm/load.ts';
+import type { ServedModel } from '../llm/load.ts';
 import { SessionStore } from '../llm/sessions.ts';
 import { unmetered } from '../metering/meter.ts';
 import { readBuiltinProgram } from '../sandbox/builtin.ts';
@@ -13,18 +13,19 @@ import { type Logger, silent } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig } from '../tenancy/config.ts';
 import { adminAuthorization, keyAuthentication, openAuthentication, type Tenant } from '../tenancy/tenants.ts';
-import { AdapterRegistry, type NumberedModel } from './adapters.ts';
+import { AdapterRegistry } from './adapters.ts';
 import { createApp } from './app.ts';
 import { drain } from './drain.ts';
 import { isLocalName } from './local.ts';
-import { type MeteredModel, metered } from './metered-model.ts';
+import { definitionOf, idOf, logModels, modelLoader } from './model-loader.ts';
+import { ModelMemory } from './model-memory.ts';
+import { ModelRegistry } from './model-registry.ts';
+import type { ModelSlot } from './model-slot.ts';
 import { type Listener, listen } from './node.ts';
 import { ResponseBook } from './responses/book.ts';
 import { MemoryResponseStore } from './responses/store.ts';
 import type { Services } from './services.ts';
-import { SharedMemory } from './shared-memory.ts';
 import { TextService } from './text/service.ts';
-import { watchEngine } from './watch-engine.ts';
 
 export interface StartOptions {
   /** Path of `realm.yaml`; absent: one open tenant, loopback only. */
@@ -49,7 +50,10 @@ export interface StartOptions {
 
 export interface RunningServer {
   readonly url: string;
+  /** Those that are loaded. */
   readonly models: readonly ServedModel[];
+  /** Those that are not: they are loaded on demand, or could not be. */
+  readonly unloaded: readonly { readonly id: string; readonly problem: string | undefined }[];
   /** Whether requests need a key. */
   readonly keyed: boolean;
   /** Drains and frees everything; see {@link drain}. */
@@ -58,18 +62,18 @@ export interface RunningServer {
 
 /**
  * Starts a server: the port first, so that a port in use is known before anything is loaded, then programs and models.
- * Throws what is wrong with the configuration, the port, a program or a model; nothing is left running then.
+ * A model that cannot be loaded is tried again when it is asked for, if there is another one. Throws what is wrong with
+ * the configuration, the port, a program or the only model; nothing is left running then.
  */
 export async function startServer(options: StartOptions): Promise<RunningServer> {
   const config = options.config ?? (await configAt(options.configPath));
   const [host, port] = [options.host ?? config.host, options.port ?? config.port];
   refuseOpenToOthers(config, host);
   const models: ServedModel[] = [];
-  const served: MeteredModel[] = [];
   const programs = new Map<string, Program>();
   const sandbox = createSandbox(config.programs);
   const store = await openStore(config.store ?? 'memory', { lock: true });
-  const services = compose(config, options, { models: served, programs, sandbox });
+  const services = compose(config, options, { programs, sandbox, onLoaded: model => models.push(model) });
   const { keepAliveMs } = config.http;
   const listener = await listen(createApp(services), host, port, {
     keepAliveMs,
@@ -82,22 +86,8 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   try {
     const builtin = loadBuiltin(sandbox);
     await loadPrograms(config, sandbox, programs);
-    const entries = modelsOf(config, options);
-    const memory = new SharedMemory(entries.length);
-    for (const each of entries) {
-      const model = await loadModel(each, {
-        ...options,
-        memory: memory.share,
-        tenants: config.tenants,
-        onWarning: warningsOf(services, each),
-      });
-      memory.take((await model.engine.stats()).memory);
-      watchEngine(model, services.logger);
-      models.push(model);
-      const own = metered(model, services.meter);
-      const modelId = (served.push(own) - 1) as ModelId;
-      await loadAdapters(services.adapters, { model: own, modelId }, each);
-    }
+    await addModels(services, config, options);
+    await loadFirst(services, options.signal);
     programs.set('', await builtin);
   } catch (error) {
     await stop(services, listener, 0);
@@ -110,16 +100,34 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await stop(services, listener, config.limits.drainMs);
     await store.close();
   };
-  return { url, models, keyed: config.tenants !== undefined, close };
+  const unloaded = services.models.all.flatMap(({ id, model, failure }) => {
+    return model ? [] : { id, problem: failure?.error.message };
+  });
+  return { url, models: [...models], unloaded, keyed: config.tenants !== undefined, close };
+}
+
+/** The models of the configuration, in its order, with their adapters. */
+async function addModels({ models, adapters }: Services, config: RealmConfig, options: StartOptions): Promise<void> {
+  for (const [i, entry] of modelsOf(config, options).entries()) {
+    const { modelId } = models.add(definitionOf(entry, await idOf(entry, options), 'file'), i as ModelId);
+    for (const [k, adapter] of (entry.adapters ?? []).entries())
+      adapters.declare(modelId, { ...adapter, param: `models[${i}].adapters[${k}].path` });
+  }
+}
+
+/** Loads what is to be there from the start. Throws what is wrong with a model where there would be none. */
+async function loadFirst({ models }: Services, signal: AbortSignal | undefined): Promise<void> {
+  const failed: unknown[] = [];
+  const isFirst = ({ definition: { load } }: ModelSlot) => load === 'start';
+  for (const slot of models.all.filter(isFirst)) {
+    await models.load(slot).catch(error => failed.push(error));
+    signal?.throwIfAborted();
+  }
+  if (failed.length === models.all.length) throw failed[0];
 }
 
 async function configAt(path: string | undefined): Promise<RealmConfig> {
   return path === undefined ? defaultConfig() : loadConfig(path);
-}
-
-/** What a model's file says wrong, in the log. */
-function warningsOf({ logger }: Services, { id }: Partial<ModelEntry>): (message: string) => void {
-  return problem => logger.log('warn', 'model', { model: id, problem });
 }
 
 /** Without keys, everybody who reaches the port may use the models. */
@@ -132,17 +140,29 @@ function refuseOpenToOthers({ tenants }: RealmConfig, host: string): void {
 function compose(
   config: RealmConfig,
   options: StartOptions,
-  parts: { models: readonly MeteredModel[]; programs: ReadonlyMap<string, Program>; sandbox: Sandbox },
+  parts: { programs: ReadonlyMap<string, Program>; sandbox: Sandbox; onLoaded: (model: ServedModel) => void },
 ): Services {
   const metrics = createMetrics();
+  const logger = options.logger ?? silent;
+  const meter = unmetered;
+  const text = new TextService({ bodyBytes: config.limits.bodyBytes, observe: metrics.text });
+  const adapters = new AdapterRegistry({ find: name => models.find(name) });
+  const { onLoaded } = parts;
+  const loader = modelLoader({ adapters, logger, meter, text }, { ...options, tenants: config.tenants, onLoaded });
+  const models = new ModelRegistry({
+    loader,
+    memory: new ModelMemory(config.modelMemory),
+    isTaken: name => adapters.isTaken(name),
+  });
+  logModels({ models, logger });
   return {
-    models: parts.models,
-    adapters: new AdapterRegistry(parts.models),
-    meter: unmetered,
+    models,
+    adapters,
+    meter,
     sessions: new SessionStore(config.sessions),
     responses: new ResponseBook(new MemoryResponseStore(config.responses), new MemoryResponseStore(config.responses)),
     anyModelName: config.models === undefined || options.model !== undefined,
-    text: new TextService({ bodyBytes: config.limits.bodyBytes, observe: metrics.text }),
+    text,
     sandbox: parts.sandbox,
     programOf: tenant => loadedProgram(parts.programs, tenant),
     authenticate: config.tenants === undefined ? openAuthentication() : keyAuthentication(config.tenants),
@@ -152,7 +172,7 @@ function compose(
     folders: config.folders,
     http: config.http,
     metricsFor: config.metrics,
-    logger: options.logger ?? silent,
+    logger,
     metrics,
     state: { phase: 'loading', open: new Set() },
   };
@@ -195,22 +215,6 @@ async function loadPrograms(
   }
 }
 
-async function loadAdapters(
-  registry: AdapterRegistry,
-  base: NumberedModel,
-  { adapters = [] }: Partial<ModelEntry>,
-): Promise<void> {
-  for (const [i, adapter] of adapters.entries()) {
-    try {
-      await registry.load(base, adapter);
-    } catch (cause) {
-      const { code, message } = asRealmError(cause);
-      const param = `models[${base.modelId}].adapters[${i}].path`;
-      throw new RealmError(code, `${param}: ${adapter.path}: ${message}`, { param, cause });
-    }
-  }
-}
-
 function modelsOf(config: RealmConfig, { model }: StartOptions): readonly Partial<ModelEntry>[] {
   if (model === undefined) return config.models ?? [{}];
   return [{ source: { catalog: model } }];
@@ -220,5 +224,5 @@ async function stop(services: Services, listener: Listener, drainMs: number): Pr
   await drain(services.state, listener, drainMs);
   await services.sandbox.close();
   await services.text.close();
-  await Promise.all(services.models.map(model => model.engine.close()));
+  await services.models.close();
 }

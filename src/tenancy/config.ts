@@ -61,6 +61,11 @@ export interface ModelEntry {
   readonly sampling?: Sampling | undefined;
   readonly adapters?: readonly AdapterConfig[] | undefined;
   readonly price?: Price | undefined;
+  /** Default `start`. */
+  readonly load?: 'start' | 'demand' | undefined;
+  readonly idleMs?: number | undefined;
+  readonly pinned?: boolean | undefined;
+  readonly aliases?: readonly string[] | undefined;
 }
 
 /** Of a million tokens, in the unit of budgets of money. */
@@ -111,6 +116,8 @@ export interface RealmConfig {
   readonly responses: ResponseLimits;
   /** An absolute path, a URL of PostgreSQL, or `memory`; absent: nobody said, and nothing outlives the server. */
   readonly store?: string | undefined;
+  /** Bytes that all models may take together; absent: what is free at the start. */
+  readonly modelMemory?: number | undefined;
   /** A URL. */
   readonly redis?: string | undefined;
   /** Absolute: where files of models and adapters may lie; absent: anywhere. */
@@ -204,8 +211,17 @@ function duplicates(raw: unknown): Issue[] {
       value,
     })),
   );
-  // A request names a model or an adapter in the same field.
-  return [[...ids('models'), ...changed], ids('tenants'), keys].flatMap(repeated);
+  // A request names a model, an alias or an adapter in the same field.
+  return [[...ids('models'), ...aliases(raw), ...changed], ids('tenants'), keys].flatMap(repeated);
+}
+
+function aliases(raw: unknown): { path: string; value: unknown }[] {
+  return entries(raw, 'models').flatMap(({ aliases }, i) =>
+    (Array.isArray(aliases) ? aliases : []).map((value, k) => ({
+      path: pathText(['models', i, 'aliases', k]),
+      value,
+    })),
+  );
 }
 
 /** Adapters and tenants that are named and do not exist. */
@@ -322,6 +338,7 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       keepMs: server.responses.keep_hours * 3_600_000,
     },
     store: toStore(server.store, base),
+    modelMemory: server.memory_mb === undefined ? undefined : server.memory_mb * 1e6,
     redis: server.redis,
     http: {
       origins: server.origins ?? [],
@@ -382,6 +399,10 @@ function toModel(document: ModelDocument, base: string): ModelEntry {
     sampling: sampling && toSampling(sampling),
     adapters,
     price: document.price,
+    load: document.load,
+    idleMs: document.idle_seconds === undefined ? undefined : document.idle_seconds * 1000,
+    pinned: document.pinned,
+    aliases: document.aliases,
   };
 }
 
