@@ -56,6 +56,8 @@ export class Exchange {
   readonly held = new Map<ModelId, MeteredModel>();
   /** The body outlives the handler; whoever writes it calls finish. */
   streaming = false;
+  /** It ends when its client leaves: a server that stops does not wait for that. */
+  endless = false;
   #calls = 0;
   #firstTokenMs: number | undefined;
   #finished = false;

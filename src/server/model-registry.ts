@@ -70,11 +70,21 @@ export class ModelRegistry {
 
   /** Throws `model_exists`. `modelId`: no other model's, now or ever. */
   add(definition: ModelDefinition, modelId: ModelId): ModelSlot {
-    for (const name of [definition.id, ...definition.aliases]) this.#checkFree(name);
+    this.checkFree(definition);
     const slot = new ModelSlot(definition, modelId);
     this.#slots.set(modelId, slot);
     this.#tell(slot);
     return slot;
+  }
+
+  /** Throws `model_exists`. */
+  checkFree({ id, aliases }: Pick<ModelDefinition, 'id' | 'aliases'>): void {
+    for (const name of [id, ...aliases]) this.#checkFree(name);
+  }
+
+  /** The largest number that a model has or had; -1: there was none. */
+  get lastNumber(): number {
+    return Math.max(-1, ...this.#slots.keys());
   }
 
   /** One that somebody has loaded already. */

@@ -11,6 +11,7 @@ import type { Exchange } from './exchange.ts';
 import type { MeteredModel } from './metered-model.ts';
 import type { ModelRegistry } from './model-registry.ts';
 import type { ModelSlot } from './model-slot.ts';
+import type { ModelStore } from './model-store.ts';
 import type { ResponseBook } from './responses/book.ts';
 import type { TextService } from './text/service.ts';
 
@@ -40,6 +41,14 @@ export interface Services {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly state: ServerState;
+  /** What operators create while the server runs outlives it; absent: nothing does. */
+  readonly modelStore?: ModelStore | undefined;
+  /** Writes down what operators do. */
+  readonly audit?: Audit | undefined;
+}
+
+export interface Audit {
+  note(entry: { actor: string; action: string; target: string; detail?: unknown }): unknown;
 }
 
 /** What changes while a server lives. */

@@ -11,7 +11,7 @@ import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
 import { openStore } from '../store/open.ts';
 import { type Logger, silent } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
-import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig } from '../tenancy/config.ts';
+import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig, readModel } from '../tenancy/config.ts';
 import { adminAuthorization, keyAuthentication, openAuthentication, type Tenant } from '../tenancy/tenants.ts';
 import { AdapterRegistry } from './adapters.ts';
 import { createApp } from './app.ts';
@@ -21,6 +21,7 @@ import { definitionOf, idOf, logModels, modelLoader } from './model-loader.ts';
 import { ModelMemory } from './model-memory.ts';
 import { ModelRegistry } from './model-registry.ts';
 import type { ModelSlot } from './model-slot.ts';
+import { ModelStore } from './model-store.ts';
 import { type Listener, listen } from './node.ts';
 import { ResponseBook } from './responses/book.ts';
 import { MemoryResponseStore } from './responses/store.ts';
@@ -73,7 +74,8 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const programs = new Map<string, Program>();
   const sandbox = createSandbox(config.programs);
   const store = await openStore(config.store ?? 'memory', { lock: true });
-  const services = compose(config, options, { programs, sandbox, onLoaded: model => models.push(model) });
+  const modelStore = new ModelStore(store);
+  const services = compose(config, options, { modelStore, programs, sandbox, onLoaded: model => models.push(model) });
   const { keepAliveMs } = config.http;
   const listener = await listen(createApp(services), host, port, {
     keepAliveMs,
@@ -87,6 +89,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     const builtin = loadBuiltin(sandbox);
     await loadPrograms(config, sandbox, programs);
     await addModels(services, config, options);
+    if (options.model === undefined) await addStored(services, modelStore);
     await loadFirst(services, options.signal);
     programs.set('', await builtin);
   } catch (error) {
@@ -115,6 +118,20 @@ async function addModels({ models, adapters }: Services, config: RealmConfig, op
   }
 }
 
+/** Models that were added while an earlier server ran. What `realm.yaml` calls the same goes before them. */
+async function addStored({ models, adapters, folders, logger }: Services, store: ModelStore): Promise<void> {
+  for (const { number, document, base } of await store.list()) {
+    try {
+      const entry = await readModel(document, base, folders);
+      models.add(definitionOf(entry, entry.id, 'store'), number);
+      for (const adapter of entry.adapters ?? []) adapters.declare(number, adapter);
+    } catch (error) {
+      const { code, message } = asRealmError(error);
+      logger.log('warn', 'model left out', { model: document.id, code, reason: message });
+    }
+  }
+}
+
 /** Loads what is to be there from the start. Throws what is wrong with a model where there would be none. */
 async function loadFirst({ models }: Services, signal: AbortSignal | undefined): Promise<void> {
   const failed: unknown[] = [];
@@ -140,7 +157,12 @@ function refuseOpenToOthers({ tenants }: RealmConfig, host: string): void {
 function compose(
   config: RealmConfig,
   options: StartOptions,
-  parts: { programs: ReadonlyMap<string, Program>; sandbox: Sandbox; onLoaded: (model: ServedModel) => void },
+  parts: {
+    modelStore: ModelStore;
+    programs: ReadonlyMap<string, Program>;
+    sandbox: Sandbox;
+    onLoaded: (model: ServedModel) => void;
+  },
 ): Services {
   const metrics = createMetrics();
   const logger = options.logger ?? silent;
@@ -157,6 +179,7 @@ function compose(
   logModels({ models, logger });
   return {
     models,
+    modelStore: parts.modelStore,
     adapters,
     meter,
     sessions: new SessionStore(config.sessions),

@@ -4,10 +4,22 @@
  */
 export interface StoreTables {
   readonly replicas: ReplicaTable;
+  readonly served_models: ServedModelTable;
 }
 
 /** Servers that share the store. One that has not been seen for a while is dead, and what it held is anybody's. */
 export interface ReplicaTable {
   id: string;
   seen_at: number;
+}
+
+/** Models that an operator has named while the server ran, removed ones too: no number is used twice. */
+export interface ServedModelTable {
+  /** By which programs name it. */
+  number: number;
+  id: string;
+  /** As an entry of `models` in `realm.yaml`. */
+  document: string;
+  created_at: number;
+  removed_at: number | null;
 }

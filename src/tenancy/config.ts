@@ -375,6 +375,25 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
   };
 }
 
+/** A model that is named while the server runs; all its files lie in `folders`. Throws `invalid_request` with every mistake. */
+export async function readModel(
+  document: ModelDocument,
+  base: string,
+  folders: readonly string[] | undefined,
+): Promise<ModelEntry> {
+  const raw = { models: [document], server: { folders } };
+  const template = isTemplate(document.chat_template) ? undefined : document.chat_template;
+  const issues = [
+    ...duplicates(raw),
+    ...sources(raw),
+    ...(await files(raw, base)),
+    ...(await fileIssue(['models', 0, 'chat_template'], template, base, folders)),
+  ].map(issue => ({ ...issue, path: issue.path.replace(/^models\[0\]\.?/, '') }));
+  const [first] = issues;
+  if (!first) return toModel(document, base);
+  throw new RealmError('invalid_request', issues.map(issueText).join('; '), { param: first.path || undefined });
+}
+
 function toModel(document: ModelDocument, base: string): ModelEntry {
   const { id, path, catalog, context, speculation, system, sampling, shared_prompts } = document;
   const kvType = document.kv_cache === 'q8_0' ? 'Q8_0' : undefined;

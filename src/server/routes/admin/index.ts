@@ -1,4 +1,5 @@
 import type { Route } from '../../route.ts';
+import { modelAdminRoutes } from './models.ts';
 
 /** What the operator does while the server runs. */
-export const adminRoutes: readonly Route[] = [];
+export const adminRoutes: readonly Route[] = [...modelAdminRoutes];
