@@ -9,6 +9,8 @@ export interface CallOwner {
   readonly requestId: string;
   /** Of the request's calls, from 0. */
   readonly call: number;
+  /** Models that calls of the same request were granted: a request counts once, and once for each of them. */
+  readonly counted: Set<string>;
 }
 
 /** One call to an engine, before it is made. */

@@ -53,6 +53,7 @@ export class Exchange {
   /** The body outlives the handler; whoever writes it calls finish. */
   streaming = false;
   #calls = 0;
+  readonly #counted = new Set<string>();
   #firstTokenMs: number | undefined;
   #finished = false;
   readonly #started = performance.now();
@@ -94,7 +95,13 @@ export class Exchange {
 
   /** Whose the next call to an engine is. */
   nextCall(): CallOwner {
-    return { tenant: this.tenant ?? '', keyId: this.keyId, requestId: this.id, call: this.#calls++ };
+    return {
+      tenant: this.tenant ?? '',
+      keyId: this.keyId,
+      requestId: this.id,
+      call: this.#calls++,
+      counted: this.#counted,
+    };
   }
 
   /** Notes the first token's time; later calls do nothing. */
