@@ -6,9 +6,9 @@ import { type Clock, defaultTimings, systemClock, type Timings } from './clock.t
 import { Committer } from './committer.ts';
 import { Lease } from './lease.ts';
 import type { Ledger } from './ledger.ts';
-import type { CallStatus, EngineCall, Meter, Reservation } from './meter.ts';
+import type { BudgetState, CallStatus, EngineCall, Meter, Reservation } from './meter.ts';
 import { Periods } from './periods.ts';
-import { type Price, type Tariff, tariffOf } from './prices.ts';
+import { billionths, type Price, type Tariff, tariffOf } from './prices.ts';
 import { refusal } from './refusal.ts';
 import { Running } from './running.ts';
 import { SqlLedger } from './sql-ledger.ts';
@@ -89,6 +89,19 @@ export class LedgerMeter implements Meter {
     }
   }
 
+  /** Of the tenant, for all its keys. */
+  async budgetsOf(tenant: string): Promise<BudgetState[]> {
+    const periods = this.#periods.at(this.#clock.now());
+    const budgets = this.#options.budgetsOf(tenant, undefined);
+    const idOf = (budget: Budget) => budgetId(budget, tenant, periods[budget.period]);
+    const spent = await this.#options.ledger.spent(budgets.map(idOf));
+    return budgets.map(budget => {
+      const { unit, period, model, limit } = budget;
+      const counted = spent.get(idOf(budget)) ?? 0;
+      return { unit, period, model, limit, spent: unit === 'money' ? counted / billionths : counted };
+    });
+  }
+
   /** Puts on record what has ended and gives back what is not used. */
   async close(): Promise<void> {
     this.#callOffBeat();
@@ -98,7 +111,9 @@ export class LedgerMeter implements Meter {
   }
 
   #grant(call: EngineCall, wish: Wish, leases: readonly Lease[], at: number): Reservation {
-    const parts = leases.map(lease => ({ lease, reserved: mostOf(lease.budget, wish) }));
+    const wanted = leases.map(lease => ({ lease, reserved: mostOf(lease.budget, wish) }));
+    // A lease that nothing is reserved of may be forgotten before the call ends.
+    const parts = wanted.filter(({ reserved }) => reserved > 0);
     for (const { lease, reserved } of parts) {
       lease.used += reserved;
       lease.busy = true;

@@ -57,6 +57,8 @@ export interface Ledger {
   commit(batch: Batch): Promise<Drawn[]>;
   /** When each replica was last seen, by its own clock. */
   replicas(): Promise<{ readonly id: string; readonly seen_at: number }[]>;
+  /** What is spent of each of these budgets; absent: nothing. */
+  spent(ids: readonly string[]): Promise<Map<string, number>>;
   /** Settles what a replica left behind and gives back what it held. Resolves to the number of its calls; 0 if somebody else did it. */
   bury(replica: string): Promise<number>;
 }

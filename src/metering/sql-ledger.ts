@@ -77,6 +77,12 @@ export class SqlLedger implements Ledger {
     return this.#store.db.selectFrom('replicas').select(['id', 'seen_at']).execute();
   }
 
+  async spent(ids: readonly string[]): Promise<Map<string, number>> {
+    if (ids.length === 0) return new Map();
+    const rows = await this.#store.db.selectFrom('budgets').selectAll().where('id', 'in', ids).execute();
+    return new Map(rows.map(({ id, spent }) => [id, spent]));
+  }
+
   bury(replica: string): Promise<number> {
     return this.#store.db.transaction().execute(async trx => {
       const { numDeletedRows } = await trx.deleteFrom('replicas').where('id', '=', replica).executeTakeFirstOrThrow();

@@ -33,10 +33,14 @@ export function openApiDocument(routes: readonly Route[], limits: Limits): objec
 
 const ref = (name: string) => ({ $ref: `#/components/${name}` });
 
-function operation({ method, path, summary, body, open, admin }: Route, limits: Limits): object {
-  const parameters = [...plainPath(path).matchAll(/\{(\w+)\}/g)].map(([, name]) => {
+function operation({ method, path, summary, body, query = {}, open, admin }: Route, limits: Limits): object {
+  const inPath = [...plainPath(path).matchAll(/\{(\w+)\}/g)].map(([, name]) => {
     return { name, in: 'path', required: true, schema: { type: 'string' } };
   });
+  const inQuery = Object.entries(query).map(([name, description]) => {
+    return { name, in: 'query', description, schema: { type: 'string' } };
+  });
+  const parameters = [...inPath, ...inQuery];
   return {
     operationId: `${method.toLowerCase()}${path.replace(/\{[^}]*\}/g, '').replace(/\W+/g, '_')}`,
     summary: admin ? `${summary} (for the operator)` : summary,

@@ -34,6 +34,8 @@ export interface Route {
   readonly summary: string;
   /** The form of its body. */
   readonly body?: BodyForm;
+  /** What may stand in its query, with what that means. */
+  readonly query?: Readonly<Record<string, string>>;
   /** Answers without a key. */
   readonly open?: boolean;
   /** For the operator: answers with an administrator's key, not with a tenant's. */

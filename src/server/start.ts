@@ -4,11 +4,12 @@ import type { FetchObserver } from '../catalog/types.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import { loadModel, type ServedModel } from '../llm/load.ts';
 import { SessionStore } from '../llm/sessions.ts';
-import { unmetered } from '../metering/meter.ts';
+import { LedgerMeter } from '../metering/ledger-meter.ts';
+import { UsageReports } from '../metering/reports.ts';
 import { readBuiltinProgram } from '../sandbox/builtin.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
 import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
-import { openStore } from '../store/open.ts';
+import { openStore, type Store } from '../store/open.ts';
 import { type Logger, silent } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig } from '../tenancy/config.ts';
@@ -69,14 +70,22 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const programs = new Map<string, Program>();
   const sandbox = createSandbox(config.programs);
   const store = await openStore(config.store ?? 'memory', { lock: true });
-  const services = compose(config, options, { models: served, programs, sandbox });
+  const meter = await openMeter(store, config).catch(async error => {
+    await store.close();
+    throw error;
+  });
+  const closeStore = async () => {
+    await meter.close();
+    await store.close();
+  };
+  const services = compose(config, options, { models: served, programs, sandbox, store, meter });
   const { keepAliveMs } = config.http;
   const listener = await listen(createApp(services), host, port, {
     keepAliveMs,
     logger: services.logger,
     messageBytes: config.limits.bodyBytes,
   }).catch(async error => {
-    await store.close();
+    await closeStore();
     throw error;
   });
   try {
@@ -101,20 +110,30 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     programs.set('', await builtin);
   } catch (error) {
     await stop(services, listener, 0);
-    await store.close();
+    await closeStore();
     throw error;
   }
   services.state.phase = 'ready';
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
   const close = async () => {
     await stop(services, listener, config.limits.drainMs);
-    await store.close();
+    await closeStore();
   };
   return { url, models, keyed: config.tenants !== undefined, close };
 }
 
 async function configAt(path: string | undefined): Promise<RealmConfig> {
   return path === undefined ? defaultConfig() : loadConfig(path);
+}
+
+/** Budgets and prices as the configuration has them. */
+function openMeter(store: Store, { tenants = [], models = [] }: RealmConfig): Promise<LedgerMeter> {
+  const budgets = new Map(tenants.map(tenant => [tenant.id, tenant.budgets ?? []]));
+  const prices = new Map(models.map(({ id, price }) => [id, price]));
+  return LedgerMeter.onStore(store, {
+    budgetsOf: tenant => budgets.get(tenant) ?? [],
+    priceOf: model => prices.get(model),
+  });
 }
 
 /** What a model's file says wrong, in the log. */
@@ -132,13 +151,20 @@ function refuseOpenToOthers({ tenants }: RealmConfig, host: string): void {
 function compose(
   config: RealmConfig,
   options: StartOptions,
-  parts: { models: readonly MeteredModel[]; programs: ReadonlyMap<string, Program>; sandbox: Sandbox },
+  parts: {
+    models: readonly MeteredModel[];
+    programs: ReadonlyMap<string, Program>;
+    sandbox: Sandbox;
+    store: Store;
+    meter: LedgerMeter;
+  },
 ): Services {
   const metrics = createMetrics();
   return {
     models: parts.models,
     adapters: new AdapterRegistry(parts.models),
-    meter: unmetered,
+    meter: parts.meter,
+    usage: new UsageReports(parts.store),
     sessions: new SessionStore(config.sessions),
     responses: new ResponseBook(new MemoryResponseStore(config.responses), new MemoryResponseStore(config.responses)),
     anyModelName: config.models === undefined || options.model !== undefined,

@@ -1,4 +1,5 @@
 import { RealmError } from '../errors.ts';
+import type { Budget } from '../metering/budgets.ts';
 import { findKey } from './keys.ts';
 
 export interface Tenant {
@@ -22,15 +23,6 @@ export interface Tenant {
   /** The most that it may use. */
   readonly budgets?: readonly Budget[] | undefined;
   readonly rate?: Rate | undefined;
-}
-
-export interface Budget {
-  readonly unit: 'tokens' | 'requests' | 'money';
-  readonly limit: number;
-  /** Days and months are those of UTC. */
-  readonly period: 'day' | 'month' | 'total';
-  /** Absent: all models together. */
-  readonly model?: string | undefined;
 }
 
 /** What is absent is not limited. */

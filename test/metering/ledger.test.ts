@@ -49,7 +49,7 @@ function onModel(): Place {
   const ledger = new ModelLedger();
   return {
     ledger,
-    spent: async id => ledger.spent.get(id) ?? 0,
+    spent: async id => ledger.balances.get(id) ?? 0,
     rows: async () =>
       [...ledger.calls.values()].map(({ request_id, call, status, output_tokens }) => {
         return { request_id, call, status, output_tokens };

@@ -11,7 +11,7 @@ import {
 
 export class ModelLedger implements Ledger {
   readonly calls = new Map<string, EndedCall>();
-  readonly spent = new Map<string, number>();
+  readonly balances = new Map<string, number>();
   readonly leases = new Map<string, Map<string, number>>();
   readonly #replicas = new Map<string, number>();
   readonly #running = new Map<string, RunningCall & { replica: string }>();
@@ -28,7 +28,7 @@ export class ModelLedger implements Ledger {
     for (const { id, limit, keep, need, chunk } of leases) {
       const held = this.leases.get(id) ?? new Map<string, number>();
       this.leases.set(id, held);
-      let left = limit - (this.spent.get(id) ?? 0) - keep;
+      let left = limit - (this.balances.get(id) ?? 0) - keep;
       for (const [other, amount] of held) if (other !== replica) left -= amount;
       left = Math.max(0, left);
       const granted = need > 0 ? chunk(need, left) : 0;
@@ -41,6 +41,10 @@ export class ModelLedger implements Ledger {
 
   async replicas(): Promise<{ id: string; seen_at: number }[]> {
     return [...this.#replicas].map(([id, seen_at]) => ({ id, seen_at }));
+  }
+
+  async spent(ids: readonly string[]): Promise<Map<string, number>> {
+    return new Map([...this.balances].filter(([id]) => ids.includes(id)));
   }
 
   async bury(replica: string): Promise<number> {
@@ -60,7 +64,7 @@ export class ModelLedger implements Ledger {
     if (old && (old.status !== 'interrupted' || row.status === 'interrupted')) return;
     this.calls.set(nameOf(row), row);
     for (const id of row.budgets)
-      this.spent.set(id, (this.spent.get(id) ?? 0) + amountOf(id, row) - (old ? amountOf(id, old) : 0));
+      this.balances.set(id, (this.balances.get(id) ?? 0) + amountOf(id, row) - (old ? amountOf(id, old) : 0));
   }
 }
 

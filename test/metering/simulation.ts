@@ -125,6 +125,7 @@ export async function simulate(seed: number): Promise<Outcome> {
       join: (replica, now) => wait(() => store.join(replica, now)),
       commit: (batch: Batch): Promise<Drawn[]> => wait(() => store.commit(batch)),
       replicas: () => wait(() => store.replicas()),
+      spent: ids => wait(() => store.spent(ids)),
       bury: replica => wait(() => store.bury(replica)),
     };
     server.meter = await LedgerMeter.open({
@@ -238,8 +239,8 @@ function check(store: ModelLedger, budgets: readonly Budget[], limit: number): v
   const sums = new Map<string, number>();
   for (const row of store.calls.values())
     for (const id of row.budgets) sums.set(id, (sums.get(id) ?? 0) + amountOf(id, row));
-  for (const [id, spent] of store.spent) assert.equal(spent, sums.get(id) ?? 0, `the balance of ${id}`);
-  for (const [id, spent] of store.spent) {
+  for (const [id, spent] of store.balances) assert.equal(spent, sums.get(id) ?? 0, `the balance of ${id}`);
+  for (const [id, spent] of store.balances) {
     const unit = id.startsWith('cost') ? 'money' : id.startsWith('tokens') ? 'tokens' : 'requests';
     const period = id.split(':')[1] === 'total' ? 'total' : 'day';
     const budget = budgets.find(each => each.unit === unit && each.period === period)!;
@@ -280,7 +281,7 @@ async function spendTheRest(
     );
     await time.until(time.ms + 400);
   }
-  const parts = [...store.spent].map(([id, spent]) => {
+  const parts = [...store.balances].map(([id, spent]) => {
     const [measure, period] = id.split(':');
     const unit = measure === 'cost' ? 'money' : measure === 'tokens' ? 'tokens' : 'requests';
     const budget = budgets.find(each => each.unit === unit && each.period === (period === 'total' ? 'total' : 'day'))!;

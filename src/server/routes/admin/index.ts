@@ -1,4 +1,5 @@
 import type { Route } from '../../route.ts';
+import { adminUsageRoute } from './usage.ts';
 
 /** What the operator does while the server runs. */
-export const adminRoutes: readonly Route[] = [];
+export const adminRoutes: readonly Route[] = [adminUsageRoute];
