@@ -84,7 +84,7 @@ export class UsageReports {
           builder
             .select(names)
             .groupBy(names)
-            .orderBy(names.map(name => sql.ref(name))),
+            .$call(each => names.reduce((ordered, name) => ordered.orderBy(name), each)),
         )
         .execute();
       return rows.map(toUsageLine);
