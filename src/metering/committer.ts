@@ -39,6 +39,8 @@ interface Work {
 
 /** Calls without a place in the store that may wait for it. */
 const mostWaiting = 10_000;
+/** For so long a call waits for a store that does not answer, before it is refused. */
+const patienceMs = 1_000;
 /** Times between tries to reach a store that is gone: doubled up to the last. */
 const retryMs = { first: 100, last: 2_000 };
 
@@ -105,7 +107,7 @@ export class Committer {
 
   /** Asks the store for more of a budget, together with whoever else does. Resolves to whether it gave all. Throws `store_unavailable`. */
   draw(lease: Lease, wanted: number): Promise<boolean> {
-    if (this.#retryIn > 0) return Promise.reject(nothingLeft());
+    if (this.#isGone) return Promise.reject(nothingLeft());
     let draw = this.#draws.get(lease);
     if (draw === undefined) {
       draw = { wanted: 0, need: 0, done: Promise.withResolvers() };
@@ -141,6 +143,11 @@ export class Committer {
 
   get #hasWork(): boolean {
     return this.#beatDue || this.#ended.length + this.#told.length > 0 || this.#draws.size > 0;
+  }
+
+  /** The store has not answered for a while. */
+  get #isGone(): boolean {
+    return this.#retryIn > 0 && this.#options.clock.steady() - this.#triedSince! > patienceMs;
   }
 
   #newGroup(): Group {
@@ -226,9 +233,18 @@ export class Committer {
   #fail({ draws, dirty }: Work, error: unknown): void {
     for (const lease of dirty) this.#dirty.add(lease);
     this.#inFlight = new Set();
-    for (const { done } of draws.values()) done.reject(nothingLeft());
+    for (const [lease, draw] of draws) this.#drawAgain(lease, draw);
     if (error instanceof ReplicaLost) this.#rejoin();
     else this.#retryIn = this.#retryIn === 0 ? retryMs.first : Math.min(2 * this.#retryIn, retryMs.last);
+  }
+
+  /** With those who came meanwhile; not for long. */
+  #drawAgain(lease: Lease, { wanted, done }: Draw): void {
+    if (this.#isGone || this.#closed) return done.reject(nothingLeft());
+    const later = this.#draws.get(lease);
+    if (later) later.done.promise.then(done.resolve, done.reject);
+    else this.#draws.set(lease, { wanted: 0, need: 0, done });
+    this.#draws.get(lease)!.wanted += wanted;
   }
 
   /** The others gave back what this one held: it goes on under another name, and draws anew for what runs. */

@@ -1,12 +1,13 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { test } from 'node:test';
-import { simulate } from './simulation.ts';
+import { promisify } from 'node:util';
 
-const seeds = Number(process.env.REALM_SEEDS ?? 300);
+const seeds = 300;
 
 test(`${seeds} simulated clusters overspend nothing, and nothing of a budget is lost`, async () => {
-  for (let seed = 1; seed <= seeds; seed++) await simulate(seed).catch(error => failed(seed, error));
+  // In a process of its own: the test runner follows each promise, and here are millions.
+  const { stdout } = await promisify(execFile)(process.execPath, ['scripts/metering/simulate.ts', String(seeds)]);
+  const { leastUsable } = JSON.parse(stdout);
+  assert.ok(leastUsable >= 0.95, stdout);
 });
-
-function failed(seed: number, error: unknown): never {
-  throw new Error(`seed ${seed}`, { cause: error });
-}
