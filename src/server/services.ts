@@ -1,6 +1,7 @@
 import { RealmError } from '../errors.ts';
 import type { SessionStore } from '../llm/sessions.ts';
 import type { Meter } from '../metering/meter.ts';
+import type { UsageReports } from '../metering/reports.ts';
 import type { Program, Sandbox } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -24,6 +25,8 @@ export interface Services {
   readonly adapters: AdapterRegistry;
   /** Decides which calls to engines may be made; `models` ask it. */
   readonly meter: Meter;
+  /** What they have used. */
+  readonly usage: Pick<UsageReports, 'ofTenant' | 'by' | 'calls'>;
   readonly sessions: SessionStore;
   readonly responses: ResponseBook;
   /** Any model name stands for the first model. */

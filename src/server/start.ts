@@ -2,13 +2,15 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { FetchObserver } from '../catalog/types.ts';
 import { asRealmError, RealmError } from '../errors.ts';
-import type { ServedModel } from '../llm/load.ts';
+import type { loadModel, ServedModel } from '../llm/load.ts';
 import { SessionStore } from '../llm/sessions.ts';
-import { unmetered } from '../metering/meter.ts';
+import type { BudgetSource } from '../metering/budgets.ts';
+import { LedgerMeter } from '../metering/ledger-meter.ts';
+import { UsageReports } from '../metering/reports.ts';
 import { readBuiltinProgram } from '../sandbox/builtin.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
 import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
-import { openStore } from '../store/open.ts';
+import { openStore, type Store } from '../store/open.ts';
 import { type Logger, silent } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { Administration } from '../tenancy/administration.ts';
@@ -48,6 +50,8 @@ export interface StartOptions {
   readonly observer?: FetchObserver;
   /** Hears of weights being loaded, bytes. */
   readonly onProgress?: (loaded: number, total: number) => void;
+  /** Loads a model; default: from its file, into an engine. */
+  readonly loader?: typeof loadModel;
   /** Aborted while models are being loaded: nothing is left running, and its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -85,7 +89,18 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     cancelled: keyId => cancelRequestsOf(services.state, keyId),
     lost: error => services.logger.log('warn', 'store does not answer', { problem: asRealmError(error).message }),
   });
+  const meter = await openMeter(store, live, directory).catch(async error => {
+    await store.close();
+    throw error;
+  });
+  const closeStore = async () => {
+    await meter.close();
+    await administration.close();
+    await store.close();
+  };
   const services = compose(live, options, {
+    store,
+    meter,
     modelStore,
     programs,
     sandbox,
@@ -96,8 +111,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await administration.start();
     refuseOpenToOthers(config, host, directory);
   } catch (error) {
-    await administration.close();
-    await store.close();
+    await closeStore();
     throw error;
   }
   const { keepAliveMs } = config.http;
@@ -106,8 +120,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     logger: services.logger,
     messageBytes: config.limits.bodyBytes,
   }).catch(async error => {
-    await administration.close();
-    await store.close();
+    await closeStore();
     throw error;
   });
   try {
@@ -119,8 +132,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     programs.set('', await builtin);
   } catch (error) {
     await stop(services, listener, 0);
-    await administration.close();
-    await store.close();
+    await closeStore();
     throw error;
   }
   services.state.phase = 'ready';
@@ -139,8 +151,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const close = async () => {
     reload.close();
     await stop(services, listener, live.config.limits.drainMs);
-    await administration.close();
-    await store.close();
+    await closeStore();
   };
   const unloaded = services.models.all.flatMap(({ id, model, failure }) => {
     return model ? [] : { id, problem: failure?.error.message };
@@ -186,6 +197,17 @@ async function configAt(path: string | undefined): Promise<RealmConfig> {
   return path === undefined ? defaultConfig() : loadConfig(path);
 }
 
+/** Budgets and prices as tenants, keys and models have them now. */
+function openMeter(store: Store, live: Live, directory: Directory): Promise<LedgerMeter> {
+  const budgetsOf: BudgetSource = (tenant, keyId) => {
+    const own = directory.tenant(tenant)?.budgets ?? [];
+    const ofKey = (keyId !== undefined && directory.principalOf(keyId)?.budgets) || [];
+    return ofKey.length === 0 ? own : [...own, ...ofKey.map(budget => ({ ...budget, key: keyId }))];
+  };
+  const priceOf = (model: string) => live.config.models?.find(({ id }) => id === model)?.price;
+  return LedgerMeter.onStore(store, { budgetsOf, priceOf });
+}
+
 /** Without keys, everybody who reaches the port may use the models. */
 function refuseOpenToOthers({ tenants, adminKeys }: RealmConfig, host: string, directory: Directory): void {
   // Whoever has an administrator's key can create tenants.
@@ -199,6 +221,8 @@ function compose(
   live: Live,
   options: StartOptions,
   parts: {
+    store: Store;
+    meter: LedgerMeter;
     modelStore: ModelStore;
     programs: ReadonlyMap<string, Program>;
     sandbox: Sandbox;
@@ -210,7 +234,7 @@ function compose(
   const { directory, audit } = parts.administration;
   const metrics = createMetrics();
   const logger = options.logger ?? silent;
-  const meter = unmetered;
+  const { meter } = parts;
   const text = new TextService({ bodyBytes: config.limits.bodyBytes, observe: metrics.text });
   const adapters = new AdapterRegistry({ find: name => models.find(name), at: modelId => models.at(modelId) });
   const { onLoaded } = parts;
@@ -226,6 +250,7 @@ function compose(
     modelStore: parts.modelStore,
     adapters,
     meter,
+    usage: new UsageReports(parts.store),
     sessions: new SessionStore(config.sessions),
     responses: new ResponseBook(new MemoryResponseStore(config.responses), new MemoryResponseStore(config.responses)),
     anyModelName: config.models === undefined || options.model !== undefined,
