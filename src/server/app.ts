@@ -104,7 +104,10 @@ function track(services: Services): MiddlewareHandler<AppEnv> {
     context.set('services', services);
     context.set('exchange', exchange);
     await next();
-    context.res.headers.set('x-request-id', exchange.id);
+    const { headers } = context.res;
+    headers.set('x-request-id', exchange.id);
+    for (const [name, value] of Object.entries(exchange.admission?.headers() ?? {}))
+      if (!headers.has(name)) headers.set(name, value);
     if (!exchange.streaming) exchange.finish(context.res.status);
   };
 }
@@ -118,8 +121,8 @@ function named(path: string): MiddlewareHandler<AppEnv> {
 }
 
 /** First the key, before anything else is revealed or read; then whether the server can answer at all. */
-function protect(services: Services, { admin }: Route): MiddlewareHandler<AppEnv> {
-  return (context, next) => {
+function protect(services: Services, { admin, inference }: Route): MiddlewareHandler<AppEnv> {
+  return async (context, next) => {
     if (services.localOnly) {
       const allowed = (origin: string) => isAllowedOrigin(services.http.origins, origin);
       refuseWebPages(context.req.url, context.req.header('origin'), allowed);
@@ -132,6 +135,7 @@ function protect(services: Services, { admin }: Route): MiddlewareHandler<AppEnv
       throw new RealmError('not_ready', 'The model is still being loaded; try again in a moment');
     if (phase === 'draining')
       throw new RealmError('shutting_down', 'The server is stopping; send the request to another one');
+    if (inference) await letIn(services, context.get('exchange'));
     return next();
   };
 }
@@ -139,6 +143,12 @@ function protect(services: Services, { admin }: Route): MiddlewareHandler<AppEnv
 function enter(context: AppContext, tenant: Tenant): void {
   context.set('tenant', tenant);
   context.get('exchange').tenant = tenant.id;
+}
+
+/** As fast as its tenant may ask; before the body is read. */
+async function letIn({ rates }: Services, exchange: Exchange): Promise<void> {
+  const { id, tenant = '', keyId } = exchange;
+  exchange.admission = await rates.admit({ tenant, keyId }, id);
 }
 
 function notAllowed(context: AppContext, method: string): Response {
@@ -156,6 +166,7 @@ function fail(context: AppContext, error: RealmError): Response {
   reportError(services, exchange, error);
   const response = context.json(errorInShape(context.req.raw, error, exchange.id), error.status as 400);
   if (error.retryAfter !== undefined) response.headers.set('retry-after', String(error.retryAfter));
+  for (const [name, value] of Object.entries(error.headers ?? {})) response.headers.set(name, value);
   if (error.status === 401) response.headers.set('www-authenticate', 'Bearer');
   return response;
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { EngineUsage } from '../engine/request.ts';
 import { type ErrorCode, errorCodes, RealmError } from '../errors.ts';
 import type { CallOwner } from '../metering/meter.ts';
+import type { Admission } from '../rates/rates.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
@@ -45,6 +46,8 @@ export class Exchange {
   /** The public id of the key that was used. */
   keyId: string | undefined;
   model: string | undefined;
+  /** What it has of its tenant's rates. */
+  admission: Admission | undefined;
   code: ErrorCode | undefined;
   /** What the answer says of the session that it saved. */
   session: object | undefined;
@@ -110,6 +113,7 @@ export class Exchange {
     // a listener that stays keeps all of them for ever.
     this.#connection.removeEventListener('abort', this.#gone);
     this.#book.state.open.delete(this);
+    this.admission?.release();
     const durationMs = performance.now() - this.#started;
     const { route, model } = this;
     const usage = this.usage();

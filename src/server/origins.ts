@@ -15,7 +15,12 @@ export function allowOrigins(origins: readonly string[]): MiddlewareHandler {
     origin: origins.includes('*') ? '*' : origin => (isAllowedOrigin(origins, origin) ? origin : null),
     allowMethods: ['GET', 'POST', 'DELETE'],
     // The headers that the page asks for are allowed: keys are in one of them, never in cookies.
-    exposeHeaders: ['x-request-id', 'retry-after', 'www-authenticate'],
+    exposeHeaders: [
+      'x-request-id',
+      'retry-after',
+      'www-authenticate',
+      ...['requests', 'tokens'].flatMap(kind => ['limit', 'remaining', 'reset'].map(of => `x-ratelimit-${of}-${kind}`)),
+    ],
     maxAge: 600,
   });
 }

@@ -1,6 +1,7 @@
 import { RealmError } from '../errors.ts';
 import type { SessionStore } from '../llm/sessions.ts';
 import type { Meter } from '../metering/meter.ts';
+import type { Rates } from '../rates/rates.ts';
 import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -19,6 +20,8 @@ export interface Services {
   readonly adapters: AdapterRegistry;
   /** Decides which calls to engines may be made; `models` ask it. */
   readonly meter: Meter;
+  /** How fast requests may come; `meter` asks it of tokens. */
+  readonly rates: Rates;
   readonly sessions: SessionStore;
   readonly responses: ResponseBook;
   /** Any model name stands for the first model. */

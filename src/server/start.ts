@@ -5,6 +5,9 @@ import { asRealmError, RealmError } from '../errors.ts';
 import { loadModel, type ServedModel } from '../llm/load.ts';
 import { SessionStore } from '../llm/sessions.ts';
 import { unmetered } from '../metering/meter.ts';
+import { LocalRates } from '../rates/book.ts';
+import { withRates } from '../rates/meter.ts';
+import { Rates } from '../rates/rates.ts';
 import { readBuiltinProgram } from '../sandbox/builtin.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
 import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
@@ -135,10 +138,12 @@ function compose(
   parts: { models: readonly MeteredModel[]; programs: ReadonlyMap<string, Program>; sandbox: Sandbox },
 ): Services {
   const metrics = createMetrics();
+  const rates = ratesOf(config);
   return {
     models: parts.models,
     adapters: new AdapterRegistry(parts.models),
-    meter: unmetered,
+    meter: withRates(unmetered, rates),
+    rates,
     sessions: new SessionStore(config.sessions),
     responses: new ResponseBook(new MemoryResponseStore(config.responses), new MemoryResponseStore(config.responses)),
     anyModelName: config.models === undefined || options.model !== undefined,
@@ -156,6 +161,11 @@ function compose(
     metrics,
     state: { phase: 'loading', open: new Set() },
   };
+}
+
+function ratesOf({ tenants = [] }: RealmConfig): Rates {
+  const known = new Map(tenants.map(({ id, rate }) => [id, rate]));
+  return new Rates(new LocalRates(), ({ tenant }) => ({ tenant: known.get(tenant) }));
 }
 
 /** Tenants with the same memory share the program of one file. */

@@ -1,4 +1,5 @@
 import { RealmError } from '../errors.ts';
+import type { Rate } from '../rates/rate.ts';
 import { findKey } from './keys.ts';
 
 export interface Tenant {
@@ -31,13 +32,6 @@ export interface Budget {
   readonly period: 'day' | 'month' | 'total';
   /** Absent: all models together. */
   readonly model?: string | undefined;
-}
-
-/** What is absent is not limited. */
-export interface Rate {
-  readonly requestsPerMinute?: number | undefined;
-  readonly tokensPerMinute?: number | undefined;
-  readonly concurrent?: number | undefined;
 }
 
 export interface TenantKeys extends Tenant {

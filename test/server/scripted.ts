@@ -12,6 +12,8 @@ import { SessionStore } from '../../src/llm/sessions.ts';
 import { StopStrings } from '../../src/llm/stop-strings.ts';
 import type { GenerateText, TextLogprob } from '../../src/llm/types.ts';
 import { unmetered } from '../../src/metering/meter.ts';
+import { LocalRates } from '../../src/rates/book.ts';
+import { Rates } from '../../src/rates/rates.ts';
 import { Channel } from '../../src/sandbox/channel.ts';
 import type { Program, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
 import { AdapterRegistry } from '../../src/server/adapters.ts';
@@ -286,6 +288,7 @@ export function scripted(script: Script, { models: loaded, ...overrides }: Overr
   const services: Services = {
     models,
     meter,
+    rates: new Rates(new LocalRates(), () => ({})),
     adapters: new AdapterRegistry(models),
     sessions: new SessionStore(undefined),
     responses: responseBook(),
