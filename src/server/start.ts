@@ -5,15 +5,15 @@ import { asRealmError, RealmError } from '../errors.ts';
 import { loadModel, type ServedModel } from '../llm/load.ts';
 import { SessionStore } from '../llm/sessions.ts';
 import { unmetered } from '../metering/meter.ts';
-import { LocalRates } from '../rates/book.ts';
 import { withRates } from '../rates/meter.ts';
-import { Rates } from '../rates/rates.ts';
+import type { RateOf } from '../rates/rate.ts';
+import type { Rates } from '../rates/rates.ts';
 import { readBuiltinProgram } from '../sandbox/builtin.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
 import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
 import { openStore } from '../store/open.ts';
 import { type Logger, silent } from '../telemetry/log.ts';
-import { createMetrics } from '../telemetry/metrics.ts';
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig } from '../tenancy/config.ts';
 import { adminAuthorization, keyAuthentication, openAuthentication, type Tenant } from '../tenancy/tenants.ts';
 import { AdapterRegistry, type NumberedModel } from './adapters.ts';
@@ -22,6 +22,7 @@ import { drain } from './drain.ts';
 import { isLocalName } from './local.ts';
 import { type MeteredModel, metered } from './metered-model.ts';
 import { type Listener, listen } from './node.ts';
+import { openRates } from './open-rates.ts';
 import { ResponseBook } from './responses/book.ts';
 import { MemoryResponseStore } from './responses/store.ts';
 import type { Services } from './services.ts';
@@ -72,13 +73,17 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const programs = new Map<string, Program>();
   const sandbox = createSandbox(config.programs);
   const store = await openStore(config.store ?? 'memory', { lock: true });
-  const services = compose(config, options, { models: served, programs, sandbox });
+  const metrics = createMetrics();
+  const logger = options.logger ?? silent;
+  const rates = await openRates(config.redis, ratesOf(config), { logger, metrics: metrics.rates });
+  const services = compose(config, options, { models: served, programs, sandbox, rates, metrics });
   const { keepAliveMs } = config.http;
   const listener = await listen(createApp(services), host, port, {
     keepAliveMs,
     logger: services.logger,
     messageBytes: config.limits.bodyBytes,
   }).catch(async error => {
+    await rates.close();
     await store.close();
     throw error;
   });
@@ -135,10 +140,15 @@ function refuseOpenToOthers({ tenants }: RealmConfig, host: string): void {
 function compose(
   config: RealmConfig,
   options: StartOptions,
-  parts: { models: readonly MeteredModel[]; programs: ReadonlyMap<string, Program>; sandbox: Sandbox },
+  parts: {
+    models: readonly MeteredModel[];
+    programs: ReadonlyMap<string, Program>;
+    sandbox: Sandbox;
+    rates: Rates;
+    metrics: Metrics;
+  },
 ): Services {
-  const metrics = createMetrics();
-  const rates = ratesOf(config);
+  const { rates, metrics } = parts;
   return {
     models: parts.models,
     adapters: new AdapterRegistry(parts.models),
@@ -163,9 +173,9 @@ function compose(
   };
 }
 
-function ratesOf({ tenants = [] }: RealmConfig): Rates {
+function ratesOf({ tenants = [] }: RealmConfig): RateOf {
   const known = new Map(tenants.map(({ id, rate }) => [id, rate]));
-  return new Rates(new LocalRates(), ({ tenant }) => ({ tenant: known.get(tenant) }));
+  return ({ tenant }) => ({ tenant: known.get(tenant) });
 }
 
 /** Tenants with the same memory share the program of one file. */
@@ -230,5 +240,6 @@ async function stop(services: Services, listener: Listener, drainMs: number): Pr
   await drain(services.state, listener, drainMs);
   await services.sandbox.close();
   await services.text.close();
+  await services.rates.close();
   await Promise.all(services.models.map(model => model.engine.close()));
 }
