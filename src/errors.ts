@@ -36,6 +36,8 @@ export const errorCodes = {
   encoding_unsupported: 415,
   expectation_failed: 417,
   upgrade_required: 426,
+  idempotency_conflict: 409,
+  idempotency_key_in_use: 409,
   headers_too_large: 431,
   invalid_api_key: 401,
   host_not_allowed: 403,

@@ -7,6 +7,7 @@ import { credentials } from './credentials.ts';
 import { errorInShape } from './error-shape.ts';
 import { reportError } from './errors.ts';
 import { Exchange } from './exchange.ts';
+import { answerOnce } from './idempotency.ts';
 import { refuseWebPages } from './local.ts';
 import { nothingThere } from './not-found.ts';
 import { allowOrigins, isAllowedOrigin } from './origins.ts';
@@ -78,7 +79,9 @@ export function createApp(services: Services): Hono<AppEnv> {
   if (origins.length > 0) app.use(allowOrigins(origins));
   for (const route of routes) {
     const { bodyBytes } = services.limits;
-    const guards = route.open ? [] : [protect(services, route), limitBody(bodyBytes), decodeBody(bodyBytes)];
+    const guards = route.open
+      ? []
+      : [protect(services, route), limitBody(bodyBytes), decodeBody(bodyBytes), answerOnce(route)];
     const paths = withoutVersion(route.path);
     app.on(route.method, paths, named(route.path), ...guards, context => route.handle(context));
   }

@@ -9,6 +9,7 @@ import type { HttpConfig, Limits } from '../tenancy/config.ts';
 import type { Authenticate, AuthorizeAdmin, Tenant } from '../tenancy/tenants.ts';
 import type { AdapterRegistry, NumberedModel } from './adapters.ts';
 import type { Exchange } from './exchange.ts';
+import type { AnswerBook } from './kept-answers.ts';
 import type { MeteredModel } from './metered-model.ts';
 import type { ResponseBook } from './responses/book.ts';
 import type { TextService } from './text/service.ts';
@@ -22,6 +23,8 @@ export interface Services {
   readonly meter: Meter;
   /** How fast requests may come; `meter` asks it of tokens. */
   readonly rates: Rates;
+  /** For those who ask the same again. */
+  readonly keptAnswers: AnswerBook;
   readonly sessions: SessionStore;
   readonly responses: ResponseBook;
   /** Any model name stands for the first model. */

@@ -11,7 +11,7 @@ import type { Rates } from '../rates/rates.ts';
 import { readBuiltinProgram } from '../sandbox/builtin.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
 import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
-import { openStore } from '../store/open.ts';
+import { openStore, type Store } from '../store/open.ts';
 import { type Logger, silent } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig } from '../tenancy/config.ts';
@@ -19,6 +19,7 @@ import { adminAuthorization, keyAuthentication, openAuthentication, type Tenant 
 import { AdapterRegistry, type NumberedModel } from './adapters.ts';
 import { createApp } from './app.ts';
 import { drain } from './drain.ts';
+import { KeptAnswers } from './kept-answers.ts';
 import { isLocalName } from './local.ts';
 import { type MeteredModel, metered } from './metered-model.ts';
 import { type Listener, listen } from './node.ts';
@@ -76,7 +77,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const metrics = createMetrics();
   const logger = options.logger ?? silent;
   const rates = await openRates(config.redis, ratesOf(config), { logger, metrics: metrics.rates });
-  const services = compose(config, options, { models: served, programs, sandbox, rates, metrics });
+  const services = compose(config, options, { models: served, programs, sandbox, store, rates, metrics });
   const { keepAliveMs } = config.http;
   const listener = await listen(createApp(services), host, port, {
     keepAliveMs,
@@ -144,6 +145,7 @@ function compose(
     models: readonly MeteredModel[];
     programs: ReadonlyMap<string, Program>;
     sandbox: Sandbox;
+    store: Store;
     rates: Rates;
     metrics: Metrics;
   },
@@ -154,6 +156,7 @@ function compose(
     adapters: new AdapterRegistry(parts.models),
     meter: withRates(unmetered, rates),
     rates,
+    keptAnswers: new KeptAnswers(parts.store.db),
     sessions: new SessionStore(config.sessions),
     responses: new ResponseBook(new MemoryResponseStore(config.responses), new MemoryResponseStore(config.responses)),
     anyModelName: config.models === undefined || options.model !== undefined,
@@ -241,5 +244,6 @@ async function stop(services: Services, listener: Listener, drainMs: number): Pr
   await services.sandbox.close();
   await services.text.close();
   await services.rates.close();
+  await services.keptAnswers.close();
   await Promise.all(services.models.map(model => model.engine.close()));
 }

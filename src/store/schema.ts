@@ -4,10 +4,30 @@
  */
 export interface StoreTables {
   readonly replicas: ReplicaTable;
+  readonly idempotency_keys: IdempotencyTable;
 }
 
 /** Servers that share the store. One that has not been seen for a while is dead, and what it held is anybody's. */
 export interface ReplicaTable {
   id: string;
   seen_at: number;
+}
+
+/** Answers to requests with an `Idempotency-Key`. */
+export interface IdempotencyTable {
+  /** Digest of whose it is and the key itself, which is not kept. */
+  id: string;
+  /** Whose it is: a tenant, or empty for the operator. */
+  owner: string;
+  /** Of the request. */
+  digest: string;
+  /** Of whoever answers it. */
+  attempt: string;
+  /** 0: it is being answered, and `expires_at` is renewed meanwhile. */
+  ended: number;
+  /** Sealed; null: it is being answered, or was too long. */
+  answer: string | null;
+  bytes: number;
+  created_at: number;
+  expires_at: number;
 }

@@ -18,6 +18,7 @@ import { Channel } from '../../src/sandbox/channel.ts';
 import type { Program, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
 import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
+import { keepsNoAnswers } from '../../src/server/kept-answers.ts';
 import { type MeteredModel, metered } from '../../src/server/metered-model.ts';
 import { ResponseBook } from '../../src/server/responses/book.ts';
 import { MemoryResponseStore } from '../../src/server/responses/store.ts';
@@ -288,6 +289,7 @@ export function scripted(script: Script, { models: loaded, ...overrides }: Overr
   const services: Services = {
     models,
     meter,
+    keptAnswers: keepsNoAnswers,
     rates: new Rates(new LocalRates(), () => ({})),
     adapters: new AdapterRegistry(models),
     sessions: new SessionStore(undefined),
