@@ -24,6 +24,7 @@ import { isLocalName } from './local.ts';
 import { type MeteredModel, metered } from './metered-model.ts';
 import { type Listener, listen } from './node.ts';
 import { openRates } from './open-rates.ts';
+import { Outbox } from './outbox.ts';
 import { ResponseBook } from './responses/book.ts';
 import { MemoryResponseStore } from './responses/store.ts';
 import type { Services } from './services.ts';
@@ -77,6 +78,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const metrics = createMetrics();
   const logger = options.logger ?? silent;
   const rates = await openRates(config.redis, ratesOf(config), { logger, metrics: metrics.rates });
+  const outbox = new Outbox(store, config.webhooks, { logger });
   const services = compose(config, options, { models: served, programs, sandbox, store, rates, metrics });
   const { keepAliveMs } = config.http;
   const listener = await listen(createApp(services), host, port, {
@@ -85,6 +87,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     messageBytes: config.limits.bodyBytes,
   }).catch(async error => {
     await rates.close();
+    await outbox.close();
     await store.close();
     throw error;
   });
@@ -110,6 +113,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     programs.set('', await builtin);
   } catch (error) {
     await stop(services, listener, 0);
+    await outbox.close();
     await store.close();
     throw error;
   }
@@ -117,6 +121,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
   const close = async () => {
     await stop(services, listener, config.limits.drainMs);
+    await outbox.close();
     await store.close();
   };
   return { url, models, keyed: config.tenants !== undefined, close };

@@ -5,6 +5,7 @@
 export interface StoreTables {
   readonly replicas: ReplicaTable;
   readonly idempotency_keys: IdempotencyTable;
+  readonly outbox: OutboxTable;
 }
 
 /** Servers that share the store. One that has not been seen for a while is dead, and what it held is anybody's. */
@@ -30,4 +31,17 @@ export interface IdempotencyTable {
   bytes: number;
   created_at: number;
   expires_at: number;
+}
+
+/** Events that webhooks are to be told. */
+export interface OutboxTable {
+  id: string;
+  type: string;
+  data: string;
+  created_at: number;
+  /** Addresses of webhooks that have been told. */
+  delivered_to: string;
+  attempts: number;
+  /** Null: nobody is left to be told. */
+  next_at: number | null;
 }

@@ -113,6 +113,8 @@ export interface RealmConfig {
   readonly store?: string | undefined;
   /** A URL. */
   readonly redis?: string | undefined;
+  /** Who is told that budgets run out. */
+  readonly webhooks: readonly { readonly url: string; readonly secret: string }[];
   /** Absolute: where files of models and adapters may lie; absent: anywhere. */
   readonly folders?: readonly string[] | undefined;
   /** Hashes of the keys for loading and unloading; absent: nobody may, unless there are no tenants. */
@@ -323,6 +325,7 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
     },
     store: toStore(server.store, base),
     redis: server.redis,
+    webhooks: server.webhooks ?? [],
     http: {
       origins: server.origins ?? [],
       keepAliveMs: server.keep_alive_ms,
