@@ -1,3 +1,5 @@
+import { Lows } from './lows.ts';
+
 /** So many units a minute, earned evenly; a minute's worth may be taken at once. */
 export interface Pace {
   readonly perMinute: number;
@@ -5,8 +7,8 @@ export interface Pace {
 
 /** What was taken and may be given back in part. */
 export interface Taken {
-  /** The least debt since it was taken, and what was given back until then: no more of it can still be owed. */
-  room: number;
+  /** When; undefined: it has been settled. */
+  since: number | undefined;
 }
 
 export const minuteMs = 60_000;
@@ -19,10 +21,11 @@ export const tolerance = 0.001;
  * left. Over any window no more is taken than a minute's worth and what is earned in the window.
  *
  * What is given back must not be more than is still owed of it, or calls that end late would save up for a burst: had it
- * not been taken, the debt could not have gone below nothing. So each take that is open knows the least debt since.
+ * not been taken, the debt could not have gone below nothing. So the least debt since each take that is open is known.
  */
 export class Gcra {
-  readonly #open = new Set<Taken>();
+  /** Of the debt and all that was given back before: what is given back lowers the debts of the past too. */
+  readonly #lows = new Lows();
   #earnedAt = Number.NEGATIVE_INFINITY;
   #given = 0;
 
@@ -39,18 +42,19 @@ export class Gcra {
 
   /** Takes, whether they may be taken or not: whoever asks has seen that. */
   take(units: number, { perMinute }: Pace, now: number): Taken {
-    this.#note(now);
+    this.#lows.note(this.debt(now) + this.#given);
     this.#earnedAt = now + this.debt(now) + (units * minuteMs) / perMinute;
-    const taken = { room: Number.POSITIVE_INFINITY };
-    this.#open.add(taken);
-    return taken;
+    return { since: this.#lows.begin() };
   }
 
   /** Gives back what was not used; a take that was settled, or never was, gives nothing. */
   giveBack(taken: Taken, units: number, { perMinute }: Pace, now: number): void {
-    this.#note(now);
-    if (!this.#open.delete(taken)) return;
-    const back = Math.max(0, Math.min((units * minuteMs) / perMinute, taken.room - this.#given));
+    if (taken.since === undefined) return;
+    this.#lows.note(this.debt(now) + this.#given);
+    const room = this.#lows.since(taken.since) - this.#given;
+    taken.since = undefined;
+    this.#lows.end();
+    const back = Math.max(0, Math.min((units * minuteMs) / perMinute, room));
     this.#earnedAt -= back;
     this.#given += back;
   }
@@ -62,11 +66,6 @@ export class Gcra {
 
   /** Owes nothing, and nothing can be given back. */
   atRest(now: number): boolean {
-    return this.#open.size === 0 && this.debt(now) === 0;
-  }
-
-  #note(now: number): void {
-    const least = this.debt(now) + this.#given;
-    for (const each of this.#open) each.room = Math.min(each.room, least);
+    return this.#lows.open === 0 && this.debt(now) === 0;
   }
 }

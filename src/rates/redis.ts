@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from '@redis/client';
 import { type Ask, type Grant, type Level, LocalRates, levelOf, type RateBook, type Verdict } from './book.ts';
-import { minuteMs, type Taken } from './gcra.ts';
+import { minuteMs } from './gcra.ts';
+import { Lows } from './lows.ts';
 import { rateScripts } from './redis-scripts.ts';
 
 export interface SharedOptions {
@@ -44,7 +45,8 @@ export class SharedRates implements RateBook {
   readonly #beating: Promise<void>;
   /** What was last heard of each limit. */
   readonly #heard = new Map<string, { earnedAt: number }>();
-  readonly #open = new Map<string, Set<Taken>>();
+  /** Of those limits of which something may be given back. */
+  readonly #lows = new Map<string, Lows>();
   readonly #held = new Map<string, Set<string>>();
   /** What is allowed here alone; once Redis is back, what is still to be told to it. */
   #alone: LocalRates;
@@ -121,25 +123,29 @@ export class SharedRates implements RateBook {
 
   #grant({ key, perMinute, refundable }: Ask): Grant {
     if (!refundable) return { giveBack: () => {} };
-    const taken: Taken = { room: Number.POSITIVE_INFINITY };
-    const open = this.#open.get(key) ?? new Set<Taken>();
-    this.#open.set(key, open.add(taken));
+    const lows = this.#lows.get(key) ?? new Lows();
+    this.#lows.set(key, lows);
+    let since: number | undefined = lows.begin();
     return {
       giveBack: async units => {
-        if (!open.delete(taken)) return;
-        if (open.size === 0 && this.#open.get(key) === open) this.#open.delete(key);
-        const room = Math.min(taken.room, Number.MAX_SAFE_INTEGER);
+        if (since === undefined) return;
+        const room = Math.min(lows.since(since), Number.MAX_SAFE_INTEGER);
+        since = undefined;
+        lows.end();
+        // What was taken before Redis was lost is not given back here.
+        if (this.#lows.get(key) !== lows) return;
+        if (lows.open === 0) this.#lows.delete(key);
         const answer = await this.#ask(() => this.#client.giveBack([key], [this.#id, perMinute, units, room]));
         if (answer !== undefined && answer.length > 0) this.#hear(key, answer.map(Number));
       },
     };
   }
 
-  /** What Redis says of a limit: those takes that are open have seen its least debt. */
+  /** What Redis says of a limit: its least debt is that of all takes that are open. */
   #hear(key: string, [debt = 0, least = 0]: readonly number[]): void {
     if (this.#heard.size > mostHeard) this.#heard.clear();
     this.#heard.set(key, { earnedAt: performance.now() + debt });
-    for (const taken of this.#open.get(key) ?? []) taken.room = Math.min(taken.room, least);
+    this.#lows.get(key)?.note(least);
   }
 
   /** What Redis answers; undefined: it is lost. */
@@ -170,8 +176,7 @@ export class SharedRates implements RateBook {
     this.#shared = false;
     this.#alone = this.#newAlone();
     this.#heard.clear();
-    // What was taken there is not given back here.
-    this.#open.clear();
+    this.#lows.clear();
     if (!this.#closed.signal.aborted) this.#onChange(false, this.#servers);
   }
 
