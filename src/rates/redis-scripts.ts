@@ -27,7 +27,7 @@ local function keep(key, earnedAt, given)
 end
 local function debtOf(key, born)
   local fields = redis.call('HMGET', key, 'earned_at', 'given')
-  return math.max(0, tonumber(fields[1] or born + 0.9 * minute) - now), tonumber(fields[2] or 0)
+  return math.max(0, tonumber(fields[1] or born + minute) - now), tonumber(fields[2] or 0)
 end
 `;
 

@@ -20,7 +20,7 @@ const heldMs = 30_000;
 /** Redis is beside its servers: it is lost if it takes longer. */
 const patienceMs = 250;
 /** Servers that lose Redis know nothing of each other's last minute: so much of each limit is taken as spent. */
-const owedMs = 0.9 * minuteMs;
+const owedMs = 0.95 * minuteMs;
 
 /** It is only told to clients, so it may be forgotten. */
 const mostHeard = 10_000;

@@ -8,6 +8,7 @@ import type { AppContext, AppEnv, Route } from './route.ts';
 import { seal, unseal } from './seal.ts';
 
 const header = 'idempotency-key';
+export const keyPattern = /^[\x21-\x7e]{1,255}$/;
 /** An answer that is longer is not kept, only that there was one. */
 const mostBytes = 1 << 20;
 
@@ -29,14 +30,14 @@ interface WholeAnswer {
  * Requests with an `Idempotency-Key`: the same key and body get the same answer, which is made once. Only answers that
  * succeeded are kept; what failed or was left cost nothing that must not be done again, and is answered anew.
  */
-export function answerOnce({ inference, admin, method }: Route): MiddlewareHandler<AppEnv> {
-  const taken = method === 'POST' && (inference || admin);
+export function answerOnce(route: Route): MiddlewareHandler<AppEnv> {
+  const taken = isAnsweredOnce(route);
   return async (context, next) => {
     const key = context.req.header(header);
     // On a WebSocket many requests have the headers of one.
     if (!taken || key === undefined || context.env?.local) return next();
     const { keptAnswers } = context.var.services;
-    const request = await identify(context, key, admin === true);
+    const request = await identify(context, key, route.admin === true);
     const earlier = await keptAnswers.begin(request);
     switch (earlier.kind) {
       case 'none':
@@ -55,13 +56,18 @@ export function answerOnce({ inference, admin, method }: Route): MiddlewareHandl
   };
 }
 
+/** Routes whose requests may have such a key. */
+export function isAnsweredOnce({ method, inference, admin }: Route): boolean {
+  return method === 'POST' && (inference === true || admin === true);
+}
+
 function conflict(problem: string): RealmError {
   const headers = { 'x-should-retry': 'false' };
   return new RealmError('idempotency_conflict', `${header}: this key ${problem}`, { param: header, headers });
 }
 
 async function identify(context: AppContext, key: string, admin: boolean) {
-  if (!/^[\x21-\x7e]{1,255}$/.test(key))
+  if (!keyPattern.test(key))
     throw new RealmError('invalid_request', `${header}: must be 1 to 255 visible characters of ASCII`, {
       param: header,
     });

@@ -1,6 +1,7 @@
 import packageFile from '../../package.json' with { type: 'json' };
 import { errorCodes } from '../errors.ts';
 import type { Limits } from '../tenancy/config.ts';
+import { isAnsweredOnce, keyPattern } from './idempotency.ts';
 import { plainPath } from './not-found.ts';
 import type { Route } from './route.ts';
 import { bodySchema } from './text/bodies.ts';
@@ -33,10 +34,19 @@ export function openApiDocument(routes: readonly Route[], limits: Limits): objec
 
 const ref = (name: string) => ({ $ref: `#/components/${name}` });
 
-function operation({ method, path, summary, body, open, admin }: Route, limits: Limits): object {
+/** Sent again with the same one, a request gets the answer that it has got. */
+const idempotencyKey = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  schema: { type: 'string', pattern: keyPattern.source },
+};
+
+function operation(route: Route, limits: Limits): object {
+  const { method, path, summary, body, open, admin } = route;
   const parameters = [...plainPath(path).matchAll(/\{(\w+)\}/g)].map(([, name]) => {
-    return { name, in: 'path', required: true, schema: { type: 'string' } };
+    return { name, in: 'path', required: true, schema: { type: 'string' } } as object;
   });
+  if (isAnsweredOnce(route)) parameters.push(idempotencyKey);
   return {
     operationId: `${method.toLowerCase()}${path.replace(/\{[^}]*\}/g, '').replace(/\W+/g, '_')}`,
     summary: admin ? `${summary} (for the operator)` : summary,
