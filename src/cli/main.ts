@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { asRealmError, RealmError } from '../errors.ts';
+import { addAudit } from './audit.ts';
 import { addBench } from './bench.ts';
 import { asTyped, commandName } from './command-name.ts';
 import { addConstrain } from './constrain.ts';
@@ -11,10 +12,23 @@ import { addModels } from './models.ts';
 import { quietBrokenPipes, visible } from './output.ts';
 import { addRun } from './run.ts';
 import { addServe } from './serve.ts';
+import { addTenants } from './tenants.ts';
 import { addTokenize } from './tokenize.ts';
 
 /** One file per command; what a command needs is imported when it runs, so that `--help` is quick. */
-const commands = [addRun, addServe, addInspect, addTokenize, addConstrain, addModels, addKeys, addBench, addDoctor];
+const commands = [
+  addRun,
+  addServe,
+  addInspect,
+  addTokenize,
+  addConstrain,
+  addModels,
+  addTenants,
+  addKeys,
+  addAudit,
+  addBench,
+  addDoctor,
+];
 
 const examples = `
 Examples:

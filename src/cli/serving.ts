@@ -24,6 +24,8 @@ export async function serve({ config: configPath, ...options }: ServeOptions): P
   const { observer, onProgress, stop } = loadProgress();
   const server = await startServer({ ...options, configPath, logger, observer, onProgress }).finally(stop);
   announce(server, options);
+  // Without a file there is nothing to read again, and the terminal that is closed ends the server.
+  if (configPath !== undefined) process.on('SIGHUP', () => void server.reload());
   await ended();
   remark('Stopping: no new requests; those in progress may finish. Again to stop at once.');
   process.once('SIGINT', () => process.exit(1));

@@ -224,6 +224,7 @@ export class EngineLoop {
     const sampling = resolveSampling(request.sampling, this.#model.vocabSize, Math.floor(Math.random() * 2 ** 53));
     const { tenant, prompt, maxTokens = this.context, priority = 0 } = request;
     const compiling = this.#compiling.of(tenant);
+    if (request.share) this.scheduler.setShare(tenant, request.share);
     if (!this.scheduler.canSubmit(tenant, compiling))
       throw queueFull(this.scheduler.queued(tenant) + compiling, this.#retryAfter.seconds());
     const wanted = request.embed ? undefined : request.constraint;

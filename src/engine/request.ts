@@ -73,12 +73,22 @@ export interface GenerateRequest<Prompt = readonly Token[]> extends GenerationSe
   readonly adapter?: string | undefined;
   /** Milliseconds after which it fails with `queue_timeout` if it has not run by then. */
   readonly queueMs?: number | undefined;
+  /** What falls to its tenant, as it is now; absent: as the engine's options say. */
+  readonly share?: TenantShare | undefined;
   /** An embedding of the tokens is wanted, as the model pools it, instead of more tokens. */
   readonly embed?: boolean | undefined;
 }
 
+/** It goes with requests, so that it may change from one to the next, and an engine that was started again knows it. */
+export interface TenantShare {
+  /** Default 1. */
+  readonly weight?: number | undefined;
+  /** Requests of the tenant that may wait; absent: the engine's default. */
+  readonly maxWaiting?: number | undefined;
+}
+
 /** What a request for an embedding says. */
-export type EmbedRequest = Pick<GenerateRequest, 'id' | 'tenant' | 'prompt' | 'adapter' | 'queueMs'>;
+export type EmbedRequest = Pick<GenerateRequest, 'id' | 'tenant' | 'prompt' | 'adapter' | 'queueMs' | 'share'>;
 
 export interface TokenLogprob {
   readonly token: Token;

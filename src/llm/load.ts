@@ -28,6 +28,8 @@ export interface LoadedModel extends TextModel {
 /** A loaded model and where its file came from. */
 export interface ServedModel extends LoadedModel {
   readonly file: ModelFile;
+  /** What the operator says of its sampling now, in the place of what was said before. */
+  setSampling(sampling: Sampling | undefined): void;
 }
 
 export interface LoadOptions {
@@ -69,7 +71,10 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
   };
   const text = await openModelText(data ?? file.path, textOptions, warn);
   const { tokenizer, template, format } = text;
-  const defaults = { system: textOptions.system, sampling: { ...file.entry?.sampling, ...sampling } };
+  const defaults: { readonly system: string | undefined; readonly sampling: Sampling } = {
+    system: textOptions.system,
+    sampling: { ...file.entry?.sampling, ...sampling },
+  };
   tryChat({ ...text, defaults }, warn);
   const opening = openEngine({
     file: data ?? file.path,
@@ -100,6 +105,11 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
     textSource: data === undefined ? { path: file.path, ...textOptions } : undefined,
     generate: textGeneration(engine, text, defaults.sampling),
     defaults,
+    setSampling(changed) {
+      // Whoever generates has this very object.
+      for (const key of Object.keys(defaults.sampling)) delete defaults.sampling[key as keyof Sampling];
+      Object.assign(defaults.sampling, file.entry?.sampling, changed);
+    },
     created: Math.floor(Date.now() / 1000),
   };
 }

@@ -1,6 +1,6 @@
 import { RealmError } from '../errors.ts';
 import type { ModelId } from '../sandbox/types.ts';
-import type { Tenant } from '../tenancy/tenants.ts';
+import { mayUseModel, type Tenant } from '../tenancy/tenants.ts';
 import type { MeteredModel } from './metered-model.ts';
 
 /** A model, and the number by which programs name it. */
@@ -76,6 +76,7 @@ export class AdapterRegistry {
   }
 }
 
-function mayUse(tenant: Tenant, { id, tenants }: ServedAdapter): boolean {
+function mayUse(tenant: Tenant, { id, tenants, model }: ServedAdapter): boolean {
+  if (!(tenant.adapters?.includes(id) ?? mayUseModel(tenant, model.id))) return false;
   return tenants === undefined || tenants.includes(tenant.id) || tenant.adapter === id;
 }

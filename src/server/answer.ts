@@ -1,6 +1,7 @@
 import type { GenerateRequest } from '../engine/request.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import { characters } from '../llm/text-logprobs.ts';
+import { shareOf } from '../tenancy/tenants.ts';
 import { type ChoiceEvent, newTrace, runChoice, type Trace, thoughtTokens } from './choice.ts';
 import { errorBody } from './errors.ts';
 import { addUsage, type Exchange, noUsage, type Usage } from './exchange.ts';
@@ -56,6 +57,7 @@ function choicesOf(
     prompt,
     adapter,
     queueMs: tenant.queueMs,
+    share: shareOf(tenant),
   });
   const wanted = prompts.flatMap(prompt => {
     const promptTokens = new PromptTokens(prompt, model);

@@ -1,6 +1,6 @@
 import { Hono, type MiddlewareHandler } from 'hono';
 import { asRealmError, RealmError } from '../errors.ts';
-import type { Tenant } from '../tenancy/tenants.ts';
+import type { Principal } from '../tenancy/tenants.ts';
 import { limitBody } from './body.ts';
 import { decodeBody } from './content-encoding.ts';
 import { credentials } from './credentials.ts';
@@ -74,11 +74,10 @@ export const routes: readonly Route[] = [
 /** The server as a function from Request to Response. */
 export function createApp(services: Services): Hono<AppEnv> {
   const app = new Hono<AppEnv>({ getPath: tidyPath });
-  const { origins } = services.http;
   app.use(track(services));
-  if (origins.length > 0) app.use(allowOrigins(origins));
+  app.use(allowOrigins(() => services.http.origins));
   for (const route of routes) {
-    const { bodyBytes } = services.limits;
+    const bodyBytes = () => services.limits.bodyBytes;
     const guards = route.open
       ? []
       : [protect(services, route), limitBody(bodyBytes), decodeBody(bodyBytes), answerOnce(route)];
@@ -131,8 +130,10 @@ function protect(services: Services, { admin, inference }: Route): MiddlewareHan
       refuseWebPages(context.req.url, context.req.header('origin'), allowed);
     }
     const authorization = credentials(context.req.raw.headers);
-    if (admin) services.authorizeAdmin(authorization);
-    else enter(context, services.authenticate(authorization));
+    const remoteAddress = context.env?.remoteAddress;
+    const { method } = context.req;
+    if (admin) context.get('exchange').keyId = services.authorizeAdmin(authorization, { method, remoteAddress });
+    else enter(context, services.authenticate(authorization, remoteAddress));
     const { phase } = services.state;
     if (phase === 'loading')
       throw new RealmError('not_ready', 'The model is still being loaded; try again in a moment');
@@ -143,9 +144,16 @@ function protect(services: Services, { admin, inference }: Route): MiddlewareHan
   };
 }
 
-function enter(context: AppContext, tenant: Tenant): void {
+function enter(context: AppContext, principal: Principal): void {
+  const { tenant, keyId, scopes } = principal;
+  const exchange = context.get('exchange');
+  exchange.tenant = tenant.id;
+  exchange.keyId = keyId;
   context.set('tenant', tenant);
-  context.get('exchange').tenant = tenant.id;
+  context.set('principal', principal);
+  // What changes nothing is for every key.
+  if (scopes.includes('inference') || context.req.method === 'GET') return;
+  throw new RealmError('permission_denied', `The key ${keyId} may not ask models: it lacks the scope inference`);
 }
 
 /** As fast as its tenant may ask; before the body is read. */

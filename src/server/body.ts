@@ -4,18 +4,18 @@ import { RealmError } from '../errors.ts';
 import type { AppContext } from './route.ts';
 import type { Body, BodyForm } from './text/bodies.ts';
 
-/** Refuses a body over `bytes` by its declared length, or else as soon as that many bytes have come. */
-export function limitBody(bytes: number): MiddlewareHandler {
-  const refuse = () => {
-    throw bodyTooLarge(bytes);
-  };
-  const count = bodyLimit({ maxSize: bytes, onError: refuse });
+/** Refuses a body over the limit in bytes by its declared length, or else as soon as that many bytes have come. */
+export function limitBody(limit: () => number): MiddlewareHandler {
   return async (context, next) => {
+    const bytes = limit();
+    const refuse = () => {
+      throw bodyTooLarge(bytes);
+    };
     const length = context.req.header('content-length');
     // Counting makes a web stream of the body, and of the request all that goes with one: several times its memory.
     // The handlers' own failures do not come this way: Hono has answered them by then.
     if (length === undefined || context.req.header('transfer-encoding') !== undefined)
-      return count(context, next).catch(uploadFailed);
+      return bodyLimit({ maxSize: bytes, onError: refuse })(context, next).catch(uploadFailed);
     return Number(length) > bytes ? refuse() : next();
   };
 }

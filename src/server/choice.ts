@@ -3,6 +3,7 @@ import { RealmError } from '../errors.ts';
 import { withToolFormat } from '../llm/output-format.ts';
 import type { TextEnd, TextLogprob } from '../llm/types.ts';
 import type { ModelId, ProgramHost } from '../sandbox/types.ts';
+import { mayUseModel } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { constraintOf } from './answer-constraint.ts';
 import { type AnswerDelta, type AnswerReader, answerReader, type Place, plainReader } from './answer-reader.ts';
@@ -147,7 +148,8 @@ function programHost(context: ChoiceContext, request: GenerateRequest<string>, t
   const { signal: clientSignal } = context.exchange;
   const find = (modelId: ModelId): MeteredModel => {
     const model = services.models[modelId];
-    if (model === undefined)
+    // The request's own was checked: an adapter may be allowed where its model is not.
+    if (model === undefined || (modelId !== job.modelId && !mayUseModel(job.tenant, model.id)))
       throw new RealmError('model_not_found', `The program asked for model ${modelId}, which is not loaded`);
     return model;
   };

@@ -15,8 +15,9 @@ const decoders: ReadonlyMap<string, Decode> = new Map<string, Decode>([
 ]);
 
 /** Decodes a compressed body; the limit of bytes holds for what comes out, which is never held beyond it. */
-export function decodeBody(bytes: number): MiddlewareHandler {
+export function decodeBody(limit: () => number): MiddlewareHandler {
   return async (context, next) => {
+    const bytes = limit();
     const encoding = context.req.header('content-encoding')?.trim().toLowerCase() || 'identity';
     if (encoding === 'identity') return next();
     const decode = decoders.get(encoding);

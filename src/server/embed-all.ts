@@ -1,7 +1,7 @@
 import type { EmbedRequest, EngineUsage } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
 import { type Embedding, embedAll as embedTogether } from '../llm/embed.ts';
-import type { Tenant } from '../tenancy/tenants.ts';
+import { shareOf, type Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { addUsage, type Exchange, noUsage } from './exchange.ts';
 import type { NamedModel } from './services.ts';
@@ -23,6 +23,7 @@ export async function embedAll(
     prompt: Array.from(text) as Token[],
     adapter,
     queueMs: tenant.queueMs,
+    share: shareOf(tenant),
   }));
   const embedOne = (request: EmbedRequest, either: AbortSignal) => model.embed(exchange.nextCall(), request, either);
   try {

@@ -1,5 +1,6 @@
 import type { RealmError } from '../errors.ts';
 import { escapeControls } from '../gguf/escape.ts';
+import { withoutKeys } from '../tenancy/keys.ts';
 import type { Exchange } from './exchange.ts';
 import type { Services } from './services.ts';
 
@@ -25,7 +26,8 @@ export function errorBody(error: RealmError, requestId: string): ErrorBody {
 const longest = 2000;
 
 /** Messages quote what clients sent, and end in logs and terminals. */
-function printable(text: string): string {
+function printable(quoted: string): string {
+  const text = withoutKeys(quoted);
   return escapeControls(text.length > longest ? `${text.slice(0, longest)}…` : text);
 }
 

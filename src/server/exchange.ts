@@ -137,6 +137,7 @@ export class Exchange {
     this.#book.logger.log(failed ? 'error' : 'info', 'request', {
       request_id: this.id,
       tenant: this.tenant,
+      key_id: this.keyId,
       method: this.method,
       path: this.path.slice(0, 200),
       status,

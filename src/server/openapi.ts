@@ -42,11 +42,14 @@ const idempotencyKey = {
 };
 
 function operation(route: Route, limits: Limits): object {
-  const { method, path, summary, body, open, admin } = route;
-  const parameters = [...plainPath(path).matchAll(/\{(\w+)\}/g)].map(([, name]) => {
-    return { name, in: 'path', required: true, schema: { type: 'string' } } as object;
+  const { method, path, summary, body, query = {}, open, admin } = route;
+  const inPath = [...plainPath(path).matchAll(/\{(\w+)\}/g)].map(([, name]) => {
+    return { name, in: 'path', required: true, schema: { type: 'string' } };
   });
-  if (isAnsweredOnce(route)) parameters.push(idempotencyKey);
+  const inQuery = Object.entries(query).map(([name, description]) => {
+    return { name, in: 'query', description, schema: { type: 'string' } };
+  });
+  const parameters = [...inPath, ...inQuery, ...(isAnsweredOnce(route) ? [idempotencyKey] : [])];
   return {
     operationId: `${method.toLowerCase()}${path.replace(/\{[^}]*\}/g, '').replace(/\W+/g, '_')}`,
     summary: admin ? `${summary} (for the operator)` : summary,

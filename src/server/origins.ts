@@ -9,11 +9,23 @@ export function isAllowedOrigin(origins: readonly string[], origin: string): boo
   );
 }
 
-/** Answers browsers' questions about pages of other origins, and lets those pages read the answers, refusals too. */
-export function allowOrigins(origins: readonly string[]): MiddlewareHandler {
+/**
+ * Answers browsers' questions about pages of other origins, and lets those pages read the answers, refusals too. `allowed` may
+ * change while the server runs.
+ */
+export function allowOrigins(allowed: () => readonly string[]): MiddlewareHandler {
+  let [origins, handler] = [allowed(), handlerFor(allowed())];
+  return (context, next) => {
+    if (allowed() !== origins) [origins, handler] = [allowed(), handlerFor(allowed())];
+    return handler(context, next);
+  };
+}
+
+function handlerFor(origins: readonly string[]): MiddlewareHandler {
+  if (origins.length === 0) return (_, next) => next();
   return cors({
     origin: origins.includes('*') ? '*' : origin => (isAllowedOrigin(origins, origin) ? origin : null),
-    allowMethods: ['GET', 'POST', 'DELETE'],
+    allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     // The headers that the page asks for are allowed: keys are in one of them, never in cookies.
     exposeHeaders: [
       'x-request-id',

@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import type { Tenant } from '../tenancy/tenants.ts';
+import type { Principal, Tenant } from '../tenancy/tenants.ts';
 import type { Exchange } from './exchange.ts';
 import type { LocalResponses } from './responses/book.ts';
 import type { Services } from './services.ts';
@@ -16,7 +16,7 @@ export interface ConnectionInfo {
 
 export type AppEnv = {
   Bindings: ConnectionInfo;
-  Variables: { services: Services; exchange: Exchange; tenant: Tenant };
+  Variables: { services: Services; exchange: Exchange; tenant: Tenant; principal: Principal };
 };
 
 export type AppContext = Context<AppEnv>;
@@ -34,6 +34,8 @@ export interface Route {
   readonly summary: string;
   /** The form of its body. */
   readonly body?: BodyForm;
+  /** What may stand in its query, with what that means. */
+  readonly query?: Readonly<Record<string, string>>;
   /** Answers without a key. */
   readonly open?: boolean;
   /** For the operator: answers with an administrator's key, not with a tenant's. */

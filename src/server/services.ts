@@ -5,8 +5,11 @@ import type { Rates } from '../rates/rates.ts';
 import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { AuditNote } from '../tenancy/audit.ts';
 import type { HttpConfig, Limits } from '../tenancy/config.ts';
-import type { Authenticate, AuthorizeAdmin, Tenant } from '../tenancy/tenants.ts';
+import type { Directory } from '../tenancy/directory.ts';
+import type { Operator } from '../tenancy/operator.ts';
+import { type Authenticate, type AuthorizeAdmin, mayUseModel, type Tenant } from '../tenancy/tenants.ts';
 import type { AdapterRegistry, NumberedModel } from './adapters.ts';
 import type { Exchange } from './exchange.ts';
 import type { AnswerBook } from './kept-answers.ts';
@@ -33,8 +36,14 @@ export interface Services {
   readonly sandbox: Sandbox;
   /** The program that answers a tenant's requests. */
   programOf(tenant: Tenant): Program;
+  /** Tenants and keys, as they are now. */
+  readonly directory: Directory;
   readonly authenticate: Authenticate;
   readonly authorizeAdmin: AuthorizeAdmin;
+  /** What an operator does with tenants and keys, on behalf of whoever has this public id. */
+  operator(actor: string): Operator;
+  /** Every action of an operator's is noted here. Throws where it cannot be. */
+  readonly audit: { note(note: AuditNote): Promise<void> };
   /** There are no keys: only programs on this machine are answered. */
   readonly localOnly: boolean;
   readonly limits: Limits;
@@ -76,8 +85,9 @@ export function baseModel(services: Services, name: string | undefined, tenant?:
   const unnamed = anyModelName || (name === undefined && models.length === 1);
   const modelId = (unnamed ? 0 : models.findIndex(model => model.id === name)) as ModelId;
   const model = models[modelId];
-  if (model) return { model, modelId };
-  const known = [...models, ...(tenant ? adapters.visible(tenant) : [])].map(({ id }) => id).join(', ');
+  const mayUse = ({ id }: { id: string }) => tenant === undefined || mayUseModel(tenant, id);
+  if (model && mayUse(model)) return { model, modelId };
+  const known = [...models.filter(mayUse), ...(tenant ? adapters.visible(tenant) : [])].map(({ id }) => id).join(', ');
   const problem = name === undefined ? 'is required' : `there is no model ${JSON.stringify(name)}`;
   const code = name === undefined ? 'invalid_request' : 'model_not_found';
   throw new RealmError(code, `model: ${problem}; models here: ${known}`, { param: 'model' });

@@ -14,8 +14,10 @@ import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
 import { openStore, type Store } from '../store/open.ts';
 import { type Logger, silent } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
+import { Administration } from '../tenancy/administration.ts';
 import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig } from '../tenancy/config.ts';
-import { adminAuthorization, keyAuthentication, openAuthentication, type Tenant } from '../tenancy/tenants.ts';
+import { Directory } from '../tenancy/directory.ts';
+import type { Tenant } from '../tenancy/tenants.ts';
 import { AdapterRegistry, type NumberedModel } from './adapters.ts';
 import { createApp } from './app.ts';
 import { drain } from './drain.ts';
@@ -25,9 +27,10 @@ import { type MeteredModel, metered } from './metered-model.ts';
 import { type Listener, listen } from './node.ts';
 import { openRates } from './open-rates.ts';
 import { Outbox } from './outbox.ts';
+import { ConfigReload, type Live } from './reload.ts';
 import { ResponseBook } from './responses/book.ts';
 import { MemoryResponseStore } from './responses/store.ts';
-import type { Services } from './services.ts';
+import type { ServerState, Services } from './services.ts';
 import { SharedMemory } from './shared-memory.ts';
 import { TextService } from './text/service.ts';
 import { watchEngine } from './watch-engine.ts';
@@ -58,6 +61,8 @@ export interface RunningServer {
   readonly models: readonly ServedModel[];
   /** Whether requests need a key. */
   readonly keyed: boolean;
+  /** Reads realm.yaml again: what can be changed while the server runs is, unless there is a mistake in it. Both are logged. */
+  reload(): Promise<void>;
   /** Drains and frees everything; see {@link drain}. */
   close(): Promise<void>;
 }
@@ -69,26 +74,43 @@ export interface RunningServer {
 export async function startServer(options: StartOptions): Promise<RunningServer> {
   const config = options.config ?? (await configAt(options.configPath));
   const [host, port] = [options.host ?? config.host, options.port ?? config.port];
-  refuseOpenToOthers(config, host);
+  const live: Live = { config };
   const models: ServedModel[] = [];
   const served: MeteredModel[] = [];
   const programs = new Map<string, Program>();
   const sandbox = createSandbox(config.programs);
   const store = await openStore(config.store ?? 'memory', { lock: true });
+  const directory = new Directory({ ...config, reachable: !isLocalName(host) });
   const metrics = createMetrics();
   const logger = options.logger ?? silent;
-  const rates = await openRates(config.redis, ratesOf(config), { logger, metrics: metrics.rates });
+  const rates = await openRates(config.redis, rateOf(directory), { logger, metrics: metrics.rates });
   const outbox = new Outbox(store, config.webhooks, { logger });
-  const services = compose(config, options, { models: served, programs, sandbox, store, rates, metrics });
+  const administration = new Administration(store, directory, config, {
+    cancelled: keyId => cancelRequestsOf(services.state, keyId),
+    lost: error => services.logger.log('warn', 'store does not answer', { problem: asRealmError(error).message }),
+  });
+  const services = compose(live, options, { models: served, programs, sandbox, administration, store, rates, metrics });
+  const closeStores = async () => {
+    await administration.close();
+    await outbox.close();
+    await rates.close();
+    await services.keptAnswers.close();
+    await store.close();
+  };
+  try {
+    await administration.start();
+    refuseOpenToOthers(config, host, directory);
+  } catch (error) {
+    await closeStores();
+    throw error;
+  }
   const { keepAliveMs } = config.http;
   const listener = await listen(createApp(services), host, port, {
     keepAliveMs,
     logger: services.logger,
     messageBytes: config.limits.bodyBytes,
   }).catch(async error => {
-    await rates.close();
-    await outbox.close();
-    await store.close();
+    await closeStores();
     throw error;
   });
   try {
@@ -100,7 +122,6 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       const model = await loadModel(each, {
         ...options,
         memory: memory.share,
-        tenants: config.tenants,
         onWarning: warningsOf(services, each),
       });
       memory.take((await model.engine.stats()).memory);
@@ -113,18 +134,28 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     programs.set('', await builtin);
   } catch (error) {
     await stop(services, listener, 0);
-    await outbox.close();
-    await store.close();
+    await closeStores();
     throw error;
   }
   services.state.phase = 'ready';
+  const reload = new ConfigReload(options.config ? undefined : options.configPath, live, services.logger, {
+    async prepare(next) {
+      refuseOpenToOthers(next, host, directory);
+      await loadPrograms(next, sandbox, programs);
+    },
+    apply(next) {
+      administration.setFile(next);
+      for (const { id, sampling } of next.models ?? []) models.find(model => model.id === id)?.setSampling(sampling);
+    },
+    note: detail => services.audit.note({ actor: 'file', action: 'config.reloaded', target: 'realm.yaml', detail }),
+  });
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
   const close = async () => {
-    await stop(services, listener, config.limits.drainMs);
-    await outbox.close();
-    await store.close();
+    reload.close();
+    await stop(services, listener, live.config.limits.drainMs);
+    await closeStores();
   };
-  return { url, models, keyed: config.tenants !== undefined, close };
+  return { url, models, keyed: !directory.open, reload: () => reload.run(), close };
 }
 
 async function configAt(path: string | undefined): Promise<RealmConfig> {
@@ -137,24 +168,29 @@ function warningsOf({ logger }: Services, { id }: Partial<ModelEntry>): (message
 }
 
 /** Without keys, everybody who reaches the port may use the models. */
-function refuseOpenToOthers({ tenants }: RealmConfig, host: string): void {
-  if (tenants !== undefined || isLocalName(host)) return;
+function refuseOpenToOthers({ tenants, adminKeys }: RealmConfig, host: string, directory: Directory): void {
+  // Whoever has an administrator's key can create tenants.
+  const keyed = tenants !== undefined || adminKeys !== undefined || directory.hasStored;
+  if (keyed || isLocalName(host)) return;
   const message = `host ${host} can be reached by other machines and there are no keys; name tenants with keys in realm.yaml, or listen on 127.0.0.1`;
   throw new RealmError('config_invalid', message, { param: 'server.host' });
 }
 
 function compose(
-  config: RealmConfig,
+  live: Live,
   options: StartOptions,
   parts: {
     models: readonly MeteredModel[];
     programs: ReadonlyMap<string, Program>;
     sandbox: Sandbox;
+    administration: Administration;
     store: Store;
     rates: Rates;
     metrics: Metrics;
   },
 ): Services {
+  const { config } = live;
+  const { directory, audit } = parts.administration;
   const { rates, metrics } = parts;
   return {
     models: parts.models,
@@ -168,22 +204,43 @@ function compose(
     text: new TextService({ bodyBytes: config.limits.bodyBytes, observe: metrics.text }),
     sandbox: parts.sandbox,
     programOf: tenant => loadedProgram(parts.programs, tenant),
-    authenticate: config.tenants === undefined ? openAuthentication() : keyAuthentication(config.tenants),
-    authorizeAdmin: adminAuthorization(config.adminKeys, config.tenants === undefined),
-    localOnly: config.tenants === undefined,
-    limits: config.limits,
-    folders: config.folders,
-    http: config.http,
-    metricsFor: config.metrics,
+    directory,
+    authenticate: directory.authenticate,
+    authorizeAdmin: directory.authorizeAdmin,
+    operator: actor => parts.administration.operator(actor),
+    audit,
+    get localOnly() {
+      return directory.open;
+    },
+    get limits() {
+      return live.config.limits;
+    },
+    get folders() {
+      return live.config.folders;
+    },
+    get http() {
+      return live.config.http;
+    },
+    get metricsFor() {
+      return live.config.metrics;
+    },
     logger: options.logger ?? silent,
     metrics,
     state: { phase: 'loading', open: new Set() },
   };
 }
 
-function ratesOf({ tenants = [] }: RealmConfig): RateOf {
-  const known = new Map(tenants.map(({ id, rate }) => [id, rate]));
-  return ({ tenant }) => ({ tenant: known.get(tenant) });
+/** Of tenants and keys as they are now. */
+function rateOf(directory: Directory): RateOf {
+  return ({ tenant, keyId }) => ({
+    tenant: directory.tenant(tenant)?.rate,
+    key: keyId === undefined ? undefined : directory.principalOf(keyId)?.rate,
+  });
+}
+
+function cancelRequestsOf({ open }: ServerState, keyId: string): void {
+  const reason = new RealmError('request_cancelled', 'The key of the request was revoked');
+  for (const exchange of open) if (exchange.keyId === keyId) exchange.cancel(reason);
 }
 
 /** Tenants with the same memory share the program of one file. */
@@ -248,7 +305,5 @@ async function stop(services: Services, listener: Listener, drainMs: number): Pr
   await drain(services.state, listener, drainMs);
   await services.sandbox.close();
   await services.text.close();
-  await services.rates.close();
-  await services.keptAnswers.close();
   await Promise.all(services.models.map(model => model.engine.close()));
 }

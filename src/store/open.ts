@@ -10,6 +10,8 @@ import { sqliteDialect } from './sqlite-dialect.ts';
 export interface Store {
   readonly kind: 'sqlite' | 'postgres';
   readonly db: Kysely<StoreTables>;
+  /** What it was opened by. */
+  readonly place: string;
   close(): Promise<void>;
 }
 
@@ -33,7 +35,7 @@ export async function openStore(place: string, { lock = false }: StoreOptions = 
 function openSqlite(place: string, lock: boolean): Store {
   const client = new SqliteClient(place === 'memory' ? ':memory:' : place, lock);
   const db = new Kysely<StoreTables>({ dialect: sqliteDialect(client) });
-  return { kind: 'sqlite', db, close: () => db.destroy() };
+  return { kind: 'sqlite', db, place, close: () => db.destroy() };
 }
 
 async function openPostgres(url: string): Promise<Store> {
@@ -46,7 +48,7 @@ async function openPostgres(url: string): Promise<Store> {
   // A connection that breaks while nobody uses it is replaced by the next query.
   pool.on('error', () => {});
   const db = new Kysely<StoreTables>({ dialect: new PostgresDialect({ pool }) });
-  return { kind: 'postgres', db, close: () => db.destroy() };
+  return { kind: 'postgres', db, place: url, close: () => db.destroy() };
 }
 
 /** Several replicas may start at once: Kysely holds a lock of the database's meanwhile. */

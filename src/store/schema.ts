@@ -4,6 +4,10 @@
  */
 export interface StoreTables {
   readonly replicas: ReplicaTable;
+  readonly tenants: TenantTable;
+  readonly api_keys: KeyTable;
+  readonly audit: AuditTable;
+  readonly audit_head: AuditHeadTable;
   readonly idempotency_keys: IdempotencyTable;
   readonly outbox: OutboxTable;
 }
@@ -12,6 +16,54 @@ export interface StoreTables {
 export interface ReplicaTable {
   id: string;
   seen_at: number;
+}
+
+/** Tenants that were created at run time. A deleted one stays, so that other replicas hear of it. */
+export interface TenantTable {
+  id: string;
+  /** Its fields, as `realm.yaml` names them. */
+  document: string;
+  /** 0 or 1, as all yes and no. */
+  disabled: number;
+  deleted: number;
+  created_at: number;
+  /** The number of the audit entry of its last change. */
+  changed: number;
+}
+
+/** Keys that were created at run time, of tenants of both kinds. */
+export interface KeyTable {
+  /** Public. */
+  id: string;
+  tenant: string;
+  hash: string;
+  /** Name, scopes and limits. */
+  document: string;
+  created_at: number;
+  expires_at: number | null;
+  revoked_at: number | null;
+  /** Its requests were to end with its revocation. */
+  cancels: number;
+  last_used_at: number | null;
+  changed: number;
+}
+
+/** What was done, each entry with the hash of the one before it. */
+export interface AuditTable {
+  seq: number;
+  at: number;
+  actor: string;
+  action: string;
+  target: string;
+  detail: string;
+  previous: string;
+  hash: string;
+}
+
+/** The last entry, in one row: whoever adds one locks it first, so entries are in the order of their commits. */
+export interface AuditHeadTable {
+  seq: number;
+  hash: string;
 }
 
 /** Answers to requests with an `Idempotency-Key`. */

@@ -1,3 +1,5 @@
+import { withoutKeys } from '../tenancy/keys.ts';
+
 export type Level = 'info' | 'warn' | 'error';
 
 /** What a log line carries beside its message. Never text of prompts or answers, never keys. */
@@ -16,7 +18,7 @@ export interface LoggerOptions {
 
 export function createLogger({ format, write, now = () => new Date() }: LoggerOptions): Logger {
   const line = format === 'json' ? jsonLine : textLine;
-  return { log: (level, message, fields = {}) => write(`${line(now(), level, message, fields)}\n`) };
+  return { log: (level, message, fields = {}) => write(`${withoutKeys(line(now(), level, message, fields))}\n`) };
 }
 
 /** A logger that says nothing. */

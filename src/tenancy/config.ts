@@ -6,6 +6,7 @@ import { RealmError } from '../errors.ts';
 import { allowedFile } from './folders.ts';
 import { check, type Issue, issueText, pathText } from './issues.ts';
 import { type ConfigDocument, configSchema, type ModelDocument } from './schema.ts';
+import { toTenant } from './tenant-document.ts';
 import type { TenantKeys } from './tenants.ts';
 
 export interface Limits {
@@ -154,6 +155,11 @@ export async function readConfig(raw: unknown, base: string, name: string): Prom
   return toConfig(checked.value, base);
 }
 
+/** The mistakes of which {@link loadConfig} tells; undefined for other errors. */
+export function mistakesOf(error: unknown): readonly Issue[] | undefined {
+  return ((error as RealmError | undefined)?.cause as { issues?: readonly Issue[] } | undefined)?.issues;
+}
+
 /** What a server without a configuration file has. */
 export function defaultConfig(): RealmConfig {
   return toConfig(configSchema.parse({}), '.');
@@ -171,7 +177,10 @@ function plain(path: string, document: ReturnType<typeof parseDocument>): unknow
 function invalid(path: string, issues: readonly Issue[]): RealmError {
   const count = issues.length === 1 ? '1 mistake' : `${issues.length} mistakes`;
   const lines = issues.map(issue => `\n  ${issueText(issue)}`).join('');
-  return new RealmError('config_invalid', `${path} has ${count}:${lines}`, { param: issues[0]?.path || undefined });
+  return new RealmError('config_invalid', `${path} has ${count}:${lines}`, {
+    param: issues[0]?.path || undefined,
+    cause: { issues },
+  });
 }
 
 /** An entry of a list in a document that may be anything. */
@@ -340,23 +349,10 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
     },
     programs: { maxProcesses: programs.processes, memoryMb: programs.memory_mb },
     models: models?.map(model => toModel(model, base)),
-    tenants: tenants?.map(({ id, keys, adapter, program, weight, ...limits }) => ({
-      id,
+    tenants: tenants?.map(({ id, keys = [], program, ...document }) => ({
+      ...toTenant(id, document),
       keys,
-      adapter,
       program: program === undefined ? undefined : resolve(base, program),
-      memoryMb: limits.memory_mb,
-      deadlineMs: limits.deadline_ms,
-      queueMs: limits.queue_ms,
-      maxQueued: limits.max_queued,
-      weight,
-      parseSpecial: limits.parse_special,
-      budgets: limits.budgets,
-      rate: limits.rate && {
-        requestsPerMinute: limits.rate.requests_per_minute,
-        tokensPerMinute: limits.rate.tokens_per_minute,
-        concurrent: limits.rate.concurrent,
-      },
     })),
   };
 }

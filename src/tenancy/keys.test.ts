@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RealmError } from '../errors.ts';
-import { createKey, findKey, hashKey, hashPattern, isWellFormed } from './keys.ts';
-import { keyAuthentication, openAuthentication, tenantDefaults } from './tenants.ts';
+import { Directory } from './directory.ts';
+import { createKey, hashKey, hashPattern, isWellFormed } from './keys.ts';
+import { tenantDefaults } from './tenants.ts';
 
 const limits = tenantDefaults;
 
@@ -25,25 +26,16 @@ test('a key with one wrong digit fails its checksum', () => {
   assert.ok(!isWellFormed(key.slice(0, -1)));
 });
 
-test('findKey finds first, middle, last and none', () => {
-  const keys = ['a', 'b', 'c'].map(createKey);
-  const hashes = keys.map(k => k.hash);
-  assert.deepEqual(
-    keys.map(k => findKey(k.key, hashes)),
-    [0, 1, 2],
-  );
-  assert.equal(findKey('realm_', hashes), -1);
-});
-
 test('a key names its tenant; everything else is one and the same refusal', () => {
   const acme = createKey('acme');
   const other = createKey('other');
-  const authenticate = keyAuthentication([
+  const tenants = [
     { id: 'acme', keys: [acme.hash], ...limits },
     { id: 'other', keys: [createKey('other').hash, other.hash], ...limits },
-  ]);
-  assert.equal(authenticate(`Bearer ${acme.key}`).id, 'acme');
-  assert.equal(authenticate(`bearer ${other.key}`).id, 'other');
+  ];
+  const { authenticate } = new Directory({ tenants });
+  assert.equal(authenticate(`Bearer ${acme.key}`).tenant.id, 'acme');
+  assert.equal(authenticate(`bearer ${other.key}`).tenant.id, 'other');
   const headers = [
     undefined,
     '',
@@ -68,7 +60,7 @@ test('a key names its tenant; everything else is one and the same refusal', () =
 });
 
 test('without configured tenants any key, or none, is the tenant default', () => {
-  const authenticate = openAuthentication();
-  assert.equal(authenticate(undefined).id, 'default');
-  assert.equal(authenticate('Bearer anything').id, 'default');
+  const { authenticate } = new Directory();
+  assert.equal(authenticate(undefined).tenant.id, 'default');
+  assert.equal(authenticate('Bearer anything').tenant.id, 'default');
 });

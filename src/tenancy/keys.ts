@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 
 /**
  * An API key is `realm_`, 256 random bits in hex and 8 hex digits of checksum (so that a scanner, or a person who lost
@@ -37,15 +37,33 @@ export function isWellFormed(key: string): boolean {
   return secret !== undefined && checksum(secret) === written;
 }
 
-/** The index of the stored hash that `key` belongs to, or -1. Takes the same time wherever it is, and when it is nowhere. */
-export function findKey(key: string, hashes: readonly string[]): number {
-  const digest = sha256(key);
-  let found = -1;
-  for (const [i, hash] of hashes.entries()) {
-    const same = timingSafeEqual(digest, Buffer.from(hash.slice('sha256:'.length), 'hex'));
-    found = same ? i : found;
-  }
-  return found;
+/** A new public id: what logs, errors and the ledger call a key. */
+export function newKeyId(): string {
+  return keyId(randomBytes(8));
+}
+
+/** The public id of a key that has only its hash: always the same, and it tells nothing of the hash. */
+export function keyIdOf(hash: string): string {
+  return keyId(sha256(hash));
+}
+
+const letters = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/** 60 bits in base32. */
+function keyId(bytes: Uint8Array): string {
+  let bits = Buffer.from(bytes).readBigUInt64BE();
+  let id = 'key_';
+  for (let i = 0; i < 12; i++, bits >>= 5n) id += letters[Number(bits & 31n)];
+  return id;
+}
+
+export const isKeyId = (text: string): boolean => /^key_[a-z2-7]{12}$/.test(text);
+
+const writtenKeys = /\b(?:realm_[0-9a-f]{8,}|sk-[\w-]{16,})/g;
+
+/** The text without what looks like a key: people put them into URLs, models' names and texts. */
+export function withoutKeys(text: string): string {
+  return text.replace(writtenKeys, '[key]');
 }
 
 function sha256(text: string): Buffer {

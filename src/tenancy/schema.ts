@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { injected } from '../output-format/tool-prompt.ts';
 import { isWithin, outside, type Range, ranges } from '../ranges.ts';
 import { hashPattern } from './keys.ts';
-import { tenantDefaults } from './tenants.ts';
 
 /** The shape of `realm.yaml`. Unknown keys are mistakes everywhere. */
 
@@ -188,14 +187,12 @@ const model = z.strictObject({
   price: price.optional(),
 });
 
-const tenant = z.strictObject({
-  id: name,
-  keys,
+/** What may be said of a tenant, wherever it is kept. */
+export const tenantFields = {
   /** Of the requests that do not name another; its model is the one it was loaded for. */
   adapter: modelName.optional(),
-  program: z.string().min(1).optional(),
-  memory_mb: count(1, 4096).default(tenantDefaults.memoryMb),
-  deadline_ms: count(1, 86_400_000).default(tenantDefaults.deadlineMs),
+  memory_mb: count(1, 4096).optional(),
+  deadline_ms: count(1, 86_400_000).optional(),
   /** How long a request may wait before its first step; absent: as long as it may take. */
   queue_ms: count(1, 86_400_000).optional(),
   /** Requests that may wait, for each model; the engine's default where absent. */
@@ -206,6 +203,14 @@ const tenant = z.strictObject({
   parse_special: z.boolean().optional(),
   budgets: z.array(budgetSchema).optional(),
   rate: rateSchema.optional(),
+};
+
+const tenant = z.strictObject({
+  id: name,
+  /** Absent: only those that were created at run time. */
+  keys: keys.optional(),
+  program: z.string().min(1).optional(),
+  ...tenantFields,
 });
 
 export const configSchema = z.strictObject({
@@ -215,4 +220,5 @@ export const configSchema = z.strictObject({
 });
 
 export type ConfigDocument = z.output<typeof configSchema>;
+export type TenantDocument = Omit<z.output<typeof tenant>, 'id' | 'keys' | 'program'>;
 export type ModelDocument = z.output<typeof model>;

@@ -1,6 +1,5 @@
-import { RealmError } from '../errors.ts';
+import type { TenantShare } from '../engine/request.ts';
 import type { Rate } from '../rates/rate.ts';
-import { findKey } from './keys.ts';
 
 export interface Tenant {
   readonly id: string;
@@ -23,6 +22,9 @@ export interface Tenant {
   /** The most that it may use. */
   readonly budgets?: readonly Budget[] | undefined;
   readonly rate?: Rate | undefined;
+  /** What may be named, where the key that was used says so; absent: all. */
+  readonly models?: readonly string[] | undefined;
+  readonly adapters?: readonly string[] | undefined;
 }
 
 export interface Budget {
@@ -41,45 +43,39 @@ export interface TenantKeys extends Tenant {
 
 export const tenantDefaults = { memoryMb: 64, deadlineMs: 600_000 };
 
-/** Turns an `Authorization` header into a tenant, or throws `invalid_api_key`. */
-export type Authenticate = (authorization: string | undefined) => Tenant;
+/** What a key may be used for: to ask models, to look at what the operator sees, to do all that the operator may. */
+export const scopes = ['inference', 'read', 'admin'] as const;
+export type Scope = (typeof scopes)[number];
 
-/** Keys as configured. Every failure (no header, another scheme, a wrong key) is the same error, after the same work. */
-export function keyAuthentication(tenants: readonly TenantKeys[]): Authenticate {
-  const owners = tenants.flatMap(tenant => tenant.keys.map(() => tenant));
-  const hashes = tenants.flatMap(tenant => tenant.keys);
-  return authorization => {
-    const found = findKey(bearer(authorization), hashes);
-    const owner = owners[found];
-    if (!owner)
-      throw new RealmError('invalid_api_key', 'The API key is missing or wrong: send Authorization: Bearer <key>');
-    return owner;
-  };
+/** Who asks. */
+export interface Principal {
+  readonly tenant: Tenant;
+  /** The public id of the key; undefined on a server without keys. */
+  readonly keyId: string | undefined;
+  readonly scopes: readonly Scope[];
+  /** Of the key, beside those of its tenant. */
+  readonly budgets?: readonly Budget[] | undefined;
+  readonly rate?: Rate | undefined;
 }
 
-/** No configured tenants: whoever can reach the (loopback) port is the tenant `default`. */
-export function openAuthentication(): Authenticate {
-  const tenant: Tenant = { id: 'default', ...tenantDefaults };
-  return () => tenant;
+/** Turns an `Authorization` header into whoever asks, or throws `invalid_api_key`, `permission_denied`. */
+export type Authenticate = (authorization: string | undefined, remoteAddress?: string) => Principal;
+
+/** What an operator's request is. */
+export interface AdminRequest {
+  readonly method?: string | undefined;
+  readonly remoteAddress?: string | undefined;
 }
 
-/** Lets the operator pass, or throws `invalid_api_key`, `no_admin_keys`. */
-export type AuthorizeAdmin = (authorization: string | undefined) => void;
+/** Lets the operator pass and gives the public id of the key (undefined where none is needed), or throws `invalid_api_key`, `no_admin_keys`, `permission_denied`. */
+export type AuthorizeAdmin = (authorization: string | undefined, request?: AdminRequest) => string | undefined;
 
-/** With keys, whoever has one; without, everyone on a server that is `open` to this machine only, and nobody on others. */
-export function adminAuthorization(hashes: readonly string[] | undefined, open: boolean): AuthorizeAdmin {
-  return authorization => {
-    if (hashes === undefined) {
-      if (open) return;
-      const message =
-        'This is for the operator, and nobody has a key for it: name one in server.admin_keys of realm.yaml';
-      throw new RealmError('no_admin_keys', message);
-    }
-    if (findKey(bearer(authorization), hashes) >= 0) return;
-    throw new RealmError('invalid_api_key', 'This is for the operator, with a key of server.admin_keys in realm.yaml');
-  };
+/** What falls to a tenant where it shares an engine. */
+export function shareOf({ weight, maxQueued }: Tenant): TenantShare {
+  return { weight, maxWaiting: maxQueued };
 }
 
-function bearer(authorization: string | undefined): string {
-  return /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1] ?? '';
+/** Whether the key that a tenant asks with may name a model. */
+export function mayUseModel({ models }: Pick<Tenant, 'models'>, id: string): boolean {
+  return models === undefined || models.includes(id);
 }

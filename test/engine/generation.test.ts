@@ -12,6 +12,7 @@ const utf8 = new TextEncoder();
 /** Tokens are bytes; 0 ends a text. */
 const bytewise: Pick<Tokenizer, 'endOfGeneration' | 'bytes' | 'stream'> = {
   endOfGeneration: new Set([0 as Token]),
+  controlTexts: [],
   bytes: token => Uint8Array.of(token),
   stream: () => {
     const decoder = new TextDecoder();

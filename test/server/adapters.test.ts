@@ -5,7 +5,8 @@ import type { ModelId, ProgramCall } from '../../src/sandbox/types.ts';
 import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
-import { adminAuthorization, keyAuthentication, tenantDefaults } from '../../src/tenancy/tenants.ts';
+import { tenantDefaults } from '../../src/tenancy/tenants.ts';
+import { adminAuthorization, keyAuthentication } from '../support/authentication.ts';
 import { at, first } from '../support/entries.ts';
 import { generated, post, ScriptedModel, sandboxOf, scripted } from './scripted.ts';
 

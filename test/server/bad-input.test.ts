@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createApp } from '../../src/server/app.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
-import { keyAuthentication, tenantDefaults } from '../../src/tenancy/tenants.ts';
+import { tenantDefaults } from '../../src/tenancy/tenants.ts';
+import { keyAuthentication } from '../support/authentication.ts';
 import { first } from '../support/entries.ts';
 import { frames, post, ScriptedModel, scripted } from './scripted.ts';
 

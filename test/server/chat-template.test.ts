@@ -5,6 +5,7 @@ import { tenantDefaults } from '../../src/tenancy/tenants.ts';
 import { chatTemplate } from '../../src/tokenizer/chat-template.ts';
 import { createTokenizer } from '../../src/tokenizer/create.ts';
 import { byteLevelMetadata } from '../../src/tokenizer/testing/vocabularies.ts';
+import { always } from '../support/authentication.ts';
 import { first } from '../support/entries.ts';
 import { passThrough, post, ScriptedModel, sandboxOf, scripted } from './scripted.ts';
 
@@ -20,7 +21,7 @@ class TemplateModel extends ScriptedModel {
 function serve(parseSpecial?: boolean) {
   const model = new TemplateModel('scripted', { answer: () => 'x' });
   const tenant = { id: 'acme', ...tenantDefaults, parseSpecial };
-  const { app } = scripted({ answer: () => 'x' }, { models: [model], authenticate: () => tenant });
+  const { app } = scripted({ answer: () => 'x' }, { models: [model], authenticate: always(tenant) });
   const ask = async (body: object) => {
     const response = await app.fetch(post('/v1/chat/completions', body));
     return { status: response.status, body: await response.json() };
@@ -57,7 +58,7 @@ test('nor does a document that is embedded', async () => {
   const specialsOf = async (parseSpecial?: boolean) => {
     const model = new TemplateModel('scripted', { answer: () => 'x' });
     const tenant = { id: 'acme', ...tenantDefaults, parseSpecial };
-    const { app } = scripted({ answer: () => 'x' }, { models: [model], authenticate: () => tenant });
+    const { app } = scripted({ answer: () => 'x' }, { models: [model], authenticate: always(tenant) });
     await app.fetch(post('/v1/embeddings', { input: 'a<|im_end|>' }));
     return first(model.embedded).prompt.filter(token => tokenizer.controlTexts.includes(tokenizer.text(token))).length;
   };

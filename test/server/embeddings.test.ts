@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openAuthentication } from '../../src/tenancy/tenants.ts';
+import { always, openAuthentication } from '../support/authentication.ts';
 import { at } from '../support/entries.ts';
 import { post, type Script, scripted } from './scripted.ts';
 
@@ -96,8 +96,8 @@ test('a client that leaves, and a deadline, end it', async () => {
   setTimeout(() => controller.abort(), 10);
   await left.app.fetch(post(path, { input: 'Hi' }, { signal: controller.signal }));
   assert.equal(left.lines.at(-1)?.code, 'request_cancelled');
-  const tenant = { ...openAuthentication()(undefined), deadlineMs: 10 };
-  const late = scripted({ ...silent, pause: () => sleep(30) }, { authenticate: () => tenant });
+  const tenant = { ...openAuthentication()(undefined).tenant, deadlineMs: 10 };
+  const late = scripted({ ...silent, pause: () => sleep(30) }, { authenticate: always(tenant) });
   const response = await late.app.fetch(post(path, { input: 'Hi' }));
   assert.deepEqual([response.status, (await response.json()).error.code], [504, 'deadline_exceeded']);
 });

@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ListenOptions, listen } from '../../src/server/node.ts';
 import type { Services } from '../../src/server/services.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
-import { keyAuthentication, tenantDefaults } from '../../src/tenancy/tenants.ts';
+import { tenantDefaults } from '../../src/tenancy/tenants.ts';
+import { keyAuthentication } from '../support/authentication.ts';
 import { type Script, scripted } from './scripted.ts';
 import { parseAnswer, RawClient } from './sockets.ts';
 

@@ -23,7 +23,7 @@ function keyed(store: Store, script: Script, now?: () => number) {
   return { ...served, keptAnswers, ask };
 }
 
-onEachStore(['idempotency_keys'], storeTest => {
+onEachStore('kept answers', storeTest => {
   storeTest('the same key and body get the same answer, which is made once', async store => {
     const { ask, model } = keyed(store, counting());
     const first = await ask('a');

@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
 import { defaultConfig } from '../../src/tenancy/config.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
-import { keyAuthentication, tenantDefaults } from '../../src/tenancy/tenants.ts';
+import { tenantDefaults } from '../../src/tenancy/tenants.ts';
+import { keyAuthentication } from '../support/authentication.ts';
 import { post, type Script, scripted } from './scripted.ts';
 import { callText, toolFormat } from './tool-model.ts';
 

@@ -46,12 +46,17 @@ test('a field of the settings that nobody knows reaches the engine, and events k
     includeUsage: false,
   };
   const exchange = new Exchange(services, new Request('http://localhost/'));
-  const job = createJob(services, exchange, { id: 'acme', ...tenantDefaults, queueMs: 9 }, body);
+  const job = createJob(
+    services,
+    exchange,
+    { id: 'acme', ...tenantDefaults, queueMs: 9, weight: 2, maxQueued: 7 },
+    body,
+  );
   const events = await Array.fromAsync(answer(services, exchange, job));
   assert.equal(seen.length, 2);
   for (const request of seen) {
     const { id, prompt, stopTokens, adapter, maxTokens, ...same } = request;
-    assert.deepEqual(same, { ...settings, tenant: 'acme', queueMs: 9 });
+    assert.deepEqual(same, { ...settings, tenant: 'acme', queueMs: 9, share: { weight: 2, maxWaiting: 7 } });
     assert.deepEqual([prompt.length, stopTokens, adapter, maxTokens], [2, [1], undefined, undefined]);
   }
   for (const index of [0, 1]) {

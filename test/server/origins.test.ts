@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import type { Services } from '../../src/server/services.ts';
 import { defaultConfig } from '../../src/tenancy/config.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
-import { keyAuthentication, tenantDefaults } from '../../src/tenancy/tenants.ts';
+import { tenantDefaults } from '../../src/tenancy/tenants.ts';
+import { keyAuthentication } from '../support/authentication.ts';
 import { post, scripted } from './scripted.ts';
 
 const chat = '/v1/chat/completions';

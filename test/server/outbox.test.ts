@@ -56,7 +56,7 @@ async function until(condition: () => boolean): Promise<void> {
   assert.ok(condition());
 }
 
-onEachStore(['outbox'], storeTest => {
+onEachStore('outbox', storeTest => {
   storeTest('an event is told once it is committed, signed, and again until it was heard', async store => {
     const hook = await listener([500, 302, 404]);
     const { outbox, lines } = deliverer(store, [hook.url]);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RealmError } from '../../src/errors.ts';
-import { tenantDefaults } from '../../src/tenancy/tenants.ts';
+import { scopes, tenantDefaults } from '../../src/tenancy/tenants.ts';
 import { at, first } from '../support/entries.ts';
 import { frames, post, scripted } from './scripted.ts';
 
@@ -9,7 +9,7 @@ import { frames, post, scripted } from './scripted.ts';
 const authenticate = (authorization: string | undefined) => {
   const id = /^Bearer (.+)$/.exec(authorization ?? '')?.[1];
   if (id === undefined) throw new RealmError('invalid_api_key', 'no key');
-  return { id, ...tenantDefaults };
+  return { tenant: { id, ...tenantDefaults }, keyId: undefined, scopes };
 };
 
 function server() {

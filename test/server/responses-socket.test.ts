@@ -4,7 +4,8 @@ import { after, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { listen } from '../../src/server/node.ts';
 import { hashKey } from '../../src/tenancy/keys.ts';
-import { keyAuthentication, tenantDefaults } from '../../src/tenancy/tenants.ts';
+import { tenantDefaults } from '../../src/tenancy/tenants.ts';
+import { keyAuthentication } from '../support/authentication.ts';
 import { checkEvent, checkResponse } from './open-responses.ts';
 import { type Script, scripted } from './scripted.ts';
 

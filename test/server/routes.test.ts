@@ -5,7 +5,7 @@ import { createApp } from '../../src/server/app.ts';
 import { metered } from '../../src/server/metered-model.ts';
 import type { Services } from '../../src/server/services.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
-import { adminAuthorization } from '../../src/tenancy/tenants.ts';
+import { adminAuthorization } from '../support/authentication.ts';
 import { at, first } from '../support/entries.ts';
 import { frames, post, scripted } from './scripted.ts';
 

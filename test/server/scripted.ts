@@ -27,7 +27,7 @@ import { TextService } from '../../src/server/text/service.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { defaultConfig } from '../../src/tenancy/config.ts';
-import { adminAuthorization, openAuthentication } from '../../src/tenancy/tenants.ts';
+import { Directory } from '../../src/tenancy/directory.ts';
 import type { Token, Tokenizer } from '../../src/tokenizer/types.ts';
 import { first } from '../support/entries.ts';
 
@@ -286,6 +286,7 @@ export function scripted(script: Script, { models: loaded, ...overrides }: Overr
   const meter = overrides.meter ?? unmetered;
   const models = (loaded ?? [model]).map(each => ('embed' in each ? each : metered(each, meter)));
   const lines: Record<string, unknown>[] = [];
+  const directory = overrides.directory ?? new Directory();
   const services: Services = {
     models,
     meter,
@@ -298,8 +299,13 @@ export function scripted(script: Script, { models: loaded, ...overrides }: Overr
     text: new TextService({ bodyBytes: 10_000 }),
     sandbox: sandboxOf(passThrough),
     programOf: () => program,
-    authenticate: openAuthentication(),
-    authorizeAdmin: adminAuthorization(undefined, true),
+    directory,
+    authenticate: directory.authenticate,
+    authorizeAdmin: directory.authorizeAdmin,
+    operator: () => {
+      throw new Error('there is no store');
+    },
+    audit: { note: async () => {} },
     localOnly: true,
     limits: { ...defaultConfig().limits, bodyBytes: 10_000, messages: 4, choices: 4, drainMs: 500 },
     http: defaultConfig().http,

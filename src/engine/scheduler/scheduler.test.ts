@@ -302,6 +302,35 @@ test('a tenant may have a queue of its own length', () => {
   }
 });
 
+test("a tenant's weight and the length of its queue are what its last request says", () => {
+  const { scheduler } = setUp({ maxRunning: 4, maxWaiting: 9, weights: new Map([['a', 5]]) }, 128);
+  /** The tokens that each is served in so many steps, with both always waiting. */
+  const served = (steps: number): number => {
+    const got = new Map([...'ab'].map(tenant => [tenant, 0]));
+    for (let i = 0; i < steps; i++) {
+      for (const tenant of 'ab') while (scheduler.queued(tenant) < 2) scheduler.submit(sequence(tenant, 30));
+      for (const { sequence: each, count } of step(scheduler)) {
+        got.set(each.tenant, (got.get(each.tenant) ?? 0) + count);
+        if (each.tokens.length - each.promptTokens >= 10) scheduler.remove(each, false);
+      }
+    }
+    return (got.get('a') ?? 0) / (got.get('b') ?? 1);
+  };
+  served(100);
+  const before = served(3000);
+  assert.ok(before > 4 && before < 6, `${before}`);
+  scheduler.setShare('a', { weight: 2, maxWaiting: 3 });
+  served(500);
+  const after = served(3000);
+  assert.ok(after > 1.6 && after < 2.4, `${after}`);
+  assert.ok(scheduler.canSubmit('a') && !scheduler.canSubmit('a', 1));
+  scheduler.setShare('a', {});
+  served(500);
+  const equal = served(3000);
+  assert.ok(equal > 0.8 && equal < 1.25, `${equal}`);
+  assert.deepEqual(scheduler.shareOf('a'), { weight: 1, maxWaiting: 9 });
+});
+
 /** Counts of prompt tokens of each step, by whose they are, until the first has begun its answer. */
 function race(scheduler: Scheduler, first: Sequence, second: Sequence): [number, number][] {
   const counts: [number, number][] = [];

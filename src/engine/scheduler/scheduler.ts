@@ -3,6 +3,7 @@ import type { Token } from '../../tokenizer/types.ts';
 import type { BlockPool } from '../cache/block-pool.ts';
 import type { PrefixCache } from '../cache/prefix-cache.ts';
 import { StateSlots } from '../cache/state-slots.ts';
+import type { TenantShare } from '../request.ts';
 import { isScored, pending, type Sequence } from '../sequence.ts';
 import { before, prices } from './fairness.ts';
 import { PageAllocator } from './page-allocator.ts';
@@ -79,10 +80,18 @@ export class Scheduler {
     return this.#queues.known(tenant)?.served ?? 0;
   }
 
+  /** What falls to a tenant in sharing the engine. */
+  shareOf(tenant: string): ReturnType<TenantQueues['shareOf']> {
+    return this.#queues.shareOf(tenant);
+  }
+
+  setShare(tenant: string, share: TenantShare): void {
+    this.#queues.setShare(tenant, share);
+  }
+
   /** `others`: of the tenant's requests that have not come to the queue yet. */
   canSubmit(tenant: string, others = 0): boolean {
-    const { maxWaiting, maxWaitingOf } = this.#options;
-    return this.queued(tenant) + others < (maxWaitingOf?.get(tenant) ?? maxWaiting);
+    return this.queued(tenant) + others < this.shareOf(tenant).maxWaiting;
   }
 
   /** Queues a sequence that fits the pool when it is alone; ask canSubmit first. */

@@ -4,6 +4,7 @@ import { Waiting } from './waiting.ts';
 
 /** One tenant's requests, those that wait and those that run. */
 export interface TenantQueue extends Account {
+  weight: number;
   readonly waiting: Waiting;
   readonly running: Set<Sequence>;
 }

@@ -1,9 +1,10 @@
+import type { TenantShare } from '../request.ts';
 import type { Sequence } from '../sequence.ts';
 import { Fairness } from './fairness.ts';
 import type { SchedulerOptions } from './scheduler-options.ts';
 import { createTenantQueue, pagesOf, type TenantQueue } from './tenant-queue.ts';
 
-type Options = Pick<SchedulerOptions, 'maxRunning' | 'weights'>;
+type Options = Pick<SchedulerOptions, 'maxRunning' | 'maxWaiting' | 'maxWaitingOf' | 'weights'>;
 
 /** The queues of all tenants: which sequences wait and run, whose turn it is, and what falls to each that has requests. */
 export class TenantQueues {
@@ -15,6 +16,8 @@ export class TenantQueues {
   /** Queues with requests, and the sum of their weights. */
   readonly #active = new Set<TenantQueue>();
   #activeWeight = 0;
+  /** What requests have said. */
+  readonly #shares = new Map<string, TenantShare>();
 
   constructor(options: Options) {
     this.#options = options;
@@ -30,6 +33,24 @@ export class TenantQueues {
     return this.#waiting;
   }
 
+  /** What falls to a tenant: as its last request said, or the options. */
+  shareOf(tenant: string): { readonly weight: number; readonly maxWaiting: number } {
+    const { weights, maxWaitingOf, maxWaiting } = this.#options;
+    const said = this.#shares.get(tenant);
+    if (said) return { weight: said.weight ?? 1, maxWaiting: said.maxWaiting ?? maxWaiting };
+    return { weight: weights?.get(tenant) ?? 1, maxWaiting: maxWaitingOf?.get(tenant) ?? maxWaiting };
+  }
+
+  setShare(tenant: string, share: TenantShare): void {
+    this.#shares.set(tenant, share);
+    const queue = this.known(tenant);
+    const { weight = 1 } = share;
+    if (!queue || queue.weight === weight) return;
+    if (this.#active.has(queue)) this.#activeWeight += weight - queue.weight;
+    queue.weight = weight;
+    this.#fairness.update(queue);
+  }
+
   known(tenant: string): TenantQueue | undefined {
     return this.#queues.get(tenant);
   }
@@ -37,7 +58,7 @@ export class TenantQueues {
   of({ tenant }: Sequence): TenantQueue {
     const known = this.known(tenant);
     if (known) return known;
-    const queue = createTenantQueue(tenant, this.#options.weights?.get(tenant) ?? 1);
+    const queue = createTenantQueue(tenant, this.shareOf(tenant).weight);
     this.#queues.set(tenant, queue);
     return queue;
   }

@@ -29,11 +29,10 @@ async function serve(thread: ThreadPort, { engine: options, mailbox }: WorkerDat
     );
     const batcher = new EventBatcher(events => send({ kind: 'events', events }), options.streamMs);
     const loop = new EngineLoop(model, options, events => batcher.put(events), {
-      constraints: new CompileThread(options.file, tenant => ({
-        id: tenant,
-        weight: options.weights?.get(tenant),
-        maxQueued: options.maxWaitingOf?.get(tenant),
-      })),
+      constraints: new CompileThread(options.file, tenant => {
+        const { weight, maxWaiting } = loop.scheduler.shareOf(tenant);
+        return { id: tenant, weight, maxQueued: maxWaiting };
+      }),
       ...parts,
       receive: () => {
         batcher.tick();

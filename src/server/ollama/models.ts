@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { RealmError } from '../../errors.ts';
-import type { Tenant } from '../../tenancy/tenants.ts';
+import { mayUseModel, type Tenant } from '../../tenancy/tenants.ts';
 import type { MeteredModel } from '../metered-model.ts';
 import { findModel, type NamedModel, type Services } from '../services.ts';
 
@@ -19,7 +19,8 @@ export function findLocal(services: Services, tenant: Tenant, name: string | und
 /** Models and the adapters that the tenant may name instead, as `/api/tags` lists them. */
 export function tags(services: Services, tenant: Tenant): object[] {
   const adapters = services.adapters.visible(tenant).map(({ id, model }) => tag(model, id));
-  return [...services.models.map(model => tag(model)), ...adapters];
+  const models = services.models.filter(({ id }) => mayUseModel(tenant, id));
+  return [...models.map(model => tag(model)), ...adapters];
 }
 
 /** Files are not named by their content here: the digest is one of what is known of the model, the same at every start. */
@@ -36,8 +37,9 @@ function tag(model: MeteredModel, name = model.id): object {
 }
 
 /** All models are loaded and stay so. */
-export function running(services: Services): object[] {
-  return services.models.map(model => ({
+export function running(services: Services, tenant: Tenant): object[] {
+  const models = services.models.filter(({ id }) => mayUseModel(tenant, id));
+  return models.map(model => ({
     name: model.id,
     model: model.id,
     size: model.engine.info.fileSize,

@@ -25,9 +25,10 @@ export const metricsRoute: Route = {
 
 function checkReader(context: AppContext): void {
   const { metricsFor, localOnly, authorizeAdmin } = context.var.services;
+  const remoteAddress = context.env?.remoteAddress;
   if (metricsFor === 'public') return;
-  if (!localOnly) return authorizeAdmin(context.req.header('authorization'));
-  if (isLocalRequest(context.env?.remoteAddress, context.req.raw)) return;
+  if (!localOnly) return void authorizeAdmin(context.req.header('authorization'), { remoteAddress });
+  if (isLocalRequest(remoteAddress, context.req.raw)) return;
   throw new RealmError(
     'route_not_found',
     'Metrics are for programs on this machine; server.metrics: public opens them',

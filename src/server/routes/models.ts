@@ -1,3 +1,4 @@
+import { mayUseModel } from '../../tenancy/tenants.ts';
 import type { ServedAdapter } from '../adapters.ts';
 import type { MeteredModel } from '../metered-model.ts';
 import type { AppContext, Route } from '../route.ts';
@@ -11,7 +12,8 @@ export const modelsRoute: Route = {
   handle(context) {
     const { services, tenant } = context.var;
     const adapters = services.adapters.visible(tenant).map(describeAdapter);
-    const data = [...services.models.map(describe), ...adapters];
+    const models = services.models.filter(({ id }) => mayUseModel(tenant, id));
+    const data = [...models.map(describe), ...adapters];
     return context.json(asksAnthropic(context) ? anthropicList(data) : { object: 'list', data });
   },
 };

@@ -85,7 +85,7 @@ const ollamaPs: Route = {
   method: 'GET',
   path: '/api/ps',
   summary: "Models that are loaded, in Ollama's shape",
-  handle: context => context.json({ models: running(context.var.services) }),
+  handle: context => context.json({ models: running(context.var.services, context.var.tenant) }),
 };
 
 const ollamaShow: Route = {

@@ -2,6 +2,13 @@ import type { z } from 'zod';
 import { RealmError } from '../../errors.ts';
 import type { Limits } from '../../tenancy/config.ts';
 import { check, issueText } from '../../tenancy/issues.ts';
+import {
+  createKeySchema,
+  createTenantSchema,
+  rotateKeySchema,
+  updateKeySchema,
+  updateTenantSchema,
+} from '../../tenancy/operator-schema.ts';
 import { inputSchema } from '../../tenancy/schema.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
 import { loadAdapterSchema, unloadAdapterSchema } from '../adapter-request.ts';
@@ -37,6 +44,11 @@ const forms = {
   applyTemplate: applyTemplateSchema,
   loadAdapter: () => loadAdapterSchema,
   unloadAdapter: () => unloadAdapterSchema,
+  createTenant: () => createTenantSchema,
+  updateTenant: () => updateTenantSchema,
+  createKey: () => createKeySchema,
+  updateKey: () => updateKeySchema,
+  rotateKey: () => rotateKeySchema,
 };
 
 /** Of other APIs: each gives the body that one of the forms above is to judge, which knows all numbers and templates. */

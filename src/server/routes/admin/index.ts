@@ -1,4 +1,7 @@
 import type { Route } from '../../route.ts';
+import { auditRoute } from './audit.ts';
+import { keyRoutes } from './keys.ts';
+import { tenantRoutes } from './tenants.ts';
 
 /** What the operator does while the server runs. */
-export const adminRoutes: readonly Route[] = [];
+export const adminRoutes: readonly Route[] = [...tenantRoutes, ...keyRoutes, auditRoute];

@@ -1,0 +1,75 @@
+import { type ErrorCode, errorCodes, RealmError } from '../errors.ts';
+import { AuditChain, type AuditEntry, type AuditProof } from '../tenancy/audit.ts';
+import type { KeyAnswer, TenantAnswer } from '../tenancy/operator.ts';
+import type { CreateKey, CreateTenant, UpdateKey, UpdateTenant } from '../tenancy/operator-schema.ts';
+import type { OpenOperator } from './local-operator.ts';
+
+type Made = KeyAnswer & { readonly key: string };
+
+const page = 1000;
+
+/** Asks a server that runs. */
+export class RemoteOperator implements OpenOperator {
+  readonly #base: string;
+  readonly #key: string | undefined;
+
+  constructor(url: string, key: string | undefined) {
+    const base = URL.parse(url);
+    if (base === null) throw new RealmError('usage', `--url: ${url} is no URL.`, { param: 'url' });
+    this.#base = `${base.href.replace(/\/$/, '')}/admin/v1`;
+    this.#key = key;
+  }
+
+  tenants = async () => (await this.#ask<{ data: TenantAnswer[] }>('GET', '/tenants')).data;
+  tenant = (id: string) => this.#ask<TenantAnswer>('GET', tenantPath(id));
+  createTenant = (body: CreateTenant) => this.#ask<TenantAnswer>('POST', '/tenants', body);
+  updateTenant = (id: string, body: UpdateTenant) => this.#ask<TenantAnswer>('PATCH', tenantPath(id), body);
+  deleteTenant = (id: string, cancel: boolean) => this.#ask<void>('DELETE', `${tenantPath(id)}?cancel=${cancel}`);
+  keys = async (tenant: string) => (await this.#ask<{ data: KeyAnswer[] }>('GET', keyPath(tenant))).data;
+  createKey = (tenant: string, body: CreateKey) => this.#ask<Made>('POST', keyPath(tenant), keyBody(body));
+  updateKey = (tenant: string, id: string, body: UpdateKey) =>
+    this.#ask<KeyAnswer>('PATCH', keyPath(tenant, id), keyBody(body));
+  rotateKey = (tenant: string, id: string, overlap_seconds: number) =>
+    this.#ask<Made>('POST', `${keyPath(tenant, id)}/rotate`, { overlap_seconds });
+  revokeKey = (tenant: string, id: string, cancel: boolean) =>
+    this.#ask<KeyAnswer>('DELETE', `${keyPath(tenant, id)}?cancel=${cancel}`);
+  audit = async (after: number, limit: number) =>
+    (await this.#ask<{ data: AuditEntry[] }>('GET', `/audit?after=${after}&limit=${limit}`)).data;
+
+  /** Of what the server shows. */
+  async verifyAudit(): Promise<AuditProof> {
+    const chain = new AuditChain();
+    for (let rows = await this.audit(0, page); rows.length > 0; rows = await this.audit(chain.entries, page)) {
+      for (const row of rows) chain.add({ ...row, at: Date.parse(row.at), detail: JSON.stringify(row.detail) });
+    }
+    return chain;
+  }
+
+  async close(): Promise<void> {}
+
+  async #ask<T>(method: string, path: string, body?: object): Promise<T> {
+    const headers = {
+      'content-type': 'application/json',
+      ...(this.#key !== undefined && { authorization: `Bearer ${this.#key}` }),
+    };
+    const request = { method, headers, ...(body && { body: JSON.stringify(body) }) };
+    const answer = await fetch(this.#base + path, request).catch(cause => {
+      throw new RealmError('usage', `${this.#base} cannot be reached: ${cause.cause?.code ?? cause.message}.`, {
+        cause,
+      });
+    });
+    const said = await answer.json().catch(() => ({}));
+    if (answer.ok) return said as T;
+    const { code, message = `the server answered ${answer.status}` } = said.error ?? {};
+    throw new RealmError(code in errorCodes ? (code as ErrorCode) : 'internal_error', message);
+  }
+}
+
+const tenantPath = (id: string): string => `/tenants/${encodeURIComponent(id)}`;
+const keyPath = (tenant: string, id?: string): string =>
+  `${tenantPath(tenant)}/keys${id === undefined ? '' : `/${encodeURIComponent(id)}`}`;
+
+/** Times are milliseconds once they have been read. */
+function keyBody({ expires_at, ...rest }: CreateKey | UpdateKey): object {
+  return { ...rest, ...(expires_at && { expires_at: new Date(expires_at).toISOString() }) };
+}
