@@ -61,6 +61,36 @@ test('a server holds a tenant to its rates, through its program too, and keeps a
   }
 });
 
+test('a key has rates of its own; sent again, a request to make one makes no second', async () => {
+  const [admin, other] = [createKey('admin'), createKey('admin')];
+  const server = await start('keys', { admin_keys: [admin.hash, other.hash] }, { requests_per_minute: 100 });
+  const make = (operator: string, body: object) =>
+    fetch(`${server.url}/admin/v1/tenants/acme/keys`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${operator}`, 'content-type': 'application/json', 'idempotency-key': 'once' },
+      body: JSON.stringify(body),
+    });
+  try {
+    const body = { name: 'slow', rate: { requests_per_minute: 1 } };
+    const made = await make(admin.key, body);
+    const first = await made.json();
+    assert.match(first.key, /^realm_/, JSON.stringify(first));
+    assert.deepEqual(await (await make(admin.key, body)).json(), first);
+    assert.equal((await make(admin.key, { name: 'other' })).status, 409);
+    const others = await (await make(other.key, body)).json();
+    assert.notEqual(others.key, first.key, 'nobody else reads the key');
+    const authorization = { authorization: `Bearer ${first.key}` };
+    const answer = await ask(server, {}, authorization);
+    assert.deepEqual([answer.status, answer.headers.get('x-ratelimit-limit-requests')], [200, '1']);
+    const refused = await ask(server, {}, authorization);
+    assert.equal(refused.status, 429);
+    assert.match((await refused.json()).error.message, /^The key's limit of 1 requests a minute/);
+    assert.equal((await ask(server)).status, 200, 'the tenant has more');
+  } finally {
+    await server.close();
+  }
+});
+
 test('servers with the same Redis share a tenant’s rates', { skip: noRedis }, async () => {
   const redis = await startRedis();
   const servers = await Promise.all(
