@@ -111,9 +111,10 @@ export class Exchange {
     this.#connection.removeEventListener('abort', this.#gone);
     this.#book.state.open.delete(this);
     const durationMs = performance.now() - this.#started;
-    const { route, model } = this;
+    const { route, model, tenant, code } = this;
     const usage = this.usage();
-    this.#book.metrics.request({ route, status, model, durationMs, firstTokenMs: this.#firstTokenMs, ...usage });
+    const firstTokenMs = this.#firstTokenMs;
+    this.#book.metrics.request({ route, status, tenant, code, model, durationMs, firstTokenMs, ...usage });
     this.#log(status, durationMs, usage);
   }
 

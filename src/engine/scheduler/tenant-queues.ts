@@ -30,6 +30,11 @@ export class TenantQueues {
     return this.#waiting;
   }
 
+  /** Those of tenants that have requests. */
+  get active(): ReadonlySet<TenantQueue> {
+    return this.#active;
+  }
+
   known(tenant: string): TenantQueue | undefined {
     return this.#queues.get(tenant);
   }
