@@ -24,6 +24,8 @@ export async function serve({ config: configPath, ...options }: ServeOptions): P
   const { observer, onProgress, stop } = loadProgress();
   const server = await startServer({ ...options, configPath, logger, observer, onProgress }).finally(stop);
   announce(server, options);
+  // Where there is such a signal: for whoever has a shell, and no key for the API.
+  if (process.platform !== 'win32') process.on('SIGUSR2', () => server.logs.toggleDebug());
   await ended();
   remark('Stopping: no new requests; those in progress may finish. Again to stop at once.');
   process.once('SIGINT', () => process.exit(1));

@@ -37,6 +37,18 @@ export interface Reservation {
 export interface Meter {
   /** Throws `insufficient_quota`, `rate_limit_exceeded`, `store_unavailable`. */
   reserve(call: EngineCall): Promise<Reservation>;
+  /** What a tenant may use and has used; absent where there are no budgets. */
+  budgetsOf?(tenant: string): Promise<readonly BudgetState[]>;
+}
+
+/** A budget in its present period. */
+export interface BudgetState {
+  readonly unit: 'tokens' | 'requests' | 'money';
+  readonly period: 'day' | 'month' | 'total';
+  /** Absent: of all models. */
+  readonly model?: string | undefined;
+  readonly limit: number;
+  readonly spent: number;
 }
 
 /** Nothing is limited and nothing written down. */

@@ -2,6 +2,7 @@ import type { GenerateRequest } from '../engine/request.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import { characters } from '../llm/text-logprobs.ts';
 import { type ChoiceEvent, newTrace, runChoice, type Trace, thoughtTokens } from './choice.ts';
+import { debugged } from './debug-log.ts';
 import { errorBody } from './errors.ts';
 import { addUsage, type Exchange, noUsage, type Usage } from './exchange.ts';
 import { type GivenPrompt, givenPrompts } from './given-prompts.ts';
@@ -19,7 +20,8 @@ export async function* answer(services: Services, exchange: Exchange, job: Job):
   exchange.usage = () => totalUsage(choices, job.n);
   try {
     if (session !== undefined) await services.sessions.restore({ ...placeOf(job), id: session });
-    for await (const event of merge(runAll(services, exchange, job, choices))) {
+    const events = merge(runAll(services, exchange, job, choices));
+    for await (const event of debugged(services, exchange, job, prompts, events)) {
       if (event.kind === 'text') exchange.token();
       yield event;
     }

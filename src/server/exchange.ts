@@ -102,6 +102,10 @@ export class Exchange {
     this.#firstTokenMs ??= performance.now() - this.#started;
   }
 
+  get hasBegun(): boolean {
+    return this.#firstTokenMs !== undefined;
+  }
+
   /** The one end of every request: it counts as closed, is logged and measured. */
   finish(status: number): void {
     if (this.#finished) return;
@@ -134,6 +138,7 @@ export class Exchange {
     this.#book.logger.log(failed ? 'error' : 'info', 'request', {
       request_id: this.id,
       tenant: this.tenant,
+      key_id: this.keyId,
       method: this.method,
       path: this.path.slice(0, 200),
       status,

@@ -3,6 +3,7 @@ import type { SessionStore } from '../llm/sessions.ts';
 import type { Meter } from '../metering/meter.ts';
 import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
+import type { LogFilter } from '../telemetry/log-filter.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { HttpConfig, Limits } from '../tenancy/config.ts';
 import type { Authenticate, AuthorizeAdmin, Tenant } from '../tenancy/tenants.ts';
@@ -29,6 +30,7 @@ export interface Services {
   programOf(tenant: Tenant): Program;
   readonly authenticate: Authenticate;
   readonly authorizeAdmin: AuthorizeAdmin;
+  readonly audit?: Audit | undefined;
   /** There are no keys: only programs on this machine are answered. */
   readonly localOnly: boolean;
   readonly limits: Limits;
@@ -37,8 +39,15 @@ export interface Services {
   readonly http: HttpConfig;
   readonly metricsFor: 'local' | 'public';
   readonly logger: Logger;
+  /** What `logger` goes through. */
+  readonly logs: LogFilter;
   readonly metrics: Metrics;
   readonly state: ServerState;
+}
+
+/** Where it is written down who changed what. */
+export interface Audit {
+  note(entry: { actor: string; action: string; target: string; detail?: object }): unknown;
 }
 
 /** What changes while a server lives. */

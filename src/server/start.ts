@@ -9,7 +9,9 @@ import { readBuiltinProgram } from '../sandbox/builtin.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
 import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
 import { openStore } from '../store/open.ts';
+import { watched } from '../telemetry/live.ts';
 import { type Logger, silent } from '../telemetry/log.ts';
+import { LogFilter } from '../telemetry/log-filter.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig } from '../tenancy/config.ts';
 import { adminAuthorization, keyAuthentication, openAuthentication, type Tenant } from '../tenancy/tenants.ts';
@@ -52,6 +54,8 @@ export interface RunningServer {
   readonly models: readonly ServedModel[];
   /** Whether requests need a key. */
   readonly keyed: boolean;
+  /** Which lines it logs, to change while it runs. */
+  readonly logs: LogFilter;
   /** Drains and frees everything; see {@link drain}. */
   close(): Promise<void>;
 }
@@ -110,7 +114,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await stop(services, listener, config.limits.drainMs);
     await store.close();
   };
-  return { url, models, keyed: config.tenants !== undefined, close };
+  return { url, models, keyed: config.tenants !== undefined, logs: services.logs, close };
 }
 
 async function configAt(path: string | undefined): Promise<RealmConfig> {
@@ -135,10 +139,11 @@ function compose(
   parts: { models: readonly MeteredModel[]; programs: ReadonlyMap<string, Program>; sandbox: Sandbox },
 ): Services {
   const metrics = createMetrics();
+  const logs = new LogFilter(options.logger ?? silent, config.log);
   return {
     models: parts.models,
     adapters: new AdapterRegistry(parts.models),
-    meter: unmetered,
+    meter: watched(unmetered, metrics.live),
     sessions: new SessionStore(config.sessions),
     responses: new ResponseBook(new MemoryResponseStore(config.responses), new MemoryResponseStore(config.responses)),
     anyModelName: config.models === undefined || options.model !== undefined,
@@ -152,7 +157,8 @@ function compose(
     folders: config.folders,
     http: config.http,
     metricsFor: config.metrics,
-    logger: options.logger ?? silent,
+    logger: logs,
+    logs,
     metrics,
     state: { phase: 'loading', open: new Set() },
   };

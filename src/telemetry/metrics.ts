@@ -5,6 +5,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { SandboxStats } from '../sandbox/types.ts';
 import { genAiRequestMetrics } from './gen-ai-metrics.ts';
 import { closedLabel } from './labels.ts';
+import { LiveFigures } from './live.ts';
 import { memoryByKind, processMemory } from './memory.ts';
 import { tenantMetrics } from './tenant-metrics.ts';
 
@@ -40,6 +41,8 @@ export interface ServerSample {
 
 export interface Metrics {
   readonly contentType: string;
+  /** What tenants have had lately. */
+  readonly live: LiveFigures;
   request(sample: RequestSample): void;
   text(sample: TextSample): void;
   /** The Prometheus text page. */
@@ -63,6 +66,7 @@ export function createMetrics(): Metrics {
   const requests = requestMetrics(registers, label);
   const genAiRequests = genAiRequestMetrics(registers, label);
   const tenants = tenantMetrics([ofTenants]);
+  const live = new LiveFigures();
   const models = modelMetrics(registers, label);
   const programs = programMetrics(registers);
   const memory = new Gauge({
@@ -74,10 +78,12 @@ export function createMetrics(): Metrics {
   const open = new Gauge({ name: 'realm_requests_open', help: 'Requests being answered', registers });
   return {
     contentType: register.contentType,
+    live,
     request: sample => {
       requests(sample);
       genAiRequests(sample);
       tenants.request(sample);
+      live.finished(sample);
     },
     text: textMetrics(registers, label),
     page: async ({ models: samples, programs: programStats, openRequests }, { operator } = { operator: false }) => {

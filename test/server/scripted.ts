@@ -21,7 +21,9 @@ import { ResponseBook } from '../../src/server/responses/book.ts';
 import { MemoryResponseStore } from '../../src/server/responses/store.ts';
 import type { Services } from '../../src/server/services.ts';
 import { TextService } from '../../src/server/text/service.ts';
+import { watched } from '../../src/telemetry/live.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
+import { LogFilter } from '../../src/telemetry/log-filter.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { defaultConfig } from '../../src/tenancy/config.ts';
 import { adminAuthorization, openAuthentication } from '../../src/tenancy/tenants.ts';
@@ -280,9 +282,11 @@ interface Overrides extends Partial<Omit<Services, 'models'>> {
 
 export function scripted(script: Script, { models: loaded, ...overrides }: Overrides = {}) {
   const model = new ScriptedModel('scripted', script);
-  const meter = overrides.meter ?? unmetered;
+  const metrics = createMetrics();
+  const meter = watched(overrides.meter ?? unmetered, metrics.live);
   const models = (loaded ?? [model]).map(each => ('embed' in each ? each : metered(each, meter)));
   const lines: Record<string, unknown>[] = [];
+  const logs = new LogFilter(createLogger({ format: 'json', write: line => lines.push(JSON.parse(line)) }));
   const services: Services = {
     models,
     meter,
@@ -299,8 +303,9 @@ export function scripted(script: Script, { models: loaded, ...overrides }: Overr
     limits: { ...defaultConfig().limits, bodyBytes: 10_000, messages: 4, choices: 4, drainMs: 500 },
     http: defaultConfig().http,
     metricsFor: 'public',
-    logger: createLogger({ format: 'json', write: line => lines.push(JSON.parse(line)) }),
-    metrics: createMetrics(),
+    logger: logs,
+    logs,
+    metrics,
     state: { phase: 'ready', open: new Set() },
     ...overrides,
   };

@@ -8,6 +8,7 @@ import { loadAdapterSchema, unloadAdapterSchema } from '../adapter-request.ts';
 import { chatSchema } from '../chat-request.ts';
 import { completionSchema } from '../completion-request.ts';
 import { embeddingsSchema } from '../embedding-request.ts';
+import { logsSchema } from '../logs-request.ts';
 import { messagesSchema } from '../messages/request.ts';
 import { ollamaChatSchema } from '../ollama/chat-request.ts';
 import { ollamaEmbeddingsSchema, ollamaEmbedSchema } from '../ollama/embed-request.ts';
@@ -37,6 +38,7 @@ const forms = {
   applyTemplate: applyTemplateSchema,
   loadAdapter: () => loadAdapterSchema,
   unloadAdapter: () => unloadAdapterSchema,
+  logs: () => logsSchema,
 };
 
 /** Of other APIs: each gives the body that one of the forms above is to judge, which knows all numbers and templates. */
