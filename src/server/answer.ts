@@ -10,6 +10,7 @@ import type { Job } from './job.ts';
 import { merge } from './merge.ts';
 import { PromptTokens } from './prompt-tokens.ts';
 import type { Services } from './services.ts';
+import { spanned } from './traced.ts';
 import { logprobsAtOnce } from './whole-logprobs.ts';
 
 /** Runs all the choices at once, each in a program of its own; the first failure ends them all. */
@@ -83,7 +84,9 @@ function runAll(
   choices: readonly Choice[],
 ): AsyncGenerator<ChoiceEvent>[] {
   return choices.map(({ request, trace, promptTokens }, index) => {
-    const events = runChoice({ services, job, promptTokens, exchange }, request, index, trace);
+    const span = exchange.span?.child(`program ${services.programOf(job.tenant).name}`, { 'realm.choice': index });
+    const run = runChoice({ services, job, promptTokens, exchange, span }, request, index, trace);
+    const events = spanned(span, run);
     return job.echo ? echoed(events, index, request, trace) : events;
   });
 }

@@ -105,6 +105,7 @@ function track(services: Services): MiddlewareHandler<AppEnv> {
     context.set('exchange', exchange);
     await next();
     context.res.headers.set('x-request-id', exchange.id);
+    if (exchange.span) context.res.headers.set('traceresponse', exchange.span.headers.traceparent);
     if (!exchange.streaming) exchange.finish(context.res.status);
   };
 }
@@ -120,6 +121,7 @@ function named(path: string): MiddlewareHandler<AppEnv> {
 /** First the key, before anything else is revealed or read; then whether the server can answer at all. */
 function protect(services: Services, { admin }: Route): MiddlewareHandler<AppEnv> {
   return (context, next) => {
+    context.get('exchange').trace(context.req.raw.headers);
     if (services.localOnly) {
       const allowed = (origin: string) => isAllowedOrigin(services.http.origins, origin);
       refuseWebPages(context.req.url, context.req.header('origin'), allowed);

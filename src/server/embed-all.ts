@@ -5,6 +5,7 @@ import type { Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { addUsage, type Exchange, noUsage } from './exchange.ts';
 import type { NamedModel } from './services.ts';
+import { tracedEmbedding } from './traced.ts';
 
 /** Embeds the texts of a request; the first failure, or the tenant's deadline, ends them all. */
 export async function embedAll(
@@ -24,7 +25,8 @@ export async function embedAll(
     adapter,
     queueMs: tenant.queueMs,
   }));
-  const embedOne = (request: EmbedRequest, either: AbortSignal) => model.embed(exchange.nextCall(), request, either);
+  const embedOne = (request: EmbedRequest, either: AbortSignal) =>
+    tracedEmbedding(exchange.span, model.id, request, () => model.embed(exchange.nextCall(), request, either));
   try {
     return await embedTogether(embedOne, requests, signal, ({ usage }) => {
       used = addUsage(used, usage);

@@ -4,6 +4,7 @@ import { type ErrorCode, errorCodes, RealmError } from '../errors.ts';
 import type { CallOwner } from '../metering/meter.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { TraceSpan, Tracing } from '../telemetry/tracing.ts';
 
 /** What an answer took, in tokens. */
 export interface Usage extends EngineUsage {
@@ -27,6 +28,8 @@ export const newRequestId = () => `req_${randomBytes(12).toString('hex')}`;
 export interface ExchangeBook {
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Absent: nobody wants traces. */
+  readonly tracing?: Tracing | undefined;
   readonly state: { readonly open: Set<Exchange> };
 }
 
@@ -46,6 +49,8 @@ export class Exchange {
   keyId: string | undefined;
   model: string | undefined;
   code: ErrorCode | undefined;
+  /** Of the request in a trace, where traces are wanted. */
+  span: TraceSpan | undefined;
   /** What the answer says of the session that it saved. */
   session: object | undefined;
   /** What the request has cost until now. */
@@ -81,6 +86,15 @@ export class Exchange {
 
   cancel(reason: RealmError): void {
     this.#abort.abort(reason);
+  }
+
+  /** Begins its span; `headers` name the caller's. */
+  trace(headers: Headers): void {
+    this.span = this.#book.tracing?.begin(`${this.method} ${this.route}`, headers, {
+      'http.request.method': this.method,
+      'http.route': this.route,
+      'realm.request_id': this.id,
+    });
   }
 
   /** Resolves when an engine has got the request for the first time. */
@@ -120,6 +134,18 @@ export class Exchange {
     const firstTokenMs = this.#firstTokenMs;
     this.#book.metrics.request({ route, status, tenant, code, model, durationMs, firstTokenMs, ...usage });
     this.#log(status, durationMs, usage);
+    if (this.span) this.#endSpan(this.span, status);
+  }
+
+  #endSpan(span: TraceSpan, status: number): void {
+    span.set({
+      'http.response.status_code': status,
+      'realm.tenant': this.tenant,
+      'realm.key_id': this.keyId,
+      'realm.code': this.code,
+    });
+    // What the client did wrong is no error of the server's.
+    span.end(status < 500 ? undefined : (this.code ?? String(status)));
   }
 
   /** The end of a body that was streamed under status 200: what went wrong later counts as what it was. */

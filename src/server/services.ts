@@ -5,6 +5,7 @@ import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { LogFilter } from '../telemetry/log-filter.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import type { HttpConfig, Limits } from '../tenancy/config.ts';
 import type { Authenticate, AuthorizeAdmin, Tenant } from '../tenancy/tenants.ts';
 import type { AdapterRegistry, NumberedModel } from './adapters.ts';
@@ -42,6 +43,8 @@ export interface Services {
   /** What `logger` goes through. */
   readonly logs: LogFilter;
   readonly metrics: Metrics;
+  /** Absent: nobody wants traces. */
+  readonly tracing?: Tracing | undefined;
   readonly state: ServerState;
 }
 

@@ -13,6 +13,7 @@ import { watched } from '../telemetry/live.ts';
 import { type Logger, silent } from '../telemetry/log.ts';
 import { LogFilter } from '../telemetry/log-filter.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import { openTracing, type Tracing } from '../telemetry/tracing.ts';
 import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig } from '../tenancy/config.ts';
 import { adminAuthorization, keyAuthentication, openAuthentication, type Tenant } from '../tenancy/tenants.ts';
 import { AdapterRegistry, type NumberedModel } from './adapters.ts';
@@ -73,7 +74,9 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const programs = new Map<string, Program>();
   const sandbox = createSandbox(config.programs);
   const store = await openStore(config.store ?? 'memory', { lock: true });
-  const services = compose(config, options, { models: served, programs, sandbox });
+  const logs = new LogFilter(options.logger ?? silent, config.log);
+  const tracing = await openTracing(config.telemetry, logs);
+  const services = compose(config, options, { models: served, programs, sandbox, logs, tracing });
   const { keepAliveMs } = config.http;
   const listener = await listen(createApp(services), host, port, {
     keepAliveMs,
@@ -136,10 +139,15 @@ function refuseOpenToOthers({ tenants }: RealmConfig, host: string): void {
 function compose(
   config: RealmConfig,
   options: StartOptions,
-  parts: { models: readonly MeteredModel[]; programs: ReadonlyMap<string, Program>; sandbox: Sandbox },
+  parts: {
+    models: readonly MeteredModel[];
+    programs: ReadonlyMap<string, Program>;
+    sandbox: Sandbox;
+    logs: LogFilter;
+    tracing: Tracing | undefined;
+  },
 ): Services {
   const metrics = createMetrics();
-  const logs = new LogFilter(options.logger ?? silent, config.log);
   return {
     models: parts.models,
     adapters: new AdapterRegistry(parts.models),
@@ -157,8 +165,9 @@ function compose(
     folders: config.folders,
     http: config.http,
     metricsFor: config.metrics,
-    logger: logs,
-    logs,
+    logger: parts.logs,
+    logs: parts.logs,
+    tracing: parts.tracing,
     metrics,
     state: { phase: 'loading', open: new Set() },
   };
@@ -226,5 +235,6 @@ async function stop(services: Services, listener: Listener, drainMs: number): Pr
   await drain(services.state, listener, drainMs);
   await services.sandbox.close();
   await services.text.close();
+  await services.tracing?.close();
   await Promise.all(services.models.map(model => model.engine.close()));
 }
