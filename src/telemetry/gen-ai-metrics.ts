@@ -1,6 +1,6 @@
 import { Histogram, type Registry } from 'prom-client';
 import { genAi, genAiBuckets, genAiMetrics, labelOf, operationOf, provider } from './gen-ai.ts';
-import type { RequestSample } from './metrics.ts';
+import type { RequestSample } from './request-sample.ts';
 
 const operation = labelOf(genAi.operation);
 const providerName = labelOf(genAi.provider);

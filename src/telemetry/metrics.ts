@@ -1,25 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { EngineUsage } from '../engine/request.ts';
 import type { EngineStats } from '../engine/types.ts';
-import type { ErrorCode } from '../errors.ts';
 import type { SandboxStats } from '../sandbox/types.ts';
 import { genAiRequestMetrics } from './gen-ai-metrics.ts';
 import { closedLabel } from './labels.ts';
 import { LiveFigures } from './live.ts';
 import { memoryByKind, processMemory } from './memory.ts';
+import type { RequestSample } from './request-sample.ts';
 import { tenantMetrics } from './tenant-metrics.ts';
-
-/** One finished request, as counted. Times in milliseconds. */
-export interface RequestSample extends EngineUsage {
-  readonly route: string;
-  readonly status: number;
-  readonly tenant?: string | undefined;
-  /** Of the error that it ended with. */
-  readonly code?: ErrorCode | undefined;
-  readonly model?: string | undefined;
-  readonly durationMs: number;
-  readonly firstTokenMs?: number | undefined;
-}
 
 /** One piece of work on text: tokenising, templates, JSON. */
 export interface TextSample {

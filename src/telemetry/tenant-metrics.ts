@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { TenantLoad } from '../engine/types.ts';
 import { closedLabel } from './labels.ts';
-import type { RequestSample } from './metrics.ts';
+import type { RequestSample } from './request-sample.ts';
 
 /** Few, because each tenant has them all. */
 const seconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
 import { createLogger } from '../../src/telemetry/log.ts';
+import { openTracing, tracesUrl } from '../../src/telemetry/open-tracing.ts';
 import { tracingWith } from '../../src/telemetry/otlp.ts';
-import { openTracing, tracesUrl } from '../../src/telemetry/tracing.ts';
 import { generated, post, type Script, sandboxOf, scripted } from './scripted.ts';
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
