@@ -47,5 +47,5 @@ export function reportError({ logger }: Services, { id }: Exchange, error: Realm
 /** Parsers quote what they could not read, which may be a tenant's. */
 function stackOf(error: Error): string | undefined {
   if (!(error instanceof SyntaxError)) return error.stack;
-  return error.stack?.replace(error.message, error.message.replace(/"[^]*"/, '"…"'));
+  return error.stack?.replace(error.message, () => error.message.replace(/".*"/s, '"…"'));
 }
