@@ -56,8 +56,8 @@ export class LiveFigures {
     return activity;
   }
 
-  finished({ tenant, ...request }: Finished): void {
-    if (tenant !== undefined) this.of(tenant).finish(this.#second, request);
+  finished(request: Finished): void {
+    if (request.tenant !== undefined) this.of(request.tenant).finish(this.#second, request);
   }
 
   figures(): TenantFigures[] {
@@ -93,8 +93,12 @@ export class Activity {
   readonly #inputs = new Float64Array(rateSeconds);
   #seconds = 0;
   #idleSeconds = 0;
-  readonly #finished: (Omit<Finished, 'tenant'> & { readonly second: number })[] = [];
-  #finishedCount = 0;
+  /** Of finished requests, in a ring: lists of numbers, which leave no garbage. No first token is NaN. */
+  readonly #ends: number[] = [];
+  readonly #firsts: number[] = [];
+  readonly #prompts: number[] = [];
+  readonly #cached: number[] = [];
+  #finished = 0;
 
   /** The next second begins. For how long nothing has happened, in seconds. */
   tick(): number {
@@ -107,9 +111,13 @@ export class Activity {
     return this.#idleSeconds;
   }
 
-  finish(second: number, request: Omit<Finished, 'tenant'>): void {
+  finish(second: number, { firstTokenMs = Number.NaN, promptTokens, cachedTokens }: Finished): void {
     this.#idleSeconds = 0;
-    this.#finished[this.#finishedCount++ % mostFinished] = { second, ...request };
+    const at = this.#finished++ % mostFinished;
+    this.#ends[at] = second;
+    this.#firsts[at] = firstTokenMs;
+    this.#prompts[at] = promptTokens;
+    this.#cached[at] = cachedTokens;
   }
 
   lately(): { output: number; computed: number } {
@@ -120,11 +128,13 @@ export class Activity {
 
   /** Of the requests that have finished since a second. */
   ofFinished(since: number): Pick<TenantFigures, 'firstTokenMs' | 'cachedShare'> {
-    const recent = this.#finished.filter(({ second }) => second >= since);
-    const times = recent.flatMap(({ firstTokenMs }) => firstTokenMs ?? []).sort((a, b) => a - b);
+    const recent = (values: readonly number[]) => values.filter((_, i) => this.#ends[i]! >= since);
+    const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+    const times = recent(this.#firsts)
+      .filter(ms => !Number.isNaN(ms))
+      .sort((a, b) => a - b);
     const quantile = (q: number) => times[Math.ceil(q * times.length) - 1]!;
-    const prompt = recent.reduce((sum, { promptTokens }) => sum + promptTokens, 0);
-    const cached = recent.reduce((sum, { cachedTokens }) => sum + cachedTokens, 0);
+    const [prompt, cached] = [sum(recent(this.#prompts)), sum(recent(this.#cached))];
     return {
       firstTokenMs: times.length === 0 ? undefined : { p50: quantile(0.5), p95: quantile(0.95) },
       cachedShare: prompt === 0 ? 0 : cached / prompt,

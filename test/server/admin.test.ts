@@ -35,13 +35,24 @@ function server(script: Script, debug = false) {
   return { ...made, admin, chat };
 }
 
+/** Asks until there is an answer. */
+async function until<T>(ask: () => Promise<T | false | undefined>): Promise<T> {
+  for (;;) {
+    const answer = await ask();
+    if (answer) return answer;
+    await sleep(20);
+  }
+}
+
 const endless: Script = { answer: () => 'x'.repeat(150), pause: () => sleep(5) };
 
 test('all open requests, with whose they are; one is ended and its client told so', async () => {
   const { admin, chat } = server(endless);
   const answers = [chat('acme'), chat('other')];
-  await sleep(100);
-  const { data } = (await admin('GET', '/requests')).body;
+  const data = await until(async () => {
+    const { data: found } = (await admin('GET', '/requests')).body;
+    return found.filter(({ state }: { state: string }) => state === 'running').length === 2 && found;
+  });
   assert.deepEqual(
     data.map((each: { tenant: string; state: string }) => [each.tenant, each.state]),
     [
@@ -63,8 +74,11 @@ test('live figures name tenants and models', async () => {
   const { admin, chat } = server({ answer: () => 'abc' });
   assert.deepEqual((await admin('GET', '/live')).body.tenants, []);
   await (await chat('acme')).text();
-  await sleep(1100);
-  const { tenants: found, models } = (await admin('GET', '/live')).body;
+  // A second has to pass.
+  const { tenants: found, models } = await until(async () => {
+    const { body } = await admin('GET', '/live');
+    return body.tenants[0]?.share === 1 && body;
+  });
   const [acme] = found;
   assert.equal(found.length, 1);
   assert.deepEqual([acme.id, acme.running, acme.waiting, acme.share, acme.tokens_per_second], ['acme', 0, 0, 1, 0.3]);
