@@ -119,9 +119,11 @@ function named(path: string): MiddlewareHandler<AppEnv> {
 }
 
 /** First the key, before anything else is revealed or read; then whether the server can answer at all. */
-function protect(services: Services, { admin }: Route): MiddlewareHandler<AppEnv> {
+function protect(services: Services, { admin, quiet = false }: Route): MiddlewareHandler<AppEnv> {
   return (context, next) => {
-    context.get('exchange').trace(context.req.raw.headers);
+    const { exchange } = context.var;
+    exchange.quiet = quiet;
+    if (!quiet) exchange.trace(context.req.raw.headers);
     if (services.localOnly) {
       const allowed = (origin: string) => isAllowedOrigin(services.http.origins, origin);
       refuseWebPages(context.req.url, context.req.header('origin'), allowed);

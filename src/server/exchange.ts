@@ -57,6 +57,8 @@ export class Exchange {
   usage: () => Usage = () => noUsage;
   /** The body outlives the handler; whoever writes it calls finish. */
   streaming = false;
+  /** Nobody wants to read of it. */
+  quiet = false;
   #calls = 0;
   #firstTokenMs: number | undefined;
   #finished = false;
@@ -113,7 +115,9 @@ export class Exchange {
 
   /** Notes the first token's time; later calls do nothing. */
   token(): void {
-    this.#firstTokenMs ??= performance.now() - this.#started;
+    if (this.#firstTokenMs !== undefined) return;
+    this.#firstTokenMs = performance.now() - this.#started;
+    if (this.tenant !== undefined) this.#book.metrics.live.firstToken(this.tenant, this.#firstTokenMs);
   }
 
   get hasBegun(): boolean {
@@ -161,7 +165,8 @@ export class Exchange {
 
   #log(status: number, durationMs: number, usage: EngineUsage): void {
     const failed = status >= 500 && !this.#isUnready;
-    this.#book.logger.log(failed ? 'error' : 'info', 'request', {
+    const level = this.quiet ? 'debug' : 'info';
+    this.#book.logger.log(failed ? 'error' : level, 'request', {
       request_id: this.id,
       tenant: this.tenant,
       key_id: this.keyId,

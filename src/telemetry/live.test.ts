@@ -47,13 +47,15 @@ test('tokens are counted as they come, and the computed ones shared', async () =
 test('times and shares of the cache are of the last minute', () => {
   const { live, pass } = figuresOf();
   const usage = { promptTokens: 10, cachedTokens: 5, completionTokens: 1 };
-  for (let ms = 1; ms <= 100; ms++) live.finished({ tenant: 'a', firstTokenMs: ms, ...usage });
-  live.finished({ firstTokenMs: 1, ...usage });
+  for (let ms = 1; ms <= 100; ms++) live.firstToken('a', ms);
+  live.finished({ tenant: 'a', ...usage });
+  live.finished(usage);
   assert.deepEqual(live.figures(), [
     { id: 'a', tokensPerSecond: 0, share: 0, firstTokenMs: { p50: 50, p95: 95 }, cachedShare: 0.5 },
   ]);
   pass(50);
-  live.finished({ tenant: 'a', firstTokenMs: 7, ...usage, cachedTokens: 0 });
+  live.firstToken('a', 7);
+  live.finished({ tenant: 'a', ...usage, cachedTokens: 0 });
   pass(20);
   assert.deepEqual(live.figures()[0]?.firstTokenMs, { p50: 7, p95: 7 });
   assert.equal(live.figures()[0]?.cachedShare, 0);

@@ -17,13 +17,12 @@ export interface TenantFigures {
 /** One finished request. */
 interface Finished extends EngineUsage {
   readonly tenant?: string | undefined;
-  readonly firstTokenMs?: number | undefined;
 }
 
 const rateSeconds = 10;
 const keepSeconds = 60;
-/** Finished requests of a tenant of which its figures are made. */
-const mostFinished = 1000;
+/** Requests of a tenant of which its figures are made. */
+const mostRequests = 1000;
 
 /** Calls its argument each second, until what it answers with is called. */
 export type EverySecond = (work: () => void) => () => void;
@@ -50,14 +49,24 @@ export class LiveFigures {
   of(tenant: string): Activity {
     this.#stop ??= this.#every(() => this.#tick());
     const known = this.#activities.get(tenant);
-    if (known) return known;
+    if (known) {
+      known.idleSeconds = 0;
+      return known;
+    }
     const activity = new Activity();
     this.#activities.set(tenant, activity);
     return activity;
   }
 
-  finished(request: Finished): void {
-    if (request.tenant !== undefined) this.of(request.tenant).finish(this.#second, request);
+  firstToken(tenant: string, ms: number): void {
+    this.of(tenant).firsts.add(this.#second, ms);
+  }
+
+  finished({ tenant, promptTokens, cachedTokens }: Finished): void {
+    if (tenant === undefined || promptTokens === 0) return;
+    const activity = this.of(tenant);
+    activity.prompts.add(this.#second, promptTokens);
+    activity.cached.add(this.#second, cachedTokens);
   }
 
   figures(): TenantFigures[] {
@@ -67,14 +76,15 @@ export class LiveFigures {
       id,
       tokensPerSecond: output / rateSeconds,
       share: all === 0 ? 0 : computed / all,
-      ...activity.ofFinished(this.#second - keepSeconds),
+      ...activity.since(this.#second - keepSeconds),
     }));
   }
 
   #tick(): void {
     this.#second++;
     for (const [tenant, activity] of this.#activities) {
-      if (activity.tick() > keepSeconds) this.#activities.delete(tenant);
+      activity.tick();
+      if (activity.idleSeconds > keepSeconds) this.#activities.delete(tenant);
     }
     if (this.#activities.size > 0) return;
     this.#stop?.();
@@ -91,33 +101,22 @@ export class Activity {
   calls = 0;
   readonly #outputs = new Float64Array(rateSeconds);
   readonly #inputs = new Float64Array(rateSeconds);
+  /** For which nobody has asked for anything. */
+  idleSeconds = 0;
   #seconds = 0;
-  #idleSeconds = 0;
-  /** Of finished requests, in a ring: lists of numbers, which leave no garbage. No first token is NaN. */
-  readonly #ends: number[] = [];
-  readonly #firsts: number[] = [];
-  readonly #prompts: number[] = [];
-  readonly #cached: number[] = [];
-  #finished = 0;
+  /** Of its requests, milliseconds and tokens. */
+  readonly firsts = new Recent();
+  readonly prompts = new Recent();
+  readonly cached = new Recent();
 
-  /** The next second begins. For how long nothing has happened, in seconds. */
-  tick(): number {
+  /** The next second begins. */
+  tick(): void {
     const at = this.#seconds++ % rateSeconds;
-    this.#idleSeconds = this.calls > 0 || this.output > 0 ? 0 : this.#idleSeconds + 1;
+    this.idleSeconds = this.calls > 0 ? 0 : this.idleSeconds + 1;
     this.#outputs[at] = this.output;
     this.#inputs[at] = this.input;
     this.output = 0;
     this.input = 0;
-    return this.#idleSeconds;
-  }
-
-  finish(second: number, { firstTokenMs = Number.NaN, promptTokens, cachedTokens }: Finished): void {
-    this.#idleSeconds = 0;
-    const at = this.#finished++ % mostFinished;
-    this.#ends[at] = second;
-    this.#firsts[at] = firstTokenMs;
-    this.#prompts[at] = promptTokens;
-    this.#cached[at] = cachedTokens;
   }
 
   lately(): { output: number; computed: number } {
@@ -126,19 +125,32 @@ export class Activity {
     return { output, computed: output + Math.max(0, sum(this.#inputs)) };
   }
 
-  /** Of the requests that have finished since a second. */
-  ofFinished(since: number): Pick<TenantFigures, 'firstTokenMs' | 'cachedShare'> {
-    const recent = (values: readonly number[]) => values.filter((_, i) => this.#ends[i]! >= since);
-    const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
-    const times = recent(this.#firsts)
-      .filter(ms => !Number.isNaN(ms))
-      .sort((a, b) => a - b);
+  since(second: number): Pick<TenantFigures, 'firstTokenMs' | 'cachedShare'> {
+    const times = this.firsts.since(second).sort((a, b) => a - b);
     const quantile = (q: number) => times[Math.ceil(q * times.length) - 1]!;
-    const [prompt, cached] = [sum(recent(this.#prompts)), sum(recent(this.#cached))];
+    const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+    const prompt = sum(this.prompts.since(second));
     return {
       firstTokenMs: times.length === 0 ? undefined : { p50: quantile(0.5), p95: quantile(0.95) },
-      cachedShare: prompt === 0 ? 0 : cached / prompt,
+      cachedShare: prompt === 0 ? 0 : sum(this.cached.since(second)) / prompt,
     };
+  }
+}
+
+/** The last values and when they came, in rings: lists of numbers leave no garbage. */
+class Recent {
+  readonly #seconds: number[] = [];
+  readonly #values: number[] = [];
+  #count = 0;
+
+  add(second: number, value: number): void {
+    const at = this.#count++ % mostRequests;
+    this.#seconds[at] = second;
+    this.#values[at] = value;
+  }
+
+  since(second: number): number[] {
+    return this.#values.filter((_, i) => this.#seconds[i]! >= second);
   }
 }
 

@@ -10,6 +10,7 @@ export const liveRoute: Route = {
   path: '/admin/v1/live',
   summary: 'What tenants and models do now',
   admin: true,
+  quiet: true,
   async handle(context) {
     const { services } = context.var;
     const models = await Promise.all(services.models.map(state));
