@@ -26,6 +26,8 @@ export async function serve({ config: configPath, ...options }: ServeOptions): P
   announce(server, options);
   // Without a file there is nothing to read again, and the terminal that is closed ends the server.
   if (configPath !== undefined) process.on('SIGHUP', () => void server.reload());
+  // Where there is such a signal: for whoever has a shell, and no key for the API.
+  if (process.platform !== 'win32') process.on('SIGUSR2', () => server.logs.toggleDebug());
   await ended();
   remark('Stopping: no new requests; those in progress may finish. Again to stop at once.');
   process.once('SIGINT', () => process.exit(1));

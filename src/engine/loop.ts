@@ -158,6 +158,7 @@ export class EngineLoop {
     return {
       running: this.scheduler.running.size,
       waiting: this.scheduler.waiting,
+      tenants: this.scheduler.loads(),
       pagesTotal: this.pool.total,
       pagesUsed: this.pool.used,
       pagesCached: this.cache.idlePages,

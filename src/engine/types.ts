@@ -76,6 +76,15 @@ export interface EngineStats {
   /** Of those, the ones that were preempted for a tenant that had come meanwhile. */
   readonly preemptedSteps: number;
   readonly memory: EngineMemory;
+  /** Of the tenants that have requests now; absent where the engine does not know. */
+  readonly tenants?: readonly TenantLoad[] | undefined;
+}
+
+/** What a tenant's requests do. */
+export interface TenantLoad {
+  readonly tenant: string;
+  readonly running: number;
+  readonly waiting: number;
 }
 
 /** What an engine holds, in bytes. */

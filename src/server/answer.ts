@@ -3,6 +3,7 @@ import { asRealmError, RealmError } from '../errors.ts';
 import { characters } from '../llm/text-logprobs.ts';
 import { shareOf } from '../tenancy/tenants.ts';
 import { type ChoiceEvent, newTrace, runChoice, type Trace, thoughtTokens } from './choice.ts';
+import { debugged } from './debug-log.ts';
 import { errorBody } from './errors.ts';
 import { addUsage, type Exchange, noUsage, type Usage } from './exchange.ts';
 import { type GivenPrompt, givenPrompts } from './given-prompts.ts';
@@ -10,6 +11,7 @@ import { type HeldJob, holdJob, type Job } from './job.ts';
 import { merge } from './merge.ts';
 import { PromptTokens } from './prompt-tokens.ts';
 import type { Services } from './services.ts';
+import { spanned } from './traced.ts';
 import { logprobsAtOnce } from './whole-logprobs.ts';
 
 /** Runs all the choices at once, each in a program of its own; the first failure ends them all. */
@@ -21,7 +23,8 @@ export async function* answer(services: Services, exchange: Exchange, wanted: Jo
   exchange.usage = () => totalUsage(choices, job.n);
   try {
     if (session !== undefined) await services.sessions.restore({ ...placeOf(job), id: session });
-    for await (const event of merge(runAll(services, exchange, job, choices))) {
+    const events = merge(runAll(services, exchange, job, choices));
+    for await (const event of debugged(services, exchange, job, prompts, events)) {
       if (event.kind === 'text') exchange.token();
       yield event;
     }
@@ -84,7 +87,9 @@ function runAll(
   choices: readonly Choice[],
 ): AsyncGenerator<ChoiceEvent>[] {
   return choices.map(({ request, trace, promptTokens }, index) => {
-    const events = runChoice({ services, job, promptTokens, exchange }, request, index, trace);
+    const span = exchange.span?.child(`program ${services.programOf(job.tenant).name}`, { 'realm.choice': index });
+    const run = runChoice({ services, job, promptTokens, exchange, span }, request, index, trace);
+    const events = spanned(span, run);
     return job.echo ? echoed(events, index, request, trace) : events;
   });
 }

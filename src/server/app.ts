@@ -112,6 +112,7 @@ function track(services: Services): MiddlewareHandler<AppEnv> {
     headers.set('x-request-id', exchange.id);
     for (const [name, value] of Object.entries(exchange.admission?.headers() ?? {}))
       if (!headers.has(name)) headers.set(name, value);
+    if (exchange.span) headers.set('traceresponse', exchange.span.headers.traceparent);
     if (!exchange.streaming) exchange.finish(context.res.status);
   };
 }
@@ -125,8 +126,11 @@ function named(path: string): MiddlewareHandler<AppEnv> {
 }
 
 /** First the key, before anything else is revealed or read; then whether the server can answer at all. */
-function protect(services: Services, { admin, inference }: Route): MiddlewareHandler<AppEnv> {
+function protect(services: Services, { admin, inference, quiet = false }: Route): MiddlewareHandler<AppEnv> {
   return async (context, next) => {
+    const { exchange } = context.var;
+    exchange.quiet = quiet;
+    if (!quiet) exchange.trace(context.req.raw.headers);
     if (services.localOnly) {
       const allowed = (origin: string) => isAllowedOrigin(services.http.origins, origin);
       refuseWebPages(context.req.url, context.req.header('origin'), allowed);

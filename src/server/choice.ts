@@ -3,6 +3,7 @@ import { RealmError } from '../errors.ts';
 import { withToolFormat } from '../llm/output-format.ts';
 import type { TextEnd, TextLogprob } from '../llm/types.ts';
 import type { ModelId, ProgramHost } from '../sandbox/types.ts';
+import type { TraceSpan } from '../telemetry/tracing.ts';
 import { mayUseModel } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { constraintOf } from './answer-constraint.ts';
@@ -13,6 +14,7 @@ import type { MeteredModel } from './metered-model.ts';
 import { changedRequest, guestOptions, metadata, refusedToProgram } from './program-options.ts';
 import type { PromptTokens } from './prompt-tokens.ts';
 import { holdModel, type Services } from './services.ts';
+import { tracedCall } from './traced.ts';
 
 /** What the choices of a request share. */
 export interface ChoiceContext {
@@ -20,6 +22,8 @@ export interface ChoiceContext {
   readonly job: HeldJob;
   readonly promptTokens: PromptTokens;
   readonly exchange: Exchange;
+  /** Of the program's run. */
+  readonly span?: TraceSpan | undefined;
 }
 
 /**
@@ -213,7 +217,7 @@ function notePrompt(trace: Trace, logprobs: readonly TextLogprob[], ahead: numbe
 
 /** One call of a program to a model: encodes its prompt, and hands each token's text to `onText`. */
 async function generate(
-  { services, job, promptTokens, exchange }: ChoiceContext,
+  { services, job, promptTokens, exchange, span }: ChoiceContext,
   model: MeteredModel,
   request: GenerateRequest<string>,
   trace: Trace,
@@ -232,11 +236,10 @@ async function generate(
   trace.inReasoning ??= inReasoning;
   const own = kind === 'chat' ? chatSettings(job, model, inReasoning) : scoring(request, model, promptTokens, trace);
   const thinks = kind === 'chat' && model.format.reasoning !== undefined;
-  const events = model.generate(
-    exchange.nextCall(),
-    { ...request, ...own, prompt: Array.from(tokens) as Token[] },
-    signal,
-  );
+  const engineRequest = { ...request, ...own, prompt: Array.from(tokens) as Token[] };
+  const operation = kind === 'chat' ? 'chat' : 'text_completion';
+  const call = { operation, model: model.id } as const;
+  const events = tracedCall(span, call, engineRequest, model.generate(exchange.nextCall(), engineRequest, signal));
   const before = trace.usage;
   const earlier = trace.characters;
   const used = { promptTokens: tokens.length, cachedTokens: 0, completionTokens: 0 };

@@ -5,6 +5,7 @@ import { shareOf, type Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { addUsage, type Exchange, noUsage } from './exchange.ts';
 import type { HeldModel } from './services.ts';
+import { tracedEmbedding } from './traced.ts';
 
 /** Embeds the texts of a request; the first failure, or the tenant's deadline, ends them all. */
 export async function embedAll(
@@ -25,7 +26,8 @@ export async function embedAll(
     queueMs: tenant.queueMs,
     share: shareOf(tenant),
   }));
-  const embedOne = (request: EmbedRequest, either: AbortSignal) => model.embed(exchange.nextCall(), request, either);
+  const embedOne = (request: EmbedRequest, either: AbortSignal) =>
+    tracedEmbedding(exchange.span, model.id, request, () => model.embed(exchange.nextCall(), request, either));
   try {
     return await embedTogether(embedOne, requests, signal, ({ usage }) => {
       used = addUsage(used, usage);

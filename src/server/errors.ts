@@ -42,6 +42,12 @@ export function reportError({ logger }: Services, { id }: Exchange, error: Realm
   const { code, status } = error;
   const cause = error.cause instanceof Error ? error.cause : undefined;
   if (code === 'internal_error')
-    logger.log('error', 'internal error', { request_id: id, stack: (cause ?? error).stack });
-  else if (status === 500 && cause) logger.log('error', 'failed', { request_id: id, code, stack: cause.stack });
+    logger.log('error', 'internal error', { request_id: id, stack: stackOf(cause ?? error) });
+  else if (status === 500 && cause) logger.log('error', 'failed', { request_id: id, code, stack: stackOf(cause) });
+}
+
+/** Parsers quote what they could not read, which may be a tenant's. */
+function stackOf(error: Error): string | undefined {
+  if (!(error instanceof SyntaxError)) return error.stack;
+  return error.stack?.replace(error.message, () => error.message.replace(/".*"/s, '"…"'));
 }

@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import type { EngineUsage } from '../engine/request.ts';
 import { type ErrorCode, errorCodes, RealmError } from '../errors.ts';
 import type { CallOwner } from '../metering/meter.ts';
-import type { ModelId } from '../sandbox/types.ts';
 import type { Admission } from '../rates/rates.ts';
+import type { ModelId } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { TraceSpan, Tracing } from '../telemetry/tracing.ts';
 import type { MeteredModel } from './metered-model.ts';
 
 /** What an answer took, in tokens. */
@@ -30,6 +31,8 @@ export const newRequestId = () => `req_${randomBytes(12).toString('hex')}`;
 export interface ExchangeBook {
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Absent: nobody wants traces. */
+  readonly tracing?: Tracing | undefined;
   readonly state: { readonly open: Set<Exchange> };
 }
 
@@ -51,6 +54,8 @@ export class Exchange {
   /** What it has of its tenant's rates. */
   admission: Admission | undefined;
   code: ErrorCode | undefined;
+  /** Of the request in a trace, where traces are wanted. */
+  span: TraceSpan | undefined;
   /** What the answer says of the session that it saved. */
   session: object | undefined;
   /** What the request has cost until now. */
@@ -61,6 +66,8 @@ export class Exchange {
   streaming = false;
   /** It ends when its client leaves: a server that stops does not wait for that. */
   endless = false;
+  /** Nobody wants to read of it. */
+  quiet = false;
   #calls = 0;
   readonly #counted = new Set<string>();
   #firstTokenMs: number | undefined;
@@ -94,6 +101,15 @@ export class Exchange {
     this.#abort.abort(reason);
   }
 
+  /** Begins its span; `headers` name the caller's. */
+  trace(headers: Headers): void {
+    this.span = this.#book.tracing?.begin(`${this.method} ${this.route}`, headers, {
+      'http.request.method': this.method,
+      'http.route': this.route,
+      'realm.request_id': this.id,
+    });
+  }
+
   /** Resolves when an engine has got the request for the first time. */
   get submitted(): Promise<void> {
     return this.#submitted.promise;
@@ -122,7 +138,13 @@ export class Exchange {
 
   /** Notes the first token's time; later calls do nothing. */
   token(): void {
-    this.#firstTokenMs ??= performance.now() - this.#started;
+    if (this.#firstTokenMs !== undefined) return;
+    this.#firstTokenMs = performance.now() - this.#started;
+    if (this.tenant !== undefined) this.#book.metrics.live.firstToken(this.tenant, this.#firstTokenMs);
+  }
+
+  get hasBegun(): boolean {
+    return this.#firstTokenMs !== undefined;
   }
 
   /** The one end of every request: it counts as closed, is logged and measured. */
@@ -137,10 +159,23 @@ export class Exchange {
     this.held.clear();
     this.admission?.release();
     const durationMs = performance.now() - this.#started;
-    const { route, model } = this;
+    const { route, model, tenant, code } = this;
     const usage = this.usage();
-    this.#book.metrics.request({ route, status, model, durationMs, firstTokenMs: this.#firstTokenMs, ...usage });
+    const firstTokenMs = this.#firstTokenMs;
+    this.#book.metrics.request({ route, status, tenant, code, model, durationMs, firstTokenMs, ...usage });
     this.#log(status, durationMs, usage);
+    if (this.span) this.#endSpan(this.span, status);
+  }
+
+  #endSpan(span: TraceSpan, status: number): void {
+    span.set({
+      'http.response.status_code': status,
+      'realm.tenant': this.tenant,
+      'realm.key_id': this.keyId,
+      'realm.code': this.code,
+    });
+    // What the client did wrong is no error of the server's.
+    span.end(status < 500 ? undefined : (this.code ?? String(status)));
   }
 
   /** The end of a body that was streamed under status 200: what went wrong later counts as what it was. */
@@ -156,7 +191,8 @@ export class Exchange {
 
   #log(status: number, durationMs: number, usage: EngineUsage): void {
     const failed = status >= 500 && !this.#isUnready;
-    this.#book.logger.log(failed ? 'error' : 'info', 'request', {
+    const level = this.quiet ? 'debug' : 'info';
+    this.#book.logger.log(failed ? 'error' : level, 'request', {
       request_id: this.id,
       tenant: this.tenant,
       key_id: this.keyId,

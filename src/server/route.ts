@@ -38,6 +38,8 @@ export interface Route {
   readonly query?: Readonly<Record<string, string>>;
   /** Answers without a key. */
   readonly open?: boolean;
+  /** Asked each second by whoever watches: its lines in the log are for debugging, and it is in no trace. */
+  readonly quiet?: boolean;
   /** For the operator: answers with an administrator's key, not with a tenant's. */
   readonly admin?: boolean;
   /** Asks a model: it counts for rates. */

@@ -5,7 +5,9 @@ import type { UsageReports } from '../metering/reports.ts';
 import type { Rates } from '../rates/rates.ts';
 import type { Program, Sandbox } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
+import type { LogFilter } from '../telemetry/log-filter.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import type { AuditNote } from '../tenancy/audit.ts';
 import type { HttpConfig, Limits } from '../tenancy/config.ts';
 import type { Directory } from '../tenancy/directory.ts';
@@ -57,10 +59,19 @@ export interface Services {
   readonly http: HttpConfig;
   readonly metricsFor: 'local' | 'public';
   readonly logger: Logger;
+  /** What `logger` goes through. */
+  readonly logs: LogFilter;
   readonly metrics: Metrics;
+  /** Absent: nobody wants traces. */
+  readonly tracing?: Tracing | undefined;
   readonly state: ServerState;
   /** What operators create while the server runs outlives it; absent: nothing does. */
   readonly modelStore?: ModelStore | undefined;
+}
+
+/** Where it is written down who changed what. */
+export interface Audit {
+  note(entry: { actor: string; action: string; target: string; detail?: object }): unknown;
 }
 
 /** What changes while a server lives. */

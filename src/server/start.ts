@@ -14,8 +14,12 @@ import { readBuiltinProgram } from '../sandbox/builtin.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
 import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
 import { openStore, type Store } from '../store/open.ts';
+import { watched } from '../telemetry/live.ts';
 import { type Logger, silent } from '../telemetry/log.ts';
+import { LogFilter } from '../telemetry/log-filter.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
+import { openTracing } from '../telemetry/open-tracing.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { Administration } from '../tenancy/administration.ts';
 import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig, readModel } from '../tenancy/config.ts';
 import { Directory } from '../tenancy/directory.ts';
@@ -72,6 +76,8 @@ export interface RunningServer {
   readonly keyed: boolean;
   /** Reads realm.yaml again: what can be changed while the server runs is, unless there is a mistake in it. Both are logged. */
   reload(): Promise<void>;
+  /** Which lines it logs, to change while it runs. */
+  readonly logs: LogFilter;
   /** Drains and frees everything; see {@link drain}. */
   close(): Promise<void>;
 }
@@ -92,7 +98,9 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const modelStore = new ModelStore(store);
   const directory = new Directory({ ...config, reachable: !isLocalName(host) });
   const metrics = createMetrics();
-  const logger = options.logger ?? silent;
+  const logs = new LogFilter(options.logger ?? silent, config.log);
+  const tracing = await openTracing(config.telemetry, logs);
+  const logger = logs;
   const rates = await openRates(config.redis, rateOf(directory), { logger, metrics: metrics.rates });
   const outbox = new Outbox(store, config.webhooks, { logger });
   const administration = new Administration(store, directory, config, {
@@ -105,6 +113,8 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   });
   const services = compose(live, options, {
     store,
+    logs,
+    tracing,
     ledger,
     rates,
     metrics,
@@ -171,7 +181,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const unloaded = services.models.all.flatMap(({ id, model, failure }) => {
     return model ? [] : { id, problem: failure?.error.message };
   });
-  return { url, models: [...models], unloaded, keyed: !directory.open, reload: () => reload.run(), close };
+  return { url, models: [...models], unloaded, keyed: !directory.open, reload: () => reload.run(), logs, close };
 }
 
 /** The models of the configuration, in its order, with their adapters. */
@@ -245,13 +255,15 @@ function compose(
     store: Store;
     rates: Rates;
     metrics: Metrics;
+    logs: LogFilter;
+    tracing: Tracing | undefined;
   },
 ): Services {
   const { config } = live;
   const { directory, audit } = parts.administration;
   const { rates, metrics, ledger, onLoaded } = parts;
-  const logger = options.logger ?? silent;
-  const meter = withRates(ledger, rates);
+  const logger = parts.logs;
+  const meter = watched(withRates(ledger, rates), metrics.live);
   const text = new TextService({ bodyBytes: config.limits.bodyBytes, observe: metrics.text });
   const adapters = new AdapterRegistry({ find: name => models.find(name), at: modelId => models.at(modelId) });
   const loader = modelLoader({ adapters, logger, meter, text }, { ...options, onLoaded });
@@ -296,6 +308,8 @@ function compose(
       return live.config.metrics;
     },
     logger,
+    logs: parts.logs,
+    tracing: parts.tracing,
     metrics,
     state: { phase: 'loading', open: new Set() },
   };
@@ -361,4 +375,5 @@ async function stop(services: Services, listener: Listener, drainMs: number): Pr
   await services.sandbox.close();
   await services.text.close();
   await services.models.close();
+  await services.tracing?.close();
 }

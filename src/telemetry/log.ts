@@ -1,8 +1,13 @@
 import { withoutKeys } from '../tenancy/keys.ts';
 
-export type Level = 'info' | 'warn' | 'error';
+/** From what is hardly ever wanted to what always is. */
+export const levels = ['debug', 'info', 'warn', 'error'] as const;
+export type Level = (typeof levels)[number];
 
-/** What a log line carries beside its message. Never text of prompts or answers, never keys. */
+/**
+ * What a log line carries beside its message. Never keys, and text of prompts or answers in the lines of
+ * `server/debug-log.ts` alone.
+ */
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface Logger {

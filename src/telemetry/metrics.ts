@@ -1,18 +1,13 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { EngineUsage } from '../engine/request.ts';
 import type { EngineStats } from '../engine/types.ts';
 import type { SandboxStats } from '../sandbox/types.ts';
+import { genAiRequestMetrics } from './gen-ai-metrics.ts';
+import { closedLabel } from './labels.ts';
+import { LiveFigures } from './live.ts';
 import { memoryByKind, processMemory } from './memory.ts';
 import { type RateMetrics, rateMetrics } from './rate-metrics.ts';
-
-/** One finished request, as counted. Times in milliseconds. */
-export interface RequestSample extends EngineUsage {
-  readonly route: string;
-  readonly status: number;
-  readonly model?: string | undefined;
-  readonly durationMs: number;
-  readonly firstTokenMs?: number | undefined;
-}
+import type { RequestSample } from './request-sample.ts';
+import { tenantMetrics } from './tenant-metrics.ts';
 
 /** One piece of work on text: tokenising, templates, JSON. */
 export interface TextSample {
@@ -25,26 +20,43 @@ export interface TextSample {
 /** The state of one loaded model when metrics are read. */
 export type ModelSample = EngineStats & { readonly model: string };
 
+/** The state of the server when metrics are read. */
+export interface ServerSample {
+  readonly models: readonly ModelSample[];
+  readonly programs: SandboxStats;
+  readonly openRequests: number;
+}
+
 export interface Metrics {
   readonly contentType: string;
+  /** What tenants have had lately. */
+  readonly live: LiveFigures;
   request(sample: RequestSample): void;
   text(sample: TextSample): void;
   readonly rates: RateMetrics;
   /** The Prometheus text page. */
-  page(models: readonly ModelSample[], programs: SandboxStats, openRequests: number): Promise<string>;
+  page(state: ServerSample, reader?: { readonly operator: boolean }): Promise<string>;
 }
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 const tokenSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
-/** Metrics of one server, in a registry of its own. They add up over tenants: no label says whose a request was. */
+/**
+ * Metrics of one server, in registries of its own. They add up over tenants; those that say whose a request was are for
+ * the operator, in a registry apart. No label has values of a client's making.
+ */
 export function createMetrics(): Metrics {
   const register = new Registry();
   const registers = [register];
   // The default looks every 10 ms, which takes half a percent of a machine that computes on all its cores.
   collectDefaultMetrics({ register, eventLoopMonitoringPrecision: 100 });
-  const requests = requestMetrics(registers);
-  const models = modelMetrics(registers);
+  const ofTenants = new Registry();
+  const label = closedLabel();
+  const requests = requestMetrics(registers, label);
+  const genAiRequests = genAiRequestMetrics(registers, label);
+  const tenants = tenantMetrics([ofTenants]);
+  const live = new LiveFigures();
+  const models = modelMetrics(registers, label);
   const programs = programMetrics(registers);
   const memory = new Gauge({
     name: 'realm_memory_bytes',
@@ -55,10 +67,16 @@ export function createMetrics(): Metrics {
   const open = new Gauge({ name: 'realm_requests_open', help: 'Requests being answered', registers });
   return {
     contentType: register.contentType,
-    request: requests,
-    text: textMetrics(registers),
+    live,
+    request: sample => {
+      requests(sample);
+      genAiRequests(sample);
+      tenants.request(sample);
+      live.finished(sample);
+    },
+    text: textMetrics(registers, label),
     rates: rateMetrics(registers),
-    page: (samples, programStats, openRequests) => {
+    page: async ({ models: samples, programs: programStats, openRequests }, { operator } = { operator: false }) => {
       models(samples);
       programs(programStats);
       const kinds = memoryByKind(
@@ -67,17 +85,26 @@ export function createMetrics(): Metrics {
       );
       for (const [kind, bytes] of Object.entries(kinds)) memory.set({ kind }, bytes);
       open.set(openRequests);
-      return register.metrics();
+      const page = await register.metrics();
+      if (!operator) return page;
+      tenants.load(samples.flatMap(sample => sample.tenants ?? []));
+      return `${page}\n${await ofTenants.metrics()}`;
     },
   };
 }
 
-function requestMetrics(registers: Registry[]): (sample: RequestSample) => void {
+function requestMetrics(registers: Registry[], label: (model: string) => string): (sample: RequestSample) => void {
   const route = ['route'];
   const total = new Counter({
     name: 'realm_requests_total',
     help: 'Finished requests',
     labelNames: ['route', 'status'],
+    registers,
+  });
+  const errors = new Counter({
+    name: 'realm_errors_total',
+    help: 'Requests that were refused or failed, by the code of the error',
+    labelNames: ['code'],
     registers,
   });
   const tokens = new Counter({
@@ -111,10 +138,12 @@ function requestMetrics(registers: Registry[]): (sample: RequestSample) => void 
     const labels = { route: sample.route };
     total.inc({ ...labels, status: sample.status });
     duration.observe(labels, sample.durationMs / 1000);
+    if (sample.code !== undefined) errors.inc({ code: sample.code });
     if (sample.model === undefined) return;
-    tokens.inc({ model: sample.model, kind: 'prompt' }, sample.promptTokens);
-    tokens.inc({ model: sample.model, kind: 'cached' }, sample.cachedTokens);
-    tokens.inc({ model: sample.model, kind: 'completion' }, sample.completionTokens);
+    const model = label(sample.model);
+    tokens.inc({ model, kind: 'prompt' }, sample.promptTokens);
+    tokens.inc({ model, kind: 'cached' }, sample.cachedTokens);
+    tokens.inc({ model, kind: 'completion' }, sample.completionTokens);
     if (sample.firstTokenMs === undefined) return;
     first.observe(labels, sample.firstTokenMs / 1000);
     const later = sample.completionTokens - 1;
@@ -122,17 +151,20 @@ function requestMetrics(registers: Registry[]): (sample: RequestSample) => void 
   };
 }
 
-function textMetrics(registers: Registry[]): (sample: TextSample) => void {
+function textMetrics(registers: Registry[], label: (model: string) => string): (sample: TextSample) => void {
   const total = new Counter({
     name: 'realm_text_seconds_total',
     help: 'Time spent on tokenising, templates and JSON, by model and kind of work',
     labelNames: ['model', 'job'],
     registers,
   });
-  return ({ job, model = '', ms }) => total.inc({ model, job }, ms / 1000);
+  return ({ job, model, ms }) => total.inc({ model: model === undefined ? '' : label(model), job }, ms / 1000);
 }
 
-function modelMetrics(registers: Registry[]): (samples: readonly ModelSample[]) => void {
+function modelMetrics(
+  registers: Registry[],
+  label: (model: string) => string,
+): (samples: readonly ModelSample[]) => void {
   const gauge = (name: string, help: string, ...more: string[]) =>
     new Gauge({ name, help, labelNames: ['model', ...more], registers });
   const simple = {
@@ -152,11 +184,15 @@ function modelMetrics(registers: Registry[]): (samples: readonly ModelSample[]) 
     ),
   };
   const memory = gauge('realm_model_memory_bytes', 'Memory of the model by use', 'kind');
+  const keys = Object.keys(simple) as (keyof typeof simple)[];
   return samples => {
+    // Models that are gone have no figures.
+    for (const key of keys) simple[key].reset();
+    memory.reset();
     for (const sample of samples) {
-      const { model } = sample;
-      for (const key of Object.keys(simple) as (keyof typeof simple)[]) simple[key].set({ model }, sample[key]);
-      for (const [kind, bytes] of Object.entries(sample.memory)) memory.set({ model, kind }, bytes);
+      const model = label(sample.model);
+      for (const key of keys) simple[key].inc({ model }, sample[key]);
+      for (const [kind, bytes] of Object.entries(sample.memory)) memory.inc({ model, kind }, bytes);
     }
   };
 }

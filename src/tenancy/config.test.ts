@@ -38,18 +38,20 @@ async function mistakes(yaml: string): Promise<string[]> {
 test('a full configuration; paths are relative to the file', async () => {
   const { hash } = createKey('acme');
   const config = await load(`
-server: { host: 0.0.0.0, port: 9000, metrics: public, origins: ['https://app.example', 'app://*'], keep_alive_ms: 5, heartbeat_ms: 1000, limits: { body_bytes: 5000, messages: 3, choices: 2, inputs: 7, drain_ms: 100 }, programs: { processes: 5, memory_mb: 500 }, admin_keys: ["${hash}"], sessions: { path: kept, per_tenant: 3, megabytes_per_tenant: 2 } }
+server: { host: 0.0.0.0, port: 9000, metrics: public, origins: ['https://app.example', 'app://*'], keep_alive_ms: 5, heartbeat_ms: 1000, log: { level: warn, sample: 0.5 }, telemetry: { otlp: 'http://127.0.0.1:4318' }, limits: { body_bytes: 5000, messages: 3, choices: 2, inputs: 7, drain_ms: 100 }, programs: { processes: 5, memory_mb: 500 }, admin_keys: ["${hash}"], sessions: { path: kept, per_tenant: 3, megabytes_per_tenant: 2 } }
 models:
   - { id: small, path: model.gguf, draft: { catalog: smollm2-135m }, context: 512, system: Be brief., shared_prompts: [Be kind.], stream_interval_ms: 0, prefill_ms: 25, first_prefill_ms: 90, sampling: { temperature: 0, top_k: 5 }, chat_template: chat.jinja, tool_format: hermes }
   - { id: other, catalog: smollm2-135m, chat_template: "{{ messages[0].content }}", adapters: [{ id: legal, path: lora.gguf, tenants: [acme] }, { id: chatty, path: lora.gguf }] }
 tenants:
-  - { id: acme, keys: ["${hash}"], adapter: legal, program: shout.wasm, memory_mb: 16, deadline_ms: 1000, queue_ms: 500, max_queued: 7, weight: 2.5, parse_special: true, budgets: [{ unit: tokens, limit: 100, period: day }], rate: { tokens_per_minute: 9, concurrent: 2 } }
+  - { id: acme, keys: ["${hash}"], adapter: legal, program: shout.wasm, memory_mb: 16, deadline_ms: 1000, queue_ms: 500, max_queued: 7, weight: 2.5, parse_special: true, debug: true, budgets: [{ unit: tokens, limit: 100, period: day }], rate: { tokens_per_minute: 9, concurrent: 2 } }
 `);
   assert.equal(config.host, '0.0.0.0');
   assert.equal(config.port, 9000);
   assert.deepEqual(config.limits, { bodyBytes: 5000, messages: 3, choices: 2, inputs: 7, drainMs: 100 });
   assert.deepEqual(config.programs, { maxProcesses: 5, memoryMb: 500 });
   assert.deepEqual(config.http, { origins: ['https://app.example', 'app://*'], keepAliveMs: 5, heartbeatMs: 1000 });
+  assert.deepEqual(config.log, { level: 'warn', sample: 0.5 });
+  assert.deepEqual(config.telemetry, { otlp: 'http://127.0.0.1:4318', sample: 1 });
   assert.deepEqual(config.adminKeys, [hash]);
   assert.deepEqual(config.sessions, { path: join(folder, 'kept'), perTenant: 3, bytesPerTenant: 2e6 });
   assert.deepEqual(config.models?.[0]?.draft, { catalog: 'smollm2-135m' });
@@ -79,6 +81,7 @@ tenants:
       maxQueued: 7,
       weight: 2.5,
       parseSpecial: true,
+      debug: true,
       budgets: [{ unit: 'tokens', limit: 100, period: 'day' }],
       rate: { requestsPerMinute: undefined, tokensPerMinute: 9, concurrent: 2 },
     },

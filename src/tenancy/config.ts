@@ -21,6 +21,19 @@ export interface Limits {
   readonly drainMs: number;
 }
 
+export interface LogConfig {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  /** The share of answered requests that have a line. */
+  readonly sample: number;
+}
+
+export interface TelemetryConfig {
+  /** A URL of a collector of traces; absent: the environment says, as OpenTelemetry has it, or there are none. */
+  readonly otlp?: string | undefined;
+  /** The share of traces that begin here and are sent. */
+  readonly sample: number;
+}
+
 export interface HttpConfig {
   /** Origins of web pages that may ask; `*`: all. */
   readonly origins: readonly string[];
@@ -103,6 +116,8 @@ export interface RealmConfig {
   readonly host: string;
   readonly port: number;
   readonly metrics: 'local' | 'public';
+  readonly log: LogConfig;
+  readonly telemetry: TelemetryConfig;
   readonly limits: Limits;
   readonly programs: ProgramsConfig;
   readonly http: HttpConfig;
@@ -329,6 +344,8 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
     host,
     port,
     metrics,
+    log: server.log,
+    telemetry: server.telemetry,
     adminKeys: admin_keys,
     folders: folders?.map(folder => resolve(base, folder)),
     sessions: sessions && {

@@ -39,6 +39,9 @@ export const limitsSchema = z.strictObject({
   drain_ms: count(0, 3_600_000).default(10_000),
 });
 
+export const share = z.number().min(0).max(1);
+export const logLevel = z.enum(['debug', 'info', 'warn', 'error']);
+
 const keys = z
   .array(z.string().regex(hashPattern, { error: 'must be sha256: and 64 hex digits, as `realm keys create` prints' }))
   .min(1);
@@ -61,6 +64,25 @@ const server = z.strictObject({
   /** Of whoever may load and unload adapters. */
   admin_keys: keys.optional(),
   limits: limitsSchema.prefault({}),
+  /** Which lines are written; the admin API changes it while the server runs. */
+  log: z
+    .strictObject({
+      level: logLevel.default('info'),
+      /** Of answered requests; refusals and failures all have a line. */
+      sample: share.default(1),
+    })
+    .prefault({}),
+  telemetry: z
+    .strictObject({
+      /** Where traces go, by OpenTelemetry's protocol over HTTP. */
+      otlp: z
+        .string()
+        .regex(/^https?:\/\//, { error: 'must be a URL that begins with http:// or https://' })
+        .optional(),
+      /** The share of traces that begin here and are sent; the callers decide about their own. */
+      sample: share.default(1),
+    })
+    .prefault({}),
   /** Where keys, budgets and usage are kept: a SQLite file, a URL of PostgreSQL, or `memory`; default `realm.db` beside this file. */
   store: z.string().min(1).optional(),
   /** What all models may take together; absent: what is free when the server starts. */
@@ -216,6 +238,8 @@ export const tenantFields = {
   weight: z.number().min(0.01).max(100).optional(),
   /** Reads control tokens in messages as if the chat template had written them. */
   parse_special: z.boolean().optional(),
+  /** At level debug its requests' messages and answers are in the log. */
+  debug: z.boolean().optional(),
   budgets: z.array(budgetSchema).optional(),
   rate: rateSchema.optional(),
 };

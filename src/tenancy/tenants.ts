@@ -20,6 +20,8 @@ export interface Tenant {
   readonly weight?: number | undefined;
   /** Control tokens in messages are read as if the template had written them. */
   readonly parseSpecial?: boolean | undefined;
+  /** At level `debug` its prompts and answers are logged. */
+  readonly debug?: boolean | undefined;
   /** The most that it may use. */
   readonly budgets?: readonly Budget[] | undefined;
   readonly rate?: Rate | undefined;

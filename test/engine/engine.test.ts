@@ -118,6 +118,20 @@ test('a full queue refuses its own tenant only, and says when to come again', as
   await engine.close();
 });
 
+test('an engine tells what the requests of each tenant do', async () => {
+  const engine = engineOf(new ScriptedModel(), { maxRunning: 2 });
+  const answers = ['a', 'a', 'b', 'b'].map((tenant, i) => collect(engine.submit(request(i + 1, 5, { tenant }))));
+  while ((await engine.stats()).running < 2) await new Promise(setImmediate);
+  const { tenants } = await engine.stats();
+  assert.deepEqual(tenants, [
+    { tenant: 'a', running: 1, waiting: 1 },
+    { tenant: 'b', running: 1, waiting: 1 },
+  ]);
+  await Promise.all(answers);
+  assert.deepEqual((await engine.stats()).tenants, []);
+  await engine.close();
+});
+
 test('a request is cancelled in the queue, in its prompt and in its answer, and nobody else notices', async () => {
   const model = new ScriptedModel({ trainedContext: 2000, pages: 100 });
   const engine = engineOf(model, { maxRunning: 2, maxBatchedTokens: 40, prefillChunk: 10 });

@@ -167,7 +167,7 @@ test('no key in a log, an error, a metric or the audit log, wherever it was put'
     const raw = await app.fetch(new Request('http://localhost/v1/models', { headers: { 'x-api-key': canary } }));
     answers.push(await raw.text());
   }
-  const metrics = await services.metrics.page([], services.sandbox.stats(), 0);
+  const metrics = await services.metrics.page({ models: [], programs: services.sandbox.stats(), openRequests: 0 });
   const audit = JSON.stringify(await administration.operator('x').audit(0, 1000));
   const errors = answers.filter(text => text.includes('"error"'));
   assert.ok(errors.length > 20 && lines.length > 20);

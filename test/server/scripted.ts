@@ -25,7 +25,9 @@ import { ResponseBook } from '../../src/server/responses/book.ts';
 import { MemoryResponseStore } from '../../src/server/responses/store.ts';
 import type { Services } from '../../src/server/services.ts';
 import { TextService } from '../../src/server/text/service.ts';
+import { watched } from '../../src/telemetry/live.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
+import { LogFilter } from '../../src/telemetry/log-filter.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { defaultConfig } from '../../src/tenancy/config.ts';
 import { Directory } from '../../src/tenancy/directory.ts';
@@ -298,9 +300,11 @@ export function registryOf(loaded: readonly (LoadedModel | MeteredModel)[], mete
 
 export function scripted(script: Script, { models: loaded, ...overrides }: Overrides = {}) {
   const model = new ScriptedModel('scripted', script);
-  const meter = overrides.meter ?? unmetered;
+  const metrics = createMetrics();
+  const meter = watched(overrides.meter ?? unmetered, metrics.live);
   const models = loaded instanceof ModelRegistry ? loaded : registryOf(loaded ?? [model], meter);
   const lines: Record<string, unknown>[] = [];
+  const logs = new LogFilter(createLogger({ format: 'json', write: line => lines.push(JSON.parse(line)) }));
   const directory = overrides.directory ?? new Directory();
   const services: Services = {
     models,
@@ -326,8 +330,9 @@ export function scripted(script: Script, { models: loaded, ...overrides }: Overr
     limits: { ...defaultConfig().limits, bodyBytes: 10_000, messages: 4, choices: 4, drainMs: 500 },
     http: defaultConfig().http,
     metricsFor: 'public',
-    logger: createLogger({ format: 'json', write: line => lines.push(JSON.parse(line)) }),
-    metrics: createMetrics(),
+    logger: logs,
+    logs,
+    metrics,
     state: { phase: 'ready', open: new Set() },
     ...overrides,
   };

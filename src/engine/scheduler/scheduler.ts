@@ -5,6 +5,7 @@ import type { PrefixCache } from '../cache/prefix-cache.ts';
 import { StateSlots } from '../cache/state-slots.ts';
 import type { TenantShare } from '../request.ts';
 import { isScored, pending, type Sequence } from '../sequence.ts';
+import type { TenantLoad } from '../types.ts';
 import { before, prices } from './fairness.ts';
 import { PageAllocator } from './page-allocator.ts';
 import type { PageCopy, Plan, Work } from './plan.ts';
@@ -73,6 +74,13 @@ export class Scheduler {
   /** Requests of the tenant that wait. */
   queued(tenant: string): number {
     return this.#queues.known(tenant)?.waiting.size ?? 0;
+  }
+
+  /** Of the tenants that have requests. */
+  loads(): TenantLoad[] {
+    return [...this.#queues.active].map(({ tenant, running, waiting }) => {
+      return { tenant, running: running.size, waiting: waiting.size };
+    });
   }
 
   /** Priced tokens that the tenant was served, divided by its weight. */

@@ -51,6 +51,11 @@ export class TenantQueues {
     this.#fairness.update(queue);
   }
 
+  /** Those of tenants that have requests. */
+  get active(): ReadonlySet<TenantQueue> {
+    return this.#active;
+  }
+
   known(tenant: string): TenantQueue | undefined {
     return this.#queues.get(tenant);
   }

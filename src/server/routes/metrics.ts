@@ -5,8 +5,9 @@ import type { MeteredModel } from '../metered-model.ts';
 import type { AppContext, Route } from '../route.ts';
 
 /**
- * Prometheus' text format. The figures of all tenants together tell each of them about the others: where there are tenants they are
- * for the operator, whoever else has a shell on this machine, and elsewhere for programs on this machine.
+ * Prometheus' text format. The figures of all tenants together tell each of them about the others: where there are
+ * tenants they are for the operator, and elsewhere for programs on this machine. `metrics: public` opens the totals;
+ * figures that name tenants stay the operator's.
  */
 export const metricsRoute: Route = {
   method: 'GET',
@@ -15,14 +16,29 @@ export const metricsRoute: Route = {
   open: true,
   async handle(context) {
     const { metrics, models, sandbox, state } = context.var.services;
-    checkReader(context);
+    const operator = isOperator(context);
+    if (!operator) checkReader(context);
     const samples = await Promise.all(models.ready.map(sample));
     // Who reads them is no load.
-    const page = await metrics.page(samples.flat(), sandbox.stats(), state.open.size - 1);
+    const openRequests = state.open.size - 1;
+    const server = { models: samples.flat(), programs: sandbox.stats(), openRequests };
+    const page = await metrics.page(server, { operator });
     return context.body(page, 200, { 'content-type': metrics.contentType });
   },
 };
 
+/** Without tenants whoever asks from this machine, else who has a key for it. */
+function isOperator({ env, req, var: { services } }: AppContext): boolean {
+  if (services.localOnly) return isLocalRequest(env?.remoteAddress, req.raw);
+  try {
+    services.authorizeAdmin(req.header('authorization'), { method: 'GET', remoteAddress: env?.remoteAddress });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whoever is not the operator. */
 function checkReader(context: AppContext): void {
   const { metricsFor, localOnly, authorizeAdmin } = context.var.services;
   const remoteAddress = context.env?.remoteAddress;

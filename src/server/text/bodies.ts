@@ -15,6 +15,7 @@ import { loadAdapterSchema, unloadAdapterSchema } from '../adapter-request.ts';
 import { chatSchema } from '../chat-request.ts';
 import { completionSchema } from '../completion-request.ts';
 import { embeddingsSchema } from '../embedding-request.ts';
+import { logsSchema } from '../logs-request.ts';
 import { messagesSchema } from '../messages/request.ts';
 import { addModelSchema, changeModelSchema } from '../model-request.ts';
 import { ollamaChatSchema } from '../ollama/chat-request.ts';
@@ -52,6 +53,7 @@ const forms = {
   rotateKey: () => rotateKeySchema,
   addModel: () => addModelSchema,
   changeModel: () => changeModelSchema,
+  logs: () => logsSchema,
 };
 
 /** Of other APIs: each gives the body that one of the forms above is to judge, which knows all numbers and templates. */

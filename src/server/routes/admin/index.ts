@@ -1,7 +1,10 @@
 import type { Route } from '../../route.ts';
 import { auditRoute } from './audit.ts';
 import { keyRoutes } from './keys.ts';
+import { liveRoute } from './live.ts';
+import { changeLogsRoute, logsRoute } from './logs.ts';
 import { modelAdminRoutes } from './models.ts';
+import { adminCancelRoute, adminRequestsRoute } from './requests.ts';
 import { tenantRoutes } from './tenants.ts';
 import { adminUsageRoute } from './usage.ts';
 
@@ -12,4 +15,9 @@ export const adminRoutes: readonly Route[] = [
   auditRoute,
   adminUsageRoute,
   ...modelAdminRoutes,
+  liveRoute,
+  adminRequestsRoute,
+  adminCancelRoute,
+  logsRoute,
+  changeLogsRoute,
 ];
