@@ -3,8 +3,10 @@ import type { EngineUsage } from '../engine/request.ts';
 import { type ErrorCode, errorCodes, RealmError } from '../errors.ts';
 import type { CallOwner } from '../metering/meter.ts';
 import type { Admission } from '../rates/rates.ts';
+import type { ModelId } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { MeteredModel } from './metered-model.ts';
 
 /** What an answer took, in tokens. */
 export interface Usage extends EngineUsage {
@@ -53,11 +55,16 @@ export class Exchange {
   session: object | undefined;
   /** What the request has cost until now. */
   usage: () => Usage = () => noUsage;
+  /** Models that stay loaded until it ends. */
+  readonly held = new Map<ModelId, MeteredModel>();
   /** The body outlives the handler; whoever writes it calls finish. */
   streaming = false;
+  /** It ends when its client leaves: a server that stops does not wait for that. */
+  endless = false;
   #calls = 0;
   #firstTokenMs: number | undefined;
   #finished = false;
+  readonly #atEnd: (() => void)[] = [];
   readonly #started = performance.now();
   readonly #abort = new AbortController();
   readonly #submitted = Promise.withResolvers<void>();
@@ -100,6 +107,12 @@ export class Exchange {
     return { tenant: this.tenant ?? '', keyId: this.keyId, requestId: this.id, call: this.#calls++ };
   }
 
+  /** Calls when it has ended, however that was; now if it has. */
+  onEnd(then: () => void): void {
+    if (this.#finished) then();
+    else this.#atEnd.push(then);
+  }
+
   /** Notes the first token's time; later calls do nothing. */
   token(): void {
     this.#firstTokenMs ??= performance.now() - this.#started;
@@ -114,6 +127,8 @@ export class Exchange {
     this.#connection.removeEventListener('abort', this.#gone);
     this.#book.state.open.delete(this);
     this.admission?.release();
+    for (const then of this.#atEnd) then();
+    this.held.clear();
     const durationMs = performance.now() - this.#started;
     const { route, model } = this;
     const usage = this.usage();

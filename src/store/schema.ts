@@ -8,6 +8,7 @@ export interface StoreTables {
   readonly api_keys: KeyTable;
   readonly audit: AuditTable;
   readonly audit_head: AuditHeadTable;
+  readonly served_models: ServedModelTable;
   readonly idempotency_keys: IdempotencyTable;
   readonly outbox: OutboxTable;
 }
@@ -64,6 +65,17 @@ export interface AuditTable {
 export interface AuditHeadTable {
   seq: number;
   hash: string;
+}
+
+/** Models that an operator has named while the server ran, removed ones too: no number is used twice. */
+export interface ServedModelTable {
+  /** By which programs name it. */
+  number: number;
+  id: string;
+  /** As an entry of `models` in `realm.yaml`. */
+  document: string;
+  created_at: number;
+  removed_at: number | null;
 }
 
 /** Answers to requests with an `Idempotency-Key`. */

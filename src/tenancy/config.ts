@@ -62,6 +62,11 @@ export interface ModelEntry {
   readonly sampling?: Sampling | undefined;
   readonly adapters?: readonly AdapterConfig[] | undefined;
   readonly price?: Price | undefined;
+  /** Default `start`. */
+  readonly load?: 'start' | 'demand' | undefined;
+  readonly idleMs?: number | undefined;
+  readonly pinned?: boolean | undefined;
+  readonly aliases?: readonly string[] | undefined;
 }
 
 /** Of a million tokens, in the unit of budgets of money. */
@@ -112,6 +117,8 @@ export interface RealmConfig {
   readonly responses: ResponseLimits;
   /** An absolute path, a URL of PostgreSQL, or `memory`; absent: nobody said, and nothing outlives the server. */
   readonly store?: string | undefined;
+  /** Bytes that all models may take together; absent: what is free at the start. */
+  readonly modelMemory?: number | undefined;
   /** A URL. */
   readonly redis?: string | undefined;
   /** Who is told that budgets run out. */
@@ -215,8 +222,17 @@ function duplicates(raw: unknown): Issue[] {
       value,
     })),
   );
-  // A request names a model or an adapter in the same field.
-  return [[...ids('models'), ...changed], ids('tenants'), keys].flatMap(repeated);
+  // A request names a model, an alias or an adapter in the same field.
+  return [[...ids('models'), ...aliases(raw), ...changed], ids('tenants'), keys].flatMap(repeated);
+}
+
+function aliases(raw: unknown): { path: string; value: unknown }[] {
+  return entries(raw, 'models').flatMap(({ aliases }, i) =>
+    (Array.isArray(aliases) ? aliases : []).map((value, k) => ({
+      path: pathText(['models', i, 'aliases', k]),
+      value,
+    })),
+  );
 }
 
 /** Adapters and tenants that are named and do not exist. */
@@ -333,6 +349,7 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       keepMs: server.responses.keep_hours * 3_600_000,
     },
     store: toStore(server.store, base),
+    modelMemory: server.memory_mb === undefined ? undefined : server.memory_mb * 1e6,
     redis: server.redis,
     webhooks: server.webhooks ?? [],
     http: {
@@ -355,6 +372,25 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       program: program === undefined ? undefined : resolve(base, program),
     })),
   };
+}
+
+/** A model that is named while the server runs; all its files lie in `folders`. Throws `invalid_request` with every mistake. */
+export async function readModel(
+  document: ModelDocument,
+  base: string,
+  folders: readonly string[] | undefined,
+): Promise<ModelEntry> {
+  const raw = { models: [document], server: { folders } };
+  const template = isTemplate(document.chat_template) ? undefined : document.chat_template;
+  const issues = [
+    ...duplicates(raw),
+    ...sources(raw),
+    ...(await files(raw, base)),
+    ...(await fileIssue(['models', 0, 'chat_template'], template, base, folders)),
+  ].map(issue => ({ ...issue, path: issue.path.replace(/^models\[0\]\.?/, '') }));
+  const [first] = issues;
+  if (!first) return toModel(document, base);
+  throw new RealmError('invalid_request', issues.map(issueText).join('; '), { param: first.path || undefined });
 }
 
 function toModel(document: ModelDocument, base: string): ModelEntry {
@@ -381,6 +417,10 @@ function toModel(document: ModelDocument, base: string): ModelEntry {
     sampling: sampling && toSampling(sampling),
     adapters,
     price: document.price,
+    load: document.load,
+    idleMs: document.idle_seconds === undefined ? undefined : document.idle_seconds * 1000,
+    pinned: document.pinned,
+    aliases: document.aliases,
   };
 }
 

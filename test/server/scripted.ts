@@ -15,11 +15,12 @@ import { unmetered } from '../../src/metering/meter.ts';
 import { LocalRates } from '../../src/rates/book.ts';
 import { Rates } from '../../src/rates/rates.ts';
 import { Channel } from '../../src/sandbox/channel.ts';
-import type { Program, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
+import type { ModelId, Program, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
 import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
 import { keepsNoAnswers } from '../../src/server/kept-answers.ts';
 import { type MeteredModel, metered } from '../../src/server/metered-model.ts';
+import { ModelRegistry } from '../../src/server/model-registry.ts';
 import { ResponseBook } from '../../src/server/responses/book.ts';
 import { MemoryResponseStore } from '../../src/server/responses/store.ts';
 import type { Services } from '../../src/server/services.ts';
@@ -278,13 +279,21 @@ function responseBook(): ResponseBook {
 
 /** Models may have a meter already. */
 interface Overrides extends Partial<Omit<Services, 'models'>> {
-  readonly models?: readonly (LoadedModel | MeteredModel)[];
+  readonly models?: readonly (LoadedModel | MeteredModel)[] | ModelRegistry;
+}
+
+/** Models that are loaded, and stay so. */
+export function registryOf(loaded: readonly (LoadedModel | MeteredModel)[], meter = unmetered): ModelRegistry {
+  const never = async () => Promise.reject(new RealmError('model_file_missing', 'scripted models have no files'));
+  const models = new ModelRegistry({ loader: { need: never, load: never } });
+  for (const [i, each] of loaded.entries()) models.adopt('embed' in each ? each : metered(each, meter), i as ModelId);
+  return models;
 }
 
 export function scripted(script: Script, { models: loaded, ...overrides }: Overrides = {}) {
   const model = new ScriptedModel('scripted', script);
   const meter = overrides.meter ?? unmetered;
-  const models = (loaded ?? [model]).map(each => ('embed' in each ? each : metered(each, meter)));
+  const models = loaded instanceof ModelRegistry ? loaded : registryOf(loaded ?? [model], meter);
   const lines: Record<string, unknown>[] = [];
   const directory = overrides.directory ?? new Directory();
   const services: Services = {
