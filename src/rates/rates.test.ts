@@ -71,7 +71,7 @@ test('so many requests run at once; one that is refused for its rate leaves its 
   await own.admit(owner, '5');
 });
 
-const call = { ...owner, requestId: 'req', call: 0, model: 'm', adapter: undefined };
+const call = { ...owner, requestId: 'req', call: 0, counted: new Set<string>(), model: 'm', adapter: undefined };
 
 test('a call takes the most tokens that it can use and gives back the rest', async () => {
   const { rates: own } = rates({ tokensPerMinute: 100 });

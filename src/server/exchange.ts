@@ -62,6 +62,7 @@ export class Exchange {
   /** It ends when its client leaves: a server that stops does not wait for that. */
   endless = false;
   #calls = 0;
+  readonly #counted = new Set<string>();
   #firstTokenMs: number | undefined;
   #finished = false;
   readonly #atEnd: (() => void)[] = [];
@@ -104,7 +105,13 @@ export class Exchange {
 
   /** Whose the next call to an engine is. */
   nextCall(): CallOwner {
-    return { tenant: this.tenant ?? '', keyId: this.keyId, requestId: this.id, call: this.#calls++ };
+    return {
+      tenant: this.tenant ?? '',
+      keyId: this.keyId,
+      requestId: this.id,
+      call: this.#calls++,
+      counted: this.#counted,
+    };
   }
 
   /** Calls when it has ended, however that was; now if it has. */

@@ -13,6 +13,8 @@ import { watchEngine } from './watch-engine.ts';
 export interface LoaderOptions extends Pick<LoadOptions, 'context' | 'threads' | 'observer' | 'onProgress' | 'signal'> {
   readonly tenants?: LoadOptions['tenants'];
   readonly onLoaded?: (model: ServedModel) => void;
+  /** Opens a model; absent: from its file, into an engine. */
+  readonly loader?: typeof loadModel | undefined;
 }
 
 type Needed = Pick<Services, 'adapters' | 'logger' | 'meter' | 'text'>;
@@ -22,6 +24,7 @@ export function modelLoader({ adapters, logger, meter, text }: Needed, options: 
   const either = (signal: AbortSignal) => (options.signal ? AbortSignal.any([signal, options.signal]) : signal);
   return {
     async need({ entry }, signal) {
+      if (options.loader) return 0;
       const { source, draft } = entry;
       const own = await needOf(await fileOf(source, options, either(signal)), options.context ?? entry.context);
       const drafting = draft ? await needOf(await fileOf(draft, options, either(signal)), own.context) : { bytes: 0 };
@@ -29,7 +32,7 @@ export function modelLoader({ adapters, logger, meter, text }: Needed, options: 
     },
     async load({ definition, modelId }, { memory, onProgress, signal }) {
       const { id } = definition;
-      const model = await loadModel(
+      const model = await (options.loader ?? loadModel)(
         { ...definition.entry, id },
         {
           ...options,

@@ -1,6 +1,7 @@
 import { RealmError } from '../errors.ts';
 import type { SessionStore } from '../llm/sessions.ts';
 import type { Meter } from '../metering/meter.ts';
+import type { UsageReports } from '../metering/reports.ts';
 import type { Rates } from '../rates/rates.ts';
 import type { Program, Sandbox } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -30,6 +31,8 @@ export interface Services {
   readonly rates: Rates;
   /** For those who ask the same again. */
   readonly keptAnswers: AnswerBook;
+  /** What they have used. */
+  readonly usage: Pick<UsageReports, 'ofTenant' | 'by' | 'calls'>;
   readonly sessions: SessionStore;
   readonly responses: ResponseBook;
   /** Any model name stands for the first model. */

@@ -2,9 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { FetchObserver } from '../catalog/types.ts';
 import { asRealmError, RealmError } from '../errors.ts';
-import type { ServedModel } from '../llm/load.ts';
+import type { loadModel, ServedModel } from '../llm/load.ts';
 import { SessionStore } from '../llm/sessions.ts';
-import { unmetered } from '../metering/meter.ts';
+import type { BudgetSource } from '../metering/budgets.ts';
+import { LedgerMeter } from '../metering/ledger-meter.ts';
+import { UsageReports } from '../metering/reports.ts';
 import { withRates } from '../rates/meter.ts';
 import type { RateOf } from '../rates/rate.ts';
 import type { Rates } from '../rates/rates.ts';
@@ -54,6 +56,8 @@ export interface StartOptions {
   readonly observer?: FetchObserver;
   /** Hears of weights being loaded, bytes. */
   readonly onProgress?: (loaded: number, total: number) => void;
+  /** Loads a model; default: from its file, into an engine. */
+  readonly loader?: typeof loadModel;
   /** Aborted while models are being loaded: nothing is left running, and its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -89,34 +93,40 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const directory = new Directory({ ...config, reachable: !isLocalName(host) });
   const metrics = createMetrics();
   const logger = options.logger ?? silent;
-  const rates = await openRates(config.redis, rateOf(directory), { logger, metrics: metrics.rates });
-  const outbox = new Outbox(store, config.webhooks, { logger });
   const administration = new Administration(store, directory, config, {
     cancelled: keyId => cancelRequestsOf(services.state, keyId),
     lost: error => services.logger.log('warn', 'store does not answer', { problem: asRealmError(error).message }),
   });
-  const services = compose(live, options, {
-    modelStore,
-    programs,
-    sandbox,
-    administration,
-    store,
-    rates,
-    metrics,
-    onLoaded: model => models.push(model),
+  const meter = await openMeter(store, live, directory).catch(async error => {
+    await store.close();
+    throw error;
   });
-  const closeStores = async () => {
+  const rates = await openRates(config.redis, rateOf(directory), { logger, metrics: metrics.rates });
+  const outbox = new Outbox(store, config.webhooks, { logger });
+  const closeStore = async () => {
+    await meter.close();
     await administration.close();
     await outbox.close();
     await rates.close();
     await services.keptAnswers.close();
     await store.close();
   };
+  const services = compose(live, options, {
+    store,
+    meter,
+    modelStore,
+    programs,
+    sandbox,
+    administration,
+    rates,
+    metrics,
+    onLoaded: model => models.push(model),
+  });
   try {
     await administration.start();
     refuseOpenToOthers(config, host, directory);
   } catch (error) {
-    await closeStores();
+    await closeStore();
     throw error;
   }
   const { keepAliveMs } = config.http;
@@ -125,7 +135,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     logger: services.logger,
     messageBytes: config.limits.bodyBytes,
   }).catch(async error => {
-    await closeStores();
+    await closeStore();
     throw error;
   });
   try {
@@ -137,7 +147,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     programs.set('', await builtin);
   } catch (error) {
     await stop(services, listener, 0);
-    await closeStores();
+    await closeStore();
     throw error;
   }
   services.state.phase = 'ready';
@@ -156,7 +166,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const close = async () => {
     reload.close();
     await stop(services, listener, live.config.limits.drainMs);
-    await closeStores();
+    await closeStore();
   };
   const unloaded = services.models.all.flatMap(({ id, model, failure }) => {
     return model ? [] : { id, problem: failure?.error.message };
@@ -202,6 +212,17 @@ async function configAt(path: string | undefined): Promise<RealmConfig> {
   return path === undefined ? defaultConfig() : loadConfig(path);
 }
 
+/** Budgets and prices as tenants, keys and models have them now. */
+function openMeter(store: Store, live: Live, directory: Directory): Promise<LedgerMeter> {
+  const budgetsOf: BudgetSource = (tenant, keyId) => {
+    const own = directory.tenant(tenant)?.budgets ?? [];
+    const ofKey = (keyId !== undefined && directory.principalOf(keyId)?.budgets) || [];
+    return ofKey.length === 0 ? own : [...own, ...ofKey.map(budget => ({ ...budget, key: keyId }))];
+  };
+  const priceOf = (model: string) => live.config.models?.find(({ id }) => id === model)?.price;
+  return LedgerMeter.onStore(store, { budgetsOf, priceOf });
+}
+
 /** Without keys, everybody who reaches the port may use the models. */
 function refuseOpenToOthers({ tenants, adminKeys }: RealmConfig, host: string, directory: Directory): void {
   // Whoever has an administrator's key can create tenants.
@@ -215,11 +236,12 @@ function compose(
   live: Live,
   options: StartOptions,
   parts: {
+    store: Store;
+    meter: LedgerMeter;
     modelStore: ModelStore;
     programs: ReadonlyMap<string, Program>;
     sandbox: Sandbox;
     administration: Administration;
-    store: Store;
     rates: Rates;
     metrics: Metrics;
     onLoaded: (model: ServedModel) => void;
@@ -229,7 +251,7 @@ function compose(
   const { directory, audit } = parts.administration;
   const { metrics, rates } = parts;
   const logger = options.logger ?? silent;
-  const meter = withRates(unmetered, rates);
+  const meter = withRates(parts.meter, rates);
   const text = new TextService({ bodyBytes: config.limits.bodyBytes, observe: metrics.text });
   const adapters = new AdapterRegistry({ find: name => models.find(name), at: modelId => models.at(modelId) });
   const { onLoaded } = parts;
@@ -247,6 +269,7 @@ function compose(
     meter,
     rates,
     keptAnswers: new KeptAnswers(parts.store.db),
+    usage: new UsageReports(parts.store),
     sessions: new SessionStore(config.sessions),
     responses: new ResponseBook(new MemoryResponseStore(config.responses), new MemoryResponseStore(config.responses)),
     anyModelName: config.models === undefined || options.model !== undefined,

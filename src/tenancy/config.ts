@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import type { Sampling } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
+import type { Price } from '../metering/prices.ts';
 import { allowedFile } from './folders.ts';
 import { check, type Issue, issueText, pathText } from './issues.ts';
 import { type ConfigDocument, configSchema, type ModelDocument } from './schema.ts';
@@ -67,14 +68,6 @@ export interface ModelEntry {
   readonly idleMs?: number | undefined;
   readonly pinned?: boolean | undefined;
   readonly aliases?: readonly string[] | undefined;
-}
-
-/** Of a million tokens, in the unit of budgets of money. */
-export interface Price {
-  readonly input: number;
-  /** Of those that the cache had; absent: as `input`. */
-  readonly cached?: number | undefined;
-  readonly output: number;
 }
 
 export interface AdapterConfig {

@@ -272,6 +272,12 @@ export function sandboxOf(body: ProgramBody): Sandbox & { calls: ProgramCall[] }
   };
 }
 
+const noUsage: Services['usage'] = {
+  ofTenant: async () => ({ requests: 0, input_tokens: 0, cached_tokens: 0, output_tokens: 0 }),
+  by: async () => [],
+  calls: async () => ({ rows: [], next: undefined }),
+};
+
 function responseBook(): ResponseBook {
   const { responses } = defaultConfig();
   return new ResponseBook(new MemoryResponseStore(responses), new MemoryResponseStore(responses));
@@ -299,6 +305,7 @@ export function scripted(script: Script, { models: loaded, ...overrides }: Overr
   const services: Services = {
     models,
     meter,
+    usage: noUsage,
     keptAnswers: keepsNoAnswers,
     rates: new Rates(new LocalRates(), () => ({})),
     adapters: new AdapterRegistry(models),
