@@ -183,10 +183,10 @@ function fail(context: AppContext, error: RealmError): Response {
   reportError(services, exchange, error);
   const response = context.json(errorInShape(context.req.raw, error, exchange.id), error.status as 400);
   if (error.retryAfter !== undefined) response.headers.set('retry-after', String(error.retryAfter));
+  for (const [name, value] of Object.entries(error.headers ?? {})) response.headers.set(name, value);
   // Clients that try again by themselves would do so in vain.
   if (error.code === 'insufficient_quota' && error.retryAfter === undefined)
     response.headers.set('x-should-retry', 'false');
-  for (const [name, value] of Object.entries(error.headers ?? {})) response.headers.set(name, value);
   if (error.status === 401) response.headers.set('www-authenticate', 'Bearer');
   return response;
 }

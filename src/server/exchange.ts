@@ -155,9 +155,9 @@ export class Exchange {
     // a listener that stays keeps all of them for ever.
     this.#connection.removeEventListener('abort', this.#gone);
     this.#book.state.open.delete(this);
+    this.admission?.release();
     for (const then of this.#atEnd) then();
     this.held.clear();
-    this.admission?.release();
     const durationMs = performance.now() - this.#started;
     const { route, model, tenant, code } = this;
     const usage = this.usage();

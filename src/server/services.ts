@@ -29,12 +29,12 @@ export interface Services {
   readonly adapters: AdapterRegistry;
   /** Decides which calls to engines may be made; `models` ask it. */
   readonly meter: Meter;
-  /** What they have used. */
-  readonly usage: Pick<UsageReports, 'ofTenant' | 'by' | 'calls'>;
   /** How fast requests may come; `meter` asks it of tokens. */
   readonly rates: Rates;
   /** For those who ask the same again. */
   readonly keptAnswers: AnswerBook;
+  /** What they have used. */
+  readonly usage: Pick<UsageReports, 'ofTenant' | 'by' | 'calls'>;
   readonly sessions: SessionStore;
   readonly responses: ResponseBook;
   /** Any model name stands for the first model. */

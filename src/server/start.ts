@@ -101,8 +101,6 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const logs = new LogFilter(options.logger ?? silent, config.log);
   const tracing = await openTracing(config.telemetry, logs);
   const logger = logs;
-  const rates = await openRates(config.redis, rateOf(directory), { logger, metrics: metrics.rates });
-  const outbox = new Outbox(store, config.webhooks, { logger });
   const administration = new Administration(store, directory, config, {
     cancelled: keyId => cancelRequestsOf(services.state, keyId),
     lost: error => services.logger.log('warn', 'store does not answer', { problem: asRealmError(error).message }),
@@ -111,6 +109,16 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await store.close();
     throw error;
   });
+  const rates = await openRates(config.redis, rateOf(directory), { logger, metrics: metrics.rates });
+  const outbox = new Outbox(store, config.webhooks, { logger });
+  const closeStores = async () => {
+    await ledger.close();
+    await administration.close();
+    await outbox.close();
+    await rates.close();
+    await services.keptAnswers.close();
+    await store.close();
+  };
   const services = compose(live, options, {
     store,
     logs,
@@ -122,16 +130,10 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     programs,
     sandbox,
     administration,
+    rates,
+    metrics,
     onLoaded: model => models.push(model),
   });
-  const closeStores = async () => {
-    await ledger.close();
-    await administration.close();
-    await outbox.close();
-    await rates.close();
-    await services.keptAnswers.close();
-    await store.close();
-  };
   try {
     await administration.start();
     refuseOpenToOthers(config, host, directory);
@@ -278,6 +280,8 @@ function compose(
     modelStore: parts.modelStore,
     adapters,
     meter,
+    rates,
+    keptAnswers: new KeptAnswers(parts.store.db),
     usage: new UsageReports(parts.store),
     rates,
     keptAnswers: new KeptAnswers(parts.store.db),
