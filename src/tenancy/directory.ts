@@ -58,7 +58,7 @@ export interface DirectoryOptions extends FileEntries {
 export class Directory {
   readonly #reachable: boolean;
   readonly #now: () => number;
-  #file: { tenants: ReadonlyMap<string, Tenant> | undefined; keys: ReadonlyMap<string, KnownKey> };
+  #file: ReturnType<typeof fileOf>;
   /** Keys of `server.admin_keys`, which are no tenant's; absent: the file has none. */
   #admins: ReadonlyMap<string, KnownKey> | undefined;
   readonly #stored = new Map<string, StoredTenant>();
@@ -122,7 +122,7 @@ export class Directory {
 
   /** A key by its public id. */
   key(id: string): KnownKey | undefined {
-    return this.#keyIds.get(id) ?? [...this.#file.keys.values()].find(key => key.id === id);
+    return this.#keyIds.get(id) ?? this.#file.keyIds.get(id);
   }
 
   /** The key's budgets and rates go with its principal. */
@@ -225,11 +225,12 @@ function principalOf({ id, scopes, document = {} }: KnownKey, tenant: Tenant): P
 
 function fileOf({ tenants }: FileEntries) {
   const keys = (tenants ?? []).flatMap(({ id, keys }) =>
-    keys.map(hash => [hash, { id: keyIdOf(hash), tenant: id, hash, scopes: ['inference'] as const }] as const),
+    keys.map((hash): KnownKey => ({ id: keyIdOf(hash), tenant: id, hash, scopes: ['inference'] })),
   );
   return {
     tenants: tenants && new Map<string, Tenant>(tenants.map(({ keys: _, ...tenant }) => [tenant.id, tenant])),
-    keys: new Map<string, KnownKey>(keys),
+    keys: new Map(keys.map(key => [key.hash, key])),
+    keyIds: new Map(keys.map(key => [key.id, key])),
   };
 }
 
