@@ -34,20 +34,25 @@ export async function serve({ config: configPath, ...options }: ServeOptions): P
 }
 
 /** All in one write: whoever reads no further than the address closes the pipe, which must not end the server. */
-function announce({ url, models, keyed }: RunningServer, options: ServeOptions): void {
+function announce({ url, models, unloaded, keyed }: RunningServer, options: ServeOptions): void {
   const loaded = models.map(({ id, file, engine }) => {
     const { architecture, backend, loadMs } = engine.info;
     const loading = `${backend}; loaded in ${Math.round(loadMs)} ms`;
     return `${id}: ${file.origin}; ${architecture}, ${contextText(engine.info)}, ${loading}`;
   });
+  const others = unloaded.map(({ id, problem }) => {
+    return problem === undefined ? `${id}: loaded on demand` : `${id}: cannot be loaded: ${problem}`;
+  });
+  const name = models[0]?.id ?? unloaded[0]?.id;
   const header = keyed ? " -H 'authorization: Bearer KEY'" : '';
-  const body = `{"model": "${models[0]!.id}", "messages": [{"role": "user", "content": "Name the capital city of France."}]}`;
+  const body = `{"model": "${name}", "messages": [{"role": "user", "content": "Name the capital city of France."}]}`;
   const lines = [
     ...loaded,
+    ...others,
     `\nServing ${url}/v1 for OpenAI's clients; ${url}/health, ${url}/ready, ${url}/metrics`,
     `\n  curl ${url}/v1/chat/completions${header} -H 'content-type: application/json' -d '${body}'\n`,
   ];
-  if (options.model === undefined && models[0]!.id === defaultModel) lines.push(...suggestion());
+  if (options.model === undefined && name === defaultModel) lines.push(...suggestion());
   print(lines.join('\n'));
 }
 

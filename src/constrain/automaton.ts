@@ -82,9 +82,8 @@ export class Automaton {
     return this.#configurations.size;
   }
 
-  /** Before each mask and token: limits begin anew, and what fills the memory is forgotten. */
+  /** Before each mask and token: what fills the memory is forgotten. */
   renew(): void {
-    this.#earley.renewLimit();
     if (this.size > maxConfigurations || this.#earley.rows > maxRows || this.lexer.isFull) this.forget();
   }
 
@@ -112,7 +111,7 @@ export class Automaton {
   /** The place of a configuration in the table of transitions. */
   stateOf(configuration: Configuration): number {
     if (configuration.state === 0) {
-      configuration.state = this.transitions.add();
+      configuration.state = this.transitions.add(configuration.row?.cost ?? 0);
       this.#placed.push(configuration);
     }
     return configuration.state;
@@ -131,7 +130,7 @@ export class Automaton {
   }
 
   #configurationOf(state: number): Configuration {
-    return this.#placed[state / this.#classes - 1];
+    return this.#placed[state / this.transitions.stride - 1];
   }
 
   /** Most configurations are one thread going on: the next is found without making anything. */

@@ -1,6 +1,7 @@
 import { RealmError } from '../errors.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { Automaton, type Configuration } from './automaton.ts';
+import { tooAmbiguous } from './earley.ts';
 import type { Grammar } from './grammar.ts';
 import type { RegexStore } from './regexes.ts';
 import { SliceRoom, sliceChar } from './slices.ts';
@@ -11,6 +12,8 @@ import { maskWords, type Vocabulary } from './vocabulary.ts';
 
 /** Derived regular expressions that a constraint may make while it runs. */
 const maxDerived = 1_000_000;
+/** Items of the rows that one mask comes by, whether they are known or not: what is refused depends on the grammar alone. */
+const maxWork = 200_000;
 /** Masks kept for configurations that come again, and from how many steps on keeping pays. */
 const maxMasks = 128;
 const keepFrom = 2_000;
@@ -31,6 +34,9 @@ export class Constraint {
   /** The place of the configuration behind each byte of a token. */
   readonly #stack: Int32Array;
   readonly #masked: Configuration[] = [];
+  /** The number of the mask that is made, and what it has come by. */
+  #serial = 0;
+  #work = 0;
 
   constructor(grammar: Grammar, regexes: RegexStore, vocabulary: Vocabulary) {
     this.vocabulary = vocabulary;
@@ -70,10 +76,12 @@ export class Constraint {
     const from = this.automaton.near(at);
     if (from.mask) return into.set(from.mask);
     into.fill(0);
-    const room = this.#room.in(from);
-    const slice = room > 0 ? this.vocabulary.slices.find(({ chars }) => chars <= room) : undefined;
-    if (slice) into.set(slice.mask);
-    const steps = slice ? this.#walk(from, slice.rest, into) : this.#walkGroups(from, into);
+    this.#serial = (this.#serial + 1) & 0x3fffffff;
+    this.#work = 0;
+    const { slice } = this.vocabulary;
+    const isSliced = this.#room.in(from) >= slice.chars;
+    if (isSliced) into.set(slice.mask);
+    const steps = isSliced ? this.#walk(from, slice.rest, into) : this.#walkGroups(from, into);
     for (const { tokens } of from.row?.behindTokens ?? []) for (const token of tokens) allow(token, into);
     if (from.row?.isAccepting) for (const token of this.vocabulary.endTokens) allow(token, into);
     if (steps >= keepFrom) this.#keep(from, into);
@@ -102,6 +110,7 @@ export class Constraint {
   #walk(from: Configuration, trie: TokenTrie, into: Uint32Array): number {
     const { automaton } = this;
     const { classOf, transitions } = automaton;
+    const { costAt, markAt } = transitions;
     const { bytes, depth, skip, token, twins } = trie;
     const stack = this.#stack;
     stack[0] = automaton.stateOf(from);
@@ -120,11 +129,20 @@ export class Constraint {
         continue;
       }
       stack[here + 1] = next;
+      if (cells[next + costAt] > 0 && cells[next + markAt] !== this.#serial) this.#spend(cells, next);
       const ended = token[node++];
       if (ended >= 0) into[ended >> 5] |= 1 << (ended & 31);
     }
     for (const [one, others] of twins) if (allows(one, into)) for (const other of others) allow(other, into);
     return steps;
+  }
+
+  /** Counts a state that this mask has not come by before. */
+  #spend(cells: Int32Array, state: number): void {
+    const { costAt, markAt } = this.automaton.transitions;
+    cells[state + markAt] = this.#serial;
+    this.#work += cells[state + costAt];
+    if (this.#work > maxWork) throw tooAmbiguous();
   }
 
   #keep(from: Configuration, mask: Uint32Array): void {

@@ -26,6 +26,8 @@ export interface Row {
   readonly id: number;
   /** The whole text may end here. */
   readonly isAccepting: boolean;
+  /** Its items, predicted ones too. */
+  readonly cost: number;
   /** In order. */
   readonly lexemes: LexemeSet;
   /** By lexeme: the items moved behind it. */
@@ -43,8 +45,8 @@ export interface Ending {
 
 /** Items that scanning and completion put into a row. */
 const maxRowItems = 2_000;
-/** Items, predicted ones too, that one mask may make. */
-const maxWork = 50_000;
+/** Items, predicted ones too, that one row may take. */
+const maxRowWork = 50_000;
 
 /**
  * Earley's parser over lexemes. A row's items point to whom they return to and not to a place in the text, so rows are
@@ -77,11 +79,6 @@ export class Earley {
     this.#rows.clear();
   }
 
-  /** Begins to count what the next mask or token takes. */
-  renewLimit(): void {
-    this.#work = 0;
-  }
-
   /** The row behind lexemes that end in one place. */
   scan(endings: readonly Ending[]): Row {
     const [{ row, lexemes }] = endings;
@@ -102,6 +99,7 @@ export class Earley {
   }
 
   #row(items: readonly Item[]): Row {
+    this.#work = 0;
     const { open, isAccepting } = this.#complete(items);
     const key = `${isAccepting}${[...open.keys()].sort((a, b) => a - b).join()}`;
     let row = this.#rows.get(key);
@@ -145,6 +143,7 @@ export class Earley {
     const behind = new Map<LexemeId, Item[]>();
     const behindTokens: { tokens: readonly Token[]; item: Item }[] = [];
     const todo = [...open];
+    let cost = 0;
     const wait = (rule: number, item: Item): void => {
       let to = returns.get(rule);
       if (!to) {
@@ -160,6 +159,7 @@ export class Earley {
       // What ends without having begun was skipped where it was waited for.
       if (symbol === end) continue;
       this.#spend(0);
+      cost++;
       const next = { position: item.position + 1, to: item.to };
       // Completion did so for the others.
       if (nullable[symbol] && item.to.id >= firstHere) todo.push(next);
@@ -177,6 +177,7 @@ export class Earley {
     return {
       id: this.#count++,
       isAccepting,
+      cost,
       lexemes: [...behind.keys()].sort((a, b) => a - b),
       behind: new Map([...behind].map(([lexeme, list]) => [lexeme, list.map(direct)])),
       behindTokens: behindTokens.map(({ tokens, item }) => ({ tokens, item: direct(item) })),
@@ -185,10 +186,12 @@ export class Earley {
   }
 
   #spend(items: number): void {
-    if (items > maxRowItems || ++this.#work > maxWork) {
-      throw new RealmError('grammar_limit', 'the grammar is too ambiguous: too much is possible in one place');
-    }
+    if (items > maxRowItems || ++this.#work > maxRowWork) throw tooAmbiguous();
   }
+}
+
+export function tooAmbiguous(): RealmError {
+  return new RealmError('grammar_limit', 'the grammar is too ambiguous: too much is possible in one place');
 }
 
 const itemsBehind = ({ row, lexemes }: Ending): Item[] => lexemes.flatMap(lexeme => row.behind.get(lexeme)!);

@@ -44,6 +44,33 @@ describe('grammars made to take long', () => {
     assert.throws(walk, { code: 'grammar_limit' });
   });
 
+  it('are refused by one mask alike, whatever was found out before', () => {
+    const longest = 400;
+    const runs = vocabularyOf({
+      vocabSize: longest + 1,
+      endOfGeneration: new Set([0 as Token]),
+      bytes: token => new Uint8Array(token).fill(97),
+    });
+    const begin = () => {
+      const builder = new GrammarBuilder();
+      const rules = Array.from({ length: longest }, (_, index) => builder.declare(`r${index}`));
+      const x = builder.lexeme('a', builder.regexes.literal('a'));
+      const y = builder.lexeme('b', builder.regexes.literal('b'));
+      rules.forEach((rule, index) => {
+        const next = rules[index + 1];
+        const others = Array.from({ length: 550 }, () => [y]);
+        builder.define(rule, [next === undefined ? [x] : [x, builder.use(next)], ...others]);
+      });
+      return compile(builder.build(rules[0]), builder.regexes, runs).start();
+    };
+    const wide = new Uint32Array(13);
+    assert.throws(() => begin().mask(wide), { code: 'grammar_limit' });
+    const known = begin();
+    for (let count = 0; count < longest; count++) assert.ok(known.accept(1 as Token));
+    known.rollback(longest);
+    assert.throws(() => known.mask(wide), { code: 'grammar_limit' });
+  });
+
   it('are refused where whether anything matches takes too long to find', () => {
     const builder = new GrammarBuilder();
     const r = builder.regexes;

@@ -62,9 +62,10 @@ const kinds = [letters, printable, longChars].flatMap(edges => [
 export function groupTokens(tokens: readonly TokenBytes[], words: number): { groups: TokenGroup[]; others: TokenTrie } {
   const members = kinds.map((): TokenBytes[] => []);
   const others: TokenBytes[] = [];
+  const tables = kinds.map(({ edges }) => tableOf(edges));
   for (const one of tokens) {
     const kind =
-      one.text.length <= maxLength ? kinds.findIndex(({ start, edges }) => takes(edges, start, one.text)) : -1;
+      one.text.length <= maxLength ? kinds.findIndex(({ start }, at) => takes(tables[at], start, one.text)) : -1;
     (members[kind] ?? others).push(one);
   }
   const groups = kinds.map(({ start, edges }, kind): TokenGroup => {
@@ -83,14 +84,17 @@ export function groupTokens(tokens: readonly TokenBytes[], words: number): { gro
   return { groups, others: new TokenTrie(others) };
 }
 
-function takes(edges: readonly Edge[], start: number, text: string): boolean {
+/** The state behind a state and a byte, [states x 256]; 255 where there is none. */
+function tableOf(edges: readonly Edge[]): Uint8Array {
+  const table = new Uint8Array(kindStates * 256).fill(255);
+  for (const [from, first, last, to] of edges) table.fill(to, from * 256 + first, from * 256 + last + 1);
+  return table;
+}
+
+function takes(table: Uint8Array, start: number, text: string): boolean {
   let state = start;
-  for (let index = 0; index < text.length; index++) {
-    const byte = text.charCodeAt(index);
-    const edge = edges.find(([from, first, last]) => from === state && first <= byte && byte <= last);
-    if (!edge) return false;
-    state = edge[3];
-  }
+  for (let index = 0; index < text.length && state !== 255; index++)
+    state = table[state * 256 + text.charCodeAt(index)];
   return state === 1;
 }
 

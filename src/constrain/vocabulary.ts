@@ -5,8 +5,9 @@ import { type TokenBytes, TokenTrie } from './token-trie.ts';
 /** What constraints need of a tokenizer. */
 export type VocabularySource = Pick<Tokenizer, 'vocabSize' | 'endOfGeneration' | 'bytes'>;
 
-/** Tokens that are whole characters of a JSON string, none of them escaped, and no more than so many. */
+/** Tokens that are whole characters of a JSON string, none of them escaped. */
 export interface Slice {
+  /** Of the longest of them. */
   readonly chars: number;
   readonly mask: Uint32Array;
   /** All other tokens. */
@@ -20,8 +21,7 @@ export interface Vocabulary {
   /** The bytes of each token, [size]. */
   readonly bytes: { at(token: number): Uint8Array | undefined };
   readonly trie: TokenTrie;
-  /** The longest first. */
-  readonly slices: readonly Slice[];
+  readonly slice: Slice;
   /** The tokens of `trie` once more, by kind. */
   readonly groups: readonly TokenGroup[];
   readonly others: TokenTrie;
@@ -34,8 +34,6 @@ export const notInSlices = [
   [0x5c, 0x5c],
 ] as const;
 const sliceText = /^[^\x00-\x1f"\\]+$/;
-/** Where a string may be only so much longer, tokens of up to so many characters are allowed at once. */
-const shorterSlices = [32, 16, 8];
 
 const known = new WeakMap<VocabularySource, Vocabulary>();
 
@@ -58,26 +56,29 @@ function makeVocabulary(tokenizer: VocabularySource): Vocabulary {
     .map((part, token): TokenBytes => ({ token: token as Token, text: latin1(part) }))
     .filter(({ text }) => text.length > 0)
     .sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : a.token - b.token));
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  const chars = tokens.map(({ token }) => sliceChars(bytes[token], decoder));
-  const slice = (most: number): Slice => {
-    const mask = new Uint32Array(maskWords(size));
-    const rest = tokens.filter(({ token }, index) => {
-      if (chars[index] > most) return true;
-      mask[token >> 5] |= 1 << (token & 31);
-      return false;
-    });
-    return { chars: most, mask, rest: new TokenTrie(rest) };
-  };
-  const longest = chars.reduce((most, count) => (count < Number.POSITIVE_INFINITY ? Math.max(most, count) : most), 0);
   return {
     size,
     endTokens: tokenizer.endOfGeneration,
     bytes,
     trie: new TokenTrie(tokens),
     ...groupTokens(tokens, maskWords(size)),
-    slices: [longest, ...shorterSlices.filter(most => most < longest)].map(slice),
+    slice: sliceOf(tokens, bytes, maskWords(size)),
   };
+}
+
+/** `words`: of a mask. */
+function sliceOf(tokens: readonly TokenBytes[], bytes: readonly Uint8Array[], words: number): Slice {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const mask = new Uint32Array(words);
+  let longest = 0;
+  const rest = tokens.filter(({ token }) => {
+    const chars = sliceChars(bytes[token], decoder);
+    if (chars === Number.POSITIVE_INFINITY) return true;
+    mask[token >> 5] |= 1 << (token & 31);
+    longest = Math.max(longest, chars);
+    return false;
+  });
+  return { chars: longest, mask, rest: new TokenTrie(rest) };
 }
 
 /** How many characters a token of a slice has; endlessly many for others. */

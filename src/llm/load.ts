@@ -175,7 +175,8 @@ function fileOf(data: FileSource): ModelFile {
   return { name, path, origin: path };
 }
 
-function nameOf(place: ModelPlace | undefined): string | undefined {
+/** What a place is called where a user names a model. */
+export function nameOf(place: ModelPlace | undefined): string | undefined {
   return place && ('path' in place ? place.path : place.catalog);
 }
 

@@ -9,6 +9,8 @@ export interface CallOwner {
   readonly requestId: string;
   /** Of the request's calls, from 0. */
   readonly call: number;
+  /** Models that calls of the same request were granted: a request counts once, and once for each of them. */
+  readonly counted: Set<string>;
 }
 
 /** One call to an engine, before it is made. */
@@ -37,6 +39,18 @@ export interface Reservation {
 export interface Meter {
   /** Throws `insufficient_quota`, `rate_limit_exceeded`, `store_unavailable`. */
   reserve(call: EngineCall): Promise<Reservation>;
+  /** What a tenant may use and has used; absent where there are no budgets. */
+  budgetsOf?(tenant: string): Promise<readonly BudgetState[]>;
+}
+
+/** A budget in its present period. */
+export interface BudgetState {
+  readonly unit: 'tokens' | 'requests' | 'money';
+  readonly period: 'day' | 'month' | 'total';
+  /** Absent: of all models. */
+  readonly model?: string | undefined;
+  readonly limit: number;
+  readonly spent: number;
 }
 
 /** Nothing is limited and nothing written down. */

@@ -146,7 +146,7 @@ export class ProgramRun implements HostedRun {
         case 'decode':
           return await host.decode(query.modelId, query.tokens);
         case 'metadata':
-          return host.metadata(query.modelId);
+          return await host.metadata(query.modelId);
       }
     } catch (error) {
       return guestCode(error);

@@ -31,7 +31,7 @@ export interface ProgramHost {
   encode(modelId: ModelId, text: string): Promise<readonly number[] | Int32Array>;
   decode(modelId: ModelId, tokens: Uint32Array): Promise<string>;
   /** JSON for realm_get_model_metadata. */
-  metadata(modelId: ModelId): string;
+  metadata(modelId: ModelId): string | Promise<string>;
 }
 
 /** A validated tenant program. */

@@ -6,14 +6,15 @@ import { type ChoiceEvent, newTrace, runChoice, type Trace, thoughtTokens } from
 import { errorBody } from './errors.ts';
 import { addUsage, type Exchange, noUsage, type Usage } from './exchange.ts';
 import { type GivenPrompt, givenPrompts } from './given-prompts.ts';
-import type { Job } from './job.ts';
+import { type HeldJob, holdJob, type Job } from './job.ts';
 import { merge } from './merge.ts';
 import { PromptTokens } from './prompt-tokens.ts';
 import type { Services } from './services.ts';
 import { logprobsAtOnce } from './whole-logprobs.ts';
 
 /** Runs all the choices at once, each in a program of its own; the first failure ends them all. */
-export async function* answer(services: Services, exchange: Exchange, job: Job): AsyncGenerator<ChoiceEvent> {
+export async function* answer(services: Services, exchange: Exchange, wanted: Job): AsyncGenerator<ChoiceEvent> {
+  const job = await holdJob(services, exchange, wanted);
   const { session, saveSession } = job;
   const prompts = await givenPrompts(services, job, exchange.signal);
   const choices = choicesOf(exchange, job, prompts);
@@ -46,7 +47,7 @@ interface Choice {
 /** `n` for each prompt, the first prompt's first; a request's id is unique over all jobs and choices. */
 function choicesOf(
   { id }: Exchange,
-  { model, n, settings, tenant, adapter }: Job,
+  { model, n, settings, tenant, adapter }: HeldJob,
   prompts: readonly GivenPrompt[],
 ): Choice[] {
   const requestOf = (prompt: string, index: number): GenerateRequest<string> => ({
@@ -79,7 +80,7 @@ function withSeed({ sampling }: Job['settings'], offset: number): Job['settings'
 function runAll(
   services: Services,
   exchange: Exchange,
-  job: Job,
+  job: HeldJob,
   choices: readonly Choice[],
 ): AsyncGenerator<ChoiceEvent>[] {
   return choices.map(({ request, trace, promptTokens }, index) => {
@@ -107,12 +108,18 @@ async function* echoed(
   }
 }
 
-function placeOf({ tenant, model, adapter }: Job) {
+function placeOf({ tenant, model, adapter }: HeldJob) {
   return { tenant: tenant.id, model, adapter };
 }
 
 /** What the answer says of the session: the answer is not lost where it could not be saved. */
-async function save(services: Services, exchange: Exchange, job: Job, id: string, { tokens }: Trace): Promise<object> {
+async function save(
+  services: Services,
+  exchange: Exchange,
+  job: HeldJob,
+  id: string,
+  { tokens }: Trace,
+): Promise<object> {
   try {
     const info = await services.sessions.save({ ...placeOf(job), id }, tokens);
     return { id, tokens: info.tokens, computed_tokens: info.computed, bytes: info.bytes };

@@ -33,6 +33,7 @@ import { deleteSessionRoute, sessionsRoute } from './routes/sessions.ts';
 import { cancelResponseRoute, deleteResponseRoute, inputItemsRoute, responseRoute } from './routes/stored-responses.ts';
 import { tokenizeRoute } from './routes/tokenize.ts';
 import { tokenizerInfoRoute } from './routes/tokenizer-info.ts';
+import { usageRoute } from './routes/usage.ts';
 import type { Services } from './services.ts';
 
 export const routes: readonly Route[] = [
@@ -62,6 +63,7 @@ export const routes: readonly Route[] = [
   tokenizerInfoRoute,
   detokenizeRoute,
   applyTemplateRoute,
+  usageRoute,
   ...adminRoutes,
   healthRoute,
   readyRoute,
@@ -164,6 +166,9 @@ function fail(context: AppContext, error: RealmError): Response {
   reportError(services, exchange, error);
   const response = context.json(errorInShape(context.req.raw, error, exchange.id), error.status as 400);
   if (error.retryAfter !== undefined) response.headers.set('retry-after', String(error.retryAfter));
+  // Clients that try again by themselves would do so in vain.
+  if (error.code === 'insufficient_quota' && error.retryAfter === undefined)
+    response.headers.set('x-should-retry', 'false');
   if (error.status === 401) response.headers.set('www-authenticate', 'Bearer');
   return response;
 }

@@ -8,16 +8,16 @@ import type { Token } from '../tokenizer/types.ts';
 import { constraintOf } from './answer-constraint.ts';
 import { type AnswerDelta, type AnswerReader, answerReader, type Place, plainReader } from './answer-reader.ts';
 import { addUsage, type Exchange, noUsage } from './exchange.ts';
-import type { Job } from './job.ts';
+import type { HeldJob } from './job.ts';
 import type { MeteredModel } from './metered-model.ts';
 import { changedRequest, guestOptions, metadata, refusedToProgram } from './program-options.ts';
 import type { PromptTokens } from './prompt-tokens.ts';
-import type { Services } from './services.ts';
+import { holdModel, type Services } from './services.ts';
 
 /** What the choices of a request share. */
 export interface ChoiceContext {
   readonly services: Services;
-  readonly job: Job;
+  readonly job: HeldJob;
   readonly promptTokens: PromptTokens;
   readonly exchange: Exchange;
 }
@@ -91,7 +91,7 @@ export async function* runChoice(
 ): AsyncGenerator<ChoiceEvent> {
   const { services } = context;
   const { signal } = context.exchange;
-  const { tenant, model, modelId } = context.job;
+  const { tenant, model, slot } = context.job;
   const { prompt } = request;
   await services.text.pace(prompt.length);
   const text = services.sandbox.run({
@@ -99,7 +99,7 @@ export async function* runChoice(
     program: services.programOf(tenant),
     limits: { memoryMb: tenant.memoryMb, deadlineMs: tenant.deadlineMs, sliceMs },
     prompt,
-    modelId,
+    modelId: slot.modelId,
     options: guestOptions(model, request),
     host: programHost(context, request, trace),
     signal,
@@ -125,7 +125,7 @@ function notAsked(): RealmError {
   return new RealmError('invalid_request', message, { param: 'echo' });
 }
 
-function readerOf({ kind, model, tools, toolFormat }: Job, { inReasoning = false }: Trace): AnswerReader {
+function readerOf({ kind, model, tools, toolFormat }: HeldJob, { inReasoning = false }: Trace): AnswerReader {
   return kind === 'chat' ? answerReader(withToolFormat(model.format, toolFormat), tools, inReasoning) : plainReader;
 }
 
@@ -144,22 +144,23 @@ function takeUntil({ logprobs }: Trace, characters: number): readonly TextLogpro
 
 /** The host side of the program's calls, for one request. */
 function programHost(context: ChoiceContext, request: GenerateRequest<string>, trace: Trace): ProgramHost {
-  const { services, job } = context;
-  const { signal: clientSignal } = context.exchange;
-  const find = (modelId: ModelId): MeteredModel => {
-    const model = services.models[modelId];
+  const { services, job, exchange } = context;
+  const find = async (modelId: ModelId): Promise<MeteredModel> => {
+    const slot = services.models.at(modelId);
     // The request's own was checked: an adapter may be allowed where its model is not.
-    if (model === undefined || (modelId !== job.modelId && !mayUseModel(job.tenant, model.id)))
-      throw new RealmError('model_not_found', `The program asked for model ${modelId}, which is not loaded`);
-    return model;
+    if (slot && (modelId === job.slot.modelId || mayUseModel(job.tenant, slot.id)))
+      return holdModel(services, exchange, job.tenant, slot);
+    throw new RealmError('model_not_found', `The program asked for model ${modelId}, which does not exist`);
   };
   const adapterOf = (modelId: ModelId) =>
-    modelId === job.modelId ? job.adapter : services.adapters.ownOf(job.tenant, modelId);
-  const call = (modelId: ModelId) => ({ owner: job.tenant, model: find(modelId), signal: clientSignal });
+    modelId === job.slot.modelId ? job.adapter : services.adapters.ownOf(job.tenant, modelId);
+  const call = async (modelId: ModelId) => {
+    return { owner: job.tenant, model: await find(modelId), signal: exchange.signal };
+  };
   let calls = 0;
   return {
     generate: async ({ modelId, prompt, options }, signal, onText) => {
-      const model = find(modelId);
+      const model = await find(modelId);
       const own = { ...request, prompt, id: `${request.id}.${calls++}`, adapter: adapterOf(modelId) };
       try {
         await generate(context, model, changedRequest(own, options), trace, signal, onText);
@@ -167,15 +168,15 @@ function programHost(context: ChoiceContext, request: GenerateRequest<string>, t
         throw refusedToProgram(error, options);
       }
     },
-    encode: async (modelId, text) => services.text.run('encode', call(modelId), text),
-    decode: async (modelId, tokens) => services.text.run('decode', call(modelId), tokens),
-    metadata: modelId => metadata(find(modelId)),
+    encode: async (modelId, text) => services.text.run('encode', await call(modelId), text),
+    decode: async (modelId, tokens) => services.text.run('decode', await call(modelId), tokens),
+    metadata: async modelId => metadata(await find(modelId)),
   };
 }
 
 /** What a chat's request has of the model's own format: another model of the program's has another one. */
 function chatSettings(
-  { tools, toolFormat, settings }: Job,
+  { tools, toolFormat, settings }: HeldJob,
   { format }: MeteredModel,
   inReasoning: boolean,
 ): Pick<GenerateRequest, 'constraint' | 'markers'> {

@@ -13,8 +13,10 @@ const goodbyeMs = 1_000;
 export async function drain(state: ServerState, listener: Listener, limitMs: number): Promise<void> {
   state.phase = 'draining';
   listener.stop();
+  const stopping = new RealmError('shutting_down', 'The server is stopping');
+  for (const exchange of state.open) if (exchange.endless) exchange.cancel(stopping);
   await emptied(state, limitMs);
-  for (const exchange of state.open) exchange.cancel(new RealmError('shutting_down', 'The server is stopping'));
+  for (const exchange of state.open) exchange.cancel(stopping);
   await emptied(state, goodbyeMs);
   listener.destroy();
 }

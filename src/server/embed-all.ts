@@ -4,13 +4,13 @@ import { type Embedding, embedAll as embedTogether } from '../llm/embed.ts';
 import { shareOf, type Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { addUsage, type Exchange, noUsage } from './exchange.ts';
-import type { NamedModel } from './services.ts';
+import type { HeldModel } from './services.ts';
 
 /** Embeds the texts of a request; the first failure, or the tenant's deadline, ends them all. */
 export async function embedAll(
   exchange: Exchange,
   tenant: Tenant,
-  { model, adapter }: NamedModel,
+  { model, adapter }: HeldModel,
   texts: readonly Int32Array[],
 ): Promise<Embedding[]> {
   const late = AbortSignal.timeout(tenant.deadlineMs);

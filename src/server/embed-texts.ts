@@ -1,11 +1,11 @@
 import type { Embedding } from '../llm/embed.ts';
 import { embedAll } from './embed-all.ts';
 import type { AppContext } from './route.ts';
-import { findModel, type NamedModel } from './services.ts';
+import { type HeldModel, takeModel } from './services.ts';
 
 interface EmbedOptions {
   /** Throws where the model is not what is needed. */
-  check?(named: NamedModel): void;
+  check?(named: HeldModel): void;
   /** Texts that are too long lose their end. */
   readonly truncate?: boolean | undefined;
 }
@@ -16,9 +16,9 @@ export async function embedTexts(
   modelName: string | undefined,
   inputs: readonly (string | Float64Array)[],
   { check = () => {}, truncate }: EmbedOptions = {},
-): Promise<NamedModel & { embeddings: Embedding[] }> {
+): Promise<HeldModel & { embeddings: Embedding[] }> {
   const { services, exchange, tenant } = context.var;
-  const named = findModel(services, tenant, modelName);
+  const named = await takeModel(services, exchange, tenant, modelName);
   const { model } = named;
   exchange.model = model.id;
   check(named);

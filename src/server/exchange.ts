@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import type { EngineUsage } from '../engine/request.ts';
 import { type ErrorCode, errorCodes, RealmError } from '../errors.ts';
 import type { CallOwner } from '../metering/meter.ts';
+import type { ModelId } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { MeteredModel } from './metered-model.ts';
 
 /** What an answer took, in tokens. */
 export interface Usage extends EngineUsage {
@@ -50,11 +52,17 @@ export class Exchange {
   session: object | undefined;
   /** What the request has cost until now. */
   usage: () => Usage = () => noUsage;
+  /** Models that stay loaded until it ends. */
+  readonly held = new Map<ModelId, MeteredModel>();
   /** The body outlives the handler; whoever writes it calls finish. */
   streaming = false;
+  /** It ends when its client leaves: a server that stops does not wait for that. */
+  endless = false;
   #calls = 0;
+  readonly #counted = new Set<string>();
   #firstTokenMs: number | undefined;
   #finished = false;
+  readonly #atEnd: (() => void)[] = [];
   readonly #started = performance.now();
   readonly #abort = new AbortController();
   readonly #submitted = Promise.withResolvers<void>();
@@ -94,7 +102,19 @@ export class Exchange {
 
   /** Whose the next call to an engine is. */
   nextCall(): CallOwner {
-    return { tenant: this.tenant ?? '', keyId: this.keyId, requestId: this.id, call: this.#calls++ };
+    return {
+      tenant: this.tenant ?? '',
+      keyId: this.keyId,
+      requestId: this.id,
+      call: this.#calls++,
+      counted: this.#counted,
+    };
+  }
+
+  /** Calls when it has ended, however that was; now if it has. */
+  onEnd(then: () => void): void {
+    if (this.#finished) then();
+    else this.#atEnd.push(then);
   }
 
   /** Notes the first token's time; later calls do nothing. */
@@ -110,6 +130,8 @@ export class Exchange {
     // a listener that stays keeps all of them for ever.
     this.#connection.removeEventListener('abort', this.#gone);
     this.#book.state.open.delete(this);
+    for (const then of this.#atEnd) then();
+    this.held.clear();
     const durationMs = performance.now() - this.#started;
     const { route, model } = this;
     const usage = this.usage();

@@ -1,6 +1,6 @@
 import { RealmError } from '../errors.ts';
 import type { FillInTheMiddle } from '../tokenizer/types.ts';
-import type { Job } from './job.ts';
+import type { HeldJob } from './job.ts';
 import type { Services } from './services.ts';
 
 /** A prompt as the tenant's program gets it, and its tokens where the client sent those. */
@@ -10,7 +10,7 @@ export interface GivenPrompt {
 }
 
 /** The prompts of a job as texts. Throws what is wrong with tokens, and where the model cannot fill in. */
-export async function givenPrompts(services: Services, job: Job, signal: AbortSignal): Promise<GivenPrompt[]> {
+export async function givenPrompts(services: Services, job: HeldJob, signal: AbortSignal): Promise<GivenPrompt[]> {
   const { prompts, suffix, model, tenant } = job;
   const around = suffix === undefined ? undefined : fillInTexts(model.tokenizer.fillInTheMiddle);
   const given: GivenPrompt[] = [];

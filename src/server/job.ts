@@ -4,12 +4,15 @@ import type { Tenant } from '../tenancy/tenants.ts';
 import { toolFormatOf } from './answer-constraint.ts';
 import type { Exchange } from './exchange.ts';
 import type { GenerationBody } from './fields.ts';
-import { findModel, type NamedModel, type Services } from './services.ts';
+import { findModel, type HeldModel, holdModel, type NamedModel, type Services } from './services.ts';
 
 /** A validated body, with whose it is and for which model. */
 export interface Job extends NamedModel, Omit<GenerationBody, 'model'> {
   readonly tenant: Tenant;
 }
+
+/** The same when its model is loaded. */
+export type HeldJob = Job & HeldModel;
 
 /** Checks what needs the server's limits, and notes in the exchange for which model it is. */
 export function createJob(services: Services, exchange: Exchange, tenant: Tenant, body: GenerationBody): Job {
@@ -20,10 +23,16 @@ export function createJob(services: Services, exchange: Exchange, tenant: Tenant
       param: 'n',
     });
   }
-  if (body.tools) toolFormatOf(withToolFormat(named.model.format, body.toolFormat));
   checkSessions(services, body);
-  exchange.model = named.model.id;
+  exchange.model = named.slot.id;
   return { ...body, ...named, tenant };
+}
+
+/** Has its model loaded, and checks what only the model knows. */
+export async function holdJob(services: Services, exchange: Exchange, job: Job): Promise<HeldJob> {
+  const model = await holdModel(services, exchange, job.tenant, job.slot);
+  if (job.tools) toolFormatOf(withToolFormat(model.format, job.toolFormat));
+  return { ...job, model };
 }
 
 function checkSessions({ sessions }: Services, { session, saveSession, n, prompts }: GenerationBody): void {

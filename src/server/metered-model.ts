@@ -18,9 +18,8 @@ export interface MeteredModel extends Omit<LoadedModel, 'generate' | 'engine'> {
 
 export function metered(model: LoadedModel, meter: Meter): MeteredModel {
   const reserve = (owner: CallOwner, { prompt, adapter }: EmbedRequest, maxTokens: number) => {
-    const { tenant, keyId, requestId, call } = owner;
     const promptTokens = prompt.length;
-    return meter.reserve({ tenant, keyId, requestId, call, model: model.id, adapter, promptTokens, maxTokens });
+    return meter.reserve({ ...owner, model: model.id, adapter, promptTokens, maxTokens });
   };
   const ways: Pick<MeteredModel, 'generate' | 'embed'> = {
     async *generate(owner, request, signal) {

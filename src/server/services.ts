@@ -1,7 +1,8 @@
 import { RealmError } from '../errors.ts';
 import type { SessionStore } from '../llm/sessions.ts';
 import type { Meter } from '../metering/meter.ts';
-import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
+import type { UsageReports } from '../metering/reports.ts';
+import type { Program, Sandbox } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { AuditNote } from '../tenancy/audit.ts';
@@ -9,19 +10,23 @@ import type { HttpConfig, Limits } from '../tenancy/config.ts';
 import type { Directory } from '../tenancy/directory.ts';
 import type { Operator } from '../tenancy/operator.ts';
 import { type Authenticate, type AuthorizeAdmin, mayUseModel, type Tenant } from '../tenancy/tenants.ts';
-import type { AdapterRegistry, NumberedModel } from './adapters.ts';
+import type { AdapterRegistry } from './adapters.ts';
 import type { Exchange } from './exchange.ts';
 import type { MeteredModel } from './metered-model.ts';
+import type { ModelRegistry } from './model-registry.ts';
+import type { ModelSlot } from './model-slot.ts';
+import type { ModelStore } from './model-store.ts';
 import type { ResponseBook } from './responses/book.ts';
 import type { TextService } from './text/service.ts';
 
 /** Everything that the routes need, given by whoever composes the server. */
 export interface Services {
-  /** In the order in which programs number them. */
-  readonly models: readonly MeteredModel[];
+  readonly models: ModelRegistry;
   readonly adapters: AdapterRegistry;
   /** Decides which calls to engines may be made; `models` ask it. */
   readonly meter: Meter;
+  /** What they have used. */
+  readonly usage: Pick<UsageReports, 'ofTenant' | 'by' | 'calls'>;
   readonly sessions: SessionStore;
   readonly responses: ResponseBook;
   /** Any model name stands for the first model. */
@@ -48,6 +53,8 @@ export interface Services {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly state: ServerState;
+  /** What operators create while the server runs outlives it; absent: nothing does. */
+  readonly modelStore?: ModelStore | undefined;
 }
 
 /** What changes while a server lives. */
@@ -57,32 +64,79 @@ export interface ServerState {
   readonly open: Set<Exchange>;
 }
 
-/** What a request's `model` stands for. */
-export interface NamedModel extends NumberedModel {
+/** What a request's `model` stands for, loaded or not. */
+export interface NamedModel {
   /** Of the model or the adapter. */
   readonly name: string;
+  readonly slot: ModelSlot;
   readonly adapter?: string | undefined;
+}
+
+/** The same with the model, which stays loaded until the request has ended. */
+export interface HeldModel extends NamedModel {
+  readonly model: MeteredModel;
 }
 
 /** The model that a request names, with the adapter that it names or that is its tenant's. */
 export function findModel(services: Services, tenant: Tenant, name: string | undefined): NamedModel {
-  const { adapters } = services;
+  const { adapters, models } = services;
   const named = adapters.find(name, tenant);
-  const { model, modelId } = named ?? baseModel(services, name, tenant);
-  const adapter = named?.id ?? adapters.ownOf(tenant, modelId);
-  return { name: named?.id ?? model.id, model, modelId, adapter };
+  // A model's adapters go with it, so that there is one.
+  const slot = named ? models.at(named.modelId)! : baseModel(services, name, tenant);
+  const adapter = named?.id ?? adapters.ownOf(tenant, slot.modelId);
+  return { name: named?.id ?? slot.id, slot, adapter };
 }
 
 /** The model of that name; without a name, the only one. */
-export function baseModel(services: Services, name: string | undefined, tenant?: Tenant): NumberedModel {
+export function baseModel(services: Services, name: string | undefined, tenant?: Tenant): ModelSlot {
   const { models, adapters, anyModelName } = services;
-  const unnamed = anyModelName || (name === undefined && models.length === 1);
-  const modelId = (unnamed ? 0 : models.findIndex(model => model.id === name)) as ModelId;
-  const model = models[modelId];
+  const { all } = models;
+  const unnamed = anyModelName || (name === undefined && all.length === 1);
+  const slot = (name === undefined ? undefined : models.find(name)) ?? (unnamed ? all[0] : undefined);
   const mayUse = ({ id }: { id: string }) => tenant === undefined || mayUseModel(tenant, id);
-  if (model && mayUse(model)) return { model, modelId };
-  const known = [...models.filter(mayUse), ...(tenant ? adapters.visible(tenant) : [])].map(({ id }) => id).join(', ');
+  if (slot && mayUse(slot)) return slot;
+  const known = [...all.filter(mayUse), ...(tenant ? adapters.visible(tenant) : [])].map(({ id }) => id).join(', ');
   const problem = name === undefined ? 'is required' : `there is no model ${JSON.stringify(name)}`;
   const code = name === undefined ? 'invalid_request' : 'model_not_found';
   throw new RealmError(code, `model: ${problem}; models here: ${known}`, { param: 'model' });
+}
+
+/** {@link findModel}, and has it loaded. */
+export async function takeModel(
+  services: Services,
+  exchange: Exchange,
+  tenant: Tenant,
+  name: string | undefined,
+): Promise<HeldModel> {
+  const named = findModel(services, tenant, name);
+  return { ...named, model: await holdModel(services, exchange, tenant, named.slot) };
+}
+
+/** The model, loaded, for as long as the request lasts. Throws `model_unavailable`, `deadline_exceeded`. */
+export async function holdModel(
+  { models }: Pick<Services, 'models'>,
+  exchange: Exchange,
+  tenant: Pick<Tenant, 'deadlineMs'>,
+  slot: ModelSlot,
+): Promise<MeteredModel> {
+  const { held } = exchange;
+  const known = held.get(slot.modelId);
+  if (known) return known;
+  const lease = models.take(slot) ?? (await loaded());
+  exchange.onEnd(lease.release);
+  held.set(slot.modelId, lease.model);
+  return lease.model;
+
+  async function loaded() {
+    const late = AbortSignal.timeout(tenant.deadlineMs);
+    const signal = AbortSignal.any([exchange.signal, late]);
+    try {
+      return await models.lease(slot, { signal, nested: held.size > 0 });
+    } catch (error) {
+      exchange.signal.throwIfAborted();
+      if (!late.aborted) throw error;
+      const message = `The model ${slot.id} was not loaded within the ${tenant.deadlineMs} ms that a request may take`;
+      throw new RealmError('deadline_exceeded', message);
+    }
+  }
 }

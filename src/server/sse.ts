@@ -4,12 +4,12 @@ import type { ChoiceEvent } from './choice.ts';
 import type { Exchange } from './exchange.ts';
 
 /** The text of a stream, as an API writes it. What is empty is not sent. */
-export interface StreamWriter {
+export interface StreamWriter<E = ChoiceEvent> {
   /** Its `content-type`. */
   readonly type: string;
   /** What is said with the headers. */
   begin?(): string;
-  of(event: ChoiceEvent): string;
+  of(event: E): string;
   /** All choices have ended. */
   end(): string | Promise<string>;
   /** It goes no further. */
@@ -32,10 +32,10 @@ export const sse = {
  * has waited for `heartbeatMs` gets a sign of life. A failure before the headers are sent is thrown, so that it can have
  * a status of its own; a later one is the writer's last word. When the client leaves, the exchange is cancelled.
  */
-export async function streamResponse(
+export async function streamResponse<E>(
   exchange: Exchange,
-  events: AsyncGenerator<ChoiceEvent>,
-  writer: StreamWriter,
+  events: AsyncGenerator<E>,
+  writer: StreamWriter<E>,
   report: (error: RealmError) => void,
   heartbeatMs: number,
 ): Promise<Response> {
@@ -104,11 +104,11 @@ const streamHeaders = {
   'x-accel-buffering': 'no',
 };
 
-async function* toFrames(
+async function* toFrames<E>(
   exchange: Exchange,
-  first: Promise<IteratorResult<ChoiceEvent>>,
-  rest: AsyncGenerator<ChoiceEvent>,
-  writer: StreamWriter,
+  first: Promise<IteratorResult<E>>,
+  rest: AsyncGenerator<E>,
+  writer: StreamWriter<E>,
   report: (error: RealmError) => void,
   ended: () => void,
 ): AsyncGenerator<Uint8Array> {

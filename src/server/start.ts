@@ -2,32 +2,36 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { FetchObserver } from '../catalog/types.ts';
 import { asRealmError, RealmError } from '../errors.ts';
-import { loadModel, type ServedModel } from '../llm/load.ts';
+import type { loadModel, ServedModel } from '../llm/load.ts';
 import { SessionStore } from '../llm/sessions.ts';
-import { unmetered } from '../metering/meter.ts';
+import type { BudgetSource } from '../metering/budgets.ts';
+import { LedgerMeter } from '../metering/ledger-meter.ts';
+import { UsageReports } from '../metering/reports.ts';
 import { readBuiltinProgram } from '../sandbox/builtin.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
 import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
-import { openStore } from '../store/open.ts';
+import { openStore, type Store } from '../store/open.ts';
 import { type Logger, silent } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { Administration } from '../tenancy/administration.ts';
-import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig } from '../tenancy/config.ts';
+import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig, readModel } from '../tenancy/config.ts';
 import { Directory } from '../tenancy/directory.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
-import { AdapterRegistry, type NumberedModel } from './adapters.ts';
+import { AdapterRegistry } from './adapters.ts';
 import { createApp } from './app.ts';
 import { drain } from './drain.ts';
 import { isLocalName } from './local.ts';
-import { type MeteredModel, metered } from './metered-model.ts';
+import { definitionOf, idOf, logModels, modelLoader } from './model-loader.ts';
+import { ModelMemory } from './model-memory.ts';
+import { ModelRegistry } from './model-registry.ts';
+import type { ModelSlot } from './model-slot.ts';
+import { ModelStore } from './model-store.ts';
 import { type Listener, listen } from './node.ts';
 import { ConfigReload, type Live } from './reload.ts';
 import { ResponseBook } from './responses/book.ts';
 import { MemoryResponseStore } from './responses/store.ts';
 import type { ServerState, Services } from './services.ts';
-import { SharedMemory } from './shared-memory.ts';
 import { TextService } from './text/service.ts';
-import { watchEngine } from './watch-engine.ts';
 
 export interface StartOptions {
   /** Path of `realm.yaml`; absent: one open tenant, loopback only. */
@@ -46,13 +50,18 @@ export interface StartOptions {
   readonly observer?: FetchObserver;
   /** Hears of weights being loaded, bytes. */
   readonly onProgress?: (loaded: number, total: number) => void;
+  /** Loads a model; default: from its file, into an engine. */
+  readonly loader?: typeof loadModel;
   /** Aborted while models are being loaded: nothing is left running, and its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface RunningServer {
   readonly url: string;
+  /** Those that are loaded. */
   readonly models: readonly ServedModel[];
+  /** Those that are not: they are loaded on demand, or could not be. */
+  readonly unloaded: readonly { readonly id: string; readonly problem: string | undefined }[];
   /** Whether requests need a key. */
   readonly keyed: boolean;
   /** Reads realm.yaml again: what can be changed while the server runs is, unless there is a mistake in it. Both are logged. */
@@ -63,29 +72,46 @@ export interface RunningServer {
 
 /**
  * Starts a server: the port first, so that a port in use is known before anything is loaded, then programs and models.
- * Throws what is wrong with the configuration, the port, a program or a model; nothing is left running then.
+ * A model that cannot be loaded is tried again when it is asked for, if there is another one. Throws what is wrong with
+ * the configuration, the port, a program or the only model; nothing is left running then.
  */
 export async function startServer(options: StartOptions): Promise<RunningServer> {
   const config = options.config ?? (await configAt(options.configPath));
   const [host, port] = [options.host ?? config.host, options.port ?? config.port];
   const live: Live = { config };
   const models: ServedModel[] = [];
-  const served: MeteredModel[] = [];
   const programs = new Map<string, Program>();
   const sandbox = createSandbox(config.programs);
   const store = await openStore(config.store ?? 'memory', { lock: true });
+  const modelStore = new ModelStore(store);
   const directory = new Directory({ ...config, reachable: !isLocalName(host) });
   const administration = new Administration(store, directory, config, {
     cancelled: keyId => cancelRequestsOf(services.state, keyId),
     lost: error => services.logger.log('warn', 'store does not answer', { problem: asRealmError(error).message }),
   });
-  const services = compose(live, options, { models: served, programs, sandbox, administration });
+  const meter = await openMeter(store, live, directory).catch(async error => {
+    await store.close();
+    throw error;
+  });
+  const closeStore = async () => {
+    await meter.close();
+    await administration.close();
+    await store.close();
+  };
+  const services = compose(live, options, {
+    store,
+    meter,
+    modelStore,
+    programs,
+    sandbox,
+    administration,
+    onLoaded: model => models.push(model),
+  });
   try {
     await administration.start();
     refuseOpenToOthers(config, host, directory);
   } catch (error) {
-    await administration.close();
-    await store.close();
+    await closeStore();
     throw error;
   }
   const { keepAliveMs } = config.http;
@@ -94,33 +120,19 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     logger: services.logger,
     messageBytes: config.limits.bodyBytes,
   }).catch(async error => {
-    await administration.close();
-    await store.close();
+    await closeStore();
     throw error;
   });
   try {
     const builtin = loadBuiltin(sandbox);
     await loadPrograms(config, sandbox, programs);
-    const entries = modelsOf(config, options);
-    const memory = new SharedMemory(entries.length);
-    for (const each of entries) {
-      const model = await loadModel(each, {
-        ...options,
-        memory: memory.share,
-        onWarning: warningsOf(services, each),
-      });
-      memory.take((await model.engine.stats()).memory);
-      watchEngine(model, services.logger);
-      models.push(model);
-      const own = metered(model, services.meter);
-      const modelId = (served.push(own) - 1) as ModelId;
-      await loadAdapters(services.adapters, { model: own, modelId }, each);
-    }
+    await addModels(services, config, options);
+    if (options.model === undefined) await addStored(services, modelStore);
+    await loadFirst(services, options.signal);
     programs.set('', await builtin);
   } catch (error) {
     await stop(services, listener, 0);
-    await administration.close();
-    await store.close();
+    await closeStore();
     throw error;
   }
   services.state.phase = 'ready';
@@ -139,19 +151,61 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const close = async () => {
     reload.close();
     await stop(services, listener, live.config.limits.drainMs);
-    await administration.close();
-    await store.close();
+    await closeStore();
   };
-  return { url, models, keyed: !directory.open, reload: () => reload.run(), close };
+  const unloaded = services.models.all.flatMap(({ id, model, failure }) => {
+    return model ? [] : { id, problem: failure?.error.message };
+  });
+  return { url, models: [...models], unloaded, keyed: !directory.open, reload: () => reload.run(), close };
+}
+
+/** The models of the configuration, in its order, with their adapters. */
+async function addModels({ models, adapters }: Services, config: RealmConfig, options: StartOptions): Promise<void> {
+  for (const [i, entry] of modelsOf(config, options).entries()) {
+    const { modelId } = models.add(definitionOf(entry, await idOf(entry, options), 'file'), i as ModelId);
+    for (const [k, adapter] of (entry.adapters ?? []).entries())
+      adapters.declare(modelId, { ...adapter, param: `models[${i}].adapters[${k}].path` });
+  }
+}
+
+/** Models that were added while an earlier server ran. What `realm.yaml` calls the same goes before them. */
+async function addStored({ models, adapters, folders, logger }: Services, store: ModelStore): Promise<void> {
+  for (const { number, document, base } of await store.list()) {
+    try {
+      const entry = await readModel(document, base, folders);
+      models.add(definitionOf(entry, entry.id, 'store'), number);
+      for (const adapter of entry.adapters ?? []) adapters.declare(number, adapter);
+    } catch (error) {
+      const { code, message } = asRealmError(error);
+      logger.log('warn', 'model left out', { model: document.id, code, reason: message });
+    }
+  }
+}
+
+/** Loads what is to be there from the start. Throws what is wrong with a model where there would be none. */
+async function loadFirst({ models }: Services, signal: AbortSignal | undefined): Promise<void> {
+  const failed: unknown[] = [];
+  const isFirst = ({ definition: { load } }: ModelSlot) => load === 'start';
+  for (const slot of models.all.filter(isFirst)) {
+    await models.load(slot).catch(error => failed.push(error));
+    signal?.throwIfAborted();
+  }
+  if (failed.length === models.all.length) throw failed[0];
 }
 
 async function configAt(path: string | undefined): Promise<RealmConfig> {
   return path === undefined ? defaultConfig() : loadConfig(path);
 }
 
-/** What a model's file says wrong, in the log. */
-function warningsOf({ logger }: Services, { id }: Partial<ModelEntry>): (message: string) => void {
-  return problem => logger.log('warn', 'model', { model: id, problem });
+/** Budgets and prices as tenants, keys and models have them now. */
+function openMeter(store: Store, live: Live, directory: Directory): Promise<LedgerMeter> {
+  const budgetsOf: BudgetSource = (tenant, keyId) => {
+    const own = directory.tenant(tenant)?.budgets ?? [];
+    const ofKey = (keyId !== undefined && directory.principalOf(keyId)?.budgets) || [];
+    return ofKey.length === 0 ? own : [...own, ...ofKey.map(budget => ({ ...budget, key: keyId }))];
+  };
+  const priceOf = (model: string) => live.config.models?.find(({ id }) => id === model)?.price;
+  return LedgerMeter.onStore(store, { budgetsOf, priceOf });
 }
 
 /** Without keys, everybody who reaches the port may use the models. */
@@ -167,23 +221,40 @@ function compose(
   live: Live,
   options: StartOptions,
   parts: {
-    models: readonly MeteredModel[];
+    store: Store;
+    meter: LedgerMeter;
+    modelStore: ModelStore;
     programs: ReadonlyMap<string, Program>;
     sandbox: Sandbox;
     administration: Administration;
+    onLoaded: (model: ServedModel) => void;
   },
 ): Services {
   const { config } = live;
   const { directory, audit } = parts.administration;
   const metrics = createMetrics();
+  const logger = options.logger ?? silent;
+  const { meter } = parts;
+  const text = new TextService({ bodyBytes: config.limits.bodyBytes, observe: metrics.text });
+  const adapters = new AdapterRegistry({ find: name => models.find(name), at: modelId => models.at(modelId) });
+  const { onLoaded } = parts;
+  const loader = modelLoader({ adapters, logger, meter, text }, { ...options, onLoaded });
+  const models = new ModelRegistry({
+    loader,
+    memory: new ModelMemory(config.modelMemory),
+    isTaken: name => adapters.isTaken(name),
+  });
+  logModels({ models, logger });
   return {
-    models: parts.models,
-    adapters: new AdapterRegistry(parts.models),
-    meter: unmetered,
+    models,
+    modelStore: parts.modelStore,
+    adapters,
+    meter,
+    usage: new UsageReports(parts.store),
     sessions: new SessionStore(config.sessions),
     responses: new ResponseBook(new MemoryResponseStore(config.responses), new MemoryResponseStore(config.responses)),
     anyModelName: config.models === undefined || options.model !== undefined,
-    text: new TextService({ bodyBytes: config.limits.bodyBytes, observe: metrics.text }),
+    text,
     sandbox: parts.sandbox,
     programOf: tenant => loadedProgram(parts.programs, tenant),
     directory,
@@ -206,7 +277,7 @@ function compose(
     get metricsFor() {
       return live.config.metrics;
     },
-    logger: options.logger ?? silent,
+    logger,
     metrics,
     state: { phase: 'loading', open: new Set() },
   };
@@ -254,22 +325,6 @@ async function loadPrograms(
   }
 }
 
-async function loadAdapters(
-  registry: AdapterRegistry,
-  base: NumberedModel,
-  { adapters = [] }: Partial<ModelEntry>,
-): Promise<void> {
-  for (const [i, adapter] of adapters.entries()) {
-    try {
-      await registry.load(base, adapter);
-    } catch (cause) {
-      const { code, message } = asRealmError(cause);
-      const param = `models[${base.modelId}].adapters[${i}].path`;
-      throw new RealmError(code, `${param}: ${adapter.path}: ${message}`, { param, cause });
-    }
-  }
-}
-
 function modelsOf(config: RealmConfig, { model }: StartOptions): readonly Partial<ModelEntry>[] {
   if (model === undefined) return config.models ?? [{}];
   return [{ source: { catalog: model } }];
@@ -279,5 +334,5 @@ async function stop(services: Services, listener: Listener, drainMs: number): Pr
   await drain(services.state, listener, drainMs);
   await services.sandbox.close();
   await services.text.close();
-  await Promise.all(services.models.map(model => model.engine.close()));
+  await services.models.close();
 }

@@ -8,6 +8,12 @@ export interface StoreTables {
   readonly api_keys: KeyTable;
   readonly audit: AuditTable;
   readonly audit_head: AuditHeadTable;
+  readonly served_models: ServedModelTable;
+  readonly calls: CallTable;
+  readonly usage: UsageTable;
+  readonly budgets: BudgetTable;
+  readonly leases: LeaseTable;
+  readonly running_calls: RunningCallTable;
 }
 
 /** Servers that share the store. One that has not been seen for a while is dead, and what it held is anybody's. */
@@ -62,4 +68,75 @@ export interface AuditTable {
 export interface AuditHeadTable {
   seq: number;
   hash: string;
+}
+
+/** Models that an operator has named while the server ran, removed ones too: no number is used twice. */
+export interface ServedModelTable {
+  /** By which programs name it. */
+  number: number;
+  id: string;
+  /** As an entry of `models` in `realm.yaml`. */
+  document: string;
+  created_at: number;
+  removed_at: number | null;
+}
+
+/** What a call to an engine used. */
+export interface UsageColumns {
+  /** 1 for the first call of an HTTP request, 0 for its others. */
+  requests: number;
+  /** 1 for the first call of an HTTP request to this model. */
+  model_requests: number;
+  /** With those that the cache had. */
+  input_tokens: number;
+  cached_tokens: number;
+  output_tokens: number;
+  cost: number;
+}
+
+/** Whose a call is, and which; what is absent is an empty text, since keys may not have holes. */
+export interface CallColumns extends UsageColumns {
+  request_id: string;
+  call: number;
+  tenant: string;
+  key_id: string;
+  /** Of an adapter's call the model beneath it. */
+  model: string;
+  adapter: string;
+  /** When it began. */
+  at: number;
+}
+
+/** The ledger: a row for every call that has ended. */
+export interface CallTable extends CallColumns {
+  status: 'complete' | 'cancelled' | 'failed' | 'interrupted';
+}
+
+/** The ledger's sums, moved together with it. `day`: since 1970, in UTC. */
+export interface UsageTable extends UsageColumns {
+  tenant: string;
+  day: number;
+  key_id: string;
+  model: string;
+  adapter: string;
+  calls: number;
+}
+
+/** What has been spent of a budget in one of its periods, by calls on record. */
+export interface BudgetTable {
+  id: string;
+  spent: number;
+}
+
+/** What a replica has drawn of a budget and not put on record: nobody else may spend it. */
+export interface LeaseTable {
+  replica: string;
+  budget: string;
+  amount: number;
+}
+
+/** What is known of a call that runs, for whoever must settle it when its replica is dead. `budgets`: ids, as JSON. */
+export interface RunningCallTable extends CallColumns {
+  replica: string;
+  budgets: string;
 }

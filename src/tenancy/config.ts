@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import type { Sampling } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
+import type { Price } from '../metering/prices.ts';
 import { allowedFile } from './folders.ts';
 import { check, type Issue, issueText, pathText } from './issues.ts';
 import { type ConfigDocument, configSchema, type ModelDocument } from './schema.ts';
@@ -62,14 +63,11 @@ export interface ModelEntry {
   readonly sampling?: Sampling | undefined;
   readonly adapters?: readonly AdapterConfig[] | undefined;
   readonly price?: Price | undefined;
-}
-
-/** Of a million tokens, in the unit of budgets of money. */
-export interface Price {
-  readonly input: number;
-  /** Of those that the cache had; absent: as `input`. */
-  readonly cached?: number | undefined;
-  readonly output: number;
+  /** Default `start`. */
+  readonly load?: 'start' | 'demand' | undefined;
+  readonly idleMs?: number | undefined;
+  readonly pinned?: boolean | undefined;
+  readonly aliases?: readonly string[] | undefined;
 }
 
 export interface AdapterConfig {
@@ -112,6 +110,8 @@ export interface RealmConfig {
   readonly responses: ResponseLimits;
   /** An absolute path, a URL of PostgreSQL, or `memory`; absent: nobody said, and nothing outlives the server. */
   readonly store?: string | undefined;
+  /** Bytes that all models may take together; absent: what is free at the start. */
+  readonly modelMemory?: number | undefined;
   /** A URL. */
   readonly redis?: string | undefined;
   /** Absolute: where files of models and adapters may lie; absent: anywhere. */
@@ -213,8 +213,17 @@ function duplicates(raw: unknown): Issue[] {
       value,
     })),
   );
-  // A request names a model or an adapter in the same field.
-  return [[...ids('models'), ...changed], ids('tenants'), keys].flatMap(repeated);
+  // A request names a model, an alias or an adapter in the same field.
+  return [[...ids('models'), ...aliases(raw), ...changed], ids('tenants'), keys].flatMap(repeated);
+}
+
+function aliases(raw: unknown): { path: string; value: unknown }[] {
+  return entries(raw, 'models').flatMap(({ aliases }, i) =>
+    (Array.isArray(aliases) ? aliases : []).map((value, k) => ({
+      path: pathText(['models', i, 'aliases', k]),
+      value,
+    })),
+  );
 }
 
 /** Adapters and tenants that are named and do not exist. */
@@ -331,6 +340,7 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       keepMs: server.responses.keep_hours * 3_600_000,
     },
     store: toStore(server.store, base),
+    modelMemory: server.memory_mb === undefined ? undefined : server.memory_mb * 1e6,
     redis: server.redis,
     http: {
       origins: server.origins ?? [],
@@ -352,6 +362,25 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       program: program === undefined ? undefined : resolve(base, program),
     })),
   };
+}
+
+/** A model that is named while the server runs; all its files lie in `folders`. Throws `invalid_request` with every mistake. */
+export async function readModel(
+  document: ModelDocument,
+  base: string,
+  folders: readonly string[] | undefined,
+): Promise<ModelEntry> {
+  const raw = { models: [document], server: { folders } };
+  const template = isTemplate(document.chat_template) ? undefined : document.chat_template;
+  const issues = [
+    ...duplicates(raw),
+    ...sources(raw),
+    ...(await files(raw, base)),
+    ...(await fileIssue(['models', 0, 'chat_template'], template, base, folders)),
+  ].map(issue => ({ ...issue, path: issue.path.replace(/^models\[0\]\.?/, '') }));
+  const [first] = issues;
+  if (!first) return toModel(document, base);
+  throw new RealmError('invalid_request', issues.map(issueText).join('; '), { param: first.path || undefined });
 }
 
 function toModel(document: ModelDocument, base: string): ModelEntry {
@@ -378,6 +407,10 @@ function toModel(document: ModelDocument, base: string): ModelEntry {
     sampling: sampling && toSampling(sampling),
     adapters,
     price: document.price,
+    load: document.load,
+    idleMs: document.idle_seconds === undefined ? undefined : document.idle_seconds * 1000,
+    pinned: document.pinned,
+    aliases: document.aliases,
   };
 }
 

@@ -63,6 +63,8 @@ const server = z.strictObject({
   limits: limitsSchema.prefault({}),
   /** Where keys, budgets and usage are kept: a SQLite file, a URL of PostgreSQL, or `memory`; default `realm.db` beside this file. */
   store: z.string().min(1).optional(),
+  /** What all models may take together; absent: what is free when the server starts. */
+  memory_mb: count(1, 1 << 30).optional(),
   /** A URL of Redis, through which servers share limits of rates; absent: each has its own. */
   redis: z
     .string()
@@ -145,7 +147,17 @@ const adapter = z.strictObject({
   tenants: z.array(name).min(1).optional(),
 });
 
-const model = z.strictObject({
+/** What the operator may change of a model while it is served. */
+export const modelSettings = {
+  /** How long it stays without requests; default 300 with `load: demand`, otherwise for ever. */
+  idle_seconds: z.number().min(0).max(1e9).optional(),
+  /** Stays whatever others need. */
+  pinned: z.boolean().optional(),
+  /** Other names of it. */
+  aliases: z.array(modelName).max(100).optional(),
+};
+
+export const modelSchema = z.strictObject({
   id: modelName,
   path: z.string().min(1).optional(),
   catalog: z.string().min(1).optional(),
@@ -176,6 +188,9 @@ const model = z.strictObject({
   sampling: sampling.optional(),
   adapters: z.array(adapter).optional(),
   price: price.optional(),
+  /** Loaded when the server starts, or when the first request wants it. */
+  load: z.enum(['start', 'demand']).default('start'),
+  ...modelSettings,
 });
 
 /** What may be said of a tenant, wherever it is kept. */
@@ -206,10 +221,10 @@ const tenant = z.strictObject({
 
 export const configSchema = z.strictObject({
   server: server.prefault({}),
-  models: z.array(model).min(1).optional(),
+  models: z.array(modelSchema).min(1).optional(),
   tenants: z.array(tenant).min(1).optional(),
 });
 
 export type ConfigDocument = z.output<typeof configSchema>;
 export type TenantDocument = Omit<z.output<typeof tenant>, 'id' | 'keys' | 'program'>;
-export type ModelDocument = z.output<typeof model>;
+export type ModelDocument = z.output<typeof modelSchema>;

@@ -1,4 +1,5 @@
 import type { TenantShare } from '../engine/request.ts';
+import type { Budget } from '../metering/budgets.ts';
 
 export interface Tenant {
   readonly id: string;
@@ -24,15 +25,6 @@ export interface Tenant {
   /** What may be named, where the key that was used says so; absent: all. */
   readonly models?: readonly string[] | undefined;
   readonly adapters?: readonly string[] | undefined;
-}
-
-export interface Budget {
-  readonly unit: 'tokens' | 'requests' | 'money';
-  readonly limit: number;
-  /** Days and months are those of UTC. */
-  readonly period: 'day' | 'month' | 'total';
-  /** Absent: all models together. */
-  readonly model?: string | undefined;
 }
 
 /** What is absent is not limited. */

@@ -10,8 +10,9 @@ import type { Token, Tokenizer } from '../../src/tokenizer/types.ts';
 const utf8 = new TextEncoder();
 
 /** Tokens are bytes; 0 ends a text. */
-const bytewise: Pick<Tokenizer, 'endOfGeneration' | 'bytes' | 'stream'> = {
+const bytewise: Pick<Tokenizer, 'endOfGeneration' | 'controlTexts' | 'bytes' | 'stream'> = {
   endOfGeneration: new Set([0 as Token]),
+  controlTexts: [],
   bytes: token => Uint8Array.of(token),
   stream: () => {
     const decoder = new TextDecoder();

@@ -8,7 +8,7 @@ import { createKey } from '../../src/tenancy/keys.ts';
 import { tenantDefaults } from '../../src/tenancy/tenants.ts';
 import { adminAuthorization, keyAuthentication } from '../support/authentication.ts';
 import { at, first } from '../support/entries.ts';
-import { generated, post, ScriptedModel, sandboxOf, scripted } from './scripted.ts';
+import { generated, post, registryOf, ScriptedModel, sandboxOf, scripted } from './scripted.ts';
 
 const says = { answer: () => 'ok' };
 const second = <T>(list: readonly T[]): T => at(list, 1);
@@ -20,7 +20,8 @@ const tenants = [
 
 /** Two models, tenants with keys, and an administrator. */
 function server(adminKeys: readonly string[] | undefined = [keys.admin.hash]) {
-  const models = [new ScriptedModel('a', says), new ScriptedModel('b', says)];
+  const loaded = [new ScriptedModel('a', says), new ScriptedModel('b', says)];
+  const models = registryOf(loaded);
   const adapters = new AdapterRegistry(models);
   const { services } = scripted(says, {
     models,
@@ -42,7 +43,7 @@ function server(adminKeys: readonly string[] | undefined = [keys.admin.hash]) {
     ask('admin', '/v1/load_lora_adapter', { lora_name, lora_path: `${lora_name}.gguf`, model: 'b', ...more });
   const unload = (lora_name: string) => ask('admin', '/v1/unload_lora_adapter', { lora_name });
   const complete = (who: keyof typeof keys, model: string) => ask(who, '/v1/completions', { prompt: 'x', model });
-  return { models, services, ask, load, unload, complete };
+  return { models: loaded, services, ask, load, unload, complete };
 }
 
 test('an adapter is a model that can be named, until it is unloaded', async () => {
@@ -180,7 +181,7 @@ test('only the operator loads and unloads', async () => {
 test('models and adapters may have names with slashes and colons', async () => {
   const first = new ScriptedModel('org/model:Q4_K_M', says);
   const second = new ScriptedModel('plain', says);
-  const models = [first, second];
+  const models = registryOf([first, second]);
   const { app } = scripted(says, { models, adapters: new AdapterRegistry(models), anyModelName: false });
   const get = async (path: string) => (await (await app.fetch(new Request(`http://localhost${path}`))).json()).id;
   const lora = { lora_name: 'org/style:v1.2', lora_path: 'x.gguf', model: 'org/model:Q4_K_M' };

@@ -5,7 +5,7 @@ import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
 import { tenantDefaults } from '../../src/tenancy/tenants.ts';
 import { administered } from './administration.ts';
-import { ScriptedModel } from './scripted.ts';
+import { registryOf, ScriptedModel } from './scripted.ts';
 
 const says = { answer: () => 'hello' };
 const chat = { messages: [{ role: 'user', content: 'Hi' }] };
@@ -100,12 +100,17 @@ test('scopes: who may look, ask and change', async () => {
 });
 
 test('models and adapters that a key may not use are not there for it', async () => {
-  const models = ['small', 'large'].map(id => new ScriptedModel(id, says));
+  const models = registryOf(['small', 'large'].map(id => new ScriptedModel(id, says)));
   const adapters = new AdapterRegistry(models);
   const server = await administered(says, {}, { models, adapters, anyModelName: false });
-  const { ask, services, close } = server;
-  await adapters.load({ model: services.models[1]!, modelId: 1 as never }, { id: 'legal', path: 'legal.gguf' });
-  await adapters.load({ model: services.models[0]!, modelId: 0 as never }, { id: 'chatty', path: 'chatty.gguf' });
+  const { ask, close } = server;
+  for (const [model, id] of [
+    ['large', 'legal'],
+    ['small', 'chatty'],
+  ] as const) {
+    const slot = models.find(model)!;
+    await adapters.load(slot.modelId, slot.model!, { id, path: `${id}.gguf` });
+  }
   await ask('POST', tenants, { id: 'acme' });
   const keyWith = async (body: object) => (await ask('POST', `${tenants}/acme/keys`, body)).body.key;
   const namesFor = async (key: string) => {

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { unmetered } from '../../src/metering/meter.ts';
 import { createApp } from '../../src/server/app.ts';
-import { metered } from '../../src/server/metered-model.ts';
 import type { Services } from '../../src/server/services.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
 import { adminAuthorization } from '../support/authentication.ts';
 import { at, first } from '../support/entries.ts';
-import { frames, post, scripted } from './scripted.ts';
+import { frames, post, registryOf, scripted } from './scripted.ts';
 
 const says = (text: string) => ({ answer: () => text });
 
@@ -72,7 +70,7 @@ test('an empty prompt names its field, where the model puts no token before it',
     engine: model.engine,
     generate: model.generate,
   };
-  const app = createApp({ ...services, models: [metered(bare, unmetered)] });
+  const app = createApp({ ...services, models: registryOf([bare]) });
   const { error } = await (await app.fetch(post('/v1/completions', { prompt: '' }))).json();
   assert.deepEqual([error.code, error.param], ['invalid_request', 'prompt']);
 });

@@ -13,10 +13,11 @@ import { StopStrings } from '../../src/llm/stop-strings.ts';
 import type { GenerateText, TextLogprob } from '../../src/llm/types.ts';
 import { unmetered } from '../../src/metering/meter.ts';
 import { Channel } from '../../src/sandbox/channel.ts';
-import type { Program, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
+import type { ModelId, Program, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
 import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
 import { type MeteredModel, metered } from '../../src/server/metered-model.ts';
+import { ModelRegistry } from '../../src/server/model-registry.ts';
 import { ResponseBook } from '../../src/server/responses/book.ts';
 import { MemoryResponseStore } from '../../src/server/responses/store.ts';
 import type { Services } from '../../src/server/services.ts';
@@ -268,6 +269,12 @@ export function sandboxOf(body: ProgramBody): Sandbox & { calls: ProgramCall[] }
   };
 }
 
+const noUsage: Services['usage'] = {
+  ofTenant: async () => ({ requests: 0, input_tokens: 0, cached_tokens: 0, output_tokens: 0 }),
+  by: async () => [],
+  calls: async () => ({ rows: [], next: undefined }),
+};
+
 function responseBook(): ResponseBook {
   const { responses } = defaultConfig();
   return new ResponseBook(new MemoryResponseStore(responses), new MemoryResponseStore(responses));
@@ -275,18 +282,27 @@ function responseBook(): ResponseBook {
 
 /** Models may have a meter already. */
 interface Overrides extends Partial<Omit<Services, 'models'>> {
-  readonly models?: readonly (LoadedModel | MeteredModel)[];
+  readonly models?: readonly (LoadedModel | MeteredModel)[] | ModelRegistry;
+}
+
+/** Models that are loaded, and stay so. */
+export function registryOf(loaded: readonly (LoadedModel | MeteredModel)[], meter = unmetered): ModelRegistry {
+  const never = async () => Promise.reject(new RealmError('model_file_missing', 'scripted models have no files'));
+  const models = new ModelRegistry({ loader: { need: never, load: never } });
+  for (const [i, each] of loaded.entries()) models.adopt('embed' in each ? each : metered(each, meter), i as ModelId);
+  return models;
 }
 
 export function scripted(script: Script, { models: loaded, ...overrides }: Overrides = {}) {
   const model = new ScriptedModel('scripted', script);
   const meter = overrides.meter ?? unmetered;
-  const models = (loaded ?? [model]).map(each => ('embed' in each ? each : metered(each, meter)));
+  const models = loaded instanceof ModelRegistry ? loaded : registryOf(loaded ?? [model], meter);
   const lines: Record<string, unknown>[] = [];
   const directory = overrides.directory ?? new Directory();
   const services: Services = {
     models,
     meter,
+    usage: noUsage,
     adapters: new AdapterRegistry(models),
     sessions: new SessionStore(undefined),
     responses: responseBook(),

@@ -52,6 +52,7 @@ test('a model that thinks may think before', async () => {
   assert.deepEqual(constraint, {
     kind: 'answer',
     reasoning: { ...reasoning, begun: false },
+    text: undefined,
     tools: undefined,
     content: json,
   });

@@ -33,6 +33,7 @@ test('a call comes as a call, with the reason for the end', async () => {
   assert.deepEqual(constraint, {
     kind: 'answer',
     reasoning: { ...format.reasoning, begun: false },
+    text: undefined,
     tools: {
       format: format.tools,
       declared: [

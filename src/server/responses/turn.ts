@@ -51,9 +51,9 @@ async function findItems(
   return found.flatMap(([id, item]): [string, string][] => (item === undefined ? [] : [[id, item]]));
 }
 
-function writerOf({ created }: Exchange, id: string, prepared: Prepared, { name, model }: Job): ResponseWriter {
+function writerOf({ created }: Exchange, id: string, prepared: Prepared, { name, slot }: Job): ResponseWriter {
   const { echo, sealed } = prepared;
-  const defaults = model.defaults.sampling;
+  const defaults = slot.defaults.sampling;
   const temperature = prepared.temperature ?? defaults?.temperature ?? 1;
   const top_p = prepared.topP ?? defaults?.topP ?? 1;
   return new ResponseWriter({ id, created_at: created, model: name, temperature, top_p, echo }, { sealed });

@@ -1,6 +1,6 @@
 import { readBody } from '../body.ts';
 import { jsonResponse, type Route } from '../route.ts';
-import { findModel } from '../services.ts';
+import { takeModel } from '../services.ts';
 
 /** The text that a chat request with these messages would give to the model, and where it is not the template's own. */
 export const applyTemplateRoute: Route = {
@@ -11,7 +11,7 @@ export const applyTemplateRoute: Route = {
   async handle(context) {
     const { services, exchange, tenant } = context.var;
     const { model: name, document } = await readBody(context, 'applyTemplate');
-    const { model } = findModel(services, tenant, name);
+    const { model } = await takeModel(services, exchange, tenant, name);
     const call = { owner: tenant, model, signal: exchange.signal };
     const { parseSpecial } = tenant;
     return jsonResponse(context, await services.text.run('templateAnswer', call, { document, parseSpecial }));

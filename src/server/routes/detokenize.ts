@@ -1,6 +1,6 @@
 import { readBody } from '../body.ts';
 import { jsonResponse, type Route } from '../route.ts';
-import { findModel } from '../services.ts';
+import { takeModel } from '../services.ts';
 
 export const detokenizeRoute: Route = {
   method: 'POST',
@@ -10,7 +10,7 @@ export const detokenizeRoute: Route = {
   async handle(context) {
     const { services, exchange, tenant } = context.var;
     const { model: name, tokens } = await readBody(context, 'detokenize');
-    const { model } = findModel(services, tenant, name);
+    const { model } = await takeModel(services, exchange, tenant, name);
     const call = { owner: tenant, model, signal: exchange.signal };
     return jsonResponse(context, await services.text.run('detokenizeAnswer', call, tokens));
   },

@@ -2,7 +2,7 @@ import { RealmError } from '../../errors.ts';
 import { readBody } from '../body.ts';
 import { embedTexts } from '../embed-texts.ts';
 import { jsonResponse, type Route } from '../route.ts';
-import type { NamedModel } from '../services.ts';
+import type { HeldModel } from '../services.ts';
 
 /** Embeddings as OpenAI gives them; the tenant's program, which is for answers, has no part in them. */
 export const embeddingsRoute: Route = {
@@ -13,7 +13,7 @@ export const embeddingsRoute: Route = {
   async handle(context) {
     const { services, exchange, tenant } = context.var;
     const { model: wanted, inputs, dimensions, base64 } = await readBody(context, 'embeddings');
-    const check = (named: NamedModel) => checkDimensions(dimensions, named.model.engine.info.width);
+    const check = (named: HeldModel) => checkDimensions(dimensions, named.model.engine.info.width);
     const { name, model, embeddings } = await embedTexts(context, wanted, inputs, { check });
     const call = { owner: tenant, model, signal: exchange.signal };
     const answer = {

@@ -30,10 +30,11 @@ export const readyRoute: Route = {
   },
 };
 
-/** How many models have lost their engine. Throws `engine_failed` when no other is left. Names need a key. */
+/** How many models cannot be loaded or have lost their engine. Throws `engine_failed` when no other is left. Names need a key. */
 function failedModels({ models, state }: Services): number {
   if (state.phase === 'draining') return 0;
-  const failed = models.filter(model => model.engine.ended.aborted).length;
-  if (failed === 0 || failed < models.length) return failed;
+  const { all } = models;
+  const failed = all.filter(slot => slot.state === 'failed').length;
+  if (failed === 0 || failed < all.length) return failed;
   throw new RealmError('engine_failed', 'No model answers any more; restart the server');
 }

@@ -5,7 +5,7 @@ import { reportError } from '../errors.ts';
 import { createJob } from '../job.ts';
 import { messageWriter, wholeMessage } from '../messages/answer.ts';
 import type { Route } from '../route.ts';
-import { findModel } from '../services.ts';
+import { takeModel } from '../services.ts';
 import { streamResponse } from '../sse.ts';
 
 /** Anthropic's Messages API. */
@@ -35,7 +35,7 @@ export const countTokensRoute: Route = {
   async handle(context) {
     const { services, exchange, tenant } = context.var;
     const { model: name, kind, prompts } = await readBody(context, 'messages');
-    const { model } = findModel(services, tenant, name);
+    const { model } = await takeModel(services, exchange, tenant, name);
     const call = { owner: tenant, model, signal: exchange.signal };
     // A prompt that is too long is counted too: its sender asks because he wants to know.
     const options = { context: Number.POSITIVE_INFINITY, parseSpecial: tenant.parseSpecial };

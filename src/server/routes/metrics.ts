@@ -16,7 +16,7 @@ export const metricsRoute: Route = {
   async handle(context) {
     const { metrics, models, sandbox, state } = context.var.services;
     checkReader(context);
-    const samples = await Promise.all(models.map(sample));
+    const samples = await Promise.all(models.ready.map(sample));
     // Who reads them is no load.
     const page = await metrics.page(samples.flat(), sandbox.stats(), state.open.size - 1);
     return context.body(page, 200, { 'content-type': metrics.contentType });

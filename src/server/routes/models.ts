@@ -1,18 +1,18 @@
 import { mayUseModel } from '../../tenancy/tenants.ts';
 import type { ServedAdapter } from '../adapters.ts';
-import type { MeteredModel } from '../metered-model.ts';
+import type { ModelSlot } from '../model-slot.ts';
 import type { AppContext, Route } from '../route.ts';
-import { baseModel } from '../services.ts';
+import { baseModel, type Services } from '../services.ts';
 
-/** Models and, as vLLM lists them, the adapters that the tenant may name instead. */
+/** Models, loaded or not, and, as vLLM lists them, the adapters that the tenant may name instead. */
 export const modelsRoute: Route = {
   method: 'GET',
   path: '/v1/models',
   summary: 'Models and adapters',
   handle(context) {
     const { services, tenant } = context.var;
-    const adapters = services.adapters.visible(tenant).map(describeAdapter);
-    const models = services.models.filter(({ id }) => mayUseModel(tenant, id));
+    const adapters = services.adapters.visible(tenant).map(adapter => describeAdapter(services, adapter));
+    const models = services.models.all.filter(({ id }) => mayUseModel(tenant, id));
     const data = [...models.map(describe), ...adapters];
     return context.json(asksAnthropic(context) ? anthropicList(data) : { object: 'list', data });
   },
@@ -26,7 +26,7 @@ export const modelRoute: Route = {
     const { services, tenant } = context.var;
     const id = context.req.param('id');
     const adapter = services.adapters.find(id, tenant);
-    const found = adapter ? describeAdapter(adapter) : describe(baseModel(services, id, tenant).model);
+    const found = adapter ? describeAdapter(services, adapter) : describe(baseModel(services, id, tenant));
     return context.json(asksAnthropic(context) ? anthropicModel(found) : found);
   },
 };
@@ -51,12 +51,15 @@ function anthropicList(models: readonly ModelObject[]): object {
 }
 
 /** OpenAI's model object, with what a client of a local model wants to know beside it. */
-function describe({ id, created, engine }: MeteredModel): ModelObject {
-  const { architecture, context, trainedContext, vocabSize, fileSize } = engine.info;
+function describe({ id, created, state, remembered, settings: { aliases } }: ModelSlot): ModelObject {
+  const model = { id, object: 'model', created, owned_by: 'realm', state, ...(aliases.length > 0 && { aliases }) };
+  // Of one that was never loaded nobody knows.
+  if (!remembered) return model;
+  const { architecture, context, trainedContext, vocabSize, fileSize } = remembered.info;
   const meta = { architecture, context, trained_context: trainedContext, vocab_size: vocabSize, size: fileSize };
-  return { id, object: 'model', created, owned_by: 'realm', meta };
+  return { ...model, meta };
 }
 
-function describeAdapter({ id, created, model }: ServedAdapter): ModelObject {
-  return { id, object: 'model', created, owned_by: 'realm', parent: model.id };
+function describeAdapter({ models }: Services, { id, created, modelId }: ServedAdapter): ModelObject {
+  return { id, object: 'model', created, owned_by: 'realm', parent: models.at(modelId)?.id };
 }

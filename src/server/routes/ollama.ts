@@ -4,7 +4,7 @@ import { chatShape, generateShape } from '../ollama/answer.ts';
 import { findLocal, localName, running, show, tags } from '../ollama/models.ts';
 import { respondAsOllama } from '../ollama/respond.ts';
 import type { AppContext, Route } from '../route.ts';
-import type { NamedModel } from '../services.ts';
+import type { HeldModel } from '../services.ts';
 import { checkDimensions } from './embeddings.ts';
 
 /** Ollama's routes: many programs on desktops speak nothing else. */
@@ -65,7 +65,7 @@ async function embed(
   const { services, tenant } = context.var;
   const model = localName(services, tenant, wanted);
   if (inputs.length === 0) return { name: findLocal(services, tenant, wanted).name, values: [] };
-  const check = (named: NamedModel) => checkDimensions(dimensions, named.model.engine.info.width);
+  const check = (named: HeldModel) => checkDimensions(dimensions, named.model.engine.info.width);
   const { name, embeddings } = await embedTexts(context, model, inputs, { check, truncate });
   return { name, values: embeddings.map(({ values }) => [...values]) };
 }

@@ -1,6 +1,6 @@
 import { readBody } from '../body.ts';
 import { jsonResponse, type Route } from '../route.ts';
-import { findModel } from '../services.ts';
+import { takeModel } from '../services.ts';
 
 export const tokenizeRoute: Route = {
   method: 'POST',
@@ -10,7 +10,7 @@ export const tokenizeRoute: Route = {
   async handle(context) {
     const { services, exchange, tenant } = context.var;
     const request = await readBody(context, 'tokenize');
-    const { model } = findModel(services, tenant, request.model);
+    const { model } = await takeModel(services, exchange, tenant, request.model);
     const call = { owner: tenant, model, signal: exchange.signal };
     return jsonResponse(context, await services.text.run('tokenizeAnswer', call, request));
   },

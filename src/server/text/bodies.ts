@@ -16,6 +16,7 @@ import { chatSchema } from '../chat-request.ts';
 import { completionSchema } from '../completion-request.ts';
 import { embeddingsSchema } from '../embedding-request.ts';
 import { messagesSchema } from '../messages/request.ts';
+import { addModelSchema, changeModelSchema } from '../model-request.ts';
 import { ollamaChatSchema } from '../ollama/chat-request.ts';
 import { ollamaEmbeddingsSchema, ollamaEmbedSchema } from '../ollama/embed-request.ts';
 import { ollamaGenerateSchema } from '../ollama/generate-request.ts';
@@ -49,6 +50,8 @@ const forms = {
   createKey: () => createKeySchema,
   updateKey: () => updateKeySchema,
   rotateKey: () => rotateKeySchema,
+  addModel: () => addModelSchema,
+  changeModel: () => changeModelSchema,
 };
 
 /** Of other APIs: each gives the body that one of the forms above is to judge, which knows all numbers and templates. */

@@ -15,7 +15,9 @@ export type ToText =
   /** Another slice for a job that was begun. */
   | { readonly kind: 'go'; readonly id: number }
   /** Nobody waits for that job any more. */
-  | { readonly kind: 'drop'; readonly id: number };
+  | { readonly kind: 'drop'; readonly id: number }
+  /** The model is served no longer, or its file may be another when it is again. */
+  | { readonly kind: 'forget'; readonly source: TextSource };
 
 /** How a slice ended. */
 export interface FromText {

@@ -89,6 +89,11 @@ export class TextService {
     this.#handed += bytes;
   }
 
+  /** Drops what is kept for a model that is no longer loaded. */
+  forget({ textSource: source }: TextModel): void {
+    if (source) this.#thread.mention({ kind: 'forget', source });
+  }
+
   async close(): Promise<void> {
     await this.#thread.close();
   }

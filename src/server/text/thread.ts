@@ -27,6 +27,11 @@ export class TextThread {
     this.#worker.postMessage(message);
   }
 
+  /** Says what matters only where the thread lives. */
+  mention(message: ToText): void {
+    this.#worker?.postMessage(message);
+  }
+
   /** There is nothing to do for now. */
   rest(): void {
     clearTimeout(this.#idle);

@@ -21,6 +21,10 @@ port.on('message', async (message: ToText) => {
     begun.delete(message.id);
     return;
   }
+  if (message.kind === 'forget') {
+    models.delete(JSON.stringify(message.source));
+    return;
+  }
   let answer: FromText = { id: message.id, ms: 0 };
   try {
     const steps = message.kind === 'start' ? await start(message) : goOn(message.id);
