@@ -38,6 +38,8 @@ export const errorCodes = {
   encoding_unsupported: 415,
   expectation_failed: 417,
   upgrade_required: 426,
+  idempotency_conflict: 409,
+  idempotency_key_in_use: 409,
   headers_too_large: 431,
   invalid_api_key: 401,
   host_not_allowed: 403,
@@ -92,23 +94,30 @@ export type ErrorCode = keyof typeof errorCodes;
 
 /**
  * A refusal with a stable {@link ErrorCode}; `param` names the request field or configuration path at fault,
- * `retryAfter` says after how many seconds another try makes sense.
+ * `retryAfter` says after how many seconds another try makes sense, `headers` are of the answer that refuses.
  */
 export class RealmError extends Error {
   readonly code: ErrorCode;
   readonly param: string | undefined;
   readonly retryAfter: number | undefined;
+  readonly headers: Readonly<Record<string, string>> | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { param?: string | undefined; retryAfter?: number | undefined; cause?: unknown } = {},
+    options: {
+      param?: string | undefined;
+      retryAfter?: number | undefined;
+      headers?: Readonly<Record<string, string>> | undefined;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'RealmError';
     this.code = code;
     this.param = options.param;
     this.retryAfter = options.retryAfter;
+    this.headers = options.headers;
   }
 
   get status(): number {

@@ -25,6 +25,7 @@ const order = [
   'pipeline',
   'store',
   'metering',
+  'rates',
   'tenancy',
   'telemetry',
   'llm',

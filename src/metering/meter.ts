@@ -20,6 +20,8 @@ export interface EngineCall extends CallOwner {
   readonly promptTokens: number;
   /** Most tokens that it may generate; 0 for an embedding. */
   readonly maxTokens: number;
+  /** Nobody said how many tokens: `maxTokens` is what the context has room for. */
+  readonly openEnded?: boolean | undefined;
 }
 
 /** How a call ended. `interrupted`: the server did not live to see it. */

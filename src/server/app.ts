@@ -7,6 +7,7 @@ import { credentials } from './credentials.ts';
 import { errorInShape } from './error-shape.ts';
 import { reportError } from './errors.ts';
 import { Exchange } from './exchange.ts';
+import { answerOnce } from './idempotency.ts';
 import { refuseWebPages } from './local.ts';
 import { nothingThere } from './not-found.ts';
 import { allowOrigins, isAllowedOrigin } from './origins.ts';
@@ -79,7 +80,9 @@ export function createApp(services: Services): Hono<AppEnv> {
   app.use(allowOrigins(() => services.http.origins));
   for (const route of routes) {
     const bodyBytes = () => services.limits.bodyBytes;
-    const guards = route.open ? [] : [protect(services, route), limitBody(bodyBytes), decodeBody(bodyBytes)];
+    const guards = route.open
+      ? []
+      : [protect(services, route), limitBody(bodyBytes), decodeBody(bodyBytes), answerOnce(route)];
     const paths = withoutVersion(route.path);
     app.on(route.method, paths, named(route.path), ...guards, context => route.handle(context));
   }
@@ -105,7 +108,10 @@ function track(services: Services): MiddlewareHandler<AppEnv> {
     context.set('services', services);
     context.set('exchange', exchange);
     await next();
-    context.res.headers.set('x-request-id', exchange.id);
+    const { headers } = context.res;
+    headers.set('x-request-id', exchange.id);
+    for (const [name, value] of Object.entries(exchange.admission?.headers() ?? {}))
+      if (!headers.has(name)) headers.set(name, value);
     if (!exchange.streaming) exchange.finish(context.res.status);
   };
 }
@@ -119,8 +125,8 @@ function named(path: string): MiddlewareHandler<AppEnv> {
 }
 
 /** First the key, before anything else is revealed or read; then whether the server can answer at all. */
-function protect(services: Services, { admin }: Route): MiddlewareHandler<AppEnv> {
-  return (context, next) => {
+function protect(services: Services, { admin, inference }: Route): MiddlewareHandler<AppEnv> {
+  return async (context, next) => {
     if (services.localOnly) {
       const allowed = (origin: string) => isAllowedOrigin(services.http.origins, origin);
       refuseWebPages(context.req.url, context.req.header('origin'), allowed);
@@ -135,6 +141,7 @@ function protect(services: Services, { admin }: Route): MiddlewareHandler<AppEnv
       throw new RealmError('not_ready', 'The model is still being loaded; try again in a moment');
     if (phase === 'draining')
       throw new RealmError('shutting_down', 'The server is stopping; send the request to another one');
+    if (inference) await letIn(services, context.get('exchange'));
     return next();
   };
 }
@@ -149,6 +156,12 @@ function enter(context: AppContext, principal: Principal): void {
   // What changes nothing is for every key.
   if (scopes.includes('inference') || context.req.method === 'GET') return;
   throw new RealmError('permission_denied', `The key ${keyId} may not ask models: it lacks the scope inference`);
+}
+
+/** As fast as its tenant may ask; before the body is read. */
+async function letIn({ rates }: Services, exchange: Exchange): Promise<void> {
+  const { id, tenant = '', keyId } = exchange;
+  exchange.admission = await rates.admit({ tenant, keyId }, id);
 }
 
 function notAllowed(context: AppContext, method: string): Response {
@@ -169,6 +182,7 @@ function fail(context: AppContext, error: RealmError): Response {
   // Clients that try again by themselves would do so in vain.
   if (error.code === 'insufficient_quota' && error.retryAfter === undefined)
     response.headers.set('x-should-retry', 'false');
+  for (const [name, value] of Object.entries(error.headers ?? {})) response.headers.set(name, value);
   if (error.status === 401) response.headers.set('www-authenticate', 'Bearer');
   return response;
 }

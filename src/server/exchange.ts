@@ -3,6 +3,7 @@ import type { EngineUsage } from '../engine/request.ts';
 import { type ErrorCode, errorCodes, RealmError } from '../errors.ts';
 import type { CallOwner } from '../metering/meter.ts';
 import type { ModelId } from '../sandbox/types.ts';
+import type { Admission } from '../rates/rates.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { MeteredModel } from './metered-model.ts';
@@ -47,6 +48,8 @@ export class Exchange {
   /** The public id of the key that was used. */
   keyId: string | undefined;
   model: string | undefined;
+  /** What it has of its tenant's rates. */
+  admission: Admission | undefined;
   code: ErrorCode | undefined;
   /** What the answer says of the session that it saved. */
   session: object | undefined;
@@ -132,6 +135,7 @@ export class Exchange {
     this.#book.state.open.delete(this);
     for (const then of this.#atEnd) then();
     this.held.clear();
+    this.admission?.release();
     const durationMs = performance.now() - this.#started;
     const { route, model } = this;
     const usage = this.usage();

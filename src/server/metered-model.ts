@@ -17,16 +17,16 @@ export interface MeteredModel extends Omit<LoadedModel, 'generate' | 'engine'> {
 }
 
 export function metered(model: LoadedModel, meter: Meter): MeteredModel {
-  const reserve = (owner: CallOwner, { prompt, adapter }: EmbedRequest, maxTokens: number) => {
+  const reserve = (owner: CallOwner, { prompt, adapter }: EmbedRequest, maxTokens: number, openEnded = false) => {
     const promptTokens = prompt.length;
-    return meter.reserve({ ...owner, model: model.id, adapter, promptTokens, maxTokens });
+    return meter.reserve({ ...owner, model: model.id, adapter, promptTokens, maxTokens, openEnded });
   };
   const ways: Pick<MeteredModel, 'generate' | 'embed'> = {
     async *generate(owner, request, signal) {
       const room = model.engine.info.context - request.prompt.length;
       // What the engine refuses costs nothing; it says so itself.
       const wanted = Math.max(0, Math.min(request.maxTokens ?? room, room));
-      const reservation = await reserve(owner, request, wanted);
+      const reservation = await reserve(owner, request, wanted, request.maxTokens === undefined);
       const maxTokens = reservation.maxTokens < wanted ? reservation.maxTokens : request.maxTokens;
       yield* settled(reservation, model.generate({ ...request, maxTokens }, signal), request.prompt.length);
     },

@@ -1,6 +1,7 @@
 import packageFile from '../../package.json' with { type: 'json' };
 import { errorCodes } from '../errors.ts';
 import type { Limits } from '../tenancy/config.ts';
+import { isAnsweredOnce, keyPattern } from './idempotency.ts';
 import { plainPath } from './not-found.ts';
 import type { Route } from './route.ts';
 import { bodySchema } from './text/bodies.ts';
@@ -33,14 +34,22 @@ export function openApiDocument(routes: readonly Route[], limits: Limits): objec
 
 const ref = (name: string) => ({ $ref: `#/components/${name}` });
 
-function operation({ method, path, summary, body, query = {}, open, admin }: Route, limits: Limits): object {
+/** Sent again with the same one, a request gets the answer that it has got. */
+const idempotencyKey = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  schema: { type: 'string', pattern: keyPattern.source },
+};
+
+function operation(route: Route, limits: Limits): object {
+  const { method, path, summary, body, query = {}, open, admin } = route;
   const inPath = [...plainPath(path).matchAll(/\{(\w+)\}/g)].map(([, name]) => {
     return { name, in: 'path', required: true, schema: { type: 'string' } };
   });
   const inQuery = Object.entries(query).map(([name, description]) => {
     return { name, in: 'query', description, schema: { type: 'string' } };
   });
-  const parameters = [...inPath, ...inQuery];
+  const parameters = [...inPath, ...inQuery, ...(isAnsweredOnce(route) ? [idempotencyKey] : [])];
   return {
     operationId: `${method.toLowerCase()}${path.replace(/\{[^}]*\}/g, '').replace(/\W+/g, '_')}`,
     summary: admin ? `${summary} (for the operator)` : summary,

@@ -27,7 +27,12 @@ function handlerFor(origins: readonly string[]): MiddlewareHandler {
     origin: origins.includes('*') ? '*' : origin => (isAllowedOrigin(origins, origin) ? origin : null),
     allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     // The headers that the page asks for are allowed: keys are in one of them, never in cookies.
-    exposeHeaders: ['x-request-id', 'retry-after', 'www-authenticate'],
+    exposeHeaders: [
+      'x-request-id',
+      'retry-after',
+      'www-authenticate',
+      ...['requests', 'tokens'].flatMap(kind => ['limit', 'remaining', 'reset'].map(of => `x-ratelimit-${of}-${kind}`)),
+    ],
     maxAge: 600,
   });
 }

@@ -85,8 +85,8 @@ export class ConfigReload {
 }
 
 /** What a server holds on to from its start: the port is bound, the models are loaded, the store is open. */
-function fixedFields({ host, port, store, redis, programs, sessions, responses }: RealmConfig) {
-  return { host, port, store, redis, programs, sessions, responses };
+function fixedFields({ host, port, store, redis, webhooks, programs, sessions, responses }: RealmConfig) {
+  return { host, port, store, redis, webhooks, programs, sessions, responses };
 }
 
 type Parts = Readonly<Record<string, unknown>>;

@@ -40,5 +40,7 @@ export interface Route {
   readonly open?: boolean;
   /** For the operator: answers with an administrator's key, not with a tenant's. */
   readonly admin?: boolean;
+  /** Asks a model: it counts for rates. */
+  readonly inference?: boolean;
   handle(context: AppContext): Response | Promise<Response>;
 }

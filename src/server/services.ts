@@ -2,6 +2,7 @@ import { RealmError } from '../errors.ts';
 import type { SessionStore } from '../llm/sessions.ts';
 import type { Meter } from '../metering/meter.ts';
 import type { UsageReports } from '../metering/reports.ts';
+import type { Rates } from '../rates/rates.ts';
 import type { Program, Sandbox } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -12,6 +13,7 @@ import type { Operator } from '../tenancy/operator.ts';
 import { type Authenticate, type AuthorizeAdmin, mayUseModel, type Tenant } from '../tenancy/tenants.ts';
 import type { AdapterRegistry } from './adapters.ts';
 import type { Exchange } from './exchange.ts';
+import type { AnswerBook } from './kept-answers.ts';
 import type { MeteredModel } from './metered-model.ts';
 import type { ModelRegistry } from './model-registry.ts';
 import type { ModelSlot } from './model-slot.ts';
@@ -27,6 +29,10 @@ export interface Services {
   readonly meter: Meter;
   /** What they have used. */
   readonly usage: Pick<UsageReports, 'ofTenant' | 'by' | 'calls'>;
+  /** How fast requests may come; `meter` asks it of tokens. */
+  readonly rates: Rates;
+  /** For those who ask the same again. */
+  readonly keptAnswers: AnswerBook;
   readonly sessions: SessionStore;
   readonly responses: ResponseBook;
   /** Any model name stands for the first model. */

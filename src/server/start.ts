@@ -7,12 +7,15 @@ import { SessionStore } from '../llm/sessions.ts';
 import type { BudgetSource } from '../metering/budgets.ts';
 import { LedgerMeter } from '../metering/ledger-meter.ts';
 import { UsageReports } from '../metering/reports.ts';
+import { withRates } from '../rates/meter.ts';
+import type { RateOf } from '../rates/rate.ts';
+import type { Rates } from '../rates/rates.ts';
 import { readBuiltinProgram } from '../sandbox/builtin.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
 import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
 import { openStore, type Store } from '../store/open.ts';
 import { type Logger, silent } from '../telemetry/log.ts';
-import { createMetrics } from '../telemetry/metrics.ts';
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { Administration } from '../tenancy/administration.ts';
 import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig, readModel } from '../tenancy/config.ts';
 import { Directory } from '../tenancy/directory.ts';
@@ -20,6 +23,7 @@ import type { Tenant } from '../tenancy/tenants.ts';
 import { AdapterRegistry } from './adapters.ts';
 import { createApp } from './app.ts';
 import { drain } from './drain.ts';
+import { KeptAnswers } from './kept-answers.ts';
 import { isLocalName } from './local.ts';
 import { definitionOf, idOf, logModels, modelLoader } from './model-loader.ts';
 import { ModelMemory } from './model-memory.ts';
@@ -27,6 +31,8 @@ import { ModelRegistry } from './model-registry.ts';
 import type { ModelSlot } from './model-slot.ts';
 import { ModelStore } from './model-store.ts';
 import { type Listener, listen } from './node.ts';
+import { openRates } from './open-rates.ts';
+import { Outbox } from './outbox.ts';
 import { ConfigReload, type Live } from './reload.ts';
 import { ResponseBook } from './responses/book.ts';
 import { MemoryResponseStore } from './responses/store.ts';
@@ -85,22 +91,23 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const store = await openStore(config.store ?? 'memory', { lock: true });
   const modelStore = new ModelStore(store);
   const directory = new Directory({ ...config, reachable: !isLocalName(host) });
+  const metrics = createMetrics();
+  const logger = options.logger ?? silent;
+  const rates = await openRates(config.redis, rateOf(directory), { logger, metrics: metrics.rates });
+  const outbox = new Outbox(store, config.webhooks, { logger });
   const administration = new Administration(store, directory, config, {
     cancelled: keyId => cancelRequestsOf(services.state, keyId),
     lost: error => services.logger.log('warn', 'store does not answer', { problem: asRealmError(error).message }),
   });
-  const meter = await openMeter(store, live, directory).catch(async error => {
+  const ledger = await openMeter(store, live, directory).catch(async error => {
     await store.close();
     throw error;
   });
-  const closeStore = async () => {
-    await meter.close();
-    await administration.close();
-    await store.close();
-  };
   const services = compose(live, options, {
     store,
-    meter,
+    ledger,
+    rates,
+    metrics,
     modelStore,
     programs,
     sandbox,
@@ -110,11 +117,19 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       sampleAsConfigured(live, model);
     },
   });
+  const closeStores = async () => {
+    await ledger.close();
+    await administration.close();
+    await outbox.close();
+    await rates.close();
+    await services.keptAnswers.close();
+    await store.close();
+  };
   try {
     await administration.start();
     refuseOpenToOthers(config, host, directory);
   } catch (error) {
-    await closeStore();
+    await closeStores();
     throw error;
   }
   const { keepAliveMs } = config.http;
@@ -123,7 +138,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     logger: services.logger,
     messageBytes: config.limits.bodyBytes,
   }).catch(async error => {
-    await closeStore();
+    await closeStores();
     throw error;
   });
   try {
@@ -135,7 +150,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     programs.set('', await builtin);
   } catch (error) {
     await stop(services, listener, 0);
-    await closeStore();
+    await closeStores();
     throw error;
   }
   services.state.phase = 'ready';
@@ -154,7 +169,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const close = async () => {
     reload.close();
     await stop(services, listener, live.config.limits.drainMs);
-    await closeStore();
+    await closeStores();
   };
   const unloaded = services.models.all.flatMap(({ id, model, failure }) => {
     return model ? [] : { id, problem: failure?.error.message };
@@ -230,23 +245,24 @@ function compose(
   live: Live,
   options: StartOptions,
   parts: {
-    store: Store;
-    meter: LedgerMeter;
+    ledger: LedgerMeter;
     modelStore: ModelStore;
     programs: ReadonlyMap<string, Program>;
     sandbox: Sandbox;
     administration: Administration;
     onLoaded: (model: ServedModel) => void;
+    store: Store;
+    rates: Rates;
+    metrics: Metrics;
   },
 ): Services {
   const { config } = live;
   const { directory, audit } = parts.administration;
-  const metrics = createMetrics();
+  const { rates, metrics, ledger, onLoaded } = parts;
   const logger = options.logger ?? silent;
-  const { meter } = parts;
+  const meter = withRates(ledger, rates);
   const text = new TextService({ bodyBytes: config.limits.bodyBytes, observe: metrics.text });
   const adapters = new AdapterRegistry({ find: name => models.find(name), at: modelId => models.at(modelId) });
-  const { onLoaded } = parts;
   const loader = modelLoader({ adapters, logger, meter, text }, { ...options, onLoaded });
   const models = new ModelRegistry({
     loader,
@@ -260,6 +276,8 @@ function compose(
     adapters,
     meter,
     usage: new UsageReports(parts.store),
+    rates,
+    keptAnswers: new KeptAnswers(parts.store.db),
     sessions: new SessionStore(config.sessions),
     responses: new ResponseBook(new MemoryResponseStore(config.responses), new MemoryResponseStore(config.responses)),
     anyModelName: config.models === undefined || options.model !== undefined,
@@ -290,6 +308,14 @@ function compose(
     metrics,
     state: { phase: 'loading', open: new Set() },
   };
+}
+
+/** Of tenants and keys as they are now. */
+function rateOf(directory: Directory): RateOf {
+  return ({ tenant, keyId }) => ({
+    tenant: directory.tenant(tenant)?.rate,
+    key: keyId === undefined ? undefined : directory.principalOf(keyId)?.rate,
+  });
 }
 
 function cancelRequestsOf({ open }: ServerState, keyId: string): void {

@@ -3,6 +3,7 @@ import type { EngineUsage } from '../engine/request.ts';
 import type { EngineStats } from '../engine/types.ts';
 import type { SandboxStats } from '../sandbox/types.ts';
 import { memoryByKind, processMemory } from './memory.ts';
+import { type RateMetrics, rateMetrics } from './rate-metrics.ts';
 
 /** One finished request, as counted. Times in milliseconds. */
 export interface RequestSample extends EngineUsage {
@@ -28,6 +29,7 @@ export interface Metrics {
   readonly contentType: string;
   request(sample: RequestSample): void;
   text(sample: TextSample): void;
+  readonly rates: RateMetrics;
   /** The Prometheus text page. */
   page(models: readonly ModelSample[], programs: SandboxStats, openRequests: number): Promise<string>;
 }
@@ -55,6 +57,7 @@ export function createMetrics(): Metrics {
     contentType: register.contentType,
     request: requests,
     text: textMetrics(registers),
+    rates: rateMetrics(registers),
     page: (samples, programStats, openRequests) => {
       models(samples);
       programs(programStats);

@@ -114,6 +114,8 @@ export interface RealmConfig {
   readonly modelMemory?: number | undefined;
   /** A URL. */
   readonly redis?: string | undefined;
+  /** Who is told that budgets run out. */
+  readonly webhooks: readonly { readonly url: string; readonly secret: string }[];
   /** Absolute: where files of models and adapters may lie; absent: anywhere. */
   readonly folders?: readonly string[] | undefined;
   /** Hashes of the keys for loading and unloading; absent: nobody may, unless there are no tenants. */
@@ -342,6 +344,7 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
     store: toStore(server.store, base),
     modelMemory: server.memory_mb === undefined ? undefined : server.memory_mb * 1e6,
     redis: server.redis,
+    webhooks: server.webhooks ?? [],
     http: {
       origins: server.origins ?? [],
       keepAliveMs: server.keep_alive_ms,

@@ -70,6 +70,15 @@ const server = z.strictObject({
     .string()
     .regex(/^rediss?:\/\//, { error: 'must be a URL that begins with redis:// or rediss://' })
     .optional(),
+  /** Who is told that budgets run out; only these addresses are ever asked. */
+  webhooks: z
+    .array(
+      z.strictObject({
+        url: z.url({ protocol: /^https?$/, error: 'must be a URL of http or https' }),
+        secret: z.string().min(16),
+      }),
+    )
+    .optional(),
   programs: z
     .strictObject({
       /** In which tenants' own programs run, one for each tenant that uses its program. */

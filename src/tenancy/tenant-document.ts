@@ -1,6 +1,7 @@
 import type { z } from 'zod';
+import type { Rate } from '../rates/rate.ts';
 import type { rateSchema, TenantDocument } from './schema.ts';
-import { type Rate, type Tenant, tenantDefaults } from './tenants.ts';
+import { type Tenant, tenantDefaults } from './tenants.ts';
 
 /** A tenant as `realm.yaml`, the store and the API write it, and as the server has it. */
 

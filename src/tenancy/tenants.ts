@@ -1,5 +1,6 @@
 import type { TenantShare } from '../engine/request.ts';
 import type { Budget } from '../metering/budgets.ts';
+import type { Rate } from '../rates/rate.ts';
 
 export interface Tenant {
   readonly id: string;
@@ -25,13 +26,6 @@ export interface Tenant {
   /** What may be named, where the key that was used says so; absent: all. */
   readonly models?: readonly string[] | undefined;
   readonly adapters?: readonly string[] | undefined;
-}
-
-/** What is absent is not limited. */
-export interface Rate {
-  readonly requestsPerMinute?: number | undefined;
-  readonly tokensPerMinute?: number | undefined;
-  readonly concurrent?: number | undefined;
 }
 
 export interface TenantKeys extends Tenant {

@@ -12,10 +12,13 @@ import { SessionStore } from '../../src/llm/sessions.ts';
 import { StopStrings } from '../../src/llm/stop-strings.ts';
 import type { GenerateText, TextLogprob } from '../../src/llm/types.ts';
 import { unmetered } from '../../src/metering/meter.ts';
+import { LocalRates } from '../../src/rates/book.ts';
+import { Rates } from '../../src/rates/rates.ts';
 import { Channel } from '../../src/sandbox/channel.ts';
 import type { ModelId, Program, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
 import { AdapterRegistry } from '../../src/server/adapters.ts';
 import { createApp } from '../../src/server/app.ts';
+import { keepsNoAnswers } from '../../src/server/kept-answers.ts';
 import { type MeteredModel, metered } from '../../src/server/metered-model.ts';
 import { ModelRegistry } from '../../src/server/model-registry.ts';
 import { ResponseBook } from '../../src/server/responses/book.ts';
@@ -303,6 +306,8 @@ export function scripted(script: Script, { models: loaded, ...overrides }: Overr
     models,
     meter,
     usage: noUsage,
+    keptAnswers: keepsNoAnswers,
+    rates: new Rates(new LocalRates(), () => ({})),
     adapters: new AdapterRegistry(models),
     sessions: new SessionStore(undefined),
     responses: responseBook(),

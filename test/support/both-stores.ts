@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe } from 'node:test';
+import { after, before, describe, test } from 'node:test';
+import { openStore, type Store } from '../../src/store/open.ts';
 import { noPostgres, type Postgres, startPostgres } from './postgres.ts';
 
 export interface Places {
@@ -34,4 +35,19 @@ async function database(url: string, name: string): Promise<string> {
   if (rowCount === 0) await client.query(`create database "${name}"`);
   await client.end();
   return url.replace(/[^/]*$/, name);
+}
+
+/** Defines a test that gets an open store of its own. */
+export type StoreTest = (name: string, run: (store: Store) => Promise<void>) => void;
+
+export function onEachStore(title: string, define: (storeTest: StoreTest) => void): void {
+  onBothStores(title, (_, { place }) => {
+    let count = 0;
+    define((name, run) => {
+      test(name, async () => {
+        const store = await openStore(await place(`store${count++}`));
+        await run(store).finally(() => store.close());
+      });
+    });
+  });
 }

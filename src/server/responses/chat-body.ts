@@ -61,11 +61,11 @@ const names: readonly (readonly [chat: RegExp, here: string])[] = [
 /** A refusal in the chat's words, in the words of whoever asked through this API. */
 export function inWordsOfResponses(error: unknown): unknown {
   if (!(error instanceof RealmError) || error.param === undefined) return error;
-  const { code, message, param, retryAfter, cause } = error;
+  const { code, message, param, retryAfter, headers, cause } = error;
   const rename = (text: string) => {
     const found = names.find(([chat]) => chat.test(text));
     return found === undefined ? text : text.replace(found[0], found[1]);
   };
   if (rename(param) === param) return error;
-  return new RealmError(code, rename(message), { param: rename(param), retryAfter, cause });
+  return new RealmError(code, rename(message), { param: rename(param), retryAfter, headers, cause });
 }

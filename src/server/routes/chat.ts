@@ -8,6 +8,7 @@ export const chatRoute: Route = {
   path: '/v1/chat/completions',
   summary: 'An answer in a chat',
   body: 'chat',
+  inference: true,
   async handle(context) {
     return respond(context, chatFormat, await readBody(context, 'chat'));
   },

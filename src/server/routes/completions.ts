@@ -8,6 +8,7 @@ export const completionsRoute: Route = {
   path: '/v1/completions',
   summary: 'How a text goes on',
   body: 'completion',
+  inference: true,
   async handle(context) {
     return respond(context, completionFormat, await readBody(context, 'completion'));
   },

@@ -10,6 +10,7 @@ export const embeddingsRoute: Route = {
   path: '/v1/embeddings',
   summary: 'Embeddings of texts or tokens',
   body: 'embeddings',
+  inference: true,
   async handle(context) {
     const { services, exchange, tenant } = context.var;
     const { model: wanted, inputs, dimensions, base64 } = await readBody(context, 'embeddings');

@@ -14,6 +14,7 @@ export const messagesRoute: Route = {
   path: '/v1/messages',
   summary: "An answer in a chat, in the shape of Anthropic's Messages API",
   body: 'messages',
+  inference: true,
   async handle(context) {
     const { services, exchange, tenant } = context.var;
     const job = createJob(services, exchange, tenant, await readBody(context, 'messages'));

@@ -14,6 +14,7 @@ const ollamaChat: Route = {
   path: '/api/chat',
   summary: "An answer in a chat, in Ollama's shape",
   body: 'ollamaChat',
+  inference: true,
   handle: async context => respondAsOllama(context, chatShape, await readBody(context, 'ollamaChat')),
 };
 
@@ -22,6 +23,7 @@ const ollamaGenerate: Route = {
   path: '/api/generate',
   summary: "An answer to a prompt, in Ollama's shape",
   body: 'ollamaGenerate',
+  inference: true,
   handle: async context => respondAsOllama(context, generateShape, await readBody(context, 'ollamaGenerate')),
 };
 
@@ -30,6 +32,7 @@ const ollamaEmbed: Route = {
   path: '/api/embed',
   summary: "Embeddings of texts, in Ollama's shape",
   body: 'ollamaEmbed',
+  inference: true,
   async handle(context) {
     const started = performance.now();
     const { model, inputs, ...options } = await readBody(context, 'ollamaEmbed');
@@ -49,6 +52,7 @@ const ollamaEmbeddings: Route = {
   path: '/api/embeddings',
   summary: 'The embedding of one text, as Ollama gave it before /api/embed',
   body: 'ollamaEmbeddings',
+  inference: true,
   async handle(context) {
     const { model, inputs } = await readBody(context, 'ollamaEmbeddings');
     const { values } = await embed(context, model, inputs);

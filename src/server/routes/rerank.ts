@@ -8,6 +8,7 @@ export const rerankRoute: Route = {
   path: '/v1/rerank',
   summary: "Documents in the order of their embeddings' similarity to a query",
   body: 'rerank',
+  inference: true,
   async handle(context) {
     const { exchange } = context.var;
     const { model, query, documents, most, withDocuments } = await readBody(context, 'rerank');

@@ -10,6 +10,7 @@ export const responsesRoute: Route = {
   path: '/v1/responses',
   summary: 'A response',
   body: 'responses',
+  inference: true,
   async handle(context) {
     return respondAsResponse(context, await readBody(context, 'responses'));
   },
@@ -31,6 +32,7 @@ export const compactRoute: Route = {
   path: '/v1/responses/compact',
   summary: 'A conversation in short',
   body: 'compact',
+  inference: true,
   async handle(context) {
     return compact(context, await readBody(context, 'compact')).catch(error => {
       throw inWordsOfResponses(error);
