@@ -8,9 +8,9 @@ import { AuditLog } from '../../src/tenancy/audit.ts';
 import { Directory, type FileEntries } from '../../src/tenancy/directory.ts';
 import { createKey, keyIdOf } from '../../src/tenancy/keys.ts';
 import { tenantDefaults } from '../../src/tenancy/tenants.ts';
-import { onBothStores } from '../support/both-stores.ts';
 import { at } from '../support/entries.ts';
 import { noPostgres, startPostgres } from '../support/postgres.ts';
+import { onBothStores } from '../support/stores.ts';
 
 interface Replica {
   readonly store: Store;
