@@ -21,6 +21,8 @@ export interface LoadedModel extends TextModel {
   readonly generate: GenerateText;
   /** Used by requests that do not say themselves. */
   readonly defaults: { readonly system?: string | undefined; readonly sampling?: Sampling };
+  /** What the operator says of its sampling now, in the place of what was said before. */
+  setSampling?(sampling: Sampling | undefined): void;
   /** When it was loaded, seconds since 1970. */
   readonly created: number;
 }
@@ -28,8 +30,6 @@ export interface LoadedModel extends TextModel {
 /** A loaded model and where its file came from. */
 export interface ServedModel extends LoadedModel {
   readonly file: ModelFile;
-  /** What the operator says of its sampling now, in the place of what was said before. */
-  setSampling(sampling: Sampling | undefined): void;
 }
 
 export interface LoadOptions {

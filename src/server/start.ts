@@ -130,9 +130,10 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     programs,
     sandbox,
     administration,
-    rates,
-    metrics,
-    onLoaded: model => models.push(model),
+    onLoaded(model) {
+      if (services.state.phase === 'loading') models.push(model);
+      sampleAsConfigured(live, model);
+    },
   });
   try {
     await administration.start();
@@ -170,7 +171,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     },
     apply(next) {
       administration.setFile(next);
-      for (const { id, sampling } of next.models ?? []) models.find(model => model.id === id)?.setSampling(sampling);
+      for (const { model } of services.models.all) if (model) sampleAsConfigured(live, model);
     },
     note: detail => services.audit.note({ actor: 'file', action: 'config.reloaded', target: 'realm.yaml', detail }),
   });
@@ -218,6 +219,12 @@ async function loadFirst({ models }: Services, signal: AbortSignal | undefined):
     signal?.throwIfAborted();
   }
   if (failed.length === models.all.length) throw failed[0];
+}
+
+/** The file may have been read again since it named the model. */
+function sampleAsConfigured({ config }: Live, model: Pick<ServedModel, 'id' | 'setSampling'>): void {
+  const entry = config.models?.find(({ id }) => id === model.id);
+  if (entry) model.setSampling?.(entry.sampling);
 }
 
 async function configAt(path: string | undefined): Promise<RealmConfig> {
@@ -283,8 +290,6 @@ function compose(
     rates,
     keptAnswers: new KeptAnswers(parts.store.db),
     usage: new UsageReports(parts.store),
-    rates,
-    keptAnswers: new KeptAnswers(parts.store.db),
     sessions: new SessionStore(config.sessions),
     responses: new ResponseBook(new MemoryResponseStore(config.responses), new MemoryResponseStore(config.responses)),
     anyModelName: config.models === undefined || options.model !== undefined,

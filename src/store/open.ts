@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { RealmError } from '../errors.ts';
 import { migrations } from './migrations/index.ts';
+import { namedFailures } from './postgres-pool.ts';
 import type { StoreTables } from './schema.ts';
 import { SqliteClient } from './sqlite-client.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
@@ -47,7 +48,9 @@ async function openPostgres(url: string): Promise<Store> {
   const pool = new pg.Pool({ connectionString: url, types, max: 10, connectionTimeoutMillis: 5_000 });
   // A connection that breaks while nobody uses it is replaced by the next query.
   pool.on('error', () => {});
-  const db = new Kysely<StoreTables>({ dialect: new PostgresDialect({ pool }) });
+  // One that breaks while it is used fails its query; without a listener it would end the process.
+  pool.on('connect', client => client.on('error', () => {}));
+  const db = new Kysely<StoreTables>({ dialect: new PostgresDialect({ pool: namedFailures(pool) }) });
   return { kind: 'postgres', db, place: url, close: () => db.destroy() };
 }
 

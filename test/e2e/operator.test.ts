@@ -18,7 +18,7 @@ const write = async (limits: string, tenants: string, port = 0) =>
   writeFile(
     config,
     `server: { port: ${port}, admin_keys: ["${admin.hash}"], limits: { ${limits} } }
-models: [{ id: small, path: ${await modelPath()}, context: 256 }]
+models: [{ id: small, path: ${await modelPath()}, context: 2048 }]
 tenants: ${tenants}
 `,
   );
@@ -68,6 +68,15 @@ test('tenants and keys come and go while the server runs, and its file is read a
     );
     await command('keys', 'revoke', made.id, '--tenant', 'acme', ...here);
     await soon(async () => (await status(made.key)) === 401);
+
+    const other = await command('keys', 'create', '--tenant', 'filed', ...there);
+    const messages = [{ role: 'user', content: 'Tell a very long story.' }];
+    const long = { model: 'small', messages, max_tokens: 1800, logit_bias: { 2: -100, 0: -100 }, stream: true };
+    const headers = { authorization: `Bearer ${other.key}` };
+    const streamed = await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers, body: JSON.stringify(long) });
+    // Another process on the store says so, and the server ends what the key asks for.
+    await command('keys', 'revoke', other.id, '--tenant', 'filed', '--cancel', ...here);
+    assert.match(await streamed.text(), /"code":"request_cancelled"/);
 
     assert.equal(await status(filed.key, 2), 400);
     await write('choices: 2', '[{ id: filed, weight: 3 }]', 1);

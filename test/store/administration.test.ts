@@ -9,6 +9,7 @@ import { Directory, type FileEntries } from '../../src/tenancy/directory.ts';
 import { createKey, keyIdOf } from '../../src/tenancy/keys.ts';
 import { tenantDefaults } from '../../src/tenancy/tenants.ts';
 import { at } from '../support/entries.ts';
+import { noPostgres, startPostgres } from '../support/postgres.ts';
 import { onBothStores } from '../support/stores.ts';
 
 interface Replica {
@@ -187,4 +188,34 @@ onBothStores('the administration', (_, { place }) => {
     assert.equal(tenantOf(two, made.key, '10.1.2.3'), 'invalid_api_key');
     await two.close();
   });
+});
+
+test('without its database a server goes on with the keys that it knows, and changes nothing', {
+  skip: noPostgres,
+}, async () => {
+  const postgres = await startPostgres();
+  try {
+    const one = await replica(postgres.url);
+    const operator = one.administration.operator('a');
+    await operator.createTenant({ id: 'acme' });
+    const { key, id } = await operator.createKey('acme', {});
+    await postgres.kill();
+    assert.equal(tenantOf(one, key), 'acme');
+    assert.equal(tenantOf(one, 'nobody'), 'invalid_api_key');
+    await assert.rejects(operator.createKey('acme', {}), { code: 'store_unavailable' });
+    await assert.rejects(operator.revokeKey('acme', id, false), { code: 'store_unavailable' });
+    assert.equal(tenantOf(one, key), 'acme');
+    await postgres.start();
+    // A connection that broke may be noticed by the first query only.
+    const revoke = () => operator.revokeKey('acme', id, false);
+    await revoke().catch(revoke);
+    assert.equal(tenantOf(one, key), 'invalid_api_key');
+    const two = await replica(postgres.url);
+    const { key: next } = await two.administration.operator('b').createKey('acme', {});
+    // It listens again.
+    await soon(() => tenantOf(one, next) === 'acme');
+    await Promise.all([one.close(), two.close()]);
+  } finally {
+    await postgres.close();
+  }
 });
