@@ -45,6 +45,8 @@ async function openPostgres(url: string): Promise<Store> {
   const pool = new pg.Pool({ connectionString: url, types, max: 10, connectionTimeoutMillis: 5_000 });
   // A connection that breaks while nobody uses it is replaced by the next query.
   pool.on('error', () => {});
+  // One that breaks in use has its query say so, and is an event beside that.
+  pool.on('connect', client => client.on('error', () => {}));
   const db = new Kysely<StoreTables>({ dialect: new PostgresDialect({ pool }) });
   return { kind: 'postgres', db, close: () => db.destroy() };
 }
