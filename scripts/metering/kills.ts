@@ -62,7 +62,9 @@ try {
 async function start(): Promise<{ child: ChildProcess; url: string }> {
   const script = new URL('kill-server.ts', import.meta.url).pathname;
   const child = spawn(process.execPath, [script, configPath], { stdio: ['ignore', 'pipe', 'inherit'] });
-  process.once('exit', () => child.kill('SIGKILL'));
+  const last = () => child.kill('SIGKILL');
+  process.once('exit', last);
+  child.once('exit', () => process.off('exit', last));
   const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`the server ended with ${code}`)));
   ended.catch(() => {});
   const [line] = await Promise.race([once(child.stdout!, 'data'), ended]);

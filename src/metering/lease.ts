@@ -18,6 +18,8 @@ export class Lease {
   used = 0;
   /** What the store had left for everybody when it was last asked. */
   left = 0;
+  /** What the store last said that everybody has spent. */
+  spent = 0;
   /** The store has counted what was used before there was such a budget. */
   opened = false;
   /** Reserved from since the last beat. */

@@ -11,7 +11,7 @@ import { Periods } from './periods.ts';
 import { billionths, type Price, type Tariff, tariffOf } from './prices.ts';
 import { refusal } from './refusal.ts';
 import { Running } from './running.ts';
-import { SqlLedger } from './sql-ledger.ts';
+import { type OnSpent, SqlLedger } from './sql-ledger.ts';
 import { Undertaker } from './undertaker.ts';
 
 export interface LedgerMeterOptions {
@@ -63,8 +63,11 @@ export class LedgerMeter implements Meter {
     return meter;
   }
 
-  static onStore(store: Store, options: Omit<LedgerMeterOptions, 'ledger' | 'exclusive'>): Promise<LedgerMeter> {
-    return LedgerMeter.open({ ...options, ledger: new SqlLedger(store), exclusive: store.kind === 'sqlite' });
+  static onStore(
+    store: Store,
+    { onSpent, ...options }: Omit<LedgerMeterOptions, 'ledger' | 'exclusive'> & { readonly onSpent?: OnSpent },
+  ): Promise<LedgerMeter> {
+    return LedgerMeter.open({ ...options, ledger: new SqlLedger(store, onSpent), exclusive: store.kind === 'sqlite' });
   }
 
   async reserve(call: EngineCall): Promise<Reservation> {
