@@ -1,39 +1,25 @@
 import { sql, type Transaction } from 'kysely';
 import type { Store } from '../store/open.ts';
-import type { CallTable, StoreTables, UsageColumns } from '../store/schema.ts';
+import type { CallTable, StoreTables } from '../store/schema.ts';
 import { amountOf } from './budgets.ts';
 import { columnList, jsonRows } from './json-rows.ts';
 import { type Batch, type Drawn, type EndedCall, type LeaseWrite, type Ledger, ReplicaLost } from './ledger.ts';
-import { dayOf } from './periods.ts';
+import {
+  type CallId,
+  type Change,
+  difference,
+  endedColumns,
+  idOf,
+  nameOf,
+  runningColumns,
+  sumColumns,
+  sumsOf,
+  usageColumns,
+} from './ledger-rows.ts';
 import { billionths } from './prices.ts';
 import { usedIn } from './usage.ts';
 
 type Trx = Transaction<StoreTables>;
-
-const usageColumns = {
-  requests: 'bigint',
-  model_requests: 'bigint',
-  input_tokens: 'bigint',
-  cached_tokens: 'bigint',
-  output_tokens: 'bigint',
-  cost: 'bigint',
-} as const;
-const callColumns = {
-  request_id: 'text',
-  call: 'bigint',
-  tenant: 'text',
-  key_id: 'text',
-  model: 'text',
-  adapter: 'text',
-  at: 'bigint',
-  ...usageColumns,
-} as const;
-const endedColumns = { ...callColumns, status: 'text' } as const;
-const runningColumns = { ...callColumns, replica: 'text', budgets: 'text' } as const;
-/** Of a row that was added, all; of one that was mended, what it lacked. */
-type Change = EndedCall & { readonly calls: number };
-
-const sumColumns = { tenant: 'text', day: 'bigint', key_id: 'text', model: 'text', adapter: 'text' } as const;
 
 /** A budget in one of its periods, in its own unit. */
 export interface BudgetPeriod {
@@ -253,12 +239,6 @@ export class SqlLedger implements Ledger {
   }
 }
 
-type CallId = Pick<EndedCall, 'request_id' | 'call'>;
-
-const nameOf = ({ request_id, call }: CallId): string => `${request_id} ${call}`;
-
-const idOf = ({ request_id, call }: CallId): CallId => ({ request_id, call });
-
 async function seen(trx: Trx, { replica, now }: Batch): Promise<void> {
   const update = trx.updateTable('replicas').set({ seen_at: now }).where('id', '=', replica);
   const { numUpdatedRows } = await update.executeTakeFirstOrThrow();
@@ -275,34 +255,4 @@ async function open(trx: Trx, { id, tenant, budget, period }: LeaseWrite): Promi
     .values({ id, spent })
     .onConflict(conflict => conflict.doNothing())
     .execute();
-}
-
-function difference(
-  row: UsageColumns,
-  old: UsageColumns,
-): Pick<UsageColumns, 'input_tokens' | 'cached_tokens' | 'output_tokens' | 'cost'> {
-  return {
-    input_tokens: row.input_tokens - old.input_tokens,
-    cached_tokens: row.cached_tokens - old.cached_tokens,
-    output_tokens: row.output_tokens - old.output_tokens,
-    cost: row.cost - old.cost,
-  };
-}
-
-/** One record for each tenant, day, key, model and adapter. */
-function sumsOf(rows: readonly Change[]): object[] {
-  const sums = new Map<string, Record<string, string | number>>();
-  for (const row of rows) {
-    const { tenant, key_id, model, adapter, calls } = row;
-    const day = dayOf(row.at);
-    const name = JSON.stringify([tenant, day, key_id, model, adapter]);
-    const sum = sums.get(name);
-    const values = {
-      calls,
-      ...Object.fromEntries(Object.keys(usageColumns).map(key => [key, row[key as keyof UsageColumns]])),
-    };
-    if (sum === undefined) sums.set(name, { tenant, day, key_id, model, adapter, ...values });
-    else for (const [key, value] of Object.entries(values)) sum[key] = (sum[key] as number) + value;
-  }
-  return [...sums.values()];
 }
