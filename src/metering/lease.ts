@@ -47,7 +47,9 @@ export class Lease {
 
   /** How much of the room may stay here; the less is left for everybody, the less. */
   get comfort(): number {
-    return this.busy || this.waiting > 0 ? Math.max(0, Math.min(this.room, Math.floor(this.left * share))) : 0;
+    // What a waiting call was given may not go while it waits for another budget.
+    if (this.waiting > 0) return Math.max(0, this.room);
+    return this.busy ? Math.max(0, Math.min(this.room, Math.floor(this.left * share))) : 0;
   }
 
   /** What it draws at once where it lacks `need`. */
