@@ -62,7 +62,9 @@ try {
 async function start(): Promise<{ child: ChildProcess; url: string }> {
   const script = new URL('kill-server.ts', import.meta.url).pathname;
   const child = spawn(process.execPath, [script, configPath], { stdio: ['ignore', 'pipe', 'inherit'] });
-  process.once('exit', () => child.kill('SIGKILL'));
+  const last = () => child.kill('SIGKILL');
+  process.once('exit', last);
+  child.once('exit', () => process.off('exit', last));
   const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`the server ended with ${code}`)));
   ended.catch(() => {});
   const [line] = await Promise.race([once(child.stdout!, 'data'), ended]);
@@ -73,7 +75,7 @@ async function killServers(): Promise<void> {
   for (let i = 0; i < times; i++) {
     const { child, url } = await start();
     const load = Promise.all(Array.from({ length: clients }, () => ask(url, key.key, seen, () => false)));
-    await firstAnswers(seen.length + clients);
+    await answers(clients);
     // Some live long enough for checkpoints of their calls.
     await sleep(Math.random() * (i % 8 === 0 ? 1_500 : 300));
     const exit = once(child, 'exit');
@@ -82,9 +84,14 @@ async function killServers(): Promise<void> {
   }
 }
 
-/** A server that has just begun is slow. */
-async function firstAnswers(count: number): Promise<void> {
-  for (let i = 0; i < 500 && seen.length < count; i++) await sleep(10);
+/** Waits for so many more answers: what was just started is slow. */
+async function answers(count: number): Promise<void> {
+  const completed = () => seen.filter(({ usage }) => usage !== undefined).length;
+  const before = completed();
+  for (let i = 0; completed() < before + count; i++) {
+    assert.ok(i < 3_000, 'nothing is answered any more');
+    await sleep(10);
+  }
 }
 
 async function killDatabase(): Promise<void> {
@@ -92,12 +99,13 @@ async function killDatabase(): Promise<void> {
   let over = false;
   const load = Promise.all(Array.from({ length: clients }, () => ask(url, key.key, seen, () => over)));
   for (let i = 0; i < times; i++) {
-    await sleep(100 + Math.random() * 500);
+    await answers(clients);
+    await sleep(Math.random() * 300);
     await postgres!.kill();
     await sleep(Math.random() * 300);
     await postgres!.start();
   }
-  await sleep(2_000);
+  await answers(clients);
   over = true;
   await load;
   const exit = once(child, 'exit');

@@ -16,7 +16,9 @@ export const systemClock: Clock = {
       const soon = setImmediate(run);
       return () => clearImmediate(soon);
     }
-    const timer = setTimeout(run, ms).unref();
+    const timer = setTimeout(run, ms);
+    // Calls that wait for their commit keep the process; what comes every second does not.
+    if (ms >= 1_000) timer.unref();
     return () => clearTimeout(timer);
   },
 };

@@ -214,11 +214,12 @@ export class Committer {
     this.#retryIn = 0;
     this.#inFlight = new Set();
     const leases = new Map([...dirty].map(lease => [lease.id, lease]));
-    for (const { id, granted, left } of drawn) {
+    for (const { id, granted, left, spent } of drawn) {
       const lease = leases.get(id)!;
       lease.opened = true;
       lease.held += granted;
       lease.left = left;
+      lease.spent = spent;
       const draw = draws.get(lease);
       draw?.done.resolve(granted >= draw.need);
     }
@@ -272,10 +273,9 @@ function toWrite(lease: Lease, draw: Draw | undefined): LeaseWrite {
   const need = Math.max(0, (draw?.wanted ?? 0) - lease.room);
   if (draw) draw.need = need;
   if (need === 0 && draw === undefined) lease.held = lease.used + lease.comfort;
-  const { id, tenant, budget, period, limit } = lease;
-  const open = lease.opened ? undefined : { tenant, budget, period };
+  const { id, tenant, budget, period, limit, spent, opened } = lease;
   const chunk = (needed: number, left: number) => lease.chunk(needed, left);
-  return { id, limit, keep: Math.max(0, lease.held), need, chunk, open };
+  return { id, limit, keep: Math.max(0, lease.held), need, chunk, tenant, budget, period, isNew: !opened, spent };
 }
 
 const nothingLeft = () => unavailable('and what this server had of the budget is used up');

@@ -18,6 +18,8 @@ export class Lease {
   used = 0;
   /** What the store had left for everybody when it was last asked. */
   left = 0;
+  /** What the store last said that everybody has spent. */
+  spent = 0;
   /** The store has counted what was used before there was such a budget. */
   opened = false;
   /** Reserved from since the last beat. */
@@ -45,6 +47,8 @@ export class Lease {
 
   /** How much of the room may stay here; the less is left for everybody, the less. */
   get comfort(): number {
+    // What a waiting call was given may not go while it waits for another budget.
+    if (this.waiting > 0) return Math.max(0, this.room);
     return this.busy ? Math.max(0, Math.min(this.room, Math.floor(this.left * share))) : 0;
   }
 

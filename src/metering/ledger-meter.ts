@@ -11,7 +11,7 @@ import { Periods } from './periods.ts';
 import { billionths, type Price, type Tariff, tariffOf } from './prices.ts';
 import { refusal } from './refusal.ts';
 import { Running } from './running.ts';
-import { SqlLedger } from './sql-ledger.ts';
+import { type OnSpent, SqlLedger } from './sql-ledger.ts';
 import { Undertaker } from './undertaker.ts';
 
 export interface LedgerMeterOptions {
@@ -63,29 +63,38 @@ export class LedgerMeter implements Meter {
     return meter;
   }
 
-  static onStore(store: Store, options: Omit<LedgerMeterOptions, 'ledger' | 'exclusive'>): Promise<LedgerMeter> {
-    return LedgerMeter.open({ ...options, ledger: new SqlLedger(store), exclusive: store.kind === 'sqlite' });
+  static onStore(
+    store: Store,
+    { onSpent, ...options }: Omit<LedgerMeterOptions, 'ledger' | 'exclusive'> & { readonly onSpent?: OnSpent },
+  ): Promise<LedgerMeter> {
+    return LedgerMeter.open({ ...options, ledger: new SqlLedger(store, onSpent), exclusive: store.kind === 'sqlite' });
   }
 
   async reserve(call: EngineCall): Promise<Reservation> {
     this.#committer.refuseAlone();
-    const tariff = this.#tariffOf(call.model);
     const at = this.#clock.now();
     const leases = this.#leasesOf(call, at);
     for (const lease of leases) lease.waiting++;
     try {
-      for (;;) {
-        // Another call of the same request may have been granted meanwhile. Between this look and the grant nobody else has a turn.
-        const wish = wishOf(call, tariff);
-        const short = leases.filter(lease => lease.room < mostOf(lease.budget, wish));
-        if (short.length === 0) return this.#grant(call, wish, leases, at);
-        const given = await Promise.all(short.map(lease => this.#committer.draw(lease, mostOf(lease.budget, wish))));
-        if (given.every(Boolean)) continue;
-        const again = wishOf(call, tariff);
-        return this.#grant(call, { ...again, maxTokens: most(leases, again) }, leases, at);
-      }
+      return await this.#granted(call, leases, at);
     } finally {
       for (const lease of leases) lease.waiting--;
+    }
+  }
+
+  /** Asks the store for what is short until there is room, or no more to have. */
+  async #granted(call: EngineCall, leases: readonly Lease[], at: number): Promise<Reservation> {
+    const tariff = this.#tariffOf(call.model);
+    const exhausted = new Set<Lease>();
+    for (;;) {
+      // Another call of the same request may have been granted meanwhile. From this look to the grant nobody else has a turn.
+      const wish = wishOf(call, tariff);
+      const possible = { ...wish, maxTokens: most(exhausted, wish) };
+      const needOf = ({ budget }: Lease) => mostOf(budget, possible);
+      const short = leases.filter(lease => !exhausted.has(lease) && lease.room < needOf(lease));
+      if (short.length === 0) return this.#grant(call, possible, leases, at);
+      const given = await Promise.all(short.map(lease => this.#committer.draw(lease, needOf(lease))));
+      for (const [i, lease] of short.entries()) if (!given[i]) exhausted.add(lease);
     }
   }
 
@@ -208,7 +217,7 @@ function wishOf({ promptTokens, maxTokens, counted, model }: EngineCall, tariff:
 }
 
 /** Most tokens that all budgets have room for. Throws `insufficient_quota` where that is nothing. */
-function most(leases: readonly Lease[], wish: Wish): number {
+function most(leases: Iterable<Lease>, wish: Wish): number {
   const least = Math.min(1, wish.maxTokens);
   let tokens = wish.maxTokens;
   for (const lease of leases) {

@@ -25,8 +25,13 @@ export interface LeaseWrite {
   readonly need: number;
   /** How much it takes at once, of so much that is left. */
   chunk(need: number, left: number): number;
-  /** For the first time: what was used before there was the budget is counted. */
-  readonly open?: { readonly tenant: string; readonly budget: Budget; readonly period: Period } | undefined;
+  readonly tenant: string;
+  readonly budget: Budget;
+  readonly period: Period;
+  /** The replica has not asked for it yet: what was used before there was the budget is counted. */
+  readonly isNew: boolean;
+  /** What the replica knows to be spent. */
+  readonly spent: number;
 }
 
 /** All that a replica tells the store at once; it is done as a whole or not at all, and may be done again. */
@@ -45,6 +50,7 @@ export interface Drawn {
   readonly granted: number;
   /** What nobody holds and nobody has spent. */
   readonly left: number;
+  readonly spent: number;
 }
 
 /** Where calls are put on record. All that several replicas must agree on is done here, each time at once or not at all. */

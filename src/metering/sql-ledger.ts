@@ -1,38 +1,42 @@
 import { sql, type Transaction } from 'kysely';
 import type { Store } from '../store/open.ts';
-import type { CallTable, StoreTables, UsageColumns } from '../store/schema.ts';
+import type { CallTable, StoreTables } from '../store/schema.ts';
 import { amountOf } from './budgets.ts';
 import { columnList, jsonRows } from './json-rows.ts';
 import { type Batch, type Drawn, type EndedCall, type LeaseWrite, type Ledger, ReplicaLost } from './ledger.ts';
-import { dayOf } from './periods.ts';
+import {
+  type CallId,
+  type Change,
+  difference,
+  endedColumns,
+  idOf,
+  nameOf,
+  runningColumns,
+  sumColumns,
+  sumsOf,
+  usageColumns,
+} from './ledger-rows.ts';
+import { billionths } from './prices.ts';
 import { usedIn } from './usage.ts';
 
 type Trx = Transaction<StoreTables>;
 
-const usageColumns = {
-  requests: 'bigint',
-  model_requests: 'bigint',
-  input_tokens: 'bigint',
-  cached_tokens: 'bigint',
-  output_tokens: 'bigint',
-  cost: 'bigint',
-} as const;
-const callColumns = {
-  request_id: 'text',
-  call: 'bigint',
-  tenant: 'text',
-  key_id: 'text',
-  model: 'text',
-  adapter: 'text',
-  at: 'bigint',
-  ...usageColumns,
-} as const;
-const endedColumns = { ...callColumns, status: 'text' } as const;
-const runningColumns = { ...callColumns, replica: 'text', budgets: 'text' } as const;
-/** Of a row that was added, all; of one that was mended, what it lacked. */
-type Change = EndedCall & { readonly calls: number };
+/** A budget in one of its periods, in its own unit. */
+export interface BudgetPeriod {
+  readonly tenant: string;
+  readonly keyId?: string | undefined;
+  readonly model?: string | undefined;
+  readonly unit: string;
+  /** For example `2026-11`. */
+  readonly period: string;
+  readonly limit: number;
+}
 
-const sumColumns = { tenant: 'text', day: 'bigint', key_id: 'text', model: 'text', adapter: 'text' } as const;
+/**
+ * Hears in the transaction that more of a budget is spent than this replica knew. Each replica hears of the same, and after a start `before` is 0:
+ * who tells others must tell once.
+ */
+export type OnSpent = (trx: Trx, budget: BudgetPeriod, before: number, after: number) => Promise<void>;
 
 /**
  * The ledger in SQLite or PostgreSQL. Whoever draws from a budget or spends of it holds its row until the end of the transaction, and rows are
@@ -41,8 +45,11 @@ const sumColumns = { tenant: 'text', day: 'bigint', key_id: 'text', model: 'text
 export class SqlLedger implements Ledger {
   readonly #store: Store;
 
-  constructor(store: Store) {
+  readonly #onSpent: OnSpent | undefined;
+
+  constructor(store: Store, onSpent?: OnSpent) {
     this.#store = store;
+    this.#onSpent = onSpent;
   }
 
   async join(replica: string, now: number): Promise<void> {
@@ -61,7 +68,7 @@ export class SqlLedger implements Ledger {
       await seen(trx, batch);
       const charges = await this.#record(trx, ended);
       for (const lease of leases) {
-        if (lease.open) await open(trx, lease.id, lease.open);
+        if (lease.isNew) await open(trx, lease);
         // Whoever draws must have the row too.
         if (lease.need > 0 && !charges.has(lease.id)) charges.set(lease.id, 0);
       }
@@ -175,21 +182,34 @@ export class SqlLedger implements Ledger {
       leases.map(({ id }) => ({ id })),
       { id: 'text' },
     );
-    const { rows } = await sql<{ id: string; taken: number }>`
-      select b.id, b.spent + coalesce((select sum(amount) from leases where budget = b.id and replica <> ${replica}), 0)
-      as taken from budgets as b where b.id in (select id from ${ids})`.execute(trx);
-    const taken = new Map(rows.map(row => [row.id, row.taken]));
+    const { rows } = await sql<{ id: string; spent: number; others: number }>`
+      select b.id, b.spent, coalesce((select sum(amount) from leases where budget = b.id and replica <> ${replica}), 0)
+      as others from budgets as b where b.id in (select id from ${ids})`.execute(trx);
+    const known = new Map(rows.map(row => [row.id, row]));
     const drawn = leases.map(({ id, limit, keep, need, chunk }) => {
-      const left = Math.max(0, limit - (taken.get(id) ?? 0) - keep);
+      const { spent = 0, others = 0 } = known.get(id) ?? {};
+      const left = Math.max(0, limit - spent - others - keep);
       const granted = need > 0 ? chunk(need, left) : 0;
-      return { id, granted, left: left - granted };
+      return { id, granted, left: left - granted, spent };
     });
+    await this.#tell(trx, leases, drawn);
     await this.#hold(
       trx,
       replica,
       leases.map(({ id, keep }, i) => ({ budget: id, amount: keep + drawn[i]!.granted })),
     );
     return drawn;
+  }
+
+  /** Whatever moved a balance, the next replica that looks finds what it passed. */
+  async #tell(trx: Trx, leases: readonly LeaseWrite[], drawn: readonly Drawn[]): Promise<void> {
+    for (const [i, { tenant, budget, period, spent: before }] of leases.entries()) {
+      const { spent } = drawn[i]!;
+      if (!this.#onSpent || spent <= before) continue;
+      const { key: keyId, model, unit, limit } = budget;
+      const inUnit = (value: number) => (unit === 'money' ? value / billionths : value);
+      await this.#onSpent(trx, { tenant, keyId, model, unit, period: period.id, limit }, inUnit(before), inUnit(spent));
+    }
   }
 
   async #hold(trx: Trx, replica: string, held: readonly { budget: string; amount: number }[]): Promise<void> {
@@ -219,12 +239,6 @@ export class SqlLedger implements Ledger {
   }
 }
 
-type CallId = Pick<EndedCall, 'request_id' | 'call'>;
-
-const nameOf = ({ request_id, call }: CallId): string => `${request_id} ${call}`;
-
-const idOf = ({ request_id, call }: CallId): CallId => ({ request_id, call });
-
 async function seen(trx: Trx, { replica, now }: Batch): Promise<void> {
   const update = trx.updateTable('replicas').set({ seen_at: now }).where('id', '=', replica);
   const { numUpdatedRows } = await update.executeTakeFirstOrThrow();
@@ -232,7 +246,7 @@ async function seen(trx: Trx, { replica, now }: Batch): Promise<void> {
 }
 
 /** A budget that nobody has asked for yet begins with what the ledger has of its period. */
-async function open(trx: Trx, id: string, { tenant, budget, period }: NonNullable<LeaseWrite['open']>): Promise<void> {
+async function open(trx: Trx, { id, tenant, budget, period }: LeaseWrite): Promise<void> {
   const there = await trx.selectFrom('budgets').select('id').where('id', '=', id).executeTakeFirst();
   if (there) return;
   const spent = await usedIn(trx, tenant, budget, period);
@@ -241,34 +255,4 @@ async function open(trx: Trx, id: string, { tenant, budget, period }: NonNullabl
     .values({ id, spent })
     .onConflict(conflict => conflict.doNothing())
     .execute();
-}
-
-function difference(
-  row: UsageColumns,
-  old: UsageColumns,
-): Pick<UsageColumns, 'input_tokens' | 'cached_tokens' | 'output_tokens' | 'cost'> {
-  return {
-    input_tokens: row.input_tokens - old.input_tokens,
-    cached_tokens: row.cached_tokens - old.cached_tokens,
-    output_tokens: row.output_tokens - old.output_tokens,
-    cost: row.cost - old.cost,
-  };
-}
-
-/** One record for each tenant, day, key, model and adapter. */
-function sumsOf(rows: readonly Change[]): object[] {
-  const sums = new Map<string, Record<string, string | number>>();
-  for (const row of rows) {
-    const { tenant, key_id, model, adapter, calls } = row;
-    const day = dayOf(row.at);
-    const name = JSON.stringify([tenant, day, key_id, model, adapter]);
-    const sum = sums.get(name);
-    const values = {
-      calls,
-      ...Object.fromEntries(Object.keys(usageColumns).map(key => [key, row[key as keyof UsageColumns]])),
-    };
-    if (sum === undefined) sums.set(name, { tenant, day, key_id, model, adapter, ...values });
-    else for (const [key, value] of Object.entries(values)) sum[key] = (sum[key] as number) + value;
-  }
-  return [...sums.values()];
 }

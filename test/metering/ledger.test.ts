@@ -111,6 +111,11 @@ const lease = (keep: number, need: number, limit = 100): LeaseWrite => ({
   keep,
   need,
   chunk: (needed, left) => Math.min(needed, left),
+  tenant: 'acme',
+  budget: { unit: 'tokens', limit, period: 'total' },
+  period: { name: 'total', id: 'total' },
+  isNew: false,
+  spent: 0,
 });
 const batch = { now: 1, ended: [], running: [], leases: [] };
 
@@ -136,14 +141,14 @@ for (const { name, make, skip } of places) {
       const { ledger, held } = await make();
       await ledger.join('a', 1);
       await ledger.join('b', 1);
-      const a = await ledger.commit({ ...batch, replica: 'a', leases: [lease(0, 70)] });
-      assert.deepEqual(a, [{ id, granted: 70, left: 30 }]);
+      const a = await ledger.commit({ ...batch, replica: 'a', leases: [{ ...lease(0, 70), isNew: true }] });
+      assert.deepEqual(a, [{ id, granted: 70, left: 30, spent: 0 }]);
       const b = await ledger.commit({ ...batch, replica: 'b', leases: [lease(0, 70)] });
-      assert.deepEqual(b, [{ id, granted: 30, left: 0 }]);
+      assert.deepEqual(b, [{ id, granted: 30, left: 0, spent: 0 }]);
       await ledger.commit({ ...batch, replica: 'a', ended: [row('r')], leases: [lease(20, 0)] });
       assert.equal(await held(id), 50);
       const again = await ledger.commit({ ...batch, replica: 'b', leases: [lease(30, 70)] });
-      assert.deepEqual(again, [{ id, granted: 40, left: 0 }]);
+      assert.deepEqual(again, [{ id, granted: 40, left: 0, spent: 10 }]);
     });
 
     test('a hundred draws at once overdraw nothing', async () => {

@@ -33,7 +33,7 @@ export class ModelLedger implements Ledger {
       left = Math.max(0, left);
       const granted = need > 0 ? chunk(need, left) : 0;
       held.set(replica, keep + granted);
-      drawn.push({ id, granted, left: left - granted });
+      drawn.push({ id, granted, left: left - granted, spent: this.balances.get(id) ?? 0 });
     }
     for (const call of running) this.#running.set(nameOf(call), { ...call, replica });
     return drawn;

@@ -171,3 +171,34 @@ test('the operator gets sums, calls page by page, and both as CSV', async () => 
   assert.match(wrong.error.message, /limit: must be at least 1/);
   assert.match(wrong.error.message, /colour: is not a known key/);
 });
+
+test('whoever wants to hear that a budget is nearly spent hears it with the call that spent it', async () => {
+  const store = await openStore('memory');
+  const heard: unknown[] = [];
+  const meter = await LedgerMeter.onStore(store, {
+    budgetsOf: () => [{ unit: 'tokens', limit: 100, period: 'total' }],
+    priceOf: () => undefined,
+    onSpent: async (_, { tenant, unit, limit, period }, before, after) => {
+      heard.push({ tenant, unit, limit, period, before, after });
+    },
+  });
+  for (let i = 0; i < 2; i++) {
+    const owner = { tenant: 'acme', keyId: undefined, requestId: `r${i}`, call: 0, counted: new Set<string>() };
+    const reservation = await meter.reserve({
+      ...owner,
+      model: 'm',
+      adapter: undefined,
+      promptTokens: 10,
+      maxTokens: 30,
+    });
+    reservation.count({ promptTokens: 10, cachedTokens: 0, completionTokens: 30 });
+    await reservation.settle('complete');
+  }
+  const budget = { tenant: 'acme', unit: 'tokens', limit: 100, period: 'total' };
+  assert.deepEqual(heard, [
+    { ...budget, before: 0, after: 40 },
+    { ...budget, before: 40, after: 80 },
+  ]);
+  await meter.close();
+  await store.close();
+});
