@@ -75,7 +75,11 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const sandbox = createSandbox(config.programs);
   const store = await openStore(config.store ?? 'memory', { lock: true });
   const modelStore = new ModelStore(store);
-  const services = compose(config, options, { modelStore, programs, sandbox, onLoaded: model => models.push(model) });
+  const onLoaded = (model: ServedModel) => {
+    // Those that are loaded later must not be kept here when they are gone.
+    if (services.state.phase === 'loading') models.push(model);
+  };
+  const services: Services = compose(config, options, { modelStore, programs, sandbox, onLoaded });
   const { keepAliveMs } = config.http;
   const listener = await listen(createApp(services), host, port, {
     keepAliveMs,
