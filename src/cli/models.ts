@@ -2,11 +2,12 @@ import type { Command } from 'commander';
 import { RealmError } from '../errors.ts';
 import { formatBytes, print, printJson, remark, table } from './output.ts';
 import { fetchObserver } from './progress.ts';
+import { addServedModels } from './served-models.ts';
 
 export function addModels(realm: Command): void {
   const models = realm
     .command('models')
-    .description('Known models: list them, fetch one, remove one.')
+    .description('Known models: list them, fetch one, remove one; and those of a server that runs.')
     .addHelpText(
       'after',
       '\nExamples:\n  $ realm models\n  $ realm models pull smollm2-135m\n  $ realm models rm smollm2-135m',
@@ -30,6 +31,7 @@ export function addModels(realm: Command): void {
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  $ realm models rm smollm2-135m')
     .action(remove);
+  addServedModels(models);
 }
 
 async function list({ json }: { json?: boolean }): Promise<void> {

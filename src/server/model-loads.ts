@@ -136,7 +136,7 @@ export class ModelLoads {
     const { signal } = this.#stopping;
     try {
       signal.throwIfAborted();
-      await slot.unloading;
+      if (slot.leaving) await slot.unloading;
       await slot.closing;
       if (slot.model === undefined) this.#isLoading(slot);
       slot.need ??= await this.#loader.need(slot.definition, signal);

@@ -207,6 +207,18 @@ test('unloading waits for those that have it; who comes meanwhile has it loaded 
   assert.deepEqual([loader.loaded, loader.closed], [['a', 'a'], ['a']]);
 });
 
+test('unloading a model that is being loaded lets those that waited have it', async () => {
+  const { models, loader, a } = registryOf('a');
+  const waiting = models.lease(a);
+  const unloading = models.unload(a);
+  const got = await waiting;
+  await turn();
+  assert.equal(got.model.engine.ended.aborted, false);
+  got.release();
+  await unloading;
+  assert.deepEqual([loader.loaded, loader.closed], [['a'], ['a']]);
+});
+
 test('a removed model is found no more, and neither its name nor its number is in the way', async () => {
   const { models, a } = registryOf('ab', { of: {} });
   const held = await models.lease(a);

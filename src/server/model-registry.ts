@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { RealmError } from '../errors.ts';
 import type { ModelId } from '../sandbox/types.ts';
 import type { MeteredModel } from './metered-model.ts';
@@ -34,6 +34,7 @@ export const firstOwnNumber = 1000;
 /** All models that requests can name, loaded or not. One that requests have, or wait for, is never taken away. */
 export class ModelRegistry {
   readonly #slots = new Map<ModelId, ModelSlot>();
+  #lastNumber = -1;
   readonly #loads: ModelLoads;
   readonly #nestedMs: number;
   readonly #isTaken: (name: string) => boolean;
@@ -73,6 +74,7 @@ export class ModelRegistry {
     this.checkFree(definition);
     const slot = new ModelSlot(definition, modelId);
     this.#slots.set(modelId, slot);
+    this.#lastNumber = Math.max(this.#lastNumber, modelId);
     this.#tell(slot);
     return slot;
   }
@@ -84,7 +86,7 @@ export class ModelRegistry {
 
   /** The largest number that a model has or had; -1: there was none. */
   get lastNumber(): number {
-    return Math.max(-1, ...this.#slots.keys());
+    return this.#lastNumber;
   }
 
   /** One that somebody has loaded already. */
@@ -143,6 +145,7 @@ export class ModelRegistry {
   /** Takes it away when those that have it have ended. Who asks for it meanwhile waits and has it loaded again. */
   unload(slot: ModelSlot): Promise<void> {
     slot.unloading ??= this.#unload(slot).finally(() => {
+      slot.leaving = false;
       slot.unloading = undefined;
       this.#loads.change.happened();
     });
@@ -162,6 +165,7 @@ export class ModelRegistry {
     slot.removed = true;
     this.#tell(slot);
     await this.unload(slot);
+    this.#slots.delete(slot.modelId);
   }
 
   /** Calls with each model of which something changed, until the function that it gives is called. */
@@ -210,7 +214,12 @@ export class ModelRegistry {
   }
 
   async #unload(slot: ModelSlot): Promise<void> {
-    await slot.loading?.catch(() => {});
+    if (slot.loading) {
+      await slot.loading.catch(() => {});
+      // Those that waited for it take it in this turn.
+      await turn();
+    }
+    slot.leaving = true;
     while (slot.model !== undefined && slot.leases > 0) await this.#loads.change.next();
     await this.#loads.close(slot);
   }

@@ -67,8 +67,9 @@ export class ModelSlot {
   /** On the clock of `performance.now()`. */
   usedAt = 0;
   loading: Promise<void> | undefined;
-  /** The operator's wish. */
+  /** The operator wants it to go: once it is loaded, if it is being loaded, and those that waited for that have had it. */
   unloading: Promise<void> | undefined;
+  leaving = false;
   /** Its engine is giving its memory back. */
   closing: Promise<void> | undefined;
   idle: NodeJS.Timeout | undefined;
@@ -86,7 +87,7 @@ export class ModelSlot {
 
   /** No more requests get it. */
   get isLeaving(): boolean {
-    return this.yielding || this.unloading !== undefined;
+    return this.yielding || this.leaving;
   }
 
   /** No request has it, and none that waits for it will have it before it goes. */

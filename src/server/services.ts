@@ -107,11 +107,12 @@ export function findModel(services: Services, tenant: Tenant, name: string | und
 /** The model of that name; without a name, the only one. */
 export function baseModel(services: Services, name: string | undefined, tenant?: Tenant): ModelSlot {
   const { models, adapters, anyModelName } = services;
-  const { all } = models;
-  const unnamed = anyModelName || (name === undefined && all.length === 1);
-  const slot = (name === undefined ? undefined : models.find(name)) ?? (unnamed ? all[0] : undefined);
+  const named = name === undefined ? undefined : models.find(name);
   const mayUse = ({ id }: { id: string }) => tenant === undefined || mayUseModel(tenant, id);
-  if (slot && mayUse(slot)) return slot;
+  if (named && mayUse(named)) return named;
+  const { all } = models;
+  const only = anyModelName || (name === undefined && all.length === 1) ? all[0] : undefined;
+  if (only && mayUse(only)) return only;
   const known = [...all.filter(mayUse), ...(tenant ? adapters.visible(tenant) : [])].map(({ id }) => id).join(', ');
   const problem = name === undefined ? 'is required' : `there is no model ${JSON.stringify(name)}`;
   const code = name === undefined ? 'invalid_request' : 'model_not_found';

@@ -158,6 +158,20 @@ tenants: [{ id: "${tenant}", keys: ["${hash}"], adapter: "org/style:1" }]
   assert.match(String(await mistakes(yaml('a/b'))), /^tenants\[0\]\.id: must be/);
 });
 
+test('models on demand, how long they stay, and their other names', async () => {
+  const one = 'id: m, path: model.gguf';
+  const { models, modelMemory } = await load(
+    `{ server: { memory_mb: 500 }, models: [{ ${one}, load: demand, idle_seconds: 1.5, pinned: true, aliases: [gpt-4o] }] }`,
+  );
+  const { load: when, idleMs, pinned, aliases } = models![0]!;
+  assert.deepEqual([modelMemory, when, idleMs, pinned, aliases], [500e6, 'demand', 1500, true, ['gpt-4o']]);
+  assert.deepEqual(await mistakes(`{ models: [{ ${one}, aliases: [a, m] }, { id: a, path: model.gguf }] }`), [
+    'models[0].aliases[0]: is the same as models[1].id',
+    'models[0].aliases[1]: is the same as models[0].id',
+  ]);
+  assert.match(String(await mistakes(`{ models: [{ ${one}, load: never }] }`)), /models\[0\]\.load: must be/);
+});
+
 test('models and adapters come from the folders that the operator names', async () => {
   const one = (path: string) => `
 server: { folders: [inside] }

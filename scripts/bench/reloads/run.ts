@@ -2,6 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { startServer } from '../../../src/server/start.ts';
 import { readConfig } from '../../../src/tenancy/config.ts';
 import { writeSynthetic } from '../../synthetic/model.ts';
@@ -14,6 +16,8 @@ export interface Reloads {
   readonly failed: readonly string[];
   /** Resident bytes after each tenth of the loads, nothing loaded. */
   readonly resident: readonly number[];
+  /** Bytes of buffers then: what a model that is gone would leave behind first. */
+  readonly buffers: readonly number[];
 }
 
 export interface ReloadOptions {
@@ -45,6 +49,8 @@ export async function reload({ times, model, clients = 4, onTenth }: ReloadOptio
   };
   const failed: string[] = [];
   const resident: number[] = [];
+  const buffers: number[] = [];
+  const collect = garbageCollector();
   let [requests, loads, over] = [0, 0, false];
   let pause = Promise.resolve();
   const client = async () => {
@@ -74,17 +80,24 @@ export async function reload({ times, model, clients = 4, onTenth }: ReloadOptio
       await unload();
       await new Promise(resolve => setTimeout(resolve, 500));
       await unload();
-      globalThis.gc?.();
-      resident.push(process.memoryUsage.rss());
+      collect();
+      const { rss, arrayBuffers } = process.memoryUsage();
+      resident.push(rss);
+      buffers.push(arrayBuffers);
       onTenth?.(resident.at(-1)!);
       goOn.resolve();
     }
     over = true;
     await Promise.all(running);
-    return { loads, requests, failed, resident };
+    return { loads, requests, failed, resident, buffers };
   } finally {
     over = true;
     await server.close();
     await rm(folder, { recursive: true });
   }
+}
+
+function garbageCollector(): () => void {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc');
 }

@@ -30,11 +30,13 @@ export const readyRoute: Route = {
   },
 };
 
-/** How many models cannot be loaded or have lost their engine. Throws `engine_failed` when no other is left. Names need a key. */
+/** How many models cannot be loaded or have lost their engine. Throws `engine_failed` while no other is left and no request would have one loaded again. Names need a key. */
 function failedModels({ models, state }: Services): number {
   if (state.phase === 'draining') return 0;
   const { all } = models;
-  const failed = all.filter(slot => slot.state === 'failed').length;
-  if (failed === 0 || failed < all.length) return failed;
-  throw new RealmError('engine_failed', 'No model answers any more; restart the server');
+  const failed = all.filter(slot => slot.state === 'failed');
+  // Without requests none is tried again.
+  const isResting = failed.every(({ failure }) => failure !== undefined && performance.now() < failure.retryAt);
+  if (failed.length === 0 || failed.length < all.length || !isResting) return failed.length;
+  throw new RealmError('engine_failed', 'No model answers; one that is asked for is loaded again after a while');
 }
