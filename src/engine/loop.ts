@@ -21,7 +21,7 @@ import { failure } from './failure.ts';
 import { defaults, type EngineOptions } from './options.ts';
 import { OutputProcessor } from './output-processor.ts';
 import { createPooler, type Pooler } from './pooler.ts';
-import type { EngineEvent, EventBatch, GenerateRequest, SequenceId } from './request.ts';
+import { type EngineEvent, type EventBatch, type GenerateRequest, neverBegun, type SequenceId } from './request.ts';
 import { type BatchOutput, Runner } from './runner.ts';
 import { resolveSampling } from './sampling/sampling.ts';
 import type { Plan, Work } from './scheduler/plan.ts';
@@ -33,6 +33,7 @@ import { createSequence } from './sequence.ts';
 import { DraftModel } from './speculation/draft-model.ts';
 import { Speculation } from './speculation/speculation.ts';
 import type { EngineStats } from './types.ts';
+import type { Heartbeat } from './worker/heartbeat.ts';
 
 /** How often a step that runs looks who has come. */
 const receiveEveryMs = 2;
@@ -61,6 +62,8 @@ export class EngineLoop {
   readonly #turn: () => Promise<void>;
   readonly #receive: (() => void) | undefined;
   readonly #clock: () => number;
+  readonly #heartbeat: Heartbeat | undefined;
+  readonly #onBroken: ((error: RealmError) => void) | undefined;
   readonly #costs = new StepCosts();
   readonly #counters = new Counters();
   readonly #retryAfter = new RetryAfterEstimator();
@@ -90,6 +93,8 @@ export class EngineLoop {
     this.#turn = turn;
     this.#receive = receive;
     this.#clock = clock;
+    this.#heartbeat = parts.heartbeat;
+    this.#onBroken = parts.onBroken;
     this.pool = new BlockPool(model.pages);
     const { cacheQuota: quota, cacheFloor: floor, sharedPrefixes: shared } = options;
     this.slots = new StateSlots(model.slots);
@@ -268,6 +273,7 @@ export class EngineLoop {
   /** Plan, run, sample, emit. */
   async #step(): Promise<void> {
     this.#running = true;
+    this.#heartbeat?.begin();
     const output = await this.#run(this.scheduler.plan()).catch(error => this.#failRunning(error));
     this.#running = false;
     if (output && output.fraction < 1) this.#preempt(output);
@@ -275,6 +281,7 @@ export class EngineLoop {
     this.#emit();
     this.#counters.steps++;
     for (const resume of this.#afterwards.splice(0)) resume();
+    this.#heartbeat?.end();
   }
 
   /** The plan, with drafts, through the model. */
@@ -310,6 +317,8 @@ export class EngineLoop {
   #failRunning(cause: unknown): void {
     const reason = asRealmError(cause).message;
     const error = new RealmError('engine_failed', `the model failed while the request ran: ${reason}`, { cause });
+    // The backend's own word for it: a thread is gone, a kernel failed.
+    if (asRealmError(cause).code === 'engine_failed') this.#onBroken?.(error);
     for (const { id } of [...this.scheduler.running]) this.#requests.fail(id, error);
   }
 
@@ -328,10 +337,4 @@ export class EngineLoop {
 function wantsAllRows({ prompt, promptLogprobs }: GenerateRequest, pooler: Pooler | undefined): boolean {
   if (pooler) return pooler.kind !== 'last';
   return promptLogprobs !== undefined && prompt.length > 1;
-}
-
-/** The end of one that was cancelled before it came to the queue. */
-function neverBegun({ prompt }: GenerateRequest): EngineEvent {
-  const usage = { promptTokens: prompt.length, cachedTokens: 0, completionTokens: 0 };
-  return { kind: 'end', reason: 'cancelled', usage };
 }

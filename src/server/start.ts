@@ -15,7 +15,7 @@ import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig } from '..
 import { adminAuthorization, keyAuthentication, openAuthentication, type Tenant } from '../tenancy/tenants.ts';
 import { AdapterRegistry, type NumberedModel } from './adapters.ts';
 import { createApp } from './app.ts';
-import { drain } from './drain.ts';
+import { type DrainLimits, drain } from './drain.ts';
 import { isLocalName } from './local.ts';
 import { type MeteredModel, metered } from './metered-model.ts';
 import { type Listener, listen } from './node.ts';
@@ -23,6 +23,7 @@ import { ResponseBook } from './responses/book.ts';
 import { MemoryResponseStore } from './responses/store.ts';
 import type { Services } from './services.ts';
 import { SharedMemory } from './shared-memory.ts';
+import { supervised } from './supervise.ts';
 import { TextService } from './text/service.ts';
 import { watchEngine } from './watch-engine.ts';
 
@@ -90,6 +91,8 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
         memory: memory.share,
         tenants: config.tenants,
         onWarning: warningsOf(services, each),
+        supervise: supervised(each.id, services.logger),
+        watchdogMs: config.watchdogMs,
       });
       memory.take((await model.engine.stats()).memory);
       watchEngine(model, services.logger);
@@ -100,14 +103,14 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     }
     programs.set('', await builtin);
   } catch (error) {
-    await stop(services, listener, 0);
+    await stop(services, listener, { drainMs: 0, lameDuckMs: 0 });
     await store.close();
     throw error;
   }
   services.state.phase = 'ready';
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
   const close = async () => {
-    await stop(services, listener, config.limits.drainMs);
+    await stop(services, listener, config.limits);
     await store.close();
   };
   return { url, models, keyed: config.tenants !== undefined, close };
@@ -216,8 +219,8 @@ function modelsOf(config: RealmConfig, { model }: StartOptions): readonly Partia
   return [{ source: { catalog: model } }];
 }
 
-async function stop(services: Services, listener: Listener, drainMs: number): Promise<void> {
-  await drain(services.state, listener, drainMs);
+async function stop(services: Services, listener: Listener, limits: DrainLimits): Promise<void> {
+  await drain(services.state, listener, limits);
   await services.sandbox.close();
   await services.text.close();
   await Promise.all(services.models.map(model => model.engine.close()));

@@ -15,6 +15,8 @@ export interface Limits {
   readonly choices: number;
   /** Texts of one request for embeddings. */
   readonly inputs: number;
+  /** How long the server goes on as before when it is told to stop, but for `/ready`. */
+  readonly lameDuckMs: number;
   /** How long stopping waits for requests to finish. */
   readonly drainMs: number;
 }
@@ -106,6 +108,8 @@ export interface RealmConfig {
   readonly metrics: 'local' | 'public';
   readonly limits: Limits;
   readonly programs: ProgramsConfig;
+  /** How long an engine may stand still in the middle of a step. */
+  readonly watchdogMs: number;
   readonly http: HttpConfig;
   readonly sessions?: SessionLimits | undefined;
   readonly responses: ResponseLimits;
@@ -333,8 +337,10 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       messages: limits.messages,
       choices: limits.choices,
       inputs: limits.inputs,
+      lameDuckMs: limits.lame_duck_ms,
       drainMs: limits.drain_ms,
     },
+    watchdogMs: server.watchdog_ms,
     programs: { maxProcesses: programs.processes, memoryMb: programs.memory_mb },
     models: models?.map(model => toModel(model, base)),
     tenants: tenants?.map(({ id, keys, adapter, program, weight, ...limits }) => ({

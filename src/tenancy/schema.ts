@@ -31,12 +31,13 @@ export function inputSchema(schema: z.ZodType): object {
 
 const count = (least: number, most: number) => z.int().min(least).max(most);
 
-/** Limits of one request (or, drain_ms, of stopping the server). */
+/** Limits of one request (or, lame_duck_ms and drain_ms, of stopping the server). */
 export const limitsSchema = z.strictObject({
   body_bytes: count(1024, 1 << 30).default(8 << 20),
   messages: count(1, 100_000).default(1024),
   choices: count(1, 128).default(8),
   inputs: count(1, 100_000).default(2048),
+  lame_duck_ms: count(0, 3_600_000).default(0),
   drain_ms: count(0, 3_600_000).default(10_000),
 });
 
@@ -69,6 +70,8 @@ const server = z.strictObject({
     .string()
     .regex(/^rediss?:\/\//, { error: 'must be a URL that begins with redis:// or rediss://' })
     .optional(),
+  /** How long an engine may stand still in the middle of a step before it is ended and started again. */
+  watchdog_ms: count(100, 3_600_000).default(30_000),
   programs: z
     .strictObject({
       /** In which tenants' own programs run, one for each tenant that uses its program. */

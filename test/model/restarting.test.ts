@@ -1,0 +1,69 @@
+/** A real model's engine that dies again and again: the same bits afterwards, and its memory comes back. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { syntheticBytes } from '../../scripts/synthetic/model.ts';
+import { BackOff } from '../../src/engine/supervision/back-off.ts';
+import { RestartingEngine } from '../../src/engine/supervision/restarting-engine.ts';
+import { openEngine } from '../../src/engine/worker/handle.ts';
+import { mortal } from '../engine/mortal-opener.ts';
+import { collect, request, tokensOf } from '../engine/support.ts';
+
+let folder: string;
+let file: string;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'realm-restarting-'));
+  file = join(folder, 'model.gguf');
+  await writeFile(file, syntheticBytes({ quant: 'Q8_0' }));
+});
+after(() => rm(folder, { recursive: true }));
+
+const asked = request(1, 20, { maxTokens: 30, sampling: { temperature: 0.8, seed: 5 } });
+
+for (const how of ['compute', 'hang', 'exit']) {
+  test(`${how}: the answer of the next engine is what this one would have said`, { timeout: 120_000 }, async t => {
+    const sound = await openEngine({ file, threads: 2, context: 256 });
+    const expected = tokensOf(await collect(sound.submit(asked)));
+    await sound.close();
+    assert.equal(expected.length, 30);
+    const opener = mortal(how, 1, join(folder, how), true);
+    const engine = await RestartingEngine.start(
+      as => openEngine({ file, threads: 2, context: 256, ...as, opener, watchdogMs: 1_000 }),
+      { backOff: new BackOff(10) },
+    );
+    t.after(() => engine.close());
+    assert.deepEqual(tokensOf(await collect(engine.submit(asked))), expected);
+    assert.equal(engine.health().restarts, 1);
+  });
+}
+
+test('a dead engine gives its memory back', { timeout: 120_000 }, async t => {
+  let life = 0;
+  const kvTokens = 16_384;
+  const opener = () => mortal('exit', 1, join(folder, `life${life++}`), true);
+  const engine = await RestartingEngine.start(
+    as => openEngine({ file, threads: 2, context: 256, kvTokens, ...as, opener: opener() }),
+    { backOff: new BackOff(1, 1) },
+  );
+  t.after(() => engine.close());
+  const resident = async (): Promise<number> => {
+    while (engine.health().state !== 'running') await sleep(5);
+    const { memory } = await engine.stats();
+    assert.ok(memory.weights > 0);
+    return process.memoryUsage.rss() / 1e6;
+  };
+  const die = async (): Promise<void> => {
+    const lives = engine.health().restarts;
+    void collect(engine.submit(asked));
+    while (engine.health().restarts === lives) await sleep(5);
+  };
+  for (let i = 0; i < 3; i++) await die();
+  const warm = await resident();
+  for (let i = 0; i < 12; i++) await die();
+  const later = await resident();
+  const threads = 30;
+  assert.ok(later - warm < threads, `${warm} MB after 3 deaths, ${later} after 15`);
+});
