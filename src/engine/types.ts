@@ -95,6 +95,8 @@ export interface EngineStats {
   readonly preemptedSteps: number;
   /** How often it died and was opened again; the other figures are of the last time. */
   readonly restarts?: number;
+  /** What is given up under pressure, see {@link EngineHealth}. */
+  readonly brownOut?: BrownOutLevel;
   readonly memory: EngineMemory;
 }
 

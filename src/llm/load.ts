@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { resolveModel } from '../catalog/resolve.ts';
 import type { FetchObserver, ModelFile } from '../catalog/types.ts';
+import type { BrownOutLimits } from '../engine/brown-out.ts';
 import type { Sampling } from '../engine/request.ts';
 import type { OpenEngine } from '../engine/supervision/restarting-engine.ts';
-import type { Engine } from '../engine/types.ts';
+import type { BrownOutLevel, Engine } from '../engine/types.ts';
 import { openEngine } from '../engine/worker/handle.ts';
 import { asRealmError } from '../errors.ts';
 import { nameOfSource } from '../gguf/open.ts';
@@ -46,6 +47,9 @@ export interface LoadOptions {
   readonly supervise?: ((open: OpenEngine) => Promise<Engine>) | undefined;
   /** How long the engine may stand still in the middle of a step before it counts as dead. Absent: nobody looks. */
   readonly watchdogMs?: number | undefined;
+  /** When guesses and sessions are given up, and who hears of it. Absent: never. */
+  readonly brownOut?: BrownOutLimits | undefined;
+  readonly onBrownOut?: ((level: BrownOutLevel) => void) | undefined;
   /** Hears of what is wrong with the file and can be lived with. */
   readonly onWarning?: (message: string) => void;
   /** Hears of downloads. */
@@ -93,6 +97,8 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
       kvTokens: as?.kvTokens ?? options.kvTokens ?? config.kvTokens,
       memory: options.memory,
       watchdogMs: options.watchdogMs,
+      brownOut: options.brownOut,
+      onBrownOut: options.onBrownOut,
       onProgress: as ? undefined : options.onProgress,
     });
   const opening = options.supervise ? options.supervise(open) : open();

@@ -23,7 +23,7 @@ import { ResponseBook } from './responses/book.ts';
 import { MemoryResponseStore } from './responses/store.ts';
 import type { Services } from './services.ts';
 import { SharedMemory } from './shared-memory.ts';
-import { supervised } from './supervise.ts';
+import { supervision } from './supervise.ts';
 import { TextService } from './text/service.ts';
 import { watchEngine } from './watch-engine.ts';
 
@@ -91,8 +91,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
         memory: memory.share,
         tenants: config.tenants,
         onWarning: warningsOf(services, each),
-        supervise: supervised(each.id, services.logger),
-        watchdogMs: config.watchdogMs,
+        ...supervision(each.id, config, services.logger),
       });
       memory.take((await model.engine.stats()).memory);
       watchEngine(model, services.logger);

@@ -1,11 +1,23 @@
-import { type OpenEngine, RestartingEngine, type SupervisionEvent } from '../engine/supervision/restarting-engine.ts';
-import type { Engine } from '../engine/types.ts';
+import { RestartingEngine, type SupervisionEvent } from '../engine/supervision/restarting-engine.ts';
+import type { LoadOptions } from '../llm/load.ts';
 import type { Logger } from '../telemetry/log.ts';
+import type { RealmConfig } from '../tenancy/config.ts';
 
-/** Opens a model's engine so that it is opened again when it dies; says in the log what becomes of it. */
-export function supervised(model: string | undefined, logger: Logger): (open: OpenEngine) => Promise<Engine> {
-  return open => RestartingEngine.start(open, { onEvent: event => note(event, model, logger) });
+/** A model's engine is opened again when it dies, and gives up what it can under pressure. The log has what becomes of it. */
+export function supervision(
+  model: string | undefined,
+  { watchdogMs, brownOut }: Pick<RealmConfig, 'watchdogMs' | 'brownOut'>,
+  logger: Logger,
+): Pick<LoadOptions, 'supervise' | 'watchdogMs' | 'brownOut' | 'onBrownOut'> {
+  return {
+    supervise: open => RestartingEngine.start(open, { onEvent: event => note(event, model, logger) }),
+    watchdogMs,
+    brownOut,
+    onBrownOut: level => logger.log('warn', 'brown-out', { model, level, given_up: givenUp[level] }),
+  };
 }
+
+const givenUp = ['nothing', 'guesses', 'guesses and sessions'] as const;
 
 function note(event: SupervisionEvent, model: string | undefined, logger: Logger): void {
   switch (event.kind) {

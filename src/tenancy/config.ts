@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
+import type { BrownOutLimits } from '../engine/brown-out.ts';
 import type { Sampling } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
 import { allowedFile } from './folders.ts';
@@ -110,6 +111,8 @@ export interface RealmConfig {
   readonly programs: ProgramsConfig;
   /** How long an engine may stand still in the middle of a step. */
   readonly watchdogMs: number;
+  /** When an engine gives up guesses and sessions. */
+  readonly brownOut: BrownOutLimits;
   readonly http: HttpConfig;
   readonly sessions?: SessionLimits | undefined;
   readonly responses: ResponseLimits;
@@ -341,6 +344,11 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       drainMs: limits.drain_ms,
     },
     watchdogMs: server.watchdog_ms,
+    brownOut: {
+      waiting: server.brown_out.waiting,
+      memory: server.brown_out.memory_mb * 1e6,
+      afterMs: server.brown_out.after_ms,
+    },
     programs: { maxProcesses: programs.processes, memoryMb: programs.memory_mb },
     models: models?.map(model => toModel(model, base)),
     tenants: tenants?.map(({ id, keys, adapter, program, weight, ...limits }) => ({

@@ -72,6 +72,14 @@ const server = z.strictObject({
     .optional(),
   /** How long an engine may stand still in the middle of a step before it is ended and started again. */
   watchdog_ms: count(100, 3_600_000).default(30_000),
+  /** When an engine gives up guesses, then sessions: so many requests wait, or so little memory is left, for so long. */
+  brown_out: z
+    .strictObject({
+      waiting: count(1, 1e9).default(32),
+      memory_mb: count(0, 1 << 24).default(64),
+      after_ms: count(1, 3_600_000).default(3_000),
+    })
+    .prefault({}),
   programs: z
     .strictObject({
       /** In which tenants' own programs run, one for each tenant that uses its program. */

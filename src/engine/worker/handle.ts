@@ -7,7 +7,7 @@ import type { SessionRequest } from '../cache/sessions.ts';
 import { errorOf } from '../failure.ts';
 import type { OpenOptions } from '../open-model.ts';
 import type { EngineFailure, EventBatch, GenerateRequest, SequenceId } from '../request.ts';
-import type { Engine, EngineHealth, EngineInfo, EngineStats } from '../types.ts';
+import type { BrownOutLevel, Engine, EngineHealth, EngineInfo, EngineStats } from '../types.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { RequestStreams } from './request-streams.ts';
 import { sendable } from './sendable.ts';
@@ -41,6 +41,7 @@ export type FromEngine =
   | { readonly kind: 'failed'; readonly failure: EngineFailure }
   /** Its model is of no use any more. */
   | { readonly kind: 'broken'; readonly failure: EngineFailure }
+  | { readonly kind: 'brownOut'; readonly level: BrownOutLevel }
   | { readonly kind: 'events'; readonly events: EventBatch }
   | { readonly kind: 'stats'; readonly stats: EngineStats }
   /** The end of call number `call`. */
@@ -68,17 +69,19 @@ export interface WorkerOptions extends OpenOptions {
 export interface OpenEngineOptions extends WorkerOptions {
   /** Hears how many bytes of the weights are loaded. */
   readonly onProgress?: ((loaded: number, total: number) => void) | undefined;
+  /** Hears how much is given up under pressure, when that changes. */
+  readonly onBrownOut?: ((level: BrownOutLevel) => void) | undefined;
 }
 
 /** Loads a model into an engine worker of its own. Throws what is wrong with the file, the model or the machine. */
-export async function openEngine({ onProgress, ...options }: OpenEngineOptions): Promise<Engine> {
+export async function openEngine({ onProgress, onBrownOut, ...options }: OpenEngineOptions): Promise<Engine> {
   const mailbox = createMailbox();
   const [file, draft] = await Promise.all([sendable(options.file), options.draft && sendable(options.draft)]);
   const heartbeat = new Heartbeat();
   const data: WorkerData = { engine: { ...options, file, draft }, mailbox, heartbeat: heartbeat.shared };
   // Its tensors are no garbage: what is left dies young, and need not pile up.
   const thread = platform.startThread(new URL('./worker.ts', import.meta.url), data, { youngHeapMb: 8 });
-  const handle = new EngineHandle(thread, mailbox, onProgress);
+  const handle = new EngineHandle(thread, mailbox, { onProgress, onBrownOut });
   try {
     const info = await handle.ready;
     if (options.watchdogMs !== undefined) handle.watch(heartbeat, options.watchdogMs);
@@ -100,6 +103,8 @@ export async function openEngine({ onProgress, ...options }: OpenEngineOptions):
   }
 }
 
+type Listeners = Pick<OpenEngineOptions, 'onProgress' | 'onBrownOut'>;
+
 /** The main thread's end of an engine worker. A worker that dies ends everything that waits on it. */
 class EngineHandle {
   readonly ready: Promise<EngineInfo>;
@@ -111,16 +116,17 @@ class EngineHandle {
   readonly #statsWaiting: PromiseWithResolvers<EngineStats>[] = [];
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
   #nextCall = 0;
-  readonly #onProgress: OpenEngineOptions['onProgress'];
+  readonly #listeners: Listeners;
+  #brownOut: BrownOutLevel = 0;
   readonly #ended = new AbortController();
   #watching: ReturnType<typeof setInterval> | undefined;
   /** It was found to stand still, and its thread is not gone yet. */
   #stuck = false;
 
-  constructor(thread: Thread, mailbox: SharedArrayBuffer, onProgress: OpenEngineOptions['onProgress']) {
+  constructor(thread: Thread, mailbox: SharedArrayBuffer, listeners: Listeners) {
     this.#thread = thread;
     this.#outbox = new Outbox(mailbox, () => thread.post('wake' satisfies Wake));
-    this.#onProgress = onProgress;
+    this.#listeners = listeners;
     this.ready = this.#opening.promise;
     this.streams = new RequestStreams({
       submit: (id, request) => this.#send({ kind: 'submit', id, request }),
@@ -138,7 +144,7 @@ class EngineHandle {
 
   health(): EngineHealth {
     const state = this.#stuck ? 'stuck' : this.ended.aborted ? 'ended' : 'running';
-    return { state, restarts: 0, circuit: 'closed', brownOut: 0 };
+    return { state, restarts: 0, circuit: 'closed', brownOut: this.#brownOut };
   }
 
   /** Ends it when it stands still: in a step, or before messages that it does not read. */
@@ -203,11 +209,14 @@ class EngineHandle {
       case 'room':
         return this.#outbox.flush();
       case 'progress':
-        return this.#onProgress?.(message.loaded, message.total);
+        return this.#listeners.onProgress?.(message.loaded, message.total);
       case 'ready':
         return this.#opening.resolve(message.info);
       case 'failed':
         return this.#opening.reject(errorOf(message.failure));
+      case 'brownOut':
+        this.#brownOut = message.level;
+        return this.#listeners.onBrownOut?.(message.level);
       case 'broken':
         return this.#end(errorOf(message.failure));
       case 'done': {

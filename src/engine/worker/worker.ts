@@ -39,6 +39,7 @@ async function serve(thread: ThreadPort, { engine: options, mailbox, heartbeat: 
       ...parts,
       heartbeat,
       onBroken: error => send({ kind: 'broken', failure: failure(error) }),
+      onBrownOut: level => send({ kind: 'brownOut', level }),
       receive: () => {
         heartbeat.beat();
         batcher.tick();
