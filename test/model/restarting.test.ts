@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { syntheticBytes } from '../../scripts/synthetic/model.ts';
+import { syntheticAdapter } from '../../scripts/synthetic/adapter.ts';
+import { encodeGguf } from '../../scripts/synthetic/gguf-writer.ts';
+import { syntheticModel } from '../../scripts/synthetic/model.ts';
 import { BackOff } from '../../src/engine/supervision/back-off.ts';
 import { RestartingEngine } from '../../src/engine/supervision/restarting-engine.ts';
 import { openEngine } from '../../src/engine/worker/handle.ts';
@@ -17,7 +19,9 @@ let file: string;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'realm-restarting-'));
   file = join(folder, 'model.gguf');
-  await writeFile(file, syntheticBytes({ quant: 'Q8_0' }));
+  const model = syntheticModel({ quant: 'Q8_0' });
+  await writeFile(file, encodeGguf(model));
+  await writeFile(join(folder, 'lora.gguf'), encodeGguf(syntheticAdapter(model.tensors)));
 });
 after(() => rm(folder, { recursive: true }));
 
@@ -39,6 +43,31 @@ for (const how of ['compute', 'hang', 'exit']) {
     assert.equal(engine.health().restarts, 1);
   });
 }
+
+test('adapters and sessions are there in the next engine', { timeout: 120_000 }, async t => {
+  const opener = mortal('exit', 50, join(folder, 'adapted'), true);
+  const engine = await RestartingEngine.start(
+    as => openEngine({ file, threads: 2, context: 256, streamMs: 0, ...as, opener }),
+    { backOff: new BackOff(10) },
+  );
+  t.after(() => engine.close());
+  const session = { tenant: 'a', path: join(folder, 'kept.session'), seal: new Uint8Array(32).fill(1) };
+  const [long, adapted] = [request(2, 100, { maxTokens: 1 }), { ...asked, maxTokens: 10, adapter: 'lora' }];
+  await engine.loadAdapter('lora', join(folder, 'lora.gguf'));
+  const expected = tokensOf(await collect(engine.submit(adapted)));
+  await collect(engine.submit(long));
+  assert.equal((await engine.saveSession(session, long.prompt)).computed, 96);
+  assert.equal(engine.health().restarts, 0);
+  // Until it has died.
+  while (engine.health().restarts === 0) {
+    await collect(engine.submit(asked));
+    await sleep(10);
+  }
+  assert.deepEqual(tokensOf(await collect(engine.submit(adapted))), expected);
+  assert.equal((await engine.restoreSession(session)).computed, 96);
+  const end = (await collect(engine.submit(long))).at(-1)!;
+  assert.ok(end.kind === 'end' && end.usage.cachedTokens === 96, JSON.stringify(end));
+});
 
 test('a dead engine gives its memory back', { timeout: 120_000 }, async t => {
   let life = 0;
@@ -64,6 +93,5 @@ test('a dead engine gives its memory back', { timeout: 120_000 }, async t => {
   const warm = await resident();
   for (let i = 0; i < 6; i++) await die();
   const later = await resident();
-  console.log(warm, later);
   assert.ok(later - warm < 30, `${warm} MB after 2 deaths, ${later} after 8`);
 });
