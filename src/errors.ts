@@ -83,6 +83,7 @@ export const errorCodes = {
   store_unavailable: 503,
   storage_failed: 500,
   engine_failed: 500,
+  engine_unavailable: 503,
   kernel_unavailable: 500,
   not_ready: 503,
   shutting_down: 503,

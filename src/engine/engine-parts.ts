@@ -1,5 +1,8 @@
+import type { RealmError } from '../errors.ts';
 import type { Model } from '../model/types.ts';
 import type { ConstraintCompiler } from './constraint/compiler.ts';
+import type { BrownOutLevel } from './types.ts';
+import type { Heartbeat } from './worker/heartbeat.ts';
 
 /** What an engine may have beside its model. */
 export interface EngineParts {
@@ -13,6 +16,12 @@ export interface EngineParts {
   readonly turn?: () => Promise<void>;
   /** Takes what has arrived while a step runs: submissions and cancellations that are worth giving it up for. */
   readonly receive?: () => void;
+  /** Hears that steps begin and end. */
+  readonly heartbeat?: Heartbeat | undefined;
+  /** Hears that the model failed for good: it is of no use any more. */
+  readonly onBroken?: (error: RealmError) => void;
+  /** Hears how much is given up under pressure, when that changes. */
+  readonly onBrownOut?: (level: BrownOutLevel) => void;
   /** Milliseconds, by which it is measured what drafts cost. */
   readonly clock?: () => number;
 }

@@ -8,6 +8,7 @@ import type { Token } from '../tokenizer/types.ts';
 import { ActiveRequests } from './active-requests.ts';
 import { type AdapterInUse, Adapters } from './adapters.ts';
 import { checkRequest, queueFull, queueTimeout } from './admission.ts';
+import { BrownOut } from './brown-out.ts';
 import { BlockPool } from './cache/block-pool.ts';
 import { PrefixCache } from './cache/prefix-cache.ts';
 import { type SessionInfo, type SessionRequest, Sessions } from './cache/sessions.ts';
@@ -21,7 +22,7 @@ import { failure } from './failure.ts';
 import { defaults, type EngineOptions } from './options.ts';
 import { OutputProcessor } from './output-processor.ts';
 import { createPooler, type Pooler } from './pooler.ts';
-import type { EngineEvent, EventBatch, GenerateRequest, SequenceId } from './request.ts';
+import { type EngineEvent, type EventBatch, type GenerateRequest, neverBegun, type SequenceId } from './request.ts';
 import { type BatchOutput, Runner } from './runner.ts';
 import { resolveSampling } from './sampling/sampling.ts';
 import type { Plan, Work } from './scheduler/plan.ts';
@@ -32,7 +33,8 @@ import { StepCosts } from './scheduler/step-costs.ts';
 import { createSequence } from './sequence.ts';
 import { DraftModel } from './speculation/draft-model.ts';
 import { Speculation } from './speculation/speculation.ts';
-import type { EngineStats } from './types.ts';
+import type { BrownOutLevel, EngineStats } from './types.ts';
+import type { Heartbeat } from './worker/heartbeat.ts';
 
 /** How often a step that runs looks who has come. */
 const receiveEveryMs = 2;
@@ -61,6 +63,12 @@ export class EngineLoop {
   readonly #turn: () => Promise<void>;
   readonly #receive: (() => void) | undefined;
   readonly #clock: () => number;
+  readonly #heartbeat: Heartbeat | undefined;
+  readonly #onBroken: ((error: RealmError) => void) | undefined;
+  readonly #brownOut: BrownOut | undefined;
+  readonly #onBrownOut: ((level: BrownOutLevel) => void) | undefined;
+  /** What is given up now. */
+  #level: BrownOutLevel = 0;
   readonly #costs = new StepCosts();
   readonly #counters = new Counters();
   readonly #retryAfter = new RetryAfterEstimator();
@@ -90,6 +98,12 @@ export class EngineLoop {
     this.#turn = turn;
     this.#receive = receive;
     this.#clock = clock;
+    this.#heartbeat = parts.heartbeat;
+    this.#onBroken = parts.onBroken;
+    this.#onBrownOut = parts.onBrownOut;
+    const { availableMemory } = platform;
+    this.#brownOut =
+      options.brownOut && new BrownOut(options.brownOut, () => availableMemory() ?? Number.POSITIVE_INFINITY, clock);
     this.pool = new BlockPool(model.pages);
     const { cacheQuota: quota, cacheFloor: floor, sharedPrefixes: shared } = options;
     this.slots = new StateSlots(model.slots);
@@ -144,16 +158,21 @@ export class EngineLoop {
   }
 
   /** Saves what the tenant's cache holds for the tokens. */
-  saveSession(request: SessionRequest, tokens: readonly Token[]): Promise<SessionInfo> {
+  async saveSession(request: SessionRequest, tokens: readonly Token[]): Promise<SessionInfo> {
+    if (this.#pressure() === 2)
+      throw new RealmError('engine_unavailable', 'no sessions are saved while so many wait', { retryAfter: 60 });
     return this.#withAdapter(request, adapter => this.#sessions.save(request, tokens, adapter));
   }
 
   /** Puts a saved sequence into the tenant's cache. */
-  restoreSession(request: SessionRequest): Promise<SessionInfo> {
+  async restoreSession(request: SessionRequest): Promise<SessionInfo> {
+    // What it would bring is computed anew: no answer needs it.
+    if (this.#pressure() === 2) return { tokens: 0, computed: 0 };
     return this.#withAdapter(request, adapter => this.#sessions.restore(request, adapter));
   }
 
   stats(): EngineStats {
+    const brownOut = this.#pressure();
     const memory = this.#model.memory();
     return {
       running: this.scheduler.running.size,
@@ -163,8 +182,19 @@ export class EngineLoop {
       pagesUsed: this.pool.used,
       pagesCached: this.cache.idlePages,
       ...this.#counters,
+      brownOut,
       memory: { ...memory, kvTouched: Math.round((memory.kvCache * this.pool.touched) / this.pool.total) },
     };
+  }
+
+  /** What is to be given up, looked at now. */
+  #pressure(): BrownOutLevel {
+    const level = this.#brownOut?.look(this.scheduler.waiting) ?? 0;
+    if (level !== this.#level) {
+      this.#level = level;
+      this.#onBrownOut?.(level);
+    }
+    return level;
   }
 
   async #withAdapter<T>({ adapter: name }: SessionRequest, work: (adapter?: AdapterInUse) => Promise<T>): Promise<T> {
@@ -270,19 +300,23 @@ export class EngineLoop {
   /** Plan, run, sample, emit. */
   async #step(): Promise<void> {
     this.#running = true;
+    this.#heartbeat?.begin();
     const output = await this.#run(this.scheduler.plan()).catch(error => this.#failRunning(error));
     this.#running = false;
     if (output && output.fraction < 1) this.#preempt(output);
     else if (output) this.#outputs.process(output);
     this.#emit();
     this.#counters.steps++;
+    this.#pressure();
     for (const resume of this.#afterwards.splice(0)) resume();
+    this.#heartbeat?.end();
   }
 
   /** The plan, with drafts, through the model. */
   async #run(plan: Plan): Promise<BatchOutput> {
     this.#runner.copy(plan);
-    const drafted = (await this.#speculation?.drafted(plan.work)) ?? plan.work;
+    const speculation = this.#level === 0 ? this.#speculation : undefined;
+    const drafted = (await speculation?.drafted(plan.work)) ?? plan.work;
     // Some may have been cancelled meanwhile.
     const work = drafted.filter(({ sequence }) => sequence.state === 'running');
     // Nothing fits while a session that is being saved holds pages.
@@ -312,6 +346,8 @@ export class EngineLoop {
   #failRunning(cause: unknown): void {
     const reason = asRealmError(cause).message;
     const error = new RealmError('engine_failed', `the model failed while the request ran: ${reason}`, { cause });
+    // The backend's own word for it: a thread is gone, a kernel failed.
+    if (asRealmError(cause).code === 'engine_failed') this.#onBroken?.(error);
     for (const { id } of [...this.scheduler.running]) this.#requests.fail(id, error);
   }
 
@@ -330,10 +366,4 @@ export class EngineLoop {
 function wantsAllRows({ prompt, promptLogprobs }: GenerateRequest, pooler: Pooler | undefined): boolean {
   if (pooler) return pooler.kind !== 'last';
   return promptLogprobs !== undefined && prompt.length > 1;
-}
-
-/** The end of one that was cancelled before it came to the queue. */
-function neverBegun({ prompt }: GenerateRequest): EngineEvent {
-  const usage = { promptTokens: prompt.length, cachedTokens: 0, completionTokens: 0 };
-  return { kind: 'end', reason: 'cancelled', usage };
 }

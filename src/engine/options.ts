@@ -1,4 +1,5 @@
 import type { CacheType } from '../backend/backend.ts';
+import type { BrownOutLimits } from './brown-out.ts';
 
 /** How one model is served; everything has a default. Structured-cloneable. */
 export interface EngineOptions {
@@ -31,6 +32,8 @@ export interface EngineOptions {
    * leaves no choice about. Default `lookup`.
    */
   readonly speculation?: 'off' | 'lookup' | undefined;
+  /** When guesses and sessions are given up. Absent: never. */
+  readonly brownOut?: BrownOutLimits | undefined;
   /** Requests of one tenant that may wait. Default 1024. */
   readonly maxWaiting?: number;
   /** The same for single tenants. */

@@ -135,6 +135,12 @@ export interface EndValues {
 /** Whether nothing comes behind it. */
 export const isLast = ({ kind }: EngineEvent): boolean => kind === 'end' || kind === 'error';
 
+/** The end of one that was cancelled before an engine began with it. */
+export function neverBegun({ prompt }: Pick<GenerateRequest, 'prompt'>): EngineEvent {
+  const usage = { promptTokens: prompt.length, cachedTokens: 0, completionTokens: 0 };
+  return { kind: 'end', reason: 'cancelled', usage };
+}
+
 /** What one step has to say, to all requests: [number of the request, event]. */
 export type EventBatch = readonly (readonly [id: SequenceId, event: EngineEvent])[];
 

@@ -14,6 +14,8 @@ export interface Engine {
    */
   submit(request: GenerateRequest, signal?: AbortSignal): AsyncIterable<EngineEvent>;
   stats(): Promise<EngineStats>;
+  /** How it does, without asking its thread; absent: nobody watches it. */
+  health?(): EngineHealth;
   /**
    * Loads a GGUF adapter while requests go on. Throws `adapter_exists`, `adapter_invalid`, `out_of_memory`, and what is wrong
    * with the file.
@@ -56,6 +58,22 @@ export interface EngineInfo {
   readonly loadMs: number;
 }
 
+/** How an engine does, as whoever watches it sees it. */
+export interface EngineHealth {
+  /** `stuck`: it stands still in the middle of something and is being ended; `restarting`: it died, and another is being opened. */
+  readonly state: 'running' | 'stuck' | 'restarting' | 'ended';
+  /** How often it was opened again. */
+  readonly restarts: number;
+  /** `open`: it failed again and again, and requests are refused; `half-open`: one is let through, to see. */
+  readonly circuit: CircuitState;
+  /** What is given up under pressure: 1, guesses; 2, sessions too. */
+  readonly brownOut: BrownOutLevel;
+}
+
+export type CircuitState = 'closed' | 'open' | 'half-open';
+
+export type BrownOutLevel = 0 | 1 | 2;
+
 /** What an engine does now, and has done since it was loaded. */
 export interface EngineStats {
   /** Requests that are being computed. */
@@ -75,6 +93,10 @@ export interface EngineStats {
   readonly steps: number;
   /** Of those, the ones that were preempted for a tenant that had come meanwhile. */
   readonly preemptedSteps: number;
+  /** How often it died and was opened again; the other figures are of the last time. */
+  readonly restarts?: number;
+  /** What is given up under pressure, see {@link EngineHealth}. */
+  readonly brownOut?: BrownOutLevel;
   readonly memory: EngineMemory;
   /** Of the tenants that have requests now; absent where the engine does not know. */
   readonly tenants?: readonly TenantLoad[] | undefined;

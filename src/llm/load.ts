@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { resolveModel } from '../catalog/resolve.ts';
 import type { FetchObserver, ModelFile } from '../catalog/types.ts';
+import type { BrownOutLimits } from '../engine/brown-out.ts';
 import type { Sampling } from '../engine/request.ts';
-import type { Engine } from '../engine/types.ts';
+import type { OpenEngine } from '../engine/supervision/restarting-engine.ts';
+import type { BrownOutLevel, Engine } from '../engine/types.ts';
 import { openEngine } from '../engine/worker/handle.ts';
 import { asRealmError } from '../errors.ts';
 import { nameOfSource } from '../gguf/open.ts';
@@ -43,6 +45,13 @@ export interface LoadOptions {
   readonly memory?: number | undefined;
   /** Who shares the model, as far as they are known. */
   readonly tenants?: readonly Share[] | undefined;
+  /** Opens its engine, again when it has died. Absent: it is opened once. */
+  readonly supervise?: ((open: OpenEngine) => Promise<Engine>) | undefined;
+  /** How long the engine may stand still in the middle of a step before it counts as dead. Absent: nobody looks. */
+  readonly watchdogMs?: number | undefined;
+  /** When guesses and sessions are given up, and who hears of it. Absent: never. */
+  readonly brownOut?: BrownOutLimits | undefined;
+  readonly onBrownOut?: ((level: BrownOutLevel) => void) | undefined;
   /** Hears of what is wrong with the file and can be lived with. */
   readonly onWarning?: (message: string) => void;
   /** Hears of downloads. */
@@ -76,23 +85,28 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
     sampling: { ...file.entry?.sampling, ...sampling },
   };
   tryChat({ ...text, defaults }, warn);
-  const opening = openEngine({
-    file: data ?? file.path,
-    draft: draft?.path,
-    context: options.context ?? config.context,
-    kvType: config.kvType,
-    speculation: config.speculation,
-    prefillMs: config.prefillMs,
-    firstPrefillMs: config.firstPrefillMs,
-    streamMs: config.streamMs,
-    weights: valuesOf(options.tenants, 'weight'),
-    maxWaitingOf: valuesOf(options.tenants, 'maxQueued'),
-    sharedPrefixes: config.sharedPrompts?.flatMap(prompt => prefixOf(prompt, { ...text, defaults: {} }, warn)),
-    threads: options.threads,
-    kvTokens: options.kvTokens ?? config.kvTokens,
-    memory: options.memory,
-    onProgress: options.onProgress,
-  });
+  const open: OpenEngine = as =>
+    openEngine({
+      file: data ?? file.path,
+      draft: draft?.path,
+      context: as?.context ?? options.context ?? config.context,
+      kvType: config.kvType,
+      speculation: config.speculation,
+      prefillMs: config.prefillMs,
+      firstPrefillMs: config.firstPrefillMs,
+      streamMs: config.streamMs,
+      weights: valuesOf(options.tenants, 'weight'),
+      maxWaitingOf: valuesOf(options.tenants, 'maxQueued'),
+      sharedPrefixes: config.sharedPrompts?.flatMap(prompt => prefixOf(prompt, { ...text, defaults: {} }, warn)),
+      threads: options.threads,
+      kvTokens: as?.kvTokens ?? options.kvTokens ?? config.kvTokens,
+      memory: options.memory,
+      watchdogMs: options.watchdogMs,
+      brownOut: options.brownOut,
+      onBrownOut: options.onBrownOut,
+      onProgress: as ? undefined : options.onProgress,
+    });
+  const opening = options.supervise ? options.supervise(open) : open();
   const engine = await openUnless(options.signal, opening);
   return {
     id: config.id ?? file.name,

@@ -56,6 +56,16 @@ export class Outbox {
     this.#wake = wake;
   }
 
+  /** The reader has not read all of it. */
+  get unread(): boolean {
+    return this.#ring.filled > 0;
+  }
+
+  /** Differs whenever the reader has read. */
+  get readBytes(): number {
+    return Atomics.load(this.#ring.control, consumed);
+  }
+
   send(message: unknown): void {
     const content = encode(message);
     const head = new Uint8Array(headBytes);

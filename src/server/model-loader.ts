@@ -13,6 +13,8 @@ import { watchEngine } from './watch-engine.ts';
 export interface LoaderOptions extends Pick<LoadOptions, 'context' | 'threads' | 'observer' | 'onProgress' | 'signal'> {
   readonly tenants?: LoadOptions['tenants'];
   readonly onLoaded?: (model: ServedModel) => void;
+  /** How a model's engine is watched and opened again; absent: it is not. */
+  readonly supervision?: ((model: string) => Partial<LoadOptions>) | undefined;
   /** Opens a model; absent: from its file, into an engine. */
   readonly loader?: typeof loadModel | undefined;
 }
@@ -37,6 +39,7 @@ export function modelLoader({ adapters, logger, meter, text }: Needed, options: 
         {
           ...options,
           memory,
+          ...options.supervision?.(id),
           signal: either(signal),
           onWarning: problem => logger.log('warn', 'model', { model: id, problem }),
           onProgress: (loaded, total) => {

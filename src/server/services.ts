@@ -76,7 +76,8 @@ export interface Audit {
 
 /** What changes while a server lives. */
 export interface ServerState {
-  phase: 'loading' | 'ready' | 'draining';
+  /** `leaving`: requests are taken as before, but no new ones should be sent; `draining`: none is taken. */
+  phase: 'loading' | 'ready' | 'leaving' | 'draining';
   /** Requests that are being answered. */
   readonly open: Set<Exchange>;
 }

@@ -26,7 +26,7 @@ import { Directory } from '../tenancy/directory.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import { AdapterRegistry } from './adapters.ts';
 import { createApp } from './app.ts';
-import { drain } from './drain.ts';
+import { type DrainLimits, drain } from './drain.ts';
 import { KeptAnswers } from './kept-answers.ts';
 import { isLocalName } from './local.ts';
 import { definitionOf, idOf, logModels, modelLoader } from './model-loader.ts';
@@ -41,6 +41,7 @@ import { ConfigReload, type Live } from './reload.ts';
 import { ResponseBook } from './responses/book.ts';
 import { MemoryResponseStore } from './responses/store.ts';
 import type { ServerState, Services } from './services.ts';
+import { supervision } from './supervise.ts';
 import { TextService } from './text/service.ts';
 
 export interface StartOptions {
@@ -159,7 +160,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await loadFirst(services, options.signal);
     programs.set('', await builtin);
   } catch (error) {
-    await stop(services, listener, 0);
+    await stop(services, listener, { drainMs: 0, lameDuckMs: 0 });
     await closeStores();
     throw error;
   }
@@ -178,7 +179,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
   const close = async () => {
     reload.close();
-    await stop(services, listener, live.config.limits.drainMs);
+    await stop(services, listener, live.config.limits);
     await closeStores();
   };
   const unloaded = services.models.all.flatMap(({ id, model, failure }) => {
@@ -275,7 +276,14 @@ function compose(
   const meter = watched(withRates(ledger, rates), metrics.live);
   const text = new TextService({ bodyBytes: config.limits.bodyBytes, observe: metrics.text });
   const adapters = new AdapterRegistry({ find: name => models.find(name), at: modelId => models.at(modelId) });
-  const loader = modelLoader({ adapters, logger, meter, text }, { ...options, onLoaded });
+  const loader = modelLoader(
+    { adapters, logger, meter, text },
+    {
+      ...options,
+      onLoaded,
+      supervision: model => supervision(model, config, logger),
+    },
+  );
   const models = new ModelRegistry({
     loader,
     memory: new ModelMemory(config.modelMemory),
@@ -379,8 +387,8 @@ function modelsOf(config: RealmConfig, { model }: StartOptions): readonly Partia
   return [{ source: { catalog: model } }];
 }
 
-async function stop(services: Services, listener: Listener, drainMs: number): Promise<void> {
-  await drain(services.state, listener, drainMs);
+async function stop(services: Services, listener: Listener, limits: DrainLimits): Promise<void> {
+  await drain(services.state, listener, limits);
   await services.sandbox.close();
   await services.text.close();
   await services.models.close();

@@ -38,7 +38,7 @@ async function mistakes(yaml: string): Promise<string[]> {
 test('a full configuration; paths are relative to the file', async () => {
   const { hash } = createKey('acme');
   const config = await load(`
-server: { host: 0.0.0.0, port: 9000, metrics: public, origins: ['https://app.example', 'app://*'], keep_alive_ms: 5, heartbeat_ms: 1000, log: { level: warn, sample: 0.5 }, telemetry: { otlp: 'http://127.0.0.1:4318' }, limits: { body_bytes: 5000, messages: 3, choices: 2, inputs: 7, drain_ms: 100 }, programs: { processes: 5, memory_mb: 500 }, admin_keys: ["${hash}"], sessions: { path: kept, per_tenant: 3, megabytes_per_tenant: 2 } }
+server: { host: 0.0.0.0, port: 9000, metrics: public, origins: ['https://app.example', 'app://*'], keep_alive_ms: 5, heartbeat_ms: 1000, log: { level: warn, sample: 0.5 }, telemetry: { otlp: 'http://127.0.0.1:4318' }, limits: { body_bytes: 5000, messages: 3, choices: 2, inputs: 7, lame_duck_ms: 50, drain_ms: 100 }, watchdog_ms: 900, brown_out: { waiting: 9, memory_mb: 1, after_ms: 2 }, programs: { processes: 5, memory_mb: 500 }, admin_keys: ["${hash}"], sessions: { path: kept, per_tenant: 3, megabytes_per_tenant: 2 } }
 models:
   - { id: small, path: model.gguf, draft: { catalog: smollm2-135m }, context: 512, system: Be brief., shared_prompts: [Be kind.], stream_interval_ms: 0, prefill_ms: 25, first_prefill_ms: 90, sampling: { temperature: 0, top_k: 5 }, chat_template: chat.jinja, tool_format: hermes }
   - { id: other, catalog: smollm2-135m, chat_template: "{{ messages[0].content }}", adapters: [{ id: legal, path: lora.gguf, tenants: [acme] }, { id: chatty, path: lora.gguf }] }
@@ -47,7 +47,16 @@ tenants:
 `);
   assert.equal(config.host, '0.0.0.0');
   assert.equal(config.port, 9000);
-  assert.deepEqual(config.limits, { bodyBytes: 5000, messages: 3, choices: 2, inputs: 7, drainMs: 100 });
+  assert.deepEqual(config.limits, {
+    bodyBytes: 5000,
+    messages: 3,
+    choices: 2,
+    inputs: 7,
+    lameDuckMs: 50,
+    drainMs: 100,
+  });
+  assert.equal(config.watchdogMs, 900);
+  assert.deepEqual(config.brownOut, { waiting: 9, memory: 1e6, afterMs: 2 });
   assert.deepEqual(config.programs, { maxProcesses: 5, memoryMb: 500 });
   assert.deepEqual(config.http, { origins: ['https://app.example', 'app://*'], keepAliveMs: 5, heartbeatMs: 1000 });
   assert.deepEqual(config.log, { level: 'warn', sample: 0.5 });

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
+import type { BrownOutLimits } from '../engine/brown-out.ts';
 import type { Sampling } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
 import type { Price } from '../metering/prices.ts';
@@ -17,6 +18,8 @@ export interface Limits {
   readonly choices: number;
   /** Texts of one request for embeddings. */
   readonly inputs: number;
+  /** How long the server goes on as before when it is told to stop, but for `/ready`. */
+  readonly lameDuckMs: number;
   /** How long stopping waits for requests to finish. */
   readonly drainMs: number;
 }
@@ -120,6 +123,10 @@ export interface RealmConfig {
   readonly telemetry: TelemetryConfig;
   readonly limits: Limits;
   readonly programs: ProgramsConfig;
+  /** How long an engine may stand still in the middle of a step. */
+  readonly watchdogMs: number;
+  /** When an engine gives up guesses and sessions. */
+  readonly brownOut: BrownOutLimits;
   readonly http: HttpConfig;
   readonly sessions?: SessionLimits | undefined;
   readonly responses: ResponseLimits;
@@ -372,7 +379,14 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       messages: limits.messages,
       choices: limits.choices,
       inputs: limits.inputs,
+      lameDuckMs: limits.lame_duck_ms,
       drainMs: limits.drain_ms,
+    },
+    watchdogMs: server.watchdog_ms,
+    brownOut: {
+      waiting: server.brown_out.waiting,
+      memory: server.brown_out.memory_mb * 1e6,
+      afterMs: server.brown_out.after_ms,
     },
     programs: { maxProcesses: programs.processes, memoryMb: programs.memory_mb },
     models: models?.map(model => toModel(model, base)),

@@ -30,12 +30,13 @@ export function inputSchema(schema: z.ZodType): object {
 
 const count = (least: number, most: number) => z.int().min(least).max(most);
 
-/** Limits of one request (or, drain_ms, of stopping the server). */
+/** Limits of one request (or, lame_duck_ms and drain_ms, of stopping the server). */
 export const limitsSchema = z.strictObject({
   body_bytes: count(1024, 1 << 30).default(8 << 20),
   messages: count(1, 100_000).default(1024),
   choices: count(1, 128).default(8),
   inputs: count(1, 100_000).default(2048),
+  lame_duck_ms: count(0, 3_600_000).default(0),
   drain_ms: count(0, 3_600_000).default(10_000),
 });
 
@@ -101,6 +102,16 @@ const server = z.strictObject({
       }),
     )
     .optional(),
+  /** How long an engine may stand still in the middle of a step before it is ended and started again. */
+  watchdog_ms: count(100, 3_600_000).default(30_000),
+  /** When an engine gives up guesses, then sessions: so many requests wait, or so little memory is left, for so long. */
+  brown_out: z
+    .strictObject({
+      waiting: count(1, 1e9).default(32),
+      memory_mb: count(0, 1 << 24).default(64),
+      after_ms: count(1, 3_600_000).default(3_000),
+    })
+    .prefault({}),
   programs: z
     .strictObject({
       /** In which tenants' own programs run, one for each tenant that uses its program. */

@@ -1,6 +1,7 @@
 /** An engine's thread that dies under a server: its requests fail, another model goes on, and health says so. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import type { EngineHealth } from '../../src/engine/types.ts';
 import { openEngine } from '../../src/engine/worker/handle.ts';
 import { textGeneration } from '../../src/llm/generate.ts';
 import type { LoadedModel } from '../../src/llm/load.ts';
@@ -68,4 +69,31 @@ test('when no model is left, health and ready are errors; a server that stops is
   }
   services.state.phase = 'draining';
   assert.equal((await app.fetch(new Request('http://localhost/health'))).status, 200);
+});
+
+test('health and ready as watched engines have it', async () => {
+  const one = new ScriptedModel('one', { answer: () => '' });
+  const two = new ScriptedModel('two', { answer: () => '' });
+  const healths = new Map<ScriptedModel, Partial<EngineHealth>>();
+  for (const model of [one, two]) {
+    const well: EngineHealth = { state: 'running', restarts: 0, circuit: 'closed', brownOut: 0 };
+    Object.assign(model.engine, { health: () => ({ ...well, ...healths.get(model) }) });
+  }
+  const { app, services } = scripted({ answer: () => '' }, { models: [one, two], anyModelName: false });
+  const statuses = async () => {
+    const asked = ['/health', '/ready'].map(path => app.fetch(new Request(`http://localhost${path}`)));
+    return (await Promise.all(asked)).map(({ status }) => status);
+  };
+  assert.deepEqual(await statuses(), [200, 200]);
+  healths.set(one, { state: 'restarting' });
+  assert.deepEqual(await statuses(), [200, 200], 'the other answers');
+  healths.set(two, { circuit: 'open' });
+  assert.deepEqual(await statuses(), [200, 503], 'no process needs a restart for that');
+  healths.set(two, { circuit: 'half-open' });
+  assert.deepEqual(await statuses(), [200, 200], 'somebody has to try');
+  healths.set(two, { state: 'stuck' });
+  assert.deepEqual(await statuses(), [500, 503], 'never well while it stands still');
+  services.state.phase = 'leaving';
+  healths.clear();
+  assert.deepEqual(await statuses(), [200, 503]);
 });

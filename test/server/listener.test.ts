@@ -109,8 +109,21 @@ test('a huge body is answered 413 without being read to its end', async t => {
 test('draining lets an answer finish', async t => {
   const { chat, services, listener, url } = await serve(t, { answer: () => 'abcdef', pause: () => sleep(20) });
   const response = await chat({ stream: true });
-  const drained = drain(services.state, listener, 5_000);
+  const drained = drain(services.state, listener, { lameDuckMs: 0, drainMs: 5_000 });
   assert.ok((await response.text()).endsWith('data: [DONE]\n\n'));
+  await drained;
+  await assert.rejects(fetch(`${url}/health`));
+});
+
+test('a lame duck fails /ready at once and answers new requests until it drains', async t => {
+  const { chat, services, listener, url } = await serve(t, { answer: () => 'abc' });
+  const drained = drain(services.state, listener, { lameDuckMs: 300, drainMs: 5_000 });
+  const ready = await fetch(`${url}/ready`);
+  assert.deepEqual([ready.status, (await ready.json()).error.code], [503, 'shutting_down']);
+  assert.equal((await fetch(`${url}/health`)).status, 200);
+  const response = await chat({});
+  assert.equal(response.status, 200);
+  assert.equal((await response.json()).choices[0].message.content, 'abc');
   await drained;
   await assert.rejects(fetch(`${url}/health`));
 });
@@ -120,7 +133,7 @@ test('draining cuts off what takes too long, and tells it', async t => {
   const response = await chat({ stream: true });
   const whole = chat({});
   await until('both run', () => model.running === 2);
-  await drain(services.state, listener, 50);
+  await drain(services.state, listener, { lameDuckMs: 0, drainMs: 50 });
   const last = (await response.text()).trimEnd().split('\n\n').at(-1)!;
   assert.equal(JSON.parse(last.slice('data: '.length)).error.code, 'shutting_down');
   assert.equal((await whole).status, 503);

@@ -38,20 +38,25 @@ export interface RealmSetup {
   readonly ends: Iterable<number>;
   /** More lines of the model's entry in the configuration. */
   readonly options?: Record<string, unknown>;
+  /** More lines of each tenant's entry. */
+  readonly limits?: Record<string, unknown>;
+  /** Compute threads; default: all processors. */
+  readonly threads?: number;
 }
 
-export async function startRealm({ model, tenants, ends, options }: RealmSetup): Promise<RealmServer> {
+export async function startRealm({ model, tenants, ends, options, limits, threads }: RealmSetup): Promise<RealmServer> {
   const keys = Array.from({ length: tenants }, (_, i) => createKey(`t${i}`));
   const folder = await mkdtemp(join(tmpdir(), 'realm-bench-'));
   const config = {
     models: [{ id: 'm', path: model, context: 2048, ...options }],
     server: { metrics: 'public' },
-    tenants: keys.map(({ hash }, i) => ({ id: `t${i}`, keys: [hash] })),
+    tenants: keys.map(({ hash }, i) => ({ id: `t${i}`, keys: [hash], ...limits })),
   };
   await writeFile(join(folder, 'realm.yaml'), JSON.stringify(config));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const args = ['serve', '--config', join(folder, 'realm.yaml'), '--port', String(port)];
+  if (threads !== undefined) args.push('--threads', String(threads));
   const child = spawn(join(root, 'bin/realm'), args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let errors = '';
   child.stderr!.on('data', data => {

@@ -7,9 +7,11 @@ import type { SessionRequest } from '../cache/sessions.ts';
 import { errorOf } from '../failure.ts';
 import type { OpenOptions } from '../open-model.ts';
 import type { EngineFailure, EventBatch, GenerateRequest, SequenceId } from '../request.ts';
-import type { Engine, EngineInfo, EngineStats } from '../types.ts';
+import type { BrownOutLevel, Engine, EngineHealth, EngineInfo, EngineStats } from '../types.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { RequestStreams } from './request-streams.ts';
 import { sendable } from './sendable.ts';
+import { Watchdog } from './watchdog.ts';
 
 /** What the main thread says to an engine's worker. */
 export type ToEngine =
@@ -37,6 +39,9 @@ export type FromEngine =
   | { readonly kind: 'progress'; readonly loaded: number; readonly total: number }
   | { readonly kind: 'ready'; readonly info: EngineInfo }
   | { readonly kind: 'failed'; readonly failure: EngineFailure }
+  /** Its model is of no use any more. */
+  | { readonly kind: 'broken'; readonly failure: EngineFailure }
+  | { readonly kind: 'brownOut'; readonly level: BrownOutLevel }
   | { readonly kind: 'events'; readonly events: EventBatch }
   | { readonly kind: 'stats'; readonly stats: EngineStats }
   /** The end of call number `call`. */
@@ -48,6 +53,8 @@ export interface WorkerData {
   readonly engine: WorkerOptions;
   /** Where it reads what it is told, in the middle of a step too. */
   readonly mailbox: SharedArrayBuffer;
+  /** Where it says that its steps get on. */
+  readonly heartbeat: SharedArrayBuffer;
 }
 
 export interface WorkerOptions extends OpenOptions {
@@ -55,28 +62,35 @@ export interface WorkerOptions extends OpenOptions {
   readonly opener?: string;
   /** How long a token may wait for others to be sent with it, see EventBatcher. Default 40 ms. */
   readonly streamMs?: number | undefined;
+  /** How long it may stand still in the middle of a step before it counts as dead, see Watchdog. Absent: nobody looks. */
+  readonly watchdogMs?: number | undefined;
 }
 
 export interface OpenEngineOptions extends WorkerOptions {
   /** Hears how many bytes of the weights are loaded. */
   readonly onProgress?: ((loaded: number, total: number) => void) | undefined;
+  /** Hears how much is given up under pressure, when that changes. */
+  readonly onBrownOut?: ((level: BrownOutLevel) => void) | undefined;
 }
 
 /** Loads a model into an engine worker of its own. Throws what is wrong with the file, the model or the machine. */
-export async function openEngine({ onProgress, ...options }: OpenEngineOptions): Promise<Engine> {
+export async function openEngine({ onProgress, onBrownOut, ...options }: OpenEngineOptions): Promise<Engine> {
   const mailbox = createMailbox();
   const [file, draft] = await Promise.all([sendable(options.file), options.draft && sendable(options.draft)]);
-  const data: WorkerData = { engine: { ...options, file, draft }, mailbox };
+  const heartbeat = new Heartbeat();
+  const data: WorkerData = { engine: { ...options, file, draft }, mailbox, heartbeat: heartbeat.shared };
   // Its tensors are no garbage: what is left dies young, and need not pile up.
   const thread = platform.startThread(new URL('./worker.ts', import.meta.url), data, { youngHeapMb: 8 });
-  const handle = new EngineHandle(thread, mailbox, onProgress);
+  const handle = new EngineHandle(thread, mailbox, { onProgress, onBrownOut });
   try {
     const info = await handle.ready;
+    if (options.watchdogMs !== undefined) handle.watch(heartbeat, options.watchdogMs);
     return {
       info,
       ended: handle.ended,
       submit: (request, signal) => handle.streams.stream(request, signal),
       stats: () => handle.stats(),
+      health: () => handle.health(),
       loadAdapter: (name, path) => handle.call(call => ({ kind: 'loadAdapter', call, name, path })),
       unloadAdapter: name => handle.call(call => ({ kind: 'unloadAdapter', call, name })),
       saveSession: (request, tokens) => handle.call(call => ({ kind: 'saveSession', call, request, tokens })),
@@ -89,6 +103,8 @@ export async function openEngine({ onProgress, ...options }: OpenEngineOptions):
   }
 }
 
+type Listeners = Pick<OpenEngineOptions, 'onProgress' | 'onBrownOut'>;
+
 /** The main thread's end of an engine worker. A worker that dies ends everything that waits on it. */
 class EngineHandle {
   readonly ready: Promise<EngineInfo>;
@@ -100,13 +116,17 @@ class EngineHandle {
   readonly #statsWaiting: PromiseWithResolvers<EngineStats>[] = [];
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
   #nextCall = 0;
-  readonly #onProgress: OpenEngineOptions['onProgress'];
+  readonly #listeners: Listeners;
+  #brownOut: BrownOutLevel = 0;
   readonly #ended = new AbortController();
+  #watching: ReturnType<typeof setInterval> | undefined;
+  /** It was found to stand still, and its thread is not gone yet. */
+  #stuck = false;
 
-  constructor(thread: Thread, mailbox: SharedArrayBuffer, onProgress: OpenEngineOptions['onProgress']) {
+  constructor(thread: Thread, mailbox: SharedArrayBuffer, listeners: Listeners) {
     this.#thread = thread;
     this.#outbox = new Outbox(mailbox, () => thread.post('wake' satisfies Wake));
-    this.#onProgress = onProgress;
+    this.#listeners = listeners;
     this.ready = this.#opening.promise;
     this.streams = new RequestStreams({
       submit: (id, request) => this.#send({ kind: 'submit', id, request }),
@@ -120,6 +140,37 @@ class EngineHandle {
 
   get ended(): AbortSignal {
     return this.#ended.signal;
+  }
+
+  health(): EngineHealth {
+    const state = this.#stuck ? 'stuck' : this.ended.aborted ? 'ended' : 'running';
+    return { state, restarts: 0, circuit: 'closed', brownOut: this.#brownOut };
+  }
+
+  /** Ends it when it stands still: in a step, or before messages that it does not read. */
+  watch(heartbeat: Heartbeat, limitMs: number): void {
+    const watchdog = new Watchdog(limitMs, () =>
+      heartbeat.stepping
+        ? { busy: true, beats: heartbeat.beats }
+        : { busy: this.#outbox.unread, beats: this.#outbox.readBytes },
+    );
+    let last = performance.now();
+    const look = (): void => {
+      const now = performance.now();
+      const silentMs = watchdog.look(now - last);
+      last = now;
+      if (silentMs !== undefined) this.#giveUp(silentMs);
+    };
+    this.#watching = setInterval(look, Watchdog.intervalMs(limitMs));
+  }
+
+  #giveUp(silentMs: number): void {
+    this.#stuck = true;
+    const seconds = (silentMs / 1000).toFixed(1);
+    this.#end(new RealmError('engine_failed', `the engine stood still for ${seconds} s in the middle of its work`));
+    void this.#thread.terminate().then(() => {
+      this.#stuck = false;
+    });
   }
 
   async stats(): Promise<EngineStats> {
@@ -158,11 +209,16 @@ class EngineHandle {
       case 'room':
         return this.#outbox.flush();
       case 'progress':
-        return this.#onProgress?.(message.loaded, message.total);
+        return this.#listeners.onProgress?.(message.loaded, message.total);
       case 'ready':
         return this.#opening.resolve(message.info);
       case 'failed':
         return this.#opening.reject(errorOf(message.failure));
+      case 'brownOut':
+        this.#brownOut = message.level;
+        return this.#listeners.onBrownOut?.(message.level);
+      case 'broken':
+        return this.#end(errorOf(message.failure));
       case 'done': {
         const { call, failure, result } = message;
         const done = this.#calls.get(call);
@@ -182,6 +238,7 @@ class EngineHandle {
 
   #end(error: RealmError): void {
     if (this.ended.aborted) return;
+    clearInterval(this.#watching);
     this.#ended.abort(error);
     this.#opening.reject(error);
     this.#closed.resolve();

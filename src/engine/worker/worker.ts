@@ -10,12 +10,13 @@ import { EngineLoop } from '../loop.ts';
 import type { EngineStats } from '../types.ts';
 import { EventBatcher } from './event-batcher.ts';
 import type { FromEngine, ToEngine, WorkerData } from './handle.ts';
+import { Heartbeat } from './heartbeat.ts';
 
 const { thread } = platform;
 const data = thread?.data as WorkerData | undefined;
 if (thread && data?.engine) await serve(thread, data);
 
-async function serve(thread: ThreadPort, { engine: options, mailbox }: WorkerData): Promise<void> {
+async function serve(thread: ThreadPort, { engine: options, mailbox, heartbeat: shared }: WorkerData): Promise<void> {
   const send = (message: FromEngine): void => thread.post(message);
   try {
     const opener: typeof import('../open-model.ts') = await import(options.opener ?? '../open-model.ts');
@@ -28,13 +29,18 @@ async function serve(thread: ThreadPort, { engine: options, mailbox }: WorkerDat
       () => send({ kind: 'room' }),
     );
     const batcher = new EventBatcher(events => send({ kind: 'events', events }), options.streamMs);
+    const heartbeat = new Heartbeat(shared);
     const loop = new EngineLoop(model, options, events => batcher.put(events), {
       constraints: new CompileThread(options.file, tenant => {
         const { weight, maxWaiting } = loop.scheduler.shareOf(tenant);
         return { id: tenant, weight, maxQueued: maxWaiting };
       }),
       ...parts,
+      heartbeat,
+      onBroken: error => send({ kind: 'broken', failure: failure(error) }),
+      onBrownOut: level => send({ kind: 'brownOut', level }),
       receive: () => {
+        heartbeat.beat();
         batcher.tick();
         // The event loop stands still while a step runs.
         inbox.read();
