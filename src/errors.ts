@@ -43,6 +43,7 @@ export const errorCodes = {
   no_admin_keys: 403,
   permission_denied: 403,
   queue_full: 429,
+  too_many_connections: 429,
   insufficient_quota: 429,
   rate_limit_exceeded: 429,
   text_failed: 500,

@@ -33,6 +33,7 @@ import { deleteSessionRoute, sessionsRoute } from './routes/sessions.ts';
 import { cancelResponseRoute, deleteResponseRoute, inputItemsRoute, responseRoute } from './routes/stored-responses.ts';
 import { tokenizeRoute } from './routes/tokenize.ts';
 import { tokenizerInfoRoute } from './routes/tokenizer-info.ts';
+import { callsRoute } from './routes/ws.ts';
 import type { Services } from './services.ts';
 
 export const routes: readonly Route[] = [
@@ -45,6 +46,7 @@ export const routes: readonly Route[] = [
   deleteResponseRoute,
   cancelResponseRoute,
   inputItemsRoute,
+  callsRoute,
   messagesRoute,
   countTokensRoute,
   embeddingsRoute,

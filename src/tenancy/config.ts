@@ -17,6 +17,9 @@ export interface Limits {
   readonly inputs: number;
   /** How long stopping waits for requests to finish. */
   readonly drainMs: number;
+  /** WebSockets that may be open. */
+  readonly connections: number;
+  readonly tenantConnections: number;
 }
 
 export interface HttpConfig {
@@ -334,6 +337,8 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       choices: limits.choices,
       inputs: limits.inputs,
       drainMs: limits.drain_ms,
+      connections: limits.connections,
+      tenantConnections: limits.tenant_connections,
     },
     programs: { maxProcesses: programs.processes, memoryMb: programs.memory_mb },
     models: models?.map(model => toModel(model, base)),

@@ -31,13 +31,15 @@ export function inputSchema(schema: z.ZodType): object {
 
 const count = (least: number, most: number) => z.int().min(least).max(most);
 
-/** Limits of one request (or, drain_ms, of stopping the server). */
+/** Limits of one request; drain_ms: of stopping the server; connections: WebSockets, in all and of a tenant. */
 export const limitsSchema = z.strictObject({
   body_bytes: count(1024, 1 << 30).default(8 << 20),
   messages: count(1, 100_000).default(1024),
   choices: count(1, 128).default(8),
   inputs: count(1, 100_000).default(2048),
   drain_ms: count(0, 3_600_000).default(10_000),
+  connections: count(1, 1_000_000).default(4096),
+  tenant_connections: count(1, 1_000_000).default(1024),
 });
 
 const keys = z

@@ -5,6 +5,7 @@ import { check, issueText } from '../../tenancy/issues.ts';
 import { inputSchema } from '../../tenancy/schema.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
 import { loadAdapterSchema, unloadAdapterSchema } from '../adapter-request.ts';
+import { callMessageSchema } from '../calls/message.ts';
 import { chatSchema } from '../chat-request.ts';
 import { completionSchema } from '../completion-request.ts';
 import { embeddingsSchema } from '../embedding-request.ts';
@@ -32,6 +33,7 @@ const forms = {
   ollamaEmbeddings: () => ollamaEmbeddingsSchema,
   ollamaLoad: () => ollamaLoadSchema,
   ollamaShow: () => ollamaShowSchema,
+  callMessage: () => callMessageSchema,
   tokenize: () => tokenizeSchema,
   detokenize: () => detokenizeSchema,
   applyTemplate: applyTemplateSchema,
