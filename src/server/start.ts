@@ -43,6 +43,8 @@ export interface StartOptions {
   readonly observer?: FetchObserver;
   /** Hears of weights being loaded, bytes. */
   readonly onProgress?: (loaded: number, total: number) => void;
+  /** Loads a model; default: from its file, into an engine. */
+  readonly loader?: typeof loadModel;
   /** Aborted while models are being loaded: nothing is left running, and its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -86,7 +88,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     const entries = modelsOf(config, options);
     const memory = new SharedMemory(entries.length);
     for (const each of entries) {
-      const model = await loadModel(each, {
+      const model = await (options.loader ?? loadModel)(each, {
         ...options,
         memory: memory.share,
         tenants: config.tenants,
