@@ -49,7 +49,8 @@ export class CallTalk implements Talk {
   async take(message: Buffer): Promise<void> {
     const known = this.#tenant !== undefined;
     if (!known && message.length > strangerBytes) return this.#refuseEntry(keyFirst());
-    const said = await this.#read(message);
+    const said = await this.#read(message).catch(asRealmError);
+    if (said instanceof RealmError) return known ? this.#fail(null, failureOf(said)) : this.#refuseEntry(keyFirst());
     if (said.kind === 'auth') return this.#enter(`Bearer ${said.key}`);
     if (!known) return this.#refuseEntry(keyFirst());
     if (said.kind === 'wrong') return this.#fail(said.id, invalid(said.message, said.param));
@@ -101,13 +102,11 @@ export class CallTalk implements Talk {
   async #read(message: Buffer): Promise<CallMessage> {
     const { text, limits } = this.#services;
     const call = { owner: { id: this.#tenant ?? '' }, signal: this.#link.gone };
-    try {
-      const bytes = new Uint8Array(message);
-      return (await text.run('body', call, { form: 'callMessage', bytes, limits })) as CallMessage;
-    } catch (error) {
-      const { message, param } = asRealmError(error);
-      return { kind: 'wrong', id: null, message, param: param ?? '' };
-    }
+    return (await text.run('body', call, {
+      form: 'callMessage',
+      bytes: new Uint8Array(message),
+      limits,
+    })) as CallMessage;
   }
 
   async #begin(said: Call): Promise<void> {
