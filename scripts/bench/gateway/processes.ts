@@ -20,11 +20,17 @@ function hasTaskset(): boolean {
   }
 }
 
+const children = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of children) child.kill();
+});
+
 /** Node on one processor: servers have the first, whoever asks them the second. */
 export function start(core: 0 | 1, args: readonly string[], node = process.execPath): ChildProcess {
   const [command, ...before] = pinned ? ['taskset', '-c', String(core), node] : [node];
   const child = spawn(command!, [...before, ...args], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
-  process.once('exit', () => child.kill());
+  children.add(child);
+  child.once('exit', () => children.delete(child));
   return child;
 }
 
