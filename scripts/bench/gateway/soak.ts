@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type Figure, factFigure, number } from '../tenants/figures.ts';
+import { expect, type Figure, factFigure, number, quantile } from '../tenants/figures.ts';
 import { load, type startServer } from './processes.ts';
 import type { ScriptedAddress } from './scripted-server.ts';
 
@@ -36,30 +36,30 @@ export async function junk(server: Server, count: number): Promise<Figure[]> {
   const { url, keys, adminKey } = server.address;
   const work = { url: `${url}/v1/chat/completions`, clients: 32, warmSeconds: 0, seconds: 0, count };
   const messages = [{ role: 'user', content: 'Hi' }];
+  const stranger = { authorization: 'Bearer realm_{i}' };
+  const ask = async (share: number) => {
+    const some = { ...work, count: Math.ceil(share * count) };
+    const known = { authorization: `Bearer ${keys[0]}` };
+    await load({ ...some, headers: known, body: JSON.stringify({ model: 'junk-{i}', messages }) });
+    await load({ ...some, headers: stranger, body: JSON.stringify({ model: 'scripted', messages }) });
+  };
+  await ask(0.1);
   const early = await heapOf(server);
-  await load({
-    ...work,
-    headers: { authorization: `Bearer ${keys[0]}` },
-    body: JSON.stringify({ model: 'junk-{i}', messages }),
-  });
-  await load({
-    ...work,
-    headers: { authorization: 'Bearer realm_{i}' },
-    body: JSON.stringify({ model: 'scripted', messages }),
-  });
+  await ask(1);
   const late = await heapOf(server);
-  const started = performance.now();
-  const answer = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${adminKey}` } });
-  const metrics = await answer.text();
-  const ms = performance.now() - started;
+  const times: number[] = [];
+  let metrics = '';
+  for (let i = 0; i < 9; i++) {
+    const started = performance.now();
+    const answer = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${adminKey}` } });
+    metrics = await answer.text();
+    times.push(performance.now() - started);
+    expect(answer.ok, metrics);
+  }
+  const ms = quantile(times, 0.5);
   const series = metrics.split('\n').filter(line => line !== '' && !line.startsWith('#')).length;
   return [
-    factFigure(
-      `time series after ${count} unknown models and keys`,
-      String(series),
-      '2000 at most',
-      answer.ok && series <= 2000,
-    ),
+    factFigure(`time series after ${count} unknown models and keys`, String(series), '2000 at most', series <= 2000),
     factFigure('/metrics', `${number(ms)} ms`, '20 ms at most', ms <= 20),
     factFigure(
       'heap',
