@@ -51,6 +51,7 @@ export const errorCodes = {
   key_not_found: 404,
   defined_in_file: 409,
   queue_full: 429,
+  too_many_connections: 429,
   insufficient_quota: 429,
   rate_limit_exceeded: 429,
   text_failed: 500,

@@ -7,6 +7,9 @@ import { MAX_UNREAD_PIECES } from './limits.ts';
 import type { FromGuest, HostQuery, HostReply, Outcome } from './messages.ts';
 import type { ProgramCall } from './types.ts';
 
+/** Nobody looks at why: a reason of its own would be made, with a stack, for every request. */
+const ended = new RealmError('request_cancelled', 'The program has ended.');
+
 type Generate = Extract<FromGuest, { kind: 'generate' }>;
 
 /** A piece of the answer. `own`: the program made it, and is told when it was read. */
@@ -75,7 +78,7 @@ export class ProgramRun implements HostedRun {
         void this.#generate(message);
         break;
       case 'stop':
-        this.#generation?.abort();
+        this.#generation?.abort(ended);
         break;
       case 'end':
         this.#finish(message.outcome);
@@ -163,8 +166,8 @@ export class ProgramRun implements HostedRun {
   }
 
   #end(): void {
-    this.#over.abort();
-    this.#generation?.abort();
+    this.#over.abort(ended);
+    this.#generation?.abort(ended);
   }
 }
 

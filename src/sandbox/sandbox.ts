@@ -62,7 +62,7 @@ class GuestSandbox implements Sandbox {
       clearTimeout(timer);
       call.signal.removeEventListener('abort', onAbort);
       // Whoever stops reading has cancelled.
-      run.cancel(cancelled());
+      if (!run.over.aborted) run.cancel(cancelled());
     }
   }
 

@@ -35,6 +35,7 @@ import { cancelResponseRoute, deleteResponseRoute, inputItemsRoute, responseRout
 import { tokenizeRoute } from './routes/tokenize.ts';
 import { tokenizerInfoRoute } from './routes/tokenizer-info.ts';
 import { usageRoute } from './routes/usage.ts';
+import { callsRoute } from './routes/ws.ts';
 import type { Services } from './services.ts';
 
 export const routes: readonly Route[] = [
@@ -47,6 +48,7 @@ export const routes: readonly Route[] = [
   deleteResponseRoute,
   cancelResponseRoute,
   inputItemsRoute,
+  callsRoute,
   messagesRoute,
   countTokensRoute,
   embeddingsRoute,

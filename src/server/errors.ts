@@ -38,7 +38,7 @@ function errorType(status: number): string {
 }
 
 /** Faults of the server's own, and what the system said, are logged with their stack; the client sees neither. */
-export function reportError({ logger }: Services, { id }: Exchange, error: RealmError): void {
+export function reportError({ logger }: Services, { id }: Pick<Exchange, 'id'>, error: RealmError): void {
   const { code, status } = error;
   const cause = error.cause instanceof Error ? error.cause : undefined;
   if (code === 'internal_error')

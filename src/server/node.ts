@@ -7,8 +7,9 @@ import { type Logger, silent } from '../telemetry/log.ts';
 import { watchHalfClose } from './half-close.ts';
 import { answerEarly } from './leftover-body.ts';
 import { answerParserErrors, refusal } from './parser-errors.ts';
-import { acceptSockets, isWebSocket } from './responses/sockets.ts';
 import type { AppEnv } from './route.ts';
+import { acceptSockets, isWebSocket } from './sockets/accept.ts';
+import type { ConnectionLimits } from './sockets/places.ts';
 
 export interface Listener {
   /** The port that was bound, when 0 was asked for. */
@@ -24,16 +25,25 @@ export interface ListenOptions {
   readonly keepAliveMs?: number;
   /** Hears of what is refused before it reaches the app. */
   readonly logger?: Logger;
-  /** The longest message over a WebSocket. Default 1 MiB. */
+  /** The longest message over a WebSocket. Default 8 MiB. */
   readonly messageBytes?: number;
+  /** Of WebSockets. */
+  readonly sockets?: ConnectionLimits;
 }
+
+const defaultPlaces: ConnectionLimits = { connections: 4096, tenantConnections: 1024 };
 
 /** The only place that opens a socket. Throws `port_in_use`, or `config_invalid` for an address that cannot be bound. */
 export async function listen(
   app: Hono<AppEnv>,
   host: string,
   port: number,
-  { keepAliveMs = 75_000, logger = silent, messageBytes = 8 << 20 }: ListenOptions = {},
+  {
+    keepAliveMs = 75_000,
+    logger = silent,
+    messageBytes = 8 << 20,
+    sockets: places = defaultPlaces,
+  }: ListenOptions = {},
 ): Promise<Listener> {
   const server = createServer(
     {
@@ -50,7 +60,7 @@ export async function listen(
   // Node's own word for it, which its documentation leaves out: a FIN does not end the answers that are owed.
   Object.assign(server, { httpAllowHalfOpen: true });
   answerParserErrors(server, logger);
-  const sockets = acceptSockets(server, app, messageBytes);
+  const sockets = acceptSockets(server, app, { messageBytes, ...places });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(bindError(error, host, port)));
     server.listen(port, host, resolve);

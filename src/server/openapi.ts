@@ -3,6 +3,7 @@ import { errorCodes } from '../errors.ts';
 import type { Limits } from '../tenancy/config.ts';
 import { isAnsweredOnce, keyPattern } from './idempotency.ts';
 import { plainPath } from './not-found.ts';
+import { answers, messagesErrorSchema, ollamaErrorSchema } from './openapi-answers.ts';
 import type { Route } from './route.ts';
 import { bodySchema } from './text/bodies.ts';
 
@@ -24,13 +25,20 @@ export function openApiDocument(routes: readonly Route[], limits: Limits): objec
         bearer: { type: 'http', scheme: 'bearer' },
         apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
       },
-      schemas: { Error: errorSchema },
+      schemas: { Error: errorSchema, MessagesError: messagesErrorSchema, OllamaError: ollamaErrorSchema },
       responses: {
-        Error: { description: 'A refusal', content: { 'application/json': { schema: ref('schemas/Error') } } },
+        Error: refusal('Error'),
+        MessagesError: refusal('MessagesError'),
+        OllamaError: refusal('OllamaError'),
       },
     },
   };
 }
+
+const refusal = (name: string) => ({
+  description: 'A refusal',
+  content: { 'application/json': { schema: ref(`schemas/${name}`) } },
+});
 
 const ref = (name: string) => ({ $ref: `#/components/${name}` });
 
@@ -58,8 +66,22 @@ function operation(route: Route, limits: Limits): object {
     ...(body && {
       requestBody: { required: true, content: { 'application/json': { schema: bodySchema(body, limits) } } },
     }),
-    responses: { 200: { description: 'The answer' }, default: ref('responses/Error') },
+    responses: { 200: answerOf(method, path), default: ref(`responses/${refusalOf(path)}`) },
   };
+}
+
+function answerOf(method: string, path: string): object {
+  const content = Object.entries(answers[`${method} ${plainPath(path)}`] ?? {});
+  if (content.length === 0) return { description: 'The answer' };
+  return {
+    description: 'The answer',
+    content: Object.fromEntries(content.map(([type, schema]) => [type, { schema }])),
+  };
+}
+
+function refusalOf(path: string): string {
+  if (path.startsWith('/v1/messages')) return 'MessagesError';
+  return path.startsWith('/api/') ? 'OllamaError' : 'Error';
 }
 
 /** As OpenAI writes it; the Messages API and Ollama's routes have the shapes of theirs. */

@@ -3,13 +3,14 @@ import type { Principal, Tenant } from '../tenancy/tenants.ts';
 import type { Exchange } from './exchange.ts';
 import type { LocalResponses } from './responses/book.ts';
 import type { Services } from './services.ts';
+import type { Upgrade } from './sockets/talk.ts';
 import type { BodyForm } from './text/bodies.ts';
 
 /** What the listener tells about a connection. */
 export interface ConnectionInfo {
   readonly remoteAddress?: string;
   /** A WebSocket is asked for. */
-  readonly upgrade?: boolean;
+  readonly upgrade?: Upgrade;
   /** What a connection of the Responses API remembers, which asks many times. */
   readonly local?: LocalResponses;
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { ChoiceEvent } from './choice.ts';
 import type { Exchange } from './exchange.ts';
@@ -89,12 +88,15 @@ const refusalMs = 1_000;
  * should have its own status. A program that goes to no engine must not keep a client without a sign of life either.
  */
 async function admitted(exchange: Exchange, first: Promise<unknown>, heartbeatMs: number): Promise<void> {
-  const over = new AbortController();
-  const wait = (ms: number) => sleep(ms, undefined, { signal: over.signal });
+  const over = Promise.withResolvers<void>();
+  const timers = [setTimeout(over.resolve, heartbeatMs)];
+  let done = false;
+  void exchange.submitted.then(() => done || timers.push(setTimeout(over.resolve, refusalMs)));
   try {
-    await Promise.race([first, exchange.submitted.then(() => wait(refusalMs)), wait(heartbeatMs)]);
+    await Promise.race([first, over.promise]);
   } finally {
-    over.abort();
+    done = true;
+    for (const timer of timers) clearTimeout(timer);
   }
 }
 

@@ -148,6 +148,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     keepAliveMs,
     logger: services.logger,
     messageBytes: config.limits.bodyBytes,
+    sockets: config.limits,
   }).catch(async error => {
     await closeStores();
     throw error;

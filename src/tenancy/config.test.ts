@@ -47,14 +47,9 @@ tenants:
 `);
   assert.equal(config.host, '0.0.0.0');
   assert.equal(config.port, 9000);
-  assert.deepEqual(config.limits, {
-    bodyBytes: 5000,
-    messages: 3,
-    choices: 2,
-    inputs: 7,
-    lameDuckMs: 50,
-    drainMs: 100,
-  });
+  const { connections, tenantConnections, ...limits } = config.limits;
+  assert.deepEqual(limits, { bodyBytes: 5000, messages: 3, choices: 2, inputs: 7, lameDuckMs: 50, drainMs: 100 });
+  assert.deepEqual([connections, tenantConnections], [4096, 1024]);
   assert.equal(config.watchdogMs, 900);
   assert.deepEqual(config.brownOut, { waiting: 9, memory: 1e6, afterMs: 2 });
   assert.deepEqual(config.programs, { maxProcesses: 5, memoryMb: 500 });

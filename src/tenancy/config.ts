@@ -22,6 +22,9 @@ export interface Limits {
   readonly lameDuckMs: number;
   /** How long stopping waits for requests to finish. */
   readonly drainMs: number;
+  /** WebSockets that may be open. */
+  readonly connections: number;
+  readonly tenantConnections: number;
 }
 
 export interface LogConfig {
@@ -381,6 +384,8 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       inputs: limits.inputs,
       lameDuckMs: limits.lame_duck_ms,
       drainMs: limits.drain_ms,
+      connections: limits.connections,
+      tenantConnections: limits.tenant_connections,
     },
     watchdogMs: server.watchdog_ms,
     brownOut: {

@@ -30,7 +30,7 @@ export function inputSchema(schema: z.ZodType): object {
 
 const count = (least: number, most: number) => z.int().min(least).max(most);
 
-/** Limits of one request (or, lame_duck_ms and drain_ms, of stopping the server). */
+/** Limits of one request; lame_duck_ms and drain_ms: of stopping the server; connections: WebSockets, in all and of a tenant. */
 export const limitsSchema = z.strictObject({
   body_bytes: count(1024, 1 << 30).default(8 << 20),
   messages: count(1, 100_000).default(1024),
@@ -38,6 +38,8 @@ export const limitsSchema = z.strictObject({
   inputs: count(1, 100_000).default(2048),
   lame_duck_ms: count(0, 3_600_000).default(0),
   drain_ms: count(0, 3_600_000).default(10_000),
+  connections: count(1, 1_000_000).default(4096),
+  tenant_connections: count(1, 1_000_000).default(1024),
 });
 
 export const share = z.number().min(0).max(1);

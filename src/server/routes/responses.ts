@@ -3,6 +3,7 @@ import { readBody } from '../body.ts';
 import { inWordsOfResponses } from '../responses/chat-body.ts';
 import { compact } from '../responses/compact.ts';
 import { respondAsResponse } from '../responses/respond.ts';
+import { ResponsesTalk } from '../responses/talk.ts';
 import type { Route } from '../route.ts';
 
 export const responsesRoute: Route = {
@@ -22,8 +23,11 @@ export const responsesSocketRoute: Route = {
   path: '/v1/responses',
   summary: 'Responses over WebSocket',
   handle(context) {
-    if (context.env?.upgrade) return context.body(null, 200, { upgrade: 'websocket' });
-    throw new RealmError('upgrade_required', 'Send a POST, or ask for a WebSocket with upgrade: websocket');
+    const upgrade = context.env?.upgrade;
+    if (!upgrade)
+      throw new RealmError('upgrade_required', 'Send a POST, or ask for a WebSocket with upgrade: websocket');
+    upgrade.agree(link => new ResponsesTalk(link), context.var.tenant.id);
+    return context.body(null, 200, { upgrade: 'websocket' });
   },
 };
 

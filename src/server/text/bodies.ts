@@ -12,6 +12,7 @@ import {
 import { inputSchema } from '../../tenancy/schema.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
 import { loadAdapterSchema, unloadAdapterSchema } from '../adapter-request.ts';
+import { callMessageSchema } from '../calls/message.ts';
 import { chatSchema } from '../chat-request.ts';
 import { completionSchema } from '../completion-request.ts';
 import { embeddingsSchema } from '../embedding-request.ts';
@@ -41,6 +42,7 @@ const forms = {
   ollamaEmbeddings: () => ollamaEmbeddingsSchema,
   ollamaLoad: () => ollamaLoadSchema,
   ollamaShow: () => ollamaShowSchema,
+  callMessage: () => callMessageSchema,
   tokenize: () => tokenizeSchema,
   detokenize: () => detokenizeSchema,
   applyTemplate: applyTemplateSchema,
@@ -78,14 +80,25 @@ export function* parseBody(form: BodyForm, bytes: Uint8Array, limits: Limits): S
   const value = parseJson(new TextDecoder().decode(bytes));
   yield;
   if (!(form in translations)) return validate(form as keyof Forms, value, limits);
-  const said = checked<Translated<keyof Forms>>(translations[form as keyof Translations](limits), value);
+  const said = checked<Translated<keyof Forms>>(schemaOf(form, limits) as z.ZodType<Translated<keyof Forms>>, value);
   yield;
   return validate(said.form, said.body, limits);
 }
 
 /** The value as its form wants it; throws `invalid_request` naming the fields at fault. */
 export function validate<F extends keyof Forms>(form: F, value: unknown, limits: Limits): OfForm<F> {
-  return checked<unknown>(forms[form](limits), value) as OfForm<F>;
+  return checked<unknown>(schemaOf(form, limits), value) as OfForm<F>;
+}
+
+const schemas = new WeakMap<Limits, Map<BodyForm, z.ZodType>>();
+
+/** Made once for a server's limits: zod compiles what it makes, which takes longer than most bodies. */
+function schemaOf(form: BodyForm, limits: Limits): z.ZodType {
+  const made = schemas.get(limits) ?? new Map<BodyForm, z.ZodType>();
+  schemas.set(limits, made);
+  const schema: z.ZodType = made.get(form) ?? { ...forms, ...translations }[form](limits);
+  made.set(form, schema);
+  return schema;
 }
 
 function checked<T>(schema: z.ZodType<T>, value: unknown): T {
@@ -109,6 +122,5 @@ function parseJson(text: string): unknown {
 
 /** What a body may be, as JSON Schema. */
 export function bodySchema(form: BodyForm, limits: Limits): object {
-  const schema: z.ZodType = { ...forms, ...translations }[form](limits);
-  return inputSchema(schema);
+  return inputSchema(schemaOf(form, limits));
 }
