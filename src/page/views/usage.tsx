@@ -1,0 +1,78 @@
+import { useCallback, useState } from 'preact/hooks';
+import type { UsageQuery } from '../api/admin.ts';
+import type { UsageRow } from '../api/types.ts';
+import { useAdmin } from '../session.ts';
+import { Notice } from '../ui/notice.tsx';
+import { type Column, Table } from '../ui/table.tsx';
+import { View } from '../ui/view.tsx';
+import { useAction } from '../use-action.ts';
+import { useLoad } from '../use-load.ts';
+import { UsageFilter } from './usage-filter.tsx';
+
+const rowLimit = 500;
+
+/** The ledger: sums, or one row for each call of an engine. */
+export function Usage() {
+  const admin = useAdmin();
+  const [query, setQuery] = useState<UsageQuery>({ group_by: 'tenant,model', limit: rowLimit });
+  const load = useCallback((signal: AbortSignal) => admin.usage(query, signal), [admin, query]);
+  const { data, error } = useLoad(load);
+  const download = useAction();
+  return (
+    <View
+      title="Usage"
+      error={error}
+      actions={
+        <button
+          type="button"
+          disabled={download.busy}
+          onClick={() =>
+            download.run(async () => save('usage.csv', await admin.usageCsv({ ...query, limit: undefined })))
+          }
+        >
+          Download CSV
+        </button>
+      }
+    >
+      <UsageFilter onQuery={filter => setQuery({ ...filter, limit: rowLimit })} />
+      <Notice error={download.error} />
+      <Table
+        name="Usage"
+        columns={columnsOf(data ?? [])}
+        rows={data}
+        empty="Nothing was used in this time."
+        keyOf={row => Object.values(row).join(' ')}
+      />
+      {data && data.length >= rowLimit && (
+        <p class="hint">These are the first {rowLimit} rows; the CSV has all of them.</p>
+      )}
+    </View>
+  );
+}
+
+/** Whatever columns the rows have. */
+function columnsOf(rows: readonly UsageRow[]): Column<UsageRow>[] {
+  const names = [...new Set(rows.flatMap(row => Object.keys(row)))];
+  return names.map(name => ({
+    title: titleOf(name),
+    number: rows.some(row => typeof row[name] === 'number'),
+    cell: row => cellOf(row[name]),
+  }));
+}
+
+const titleOf = (name: string): string => {
+  const words = name.replaceAll('_', ' ');
+  return words.charAt(0).toUpperCase() + words.slice(1);
+};
+
+function cellOf(value: string | number | null | undefined): string {
+  if (value === null || value === undefined) return '–';
+  return typeof value === 'number' ? value.toLocaleString('en', { maximumFractionDigits: 6 }) : value;
+}
+
+function save(name: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
+  const link = Object.assign(document.createElement('a'), { href: url, download: name });
+  link.click();
+  URL.revokeObjectURL(url);
+}
