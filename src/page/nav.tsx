@@ -1,3 +1,4 @@
+import { useEffect, useRef } from 'preact/hooks';
 import { linkTo } from './route.ts';
 import { useSession } from './session.ts';
 
@@ -12,12 +13,17 @@ const views = [
 
 export function Nav({ current }: { readonly current: string }) {
   const { keys, askForKeys } = useSession();
+  const list = useRef<HTMLUListElement>(null);
+  // On a phone not all views have room.
+  useEffect(() => {
+    list.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [current]);
   const given = [keys.tenant && 'tenant', keys.admin && 'operator'].filter(Boolean).join(', ');
   return (
     <header class="top">
       <span class="brand">Realm</span>
       <nav aria-label="Views">
-        <ul>
+        <ul ref={list}>
           <Item name="chat" title="Chat" current={current} />
           <li class="divider" aria-hidden="true" />
           {views.map(([name, title]) => (

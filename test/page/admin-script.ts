@@ -37,7 +37,7 @@ export function newState(): AdminState {
       { id: 'small', state: 'ready', memory_bytes: 98_000_000, running: 1, waiting: 0, leases: 1, loaded_at: at },
       { id: 'large', state: 'unloaded', pinned: false, aliases: ['big'] },
       { id: 'broken', state: 'failed', error: { code: 'gguf_invalid', message: 'The file is no GGUF' } },
-      { id: 'coming', state: 'loading', progress: 0.4 },
+      { id: 'coming', state: 'loading', progress: { loaded: 40, total: 100 } },
     ],
     requests: [
       { id: 'req_1', tenant: 'acme', key_id: 'key_aaaaaaaaaaaa', model: 'small', state: 'running', created_at: at },
@@ -100,8 +100,9 @@ export function adminRoutes(state: AdminState, keyed: boolean): Hono {
   app.get('/usage', context => {
     state.asked.push(new URL(context.req.url).search);
     if (context.req.query('format') === 'csv') return context.text('tenant,input_tokens\nacme,12\n');
-    if (context.req.query('detail'))
-      return context.json({ rows: [{ request_id: 'req_9', call: 0, model: 'small', status: 'done', at, cost: null }] });
+    const call = (request_id: string) => ({ request_id, call: 0, model: 'small', status: 'complete', at, cost: null });
+    if (context.req.query('after')) return context.json({ rows: [call('req_8')] });
+    if (context.req.query('detail')) return context.json({ rows: [call('req_9')], next: 'page2' });
     return context.json({ rows: [{ tenant: 'acme', model: 'small', requests: 3, input_tokens: 1234 }] });
   });
   return app;
@@ -151,7 +152,7 @@ function modelRoutes(app: Hono, state: AdminState): void {
   };
   app.get('/models', context => context.json({ data: state.models }));
   app.post('/models', async context => {
-    state.models.push({ ...(await context.req.json()), state: 'unloaded' });
+    state.models.push({ ...(await context.req.json()), state: 'unloaded', source: 'store' });
     return context.json({});
   });
   app.post('/models/:id/load', context => {
@@ -160,6 +161,10 @@ function modelRoutes(app: Hono, state: AdminState): void {
   });
   app.post('/models/:id/unload', context => {
     change(context.req.param('id'), { state: 'unloaded' });
+    return context.json({});
+  });
+  app.delete('/models/:id', context => {
+    state.models = state.models.filter(({ id }) => id !== context.req.param('id'));
     return context.json({});
   });
   app.patch('/models/:id', async context => {

@@ -37,6 +37,9 @@ export function operatorTests(setup: () => Setup): void {
         await page.getByLabel('Name in the catalog').fill('qwen');
         await page.getByRole('dialog').getByRole('button', { name: 'Add', exact: true }).click();
         await page.getByRole('rowheader', { name: 'new' }).waitFor();
+        await page.getByRole('button', { name: 'Remove new' }).click();
+        await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+        await page.getByRole('rowheader', { name: 'new' }).waitFor({ state: 'detached' });
         assert.ok(changes().includes('POST /admin/v1/models {"id":"new","catalog":"qwen"}'));
       }));
 
@@ -96,7 +99,9 @@ export function operatorTests(setup: () => Setup): void {
         await page.getByLabel('Sum by').selectOption('detail');
         await page.getByRole('button', { name: 'Show' }).click();
         await page.getByRole('rowheader', { name: 'req_9' }).waitFor();
-        assert.equal(setup().site.admin.asked.at(-1), '?tenant=acme&from=2026-11-01&detail=true&limit=500');
+        assert.equal(setup().site.admin.asked.at(-1), '?tenant=acme&from=2026-11-01&detail=true&limit=100');
+        await page.getByRole('button', { name: 'Older calls' }).click();
+        await page.getByRole('rowheader', { name: 'req_8' }).waitFor();
         const coming = page.waitForEvent('download');
         await page.getByRole('button', { name: 'Download CSV' }).click();
         const file = await coming;

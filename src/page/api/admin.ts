@@ -37,6 +37,13 @@ export interface UsageQuery {
   readonly group_by?: string | undefined;
   readonly detail?: true | undefined;
   readonly limit?: number | undefined;
+  /** `next` of the page before. */
+  readonly after?: string | undefined;
+}
+
+export interface UsagePage {
+  readonly rows: readonly UsageRow[];
+  readonly next?: string;
 }
 
 export type AdminApi = ReturnType<typeof adminApi>;
@@ -72,8 +79,7 @@ export function adminApi(client: Client) {
     removeModel: (id: string) => client.send('DELETE', at('models', id)),
     modelEvents: (signal: AbortSignal) => client.events(at('models', 'events'), undefined, signal),
 
-    usage: async (query: UsageQuery, signal?: AbortSignal) =>
-      (await client.get<{ rows: readonly UsageRow[] }>(at('usage'), { ...query }, signal)).rows,
+    usage: (query: UsageQuery, signal?: AbortSignal) => client.get<UsagePage>(at('usage'), { ...query }, signal),
     usageCsv: (query: UsageQuery) => client.getText(at('usage'), { ...query, format: 'csv' }),
 
     audit: (query: { after?: number; limit?: number }, signal?: AbortSignal) =>

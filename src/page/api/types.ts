@@ -30,6 +30,7 @@ export interface Tenant {
 
 export interface Key {
   readonly id: string;
+  readonly source?: 'file' | 'store';
   readonly name?: string | null;
   readonly scopes?: readonly string[] | null;
   readonly models?: readonly string[] | null;
@@ -47,10 +48,11 @@ export interface CreatedKey extends Key {
 
 export interface Model {
   readonly id: string;
+  readonly source?: 'file' | 'store';
   readonly state: 'unloaded' | 'loading' | 'ready' | 'failed';
   readonly error?: string | { readonly code?: string; readonly message?: string } | null;
-  /** From 0 to 1. */
-  readonly progress?: number | null;
+  /** Of what is fetched or read. */
+  readonly progress?: { readonly loaded: number; readonly total: number } | null;
   readonly memory_bytes?: number | null;
   readonly pinned?: boolean;
   readonly aliases?: readonly string[] | null;

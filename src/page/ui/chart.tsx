@@ -71,12 +71,18 @@ function optionsFor(element: HTMLElement, names: readonly string[]): uPlot.Optio
     cursor: { show: false },
     scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
     axes: [
-      { ...axis, font: '11px system-ui', size: 28 },
+      { ...axis, font: '11px system-ui', size: 28, space: 70, values: (_, ticks) => ticks.map(clock) },
       { ...axis, font: '11px system-ui', size: 42 },
     ],
-    series: [{}, ...names.map((label, i) => ({ label, stroke: colour(`--series-${i + 1}`), width: 1.5 }))],
+    series: [
+      {},
+      ...names.map((label, i) => ({ label, stroke: colour(`--series-${i + 1}`), width: 1.5, points: { show: false } })),
+    ],
   };
 }
+
+/** 14:03:05, in the reader's time. */
+const clock = (seconds: number): string => new Date(seconds * 1000).toTimeString().slice(0, 8);
 
 /** A canvas does not know light-dark(); a computed colour is plain. */
 function resolved(parent: HTMLElement, value: string): string {

@@ -56,7 +56,8 @@ export function KeyList({ tenant }: { readonly tenant: string }) {
 }
 
 function Buttons({ of: key, setOpen }: { readonly of: Key; setOpen(open: Open): void }) {
-  if (key.revoked_at) return null;
+  if (key.source === 'file') return <span class="muted">in realm.yaml</span>;
+  if (isPast(key.revoked_at) || isPast(key.expires_at)) return null;
   const name = key.name || key.id;
   return (
     <div class="actions">
@@ -86,11 +87,13 @@ const columns: readonly Column<Key>[] = [
   { title: 'Expires', cell: ({ expires_at }) => (expires_at ? time(expires_at) : 'never') },
 ];
 
+const isPast = (iso: string | null | undefined): boolean => Boolean(iso) && Date.parse(iso ?? '') <= Date.now();
+
 function State({ of: { revoked_at, expires_at } }: { readonly of: Key }) {
-  // A key that was rotated is revoked later than now.
-  if (revoked_at && Date.parse(revoked_at) <= Date.now()) return <Badge tone="bad">revoked</Badge>;
+  if (isPast(revoked_at)) return <Badge tone="bad">revoked</Badge>;
+  // One that was rotated.
   if (revoked_at) return <Badge tone="busy">{`until ${time(revoked_at)}`}</Badge>;
-  if (expires_at && Date.parse(expires_at) <= Date.now()) return <Badge tone="bad">expired</Badge>;
+  if (isPast(expires_at)) return <Badge tone="bad">expired</Badge>;
   return <Badge tone="good">active</Badge>;
 }
 

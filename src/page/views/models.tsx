@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { AdminApi } from '../api/admin.ts';
 import type { Model } from '../api/types.ts';
 import { ago, bytes, count, percent } from '../format.ts';
@@ -9,11 +9,17 @@ import { Meter } from '../ui/meter.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { type Column, Table } from '../ui/table.tsx';
 import { View } from '../ui/view.tsx';
-import { type Action, useAction } from '../use-action.ts';
+import { useAction } from '../use-action.ts';
 import { useLoad } from '../use-load.ts';
 import { AddModel } from './add-model.tsx';
+import { ModelButtons } from './model-buttons.tsx';
 
 const everyMs = 5000;
+
+interface Asking {
+  readonly kind: 'unload' | 'remove';
+  readonly model: Model;
+}
 
 /** Which models are loaded, what they hold, and loading and unloading them. */
 export function Models() {
@@ -22,11 +28,17 @@ export function Models() {
   useModelEvents(admin, reload);
   const action = useAction();
   const [adding, setAdding] = useState(false);
-  const [unloading, setUnloading] = useState<Model>();
-  const act = (work: Promise<unknown>) => action.run(() => work.finally(reload));
+  const [asking, setAsking] = useState<Asking>();
+  /** Some answers come when a model is loaded or its requests have ended: nobody waits for them. */
+  const act = (work: () => Promise<unknown>) => {
+    void action.run(work).then(reload);
+    reload();
+  };
   const buttons = {
     title: 'Actions',
-    cell: (model: Model) => <Buttons {...{ model, admin, action, act, setUnloading }} />,
+    cell: (model: Model) => (
+      <ModelButtons model={model} admin={admin} act={act} ask={kind => setAsking({ kind, model })} />
+    ),
   };
   return (
     <View
@@ -47,67 +59,54 @@ export function Models() {
         keyOf={({ id }) => id}
       />
       {adding && <AddModel admin={admin} onClose={() => setAdding(false)} onAdded={reload} />}
-      {unloading && (
-        <Confirm
-          title={`Unload ${unloading.id}?`}
-          confirm="Unload"
-          act={() => admin.unloadModel(unloading.id).finally(reload)}
-          onClose={() => setUnloading(undefined)}
-        >
-          <p>Its memory is given back when the requests that it answers have ended.</p>
-        </Confirm>
-      )}
+      {asking && <Ask {...asking} admin={admin} act={act} onClose={() => setAsking(undefined)} />}
     </View>
   );
 }
 
-/** Whatever happens to a model, the list is asked for again; a server without events is asked every few seconds anyway. */
+/** Soon after something happens to a model the list is asked for again; a server without events is asked anyway. */
 function useModelEvents(admin: AdminApi, reload: () => void): void {
-  const listen = useCallback(
-    async (signal: AbortSignal) => {
-      for await (const _ of admin.modelEvents(signal)) reload();
-    },
-    [admin, reload],
-  );
   useEffect(() => {
     const left = new AbortController();
-    listen(left.signal).catch(() => {});
-    return () => left.abort();
-  }, [listen]);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const soon = () => {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        reload();
+      }, 300);
+    };
+    const listen = async () => {
+      for await (const _ of admin.modelEvents(left.signal)) soon();
+    };
+    listen().catch(() => {});
+    return () => {
+      left.abort();
+      clearTimeout(timer);
+    };
+  }, [admin, reload]);
 }
 
-interface ButtonsProps {
-  readonly model: Model;
+interface AskProps extends Asking {
   readonly admin: AdminApi;
-  readonly action: Action;
-  act(work: Promise<unknown>): void;
-  setUnloading(model: Model): void;
+  act(work: () => Promise<unknown>): void;
+  onClose(): void;
 }
 
-function Buttons({ model, admin, action, act, setUnloading }: ButtonsProps) {
-  const { id, state, pinned } = model;
-  const there = state === 'ready' || state === 'loading';
+function Ask({ kind, model: { id }, admin, act, onClose }: AskProps) {
+  const work = () => (kind === 'unload' ? admin.unloadModel(id) : admin.removeModel(id));
   return (
-    <div class="actions">
-      {there ? (
-        <button type="button" disabled={action.busy} aria-label={`Unload ${id}`} onClick={() => setUnloading(model)}>
-          Unload
-        </button>
-      ) : (
-        <button type="button" disabled={action.busy} aria-label={`Load ${id}`} onClick={() => act(admin.loadModel(id))}>
-          Load
-        </button>
-      )}
-      <button
-        type="button"
-        disabled={action.busy}
-        aria-pressed={pinned === true}
-        aria-label={`Pin ${id}`}
-        onClick={() => act(admin.changeModel(id, { pinned: !pinned }))}
-      >
-        {pinned ? 'Pinned' : 'Pin'}
-      </button>
-    </div>
+    <Confirm
+      title={kind === 'unload' ? `Unload ${id}?` : `Remove ${id}?`}
+      confirm={kind === 'unload' ? 'Unload' : 'Remove'}
+      act={async () => act(work)}
+      onClose={onClose}
+    >
+      <p>
+        {kind === 'unload'
+          ? 'Its memory is given back when the requests that it answers have ended.'
+          : 'Clients cannot ask for it any more. Its file stays.'}
+      </p>
+    </Confirm>
   );
 }
 
@@ -134,11 +133,12 @@ const tones = { unloaded: 'plain', loading: 'busy', ready: 'good', failed: 'bad'
 
 function State({ id, state, progress, error }: Model) {
   const why = typeof error === 'string' ? error : error?.message;
+  const share = progress && progress.total > 0 ? progress.loaded / progress.total : undefined;
   return (
     <>
-      <Badge tone={tones[state]}>{state}</Badge>
-      {state === 'loading' && typeof progress === 'number' && (
-        <Meter name={`Loading ${id}`} share={progress} text={percent(progress)} />
+      <Badge tone={tones[state]}>{state}</Badge>{' '}
+      {state === 'loading' && share !== undefined && (
+        <Meter name={`Loading ${id}`} share={share} text={percent(share)} />
       )}
       {why && <p class="why">{why}</p>}
     </>

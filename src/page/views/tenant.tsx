@@ -26,16 +26,14 @@ export function TenantView({ id }: { readonly id: string }) {
       title={id}
       error={error}
       actions={
-        tenant && (
+        tenant?.source === 'store' && (
           <>
             <button type="button" disabled={busy} onClick={toggle}>
               {tenant.disabled ? 'Enable' : 'Disable'}
             </button>
-            {tenant.source !== 'file' && (
-              <button type="button" class="danger" onClick={() => setDeleting(true)}>
-                Delete
-              </button>
-            )}
+            <button type="button" class="danger" onClick={() => setDeleting(true)}>
+              Delete
+            </button>
           </>
         )
       }

@@ -9,42 +9,43 @@ import { useAction } from '../use-action.ts';
 import { useLoad } from '../use-load.ts';
 import { UsageFilter } from './usage-filter.tsx';
 
-const rowLimit = 500;
+/** Single calls come by pages; sums come whole. */
+const pageSize = 100;
+const mostInCsv = 10_000;
 
 /** The ledger: sums, or one row for each call of an engine. */
 export function Usage() {
   const admin = useAdmin();
-  const [query, setQuery] = useState<UsageQuery>({ group_by: 'tenant,model', limit: rowLimit });
-  const load = useCallback((signal: AbortSignal) => admin.usage(query, signal), [admin, query]);
+  const [query, setQuery] = useState<UsageQuery>({ group_by: 'tenant,model' });
+  const load = useCallback((signal: AbortSignal) => admin.usage({ ...query, limit: pageSize }, signal), [admin, query]);
   const { data, error } = useLoad(load);
   const download = useAction();
+  const saveAll = async () => save('usage.csv', await admin.usageCsv({ ...query, after: undefined, limit: mostInCsv }));
   return (
     <View
       title="Usage"
       error={error}
       actions={
-        <button
-          type="button"
-          disabled={download.busy}
-          onClick={() =>
-            download.run(async () => save('usage.csv', await admin.usageCsv({ ...query, limit: undefined })))
-          }
-        >
+        <button type="button" disabled={download.busy} onClick={() => download.run(saveAll)}>
           Download CSV
         </button>
       }
     >
-      <UsageFilter onQuery={filter => setQuery({ ...filter, limit: rowLimit })} />
+      <UsageFilter onQuery={setQuery} />
       <Notice error={download.error} />
       <Table
         name="Usage"
-        columns={columnsOf(data ?? [])}
-        rows={data}
+        columns={columnsOf(data?.rows ?? [])}
+        rows={data?.rows}
         empty="Nothing was used in this time."
         keyOf={row => Object.values(row).join(' ')}
       />
-      {data && data.length >= rowLimit && (
-        <p class="hint">These are the first {rowLimit} rows; the CSV has all of them.</p>
+      {data?.next !== undefined && (
+        <div class="actions">
+          <button type="button" onClick={() => setQuery({ ...query, after: data.next })}>
+            Older calls
+          </button>
+        </div>
       )}
     </View>
   );
