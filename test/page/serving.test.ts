@@ -1,6 +1,6 @@
 /** How the page is served: to whom, under which policy, how large. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { buildPage } from '../../scripts/page.ts';
@@ -67,6 +67,12 @@ describe('the files of the page', () => {
       assert.equal(response.status, 404, name);
       assert.equal((await response.json()).error.code, 'route_not_found');
     }
+  });
+
+  it('are built once', async () => {
+    const before = statSync('build/page/index.html').mtimeMs;
+    await buildPage();
+    assert.equal(statSync('build/page/index.html').mtimeMs, before);
   });
 
   it('are at most 60 KB, gzipped', () => {
