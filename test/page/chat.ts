@@ -128,6 +128,13 @@ export function chatTests(setup: () => Setup): void {
         await page.getByRole('button', { name: 'Stop' }).click();
       }));
 
+    it('asks the server itself, which without keys answers its own page', () =>
+      setup().visitPlain('#/chat', async page => {
+        await ask(page, 'Hi');
+        await page.getByText('It is Paris.').waitFor();
+        await page.getByText(/^12 tokens/).waitFor();
+      }));
+
     it('puts text that looks like a page in as text', () =>
       inPage(async page => {
         await ask(page, '<img src=x onerror="document.title = 1"><b>bold</b>');

@@ -23,5 +23,5 @@ function Left({ budget }: { readonly budget: Budget }) {
   const { limit, spent } = budget;
   if (spent === undefined) return <>{`${compact(limit)} ${named(budget)}`}</>;
   const text = `${compact(Math.max(limit - spent, 0))} of ${compact(limit)} ${named(budget)} left`;
-  return <Meter name={`Spent: ${named(budget)}`} share={limit === 0 ? 1 : spent / limit} text={text} />;
+  return <Meter name={`Spent: ${named(budget)}`} share={limit === 0 ? 1 : spent / limit} text={text} warns />;
 }

@@ -16,6 +16,7 @@ interface Props {
 }
 
 const height = 160;
+const secondsApart = [1, 2, 5, 10, 15, 30, 60, 120, 300];
 
 /** Lines over time. It is a picture: the numbers stand in a table beside it. */
 export function Chart({ title, times, series }: Props) {
@@ -71,7 +72,14 @@ function optionsFor(element: HTMLElement, names: readonly string[]): uPlot.Optio
     cursor: { show: false },
     scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
     axes: [
-      { ...axis, font: '11px system-ui', size: 28, space: 70, values: (_, ticks) => ticks.map(clock) },
+      {
+        ...axis,
+        font: '11px system-ui',
+        size: 28,
+        space: 70,
+        incrs: secondsApart,
+        values: (_, ticks) => ticks.map(clock),
+      },
       { ...axis, font: '11px system-ui', size: 42 },
     ],
     series: [

@@ -48,5 +48,5 @@ const columns: readonly Column<AuditEntry>[] = [
 
 function Detail({ of: detail }: { readonly of: unknown }) {
   if (detail === undefined || detail === null) return <>–</>;
-  return <code>{typeof detail === 'string' ? detail : JSON.stringify(detail)}</code>;
+  return <code class="long">{typeof detail === 'string' ? detail : JSON.stringify(detail)}</code>;
 }

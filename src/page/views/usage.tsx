@@ -1,6 +1,7 @@
 import { useCallback, useState } from 'preact/hooks';
 import type { UsageQuery } from '../api/admin.ts';
 import type { UsageRow } from '../api/types.ts';
+import { time } from '../format.ts';
 import { useAdmin } from '../session.ts';
 import { Notice } from '../ui/notice.tsx';
 import { type Column, Table } from '../ui/table.tsx';
@@ -57,17 +58,19 @@ function columnsOf(rows: readonly UsageRow[]): Column<UsageRow>[] {
   return names.map(name => ({
     title: titleOf(name),
     number: rows.some(row => typeof row[name] === 'number'),
-    cell: row => cellOf(row[name]),
+    cell: row => cellOf(name, row[name]),
   }));
 }
 
 const titleOf = (name: string): string => {
+  if (name === 'at') return 'At (UTC)';
   const words = name.replaceAll('_', ' ');
   return words.charAt(0).toUpperCase() + words.slice(1);
 };
 
-function cellOf(value: string | number | null | undefined): string {
+function cellOf(name: string, value: string | number | null | undefined): string {
   if (value === null || value === undefined) return '–';
+  if (name === 'at') return time(String(value));
   return typeof value === 'number' ? value.toLocaleString('en', { maximumFractionDigits: 6 }) : value;
 }
 
