@@ -43,7 +43,7 @@ export function operatorTests(setup: () => Setup): void {
         assert.ok(changes().includes('POST /admin/v1/models {"id":"new","catalog":"qwen"}'));
       }));
 
-    it('creates a tenant, disables it and deletes it', () =>
+    it('creates a tenant, changes, disables and deletes it', () =>
       at('#/tenants', async page => {
         await page.getByRole('button', { name: 'New tenant' }).click();
         await page.getByLabel('Id').fill('acme');
@@ -54,6 +54,12 @@ export function operatorTests(setup: () => Setup): void {
         await page.getByRole('button', { name: 'Create' }).click();
         await page.getByRole('link', { name: 'team/one' }).click();
         await page.getByText('5K tokens a month').waitFor();
+        await page.getByRole('button', { name: 'Change' }).click();
+        await page.getByLabel('Limit').fill('7000');
+        await page.getByLabel('Requests', { exact: true }).fill('30');
+        await page.getByRole('dialog').getByRole('button', { name: 'Change' }).click();
+        await page.getByText('7K tokens a month').waitFor();
+        await page.getByText('30 requests a minute').waitFor();
         await page.getByRole('button', { name: 'Disable' }).click();
         await page.getByText('disabled').waitFor();
         await page.getByRole('button', { name: 'Delete' }).click();

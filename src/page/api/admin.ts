@@ -22,6 +22,14 @@ export interface NewTenant {
   readonly rate?: Rate;
 }
 
+/** null takes a field away. */
+export interface TenantChange {
+  readonly disabled?: boolean;
+  readonly weight?: number | null;
+  readonly budgets?: readonly Budget[] | null;
+  readonly rate?: Rate | null;
+}
+
 export interface NewKey {
   readonly name?: string | undefined;
   readonly scopes: readonly string[];
@@ -58,7 +66,7 @@ export function adminApi(client: Client) {
     tenants: (signal?: AbortSignal) => list<Tenant>(at('tenants'), {}, signal),
     tenant: (id: string, signal?: AbortSignal) => client.get<Tenant>(at('tenants', id), {}, signal),
     createTenant: (tenant: NewTenant) => client.send<Tenant>('POST', at('tenants'), tenant),
-    changeTenant: (id: string, change: Partial<Tenant>) => client.send<Tenant>('PATCH', at('tenants', id), change),
+    changeTenant: (id: string, change: TenantChange) => client.send<Tenant>('PATCH', at('tenants', id), change),
     deleteTenant: (id: string) => client.send('DELETE', at('tenants', id)),
 
     keys: (tenant: string, signal?: AbortSignal) => list<Key>(at('tenants', tenant, 'keys'), {}, signal),

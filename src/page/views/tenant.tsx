@@ -11,6 +11,8 @@ import { View } from '../ui/view.tsx';
 import { useAction } from '../use-action.ts';
 import { useLoad } from '../use-load.ts';
 import { KeyList } from './keys.tsx';
+import { TenantDialog } from './tenant-dialog.tsx';
+import { changeOf, formOf } from './tenant-form.ts';
 import { ratesText } from './tenants.tsx';
 
 /** One tenant and its keys. */
@@ -18,7 +20,8 @@ export function TenantView({ id }: { readonly id: string }) {
   const admin = useAdmin();
   const load = useCallback((signal: AbortSignal) => admin.tenant(id, signal), [admin, id]);
   const { data: tenant, error, reload } = useLoad(load);
-  const [deleting, setDeleting] = useState(false);
+  const [open, setOpen] = useState<'change' | 'delete'>();
+  const close = () => setOpen(undefined);
   const { busy, error: failed, run } = useAction();
   const toggle = () => run(() => admin.changeTenant(id, { disabled: !tenant?.disabled }).then(reload));
   return (
@@ -31,7 +34,10 @@ export function TenantView({ id }: { readonly id: string }) {
             <button type="button" disabled={busy} onClick={toggle}>
               {tenant.disabled ? 'Enable' : 'Disable'}
             </button>
-            <button type="button" class="danger" onClick={() => setDeleting(true)}>
+            <button type="button" onClick={() => setOpen('change')}>
+              Change
+            </button>
+            <button type="button" class="danger" onClick={() => setOpen('delete')}>
               Delete
             </button>
           </>
@@ -44,7 +50,15 @@ export function TenantView({ id }: { readonly id: string }) {
       <Notice error={failed} />
       {tenant && <Facts of={tenant} />}
       {tenant && <KeyList tenant={id} />}
-      {deleting && (
+      {open === 'change' && tenant && (
+        <TenantDialog
+          title={`Change ${id}`}
+          initial={formOf(tenant)}
+          save={form => admin.changeTenant(id, changeOf(form, tenant)).then(reload)}
+          onClose={close}
+        />
+      )}
+      {open === 'delete' && (
         <Confirm
           title={`Delete ${id}?`}
           confirm="Delete"
@@ -53,7 +67,7 @@ export function TenantView({ id }: { readonly id: string }) {
               location.hash = linkTo('tenants');
             })
           }
-          onClose={() => setDeleting(false)}
+          onClose={close}
         >
           <p>Its keys stop working. What it used stays in the ledger.</p>
         </Confirm>

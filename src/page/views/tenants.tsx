@@ -8,7 +8,8 @@ import { Budgets } from '../ui/budgets.tsx';
 import { type Column, Table } from '../ui/table.tsx';
 import { View } from '../ui/view.tsx';
 import { useLoad } from '../use-load.ts';
-import { NewTenantDialog } from './new-tenant.tsx';
+import { TenantDialog } from './tenant-dialog.tsx';
+import { formOf, newTenantOf } from './tenant-form.ts';
 
 export function Tenants() {
   const admin = useAdmin();
@@ -25,7 +26,15 @@ export function Tenants() {
       }
     >
       <Table name="Tenants" columns={columns} rows={data} empty="There are no tenants." keyOf={({ id }) => id} />
-      {creating && <NewTenantDialog admin={admin} onClose={() => setCreating(false)} onCreated={reload} />}
+      {creating && (
+        <TenantDialog
+          title="New tenant"
+          initial={formOf()}
+          isNew
+          save={form => admin.createTenant(newTenantOf(form)).then(reload)}
+          onClose={() => setCreating(false)}
+        />
+      )}
     </View>
   );
 }

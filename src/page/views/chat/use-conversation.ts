@@ -1,6 +1,15 @@
 import { useRef, useState } from 'preact/hooks';
 import { ApiError, type Client, parseError } from '../../api/client.ts';
-import { type Answer, addChunk, messagesOf, newAnswer, type ToolResult, type Turn } from './conversation.ts';
+import { batch } from './batch.ts';
+import {
+  type Answer,
+  addChunk,
+  type Chunk,
+  messagesOf,
+  newAnswer,
+  type ToolResult,
+  type Turn,
+} from './conversation.ts';
 import { fieldsOf, type Settings } from './settings.ts';
 
 export interface Conversation {
@@ -13,6 +22,9 @@ export interface Conversation {
   stop(): void;
   clear(): void;
 }
+
+/** Tokens come faster than anybody reads. */
+const showEveryMs = 40;
 
 export function useConversation(client: Client): Conversation {
   const [turns, setTurns] = useState<readonly Turn[]>([]);
@@ -29,10 +41,14 @@ export function useConversation(client: Client): Conversation {
     };
     setTurns([...asked, newAnswer(performance.now())]);
     setAnswering(true);
+    const came = batch<readonly [Chunk, number]>(showEveryMs, chunks =>
+      update(answer => chunks.reduce((answer, [chunk, at]) => addChunk(answer, chunk, at), answer)),
+    );
     try {
-      for await (const chunk of chunks(client, asked, settings, stopped.signal))
-        update(answer => addChunk(answer, chunk, performance.now()));
+      for await (const chunk of chunks(client, asked, settings, stopped.signal)) came.push([chunk, performance.now()]);
+      came.flush();
     } catch (error) {
+      came.flush();
       update(answer => ({ ...answer, ...(stopped.signal.aborted ? { finish: 'stopped' } : { error }) }));
     }
     update(answer => ({ ...answer, endedAt: performance.now() }));
@@ -44,14 +60,7 @@ export function useConversation(client: Client): Conversation {
     answering,
     ask: (text, settings) => void answer([...turns, { kind: 'question', text }], settings),
     giveResults: (results, settings) => void answer([...turns, ...results], settings),
-    retry: settings =>
-      void answer(
-        turns.slice(
-          0,
-          turns.findLastIndex(({ kind }) => kind === 'answer'),
-        ),
-        settings,
-      ),
+    retry: settings => void answer(beforeLastAnswer(turns), settings),
     stop: () => running.current?.abort(),
     clear() {
       running.current?.abort();
@@ -76,6 +85,11 @@ async function* chunks(client: Client, turns: readonly Turn[], settings: Setting
     yield JSON.parse(data);
   }
 }
+
+const beforeLastAnswer = (turns: readonly Turn[]): readonly Turn[] => {
+  const last = turns.findLastIndex(({ kind }) => kind === 'answer');
+  return turns.slice(0, last);
+};
 
 function changeLast(turns: readonly Turn[], change: (answer: Answer) => Answer): readonly Turn[] {
   const last = turns.at(-1);
