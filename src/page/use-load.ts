@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { ApiError } from './api/client.ts';
 
 export interface Loaded<T> {
   /** The last that came, also after a failure. */
@@ -26,6 +27,8 @@ export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>, everyMs?: 
         if (!left.signal.aborted) setState({ data, error: undefined });
       } catch (error) {
         if (!left.signal.aborted) setState(({ data }) => ({ data, error }));
+        // The same question gets the same answer until there is another key.
+        if (error instanceof ApiError && (error.needsKey || error.routeMissing)) return;
       }
       again();
     };

@@ -13,6 +13,8 @@ export interface AdminState {
   audit: AuditEntry[];
   /** Each change as `METHOD path body`. */
   changes: string[];
+  /** Requests without the key. */
+  refused: number;
   /** The queries for usage. */
   asked: string[];
 }
@@ -53,6 +55,7 @@ export function newState(): AdminState {
       hash: 'ab'.repeat(32),
     })),
     changes: [],
+    refused: 0,
     asked: [],
   };
 }
@@ -76,8 +79,10 @@ const refusal = (code: string, message: string) => ({ error: { message, type: 'i
 export function adminRoutes(state: AdminState, keyed: boolean): Hono {
   const app = new Hono().basePath('/admin/v1');
   app.use(async (context, next) => {
-    if (keyed && context.req.header('authorization') !== `Bearer ${adminKey}`)
+    if (keyed && context.req.header('authorization') !== `Bearer ${adminKey}`) {
+      state.refused++;
       return context.json(refusal('invalid_api_key', 'This wants the key of an administrator'), 401);
+    }
     if (context.req.method !== 'GET') {
       const { pathname, search } = new URL(context.req.url);
       state.changes.push(`${context.req.method} ${pathname}${search} ${await context.req.raw.clone().text()}`.trim());

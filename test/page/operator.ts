@@ -136,6 +136,8 @@ export function operatorTests(setup: () => Setup): void {
     it('is asked for a key, which is kept in memory only', () =>
       setup().visitKeyed('#/live', async page => {
         await page.getByText('This wants the key of an administrator').waitFor();
+        await page.waitForTimeout(2500);
+        assert.equal(setup().site.admin.refused, 1, 'it does not ask again and again');
         await page.getByRole('button', { name: 'Enter a key' }).click();
         await page.getByLabel(/^Administrator/).fill(` ${adminKey} `);
         await page.getByRole('button', { name: 'Use' }).click();
