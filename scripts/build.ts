@@ -1,11 +1,12 @@
 /**
  * Compiles src/ into dist/, with the same folders: what asks for `../../guest/wasm` finds it from there too. What browsers
- * import is one file, `dist/browser.js`.
+ * import is one file, `dist/browser.js`. The page at `/` goes to build/page, as in a checkout.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { bundle } from './bundle.ts';
+import { buildPage } from './page.ts';
 
 rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, ['node_modules/.bin/tsc', '--project', 'tsconfig.build.json'], { stdio: 'inherit' });
@@ -13,6 +14,7 @@ for (const file of globSync('dist/**/*.{js,d.ts}')) renameModules(file);
 // Node's half is left: the browser's is in the bundle.
 rmSync('dist/platform/browser', { recursive: true });
 await bundle('dist/browser.js');
+await buildPage();
 chmodSync('dist/cli/launch.js', 0o755);
 
 /** tsc renames imports; the modules that threads and processes are started from, and those that types come from, are named in strings. */

@@ -31,6 +31,7 @@ const aloneFolders = [
   'test/gguf/',
   'test/library/',
   'test/package/',
+  'test/page/',
 ];
 const alone = (file: string): boolean => aloneFolders.some(folder => file.startsWith(folder));
 const testFiles = globSync('test/**/*.test.ts').sort();
@@ -43,6 +44,8 @@ const coverageFlags = [
   '--test-coverage-include-all',
   '--test-coverage-include=src/**',
   '--test-coverage-exclude=src/**/*.test.ts',
+  // It runs in a browser: test/page/.
+  '--test-coverage-exclude=src/page/**',
   ...Object.entries(floor).map(([what, percent]) => `--test-coverage-${what}=${percent}`),
 ];
 

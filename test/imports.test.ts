@@ -34,6 +34,7 @@ const order = [
   'index.ts',
   'browser.ts',
   'cli',
+  'page',
 ];
 
 /** These meet the engine's code only in `server`; its types they may name. */
@@ -41,7 +42,7 @@ const apart: Record<string, readonly string[]> = { sandbox: ['engine', 'catalog'
 
 const folderOf = (file: string): string => file.split('/')[1]!;
 
-const files = globSync('src/**/*.ts')
+const files = globSync('src/**/*.{ts,tsx}')
   .map(file => file.replaceAll('\\', '/'))
   .filter(file => !file.endsWith('.test.ts'));
 

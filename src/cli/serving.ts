@@ -2,6 +2,7 @@ import { totalmem } from 'node:os';
 import { betterModel, defaultModel } from '../catalog/catalog.ts';
 import type { EngineInfo } from '../engine/types.ts';
 import { architectures } from '../model/architectures/table.ts';
+import { pageFiles } from '../server/page-files.ts';
 import { type RunningServer, startServer } from '../server/start.ts';
 import { createLogger } from '../telemetry/log.ts';
 import { commandName } from './command-name.ts';
@@ -52,6 +53,7 @@ function announce({ url, models, unloaded, keyed }: RunningServer, options: Serv
     ...loaded,
     ...others,
     `\nServing ${url}/v1 for OpenAI's clients; ${url}/health, ${url}/ready, ${url}/metrics`,
+    ...(pageFiles().size > 0 ? [`A page for people: ${url}/`] : []),
     `\n  curl ${url}/v1/chat/completions${header} -H 'content-type: application/json' -d '${body}'\n`,
   ];
   if (options.model === undefined && name === defaultModel) lines.push(...suggestion());

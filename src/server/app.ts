@@ -29,7 +29,7 @@ import { openApiRoute } from './routes/openapi.ts';
 import { cancelRequestRoute, requestsRoute } from './routes/requests.ts';
 import { rerankRoute } from './routes/rerank.ts';
 import { compactRoute, responsesRoute, responsesSocketRoute } from './routes/responses.ts';
-import { rootRoute } from './routes/root.ts';
+import { pageFileRoute, rootRoute } from './routes/root.ts';
 import { deleteSessionRoute, sessionsRoute } from './routes/sessions.ts';
 import { cancelResponseRoute, deleteResponseRoute, inputItemsRoute, responseRoute } from './routes/stored-responses.ts';
 import { tokenizeRoute } from './routes/tokenize.ts';
@@ -73,6 +73,7 @@ export const routes: readonly Route[] = [
   metricsRoute,
   openApiRoute(() => routes),
   rootRoute,
+  pageFileRoute,
 ];
 
 /** The server as a function from Request to Response. */

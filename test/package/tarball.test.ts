@@ -44,6 +44,8 @@ describe('the package', () => {
     }
     const [url] = /http:\/\/[\d.:]+/.exec(said)!;
     assert.equal((await fetch(`${url}/health`)).status, 200);
+    const page = await fetch(url, { headers: { accept: 'text/html' } });
+    assert.match(await page.text(), /src="\/page\/main-\w+\.js"/);
     child.kill('SIGTERM');
     assert.deepEqual(await ended, [0, null]);
     await assert.rejects(fetch(`${url}/health`));

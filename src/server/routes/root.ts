@@ -1,10 +1,65 @@
-import type { Route } from '../route.ts';
+import packageFile from '../../../package.json' with { type: 'json' };
+import { RealmError } from '../../errors.ts';
+import { type PageFile, pageFiles } from '../page-files.ts';
+import type { AppContext, Route } from '../route.ts';
 
-/** What clients ask to see whether anything is there, mostly with HEAD. */
+/** A page for browsers; for the others, mostly with HEAD, that something is there. */
 export const rootRoute: Route = {
   method: 'GET',
   path: '/',
   open: true,
-  summary: 'Says that the server runs',
-  handle: context => context.text('Realm is running; GET /openapi.json says what it answers\n'),
+  summary: 'The page, for browsers; for others, that the server runs',
+  handle(context) {
+    context.header('vary', 'accept, accept-encoding');
+    const index = pageFiles().get('index.html');
+    if (index === undefined || !context.req.header('accept')?.includes('text/html'))
+      return context.json({ name: 'Realm', version: packageFile.version, openapi: '/openapi.json' });
+    // Names of the other files change with what is in them, so only this one is asked for again.
+    return send(context, index, { ...pageHeaders, 'cache-control': 'no-cache' });
+  },
 };
+
+/** The page's scripts and styles. */
+export const pageFileRoute: Route = {
+  method: 'GET',
+  path: '/page/:file',
+  open: true,
+  summary: 'A file of the page',
+  handle(context) {
+    const name = context.req.param('file') ?? '';
+    const file = name === 'index.html' ? undefined : pageFiles().get(name);
+    if (file === undefined)
+      throw new RealmError('route_not_found', 'The page has no such file: it may be of another version; load it again');
+    context.header('vary', 'accept-encoding');
+    return send(context, file, { 'cache-control': 'public, max-age=31536000, immutable' });
+  },
+};
+
+/** Only files of this server run or are shown, nothing is sent elsewhere, and no other page may hold this one in a frame. */
+const pageHeaders = {
+  'content-security-policy': [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    // No text becomes elements or a script, whatever the page's code does with it.
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ].join('; '),
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+};
+
+function send(context: AppContext, { type, plain, gzipped }: PageFile, headers: Record<string, string>): Response {
+  const packed = /\bgzip\b/.test(context.req.header('accept-encoding') ?? '');
+  return context.body(packed ? gzipped : plain, 200, {
+    ...headers,
+    ...(packed && { 'content-encoding': 'gzip' }),
+    'content-type': type,
+    'x-content-type-options': 'nosniff',
+  });
+}
