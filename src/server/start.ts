@@ -6,6 +6,7 @@ import type { loadModel, ServedModel } from '../llm/load.ts';
 import { SessionStore } from '../llm/sessions.ts';
 import type { BudgetSource } from '../metering/budgets.ts';
 import { LedgerMeter } from '../metering/ledger-meter.ts';
+import { tellCrossings } from '../metering/outbox.ts';
 import { UsageReports } from '../metering/reports.ts';
 import { withRates } from '../rates/meter.ts';
 import type { RateOf } from '../rates/rate.ts';
@@ -241,7 +242,7 @@ function openMeter(store: Store, live: Live, directory: Directory): Promise<Ledg
     return ofKey.length === 0 ? own : [...own, ...ofKey.map(budget => ({ ...budget, key: keyId }))];
   };
   const priceOf = (model: string) => live.config.models?.find(({ id }) => id === model)?.price;
-  return LedgerMeter.onStore(store, { budgetsOf, priceOf });
+  return LedgerMeter.onStore(store, { budgetsOf, priceOf, onSpent: tellCrossings });
 }
 
 /** Without keys, everybody who reaches the port may use the models. */
