@@ -20,7 +20,7 @@ export async function addToOutbox(trx: Transaction<StoreTables>, { id, type, dat
     .execute();
 }
 
-/** A budget in one of its periods. */
+/** A budget in one of its periods, in its own unit. */
 export interface BudgetPeriod {
   readonly tenant: string;
   readonly keyId?: string | undefined;

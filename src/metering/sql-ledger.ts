@@ -16,21 +16,11 @@ import {
   sumsOf,
   usageColumns,
 } from './ledger-rows.ts';
+import type { BudgetPeriod } from './outbox.ts';
 import { billionths } from './prices.ts';
 import { usedIn } from './usage.ts';
 
 type Trx = Transaction<StoreTables>;
-
-/** A budget in one of its periods, in its own unit. */
-export interface BudgetPeriod {
-  readonly tenant: string;
-  readonly keyId?: string | undefined;
-  readonly model?: string | undefined;
-  readonly unit: string;
-  /** For example `2026-11`. */
-  readonly period: string;
-  readonly limit: number;
-}
 
 /**
  * Hears in the transaction that more of a budget is spent than this replica knew. Each replica hears of the same, and after a start `before` is 0:

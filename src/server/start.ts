@@ -1,48 +1,28 @@
-import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
 import type { FetchObserver } from '../catalog/types.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { loadModel, ServedModel } from '../llm/load.ts';
-import { SessionStore } from '../llm/sessions.ts';
-import type { BudgetSource } from '../metering/budgets.ts';
-import { LedgerMeter } from '../metering/ledger-meter.ts';
-import { UsageReports } from '../metering/reports.ts';
-import { withRates } from '../rates/meter.ts';
-import type { RateOf } from '../rates/rate.ts';
-import type { Rates } from '../rates/rates.ts';
-import { readBuiltinProgram } from '../sandbox/builtin.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
-import type { ModelId, Program, Sandbox } from '../sandbox/types.ts';
-import { openStore, type Store } from '../store/open.ts';
-import { watched } from '../telemetry/live.ts';
+import type { Program } from '../sandbox/types.ts';
+import { openStore } from '../store/open.ts';
 import { type Logger, silent } from '../telemetry/log.ts';
 import { LogFilter } from '../telemetry/log-filter.ts';
-import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
 import { openTracing } from '../telemetry/open-tracing.ts';
-import type { Tracing } from '../telemetry/tracing.ts';
 import { Administration } from '../tenancy/administration.ts';
-import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig, readModel } from '../tenancy/config.ts';
+import { defaultConfig, loadConfig, type ModelEntry, type RealmConfig } from '../tenancy/config.ts';
 import { Directory } from '../tenancy/directory.ts';
-import type { Tenant } from '../tenancy/tenants.ts';
-import { AdapterRegistry } from './adapters.ts';
 import { createApp } from './app.ts';
+import { compose, openMeter, rateOf } from './compose.ts';
 import { type DrainLimits, drain } from './drain.ts';
-import { KeptAnswers } from './kept-answers.ts';
+import { addModels, addStored, loadFirst } from './first-models.ts';
 import { isLocalName } from './local.ts';
-import { definitionOf, idOf, logModels, modelLoader } from './model-loader.ts';
-import { ModelMemory } from './model-memory.ts';
-import { ModelRegistry } from './model-registry.ts';
-import type { ModelSlot } from './model-slot.ts';
 import { ModelStore } from './model-store.ts';
 import { type Listener, listen } from './node.ts';
 import { openRates } from './open-rates.ts';
 import { Outbox } from './outbox.ts';
+import { loadBuiltin, loadPrograms } from './programs.ts';
 import { ConfigReload, type Live } from './reload.ts';
-import { ResponseBook } from './responses/book.ts';
-import { MemoryResponseStore } from './responses/store.ts';
 import type { ServerState, Services } from './services.ts';
-import { supervision } from './supervise.ts';
-import { TextService } from './text/service.ts';
 
 export interface StartOptions {
   /** Path of `realm.yaml`; absent: one open tenant, loopback only. */
@@ -112,6 +92,10 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   });
   const rates = await openRates(config.redis, rateOf(directory), { logger, metrics: metrics.rates });
   const outbox = new Outbox(store, config.webhooks, { logger });
+  const onLoaded = (model: ServedModel) => {
+    if (services.state.phase === 'loading') models.push(model);
+    sampleAsConfigured(live, model);
+  };
   const closeStores = async () => {
     await ledger.close();
     await administration.close();
@@ -120,22 +104,22 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await services.keptAnswers.close();
     await store.close();
   };
-  const services = compose(live, options, {
-    store,
-    logs,
-    tracing,
-    ledger,
-    rates,
-    metrics,
-    modelStore,
-    programs,
-    sandbox,
-    administration,
-    onLoaded(model) {
-      if (services.state.phase === 'loading') models.push(model);
-      sampleAsConfigured(live, model);
+  const services: Services = compose(
+    live,
+    { ...options, onLoaded },
+    {
+      store,
+      logs,
+      tracing,
+      ledger,
+      rates,
+      metrics,
+      modelStore,
+      programs,
+      sandbox,
+      administration,
     },
-  });
+  );
   try {
     await administration.start();
     refuseOpenToOthers(config, host, directory);
@@ -156,7 +140,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   try {
     const builtin = loadBuiltin(sandbox);
     await loadPrograms(config, sandbox, programs);
-    await addModels(services, config, options);
+    await addModels(services, modelsOf(config, options), options);
     if (options.model === undefined) await addStored(services, modelStore);
     await loadFirst(services, options.signal);
     programs.set('', await builtin);
@@ -189,40 +173,6 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   return { url, models: [...models], unloaded, keyed: !directory.open, reload: () => reload.run(), logs, close };
 }
 
-/** The models of the configuration, in its order, with their adapters. */
-async function addModels({ models, adapters }: Services, config: RealmConfig, options: StartOptions): Promise<void> {
-  for (const [i, entry] of modelsOf(config, options).entries()) {
-    const { modelId } = models.add(definitionOf(entry, await idOf(entry, options), 'file'), i as ModelId);
-    for (const [k, adapter] of (entry.adapters ?? []).entries())
-      adapters.declare(modelId, { ...adapter, param: `models[${i}].adapters[${k}].path` });
-  }
-}
-
-/** Models that were added while an earlier server ran. What `realm.yaml` calls the same goes before them. */
-async function addStored({ models, adapters, folders, logger }: Services, store: ModelStore): Promise<void> {
-  for (const { number, document, base } of await store.list()) {
-    try {
-      const entry = await readModel(document, base, folders);
-      models.add(definitionOf(entry, entry.id, 'store'), number);
-      for (const adapter of entry.adapters ?? []) adapters.declare(number, adapter);
-    } catch (error) {
-      const { code, message } = asRealmError(error);
-      logger.log('warn', 'model left out', { model: document.id, code, reason: message });
-    }
-  }
-}
-
-/** Loads what is to be there from the start. Throws what is wrong with a model where there would be none. */
-async function loadFirst({ models }: Services, signal: AbortSignal | undefined): Promise<void> {
-  const failed: unknown[] = [];
-  const isFirst = ({ definition: { load } }: ModelSlot) => load === 'start';
-  for (const slot of models.all.filter(isFirst)) {
-    await models.load(slot).catch(error => failed.push(error));
-    signal?.throwIfAborted();
-  }
-  if (failed.length === models.all.length) throw failed[0];
-}
-
 /** The file may have been read again since it named the model. */
 function sampleAsConfigured({ config }: Live, model: Pick<ServedModel, 'id' | 'setSampling'>): void {
   const entry = config.models?.find(({ id }) => id === model.id);
@@ -231,17 +181,6 @@ function sampleAsConfigured({ config }: Live, model: Pick<ServedModel, 'id' | 's
 
 async function configAt(path: string | undefined): Promise<RealmConfig> {
   return path === undefined ? defaultConfig() : loadConfig(path);
-}
-
-/** Budgets and prices as tenants, keys and models have them now. */
-function openMeter(store: Store, live: Live, directory: Directory): Promise<LedgerMeter> {
-  const budgetsOf: BudgetSource = (tenant, keyId) => {
-    const own = directory.tenant(tenant)?.budgets ?? [];
-    const ofKey = (keyId !== undefined && directory.principalOf(keyId)?.budgets) || [];
-    return ofKey.length === 0 ? own : [...own, ...ofKey.map(budget => ({ ...budget, key: keyId }))];
-  };
-  const priceOf = (model: string) => live.config.models?.find(({ id }) => id === model)?.price;
-  return LedgerMeter.onStore(store, { budgetsOf, priceOf });
 }
 
 /** Without keys, everybody who reaches the port may use the models. */
@@ -253,134 +192,9 @@ function refuseOpenToOthers({ tenants, adminKeys }: RealmConfig, host: string, d
   throw new RealmError('config_invalid', message, { param: 'server.host' });
 }
 
-function compose(
-  live: Live,
-  options: StartOptions,
-  parts: {
-    ledger: LedgerMeter;
-    modelStore: ModelStore;
-    programs: ReadonlyMap<string, Program>;
-    sandbox: Sandbox;
-    administration: Administration;
-    onLoaded: (model: ServedModel) => void;
-    store: Store;
-    rates: Rates;
-    metrics: Metrics;
-    logs: LogFilter;
-    tracing: Tracing | undefined;
-  },
-): Services {
-  const { config } = live;
-  const { directory, audit } = parts.administration;
-  const { rates, metrics, ledger, onLoaded } = parts;
-  const logger = parts.logs;
-  const meter = watched(withRates(ledger, rates), metrics.live);
-  const text = new TextService({ bodyBytes: config.limits.bodyBytes, observe: metrics.text });
-  const adapters = new AdapterRegistry({ find: name => models.find(name), at: modelId => models.at(modelId) });
-  const loader = modelLoader(
-    { adapters, logger, meter, text },
-    {
-      ...options,
-      onLoaded,
-      supervision: model => supervision(model, config, logger),
-    },
-  );
-  const models = new ModelRegistry({
-    loader,
-    memory: new ModelMemory(config.modelMemory),
-    isTaken: name => adapters.isTaken(name),
-  });
-  logModels({ models, logger });
-  return {
-    models,
-    modelStore: parts.modelStore,
-    adapters,
-    meter,
-    rates,
-    keptAnswers: new KeptAnswers(parts.store.db),
-    usage: new UsageReports(parts.store),
-    sessions: new SessionStore(config.sessions),
-    responses: new ResponseBook(new MemoryResponseStore(config.responses), new MemoryResponseStore(config.responses)),
-    anyModelName: config.models === undefined || options.model !== undefined,
-    text,
-    sandbox: parts.sandbox,
-    programOf: tenant => loadedProgram(parts.programs, tenant),
-    directory,
-    authenticate: directory.authenticate,
-    authorizeAdmin: directory.authorizeAdmin,
-    operator: actor => parts.administration.operator(actor),
-    audit,
-    get localOnly() {
-      return directory.open;
-    },
-    get limits() {
-      return live.config.limits;
-    },
-    get folders() {
-      return live.config.folders;
-    },
-    get http() {
-      return live.config.http;
-    },
-    get metricsFor() {
-      return live.config.metrics;
-    },
-    logger,
-    logs: parts.logs,
-    tracing: parts.tracing,
-    metrics,
-    state: { phase: 'loading', open: new Set() },
-  };
-}
-
-/** Of tenants and keys as they are now. */
-function rateOf(directory: Directory): RateOf {
-  return ({ tenant, keyId }) => ({
-    tenant: directory.tenant(tenant)?.rate,
-    key: keyId === undefined ? undefined : directory.principalOf(keyId)?.rate,
-  });
-}
-
 function cancelRequestsOf({ open }: ServerState, keyId: string): void {
   const reason = new RealmError('request_cancelled', 'The key of the request was revoked');
   for (const exchange of open) if (exchange.keyId === keyId) exchange.cancel(reason);
-}
-
-/** Tenants with the same memory share the program of one file. */
-function programKey({ program, memoryMb }: Tenant): string {
-  return program === undefined ? '' : `${memoryMb} ${program}`;
-}
-
-/** Requests are answered only after all programs have been loaded. */
-function loadedProgram(programs: ReadonlyMap<string, Program>, tenant: Tenant): Program {
-  const program = programs.get(programKey(tenant));
-  if (program) return program;
-  throw new RealmError('not_ready', 'The programs are still being loaded; try again in a moment');
-}
-
-/** Its thread starts while models are loaded; that it failed is told when it is needed. */
-function loadBuiltin(sandbox: Sandbox): Promise<Program> {
-  const loading = readBuiltinProgram('default').then(bytes => sandbox.load('default', bytes, { trusted: true }));
-  loading.catch(() => {});
-  return loading;
-}
-
-async function loadPrograms(
-  { tenants = [] }: RealmConfig,
-  sandbox: Sandbox,
-  programs: Map<string, Program>,
-): Promise<void> {
-  for (const [i, tenant] of tenants.entries()) {
-    const { program, memoryMb } = tenant;
-    if (program === undefined || programs.has(programKey(tenant))) continue;
-    try {
-      programs.set(programKey(tenant), await sandbox.load(basename(program), await readFile(program), { memoryMb }));
-    } catch (cause) {
-      const { code, message } = asRealmError(cause);
-      const param = `tenants[${i}].program`;
-      throw new RealmError(code, `${param}: ${program}: ${message}`, { param, cause });
-    }
-  }
 }
 
 function modelsOf(config: RealmConfig, { model }: StartOptions): readonly Partial<ModelEntry>[] {

@@ -1,12 +1,12 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import type { BrownOutLimits } from '../engine/brown-out.ts';
 import type { Sampling } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
 import type { Price } from '../metering/prices.ts';
-import { allowedFile } from './folders.ts';
-import { check, type Issue, issueText, pathText } from './issues.ts';
+import { fileIssue, isTemplate, mistakesIn } from './config-checks.ts';
+import { check, type Issue, issueText } from './issues.ts';
 import { type ConfigDocument, configSchema, type ModelDocument } from './schema.ts';
 import { toTenant } from './tenant-document.ts';
 import type { TenantKeys } from './tenants.ts';
@@ -169,13 +169,7 @@ export async function loadConfig(path: string): Promise<RealmConfig> {
 /** The same for a document that is an object already; paths in it are relative to `base`, mistakes are told of `name`. */
 export async function readConfig(raw: unknown, base: string, name: string): Promise<RealmConfig> {
   const checked = check(configSchema, raw);
-  const issues = [
-    'issues' in checked ? checked.issues : [],
-    duplicates(raw),
-    sources(raw),
-    references(raw),
-    await files(raw, base),
-  ].flat();
+  const issues = ['issues' in checked ? checked.issues : [], await mistakesIn(raw, base)].flat();
   if (issues.length > 0 || 'issues' in checked) throw invalid(name, issues);
   return toConfig(checked.value, base);
 }
@@ -206,146 +200,6 @@ function invalid(path: string, issues: readonly Issue[]): RealmError {
     param: issues[0]?.path || undefined,
     cause: { issues },
   });
-}
-
-/** An entry of a list in a document that may be anything. */
-type Loose = Record<string, unknown>;
-
-function entries(raw: unknown, list: string): Loose[] {
-  const value = (raw as Loose | null | undefined)?.[list];
-  return Array.isArray(value) ? value.map(entry => (typeof entry === 'object' && entry !== null ? entry : {})) : [];
-}
-
-/** The adapters of all models, and where they stand. */
-function adapters(raw: unknown): { at: (string | number)[]; adapter: Loose }[] {
-  return entries(raw, 'models').flatMap((model, i) =>
-    entries(model, 'adapters').map((adapter, k) => ({ at: ['models', i, 'adapters', k], adapter })),
-  );
-}
-
-/** The draft models, each with its model's number. */
-function drafts(models: readonly Loose[]): { model: number; draft: Loose }[] {
-  return models.flatMap(({ draft }, model) =>
-    typeof draft === 'object' && draft !== null ? [{ model, draft: draft as Loose }] : [],
-  );
-}
-
-function duplicates(raw: unknown): Issue[] {
-  const ids = (list: string) =>
-    entries(raw, list).map((entry, i) => ({ path: pathText([list, i, 'id']), value: entry.id }));
-  const changed = adapters(raw).map(({ at, adapter }) => ({ path: pathText([...at, 'id']), value: adapter.id }));
-  const keys = entries(raw, 'tenants').flatMap((tenant, i) =>
-    (Array.isArray(tenant.keys) ? tenant.keys : []).map((value, k) => ({
-      path: pathText(['tenants', i, 'keys', k]),
-      value,
-    })),
-  );
-  // A request names a model, an alias or an adapter in the same field.
-  return [[...ids('models'), ...aliases(raw), ...changed], ids('tenants'), keys].flatMap(repeated);
-}
-
-function aliases(raw: unknown): { path: string; value: unknown }[] {
-  return entries(raw, 'models').flatMap(({ aliases }, i) =>
-    (Array.isArray(aliases) ? aliases : []).map((value, k) => ({
-      path: pathText(['models', i, 'aliases', k]),
-      value,
-    })),
-  );
-}
-
-/** Adapters and tenants that are named and do not exist. */
-function references(raw: unknown): Issue[] {
-  const known = {
-    adapter: adapters(raw).map(({ adapter }) => adapter.id),
-    tenant: entries(raw, 'tenants').map(({ id }) => id),
-  };
-  const used = [
-    ...entries(raw, 'tenants').map(({ adapter }, i) => ({
-      what: 'adapter',
-      at: ['tenants', i, 'adapter'],
-      id: adapter,
-    })),
-    ...adapters(raw).flatMap(({ at, adapter }) =>
-      (Array.isArray(adapter.tenants) ? adapter.tenants : []).map((id, i) => ({
-        what: 'tenant',
-        at: [...at, 'tenants', i],
-        id,
-      })),
-    ),
-  ] as const;
-  return used.flatMap(({ what, at, id }) =>
-    typeof id !== 'string' || known[what as 'tenant'].includes(id)
-      ? []
-      : [{ path: pathText(at), message: `there is no ${what} ${id}` }],
-  );
-}
-
-function repeated(fields: readonly { path: string; value: unknown }[]): Issue[] {
-  const first = new Map<unknown, string>();
-  const issues: Issue[] = [];
-  for (const { path, value } of fields) {
-    if (typeof value !== 'string') continue;
-    const earlier = first.get(value);
-    if (earlier === undefined) first.set(value, path);
-    else issues.push({ path, message: `is the same as ${earlier}` });
-  }
-  return issues;
-}
-
-function sources(raw: unknown): Issue[] {
-  const places = entries(raw, 'models').flatMap((model, i) => [
-    { at: ['models', i], place: model },
-    ...drafts([model]).map(({ draft }) => ({ at: ['models', i, 'draft'], place: draft })),
-  ]);
-  const wrong = places.filter(({ place }) => (place.path === undefined) === (place.catalog === undefined));
-  return [
-    ...wrong.map(({ at }) => ({ path: pathText(at), message: 'must have either path or catalog' })),
-    ...entries(raw, 'models').flatMap((model, i) =>
-      model.draft !== undefined && model.speculation === 'off'
-        ? [{ path: pathText(['models', i, 'draft']), message: 'is of no use with speculation: off' }]
-        : [],
-    ),
-  ];
-}
-
-async function files(raw: unknown, base: string): Promise<Issue[]> {
-  const models = entries(raw, 'models');
-  const own = [
-    ...entries(raw, 'tenants').map(({ program }, i) => ({ at: ['tenants', i, 'program'], file: program })),
-    ...models.map(({ chat_template: template }, i) => ({
-      at: ['models', i, 'chat_template'],
-      file: isTemplate(template) ? undefined : template,
-    })),
-  ];
-  const weights = [
-    ...models.map(({ path }, i) => ({ at: ['models', i, 'path'], file: path })),
-    ...drafts(models).map(({ model, draft }) => ({ at: ['models', model, 'draft', 'path'], file: draft.path })),
-    ...adapters(raw).map(({ at, adapter }) => ({ at: [...at, 'path'], file: adapter.path })),
-  ];
-  const folders = (raw as { server?: { folders?: unknown } } | null)?.server?.folders;
-  const bounds = Array.isArray(folders) ? folders.map(folder => resolve(base, String(folder))) : undefined;
-  const issues = await Promise.all([
-    ...own.map(({ at, file }) => fileIssue(at, file, base, undefined)),
-    ...weights.map(({ at, file }) => fileIssue(at, file, base, bounds)),
-  ]);
-  return issues.flat();
-}
-
-async function fileIssue(
-  at: readonly PropertyKey[],
-  file: unknown,
-  base: string,
-  folders: readonly string[] | undefined,
-): Promise<Issue[]> {
-  if (typeof file !== 'string' || file === '') return [];
-  const path = pathText(at);
-  const full = resolve(base, file);
-  try {
-    const found = await stat(await allowedFile(full, folders)).catch(() => undefined);
-    return found?.isFile() ? [] : [{ path, message: `there is no file ${full}` }];
-  } catch (error) {
-    return [{ path, message: (error as RealmError).message }];
-  }
 }
 
 function toConfig({ server, models, tenants }: ConfigDocument, base: string): RealmConfig {
@@ -412,9 +266,7 @@ export async function readModel(
   const raw = { models: [document], server: { folders } };
   const template = isTemplate(document.chat_template) ? undefined : document.chat_template;
   const issues = [
-    ...duplicates(raw),
-    ...sources(raw),
-    ...(await files(raw, base)),
+    ...(await mistakesIn(raw, base)),
     ...(await fileIssue(['models', 0, 'chat_template'], template, base, folders)),
   ].map(issue => ({ ...issue, path: issue.path.replace(/^models\[0\]\.?/, '') }));
   const [first] = issues;
@@ -457,11 +309,6 @@ function toStore(place: string | undefined, base: string): string | undefined {
   return place === undefined || place === 'memory' || /^postgres(?:ql)?:\/\//.test(place)
     ? place
     : resolve(base, place);
-}
-
-/** No path has such brackets, and no template does without. */
-function isTemplate(text: unknown): boolean {
-  return /\{[{%]/.test(String(text));
 }
 
 function toTemplate(text: string | undefined, base: string): TemplatePlace | undefined {

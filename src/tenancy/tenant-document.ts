@@ -17,6 +17,7 @@ export function toTenant(id: string, document: TenantDocument): Tenant {
     maxQueued: document.max_queued,
     weight: document.weight,
     parseSpecial: document.parse_special,
+    debug: document.debug,
     budgets: document.budgets,
     rate: toRate(document.rate),
   };
@@ -52,6 +53,7 @@ export function tenantAnswer(tenant: Tenant): object {
     memory_mb: tenant.memoryMb,
     adapter: tenant.adapter ?? null,
     parse_special: tenant.parseSpecial ?? false,
+    debug: tenant.debug ?? false,
     budgets: tenant.budgets ?? [],
     rate: rateDocument(tenant.rate) ?? null,
   };

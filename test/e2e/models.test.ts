@@ -11,7 +11,8 @@ import { readConfig } from '../../src/tenancy/config.ts';
 let folder: string;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'realm-models-'));
-  const tiny = { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 2 };
+  // Two do not fit into a megabyte.
+  const tiny = { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 6500, layers: 2 };
   for (const name of ['a', 'b']) writeSynthetic(join(folder, `${name}.gguf`), { with: tiny });
   await writeFile(join(folder, 'broken.gguf'), 'GGUF and no more');
 });

@@ -1,9 +1,13 @@
 /** Limits of `realm.yaml` in whole servers: the real sandbox, a small model, Redis. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { writeSynthetic } from '../../scripts/synthetic/model.ts';
 import { type RunningServer, startServer } from '../../src/server/start.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
@@ -20,10 +24,10 @@ after(() => rm(folder, { recursive: true }));
 
 const { key, hash } = createKey('acme');
 
-async function start(name: string, server: object, rate: object): Promise<RunningServer> {
+async function start(name: string, server: object, rate: object, budgets: object[] = []): Promise<RunningServer> {
   const configPath = join(folder, `${name}.yaml`);
   const models = [{ id: 'small', path: 'model.gguf', context: 256 }];
-  const tenants = [{ id: 'acme', keys: [hash], rate }];
+  const tenants = [{ id: 'acme', keys: [hash], rate, budgets }];
   // JSON is YAML.
   await writeFile(configPath, JSON.stringify({ server: { port: 0, ...server }, models, tenants }));
   return startServer({ configPath, threads: 1 });
@@ -58,6 +62,34 @@ test('a server holds a tenant to its rates, through its program too, and keeps a
     assert.match(refused.headers.get('retry-after')!, /^\d+$/);
   } finally {
     await server.close();
+  }
+});
+
+test('webhooks are told of a budget at 80 % and when it is spent, and then it is', async () => {
+  const told: { type: string; data: { percent: number; tenant: string } }[] = [];
+  const hook = createServer(async (request, response) => {
+    told.push(JSON.parse(await text(request)));
+    response.end();
+  });
+  await new Promise<void>(resolve => hook.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/`;
+  const webhooks = [{ url, secret: 'a secret of the test' }];
+  const server = await start('budget', { webhooks, store: 'memory' }, {}, [
+    { unit: 'requests', limit: 5, period: 'day' },
+  ]);
+  try {
+    for (let i = 0; i < 5; i++) assert.equal((await ask(server)).status, 200);
+    const spent = await ask(server);
+    assert.equal(spent.status, 429);
+    assert.equal((await spent.json()).error.code, 'insufficient_quota');
+    for (let i = 0; i < 100 && told.length < 2; i++) await sleep(100);
+    assert.deepEqual(told.map(({ data }) => [data.tenant, data.percent]).sort(), [
+      ['acme', 100],
+      ['acme', 80],
+    ]);
+  } finally {
+    await server.close();
+    hook.close();
   }
 });
 

@@ -14,7 +14,7 @@ export type Call =
   | (Named & { readonly kind: 'generate'; readonly generate: Generate })
   | (Named & { readonly kind: 'health' | 'metadata' });
 
-interface Named {
+export interface Named {
   readonly id: CallId;
   /** Whose the client takes itself for. */
   readonly tenant?: string | undefined;
