@@ -16,13 +16,13 @@ for (const page of ['operations', 'troubleshooting', 'tuning']) {
   const code = [...text.matchAll(/```\w*\n([\s\S]*?)```|`([^`\n]+)`/g)].map(([, block, span]) => block ?? span ?? '');
 
   test(`commands and options in docs/${page}.md exist`, () => {
-    for (const [, name, sub, rest = ''] of code
+    for (const [, name = '', sub, rest = ''] of code
       .join('\n')
       .matchAll(/(?:^|[ (])realm ([a-z]+)(?: ([a-z]+))?([^\n|)]*)/gm)) {
       // Names of images, units and folders.
-      if (/^(deploy|realm)$/.test(name!)) continue;
-      assert.ok(commandLine.includes(`command('${name}`), name);
-      if (['keys', 'tenants', 'models', 'audit'].includes(name!))
+      if (/^(deploy|realm)$/.test(name)) continue;
+      assert.ok(commandLine.includes(`command('${name}`), `realm ${name}`);
+      if (['keys', 'tenants', 'models', 'audit'].includes(name))
         assert.ok(commandLine.includes(`'${sub}`), `realm ${name} ${sub}`);
       for (const [option] of rest.matchAll(/--[a-z-]+/g)) assert.ok(commandLine.includes(option), `${name} ${option}`);
     }
