@@ -15,7 +15,7 @@ export { executable } from '../browser/page.ts';
 export interface SiteOptions {
   /** The admin API wants a key. */
   readonly keyed?: boolean;
-  /** Nothing is scripted: what the server itself answers. */
+  /** Nothing is scripted: the server itself answers, as one of before the admin API. */
   readonly plain?: boolean;
 }
 
@@ -32,7 +32,9 @@ export async function openSite({ keyed = false, plain = false }: SiteOptions = {
   const admin = newState();
   const chat: ChatState = { asked: [], left: 0 };
   const outer = new Hono<AppEnv>();
-  if (!plain) outer.route('/', adminRoutes(admin, keyed)).route('/', chatRoutes(chat));
+  const none = { error: { code: 'route_not_found', message: 'There is no such route' } };
+  if (plain) outer.all('/admin/*', context => context.json(none, 404));
+  else outer.route('/', adminRoutes(admin, keyed)).route('/', chatRoutes(chat));
   outer.all('*', context => app.fetch(context.req.raw, context.env));
   const listener: Listener = await listen(outer, '127.0.0.1', 0);
   return { url: `http://127.0.0.1:${listener.port}`, admin, chat, close: () => listener.destroy() };
