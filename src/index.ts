@@ -6,7 +6,7 @@
 
 export type { MemoryStats } from './backend/backend.ts';
 export type { EngineUsage as Usage, FinishReason, Sampling } from './engine/request.ts';
-export type { EngineInfo, EngineMemory, EngineStats as ModelStats } from './engine/types.ts';
+export type { EngineInfo, EngineMemory, EngineStats as ModelStats, TenantLoad } from './engine/types.ts';
 export { type ErrorCode, RealmError } from './errors.ts';
 export type { FileSource, GgufArray, GgufValue, TensorInfo } from './gguf/types.ts';
 export { type Answer, type Chunk, Generation } from './library/generation.ts';
