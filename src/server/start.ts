@@ -75,7 +75,10 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const models: ServedModel[] = [];
   const programs = new Map<string, Program>();
   const sandbox = createSandbox(config.programs);
+  // Closed in the other order, also where something that follows fails.
+  await using opened = new AsyncDisposableStack();
   const store = await openStore(config.store ?? 'memory', { lock: true });
+  opened.defer(() => store.close());
   const modelStore = new ModelStore(store);
   const directory = new Directory({ ...config, reachable: !isLocalName(host) });
   const metrics = createMetrics();
@@ -86,23 +89,16 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     cancelled: keyId => cancelRequestsOf(services.state, keyId),
     lost: error => services.logger.log('warn', 'store does not answer', { problem: asRealmError(error).message }),
   });
-  const ledger = await openMeter(store, live, directory).catch(async error => {
-    await store.close();
-    throw error;
-  });
+  opened.defer(() => administration.close());
+  const ledger = await openMeter(store, live, directory);
+  opened.defer(() => ledger.close());
   const rates = await openRates(config.redis, rateOf(directory), { logger, metrics: metrics.rates });
+  opened.defer(() => rates.close());
   const outbox = new Outbox(store, config.webhooks, { logger });
+  opened.defer(() => outbox.close());
   const onLoaded = (model: ServedModel) => {
     if (services.state.phase === 'loading') models.push(model);
     sampleAsConfigured(live, model);
-  };
-  const closeStores = async () => {
-    await ledger.close();
-    await administration.close();
-    await outbox.close();
-    await rates.close();
-    await services.keptAnswers.close();
-    await store.close();
   };
   const services: Services = compose(
     live,
@@ -120,22 +116,15 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       administration,
     },
   );
-  try {
-    await administration.start();
-    refuseOpenToOthers(config, host, directory);
-  } catch (error) {
-    await closeStores();
-    throw error;
-  }
+  opened.defer(() => services.keptAnswers.close());
+  await administration.start();
+  refuseOpenToOthers(config, host, directory);
   const { keepAliveMs } = config.http;
   const listener = await listen(createApp(services), host, port, {
     keepAliveMs,
     logger: services.logger,
     messageBytes: config.limits.bodyBytes,
     sockets: config.limits,
-  }).catch(async error => {
-    await closeStores();
-    throw error;
   });
   try {
     const builtin = loadBuiltin(sandbox);
@@ -146,7 +135,6 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     programs.set('', await builtin);
   } catch (error) {
     await stop(services, listener, { drainMs: 0, lameDuckMs: 0 });
-    await closeStores();
     throw error;
   }
   services.state.phase = 'ready';
@@ -162,10 +150,11 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     note: detail => services.audit.note({ actor: 'file', action: 'config.reloaded', target: 'realm.yaml', detail }),
   });
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
+  const kept = opened.move();
   const close = async () => {
     reload.close();
     await stop(services, listener, live.config.limits);
-    await closeStores();
+    await kept.disposeAsync();
   };
   const unloaded = services.models.all.flatMap(({ id, model, failure }) => {
     return model ? [] : { id, problem: failure?.error.message };

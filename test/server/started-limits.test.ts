@@ -65,6 +65,15 @@ test('a server holds a tenant to its rates, through its program too, and keeps a
   }
 });
 
+test('a server that cannot start gives its store back', async () => {
+  const first = await start('first', { store: 'first.db' }, {});
+  const store = 'second.db';
+  const taken = start('second', { store, port: Number(new URL(first.url).port) }, {});
+  await assert.rejects(taken, { code: 'port_in_use' });
+  await (await start('second', { store }, {})).close();
+  await first.close();
+});
+
 test('webhooks are told of a budget at 80 % and when it is spent, and then it is', async () => {
   const told: { type: string; data: { percent: number; tenant: string } }[] = [];
   const hook = createServer(async (request, response) => {
