@@ -16,14 +16,19 @@ async function withServers(
   const onChange = (shared: boolean, servers: number) => changes.push(`${shared} ${servers}`);
   const open = () => SharedRates.open(redis.url, { onChange, beatMs: 50 });
   const servers = await Promise.all(Array.from({ length: count }, open));
-  // Each has heard of the others.
-  await sleep(200);
+  // Each has heard of the others: a beat after the last was there.
+  await sleep(500);
   try {
     await run(servers, redis, changes);
   } finally {
     await Promise.all(servers.map(server => server.close()));
     await redis.close();
   }
+}
+
+async function until(met: () => boolean): Promise<void> {
+  for (let i = 0; i < 500 && !met(); i++) await sleep(20);
+  assert.ok(met(), 'not within ten seconds');
 }
 
 const ask = (key: string, perMinute: number, units = 1, refundable = false) => [{ key, perMinute, units, refundable }];
@@ -148,7 +153,7 @@ test('a limit that denies takes nothing of another', { skip: noRedis }, async ()
 });
 
 test('requests at once are shared, and a server that died holds nobody up for long', { skip: noRedis }, async () => {
-  await withServers(2, async ([first, second], redis) => {
+  await withServers(2, async ([first, second], redis, changes) => {
     const key = 'realm:rate:{a}:concurrent';
     assert.equal(await first!.hold(key, '1', 2), true);
     assert.equal(await second!.hold(key, '2', 2), true);
@@ -161,8 +166,8 @@ test('requests at once are shared, and a server that died holds nobody up for lo
     assert.equal(await second!.hold(key, '5', 2), true);
     assert.equal(await second!.hold(key, '6', 2), false);
     await redis.start();
-    await sleep(1500);
-    // What runs is told to Redis again.
+    // What runs is told to Redis again, by each server before it shares.
+    await until(() => changes.filter(each => each.startsWith('true')).length >= 2);
     assert.equal(await second!.hold(key, '7', 4), true);
     assert.equal(await second!.hold(key, '8', 4), false);
   });
