@@ -77,6 +77,18 @@ export interface GenerateRequest<Prompt = readonly Token[]> extends GenerationSe
   readonly share?: TenantShare | undefined;
   /** An embedding of the tokens is wanted, as the model pools it, instead of more tokens. */
   readonly embed?: boolean | undefined;
+  /** The prompt's last so many tokens are the answer's first: constraint, penalties and seed go on behind them. Default 0. */
+  readonly answered?: number | undefined;
+  /** Which tokens may come next, a bit each, lowest first; it says nothing of later ones. [vocabulary / 32] words */
+  readonly firstMask?: Uint32Array | undefined;
+  /** Tokens that are guessed to come; checked like any guess, so they change nothing. */
+  readonly draft?: readonly Token[] | undefined;
+  /** The logits behind the last token are wanted with the end. */
+  readonly logits?: boolean | undefined;
+  /** Tokens whose log-probabilities are wanted at each of the answer's positions. */
+  readonly scoredTokens?: readonly Token[] | undefined;
+  /** Another request of the tenant will go on behind this one: its last, unfinished page is kept like full ones. */
+  readonly keepsTail?: boolean | undefined;
 }
 
 /** It goes with requests, so that it may change from one to the next, and an engine that was started again knows it. */
@@ -95,6 +107,8 @@ export interface TokenLogprob {
   /** Natural logarithm of the probability under the untouched distribution (temperature 1, no filters). */
   readonly logprob: number;
   readonly top: readonly { readonly token: Token; readonly logprob: number }[];
+  /** Of the request's `scoredTokens`, in their order. */
+  readonly scores?: readonly number[] | undefined;
 }
 
 /** `stop`: an end-of-text token or a stop string; `length`: the most tokens, or the context; `cancelled`: nobody waits any more. */
@@ -126,6 +140,8 @@ export type EngineEvent =
 
 /** What an end may have to say. */
 export interface EndValues {
+  /** What was asked for with `logits`. [vocabulary] */
+  readonly logits?: Float32Array;
   /** What was asked for with `embed`, of length 1. [width] */
   readonly embedding?: Float32Array;
   /** Of the token that ended an answer whose prompt's are wanted too: whoever scores texts counts it. */

@@ -4,8 +4,8 @@ import { readChangedOptions, readText, readTokens, writeTextAnswer, writeTokensA
 import { encodeText, GuestMemory, writeText } from './guest-memory.ts';
 import { MAX_HOST_CALLS, MAX_STREAMED_BYTES, MAX_UNREAD_TEXT } from './limits.ts';
 import type { FromGuest, HostQuery, HostReply, Outcome, ToGuest } from './messages.ts';
+import type { ModelId } from './model-id.ts';
 import { classify, Fault } from './outcome.ts';
-import type { ModelId } from './types.ts';
 
 type Start = Extract<ToGuest, { kind: 'start' }>;
 type Message = Exclude<ToGuest, { kind: 'compile' | 'start' }>;

@@ -1,4 +1,5 @@
-import type { GenOptions, ModelId } from './types.ts';
+import type { ModelId } from './model-id.ts';
+import type { GenOptions } from './types.ts';
 
 /** What the server tells a place where programs run; they travel in arrays. `run` names the program's run. */
 export type ToGuest =

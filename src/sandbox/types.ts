@@ -1,7 +1,6 @@
 import type { GenerateRequest, Sampling } from '../engine/request.ts';
-
-/** The number by which a program names a model: its place in the server's list. What a program says may be no model's. */
-export type ModelId = number & { readonly __model: never };
+import type { ModelId } from './model-id.ts';
+import type { SequenceHost } from './v2/types.ts';
 
 /** A request's fields as the guest sees them (GenOptions: C layout, 40 bytes, little endian); see docs/programs.md. */
 export interface GenOptions
@@ -32,6 +31,8 @@ export interface ProgramHost {
   decode(modelId: ModelId, tokens: Uint32Array): Promise<string>;
   /** JSON for realm_get_model_metadata. */
   metadata(modelId: ModelId): string | Promise<string>;
+  /** What programs of ABI v2 ask beside it; absent: they are refused. */
+  readonly sequences?: SequenceHost | undefined;
 }
 
 /** A validated tenant program. */

@@ -1,5 +1,5 @@
 import { asRealmError, RealmError } from '../errors.ts';
-import type { ModelId } from '../sandbox/types.ts';
+import type { ModelId } from '../sandbox/model-id.ts';
 import { mayUseModel, type Tenant } from '../tenancy/tenants.ts';
 import type { MeteredModel } from './metered-model.ts';
 import type { ModelSlot } from './model-slot.ts';

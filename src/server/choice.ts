@@ -2,7 +2,8 @@ import type { EngineUsage, FinishReason, GenerateRequest } from '../engine/reque
 import { RealmError } from '../errors.ts';
 import { withToolFormat } from '../llm/output-format.ts';
 import type { TextEnd, TextLogprob } from '../llm/types.ts';
-import type { ModelId, ProgramHost } from '../sandbox/types.ts';
+import type { ModelId } from '../sandbox/model-id.ts';
+import type { ProgramHost } from '../sandbox/types.ts';
 import type { TraceSpan } from '../telemetry/tracing.ts';
 import { mayUseModel } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';

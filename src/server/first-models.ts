@@ -1,5 +1,5 @@
 import { asRealmError } from '../errors.ts';
-import type { ModelId } from '../sandbox/types.ts';
+import type { ModelId } from '../sandbox/model-id.ts';
 import { type ModelEntry, readModel } from '../tenancy/config.ts';
 import { definitionOf, idOf, type LoaderOptions } from './model-loader.ts';
 import type { ModelSlot } from './model-slot.ts';

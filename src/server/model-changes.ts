@@ -1,5 +1,5 @@
 import { RealmError } from '../errors.ts';
-import type { ModelId } from '../sandbox/types.ts';
+import type { ModelId } from '../sandbox/model-id.ts';
 import { readModel } from '../tenancy/config.ts';
 import { definitionOf } from './model-loader.ts';
 import { firstOwnNumber } from './model-registry.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { RealmError } from '../errors.ts';
-import type { ModelId } from '../sandbox/types.ts';
+import type { ModelId } from '../sandbox/model-id.ts';
 import type { MeteredModel } from './metered-model.ts';
 import type { LoadsOptions, ModelLoader } from './model-loads.ts';
 import { ModelMemory } from './model-memory.ts';

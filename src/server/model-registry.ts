@@ -1,6 +1,6 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { RealmError } from '../errors.ts';
-import type { ModelId } from '../sandbox/types.ts';
+import type { ModelId } from '../sandbox/model-id.ts';
 import type { MeteredModel } from './metered-model.ts';
 import { type LoadsOptions, ModelLoads } from './model-loads.ts';
 import { type ModelDefinition, type ModelSettings, ModelSlot } from './model-slot.ts';

@@ -1,7 +1,7 @@
 import type { EngineInfo } from '../engine/types.ts';
 import { RealmError } from '../errors.ts';
 import type { LoadedModel } from '../llm/load.ts';
-import type { ModelId } from '../sandbox/types.ts';
+import type { ModelId } from '../sandbox/model-id.ts';
 import type { ModelEntry } from '../tenancy/config.ts';
 import type { MeteredModel } from './metered-model.ts';
 

@@ -1,4 +1,4 @@
-import type { ModelId } from '../sandbox/types.ts';
+import type { ModelId } from '../sandbox/model-id.ts';
 import type { Store } from '../store/open.ts';
 import type { ModelDocument } from '../tenancy/schema.ts';
 import { firstOwnNumber } from './model-registry.ts';

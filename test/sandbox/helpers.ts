@@ -1,6 +1,7 @@
 import binaryen from 'assemblyscript/binaryen';
+import type { ModelId } from '../../src/sandbox/model-id.ts';
 import { createSandbox, type SandboxOptions } from '../../src/sandbox/sandbox.ts';
-import type { GenOptions, ModelId, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
+import type { GenOptions, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
 
 /** Assembles a module from the text format. */
 export function wasm(text: string): Uint8Array {

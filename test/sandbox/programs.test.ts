@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { compileProgram, programs } from '../../guest/build.ts';
 import { builtinPrograms, readBuiltinProgram } from '../../src/sandbox/builtin.ts';
-import type { ModelId } from '../../src/sandbox/types.ts';
+import type { ModelId } from '../../src/sandbox/model-id.ts';
 import { fakeHost, options, rig } from './helpers.ts';
 
 const { sandbox, call } = rig();

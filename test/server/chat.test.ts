@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seedOf } from '../../src/backend/sampling/random.ts';
 import { RealmError } from '../../src/errors.ts';
-import type { ModelId } from '../../src/sandbox/types.ts';
+import type { ModelId } from '../../src/sandbox/model-id.ts';
 import { first } from '../support/entries.ts';
 import { frames, generated, passThrough, post, ScriptedModel, sandboxOf, scripted } from './scripted.ts';
 

@@ -7,7 +7,7 @@ import { after, before, type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { RealmError } from '../../src/errors.ts';
 import { unmetered } from '../../src/metering/meter.ts';
-import type { ModelId } from '../../src/sandbox/types.ts';
+import type { ModelId } from '../../src/sandbox/model-id.ts';
 import { metered } from '../../src/server/metered-model.ts';
 import { definitionOf } from '../../src/server/model-loader.ts';
 import type { ModelLoader } from '../../src/server/model-loads.ts';

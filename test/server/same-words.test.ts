@@ -7,7 +7,7 @@ import { checkRequest } from '../../src/engine/admission.ts';
 import type { GenerateRequest } from '../../src/engine/request.ts';
 import { resolveSampling } from '../../src/engine/sampling/sampling.ts';
 import { type Range, ranges } from '../../src/ranges.ts';
-import type { ModelId } from '../../src/sandbox/types.ts';
+import type { ModelId } from '../../src/sandbox/model-id.ts';
 import { readConfig } from '../../src/tenancy/config.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
 import { generated, post, sandboxOf, scripted } from './scripted.ts';
