@@ -72,6 +72,15 @@ export const errorCodes = {
   program_out_of_memory: 502,
   program_deadline: 504,
   program_failed: 502,
+  program_out_of_fuel: 502,
+  program_not_found: 404,
+  program_exists: 409,
+  // Pipelines
+  pipeline_invalid: 400,
+  pipeline_not_found: 404,
+  pipeline_failed: 502,
+  tool_not_found: 404,
+  tool_failed: 502,
   // The machine
   config_invalid: 400,
   usage: 400,
