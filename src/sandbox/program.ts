@@ -18,15 +18,18 @@ export class LoadedProgram implements Program {
   readonly name: string;
   readonly digest: string;
   readonly trusted: boolean;
+  /** The host does what it does. */
+  readonly direct: boolean;
   readonly #layout: ModuleLayout;
   readonly #modules = new Map<number, LimitedModule>();
 
   /** Throws RealmError `program_invalid`. */
-  constructor(name: string, bytes: Uint8Array, trusted: boolean) {
+  constructor(name: string, bytes: Uint8Array, trusted: boolean, direct = false) {
     const own = bytes.slice();
     this.name = name;
     this.digest = sha256(own);
     this.trusted = trusted;
+    this.direct = direct;
     this.#layout = this.#checked(() => validateProgram(own));
   }
 

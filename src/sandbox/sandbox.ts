@@ -1,12 +1,13 @@
 import { breathe } from '../breathe.ts';
 import { RealmError } from '../errors.ts';
+import { DirectRun } from './direct-run.ts';
 import { CompileFailed, closedError, GuestHost } from './guest-host.ts';
 import { DEFAULT_MEMORY_MB } from './limits.ts';
 import { type Place, ProcessPool, type ProcessPoolOptions } from './process-pool.ts';
 import { type LimitedModule, LoadedProgram } from './program.ts';
 import { ProgramRun } from './program-run.ts';
 import { startGuestThread } from './thread-transport.ts';
-import type { Program, ProgramCall, Sandbox, SandboxStats } from './types.ts';
+import type { LoadOptions, Program, ProgramCall, Sandbox, SandboxStats } from './types.ts';
 
 export type SandboxOptions = ProcessPoolOptions;
 
@@ -32,9 +33,10 @@ class GuestSandbox implements Sandbox {
   async load(
     name: string,
     bytes: Uint8Array,
-    { trusted = false, memoryMb = DEFAULT_MEMORY_MB }: { trusted?: boolean; memoryMb?: number } = {},
+    { trusted = false, direct = false, memoryMb = DEFAULT_MEMORY_MB }: LoadOptions = {},
   ): Promise<Program> {
-    const program = new LoadedProgram(name, bytes, trusted);
+    const program = new LoadedProgram(name, bytes, trusted || direct, direct);
+    if (direct) return program;
     const module = program.moduleFor(memoryMb);
     try {
       if (trusted) await this.#thread().compile(++this.#lastRun, module.digest, module.bytes);
@@ -48,11 +50,13 @@ class GuestSandbox implements Sandbox {
 
   async *run(call: ProgramCall): AsyncGenerator<string, void, undefined> {
     if (call.signal.aborted) throw cancelled();
-    const run = new ProgramRun(++this.#lastRun, call);
+    if (this.#closed) throw closedError();
+    const direct = (call.program as LoadedProgram).direct;
+    const run = direct ? new DirectRun(call) : new ProgramRun(++this.#lastRun, call);
     const timer = setTimeout(() => run.cancel(deadline(call)), call.limits.deadlineMs);
     const onAbort = () => run.cancel(cancelled());
     call.signal.addEventListener('abort', onAbort, { once: true });
-    void this.#start(run, call);
+    void (run instanceof DirectRun ? run.start() : this.#start(run, call));
     try {
       for (let piece = await run.read(); piece !== undefined; piece = await run.read()) {
         yield piece;

@@ -61,12 +61,18 @@ export interface ProgramCall extends Pick<GenerateRequest<string>, 'tenant' | 'p
   readonly signal: AbortSignal;
 }
 
+export interface LoadOptions {
+  /** It comes with Realm: a thread of the server will do. */
+  readonly trusted?: boolean;
+  /** It does what the default program does, so the host does it instead: see `DirectRun`. */
+  readonly direct?: boolean;
+  /** What calls will state in `limits.memoryMb`: a program that starts with more is refused here rather than at its first call. Default 64. */
+  readonly memoryMb?: number;
+}
+
 export interface Sandbox {
-  /**
-   * Checks a program's bytes and compiles it: `program_invalid` says what is wrong. `memoryMb` (default 64) is the cap
-   * that calls will state in `limits.memoryMb`: a program that starts with more is refused here rather than at its first call.
-   */
-  load(name: string, bytes: Uint8Array, options?: { trusted?: boolean; memoryMb?: number }): Promise<Program>;
+  /** Checks a program's bytes and compiles it: `program_invalid` says what is wrong. */
+  load(name: string, bytes: Uint8Array, options?: LoadOptions): Promise<Program>;
   /**
    * Runs a program's `generate` in an instance of its own; yields the text that it streams. Throws RealmError
    * `program_trapped`, `program_out_of_memory`, `program_deadline`, `program_failed`, `request_cancelled`.
