@@ -50,3 +50,28 @@ test('a store that cannot be opened, a query that is wrong and a store that was 
   await store.close();
   await assert.rejects(store.db.selectFrom('replicas').selectAll().execute());
 });
+
+test('a transaction may be empty, fail at its first statement, or want a right that another has', async () => {
+  const path = join(folder, 'transactions.db');
+  const [store, other] = [await openStore(path), await openStore(path)];
+  const add = (id: string) => ({ id, seen_at: 1 });
+  await store.db.transaction().execute(async () => {});
+  await assert.rejects(
+    store.db.transaction().execute(async () => Promise.reject(new Error('no'))),
+    /^Error: no$/,
+  );
+  await store.db.insertInto('replicas').values(add('a')).execute();
+  const failing = store.db.transaction().execute(async trx => {
+    await trx.insertInto('replicas').values(add('a')).execute();
+  });
+  await assert.rejects(failing, /UNIQUE/);
+  await store.db.transaction().execute(async trx => {
+    await trx.insertInto('replicas').values(add('b')).execute();
+    const late = other.db.transaction().execute(async trx => trx.insertInto('replicas').values(add('c')).execute());
+    await assert.rejects(late, { code: 'store_locked' });
+  });
+  await other.db.transaction().execute(async trx => trx.insertInto('replicas').values(add('c')).execute());
+  assert.equal((await store.db.selectFrom('replicas').selectAll().execute()).length, 3);
+  await store.close();
+  await other.close();
+});

@@ -41,10 +41,11 @@ export class SqliteClient {
     await this.#opened;
   }
 
-  async query(sql: string, parameters: readonly SQLInputValue[]): Promise<SqliteAnswer> {
+  /** `begins`: a transaction, with this statement as its first. */
+  async query(sql: string, parameters: readonly SQLInputValue[], begins = false): Promise<SqliteAnswer> {
     const id = ++this.#calls;
     const expected = this.#expect(id);
-    if (!this.#lost) this.#worker.postMessage({ kind: 'query', id, sql, parameters } satisfies SqliteCall);
+    if (!this.#lost) this.#worker.postMessage({ kind: 'query', id, sql, parameters, begins } satisfies SqliteCall);
     const answer = await expected;
     if (answer.failure) throw refused(answer.failure.message, answer.failure.errcode);
     return answer;

@@ -1,6 +1,6 @@
 import type { SQLInputValue } from 'node:sqlite';
 import {
-  CompiledQuery,
+  type CompiledQuery,
   type DatabaseConnection,
   type Dialect,
   type Driver,
@@ -33,21 +33,20 @@ class SqliteThreadDriver implements Driver {
     await this.#client.opened();
   }
 
-  async acquireConnection(): Promise<DatabaseConnection> {
+  async acquireConnection(): Promise<SqliteConnection> {
     return new SqliteConnection(this.#client);
   }
 
-  async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    // Takes the right to write at once: a transaction that has read may not be refused it later.
-    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  async beginTransaction(connection: SqliteConnection): Promise<void> {
+    connection.begin();
   }
 
-  async commitTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('commit'));
+  commitTransaction(connection: SqliteConnection): Promise<void> {
+    return connection.end('commit');
   }
 
-  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('rollback'));
+  rollbackTransaction(connection: SqliteConnection): Promise<void> {
+    return connection.end('rollback');
   }
 
   async releaseConnection(): Promise<void> {}
@@ -59,13 +58,27 @@ class SqliteThreadDriver implements Driver {
 
 class SqliteConnection implements DatabaseConnection {
   readonly #client: SqliteClient;
+  /** A transaction begins with its first statement: that saves a change of threads. */
+  #begins = false;
 
   constructor(client: SqliteClient) {
     this.#client = client;
   }
 
+  begin(): void {
+    this.#begins = true;
+  }
+
+  async end(how: 'commit' | 'rollback'): Promise<void> {
+    const empty = this.#begins;
+    this.#begins = false;
+    if (!empty) await this.#client.query(how, []);
+  }
+
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-    const answer = await this.#client.query(sql, parameters as readonly SQLInputValue[]);
+    const begins = this.#begins;
+    this.#begins = false;
+    const answer = await this.#client.query(sql, parameters as readonly SQLInputValue[], begins);
     const { rows = [], changes, insertId } = answer;
     return { rows: rows as R[], ...(changes !== undefined && { numAffectedRows: changes, insertId: insertId ?? 0n }) };
   }

@@ -2,7 +2,14 @@ import type { SQLInputValue } from 'node:sqlite';
 
 /** What the thread with the file is asked. */
 export type SqliteCall =
-  | { readonly kind: 'query'; readonly id: number; readonly sql: string; readonly parameters: readonly SQLInputValue[] }
+  | {
+      readonly kind: 'query';
+      readonly id: number;
+      readonly sql: string;
+      readonly parameters: readonly SQLInputValue[];
+      /** A transaction begins with it. */
+      readonly begins: boolean;
+    }
   | { readonly kind: 'close'; readonly id: number };
 
 /** What it answers; the first answer, number 0, says that the file is open. */

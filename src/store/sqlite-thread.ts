@@ -29,6 +29,10 @@ function answer(call: SqliteCall): SqliteAnswer {
   const { id } = call;
   try {
     if (call.kind === 'close') return close(id);
+    // It never began, or SQLite has given it up itself: https://sqlite.org/lang_transaction.html
+    if (call.sql === 'rollback' && !database.isTransaction) return { id };
+    // Takes the right to write at once: a transaction that has read may not be refused it later.
+    if (call.begins) prepared('begin immediate').run();
     const statement = prepared(call.sql);
     // Only what returns something has columns; `run` is for the rest.
     if (statement.columns().length > 0) return { id, rows: statement.all(...call.parameters) };
