@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { RealmError } from '../errors.ts';
-import { isPlaced, list, operate, type PlaceOptions, validated, withExample, withPlace } from './operator.ts';
+import { isPlaced, list, operate, type PlaceOptions, withExample, withPlace } from './operator.ts';
 import { wholeNumber } from './options.ts';
 import { print, printJson, table } from './output.ts';
+import { validated } from './validated.ts';
 
 interface KeyOptions extends PlaceOptions {
   readonly tenant: string;

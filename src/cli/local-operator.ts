@@ -1,12 +1,17 @@
 import { RealmError } from '../errors.ts';
+import { type UsageReport, UsageReports } from '../metering/reports.ts';
+import { usageQuerySchema } from '../metering/usage-query.ts';
 import { openStore } from '../store/open.ts';
 import { AuditLog, type AuditProof } from '../tenancy/audit.ts';
 import { loadConfig } from '../tenancy/config.ts';
 import { type Operator, StoreOperator } from '../tenancy/operator.ts';
 import { TenantStore } from '../tenancy/tenant-store.ts';
+import { validated } from './validated.ts';
 
 export interface OpenOperator extends Operator {
   verifyAudit(): Promise<AuditProof>;
+  /** `query`: the parameters of `GET /admin/v1/usage`. */
+  usage(query: Readonly<Record<string, string>>): Promise<UsageReport>;
   close(): Promise<void>;
 }
 
@@ -20,5 +25,6 @@ export async function openLocal(configPath: string | undefined, place: string | 
   const audit = new AuditLog(store);
   const file = config?.tenants ?? [];
   const operator = new StoreOperator({ actor: 'cli', store: new TenantStore(store, audit), audit, file });
-  return Object.assign(operator, { verifyAudit: () => audit.verify(), close: () => store.close() });
+  const usage = async (query: object) => new UsageReports(store).of(await validated(usageQuerySchema, query));
+  return Object.assign(operator, { usage, verifyAudit: () => audit.verify(), close: () => store.close() });
 }

@@ -14,6 +14,7 @@ import { addRun } from './run.ts';
 import { addServe } from './serve.ts';
 import { addTenants } from './tenants.ts';
 import { addTokenize } from './tokenize.ts';
+import { addUsage } from './usage.ts';
 
 /** One file per command; what a command needs is imported when it runs, so that `--help` is quick. */
 const commands = [
@@ -25,6 +26,7 @@ const commands = [
   addModels,
   addTenants,
   addKeys,
+  addUsage,
   addAudit,
   addBench,
   addDoctor,

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import type { z } from 'zod';
 import { RealmError } from '../errors.ts';
 import type { OpenOperator } from './local-operator.ts';
 
@@ -45,14 +44,6 @@ async function open({ config, store, url }: PlaceOptions): Promise<OpenOperator>
     throw new RealmError('usage', 'Whose? Say --config, --store or --url.');
   const { openLocal } = await import('./local-operator.ts');
   return openLocal(config, store);
-}
-
-/** What options say, as the API's bodies are validated. Throws `usage`. */
-export async function validated<S extends z.ZodType>(schema: S, value: object): Promise<z.output<S>> {
-  const { check, issueText } = await import('../tenancy/issues.ts');
-  const result = check(schema, value);
-  if ('value' in result) return result.value as z.output<S>;
-  throw new RealmError('usage', `${result.issues.map(issueText).join('; ')}.`, { param: result.issues[0]?.path });
 }
 
 export const list = (text: string): string[] => text.split(',').map(part => part.trim());

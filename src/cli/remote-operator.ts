@@ -1,4 +1,5 @@
 import { type ErrorCode, errorCodes, RealmError } from '../errors.ts';
+import type { UsageReport } from '../metering/reports.ts';
 import { AuditChain, type AuditEntry, type AuditProof } from '../tenancy/audit.ts';
 import type { KeyAnswer, TenantAnswer } from '../tenancy/operator.ts';
 import type { CreateKey, CreateTenant, UpdateKey, UpdateTenant } from '../tenancy/operator-schema.ts';
@@ -35,6 +36,9 @@ export class RemoteOperator implements OpenOperator {
     this.#ask<KeyAnswer>('DELETE', `${keyPath(tenant, id)}?cancel=${cancel}`);
   audit = async (after: number, limit: number) =>
     (await this.#ask<{ data: AuditEntry[] }>('GET', `/audit?after=${after}&limit=${limit}`)).data;
+
+  usage = (query: Readonly<Record<string, string>>) =>
+    this.#ask<UsageReport>('GET', `/usage?${new URLSearchParams(query)}`);
 
   /** Of what the server shows. */
   async verifyAudit(): Promise<AuditProof> {

@@ -2,9 +2,10 @@ import type { Command } from 'commander';
 import { RealmError } from '../errors.ts';
 import type { TenantAnswer } from '../tenancy/operator.ts';
 import type { OpenOperator } from './local-operator.ts';
-import { operate, type PlaceOptions, validated, withExample, withPlace } from './operator.ts';
+import { operate, type PlaceOptions, withExample, withPlace } from './operator.ts';
 import { number, wholeNumber } from './options.ts';
 import { print, printJson, table } from './output.ts';
+import { validated } from './validated.ts';
 
 interface TenantOptions extends PlaceOptions {
   readonly weight?: number;

@@ -22,6 +22,20 @@ export interface UsageFilter {
   readonly to?: number | undefined;
 }
 
+/** `detail`: the newest calls before `after`, in place of sums by `group_by`. */
+export interface UsageAsked extends UsageFilter {
+  readonly detail: 'true' | 'false';
+  readonly group_by?: readonly Group[] | undefined;
+  readonly limit: number;
+  readonly after?: string | undefined;
+}
+
+export interface UsageReport {
+  readonly rows: readonly (UsageLine | CallLine)[];
+  /** There are more calls: what to say as `after`. */
+  readonly next?: string | undefined;
+}
+
 export const groups = ['tenant', 'key', 'model', 'day'] as const;
 export type Group = (typeof groups)[number];
 
@@ -63,6 +77,11 @@ export class UsageReports {
 
   constructor(store: Store) {
     this.#store = store;
+  }
+
+  /** What a query asks for: sums, or the calls themselves. */
+  async of({ detail, group_by = ['tenant'], limit, after, ...filter }: UsageAsked): Promise<UsageReport> {
+    return detail === 'true' ? this.calls(filter, limit, after) : { rows: await this.by(group_by, filter) };
   }
 
   async ofTenant(tenant: string, { from, to }: Period): Promise<UsageSums> {

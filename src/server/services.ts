@@ -34,7 +34,7 @@ export interface Services {
   /** For those who ask the same again. */
   readonly keptAnswers: AnswerBook;
   /** What they have used. */
-  readonly usage: Pick<UsageReports, 'ofTenant' | 'by' | 'calls'>;
+  readonly usage: Pick<UsageReports, 'of' | 'ofTenant'>;
   readonly sessions: SessionStore;
   readonly responses: ResponseBook;
   /** Any model name stands for the first model. */

@@ -58,6 +58,26 @@ test('tenants and keys come and go while the server runs, and its file is read a
     await soon(async () => (await status(made.key)) === 200);
     const filed = await command('keys', 'create', '--tenant', 'filed', ...there);
     assert.equal(await status(filed.key), 200);
+    for (const place of [here, there]) {
+      const sums = await command('usage', '--by', 'tenant,model', ...place);
+      assert.deepEqual(
+        sums.rows.map(({ tenant, model, requests, output_tokens }: Record<string, unknown>) => {
+          return [tenant, model, requests, output_tokens];
+        }),
+        [
+          ['acme', 'small', 1, 1],
+          ['filed', 'small', 1, 1],
+        ],
+      );
+      const page = await command('usage', '--calls', '--limit', '1', ...place);
+      assert.equal(page.rows[0].tenant, 'filed');
+      const { rows } = await command('usage', '--calls', '--after', page.next, ...place);
+      assert.deepEqual([rows.length, rows[0].tenant], [1, 'acme']);
+      const wrong = await realm(['usage', '--by', 'moon', ...place], { env: { REALM_ADMIN_KEY: admin.key } });
+      assert.match(wrong.stderr, /group_by.*must be of tenant, key, model, day/);
+    }
+    const csv = await realm(['usage', '--csv', ...here]);
+    assert.match(csv.stdout, /^tenant,requests,.*\r\nacme,1,/);
     const listed = await command('tenants', 'list', ...there);
     assert.deepEqual(
       listed.map(({ id, source, weight }: Record<string, unknown>) => [id, source, weight]),

@@ -277,8 +277,7 @@ export function sandboxOf(body: ProgramBody): Sandbox & { calls: ProgramCall[] }
 
 const noUsage: Services['usage'] = {
   ofTenant: async () => ({ requests: 0, input_tokens: 0, cached_tokens: 0, output_tokens: 0 }),
-  by: async () => [],
-  calls: async () => ({ rows: [], next: undefined }),
+  of: async () => ({ rows: [] }),
 };
 
 function responseBook(): ResponseBook {
