@@ -39,7 +39,7 @@ const sleepers = 4;
 const failed = 5;
 const firstPhase = 6;
 const partCount = 7;
-const stopPhase = 8;
+export const stopPhase = 8;
 const counters = 9;
 
 /** Turns of the loop that a thread waits awake before it sleeps: a tenth of a millisecond. */
@@ -137,9 +137,9 @@ export class CommandBuffer {
     this.control.fill(0, counters, counters + count);
     this.control[firstPhase] = this.control[phase];
     this.control[commandCount] = count;
-    Atomics.add(this.control, generation, 1);
+    const step = Atomics.add(this.control, generation, 1) + 1;
     if (this.threads > 1) Atomics.notify(this.control, generation);
-    if (!this.work(context, preempt)) return 'stalled';
+    if (!this.work(context, step, preempt)) return 'stalled';
     if (Atomics.exchange(this.control, failed, 0) !== 0) return 'failed';
     return this.#done === count ? 'done' : 'preempted';
   }
@@ -158,8 +158,11 @@ export class CommandBuffer {
     Atomics.notify(this.control, generation);
   }
 
-  /** Works through the commands; a kernel that throws is noted, and the barriers still met. False: another thread is gone. */
-  work(context: ThreadContext, preempt?: Preempt): boolean {
+  /**
+   * Works through the commands of step number `step`; a kernel that throws is noted, and the barriers still met. False: another
+   * thread is gone.
+   */
+  work(context: ThreadContext, step: number, preempt?: Preempt): boolean {
     const words = this.#words;
     const count = this.control[commandCount];
     let next = this.control[firstPhase];
@@ -175,13 +178,18 @@ export class CommandBuffer {
       // Said before anybody passes this barrier: all threads stop at it, or none.
       if (preempt?.()) Atomics.store(this.control, stopPhase, next);
       if (!this.#meet(next)) return false;
-      if (Atomics.load(this.control, stopPhase) === next) {
+      if (this.#stopped(next, step)) {
         this.#done = last + 1;
         return true;
       }
     }
     this.#done = count;
     return true;
+  }
+
+  /** Whether the step ended at this barrier. Who looks late may find that the next one has begun, and was told to stop elsewhere. */
+  #stopped(next: number, step: number): boolean {
+    return Atomics.load(this.control, stopPhase) === next || Atomics.load(this.control, generation) !== step;
   }
 
   /** Claims items of command `first` until none is left, and does them in that command and those up to `last`. */

@@ -22,6 +22,6 @@ if (thread && data) {
   for (let seen = commands.await(0); seen > 0; seen = commands.await(seen)) {
     // They were posted before the step began; a thread that waits or works does not hear of messages.
     while (context.parts < commands.parts) await platform.nextTurn();
-    commands.work(context);
+    commands.work(context, seen);
   }
 }
