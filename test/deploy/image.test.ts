@@ -1,5 +1,6 @@
 /** The image's steps, read instead of run: what they copy exists, in an order in which it works, and it runs as nobody. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { routes } from '../../src/server/app.ts';
@@ -88,4 +89,16 @@ test('what runs is not root, writes to the volume alone, and is asked for its he
   assert.doesNotThrow(() => new Function(command[2]!));
   assert.deepEqual(JSON.parse(of('ENTRYPOINT')[0]!), ['/opt/realm/bin/realm']);
   assert.deepEqual(JSON.parse(of('CMD')[0]!), ['serve', '--config', '/etc/realm/realm.yaml']);
+});
+
+test('a bill of materials lists what is installed, what it is built and tested with too', () => {
+  const { bomFormat, components } = JSON.parse(execFileSync('npm', ['run', '--silent', 'sbom'], { encoding: 'utf8' }));
+  assert.equal(bomFormat, 'CycloneDX');
+  const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { dependencies: Record<string, string> };
+  const names = components.map(({ name, group }: { name: string; group?: string }) =>
+    group ? `${group}/${name}` : name,
+  );
+  for (const name of Object.keys(dependencies)) assert.ok(names.includes(name), `${name} of ${names}`);
+  // `page` is a part of this package.
+  for (const { name, licenses } of components) assert.ok(licenses?.length > 0 || name === 'page', name);
 });
