@@ -2,6 +2,7 @@ import { CelTypes } from './cel/types.ts';
 import { Fields } from './document/fields.ts';
 import { parse } from './document/parse.ts';
 import { pipelineLimits } from './limits.ts';
+import { convert, isOriginal } from './original/convert.ts';
 import { readForm } from './plan/form.ts';
 import { StepList } from './plan/list.ts';
 import type { Shared } from './plan/reader.ts';
@@ -17,7 +18,10 @@ const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
  */
 export function loadPipeline(text: string, { file }: { file: string }): Pipeline {
   const { root, source, mistakes } = parse(text, file);
-  const fields = new Fields(root, source, mistakes);
+  const written = new Fields(root, source, mistakes);
+  const fields = isOriginal(written) ? new Fields(convert(written), source, mistakes) : written;
+  // What was converted has places, but not the author's words.
+  if (fields !== written) mistakes.check();
   fields.only(['pipeline', 'description', 'input', 'steps', 'output', 'timeout_ms'], 'a pipeline');
   const name = readPipelineName(fields);
   const node = fields.get('input');
