@@ -65,7 +65,7 @@ describe('pipelines of the original format', () => {
       (error: Error) => {
         assert.deepEqual(error.message.split('\n'), [
           "o.yaml:6:9: there is no type 'strign'; did you mean 'string'?",
-          "o.yaml:11:64: there is no 'txet' here; did you mean 'text'?",
+          "o.yaml:11:62: there is no 'txet' here; did you mean 'text'?",
           "o.yaml:17:38: there is no 'steps.jugde.output' here; there are text, tone, sum-up, summary, judge, verdict",
         ]);
         return true;
