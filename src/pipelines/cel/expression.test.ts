@@ -60,6 +60,7 @@ describe('expressions', () => {
     assert.equal(evaluate('a.exists(x, x.startsWith("q")) && b in a', { a: ['qq', 'r'], b: 'r' }), true);
     assert.equal(evaluate('a.matches("^[a-f]+$") && !a.matches("x|^$")', { a: 'beef' }), true);
     assert.equal(evaluate('size("a😀é")'), 3);
+    assert.equal(evaluate('type(a) == string && type(a) != int', { a: 'x' }), true);
     assert.equal(evaluate('string(timestamp("2024-05-06T07:08:09Z").getFullYear())'), '2024');
   });
 
