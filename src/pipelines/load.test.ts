@@ -93,6 +93,10 @@ describe('loadPipeline', () => {
         withSteps('- { id: a, model: m, prompt: x, retry: { max: 99 } }'),
         /'max' must be an integer from 1 to 10, not 99$/,
       ],
+      [
+        withSteps('- { id: a, model: m, prompt: x, output: { type: integer, minimum: 3, maximum: 2 } }'),
+        /^3:35: no model can be held to this output: /,
+      ],
       [withSteps('- { id: a, model: m, prompt: x, catch: {} }'), /either 'use', an expression, or 'default'/],
       [
         withSteps('- { id: a, model: m, prompt: x, output: { type: string }, catch: { default: 3 } }'),

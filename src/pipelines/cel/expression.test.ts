@@ -160,6 +160,19 @@ describe('expressions', () => {
     }
   });
 
+  it('are none the worse for having failed', () => {
+    const { made } = expression('a.map(x, b.map(y, x / y))');
+    const values = (b: unknown[]) => (name: string) => toCel({ a: [6, 8], b }[name], true);
+    for (let i = 0; i < 3; i++) {
+      assert.throws(() => made.evaluate(values([1, 0])), /division by zero/i);
+      assert.throws(() => made.evaluate(values(Array(300).fill(1))), /goes through/);
+      assert.deepEqual(made.evaluate(values([1, 2])), [
+        [6, 3],
+        [8, 4],
+      ]);
+    }
+  });
+
   it('refuse what is too large or too deep to read', () => {
     for (const source of [
       '('.repeat(200) + ')'.repeat(200),
