@@ -18,6 +18,7 @@ describe('loadPipeline', () => {
     assert.equal(parts?.nullable, true);
     assert.deepEqual(each?.output, { type: 'array', items: { type: 'string' } });
     assert.equal(each?.steps?.[0]?.id, 'fix');
+    assert.equal(pipeline.outputStep, 'route');
   });
 
   it('reads JSON too', () => {
