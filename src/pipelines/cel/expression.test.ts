@@ -112,6 +112,7 @@ describe('expressions', () => {
       ['kind == 3', /no such overload: string == int$/],
       ['input.size == 1', /double == int; write 1.0 for 1/],
       ['tickets.mapp(x, x)', /^1: there is no function 'mapp'; did you mean 'map'\?$/],
+      ['tickets.exists(a, b, a > 1)', /'exists' is for a list, and takes the name/],
       ['siez(tickets)', /there is no function 'siez'; did you mean 'size'\?/],
       ['kind', /must be a bool, and is a string/, 'bool'],
       ['kind', /must be a list, and is a string/, 'list'],

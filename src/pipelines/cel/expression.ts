@@ -142,7 +142,9 @@ export class Expression {
   }
 
   #lookAtCall(node: CelNode, name: string, args: readonly CelNode[]): void {
-    if (!functions.has(name)) {
+    if (macros.has(name)) {
+      this.#wrong(node.start, `'${name}' is for a list, and takes the name of an item and an expression`);
+    } else if (!functions.has(name)) {
       this.#wrong(node.start, `there is no function '${name}'${suggestion(name, [...functions, ...macros])}`);
     } else if (name === 'matches') {
       const [pattern] = args;
