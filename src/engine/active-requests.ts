@@ -16,11 +16,17 @@ export interface ActiveRequest {
   readonly sampling: SamplingSpec;
   readonly stopTokens: ReadonlySet<Token>;
   readonly topLogprobs: number | undefined;
+  /** Tokens whose log-probabilities go with each of the answer's. */
+  readonly scoredTokens: readonly Token[] | undefined;
   readonly promptLogprobs: number | undefined;
   /** Tokens of the answer before which none of the `stopTokens` may come. */
   readonly minTokens: number;
   /** Where its answer is in what it must be. */
   readonly constraint: ConstrainedAnswer | undefined;
+  /** Which tokens may come first. [words] */
+  readonly firstMask: Uint32Array | undefined;
+  /** The row behind its last token is wanted. */
+  readonly logits: boolean;
   /** Of a request for an embedding. */
   readonly pooler: Pooler | undefined;
   /** Ends it while it waits for its first step. */

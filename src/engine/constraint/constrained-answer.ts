@@ -1,6 +1,6 @@
 import type { Constraint, ConstraintState, Forced } from '../../constrain/constraint.ts';
 import { longestToken } from '../../constrain/token-trie.ts';
-import { asRealmError, type RealmError } from '../../errors.ts';
+import { asRealmError, RealmError } from '../../errors.ts';
 import type { Token } from '../../tokenizer/types.ts';
 
 /**
@@ -35,6 +35,14 @@ export class ConstrainedAnswer {
   /** Goes on by the answer's next token, which was in its mask. */
   accept(token: Token): boolean {
     return this.#state.accept(token);
+  }
+
+  /** Goes on by what was answered before its request. Throws `invalid_request` where that may not come. */
+  goOn(answered: readonly Token[]): void {
+    const wrong = answered.findIndex(token => !this.#state.accept(token));
+    if (wrong < 0) return;
+    const which = `token ${answered[wrong]}, number ${wrong + 1} of the ${answered.length} that were answered before`;
+    throw new RealmError('invalid_request', `answered: ${which}, breaks the constraint`, { param: 'answered' });
   }
 
   /** At most so many tokens for what must come: a guess, since bytes may be said in other tokens too. */
