@@ -13,8 +13,8 @@ import { BlockPool } from './cache/block-pool.ts';
 import { PrefixCache } from './cache/prefix-cache.ts';
 import { type SessionInfo, type SessionRequest, Sessions } from './cache/sessions.ts';
 import { StateSlots } from './cache/state-slots.ts';
+import { AnswerStates } from './constraint/answer-states.ts';
 import { Compiling } from './constraint/compiling.ts';
-import { ConstrainedAnswer } from './constraint/constrained-answer.ts';
 import { Constraints } from './constraint/constraints.ts';
 import { Counters } from './counters.ts';
 import type { EngineParts } from './engine-parts.ts';
@@ -75,6 +75,7 @@ export class EngineLoop {
   readonly #adapters: Adapters;
   readonly #requests: ActiveRequests;
   readonly #constraints: Constraints;
+  readonly #answers = new AnswerStates();
   readonly #compiling = new Compiling({
     compiled: (id, { request, adapter }, constraint) => this.#submit(id, request, { constraint, adapter }),
     failed: (id, submission, error) => this.#drop(id, submission, failure(error)),
@@ -110,7 +111,7 @@ export class EngineLoop {
     this.cache = new PrefixCache(this.pool, { quota, floor, shared }, this.slots);
     this.scheduler = new Scheduler(schedulerOptions(options, model, this.#costs), this.pool, this.cache, this.slots);
     this.#adapters = new Adapters(model);
-    this.#requests = new ActiveRequests(this.scheduler, this.#adapters, this.#retryAfter);
+    this.#requests = new ActiveRequests(this.scheduler, this.#adapters, this.#retryAfter, this.#answers);
     this.#constraints = new Constraints(parts.constraints);
     const between = <T>(work: () => MaybePromise<T>): Promise<T> => this.#between(work);
     this.#sessions = new Sessions({
@@ -260,8 +261,8 @@ export class EngineLoop {
       throw queueFull(this.scheduler.queued(tenant) + compiling, this.#retryAfter.seconds());
     const wanted = request.embed ? undefined : request.constraint;
     const found = prepared?.constraint ?? (wanted && this.#constraints.get(tenant, wanted));
-    const constraint = found && !(found instanceof Promise) ? new ConstrainedAnswer(found) : undefined;
-    constraint?.goOn(prompt.slice(prompt.length - answered));
+    const begun = prompt.slice(prompt.length - answered);
+    const constraint = found && !(found instanceof Promise) ? this.#answers.begin(found, begun) : undefined;
     const pooler = request.embed ? createPooler(this.#model) : undefined;
     const adapter = prepared ? prepared.adapter : this.#adapterOf(request);
     if (found instanceof Promise) return this.#compiling.add(id, { request, adapter }, found);

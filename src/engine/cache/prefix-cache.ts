@@ -229,12 +229,14 @@ export class PrefixCache {
 
   /** The tails that say no more than the new page are of no use any longer. */
   #addAt(tenant: TenantPages, place: Place, key: string, block: BlockId): CachedPage {
-    for (const tail of tenant.shorterTails(place)) this.#drop(tenant, tail);
+    const shorter = tenant.shorterTails(place);
     const { previous, from, until } = place;
     const tokens = place.tokens.slice(from, until);
     const page: CachedPage = { key, block, tokens, previous, holder: tenant.id, users: 0 };
     this.#pool.retain(block);
     tenant.add(page);
+    // Afterwards: a tenant whose last page is dropped is forgotten.
+    for (const tail of shorter) this.#drop(tenant, tail);
     return page;
   }
 
