@@ -160,7 +160,8 @@ export class PrefixCache {
   /** Takes a sequence's pages, and its slot, from it; `keep` leaves those that are in the cache there, otherwise they go too. */
   release(sequence: Sequence, keep: boolean): void {
     const holders = new Set<TenantPages>();
-    if (keep && sequence.keepsTail && this.#slots.total === 0) holders.add(this.#keepTail(sequence));
+    if (keep && sequence.keepsTail && this.#slots.total === 0 && this.#keepTail(sequence))
+      holders.add(this.#tenant(sequence.tenant));
     for (const block of sequence.pages) this.#pool.release(block);
     if (sequence.slot !== undefined) this.#slots.release(sequence.slot);
     sequence.slot = undefined;
@@ -241,20 +242,20 @@ export class PrefixCache {
   }
 
   /** Keeps the page that a sequence was writing to, unless another tail says the same or more. It is the first to go. */
-  #keepTail(sequence: Sequence): TenantPages {
-    const tenant = this.#tenant(sequence.tenant);
+  #keepTail(sequence: Sequence): boolean {
     const place = this.#place(sequence, sequence.computed);
     const count = place.until - place.from;
     const block = sequence.pages[sequence.cached.length];
     // A full page that is not in the cache has lost its place to another.
-    if (count <= 0 || count >= pageTokens || block === undefined) return tenant;
+    if (count <= 0 || count >= pageTokens || block === undefined) return false;
+    const tenant = this.#tenant(sequence.tenant);
     const longest = tenant.longest(place, false);
     if (longest?.tokens === count) tenant.touch(longest.page);
     else {
       const key = pageKey(tenant.secret, place.previous, place.tokens.slice(place.from, place.until));
       tenant.idle.add(this.#addAt(tenant, place, key, block));
     }
-    return tenant;
+    return true;
   }
 
   #use(tenant: TenantPages, sequence: Sequence, page: CachedPage): void {
