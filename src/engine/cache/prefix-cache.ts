@@ -241,7 +241,7 @@ export class PrefixCache {
     return page;
   }
 
-  /** Keeps the page that a sequence was writing to, unless another tail says the same or more. It is the first to go. */
+  /** Keeps the page that a sequence was writing to, unless another says the same or more. It is the first to go. */
   #keepTail(sequence: Sequence): boolean {
     const place = this.#place(sequence, sequence.computed);
     const count = place.until - place.from;
@@ -249,7 +249,7 @@ export class PrefixCache {
     // A full page that is not in the cache has lost its place to another.
     if (count <= 0 || count >= pageTokens || block === undefined) return false;
     const tenant = this.#tenant(sequence.tenant);
-    const longest = tenant.longest(place, false);
+    const longest = tenant.longest(place, true);
     if (longest?.tokens === count) tenant.touch(longest.page);
     else {
       const key = pageKey(tenant.secret, place.previous, place.tokens.slice(place.from, place.until));
