@@ -114,9 +114,9 @@ export class Speculation {
   #given(guesses: Guesses, sequence: Sequence, most: number): readonly Token[] {
     const { given, constraint } = guesses;
     if (given.length === 0 || most <= 0) return [];
-    const left = nextOf(given, sequence, most);
+    const next = nextOf(given, sequence, most);
     guesses.by = 'request';
-    return constraint ? constraint.allowed(left) : left;
+    return constraint ? constraint.allowed(next) : next;
   }
 
   /** What must come, as much of it as pays beside so many sequences: where many decode, a row takes as long as a token. */
