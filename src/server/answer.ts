@@ -5,7 +5,7 @@ import { shareOf } from '../tenancy/tenants.ts';
 import { type ChoiceEvent, newTrace, runChoice, type Trace, thoughtTokens } from './choice.ts';
 import { debugged } from './debug-log.ts';
 import { errorBody } from './errors.ts';
-import { addUsage, type Exchange, noUsage, type Usage } from './exchange.ts';
+import { type Asking, addUsage, noUsage, type Usage } from './exchange.ts';
 import { type GivenPrompt, givenPrompts } from './given-prompts.ts';
 import { type HeldJob, holdJob, type Job } from './job.ts';
 import { merge } from './merge.ts';
@@ -15,7 +15,7 @@ import { spanned } from './traced.ts';
 import { logprobsAtOnce } from './whole-logprobs.ts';
 
 /** Runs all the choices at once, each in a program of its own; the first failure ends them all. */
-export async function* answer(services: Services, exchange: Exchange, wanted: Job): AsyncGenerator<ChoiceEvent> {
+export async function* answer(services: Services, exchange: Asking, wanted: Job): AsyncGenerator<ChoiceEvent> {
   const job = await holdJob(services, exchange, wanted);
   const { session, saveSession } = job;
   const prompts = await givenPrompts(services, job, exchange.signal);
@@ -49,7 +49,7 @@ interface Choice {
 
 /** `n` for each prompt, the first prompt's first; a request's id is unique over all jobs and choices. */
 function choicesOf(
-  { id }: Exchange,
+  { id }: Asking,
   { model, n, settings, tenant, adapter }: HeldJob,
   prompts: readonly GivenPrompt[],
 ): Choice[] {
@@ -82,7 +82,7 @@ function withSeed({ sampling }: Job['settings'], offset: number): Job['settings'
 
 function runAll(
   services: Services,
-  exchange: Exchange,
+  exchange: Asking,
   job: HeldJob,
   choices: readonly Choice[],
 ): AsyncGenerator<ChoiceEvent>[] {
@@ -120,7 +120,7 @@ function placeOf({ tenant, model, adapter }: HeldJob) {
 /** What the answer says of the session: the answer is not lost where it could not be saved. */
 async function save(
   services: Services,
-  exchange: Exchange,
+  exchange: Asking,
   job: HeldJob,
   id: string,
   { tokens }: Trace,

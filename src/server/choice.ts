@@ -9,7 +9,7 @@ import { mayUseModel } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { constraintOf } from './answer-constraint.ts';
 import { type AnswerDelta, type AnswerReader, answerReader, type Place, plainReader } from './answer-reader.ts';
-import { addUsage, type Exchange, noUsage } from './exchange.ts';
+import { type Asking, addUsage, noUsage } from './exchange.ts';
 import type { HeldJob } from './job.ts';
 import type { MeteredModel } from './metered-model.ts';
 import { changedRequest, guestOptions, metadata, refusedToProgram } from './program-options.ts';
@@ -22,7 +22,7 @@ export interface ChoiceContext {
   readonly services: Services;
   readonly job: HeldJob;
   readonly promptTokens: PromptTokens;
-  readonly exchange: Exchange;
+  readonly exchange: Asking;
   /** Of the program's run. */
   readonly span?: TraceSpan | undefined;
 }

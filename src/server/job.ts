@@ -2,7 +2,7 @@ import { RealmError } from '../errors.ts';
 import { withToolFormat } from '../llm/output-format.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
 import { toolFormatOf } from './answer-constraint.ts';
-import type { Exchange } from './exchange.ts';
+import type { Asking } from './exchange.ts';
 import type { GenerationBody } from './fields.ts';
 import { findModel, type HeldModel, holdModel, type NamedModel, type Services } from './services.ts';
 
@@ -15,7 +15,7 @@ export interface Job extends NamedModel, Omit<GenerationBody, 'model'> {
 export type HeldJob = Job & HeldModel;
 
 /** Checks what needs the server's limits, and notes in the exchange for which model it is. */
-export function createJob(services: Services, exchange: Exchange, tenant: Tenant, body: GenerationBody): Job {
+export function createJob(services: Services, exchange: Asking, tenant: Tenant, body: GenerationBody): Job {
   const named = findModel(services, tenant, body.model);
   const { choices } = services.limits;
   if (body.n * body.prompts.length > choices) {
@@ -29,7 +29,7 @@ export function createJob(services: Services, exchange: Exchange, tenant: Tenant
 }
 
 /** Has its model loaded, and checks what only the model knows. */
-export async function holdJob(services: Services, exchange: Exchange, job: Job): Promise<HeldJob> {
+export async function holdJob(services: Services, exchange: Asking, job: Job): Promise<HeldJob> {
   const model = await holdModel(services, exchange, job.tenant, job.slot);
   if (job.tools) toolFormatOf(withToolFormat(model.format, job.toolFormat));
   return { ...job, model };

@@ -14,7 +14,7 @@ import type { Directory } from '../tenancy/directory.ts';
 import type { Operator } from '../tenancy/operator.ts';
 import { type Authenticate, type AuthorizeAdmin, mayUseModel, type Tenant } from '../tenancy/tenants.ts';
 import type { AdapterRegistry } from './adapters.ts';
-import type { Exchange } from './exchange.ts';
+import type { Asking, Exchange } from './exchange.ts';
 import type { AnswerBook } from './kept-answers.ts';
 import type { MeteredModel } from './metered-model.ts';
 import type { ModelRegistry } from './model-registry.ts';
@@ -123,7 +123,7 @@ export function baseModel(services: Services, name: string | undefined, tenant?:
 /** {@link findModel}, and has it loaded. */
 export async function takeModel(
   services: Services,
-  exchange: Exchange,
+  exchange: Asking,
   tenant: Tenant,
   name: string | undefined,
 ): Promise<HeldModel> {
@@ -134,7 +134,7 @@ export async function takeModel(
 /** The model, loaded, for as long as the request lasts. Throws `model_unavailable`, `deadline_exceeded`. */
 export async function holdModel(
   { models }: Pick<Services, 'models'>,
-  exchange: Exchange,
+  exchange: Asking,
   tenant: Pick<Tenant, 'deadlineMs'>,
   slot: ModelSlot,
 ): Promise<MeteredModel> {
