@@ -26,6 +26,7 @@ import { metricsRoute } from './routes/metrics.ts';
 import { modelRoute, modelsRoute } from './routes/models.ts';
 import { ollamaRoutes } from './routes/ollama.ts';
 import { openApiRoute } from './routes/openapi.ts';
+import { pipelineRoutes } from './routes/pipelines.ts';
 import { cancelRequestRoute, requestsRoute } from './routes/requests.ts';
 import { rerankRoute } from './routes/rerank.ts';
 import { compactRoute, responsesRoute, responsesSocketRoute } from './routes/responses.ts';
@@ -53,6 +54,7 @@ export const routes: readonly Route[] = [
   countTokensRoute,
   embeddingsRoute,
   rerankRoute,
+  ...pipelineRoutes,
   ...ollamaRoutes,
   modelsRoute,
   modelRoute,

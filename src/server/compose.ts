@@ -20,6 +20,7 @@ import { type LoaderOptions, logModels, modelLoader } from './model-loader.ts';
 import { ModelMemory } from './model-memory.ts';
 import { ModelRegistry } from './model-registry.ts';
 import type { ModelStore } from './model-store.ts';
+import { PipelineBook } from './pipelines/book.ts';
 import { loadedProgram } from './programs.ts';
 import type { Live } from './reload.ts';
 import { ResponseBook } from './responses/book.ts';
@@ -78,6 +79,7 @@ export function compose(
     usage: new UsageReports(parts.store),
     sessions: new SessionStore(config.sessions),
     responses: new ResponseBook(new MemoryResponseStore(config.responses), new MemoryResponseStore(config.responses)),
+    pipelines: new PipelineBook(),
     anyModelName: config.models === undefined || options.model !== undefined,
     text,
     sandbox: parts.sandbox,

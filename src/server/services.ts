@@ -20,6 +20,7 @@ import type { MeteredModel } from './metered-model.ts';
 import type { ModelRegistry } from './model-registry.ts';
 import type { ModelSlot } from './model-slot.ts';
 import type { ModelStore } from './model-store.ts';
+import type { PipelineBook } from './pipelines/book.ts';
 import type { ResponseBook } from './responses/book.ts';
 import type { TextService } from './text/service.ts';
 
@@ -37,6 +38,7 @@ export interface Services {
   readonly usage: Pick<UsageReports, 'ofTenant' | 'by' | 'calls'>;
   readonly sessions: SessionStore;
   readonly responses: ResponseBook;
+  readonly pipelines: PipelineBook;
   /** Any model name stands for the first model. */
   readonly anyModelName: boolean;
   readonly text: TextService;

@@ -147,6 +147,8 @@ export interface RealmConfig {
   readonly adminKeys?: readonly string[] | undefined;
   /** Absent: the default model. */
   readonly models?: readonly ModelEntry[] | undefined;
+  /** Absolute: files of pipelines, and folders of such files; absent: there are none. */
+  readonly pipelines?: readonly string[] | undefined;
   /** Absent: one open tenant, loopback only. */
   readonly tenants?: readonly TenantKeys[] | undefined;
 }
@@ -202,7 +204,7 @@ function invalid(path: string, issues: readonly Issue[]): RealmError {
   });
 }
 
-function toConfig({ server, models, tenants }: ConfigDocument, base: string): RealmConfig {
+function toConfig({ server, models, tenants, pipelines }: ConfigDocument, base: string): RealmConfig {
   const { host, port, metrics, limits, programs, admin_keys, sessions, folders } = server;
   return {
     host,
@@ -249,6 +251,7 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
     },
     programs: { maxProcesses: programs.processes, memoryMb: programs.memory_mb },
     models: models?.map(model => toModel(model, base)),
+    pipelines: pipelines === undefined ? undefined : [pipelines].flat().map(place => resolve(base, place)),
     tenants: tenants?.map(({ id, keys = [], program, ...document }) => ({
       ...toTenant(id, document),
       keys,

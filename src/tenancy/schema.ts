@@ -255,6 +255,8 @@ export const tenantFields = {
   debug: z.boolean().optional(),
   budgets: z.array(budgetSchema).optional(),
   rate: rateSchema.optional(),
+  /** Pipelines that it may run; absent: all. */
+  pipelines: z.array(name).max(1000).optional(),
 };
 
 const tenant = z.strictObject({
@@ -269,6 +271,8 @@ export const configSchema = z.strictObject({
   server: server.prefault({}),
   models: z.array(modelSchema).min(1).optional(),
   tenants: z.array(tenant).min(1).optional(),
+  /** A folder whose YAML and JSON files are pipelines, or a list of files and folders. */
+  pipelines: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional(),
 });
 
 export type ConfigDocument = z.output<typeof configSchema>;

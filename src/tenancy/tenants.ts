@@ -25,6 +25,8 @@ export interface Tenant {
   /** The most that it may use. */
   readonly budgets?: readonly Budget[] | undefined;
   readonly rate?: Rate | undefined;
+  /** Pipelines that it may run; absent: all. */
+  readonly pipelines?: readonly string[] | undefined;
   /** What may be named, where the key that was used says so; absent: all. */
   readonly models?: readonly string[] | undefined;
   readonly adapters?: readonly string[] | undefined;
@@ -67,6 +69,11 @@ export type AuthorizeAdmin = (authorization: string | undefined, request?: Admin
 /** What falls to a tenant where it shares an engine. */
 export function shareOf({ weight, maxQueued }: Tenant): TenantShare {
   return { weight, maxWaiting: maxQueued };
+}
+
+/** Whether a tenant may run a pipeline. */
+export function mayUsePipeline({ pipelines }: Pick<Tenant, 'pipelines'>, name: string): boolean {
+  return pipelines === undefined || pipelines.includes(name);
 }
 
 /** Whether the key that a tenant asks with may name a model. */

@@ -22,6 +22,7 @@ import { createApp } from '../../src/server/app.ts';
 import { keepsNoAnswers } from '../../src/server/kept-answers.ts';
 import { type MeteredModel, metered } from '../../src/server/metered-model.ts';
 import { ModelRegistry } from '../../src/server/model-registry.ts';
+import { PipelineBook } from '../../src/server/pipelines/book.ts';
 import { ResponseBook } from '../../src/server/responses/book.ts';
 import { MemoryResponseStore } from '../../src/server/responses/store.ts';
 import type { Services } from '../../src/server/services.ts';
@@ -316,6 +317,7 @@ export function scripted(script: Script, { models: loaded, ...overrides }: Overr
     adapters: new AdapterRegistry(models),
     sessions: new SessionStore(undefined),
     responses: responseBook(),
+    pipelines: new PipelineBook(),
     anyModelName: true,
     text: new TextService({ bodyBytes: 10_000 }),
     sandbox: sandboxOf(passThrough),

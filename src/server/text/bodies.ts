@@ -23,6 +23,7 @@ import { ollamaChatSchema } from '../ollama/chat-request.ts';
 import { ollamaEmbeddingsSchema, ollamaEmbedSchema } from '../ollama/embed-request.ts';
 import { ollamaGenerateSchema } from '../ollama/generate-request.ts';
 import { ollamaLoadSchema, ollamaShowSchema } from '../ollama/model-request.ts';
+import { runPipelineSchema } from '../pipelines/request.ts';
 import { rerankSchema } from '../rerank-request.ts';
 import { toCall } from '../responses/call.ts';
 import { compactSchema, responsesSchema } from '../responses/request.ts';
@@ -38,6 +39,7 @@ const forms = {
   compact: (limits: Limits) => compactSchema(limits).transform(toSummary).transform(toCall),
   embeddings: embeddingsSchema,
   rerank: rerankSchema,
+  runPipeline: () => runPipelineSchema,
   ollamaEmbed: ollamaEmbedSchema,
   ollamaEmbeddings: () => ollamaEmbeddingsSchema,
   ollamaLoad: () => ollamaLoadSchema,

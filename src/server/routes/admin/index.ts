@@ -4,6 +4,7 @@ import { keyRoutes } from './keys.ts';
 import { liveRoute } from './live.ts';
 import { changeLogsRoute, logsRoute } from './logs.ts';
 import { modelAdminRoutes } from './models.ts';
+import { pipelineRunRoutes } from './pipeline-runs.ts';
 import { adminCancelRoute, adminRequestsRoute } from './requests.ts';
 import { tenantRoutes } from './tenants.ts';
 import { adminUsageRoute } from './usage.ts';
@@ -18,6 +19,7 @@ export const adminRoutes: readonly Route[] = [
   liveRoute,
   adminRequestsRoute,
   adminCancelRoute,
+  ...pipelineRunRoutes,
   logsRoute,
   changeLogsRoute,
 ];
