@@ -22,7 +22,7 @@ const order = [
   'catalog',
   'breathe.ts',
   'sandbox',
-  'pipeline',
+  'pipelines',
   'store',
   'metering',
   'rates',
