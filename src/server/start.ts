@@ -20,6 +20,8 @@ import { ModelStore } from './model-store.ts';
 import { type Listener, listen } from './node.ts';
 import { openRates } from './open-rates.ts';
 import { Outbox } from './outbox.ts';
+import { watchedFiles } from './pipelines/load.ts';
+import { preparePipelines } from './pipelines/serve.ts';
 import { loadBuiltin, loadPrograms } from './programs.ts';
 import { ConfigReload, type Live } from './reload.ts';
 import type { ServerState, Services } from './services.ts';
@@ -131,6 +133,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await loadPrograms(config, sandbox, programs);
     await addModels(services, modelsOf(config, options), options);
     if (options.model === undefined) await addStored(services, modelStore);
+    services.pipelines.set(await preparePipelines(services, config));
     await loadFirst(services, options.signal);
     programs.set('', await builtin);
   } catch (error) {
@@ -138,17 +141,23 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     throw error;
   }
   services.state.phase = 'ready';
+  let prepared = new Map() as Awaited<ReturnType<typeof preparePipelines>>;
   const reload = new ConfigReload(options.config ? undefined : options.configPath, live, services.logger, {
     async prepare(next) {
       refuseOpenToOthers(next, host, directory);
+      reload.watch(await watchedFiles(next.pipelines, services.pipelines.all));
       await loadPrograms(next, sandbox, programs);
+      prepared = await preparePipelines(services, next);
+      reload.watch(await watchedFiles(next.pipelines, prepared.values()));
     },
     apply(next) {
       administration.setFile(next);
       for (const { model } of services.models.all) if (model) sampleAsConfigured(live, model);
+      return services.pipelines.set(prepared).map(name => `pipelines[${name}]`);
     },
     note: detail => services.audit.note({ actor: 'file', action: 'config.reloaded', target: 'realm.yaml', detail }),
   });
+  reload.watch(await watchedFiles(config.pipelines, services.pipelines.all));
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
   const kept = opened.move();
   const close = async () => {

@@ -5,11 +5,18 @@ import { mayUsePipeline, type Tenant } from '../../tenancy/tenants.ts';
 import type { Asking } from '../exchange.ts';
 import { RunBook } from './run-book.ts';
 
+/** Before its name where a model's is asked for. */
+export const pipelinePrefix = 'pipeline/';
+
 /** A pipeline of `realm.yaml`, with what was loaded for it. */
 export interface ServedPipeline {
   readonly pipeline: Pipeline;
+  /** Absolute path. */
+  readonly file: string;
   /** Its document, by which a change is seen. */
   readonly text: string;
+  /** When the document was last written; seconds since 1970. */
+  readonly created: number;
   /** Its programs that are files beside it, by the names that it has for them. */
   readonly programs: ReadonlyMap<string, Program>;
 }
@@ -25,39 +32,69 @@ export interface ToolStep {
   readonly depth: number;
 }
 
+/** What pipelines ask for that is not theirs. */
 export interface PipelineBookOptions {
-  /** Throws `tool_not_found`, `tool_failed`. */
-  readonly callTool?: (step: ToolStep) => Promise<unknown>;
-  /** One that was uploaded. Throws `program_not_found`. */
-  readonly programNamed?: (tenant: Tenant, name: string) => Promise<Program>;
+  readonly tools?: {
+    has(name: string): boolean;
+    /** Throws `tool_not_found`, `tool_failed`. */
+    call(step: ToolStep): Promise<unknown>;
+  };
+  /** Those that were uploaded. */
+  readonly programs?: {
+    has(name: string): boolean;
+    /** Throws `program_not_found`. */
+    named(tenant: Tenant, name: string): Promise<Program>;
+  };
 }
 
 /** The pipelines that are served, and their last runs. */
 export class PipelineBook {
   readonly runs = new RunBook();
-  readonly callTool: NonNullable<PipelineBookOptions['callTool']>;
-  readonly programNamed: NonNullable<PipelineBookOptions['programNamed']>;
+  readonly #options: PipelineBookOptions;
   #served: ReadonlyMap<string, ServedPipeline> = new Map();
 
-  constructor({ callTool = noTool, programNamed = noProgram }: PipelineBookOptions = {}) {
-    this.callTool = callTool;
-    this.programNamed = programNamed;
+  constructor(options: PipelineBookOptions = {}) {
+    this.#options = options;
   }
 
   /** In the place of all before; gives the names of those that are new, changed or gone. Runs go on with what they began with. */
   set(served: ReadonlyMap<string, ServedPipeline>): string[] {
     const names = new Set([...this.#served.keys(), ...served.keys()]);
-    const changed = [...names].filter(name => this.#served.get(name)?.text !== served.get(name)?.text);
+    const changed = [...names].filter(name => identity(this.#served.get(name)) !== identity(served.get(name)));
     this.#served = served;
     return changed;
   }
 
-  get names(): string[] {
-    return [...this.#served.keys()];
+  get all(): readonly ServedPipeline[] {
+    return [...this.#served.values()];
+  }
+
+  has(name: string): boolean {
+    return this.#served.has(name);
+  }
+
+  hasTool(name: string): boolean {
+    return this.#options.tools?.has(name) ?? false;
+  }
+
+  hasProgram(name: string): boolean {
+    return this.#options.programs?.has(name) ?? false;
+  }
+
+  async callTool(step: ToolStep): Promise<unknown> {
+    const { tools } = this.#options;
+    if (tools) return tools.call(step);
+    throw new RealmError('tool_not_found', `There is no tool ${JSON.stringify(step.name)}`);
+  }
+
+  async programNamed(tenant: Tenant, name: string): Promise<Program> {
+    const { programs } = this.#options;
+    if (programs) return programs.named(tenant, name);
+    throw new RealmError('program_not_found', `There is no program ${JSON.stringify(name)}`);
   }
 
   visible(tenant: Tenant): ServedPipeline[] {
-    return [...this.#served.values()].filter(({ pipeline }) => mayUsePipeline(tenant, pipeline.name));
+    return this.all.filter(({ pipeline }) => mayUsePipeline(tenant, pipeline.name));
   }
 
   /** For a tool, which has its own permissions. Throws `tool_failed`. */
@@ -77,10 +114,5 @@ export class PipelineBook {
   }
 }
 
-async function noTool({ name }: ToolStep): Promise<never> {
-  throw new RealmError('tool_not_found', `There is no tool ${JSON.stringify(name)}`);
-}
-
-async function noProgram(_tenant: Tenant, name: string): Promise<never> {
-  throw new RealmError('program_not_found', `There is no program ${JSON.stringify(name)}`);
-}
+const identity = (served: ServedPipeline | undefined): string =>
+  JSON.stringify([served?.text, [...(served?.programs ?? [])].map(([name, { digest }]) => [name, digest])]);

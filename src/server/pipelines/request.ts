@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { optional } from '../fields.ts';
 
 /** Longest input, as JSON text in UTF-16 units. */
-const longestInput = 1 << 20;
+export const longestInput = 1 << 20;
 
 /** `POST /v1/pipelines/{name}`. The pipeline's own schema judges the input. */
 export const runPipelineSchema = z.strictObject({

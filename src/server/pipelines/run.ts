@@ -5,7 +5,7 @@ import { Channel } from '../../sandbox/channel.ts';
 import type { Tenant } from '../../tenancy/tenants.ts';
 import type { Asking } from '../exchange.ts';
 import type { Services } from '../services.ts';
-import type { ServedPipeline } from './book.ts';
+import { pipelinePrefix, type ServedPipeline } from './book.ts';
 import { ServerPipelineHost } from './host.ts';
 import { RunTrace } from './trace.ts';
 
@@ -34,6 +34,7 @@ export function beginRun(services: Services, exchange: Asking, call: RunCall): R
   const { tenant, served } = call;
   const trace = new RunTrace({ id: exchange.id.replace('req_', 'run_'), tenant: tenant.id }, served.pipeline);
   exchange.usage = () => trace.usage;
+  exchange.model = pipelinePrefix + served.pipeline.name;
   return { trace, events: eventsOf(services, exchange, call, trace) };
 }
 

@@ -1,7 +1,7 @@
 import type { RealmError } from '../../errors.ts';
 import { readBody } from '../body.ts';
 import { reportError } from '../errors.ts';
-import type { ServedPipeline } from '../pipelines/book.ts';
+import { pipelinePrefix, type ServedPipeline } from '../pipelines/book.ts';
 import { beginRun } from '../pipelines/run.ts';
 import { runAnswer, runBody, runSummary, runWriter } from '../pipelines/writer.ts';
 import type { Route } from '../route.ts';
@@ -63,5 +63,5 @@ const runRoute: Route = {
 export const pipelineRoutes: readonly Route[] = [pipelinesRoute, runPipelineRoute, runsRoute, runRoute];
 
 function describe({ pipeline: { name, description, input } }: ServedPipeline): object {
-  return { id: name, object: 'pipeline', description: description ?? null, input, model: `pipeline/${name}` };
+  return { id: name, object: 'pipeline', description: description ?? null, input, model: pipelinePrefix + name };
 }

@@ -85,6 +85,14 @@ export const jobs = {
       return { tokens: Int32Array.from(tokens), inReasoning };
     },
   }),
+  /** What the user said last in a chat document; undefined where nobody has said anything. */
+  lastOfUser: job({
+    size: ({ length }) => length,
+    short: shortText,
+    *run(document: string) {
+      return parseChatDocument(document).messages.findLast(({ role }) => role === 'user')?.content;
+    },
+  }),
   /** The text of a prompt that a client sent as tokens; refuses what cannot fit, and what is no token. */
   promptText: job({
     size: ({ tokens }) => tokens.length,
