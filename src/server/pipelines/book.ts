@@ -35,13 +35,13 @@ export interface ToolStep {
 /** What pipelines ask for that is not theirs. */
 export interface PipelineBookOptions {
   readonly tools?: {
-    has(name: string): boolean;
+    readonly names: Iterable<string>;
     /** Throws `tool_not_found`, `tool_failed`. */
     call(step: ToolStep): Promise<unknown>;
   };
   /** Those that were uploaded. */
   readonly programs?: {
-    has(name: string): boolean;
+    readonly names: Iterable<string>;
     /** Throws `program_not_found`. */
     named(tenant: Tenant, name: string): Promise<Program>;
   };
@@ -69,16 +69,12 @@ export class PipelineBook {
     return [...this.#served.values()];
   }
 
-  has(name: string): boolean {
-    return this.#served.has(name);
+  get tools(): Iterable<string> {
+    return this.#options.tools?.names ?? [];
   }
 
-  hasTool(name: string): boolean {
-    return this.#options.tools?.has(name) ?? false;
-  }
-
-  hasProgram(name: string): boolean {
-    return this.#options.programs?.has(name) ?? false;
+  get programs(): Iterable<string> {
+    return this.#options.programs?.names ?? [];
   }
 
   async callTool(step: ToolStep): Promise<unknown> {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { asRealmError, RealmError } from '../../errors.ts';
+import { suggestion } from '../../pipelines/document/near.ts';
 import { loadPipeline } from '../../pipelines/load.ts';
 import type { Pipeline } from '../../pipelines/types.ts';
 import type { Program } from '../../sandbox/types.ts';
@@ -10,10 +11,11 @@ import type { ServedPipeline } from './book.ts';
 
 /** What a pipeline may name. */
 export interface WhatIsThere {
-  hasModel(name: string): boolean;
-  hasTool(name: string): boolean;
-  /** One that was uploaded. */
-  hasProgram(name: string): boolean;
+  /** Absent: any name stands for one. */
+  readonly models: Iterable<string> | undefined;
+  readonly tools: Iterable<string> | undefined;
+  /** Those that were uploaded. */
+  readonly programs: Iterable<string> | undefined;
   loadProgram(name: string, bytes: Uint8Array): Promise<Program>;
 }
 
@@ -111,15 +113,19 @@ class Loader {
   }
 
   #checkNames({ uses }: Pipeline, file: string, text: string): void {
-    const there = this.#there;
-    const uploaded = uses.programs.filter(name => !isFile(name));
-    const check = (kind: string, names: readonly string[], has: (name: string) => boolean) => {
-      for (const name of names)
-        if (!has(name)) this.#refuse(`${at(file, text, name)}: there is no ${kind} ${JSON.stringify(name)}`);
+    const { models, tools, programs } = this.#there;
+    const check = (kind: string, used: readonly string[], there: Iterable<string> | undefined) => {
+      const known = there && new Set(there);
+      for (const name of used.filter(name => known?.has(name) === false))
+        this.#refuse(`${at(file, text, name)}: there is no ${kind} '${name}'${suggestion(name, known!)}`);
     };
-    check('model', uses.models, name => there.hasModel(name));
-    check('tool', uses.tools, name => there.hasTool(name));
-    check('program', uploaded, name => there.hasProgram(name));
+    check('model', uses.models, models);
+    check('tool', uses.tools, tools);
+    check(
+      'program',
+      uses.programs.filter(name => !isFile(name)),
+      programs,
+    );
   }
 
   async #programs({ uses }: Pipeline, file: string, text: string): Promise<Map<string, Program>> {

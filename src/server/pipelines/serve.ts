@@ -13,9 +13,9 @@ export async function preparePipelines(
   config: Pick<RealmConfig, 'pipelines' | 'tenants'>,
 ): Promise<ReadonlyMap<string, ServedPipeline>> {
   const there = {
-    hasModel: (name: string) => anyModelName || models.find(name) !== undefined || adapters.isTaken(name),
-    hasTool: (name: string) => pipelines.hasTool(name),
-    hasProgram: (name: string) => pipelines.hasProgram(name),
+    models: anyModelName ? undefined : modelNames(models, adapters),
+    tools: pipelines.tools,
+    programs: pipelines.programs,
     loadProgram: (name: string, bytes: Uint8Array) => sandbox.load(name, bytes),
   };
   const served = await loadPipelines(config.pipelines, there, pipelines.all);
@@ -36,4 +36,9 @@ function unknownNames(
       served.has(name) ? [] : [{ path: `tenants[${i}].pipelines[${k}]`, message: `there is no pipeline ${name}` }],
     ),
   );
+}
+
+function modelNames(models: Needed['models'], adapters: Needed['adapters']): string[] {
+  const own = models.all.flatMap(({ id, settings }) => [id, ...settings.aliases]);
+  return [...own, ...adapters.names];
 }
