@@ -79,6 +79,7 @@ export const errorCodes = {
   pipeline_invalid: 400,
   pipeline_not_found: 404,
   pipeline_failed: 502,
+  output_invalid: 502,
   tool_not_found: 404,
   tool_failed: 502,
   // The machine

@@ -1,10 +1,52 @@
-import { RealmError } from '../errors.ts';
+import { CelTypes } from './cel/types.ts';
+import { Fields } from './document/fields.ts';
+import { parse } from './document/parse.ts';
+import { pipelineLimits } from './limits.ts';
+import { StepList } from './plan/list.ts';
+import type { Shared } from './plan/reader.ts';
+import { readSchema } from './schema/read.ts';
+import { anything } from './schema/validator.ts';
 import type { Pipeline } from './types.ts';
+
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /**
  * The pipeline of a document, YAML or JSON. Throws `pipeline_invalid` whose message has a line `file:line:column: what
  * is wrong` for each mistake.
  */
-export function loadPipeline(_text: string, { file }: { file: string }): Pipeline {
-  throw new RealmError('pipeline_invalid', `${file}:1:1: pipelines are not read yet`);
+export function loadPipeline(text: string, { file }: { file: string }): Pipeline {
+  const { root, source, mistakes } = parse(text, file);
+  const fields = new Fields(root, source, mistakes);
+  fields.only(['pipeline', 'description', 'input', 'steps', 'output', 'timeout_ms'], 'a pipeline');
+  const name = readPipelineName(fields);
+  const node = fields.get('input');
+  const input = (node && readSchema(node, mistakes)) ?? anything;
+  const uses = { models: new Set<string>(), programs: new Set<string>(), tools: new Set<string>() };
+  const shared: Shared = { source, mistakes, types: new CelTypes(), uses, places: new Map(), steps: 0 };
+  const steps = new StepList(fields, 'steps', shared, ['input']);
+  const outputText = fields.text('output', { required: true });
+  const output = outputText && steps.expression(outputText);
+  steps.resolve();
+  const known = steps.check(new Map([['input', input.schema]]));
+  output?.check(known, shared.types);
+  const timeoutMs = fields.number('timeout_ms', { min: 1, max: pipelineLimits.timeout });
+  const description = fields.text('description')?.value;
+  mistakes.check();
+  return {
+    name,
+    description,
+    input: input.schema,
+    steps: steps.planned,
+    output: output!.text.value,
+    uses: { models: [...uses.models], programs: [...uses.programs], tools: [...uses.tools] },
+    plan: { input, steps: steps.planned, output: output!, timeoutMs },
+  };
+}
+
+function readPipelineName(fields: Fields): string {
+  const text = fields.text('pipeline', { required: true });
+  if (text && !namePattern.test(text.value)) {
+    fields.wrong(text.at(0), `'${text.value}' is no name: letters, digits, '.', '_' and '-', 64 at most`);
+  }
+  return text?.value ?? '';
 }
