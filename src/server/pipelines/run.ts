@@ -95,8 +95,8 @@ function failureOf(
   if (exchange.signal.aborted) return exchange.signal.reason;
   if (late.aborted) return new RealmError('deadline_exceeded', `The pipeline took longer than ${tenant.deadlineMs} ms`);
   const error = asRealmError(thrown);
-  const { cause } = error;
+  const { cause, param } = error;
   if (error.code !== 'pipeline_failed' || !(cause instanceof RealmError) || !passedOn.has(cause.code)) return error;
   const { retryAfter, headers } = cause;
-  return new RealmError(cause.code, error.message, { retryAfter, headers, cause });
+  return new RealmError(cause.code, error.message, { param, retryAfter, headers, cause });
 }

@@ -83,7 +83,10 @@ export class RunTrace {
         return this.#end(known, 'skipped', at);
       case 'failed':
         known.error = failure(event);
-        return this.#end(known, 'failed', at);
+        this.#end(known, 'failed', at);
+        // A `catch` gives its output next.
+        if (event.caught) this.#open.set(step, known);
+        return;
       default:
         event satisfies never;
     }
@@ -99,7 +102,7 @@ export class RunTrace {
       this.state = error.code === 'request_cancelled' ? 'cancelled' : 'failed';
       this.error = failure(error);
     }
-    for (const step of this.#open.values()) this.#end(step, 'cancelled', this.ms);
+    for (const step of this.#open.values()) if (step.state === 'running') this.#end(step, 'cancelled', this.ms);
   }
 
   #begin({ step, id, at }: PipelineEvent): StepTrace {
