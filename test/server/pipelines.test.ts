@@ -41,7 +41,12 @@ test('the answer has the output, what each step took and what all took together'
   assert.equal(response.status, 200, JSON.stringify(answer));
   assert.match(answer.id, /^run_[0-9a-f]{24}$/);
   assert.deepEqual([answer.pipeline, answer.output], ['join', { both: 'LEFT & RIGHT' }]);
-  const steps = answer.steps.map(({ step, kind, state, target }: Record<string, unknown>) => [step, kind, state, target]);
+  const steps = answer.steps.map(({ step, kind, state, target }: Record<string, unknown>) => [
+    step,
+    kind,
+    state,
+    target,
+  ]);
   assert.deepEqual(steps.sort(), [
     ['both', 'template', 'complete', null],
     ['first', 'model', 'complete', 'scripted'],
@@ -153,7 +158,10 @@ test('cancelling a run reaches all its steps', async () => {
     assert.equal(s.services.state.open.size, 0, name);
     const [run] = s.services.pipelines.runs.list('acme');
     assert.equal(run?.state, 'cancelled', name);
-    assert.ok(run?.steps.every(({ state }) => state === 'cancelled'), name);
+    assert.ok(
+      run?.steps.every(({ state }) => state === 'cancelled'),
+      name,
+    );
   }
 });
 
@@ -226,7 +234,7 @@ test('a program may ask models, and what they used is the step’s', async () =>
     if (prompt !== '"go"') return;
     yield* generated(host, { modelId, prompt: 'x', options: {} }, signal);
   });
-  const asks = "pipeline: asks\nsteps:\n  - { id: it, wasm: ask, input: '\"go\"' }\noutput: it";
+  const asks = 'pipeline: asks\nsteps:\n  - { id: it, wasm: ask, input: \'"go"\' }\noutput: it';
   const { app } = piped([], { answer: () => 'ok' }, { pipelines: bookOf([asks], { programs }), sandbox });
   const { output, steps } = await (await app.fetch(post('/v1/pipelines/asks', {}))).json();
   assert.deepEqual([output, steps[0].usage.completion_tokens], ['ok', 2]);
