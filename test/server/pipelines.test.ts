@@ -2,9 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { RealmError } from '../../src/errors.ts';
 import type { Meter } from '../../src/metering/meter.ts';
+import { answers } from '../../src/server/openapi-answers.ts';
 import { scopes, tenantDefaults } from '../../src/tenancy/tenants.ts';
+import { first } from '../support/entries.ts';
 import { namedFrames } from './named-frames.ts';
 import { bookOf, each, greet, join, piped } from './pipelines.ts';
 import { generated, post, sandboxOf } from './scripted.ts';
@@ -21,11 +24,11 @@ const get = (path: string, tenant = 'acme') => new Request(`http://localhost${pa
 test('pipelines are listed with their inputs, to whom they are for', async () => {
   const { app } = piped([greet, join], undefined, { authenticate });
   const list = async (tenant: string) => (await (await app.fetch(get('/v1/pipelines', tenant))).json()).data;
-  const [first, second] = await list('acme');
+  const [own, second] = await list('acme');
   assert.equal(second.id, 'join');
   const input = { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] };
   const model = 'pipeline/greet';
-  assert.deepEqual(first, { id: 'greet', object: 'pipeline', description: 'Says hello.', input, model });
+  assert.deepEqual(own, { id: 'greet', object: 'pipeline', description: 'Says hello.', input, model });
   assert.deepEqual(
     (await list('few')).map(({ id }: { id: string }) => id),
     ['greet'],
@@ -136,7 +139,7 @@ async function waiting(count: number, more: Parameters<typeof piped>[2] = {}) {
   const init = { ...as('acme'), signal: left.signal };
   const answer = made.app.fetch(post('/v1/pipelines/each', { input }, init));
   while (made.model.running < count) await new Promise(setImmediate);
-  const [{ id }] = [...made.services.state.open] as [{ id: string }];
+  const { id } = first([...made.services.state.open]);
   return { ...made, answer, id, left, open: gate.resolve };
 }
 
@@ -200,6 +203,23 @@ test('runs are told of later: to the tenant with what steps gave, to the operato
   const seen = await (await app.fetch(get(`/admin/v1/pipelines/runs/${id}`))).json();
   assert.deepEqual([seen.steps[0].step, 'output' in seen.steps[0]], ['hello', false]);
   assert.deepEqual((await (await app.fetch(get('/admin/v1/pipelines/runs?tenant=other'))).json()).data, []);
+});
+
+test('answers are what the description of the API says', async () => {
+  const { app } = piped([greet, join], undefined, { authorizeAdmin: () => 'key_op' });
+  const fits = async (key: string, request: Request) => {
+    const body = await (await app.fetch(request)).json();
+    const validate = new Ajv2020().compile(answers[key]!['application/json']!);
+    assert.ok(validate(body), `${key} ${JSON.stringify(validate.errors)}`);
+    return body;
+  };
+  const run = post('/v1/pipelines/join', { input: { a: 'one', b: 'two' } });
+  const { id } = await fits('POST /v1/pipelines/{name}', run);
+  await fits('GET /v1/pipelines', get('/v1/pipelines'));
+  for (const base of ['/v1', '/admin/v1']) {
+    await fits(`GET ${base}/pipelines/runs`, get(`${base}/pipelines/runs`));
+    await fits(`GET ${base}/pipelines/runs/{id}`, get(`${base}/pipelines/runs/${id}`));
+  }
 });
 
 const counted = `
