@@ -207,8 +207,8 @@ test('runs are told of later: to the tenant with what steps gave, to the operato
 
 test('answers are what the description of the API says', async () => {
   const { app } = piped([greet, join], undefined, { authorizeAdmin: () => 'key_op' });
-  const fits = async (key: string, request: Request) => {
-    const body = await (await app.fetch(request)).json();
+  const fits = async (key: string, request: Request): Promise<{ id?: string }> => {
+    const body = (await (await app.fetch(request)).json()) as object;
     const validate = new Ajv2020().compile(answers[key]!['application/json']!);
     assert.ok(validate(body), `${key} ${JSON.stringify(validate.errors)}`);
     return body;
