@@ -4,6 +4,8 @@ export const pipelineLimits = {
   document: 256 * 1024,
   /** Mappings and lists inside each other. */
   nesting: 64,
+  /** Lists and objects inside each other in any value of a run: expressions and templates go down by recursion. */
+  values: 128,
   /** Mistakes that are named; the rest is counted. */
   mistakes: 50,
   /** Steps, those of maps included. */

@@ -2,6 +2,8 @@ import { CelTypes } from './cel/types.ts';
 import { Fields } from './document/fields.ts';
 import { parse } from './document/parse.ts';
 import { pipelineLimits } from './limits.ts';
+import { convert, isOriginal } from './original/convert.ts';
+import { readForm } from './plan/form.ts';
 import { StepList } from './plan/list.ts';
 import type { Shared } from './plan/reader.ts';
 import { readSchema } from './schema/read.ts';
@@ -16,7 +18,10 @@ const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
  */
 export function loadPipeline(text: string, { file }: { file: string }): Pipeline {
   const { root, source, mistakes } = parse(text, file);
-  const fields = new Fields(root, source, mistakes);
+  const written = new Fields(root, source, mistakes);
+  const fields = isOriginal(written) ? new Fields(convert(written), source, mistakes) : written;
+  // What was converted has places, but not the author's words.
+  if (fields !== written) mistakes.check();
   fields.only(['pipeline', 'description', 'input', 'steps', 'output', 'timeout_ms'], 'a pipeline');
   const name = readPipelineName(fields);
   const node = fields.get('input');
@@ -24,11 +29,11 @@ export function loadPipeline(text: string, { file }: { file: string }): Pipeline
   const uses = { models: new Set<string>(), programs: new Set<string>(), tools: new Set<string>() };
   const shared: Shared = { source, mistakes, types: new CelTypes(), uses, places: new Map(), steps: 0 };
   const steps = new StepList(fields, 'steps', shared, ['input']);
-  const outputText = fields.text('output', { required: true });
-  const output = outputText && steps.expression(outputText);
+  const output = readForm(fields.get('output') ?? null, steps.behind);
+  if (!fields.has('output')) fields.wrong(fields.at('output'), "'output' is missing");
   steps.resolve();
   const known = steps.check(new Map([['input', input.schema]]));
-  output?.check(known, shared.types);
+  const made = output.check(known);
   const timeoutMs = fields.number('timeout_ms', { min: 1, max: pipelineLimits.timeout });
   const description = fields.text('description')?.value;
   mistakes.check();
@@ -37,9 +42,9 @@ export function loadPipeline(text: string, { file }: { file: string }): Pipeline
     description,
     input: input.schema,
     steps: steps.planned,
-    output: output!.text.value,
+    output: made,
     uses: { models: [...uses.models], programs: [...uses.programs], tools: [...uses.tools] },
-    plan: { input, steps: steps.planned, output: output!, timeoutMs },
+    plan: { input, steps: steps.planned, output, timeoutMs },
   };
 }
 

@@ -26,7 +26,7 @@ export async function runPipeline(
     return await within(plan.timeoutMs, outer, `the pipeline '${name}'`, async signal => {
       signal.throwIfAborted();
       await new Runner(host, options).run(plan.steps, values, signal);
-      return plan.output.evaluate(values.cel);
+      return plan.output.value(values);
     });
   } catch (error) {
     if (outer.aborted)

@@ -12,8 +12,8 @@ export interface Pipeline {
   /** What the input must be. */
   readonly input: JsonSchema;
   readonly steps: readonly Step[];
-  /** The document's own text of the expression that makes the output. */
-  readonly output: string;
+  /** What its output is, as far as that is known. */
+  readonly output: JsonSchema;
   /** What it asks its host for, each name once: to be compared with what there is. */
   readonly uses: {
     readonly models: readonly string[];

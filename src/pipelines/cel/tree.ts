@@ -10,7 +10,7 @@ export interface CelNode {
     readonly evaluate: Evaluate;
     /** What a macro stands for: a comprehension. */
     readonly alternate?: CelNode;
-    readonly macro?: { readonly args: readonly CelNode[] };
+    readonly macro?: { readonly args?: readonly CelNode[] };
   };
   evaluate: Evaluate;
 }
@@ -52,7 +52,7 @@ export function callOf(node: CelNode): CelCall | undefined {
 /** The nodes that computing a node may compute; a macro's are those of what it stands for. */
 export function childrenOf(node: CelNode): readonly CelNode[] {
   if (node.meta.alternate) return [node.meta.alternate];
-  if (node.meta.macro) return node.meta.macro.args;
+  if (node.meta.macro) return node.meta.macro.args ?? [];
   const loop = comprehensionOf(node);
   if (loop) return [loop.iterable, loop.init, loop.step];
   const call = callOf(node);

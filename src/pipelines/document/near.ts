@@ -3,7 +3,7 @@ export function suggestion(name: string, known: Iterable<string>): string {
   const names = [...new Set(known)];
   const near = names
     .map(each => ({ each, distance: distance(name.toLowerCase(), each.toLowerCase()) }))
-    .filter(({ each, distance }) => distance <= Math.max(1, Math.min(name.length, each.length) / 3))
+    .filter(({ each, distance }) => distance <= (Math.min(name.length, each.length) + 1) / 3)
     .sort((a, b) => a.distance - b.distance)[0];
   if (near) return `; did you mean '${near.each}'?`;
   if (names.length === 0) return '';

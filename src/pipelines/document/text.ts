@@ -29,7 +29,7 @@ function placeIn(written: string, type: string, value: string, index: number): n
   const before = word === '' ? 0 : countOf(value.slice(0, index), word);
   let found = from - 1;
   for (let i = 0; i <= before && word !== ''; i++) found = written.indexOf(word, found + 1);
-  return found >= from ? found : from;
+  return Math.max(found, from);
 }
 
 function countOf(text: string, word: string): number {

@@ -1,7 +1,6 @@
-import type { Expression, Names } from '../cel/expression.ts';
+import type { Names } from '../cel/expression.ts';
 import type { Fields } from '../document/fields.ts';
 import { suggestion } from '../document/near.ts';
-import type { Text } from '../document/text.ts';
 import { pipelineLimits } from '../limits.ts';
 import { stepKinds } from '../steps/index.ts';
 import { Draft } from './draft.ts';
@@ -18,7 +17,7 @@ export class StepList implements InnerSteps {
   /** Names that have values here beside the steps. */
   readonly #own: readonly string[];
   readonly #drafts: Draft[] = [];
-  readonly #reader: StepReader;
+  readonly behind: StepReader;
   #planned: readonly PlannedStep[] = [];
 
   constructor(fields: Fields, key: string, shared: Shared, own: readonly string[], outer?: StepList, owner?: Draft) {
@@ -26,7 +25,7 @@ export class StepList implements InnerSteps {
     this.#own = own;
     this.#outer = outer;
     this.#owner = owner;
-    this.#reader = new StepReader(shared, () => {
+    this.behind = new StepReader(shared, () => {
       throw new Error('an expression has no steps');
     });
     const each = fields.list(key);
@@ -46,11 +45,6 @@ export class StepList implements InnerSteps {
 
   get #depth(): number {
     return this.#outer ? 1 + this.#outer.#depth : 1;
-  }
-
-  /** One that stands behind the steps and can use them all. */
-  expression(text: Text): Expression {
-    return this.#reader.expression(text);
   }
 
   #read(fields: Fields): void {
@@ -83,7 +77,7 @@ export class StepList implements InnerSteps {
       draft.inner?.resolve();
       for (const [name, at] of draft.reader.references) this.#refer(draft, name, at);
     }
-    for (const [name, at] of this.#reader.references) this.#refer(undefined, name, at);
+    for (const [name, at] of this.behind.references) this.#refer(undefined, name, at);
   }
 
   #refer(user: Draft | undefined, name: string, at: number): void {

@@ -57,7 +57,7 @@ export interface Rescue {
 export interface Plan {
   readonly input: Validator;
   readonly steps: readonly PlannedStep[];
-  readonly output: Expression;
+  readonly output: { value(values: Values): unknown };
   /** Of a whole run. */
   readonly timeoutMs?: number | undefined;
 }

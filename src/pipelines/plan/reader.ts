@@ -27,8 +27,8 @@ export interface InnerSteps {
   readonly planned: readonly PlannedStep[];
   /** The one that stands last in the document. */
   readonly last: string | undefined;
-  /** An expression that stands behind the steps and can use them all. */
-  expression(text: Text): Expression;
+  /** Reads what stands behind the steps and can use them all. */
+  readonly behind: StepReader;
 }
 
 /** Reads what stands in a step, and writes down which names it uses. */

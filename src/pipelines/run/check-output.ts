@@ -1,9 +1,9 @@
 import { RealmError } from '../../errors.ts';
 import type { PlannedStep } from '../plan/planned.ts';
+import { anything } from '../schema/validator.ts';
 
 /** The output as its schema has it. Throws `output_invalid`. */
-export function checkOutput({ validator, kind, target }: PlannedStep, output: unknown): unknown {
-  if (!validator) return output;
+export function checkOutput({ validator = anything, kind, target }: PlannedStep, output: unknown): unknown {
   const found = validator.check(output);
   if ('value' in found) return found.value;
   const where = found.path === '' ? '' : `${found.path}: `;

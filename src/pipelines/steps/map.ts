@@ -27,7 +27,7 @@ export const map: StepKind = {
     const inner = reader.innerSteps(fields, 'steps', names);
     const list = over && reader.expression(over);
     const result = head.text('collect');
-    const collect = result && inner.expression(result);
+    const collect = result && inner.behind.expression(result);
     if (!list || item === undefined) return undefined;
     let items: JsonSchema = true;
     const valuesOf = (outer: Values, value: unknown, i: number): Values => {
@@ -50,6 +50,7 @@ export const map: StepKind = {
       },
       async run(context) {
         const each = listOf(list.evaluate(context.values.cel));
+        if (!each) return null;
         const made = await several(each, concurrency, context.signal, async (value, i, signal) => {
           const values = valuesOf(context.values, value, i);
           const item = { steps: inner.planned, values, index: i, isCaught: skips, signal };
@@ -96,17 +97,16 @@ async function several<T, R>(items: readonly T[], atOnce: number, outer: AbortSi
   return made;
 }
 
-function listOf(value: unknown): readonly unknown[] {
-  if (!Array.isArray(value))
-    throw new RealmError('pipeline_failed', `'over' must be a list, and is ${typeName(value)}`);
+/** Undefined for null: what a step that was skipped would have given. */
+function listOf(value: unknown): readonly unknown[] | undefined {
+  if (value === null) return undefined;
+  if (!Array.isArray(value)) throw new RealmError('pipeline_failed', `'over' must be a list, and is ${typeof value}`);
   if (value.length > pipelineLimits.items) {
     const most = pipelineLimits.items;
     throw new RealmError('pipeline_failed', `the map goes over ${value.length} items, where ${most} is the most`);
   }
   return value;
 }
-
-const typeName = (value: unknown): string => (value === null ? 'null' : typeof value);
 
 function readOnError(fields: Fields): string | undefined {
   const text = fields.text('on_error');

@@ -1,5 +1,5 @@
+import { readInput } from '../plan/form.ts';
 import type { StepKind } from '../plan/kind.ts';
-import { readInput } from './arguments.ts';
 
 /** One of the operator's tools is called; its answer is the output. */
 export const tool: StepKind = {

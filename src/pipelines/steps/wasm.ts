@@ -1,7 +1,7 @@
+import { readInput } from '../plan/form.ts';
 import type { StepKind } from '../plan/kind.ts';
 import { decodingOf } from '../schema/decoding.ts';
 import { readText } from './answers.ts';
-import { readInput } from './arguments.ts';
 
 /** A tenant's program is run; its text is the output, or JSON where the output is no plain text. */
 export const wasm: StepKind = {
