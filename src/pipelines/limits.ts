@@ -16,6 +16,8 @@ export const pipelineLimits = {
   items: 10_000,
   /** Calls of the host that a run makes at once. */
   fanOut: 256,
+  /** Steps of rendering a template: a tenth of what a chat may take, about 100 ms. */
+  templateSteps: 200_000,
   retries: 10,
   /** Milliseconds between two tries. */
   delay: 60_000,

@@ -21,7 +21,6 @@ export const keywords: Readonly<Record<string, { readonly value: z.ZodType; read
   required: { value: z.array(z.string(), { error: 'must be a list of names' }), of: 'object' },
   additionalProperties: { value: any, of: 'object' },
   propertyNames: { value: any, of: 'object' },
-  patternProperties: { value: mapping(), of: 'object' },
   minProperties: { value: sizes, of: 'object' },
   maxProperties: { value: sizes, of: 'object' },
   items: { value: any, of: 'array' },

@@ -25,10 +25,8 @@ export function orNull(schema: JsonSchema): JsonSchema {
 export function propertiesOf(schema: JsonSchema): Readonly<Record<string, JsonSchema>> | undefined {
   const plain = withoutNull(schema);
   if (!isObject(plain) || plain.type !== 'object' || !isObject(plain.properties)) return undefined;
-  const { additionalProperties, patternProperties } = plain;
-  if (patternProperties !== undefined || (additionalProperties !== undefined && additionalProperties !== false)) {
-    return undefined;
-  }
+  const { additionalProperties } = plain;
+  if (additionalProperties !== undefined && additionalProperties !== false) return undefined;
   return plain.properties as Record<string, JsonSchema>;
 }
 

@@ -28,7 +28,8 @@ interface Report {
   readonly wrong: (at: number, what: string) => void;
 }
 
-function check(node: Node | null | undefined, report: Report): void {
+/** `isChoice`: not every value must fit it. */
+function check(node: Node | null | undefined, report: Report, isChoice = false): void {
   if (isScalar(node) && typeof node.value === 'boolean') return;
   if (!isMap(node)) return report.wrong(placeOf(node), 'a schema is a mapping, true or false');
   for (const { key, value } of node.items) {
@@ -44,17 +45,19 @@ function check(node: Node | null | undefined, report: Report): void {
     }
     const found = keyword.value.safeParse(toJson((value as Node | null) ?? undefined) ?? null);
     if (!found.success) report.wrong(placeOf((value ?? key) as Node), `'${name}': ${found.error.issues[0]?.message}`);
-    else checkInner(name, value as Node, report);
+    else checkInner(name, value as Node, report, isChoice);
+    if (name === 'pattern' && isChoice) report.wrong(at, "'pattern' cannot stand in a choice or a definition");
     if (keyword.of) checkType(node, name, keyword.of, at, report);
   }
 }
 
-function checkInner(name: string, value: Node, report: Report): void {
-  const oneEach = ['properties', 'patternProperties', '$defs'].includes(name) && isMap(value);
+function checkInner(name: string, value: Node, report: Report, isChoice: boolean): void {
+  const oneEach = ['properties', '$defs'].includes(name) && isMap(value);
   const inner = oneEach ? value.items.map(pair => pair.value as Node | null) : [];
   if (['anyOf', 'oneOf', 'allOf', 'prefixItems'].includes(name) && isSeq(value)) inner.push(...(value.items as Node[]));
   if (['items', 'additionalProperties', 'propertyNames'].includes(name)) inner.push(value);
-  for (const each of inner) check(each, report);
+  const choices = ['anyOf', 'oneOf', 'allOf', '$defs', 'propertyNames'].includes(name);
+  for (const each of inner) check(each, report, isChoice || choices);
 }
 
 /** A keyword that says something of objects alone is no use, and surprising, where anything else is let through. */

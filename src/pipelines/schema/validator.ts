@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { pipelineLimits } from '../limits.ts';
+import { Patterns } from './patterns.ts';
 import type { JsonSchema } from './types.ts';
 
 type ZodSchema = Parameters<typeof z.fromJSONSchema>[0];
@@ -8,11 +9,13 @@ type ZodSchema = Parameters<typeof z.fromJSONSchema>[0];
 export class Validator {
   readonly schema: JsonSchema;
   readonly #type: z.ZodType;
+  readonly #patterns: Patterns;
 
   /** Throws for a schema that cannot be used. */
   constructor(schema: JsonSchema) {
     this.schema = schema;
-    this.#type = z.fromJSONSchema(schema as ZodSchema);
+    this.#patterns = new Patterns(schema);
+    this.#type = z.fromJSONSchema(this.#patterns.rest as ZodSchema);
     // One that stands for itself has no end.
     this.#type.safeParse(null);
   }
@@ -21,7 +24,10 @@ export class Validator {
   check(value: unknown): { readonly value: unknown } | { readonly problem: string; readonly path: string } {
     if (nestsTooDeep(value)) return { problem: `it nests deeper than ${pipelineLimits.values} levels`, path: '' };
     const found = this.#type.safeParse(value);
-    if (found.success) return { value: found.data };
+    if (found.success) {
+      const misfit = this.#patterns.check(found.data);
+      return misfit ? { ...misfit, path: pathText(misfit.path) } : { value: found.data };
+    }
     const [issue] = found.error.issues;
     return { problem: issue?.message ?? 'it does not fit', path: pathText(issue?.path ?? []) };
   }

@@ -7,6 +7,7 @@ import type { Names } from '../cel/expression.ts';
 import type { Mistakes } from '../document/mistakes.ts';
 import { suggestion } from '../document/near.ts';
 import type { Text } from '../document/text.ts';
+import { pipelineLimits } from '../limits.ts';
 import { propertiesOf, propertyOf } from '../schema/parts.ts';
 import { pathsOf, type TemplatePath } from './references.ts';
 
@@ -49,10 +50,13 @@ export class Template {
   render(value: (name: string) => Value): string {
     const variables = [...this.references.keys()].map(name => [name, value(name)] as const);
     try {
-      return render(this.#statements, variables, () => performance.now());
+      return render(this.#statements, variables, () => performance.now(), pipelineLimits.templateSteps);
     } catch (error) {
       if (error instanceof RealmError) {
-        throw new RealmError(error.code, error.message.replace('the chat template', 'the template'), { cause: error });
+        const words = error.message
+          .replace('the chat template', 'the template')
+          .replace(': use another template or a shorter chat', '');
+        throw new RealmError(error.code, words, { cause: error });
       }
       if (error instanceof RangeError) throw new RealmError('template_limit', 'the template nests too deep');
       throw new RealmError('template_invalid', `the template fails: ${(error as Error).message}`, { cause: error });

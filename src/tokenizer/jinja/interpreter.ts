@@ -20,13 +20,14 @@ class Jump extends Error {
   }
 }
 
-/** What a template writes with these variables. `clock` gives milliseconds that only grow, for the time limit. */
+/** What a template writes with these variables. `clock` gives milliseconds that only grow, for the time limit. `maxSteps`: default as for chats. */
 export function render(
   template: readonly Statement[],
   variables: Iterable<readonly [string, Value]>,
   clock: () => number,
+  maxSteps?: number,
 ): string {
-  const meter = new Meter(clock);
+  const meter = new Meter(clock, maxSteps);
   const outermost = new Scope();
   for (const [name, value] of globals(meter)) outermost.set(name, value);
   for (const [name, value] of variables) outermost.set(name, value);

@@ -33,19 +33,21 @@ const VALUES_A_STEP = 32;
 export class Meter {
   readonly #clock: () => number;
   readonly #deadline: number;
+  readonly #maxSteps: number;
   #steps = 0;
   #nextLook = 0;
   #depth = 0;
 
   /** `clock` gives milliseconds that only grow. */
-  constructor(clock: () => number) {
+  constructor(clock: () => number, maxSteps: number = templateLimits.steps) {
     this.#clock = clock;
+    this.#maxSteps = maxSteps;
     this.#deadline = clock() + templateLimits.milliseconds;
   }
 
   step(steps: number): void {
     this.#steps += steps;
-    if (this.#steps > templateLimits.steps) throw exceeded('takes more than', templateLimits.steps, 'steps');
+    if (this.#steps > this.#maxSteps) throw exceeded('takes more than', this.#maxSteps, 'steps');
     if (this.#steps < this.#nextLook) return;
     this.#nextLook = this.#steps + 4096;
     if (this.#clock() > this.#deadline) throw exceeded('takes more than', templateLimits.milliseconds, 'ms');

@@ -1,6 +1,6 @@
-import { compileSearch, plainAlphabet } from '../../constrain/regex-compile.ts';
-import { RegexTests } from '../../constrain/regex-tests.ts';
-import { RegexStore } from '../../constrain/regexes.ts';
+import { compileSearch, plainAlphabet } from '../constrain/regex-compile.ts';
+import { RegexTests } from '../constrain/regex-tests.ts';
+import { RegexStore } from '../constrain/regexes.ts';
 
 /** Bytes of a text, each a step; a text is read once, whatever the pattern is. */
 export const BYTES_A_STEP = 16;
