@@ -65,6 +65,7 @@ describe('help', () => {
     ...['list', 'create', 'update', 'disable', 'delete'].map(name => `tenants ${name}`),
     ...['create', 'list', 'rotate', 'revoke'].map(name => `keys ${name}`),
     ...['list', 'verify'].map(name => `audit ${name}`),
+    ...['list', 'check', 'run'].map(name => `pipeline ${name}`),
   ]) {
     it(`of ${command} has an example`, async () => {
       const { code, stdout } = await realm([...command.split(' '), '--help']);

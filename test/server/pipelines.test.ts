@@ -89,7 +89,12 @@ test('what is wrong with an input is said before anything runs', async () => {
 });
 
 test('a step that fails fails the run by its name, and others are told to come again', async () => {
-  const failing = (error: Error) => piped([greet], { answer: () => 'abc', failAfter: { tokens: 1, error } });
+  const lines: object[] = [];
+  const failing = (error: Error) => {
+    const made = piped([greet], { answer: () => 'abc', failAfter: { tokens: 1, error } });
+    lines.push(made.lines);
+    return made;
+  };
   const ask = async (error: Error) => {
     const { app } = failing(error);
     const response = await app.fetch(post('/v1/pipelines/greet', { input: { name: 'x' } }));
@@ -98,6 +103,10 @@ test('a step that fails fails the run by its name, and others are told to come a
   const died = await ask(new RealmError('engine_failed', 'it died'));
   assert.deepEqual([died.status, died.code, died.param], [502, 'pipeline_failed', 'hello']);
   assert.match(died.message, /hello.*engine_failed.*it died/);
+  const unforeseen = await ask(new Error('secret words'));
+  assert.match(unforeseen.message, /internal_error.*log has it under req_/);
+  assert.doesNotMatch(unforeseen.message, /secret/);
+  assert.match(JSON.stringify(lines), /secret words/);
   const full = await ask(new RealmError('queue_full', 'too many', { retryAfter: 7 }));
   assert.deepEqual([full.status, full.code, full.param, full.after], [429, 'queue_full', 'hello', '7']);
 });

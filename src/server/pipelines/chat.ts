@@ -1,7 +1,5 @@
 import { RealmError } from '../../errors.ts';
 import type { JsonSchema } from '../../pipelines/schema/types.ts';
-import type { Step } from '../../pipelines/step.ts';
-import type { Pipeline } from '../../pipelines/types.ts';
 import type { ChoiceEvent } from '../choice.ts';
 import { noUsage } from '../exchange.ts';
 import type { GenerationBody } from '../fields.ts';
@@ -27,7 +25,7 @@ export async function respondWithPipeline(context: AppContext, name: string, bod
   const said = await services.text.run('lastOfUser', call, body.prompts[0] as string);
   const input = inputOf(served.pipeline.input, said);
   const { events } = beginRun(services, exchange, { tenant, served, input });
-  return respondWith(context, chatFormat, { ...body, name: pipelinePrefix + name }, choiceOf(served.pipeline, events));
+  return respondWith(context, chatFormat, { ...body, name: pipelinePrefix + name }, choiceOf(served.streamed, events));
 }
 
 /** What a pipeline cannot do is refused; how its models answer is its own, whatever the request says. */
@@ -74,8 +72,7 @@ function onlyText(schema: JsonSchema): string | undefined {
 
 const isString = (schema: JsonSchema): boolean => typeof schema === 'object' && schema.type === 'string';
 
-async function* choiceOf(pipeline: Pipeline, events: AsyncIterable<RunEvent>): AsyncGenerator<ChoiceEvent> {
-  const streamed = streamedStep(pipeline)?.id;
+async function* choiceOf(streamed: string | undefined, events: AsyncIterable<RunEvent>): AsyncGenerator<ChoiceEvent> {
   let said = '';
   for await (const event of events) {
     if (event.kind === 'output') {
@@ -97,11 +94,3 @@ async function* choiceOf(pipeline: Pipeline, events: AsyncIterable<RunEvent>): A
 const piece = (content: string): ChoiceEvent => ({ kind: 'text', index: 0, content, logprobs: [] });
 
 const contentOf = (output: unknown): string => (typeof output === 'string' ? output : JSON.stringify(output ?? null));
-
-/** The step whose plain text is the pipeline's output. */
-function streamedStep({ steps, output }: Pipeline): Step | undefined {
-  const step = steps.find(({ id }) => id === output.trim());
-  if (step?.kind !== 'model' || !isString(step.output)) return undefined;
-  const { enum: choices, const: only } = step.output as Record<string, unknown>;
-  return choices === undefined && only === undefined ? step : undefined;
-}

@@ -1,9 +1,10 @@
 import type { EngineUsage } from '../../engine/request.ts';
-import { asRealmError } from '../../errors.ts';
+import { asRealmError, RealmError } from '../../errors.ts';
 import type { ModelRequest, PipelineHost, StepCall } from '../../pipelines/types.ts';
 import type { Program } from '../../sandbox/types.ts';
 import { mayUseModel, type Tenant } from '../../tenancy/tenants.ts';
 import { answer } from '../answer.ts';
+import { errorBody, reportError } from '../errors.ts';
 import type { Asking } from '../exchange.ts';
 import { ExchangePart } from '../exchange-part.ts';
 import type { GenerationBody } from '../fields.ts';
@@ -91,21 +92,28 @@ export class ServerPipelineHost implements PipelineHost {
 
   /** What a step does, with a span and models of its own; what it used is told however it ends. */
   async #part<T>({ step, signal }: StepCall, work: (part: ExchangePart) => Promise<T>): Promise<T> {
-    const { exchange, charge } = this.#context;
+    const { services, exchange, charge } = this.#context;
     const span = exchange.span?.child(`step ${step}`, { 'realm.step': step });
     const part = new ExchangePart(exchange, { id: `${exchange.id}.s${this.#parts++}`, signal, span });
     try {
       const result = await work(part);
       span?.end();
       return result;
-    } catch (error) {
-      span?.end(asRealmError(error).code);
-      throw error;
+    } catch (thrown) {
+      const error = asRealmError(thrown);
+      span?.end(error.code);
+      throw error.code === 'internal_error' ? unforeseen(services, exchange, error) : error;
     } finally {
       charge(step, part.usage());
       part.end();
     }
   }
+}
+
+/** Its own words stay in the log: a step's failure is told in events, traces and the run's error. */
+function unforeseen(services: Services, exchange: Asking, error: RealmError): RealmError {
+  reportError(services, exchange, error);
+  return new RealmError('internal_error', errorBody(error, exchange.id).error.message);
 }
 
 /** The same services, but for whose program answers. */
