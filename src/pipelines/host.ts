@@ -1,6 +1,9 @@
 import type { ConstraintSource } from '../output-format/constraint-source.ts';
 
-/** What a pipeline asks of whoever runs it. What fails throws a RealmError, whose code `retry` and `catch` compare. */
+/**
+ * What a pipeline asks of whoever runs it. What fails throws a RealmError, whose code `retry` and `catch` compare. Calls
+ * end soon after their signal is aborted: a run waits for all that it has begun.
+ */
 export interface PipelineHost {
   /** The whole text of a model's answer. */
   generate(request: ModelRequest, call: StepCall): Promise<string>;

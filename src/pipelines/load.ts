@@ -43,6 +43,7 @@ export function loadPipeline(text: string, { file }: { file: string }): Pipeline
     input: input.schema,
     steps: steps.planned,
     output: made,
+    outputStep: steps.planned.find(({ id }) => id === fields.json('output'))?.id,
     uses: { models: [...uses.models], programs: [...uses.programs], tools: [...uses.tools] },
     plan: { input, steps: steps.planned, output, timeoutMs },
   };

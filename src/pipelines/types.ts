@@ -14,6 +14,8 @@ export interface Pipeline {
   readonly steps: readonly Step[];
   /** What its output is, as far as that is known. */
   readonly output: JsonSchema;
+  /** The step whose output it is, where it is just that. */
+  readonly outputStep?: string | undefined;
   /** What it asks its host for, each name once: to be compared with what there is. */
   readonly uses: {
     readonly models: readonly string[];

@@ -24,7 +24,8 @@ describe('examples of pipelines', () => {
   });
 
   it('are read in docs/pipelines.md too', () => {
-    const blocks = [...readFileSync('docs/pipelines.md', 'utf8').matchAll(/```yaml\n([\s\S]*?)```/g)];
+    const page = readFileSync('docs/pipelines.md', 'utf8');
+    const blocks = [...page.matchAll(/```yaml\n((?:pipeline|id): [\s\S]*?)```/g)];
     assert.equal(blocks.length, 2);
     for (const [, text] of blocks) loadPipeline(text!, { file: 'docs/pipelines.md' });
   });

@@ -60,6 +60,7 @@ describe('expressions', () => {
     assert.equal(evaluate('a.exists(x, x.startsWith("q")) && b in a', { a: ['qq', 'r'], b: 'r' }), true);
     assert.equal(evaluate('a.matches("^[a-f]+$") && !a.matches("x|^$")', { a: 'beef' }), true);
     assert.equal(evaluate('size("a😀é")'), 3);
+    assert.equal(evaluate('type(a) == string && type(a) != int', { a: 'x' }), true);
     assert.equal(evaluate('string(timestamp("2024-05-06T07:08:09Z").getFullYear())'), '2024');
   });
 
@@ -156,6 +157,19 @@ describe('expressions', () => {
       const took = performance.now() - before;
       if (process.env.SHOW) console.log(took.toFixed(1), source.slice(0, 60));
       assert.ok(took < 1000, `${source} took ${took} ms`);
+    }
+  });
+
+  it('are none the worse for having failed', () => {
+    const { made } = expression('a.map(x, b.map(y, x / y))');
+    const values = (b: unknown[]) => (name: string) => toCel({ a: [6, 8], b }[name], true);
+    for (let i = 0; i < 3; i++) {
+      assert.throws(() => made.evaluate(values([1, 0])), /division by zero/i);
+      assert.throws(() => made.evaluate(values(Array(300).fill(1))), /goes through/);
+      assert.deepEqual(made.evaluate(values([1, 2])), [
+        [6, 3],
+        [8, 4],
+      ]);
     }
   });
 

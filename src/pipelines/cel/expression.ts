@@ -136,7 +136,9 @@ export class Expression {
 
   #refer(node: CelNode, bound: ReadonlySet<string>): void {
     const name = node.args as string;
-    if (!bound.has(name) && !this.references.has(name)) this.references.set(name, this.text.at(node.start));
+    // The names of types are CEL's own.
+    if (!bound.has(name) && !this.references.has(name) && !dynamic.hasVariable(name))
+      this.references.set(name, this.text.at(node.start));
   }
 
   #lookAtCall(node: CelNode, name: string, args: readonly CelNode[]): void {

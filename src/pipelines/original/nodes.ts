@@ -3,7 +3,7 @@ import { type Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 /** A value as nodes of a document that stand where `at` does, so that mistakes in them have a place. Nodes stay as they are. */
 export function nodeOf(value: unknown, at: Node): Node {
   const made = make(value, at);
-  made.range ??= at.range;
+  made.range ??= at.range ?? null;
   return made;
 }
 

@@ -1,3 +1,4 @@
+import { jsonSchemaGrammar } from '../../constrain/json-schema/index.ts';
 import type { ConstraintSource } from '../../output-format/constraint-source.ts';
 import { annotations } from './keywords.ts';
 import type { JsonSchema } from './types.ts';
@@ -23,4 +24,14 @@ export function decodingOf(schema: JsonSchema): Decoding {
     }
   }
   return { constraint: { kind: 'json_schema', schema: JSON.stringify(schema) }, read: text => JSON.parse(text) };
+}
+
+/** Why no decoding can be held to a schema; undefined where it can. The engine would find it out with the first run. */
+export function unenforceable(schema: JsonSchema): string | undefined {
+  try {
+    jsonSchemaGrammar(schema);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }

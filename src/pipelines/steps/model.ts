@@ -4,7 +4,7 @@ import type { ModelRequest, ModelSettings } from '../host.ts';
 import type { StepKind, StepReading } from '../plan/kind.ts';
 import type { StepContext } from '../plan/planned.ts';
 import type { StepReader } from '../plan/reader.ts';
-import { decodingOf } from '../schema/decoding.ts';
+import { decodingOf, unenforceable } from '../schema/decoding.ts';
 import type { Template } from '../template/template.ts';
 import { readText } from './answers.ts';
 
@@ -39,7 +39,10 @@ export const model: StepKind = {
     const settings = readSettings(fields);
     if (name === undefined) return undefined;
     reader.shared.uses.models.add(name);
-    const decoding = decodingOf(reader.schema(fields, 'output')?.schema ?? { type: 'string' });
+    const schema = reader.schema(fields, 'output')?.schema ?? { type: 'string' };
+    const decoding = decodingOf(schema);
+    const problem = decoding.constraint && unenforceable(schema);
+    if (problem) fields.wrong(fields.at('output'), `no model can be held to this output: ${problem}`);
     const request = (context: StepContext): ModelRequest => ({
       model: name,
       ...(completion
