@@ -26,7 +26,7 @@ describe('pipelines on a real model', () => {
   before(async () => {
     const realm = {
       server: { port: 0, store: 'memory' },
-      models: [{ id: 'small', path: await modelPath(), context: 512, aliases: ['big'] }],
+      models: [{ id: 'small', path: await modelPath(), context: 320, aliases: ['big'] }],
       pipelines: [`${examples}summarize.yaml`, `${examples}extract.yaml`, 'review.json'],
     };
     files = await folder({ 'realm.yaml': JSON.stringify(realm), 'review.json': original });

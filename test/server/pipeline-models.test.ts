@@ -22,11 +22,15 @@ test('what the user says last is the input, and the output is the answer', async
 });
 
 test('an input that is no single text is sent as JSON, and so comes the output', async () => {
-  const { app } = piped([join, each]);
+  const { app } = piped([greet, join, each]);
   const answer = await (await app.fetch(ask('join', '{"a": "one", "b": "two"}'))).json();
   assert.deepEqual(JSON.parse(answer.choices[0].message.content), { both: 'ONE & TWO' });
   const list = await (await app.fetch(ask('each', '["x", "y"]'))).json();
   assert.equal(list.choices[0].message.content, '["X","Y"]');
+  const object = await (await app.fetch(ask('greet', '{"name": "bob"}'))).json();
+  assert.equal(object.choices[0].message.content, 'BOB');
+  const text = await (await app.fetch(ask('greet', '{"else": bob'))).json();
+  assert.equal(text.choices[0].message.content, 'BOB');
   const refused = await app.fetch(ask('join', 'no JSON'));
   const { error } = await refused.json();
   assert.deepEqual([refused.status, error.param], [400, 'messages']);

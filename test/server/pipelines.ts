@@ -1,7 +1,6 @@
 /** A server with pipelines and a model that answers from a script. */
 import { loadPipeline } from '../../src/pipelines/load.ts';
 import { PipelineBook, type PipelineBookOptions } from '../../src/server/pipelines/book.ts';
-import { streamedStep } from '../../src/server/pipelines/streamed-step.ts';
 import { type Script, scripted } from './scripted.ts';
 
 export const greet = `
@@ -38,7 +37,7 @@ export function bookOf(texts: readonly string[], options: PipelineBookOptions = 
   const book = new PipelineBook(options);
   const served = texts.map(text => {
     const pipeline = loadPipeline(text, { file: 'test.yaml' });
-    const rest = { streamed: streamedStep(text, pipeline), created: 1_700_000_000, programs: new Map() };
+    const rest = { created: 1_700_000_000, programs: new Map() };
     return [pipeline.name, { pipeline, file: 'test.yaml', text, ...rest }] as const;
   });
   book.set(new Map(served));

@@ -15,8 +15,6 @@ export interface ServedPipeline {
   readonly file: string;
   /** Its document, by which a change is seen. */
   readonly text: string;
-  /** The step whose plain text is the output, as far as there is one: it can be told as it comes. */
-  readonly streamed: string | undefined;
   /** When the document was last written; seconds since 1970. */
   readonly created: number;
   /** Its programs that are files beside it, by the names that it has for them. */

@@ -1,5 +1,6 @@
 import { RealmError } from '../../errors.ts';
 import type { JsonSchema } from '../../pipelines/schema/types.ts';
+import type { Pipeline } from '../../pipelines/types.ts';
 import type { ChoiceEvent } from '../choice.ts';
 import { noUsage } from '../exchange.ts';
 import type { GenerationBody } from '../fields.ts';
@@ -25,7 +26,12 @@ export async function respondWithPipeline(context: AppContext, name: string, bod
   const said = await services.text.run('lastOfUser', call, body.prompts[0] as string);
   const input = inputOf(served.pipeline.input, said);
   const { events } = beginRun(services, exchange, { tenant, served, input });
-  return respondWith(context, chatFormat, { ...body, name: pipelinePrefix + name }, choiceOf(served.streamed, events));
+  return respondWith(
+    context,
+    chatFormat,
+    { ...body, name: pipelinePrefix + name },
+    choiceOf(streamedStep(served.pipeline), events),
+  );
 }
 
 /** What a pipeline cannot do is refused; how its models answer is its own, whatever the request says. */
@@ -47,18 +53,32 @@ function inputOf(schema: JsonSchema, text: string | undefined): unknown {
   if (text === undefined)
     throw new RealmError('invalid_request', 'messages: one of the user is required', { param: 'messages' });
   if (isString(schema)) return text;
-  const property = onlyText(schema);
-  if (property !== undefined) return { [property]: text };
   if (text.length > longestInput)
     throw new RealmError('invalid_request', `messages: an input has at most ${longestInput} characters`, {
       param: 'messages',
     });
+  const property = onlyText(schema);
+  const json = parsed(text);
+  if (property !== undefined) return isInput(json, schema, property) ? json : { [property]: text };
+  if (json !== undefined) return json;
+  const message = `messages: what the user says last must be JSON, as the pipeline's input: ${JSON.stringify(schema)}`;
+  throw new RealmError('invalid_request', message, { param: 'messages' });
+}
+
+/** Undefined for what is no JSON. */
+function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    const message = `messages: what the user says last must be JSON, as the pipeline's input: ${JSON.stringify(schema)}`;
-    throw new RealmError('invalid_request', message, { param: 'messages' });
+    return undefined;
   }
+}
+
+/** Whether it has the text, and nothing that the schema does not name: a client that knows the schema has sent it. */
+function isInput(json: unknown, schema: JsonSchema, property: string): boolean {
+  if (typeof json !== 'object' || json === null || typeof schema === 'boolean') return false;
+  const known = Object.keys((schema.properties ?? {}) as object);
+  return Object.hasOwn(json, property) && Object.keys(json).every(key => known.includes(key));
 }
 
 /** The property that is a text, if it is the only one and no other is required. */
@@ -94,3 +114,11 @@ async function* choiceOf(streamed: string | undefined, events: AsyncIterable<Run
 const piece = (content: string): ChoiceEvent => ({ kind: 'text', index: 0, content, logprobs: [] });
 
 const contentOf = (output: unknown): string => (typeof output === 'string' ? output : JSON.stringify(output ?? null));
+
+/** The model's step whose plain text is the output. */
+function streamedStep({ steps, outputStep }: Pipeline): string | undefined {
+  const step = steps.find(({ id }) => id === outputStep);
+  if (step?.kind !== 'model' || typeof step.output === 'boolean') return undefined;
+  const { type, enum: choices, const: only } = step.output;
+  return type === 'string' && choices === undefined && only === undefined ? step.id : undefined;
+}

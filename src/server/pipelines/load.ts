@@ -8,7 +8,6 @@ import type { Pipeline } from '../../pipelines/types.ts';
 import type { Program } from '../../sandbox/types.ts';
 import type { Issue } from '../../tenancy/issues.ts';
 import type { ServedPipeline } from './book.ts';
-import { streamedStep } from './streamed-step.ts';
 
 /** What a pipeline may name. */
 export interface WhatIsThere {
@@ -90,8 +89,7 @@ class Loader {
     this.#checkNames(pipeline, file, text);
     const programs = await this.#programs(pipeline, file, text);
     const created = Math.floor((await stat(file)).mtimeMs / 1000);
-    const streamed = streamedStep(text, pipeline);
-    this.#served.set(pipeline.name, { pipeline, file, text, streamed, created, programs });
+    this.#served.set(pipeline.name, { pipeline, file, text, created, programs });
   }
 
   finish(): Map<string, ServedPipeline> {
