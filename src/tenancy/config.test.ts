@@ -43,7 +43,8 @@ models:
   - { id: small, path: model.gguf, draft: { catalog: smollm2-135m }, context: 512, system: Be brief., shared_prompts: [Be kind.], stream_interval_ms: 0, prefill_ms: 25, first_prefill_ms: 90, sampling: { temperature: 0, top_k: 5 }, chat_template: chat.jinja, tool_format: hermes }
   - { id: other, catalog: smollm2-135m, chat_template: "{{ messages[0].content }}", adapters: [{ id: legal, path: lora.gguf, tenants: [acme] }, { id: chatty, path: lora.gguf }] }
 tenants:
-  - { id: acme, keys: ["${hash}"], adapter: legal, program: shout.wasm, memory_mb: 16, deadline_ms: 1000, queue_ms: 500, max_queued: 7, weight: 2.5, parse_special: true, debug: true, budgets: [{ unit: tokens, limit: 100, period: day }], rate: { tokens_per_minute: 9, concurrent: 2 } }
+  - { id: acme, keys: ["${hash}"], adapter: legal, program: shout.wasm, memory_mb: 16, deadline_ms: 1000, queue_ms: 500, max_queued: 7, weight: 2.5, parse_special: true, debug: true, budgets: [{ unit: tokens, limit: 100, period: day }], rate: { tokens_per_minute: 9, concurrent: 2 }, pipelines: [triage] }
+pipelines: [triage.yaml, more]
 `);
   assert.equal(config.host, '0.0.0.0');
   assert.equal(config.port, 9000);
@@ -73,6 +74,7 @@ tenants:
   assert.deepEqual(config.models?.[0]?.chatTemplate, { path: join(folder, 'chat.jinja') });
   assert.deepEqual(config.models?.[1]?.chatTemplate, { source: '{{ messages[0].content }}' });
   assert.deepEqual(config.models?.[1]?.source, { catalog: 'smollm2-135m' });
+  assert.deepEqual(config.pipelines, [join(folder, 'triage.yaml'), join(folder, 'more')]);
   assert.deepEqual(config.tenants, [
     {
       id: 'acme',
@@ -88,6 +90,7 @@ tenants:
       debug: true,
       budgets: [{ unit: 'tokens', limit: 100, period: 'day' }],
       rate: { requestsPerMinute: undefined, tokensPerMinute: 9, concurrent: 2 },
+      pipelines: ['triage'],
     },
   ]);
 });
