@@ -241,7 +241,6 @@ output: size
 
 test('a program that a step calls runs in the sandbox, in the place of the tenant’s own', async () => {
   const programs = {
-    names: ['count'],
     named: async (_: unknown, name: string) => ({ name, digest: '', trusted: false }),
   };
   const sandbox = sandboxOf(async function* ({ prompt }) {
@@ -256,7 +255,6 @@ test('a program that a step calls runs in the sandbox, in the place of the tenan
 
 test('a program may ask models, and what they used is the step’s', async () => {
   const programs = {
-    names: ['ask'],
     named: async (_: unknown, name: string) => ({ name, digest: '', trusted: false }),
   };
   const sandbox = sandboxOf(async function* ({ prompt, host, modelId, signal }) {

@@ -41,9 +41,8 @@ export interface PipelineBookOptions {
   };
   /** Those that were uploaded. */
   readonly programs?: {
-    readonly names: Iterable<string>;
     /** Throws `program_not_found`. */
-    named(tenant: Tenant, name: string): Promise<Program>;
+    named(tenant: Tenant, name: string): Promise<Program> | Program;
   };
 }
 
@@ -73,8 +72,9 @@ export class PipelineBook {
     return this.#options.tools?.names ?? [];
   }
 
-  get programs(): Iterable<string> {
-    return this.#options.programs?.names ?? [];
+  /** Whether there may be programs beside those that are files: tenants' come and go, so nobody asks for them earlier. */
+  get uploads(): boolean {
+    return this.#options.programs !== undefined;
   }
 
   async callTool(step: ToolStep): Promise<unknown> {

@@ -15,7 +15,7 @@ export async function preparePipelines(
   const there = {
     models: anyModelName ? undefined : modelNames(models, adapters),
     tools: pipelines.tools,
-    programs: pipelines.programs,
+    programs: pipelines.uploads ? undefined : [],
     loadProgram: (name: string, bytes: Uint8Array) => sandbox.load(name, bytes),
   };
   const served = await loadPipelines(config.pipelines, there, pipelines.all);
