@@ -78,7 +78,7 @@ tenants:
       id: 'acme',
       keys: [hash],
       adapter: 'legal',
-      program: join(folder, 'shout.wasm'),
+      program: { path: join(folder, 'shout.wasm') },
       memoryMb: 16,
       deadlineMs: 1000,
       queueMs: 500,

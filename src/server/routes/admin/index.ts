@@ -4,6 +4,7 @@ import { keyRoutes } from './keys.ts';
 import { liveRoute } from './live.ts';
 import { changeLogsRoute, logsRoute } from './logs.ts';
 import { modelAdminRoutes } from './models.ts';
+import { programRoutes } from './programs.ts';
 import { adminCancelRoute, adminRequestsRoute } from './requests.ts';
 import { tenantRoutes } from './tenants.ts';
 import { adminUsageRoute } from './usage.ts';
@@ -12,6 +13,7 @@ import { adminUsageRoute } from './usage.ts';
 export const adminRoutes: readonly Route[] = [
   ...tenantRoutes,
   ...keyRoutes,
+  ...programRoutes,
   auditRoute,
   adminUsageRoute,
   ...modelAdminRoutes,
