@@ -10,6 +10,7 @@ import { addInspect } from './inspect.ts';
 import { addKeys } from './keys.ts';
 import { addModels } from './models.ts';
 import { quietBrokenPipes, visible } from './output.ts';
+import { addProgram } from './program.ts';
 import { addRun } from './run.ts';
 import { addServe } from './serve.ts';
 import { addTenants } from './tenants.ts';
@@ -23,6 +24,7 @@ const commands = [
   addTokenize,
   addConstrain,
   addModels,
+  addProgram,
   addTenants,
   addKeys,
   addAudit,

@@ -38,7 +38,7 @@ export class ProgramLibrary {
    * for, in the place of the tenant's own. Throws `program_not_found` at once; the promise, what is wrong with the module.
    */
   of(tenant: Tenant, named?: string): Program | Promise<Program> {
-    if (named !== undefined) return this.#uploaded(tenant, this.#find(tenant.id, toProgramRef(named)));
+    if (named !== undefined) return this.#uploaded(tenant, this.#directory.known(tenant.id, toProgramRef(named)));
     const { program } = tenant;
     if (program === undefined) return this.builtin('default');
     if ('path' in program) return this.#ofFile(program.path, tenant);
@@ -61,21 +61,13 @@ export class ProgramLibrary {
 
   /** Whether a tenant may be given a program. Throws `program_not_found`. */
   check(tenant: string, ref: ProgramRef): void {
-    if (!isBuiltin(ref)) this.#find(tenant, ref);
+    if (!isBuiltin(ref)) this.#directory.known(tenant, ref);
   }
 
   #ofFile(path: string, { memoryMb }: Tenant): Program {
     const program = this.files.get(path, memoryMb);
     if (program) return program;
     throw new RealmError('not_ready', 'The programs are still being loaded; try again in a moment');
-  }
-
-  #find(tenant: string, ref: ProgramRef): VersionRow {
-    const found = this.#directory.find(tenant, ref);
-    if (found) return found;
-    const known = this.#directory.namesFor(tenant).join(', ') || 'none';
-    const message = `program: there is no program ${programRefText(ref)}; programs here: ${known}`;
-    throw new RealmError('program_not_found', message, { param: 'program' });
   }
 
   #uploaded({ memoryMb }: Tenant, { owner, name, version, digest, size }: VersionRow): Promise<Program> {
@@ -95,7 +87,7 @@ export class ProgramLibrary {
   }
 }
 
-const isBuiltin = (ref: ProgramRef): ref is ProgramRef & { name: BuiltinProgram } =>
+export const isBuiltin = (ref: ProgramRef): ref is ProgramRef & { name: BuiltinProgram } =>
   ref.version === undefined && isBuiltinName(ref.name);
 
 export function isBuiltinName(name: string): name is BuiltinProgram {

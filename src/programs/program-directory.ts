@@ -1,4 +1,5 @@
-import type { ProgramRef } from '../tenancy/program-ref.ts';
+import { RealmError } from '../errors.ts';
+import { type ProgramRef, programRefText } from '../tenancy/program-ref.ts';
 import type { Owner, ProgramRows, VersionRow } from './program-store.ts';
 
 /** The programs that were uploaded, in memory: what answers a request is known without the store. */
@@ -22,8 +23,16 @@ export class ProgramDirectory {
     return found?.versions.find(each => each.version === wanted);
   }
 
-  /** What a tenant may name. */
-  namesFor(tenant: string): string[] {
+  /** The same; throws `program_not_found`, with what there is. */
+  known(tenant: string, ref: ProgramRef): VersionRow {
+    const found = this.find(tenant, ref);
+    if (found) return found;
+    const names = this.#namesFor(tenant).join(', ') || 'none';
+    const message = `program: there is no program ${programRefText(ref)}; programs here: ${names}`;
+    throw new RealmError('program_not_found', message, { param: 'program' });
+  }
+
+  #namesFor(tenant: string): string[] {
     const names = ['', tenant].flatMap(owner => [...(this.#owners.get(owner)?.keys() ?? [])]);
     return [...new Set(names)].sort();
   }
