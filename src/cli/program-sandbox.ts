@@ -1,21 +1,12 @@
 import { createSandbox } from '../sandbox/sandbox.ts';
 import type { Sandbox } from '../sandbox/types.ts';
+import { keptAlive } from './alive.ts';
 
-/** A sandbox for a command. Its processes keep no program alive, so the command waits for itself; what is not used starts nothing. */
-export function commandSandbox(): Sandbox {
+/** A sandbox that checks programs for a command; what is not used starts nothing. */
+export function commandSandbox(): Pick<Sandbox, 'load' | 'close'> {
   const sandbox = createSandbox();
-  const alive = setInterval(() => {}, 2 ** 30).unref();
   return {
-    load: (...args) => {
-      alive.ref();
-      return sandbox.load(...args).finally(() => alive.unref());
-    },
-    run: call => sandbox.run(call),
-    stats: () => sandbox.stats(),
-    close: async () => {
-      alive.ref();
-      await sandbox.close();
-      clearInterval(alive);
-    },
+    load: (...args) => keptAlive(() => sandbox.load(...args)),
+    close: () => keptAlive(() => sandbox.close()),
   };
 }

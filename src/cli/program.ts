@@ -3,8 +3,11 @@ import type { ProgramWithVersions } from '../programs/operator.ts';
 import { operate, type PlaceOptions, validated, withExample, withPlace } from './operator.ts';
 import { wholeNumber } from './options.ts';
 import { print, printJson, table, visible } from './output.ts';
+import { addBuild } from './program-build.ts';
 import { addCheck } from './program-check.ts';
 import { readModuleFile } from './program-file.ts';
+import { addNew } from './program-new.ts';
+import { addRunProgram } from './program-run.ts';
 
 interface OwnerOptions extends PlaceOptions {
   /** Absent: the operator's own. */
@@ -19,7 +22,10 @@ export function addProgram(realm: Command): void {
       'after',
       '\nExamples:\n  $ realm program check summary.wasm\n  $ realm program push summary.wasm --name summary --url http://127.0.0.1:8080',
     );
+  addNew(program);
+  addBuild(program);
   addCheck(program);
+  addRunProgram(program);
   const command = (name: string, description: string, example: string) => {
     const made = program
       .command(name)

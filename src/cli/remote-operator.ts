@@ -1,9 +1,10 @@
-import { type ErrorCode, errorCodes, RealmError } from '../errors.ts';
+import { RealmError } from '../errors.ts';
 import type { ProgramAnswer, ProgramOperator, ProgramWithVersions } from '../programs/operator.ts';
 import { AuditChain, type AuditEntry, type AuditProof } from '../tenancy/audit.ts';
 import type { KeyAnswer, TenantAnswer } from '../tenancy/operator.ts';
 import type { CreateKey, CreateTenant, UpdateKey, UpdateTenant } from '../tenancy/operator-schema.ts';
 import type { OpenOperator } from './local-operator.ts';
+import { refusal } from './refusal.ts';
 
 type Made = KeyAnswer & { readonly key: string };
 
@@ -75,8 +76,7 @@ export class RemoteOperator implements OpenOperator {
     });
     const said = await answer.json().catch(() => ({}));
     if (answer.ok) return said as T;
-    const { code, message = `the server answered ${answer.status}` } = said.error ?? {};
-    throw new RealmError(code in errorCodes ? (code as ErrorCode) : 'internal_error', message);
+    throw refusal(said, `the server answered ${answer.status}`);
   }
 }
 

@@ -44,6 +44,8 @@ export interface StartOptions {
   readonly onProgress?: (loaded: number, total: number) => void;
   /** Loads a model; default: from its file, into an engine. */
   readonly loader?: typeof loadModel;
+  /** Listens nowhere: requests come through {@link RunningServer.fetch} alone. */
+  readonly offline?: boolean;
   /** Aborted while models are being loaded: nothing is left running, and its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -54,6 +56,8 @@ export interface RunningServer {
   readonly models: readonly ServedModel[];
   /** Those that are not: they are loaded on demand, or could not be. */
   readonly unloaded: readonly { readonly id: string; readonly problem: string | undefined }[];
+  /** Answers a request as if it had come from this machine. */
+  fetch(request: Request): Promise<Response>;
   /** Whether requests need a key. */
   readonly keyed: boolean;
   /** Reads realm.yaml again: what can be changed while the server runs is, unless there is a mistake in it. Both are logged. */
@@ -125,12 +129,15 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   await administration.start();
   refuseOpenToOthers(config, host, directory);
   const { keepAliveMs } = config.http;
-  const listener = await listen(createApp(services), host, port, {
-    keepAliveMs,
-    logger: services.logger,
-    messageBytes: config.limits.bodyBytes,
-    sockets: config.limits,
-  });
+  const app = createApp(services);
+  const listener = options.offline
+    ? nowhere
+    : await listen(app, host, port, {
+        keepAliveMs,
+        logger: services.logger,
+        messageBytes: config.limits.bodyBytes,
+        sockets: config.limits,
+      });
   try {
     const builtin = programs.builtin('default');
     programs.files = await FilePrograms.load(config.tenants, sandbox);
@@ -169,8 +176,11 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const unloaded = services.models.all.flatMap(({ id, model, failure }) => {
     return model ? [] : { id, problem: failure?.error.message };
   });
-  return { url, models: [...models], unloaded, keyed: !directory.open, reload: () => reload.run(), logs, close };
+  const fetch = async (request: Request) => app.fetch(request, { remoteAddress: '127.0.0.1' });
+  return { url, fetch, models: [...models], unloaded, keyed: !directory.open, reload: () => reload.run(), logs, close };
 }
+
+const nowhere: Listener = { port: 0, stop: () => {}, destroy: () => {} };
 
 /** The file may have been read again since it named the model. */
 function sampleAsConfigured({ config }: Live, model: Pick<ServedModel, 'id' | 'setSampling'>): void {
