@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { access, copyFile, readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { RealmError } from '../errors.ts';
 import { formatBytes, print } from './output.ts';
@@ -47,10 +47,10 @@ async function buildAssembly(folder: string, output: string): Promise<void> {
   await run(process.execPath, [compiler, 'program.ts', '--outFile', output, ...flags], folder);
 }
 
-/** What `from` would import. */
+/** That of `from`'s package. */
 function ascOf(from: string): string | undefined {
   try {
-    return join(dirname(createRequire(from).resolve('assemblyscript/asc')), '../bin/asc.js');
+    return createRequire(from).resolve('assemblyscript/bin/asc.js');
   } catch {
     return undefined;
   }

@@ -76,7 +76,7 @@ describe('help', () => {
     ...['list', 'create', 'update', 'disable', 'delete'].map(name => `tenants ${name}`),
     ...['create', 'list', 'rotate', 'revoke'].map(name => `keys ${name}`),
     ...['list', 'verify'].map(name => `audit ${name}`),
-    ...['check', 'push', 'list', 'rollback', 'delete'].map(name => `program ${name}`),
+    ...['new', 'build', 'check', 'run', 'push', 'list', 'rollback', 'delete'].map(name => `program ${name}`),
   ]) {
     it(`of ${command} has an example`, async () => {
       const { code, stdout } = await realm([...command.split(' '), '--help']);

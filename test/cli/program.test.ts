@@ -1,10 +1,12 @@
-/** `realm program`: modules are checked, uploaded, listed and rolled back, on a store and by asking a server. */
+/** `realm program`: programs are begun, compiled, run, checked, uploaded, listed and rolled back, on a store and by asking a server. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { writeSynthetic } from '../../scripts/synthetic/model.ts';
 import { createSandbox } from '../../src/sandbox/sandbox.ts';
 import { listen } from '../../src/server/node.ts';
 import { admin, administered } from '../server/administration.ts';
@@ -81,5 +83,102 @@ test('programs of a server', async () => {
     listener.destroy();
     await close();
     await sandbox.close();
+  }
+});
+
+const noClang = !existsSync('/usr/bin/clang') && 'clang is not installed';
+const noSdk = !existsSync(new URL('../../guest/assembly/sequences.ts', import.meta.url)) && 'there is no SDK yet';
+
+const passing = `
+#define EXPORT(name) __attribute__((export_name(#name)))
+__attribute__((import_module("env"), import_name("realm_host_generate")))
+int realm_host_generate(unsigned, unsigned, unsigned, unsigned, unsigned, unsigned);
+EXPORT(realm_new) unsigned realm_new(void) { return 0; }
+EXPORT(realm_auto_stream) int realm_auto_stream(void) { return 1; }
+EXPORT(generate) unsigned generate(unsigned prompt, unsigned length, unsigned model, unsigned options) {
+  realm_host_generate(model, prompt, length, options, 0, 0);
+  return 0;
+}
+`;
+
+async function source(name: string, file: string, text: string): Promise<void> {
+  await mkdir(join(folder, name));
+  await writeFile(join(folder, name, file), text);
+}
+
+test('new writes a folder with a program and the SDK, and only where nothing is', async () => {
+  const made = await run(['new', 'mine']);
+  assert.equal(made.code, 0, made.stderr);
+  assert.match(made.stdout, /cd mine\n +npm install\n.*program build\n.*program run mine\.wasm/);
+  assert.deepEqual((await readdir(join(folder, 'mine'))).sort(), ['package.json', 'program.ts', 'realm']);
+  const sdk = await readdir(join(folder, 'mine/realm'));
+  assert.ok(sdk.includes('realm.ts') && !sdk.includes('shout.ts'), sdk.join());
+  for (const [name, words] of [
+    ['mine', /there already, and not empty/],
+    ['a b', /name: must be/],
+  ] as const) {
+    const { code, stderr } = await run(['new', name]);
+    assert.equal(code, 1);
+    assert.match(stderr, words);
+  }
+});
+
+test('build compiles what new has written', { skip: noSdk }, async () => {
+  await run(['new', 'begun']);
+  await writeFile(join(folder, 'begun/package.json'), '{}');
+  const built = await run(['build', 'begun']);
+  assert.equal(built.code, 0, built.stderr);
+  assert.match((await run(['check', 'begun/begun.wasm'])).stdout, /^begun\.wasm would be let in[\s\S]*ABI +version 2/);
+});
+
+test('build compiles C, and tells what the compiler complains of', { skip: noClang }, async () => {
+  await source('c-program', 'program.c', passing);
+  const built = await run(['build', 'c-program']);
+  assert.equal(built.code, 0, built.stderr);
+  assert.match((await run(['check', 'c-program/c-program.wasm'])).stdout, /would be let in/);
+  await source('c-wrong', 'program.c', 'int generate(');
+  assert.match((await run(['build', 'c-wrong'])).stderr, /^realm: program_invalid: clang failed:\n.*error: /);
+});
+
+test('build says what is missing', async () => {
+  await source('c-missing', 'program.c', passing);
+  await source('rust-missing', 'Cargo.toml', '');
+  await source('nothing', 'notes.txt', '');
+  const words = async (name: string, env?: NodeJS.ProcessEnv) => (await run(['build', name], env)).stderr;
+  // What bin/realm itself needs.
+  await mkdir(join(folder, 'few'));
+  for (const tool of ['dirname', 'readlink', 'env']) await symlink(`/usr/bin/${tool}`, join(folder, 'few', tool));
+  const nowhere = { PATH: join(folder, 'few') };
+  assert.match(await words('nothing'), /^realm: usage: nothing has no program: one of program\.ts, Cargo\.toml/);
+  assert.match(await words('not-there'), /^realm: usage: not-there is no folder/);
+  assert.match(await words('c-missing', nowhere), /^realm: usage: clang is missing/);
+  assert.match(await words('rust-missing', nowhere), /^realm: usage: Rust is missing/);
+});
+
+test('run runs a program on a request without a server', async () => {
+  writeSynthetic(join(folder, 'model.gguf'), {
+    with: { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 1 },
+  });
+  await writeFile(join(folder, 'in.json'), '{"prompt": "Hello", "max_tokens": 12, "temperature": 0}');
+  const on = (program: string, ...args: string[]) => run(['run', program, '--model', './model.gguf', ...args]);
+  const shouted = await on(shout, '--input', 'in.json', '--json');
+  assert.equal(shouted.code, 0, shouted.stderr);
+  const { text, calls, output_tokens } = JSON.parse(shouted.stdout);
+  assert.equal(text, text.toUpperCase());
+  assert.deepEqual([calls, output_tokens], [1, 12]);
+  const plain = fileURLToPath(new URL('../../guest/wasm/default.wasm', import.meta.url));
+  const quiet = await on(plain, '--input', 'in.json');
+  assert.equal(quiet.stdout.toUpperCase(), `${text}\n`);
+  assert.match(quiet.stderr, /1 call of the model, \d+ tokens in \(0 cached\), 12 out/);
+  for (const [args, code] of [
+    [['bad.wasm', '--prompt', 'x'], 'program_invalid'],
+    [[shout], 'usage'],
+    [[shout, '--input', 'bad.wasm'], 'invalid_json'],
+    [[shout, '--input', 'none.json'], 'usage'],
+  ] as const) {
+    const [program, ...rest] = args;
+    const refused = await on(program, ...rest);
+    assert.equal(refused.code, 1, args.join(' '));
+    assert.match(refused.stderr, new RegExp(`^realm: ${code}: `), args.join(' '));
   }
 });
