@@ -39,7 +39,10 @@ export function addProgram(realm: Command): void {
     .requiredOption('--name <name>', 'by which requests and tenants name it')
     .option('--note <text>', 'for people')
     .action(push);
-  command('list', 'List programs, or the versions of one.', 'list --config realm.yaml').argument('[name]').action(list);
+  command('list', 'List programs, or the versions of one.', 'list --config realm.yaml')
+    .argument('[name]')
+    .option('--all', 'those of all tenants too')
+    .action(list);
   command('rollback', 'Make an earlier version the current one.', 'rollback summary 1 --config realm.yaml')
     .argument('<name>')
     .argument('<version>', '', version)
@@ -64,12 +67,16 @@ async function push(
   );
 }
 
-function list(name: string | undefined, { tenant, ...options }: OwnerOptions): Promise<void> {
+function list(
+  name: string | undefined,
+  { tenant, all = false, ...options }: OwnerOptions & { all?: boolean },
+): Promise<void> {
   return operate(options, async ({ uploaded }) => {
     if (name === undefined) {
-      const programs = await uploaded.programs(tenant ?? null);
+      const programs = await uploaded.programs(all ? '*' : (tenant ?? null));
       if (options.json) return printJson(programs);
-      return print(table([['NAME', ...head], ...programs.map(each => [each.name, ...rowOf(each)])], [1, 2]));
+      const rows = programs.map(each => [each.name, each.tenant ?? '(all)', ...rowOf(each)]);
+      return print(table([['NAME', 'TENANT', ...head], ...rows], [2, 3]));
     }
     const found = await uploaded.program(tenant ?? null, name);
     if (options.json) return printJson(found);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Program } from '../sandbox/types.ts';
 import { LoadedPrograms } from './loaded-programs.ts';
 
@@ -33,6 +34,23 @@ test('those used longest ago are given up for others; one that is larger than al
   await use('large', { size: 9 });
   assert.equal(loads.at(-1), 'large 64');
   assert.equal(loads.length, 6);
+});
+
+test('only a few are checked at once, and one that fails keeps nobody waiting', async () => {
+  let [running, most] = [0, 0];
+  const load = async (name: string): Promise<Program> => {
+    most = Math.max(most, ++running);
+    await sleep(5);
+    running--;
+    if (name === 'bad') throw new Error('bad');
+    return { name, digest: '', trusted: false };
+  };
+  const programs = new LoadedPrograms({ load });
+  const use = (name: string, digest: string) =>
+    programs.load({ name, digest, size: 1, memoryMb: 64, module: async () => new Uint8Array(1) });
+  const results = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => use(i < 4 ? 'bad' : 'good', `${i}`)));
+  assert.equal(most, 4);
+  assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 16);
 });
 
 test('what failed is tried again', async () => {

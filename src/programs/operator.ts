@@ -30,6 +30,7 @@ export interface ProgramWithVersions extends ProgramAnswer {
 
 /** What an operator does with programs that are uploaded. `tenant` null: the operator's own, for all. */
 export interface ProgramOperator {
+  /** `*`: those of all. */
   programs(tenant: string | null): Promise<ProgramAnswer[]>;
   program(tenant: string | null, name: string): Promise<ProgramWithVersions>;
   /** `first`: it must be a new program. */
@@ -56,7 +57,7 @@ export class StoreProgramOperator implements ProgramOperator {
   }
 
   async programs(tenant: string | null): Promise<ProgramAnswer[]> {
-    const { owner } = await this.#owner(tenant);
+    const owner = tenant === '*' ? undefined : (await this.#owner(tenant)).owner;
     return (await this.#parts.store.list(owner)).map(current);
   }
 

@@ -49,12 +49,16 @@ export class ProgramStore {
     this.#changed = changed;
   }
 
-  /** Of one owner, by their names. */
-  async list(owner: Owner): Promise<ProgramRows[]> {
+  /** Of one owner, or of all; by their owners and names. */
+  async list(owner?: Owner): Promise<ProgramRows[]> {
     const { db } = this.#store;
-    const heads = await db.selectFrom('programs').selectAll().where('owner', '=', owner).execute();
-    const versions = await db.selectFrom('program_versions').select(columns).where('owner', '=', owner).execute();
-    return joined(heads, versions).filter(({ head }) => head.deleted === 0);
+    const heads = db.selectFrom('programs').selectAll().where('deleted', '=', 0);
+    const versions = db.selectFrom('program_versions').select(columns);
+    const its = owner !== undefined;
+    return joined(
+      await heads.$if(its, query => query.where('owner', '=', owner!)).execute(),
+      await versions.$if(its, query => query.where('owner', '=', owner!)).execute(),
+    );
   }
 
   /** Throws `program_not_found`. */
@@ -203,7 +207,7 @@ function joined(heads: readonly ProgramTable[], versions: readonly VersionRow[])
   const sorted = (list: readonly VersionRow[]) => list.toSorted((a, b) => a.version - b.version);
   return heads
     .map(head => ({ head, versions: sorted(byKey.get(keyOf(head)) ?? []) }))
-    .sort((a, b) => a.head.name.localeCompare(b.head.name, 'en'));
+    .sort(({ head: a }, { head: b }) => keyOf(a).localeCompare(keyOf(b), 'en'));
 }
 
 export function programNotFound(name: string): RealmError {

@@ -47,7 +47,7 @@ async function works(place: string[], env: NodeJS.ProcessEnv = {}): Promise<void
   const first = await ask('push', shout, '--name', 'loud', '--note', 'for ever');
   assert.deepEqual([first.code, first.stdout], [0, 'loud@1 answers now.\n'], first.stderr);
   assert.equal((await ask('push', shout, '--name', 'loud')).stdout, 'loud@2 answers now.\n');
-  assert.match((await ask('list')).stdout, /^NAME +VERSION +BYTES.*\nloud +2 +\d+ /);
+  assert.match((await ask('list')).stdout, /^NAME +TENANT +VERSION +BYTES.*\nloud +\(all\) +2 +\d+ /);
   assert.equal((await ask('rollback', 'loud', '1')).stdout, 'loud@1 answers now.\n');
   const found = JSON.parse((await ask('list', 'loud', '--json')).stdout);
   assert.deepEqual([found.version, found.note, found.versions.length], [1, 'for ever', 2]);

@@ -133,6 +133,12 @@ onBothStores('programs', (_, { place }) => {
       (await operator.programs('acme')).map(({ name }) => name),
       ['secret', 'summary'],
     );
+    const all = (await operator.programs('*')).map(({ tenant, name }) => [tenant, name]);
+    assert.deepEqual(all, [
+      [null, 'summary'],
+      ['acme', 'secret'],
+      ['acme', 'summary'],
+    ]);
     await assert.rejects(operator.pushProgram('nobody', 'x', module('x')), { code: 'tenant_not_found' });
     await tenants.deleteTenant('acme', false);
     await tenants.createTenant({ id: 'acme' });

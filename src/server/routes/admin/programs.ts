@@ -21,7 +21,7 @@ export const programRoutes: readonly Route[] = [
     method: 'GET',
     path,
     summary: 'Programs that were uploaded',
-    query,
+    query: { tenant: "Whose; absent: the operator's, which are for all; *: everybody's" },
     admin: true,
     handle: async context => context.json({ data: await operatorOf(context).programs(tenantOf(context)) }),
   },
