@@ -11,6 +11,7 @@ import { addKeys } from './keys.ts';
 import { addModels } from './models.ts';
 import { quietBrokenPipes, visible } from './output.ts';
 import { addPipeline } from './pipeline.ts';
+import { addProgram } from './program.ts';
 import { addRun } from './run.ts';
 import { addServe } from './serve.ts';
 import { addTenants } from './tenants.ts';
@@ -25,6 +26,7 @@ const commands = [
   addConstrain,
   addModels,
   addPipeline,
+  addProgram,
   addTenants,
   addKeys,
   addAudit,

@@ -87,7 +87,7 @@ function runAll(
   choices: readonly Choice[],
 ): AsyncGenerator<ChoiceEvent>[] {
   return choices.map(({ request, trace, promptTokens }, index) => {
-    const span = exchange.span?.child(`program ${services.programOf(job.tenant).name}`, { 'realm.choice': index });
+    const span = exchange.span?.child(`program ${job.program.name}`, { 'realm.choice': index });
     const run = runChoice({ services, job, promptTokens, exchange, span }, request, index, trace);
     const events = spanned(span, run);
     return job.echo ? echoed(events, index, request, trace) : events;

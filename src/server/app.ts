@@ -84,7 +84,7 @@ export function createApp(services: Services): Hono<AppEnv> {
   app.use(track(services));
   app.use(allowOrigins(() => services.http.origins));
   for (const route of routes) {
-    const bodyBytes = () => services.limits.bodyBytes;
+    const bodyBytes = () => Math.max(services.limits.bodyBytes, route.bodyBytes ?? 0);
     const guards = route.open
       ? []
       : [protect(services, route), limitBody(bodyBytes), decodeBody(bodyBytes), answerOnce(route)];

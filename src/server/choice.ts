@@ -96,12 +96,12 @@ export async function* runChoice(
 ): AsyncGenerator<ChoiceEvent> {
   const { services } = context;
   const { signal } = context.exchange;
-  const { tenant, model, slot } = context.job;
+  const { tenant, model, slot, program } = context.job;
   const { prompt } = request;
   await services.text.pace(prompt.length);
   const text = services.sandbox.run({
     tenant: tenant.id,
-    program: services.programOf(tenant),
+    program,
     limits: { memoryMb: tenant.memoryMb, deadlineMs: tenant.deadlineMs, sliceMs },
     prompt,
     modelId: slot.modelId,

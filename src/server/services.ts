@@ -2,6 +2,7 @@ import { RealmError } from '../errors.ts';
 import type { SessionStore } from '../llm/sessions.ts';
 import type { Meter } from '../metering/meter.ts';
 import type { UsageReports } from '../metering/reports.ts';
+import type { ProgramOperator } from '../programs/operator.ts';
 import type { Rates } from '../rates/rates.ts';
 import type { Program, Sandbox } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -43,14 +44,16 @@ export interface Services {
   readonly anyModelName: boolean;
   readonly text: TextService;
   readonly sandbox: Sandbox;
-  /** The program that answers a tenant's requests. */
-  programOf(tenant: Tenant): Program;
+  /** The program that answers a tenant's request, as it is now; `named`: the request asks for this one. Throws `program_not_found`. */
+  programOf(tenant: Tenant, named?: string): Program | Promise<Program>;
   /** Tenants and keys, as they are now. */
   readonly directory: Directory;
   readonly authenticate: Authenticate;
   readonly authorizeAdmin: AuthorizeAdmin;
   /** What an operator does with tenants and keys, on behalf of whoever has this public id. */
   operator(actor: string): Operator;
+  /** The same with programs that are uploaded. */
+  programOperator(actor: string): ProgramOperator;
   /** Every action of an operator's is noted here. Throws where it cannot be. */
   readonly audit: { note(note: AuditNote): Promise<void> };
   /** There are no keys: only programs on this machine are answered. */

@@ -9,6 +9,8 @@ export interface StoreTables {
   readonly audit: AuditTable;
   readonly audit_head: AuditHeadTable;
   readonly served_models: ServedModelTable;
+  readonly programs: ProgramTable;
+  readonly program_versions: ProgramVersionTable;
   readonly calls: CallTable;
   readonly usage: UsageTable;
   readonly budgets: BudgetTable;
@@ -81,6 +83,35 @@ export interface ServedModelTable {
   document: string;
   created_at: number;
   removed_at: number | null;
+}
+
+/** Programs that were uploaded. A deleted one stays, so that other replicas hear of it, and no number of a version is used twice. */
+export interface ProgramTable {
+  /** A tenant; empty: the operator's, for all. */
+  owner: string;
+  name: string;
+  /** The version that answers. */
+  current: number;
+  /** The highest number that a version has had. */
+  last: number;
+  deleted: number;
+  changed: number;
+}
+
+/** A version of a program never changes. */
+export interface ProgramVersionTable {
+  owner: string;
+  name: string;
+  version: number;
+  /** SHA-256 of the module, hex. */
+  digest: string;
+  /** Bytes. */
+  size: number;
+  note: string | null;
+  created_at: number;
+  /** The public id of a key, as in the audit log. */
+  created_by: string;
+  module: Uint8Array;
 }
 
 /** What a call to an engine used. */

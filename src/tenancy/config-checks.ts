@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { RealmError } from '../errors.ts';
 import { allowedFile } from './folders.ts';
 import { type Issue, pathText } from './issues.ts';
+import { isProgramPath } from './program-ref.ts';
 
 /** What is wrong with a configuration beside the shape of its fields: in a document that may be anything. */
 
@@ -114,7 +115,10 @@ function sources(raw: unknown): Issue[] {
 async function files(raw: unknown, base: string): Promise<Issue[]> {
   const models = entries(raw, 'models');
   const own = [
-    ...entries(raw, 'tenants').map(({ program }, i) => ({ at: ['tenants', i, 'program'], file: program })),
+    ...entries(raw, 'tenants').map(({ program }, i) => ({
+      at: ['tenants', i, 'program'],
+      file: typeof program === 'string' && isProgramPath(program) ? program : undefined,
+    })),
     ...models.map(({ chat_template: template }, i) => ({
       at: ['models', i, 'chat_template'],
       file: isTemplate(template) ? undefined : template,

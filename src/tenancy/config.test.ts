@@ -80,7 +80,7 @@ pipelines: [triage.yaml, more]
       id: 'acme',
       keys: [hash],
       adapter: 'legal',
-      program: join(folder, 'shout.wasm'),
+      program: { path: join(folder, 'shout.wasm') },
       memoryMb: 16,
       deadlineMs: 1000,
       queueMs: 500,

@@ -7,6 +7,7 @@ import { RealmError } from '../errors.ts';
 import type { Price } from '../metering/prices.ts';
 import { fileIssue, isTemplate, mistakesIn } from './config-checks.ts';
 import { check, type Issue, issueText } from './issues.ts';
+import { toProgramPlace } from './program-ref.ts';
 import { type ConfigDocument, configSchema, type ModelDocument } from './schema.ts';
 import { toTenant } from './tenant-document.ts';
 import type { TenantKeys } from './tenants.ts';
@@ -255,7 +256,7 @@ function toConfig({ server, models, tenants, pipelines }: ConfigDocument, base: 
     tenants: tenants?.map(({ id, keys = [], program, ...document }) => ({
       ...toTenant(id, document),
       keys,
-      program: program === undefined ? undefined : resolve(base, program),
+      program: program === undefined ? undefined : toProgramPlace(program, base),
     })),
   };
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { injected } from '../output-format/tool-prompt.ts';
 import { isWithin, outside, type Range, ranges } from '../ranges.ts';
 import { hashPattern } from './keys.ts';
+import { isProgramPath, programRef } from './program-ref.ts';
 
 /** The shape of `realm.yaml`. Unknown keys are mistakes everywhere. */
 
@@ -263,7 +264,12 @@ const tenant = z.strictObject({
   id: name,
   /** Absent: only those that were created at run time. */
   keys: keys.optional(),
-  program: z.string().min(1).optional(),
+  /** A file, or the name of one that was uploaded or comes with Realm. */
+  program: z
+    .union([z.string().refine(isProgramPath), programRef], {
+      error: 'must be a path that ends in .wasm or has a slash, or the name of a program, as summary or summary@3',
+    })
+    .optional(),
   ...tenantFields,
 });
 
@@ -276,5 +282,6 @@ export const configSchema = z.strictObject({
 });
 
 export type ConfigDocument = z.output<typeof configSchema>;
-export type TenantDocument = Omit<z.output<typeof tenant>, 'id' | 'keys' | 'program'>;
+/** `program`: a name. */
+export type TenantDocument = Omit<z.output<typeof tenant>, 'id' | 'keys'>;
 export type ModelDocument = z.output<typeof modelSchema>;

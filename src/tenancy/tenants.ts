@@ -1,11 +1,12 @@
 import type { TenantShare } from '../engine/request.ts';
 import type { Budget } from '../metering/budgets.ts';
 import type { Rate } from '../rates/rate.ts';
+import type { ProgramPlace } from './program-ref.ts';
 
 export interface Tenant {
   readonly id: string;
-  /** Absolute path of its own program; absent: the default program. */
-  readonly program?: string | undefined;
+  /** What answers its requests that name no other; absent: the default program. */
+  readonly program?: ProgramPlace | undefined;
   /** Adapter of its requests that do not name another. */
   readonly adapter?: string | undefined;
   /** Memory that one instance of its program may have. */

@@ -328,6 +328,9 @@ export function scripted(script: Script, { models: loaded, ...overrides }: Overr
     operator: () => {
       throw new Error('there is no store');
     },
+    programOperator: () => {
+      throw new Error('there is no store');
+    },
     audit: { note: async () => {} },
     localOnly: true,
     limits: { ...defaultConfig().limits, bodyBytes: 10_000, messages: 4, choices: 4, drainMs: 500 },

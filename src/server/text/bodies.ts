@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { RealmError } from '../../errors.ts';
+import { createProgramSchema, pushProgramSchema, rollbackProgramSchema } from '../../programs/operator-schema.ts';
 import type { Limits } from '../../tenancy/config.ts';
 import { check, issueText } from '../../tenancy/issues.ts';
 import {
@@ -55,6 +56,9 @@ const forms = {
   createKey: () => createKeySchema,
   updateKey: () => updateKeySchema,
   rotateKey: () => rotateKeySchema,
+  createProgram: () => createProgramSchema,
+  pushProgram: () => pushProgramSchema,
+  rollbackProgram: () => rollbackProgramSchema,
   addModel: () => addModelSchema,
   changeModel: () => changeModelSchema,
   logs: () => logsSchema,

@@ -5,6 +5,7 @@ import { liveRoute } from './live.ts';
 import { changeLogsRoute, logsRoute } from './logs.ts';
 import { modelAdminRoutes } from './models.ts';
 import { pipelineRunRoutes } from './pipeline-runs.ts';
+import { programRoutes } from './programs.ts';
 import { adminCancelRoute, adminRequestsRoute } from './requests.ts';
 import { tenantRoutes } from './tenants.ts';
 import { adminUsageRoute } from './usage.ts';
@@ -13,6 +14,7 @@ import { adminUsageRoute } from './usage.ts';
 export const adminRoutes: readonly Route[] = [
   ...tenantRoutes,
   ...keyRoutes,
+  ...programRoutes,
   auditRoute,
   adminUsageRoute,
   ...modelAdminRoutes,
