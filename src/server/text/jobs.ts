@@ -96,10 +96,10 @@ export const jobs = {
   }),
   /** A program's own wish. */
   encode: job({
-    size: (text: string) => text.length,
+    size: ({ text }) => text.length,
     short: shortText,
-    *run(text: string, { tokenizer }) {
-      return Int32Array.from(yield* tokenizer.encodeInSteps(text));
+    *run({ text, ...options }: { text: string; addSpecial?: boolean; parseSpecial?: boolean }, { tokenizer }) {
+      return Int32Array.from(yield* tokenizer.encodeInSteps(text, options));
     },
   }),
   decode: job({
