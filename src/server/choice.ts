@@ -1,10 +1,10 @@
 import type { GenerateRequest } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
-import { withToolFormat } from '../llm/output-format.ts';
 import type { TextEnd, TextLogprob } from '../llm/types.ts';
-import { type AnswerDelta, type AnswerReader, answerReader, plainReader } from './answer-reader.ts';
-import type { HeldJob } from './job.ts';
+import type { AnswerDelta } from './answer-reader.ts';
+import { ChoiceReader } from './program-host/choice-reader.ts';
 import type { ChoiceContext } from './program-host/context.ts';
+import { Emitted } from './program-host/emitted.ts';
 import { programHost } from './program-host/program-host.ts';
 import type { Trace } from './program-host/trace.ts';
 import { guestOptions } from './program-options.ts';
@@ -32,9 +32,10 @@ export async function* runChoice(
 ): AsyncGenerator<ChoiceEvent> {
   const { services } = context;
   const { signal } = context.exchange;
-  const { tenant, model, slot } = context.job;
+  const { tenant, model, slot, kind, events = false } = context.job;
   const { prompt } = request;
   await services.text.pace(prompt.length);
+  const emitted = new Emitted({ chat: kind === 'chat', events });
   const text = services.sandbox.run({
     tenant: tenant.id,
     program: services.programOf(tenant),
@@ -42,19 +43,22 @@ export async function* runChoice(
     prompt,
     modelId: slot.modelId,
     options: guestOptions(model, request),
-    host: programHost(context, request, trace),
+    host: programHost(context, request, trace, emitted),
     signal,
   });
-  let reader: AnswerReader | undefined;
+  const reader = new ChoiceReader(context.job, trace, emitted);
   let streamed = 0;
-  for await (const piece of text) {
-    streamed += piece.length;
-    reader ??= readerOf(context.job, trace);
-    trace.thoughts = reader.thoughts;
-    yield* pieces(index, reader.push(piece), takeUntil(trace, streamed));
+  try {
+    for await (const piece of text) {
+      streamed += piece.length;
+      yield* pieces(index, reader.read(piece), takeUntil(trace, streamed));
+    }
+  } catch (error) {
+    throw trace.refused ?? error;
   }
   signal.throwIfAborted();
-  yield* pieces(index, reader?.end() ?? [], takeUntil(trace, Number.POSITIVE_INFINITY));
+  yield* pieces(index, reader.end(), takeUntil(trace, Number.POSITIVE_INFINITY));
+  if (trace.refused) throw trace.refused;
   if (request.promptLogprobs !== undefined && !trace.scored) throw notAsked();
   const { reason, stopString, usage, tokens } = trace;
   yield { kind: 'end', index, reason, stopString, usage, tokens };
@@ -64,10 +68,6 @@ function notAsked(): RealmError {
   const message =
     "echo: the tenant's program did not ask its model for this very prompt first, so nobody knows its log-probabilities; leave logprobs out";
   return new RealmError('invalid_request', message, { param: 'echo' });
-}
-
-function readerOf({ kind, model, tools, toolFormat }: HeldJob, { inReasoning = false }: Trace): AnswerReader {
-  return kind === 'chat' ? answerReader(withToolFormat(model.format, toolFormat), tools, inReasoning) : plainReader;
 }
 
 /** Log-probabilities come with the first of what their text added, or alone. */

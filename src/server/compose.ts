@@ -20,6 +20,7 @@ import { type LoaderOptions, logModels, modelLoader } from './model-loader.ts';
 import { ModelMemory } from './model-memory.ts';
 import { ModelRegistry } from './model-registry.ts';
 import type { ModelStore } from './model-store.ts';
+import { StoredSequences } from './program-host/saved-sequences.ts';
 import { loadedProgram } from './programs.ts';
 import type { Live } from './reload.ts';
 import { ResponseBook } from './responses/book.ts';
@@ -27,6 +28,7 @@ import { MemoryResponseStore } from './responses/store.ts';
 import type { Services } from './services.ts';
 import { supervision } from './supervise.ts';
 import { TextService } from './text/service.ts';
+import { ToolBook } from './tools/book.ts';
 
 /** What is opened before the services, and closed after them. */
 export interface Parts {
@@ -81,6 +83,8 @@ export function compose(
     anyModelName: config.models === undefined || options.model !== undefined,
     text,
     sandbox: parts.sandbox,
+    savedSequences: new StoredSequences(parts.store),
+    tools: new ToolBook({ tools: () => live.config.tools, logger, metrics: metrics.tools }),
     programOf: tenant => loadedProgram(parts.programs, tenant),
     directory,
     authenticate: directory.authenticate,

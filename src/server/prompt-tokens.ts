@@ -17,9 +17,14 @@ interface Prompt {
 
 type Encoded = JobOutput<'prompt'>;
 
+interface Encoding {
+  readonly model: MeteredModel;
+  readonly encoded: Promise<Encoded>;
+}
+
 /** The tokens of one prompt of a request: the programs of its `n` answers mostly ask for the same one. */
 export class PromptTokens {
-  #last: { readonly model: MeteredModel; readonly prompt: string; readonly encoded: Promise<Encoded> } | undefined;
+  #last: (Pick<Prompt, 'kind' | 'prompt'> & Encoding) | undefined;
 
   readonly #given: GivenPrompt;
   readonly #model: MeteredModel;
@@ -47,7 +52,8 @@ export class PromptTokens {
   of({ text }: Services, model: MeteredModel, { tenant, kind, prompt, room, signal }: Prompt): Promise<Encoded> {
     const { tokens } = this.#given;
     if (tokens && this.isGiven(model, prompt)) return Promise.resolve({ tokens, inReasoning: false });
-    if (this.#last?.model === model && this.#last.prompt === prompt) return this.#last.encoded;
+    const last = this.#last;
+    if (last?.model === model && last.kind === kind && last.prompt === prompt) return last.encoded;
     const call = { owner: tenant, model, signal };
     const encoded = text.run('prompt', call, {
       kind,
@@ -56,7 +62,7 @@ export class PromptTokens {
       parseSpecial: tenant.parseSpecial,
       room,
     });
-    this.#last = { model, prompt, encoded };
+    this.#last = { model, kind, prompt, encoded };
     return encoded;
   }
 }

@@ -102,7 +102,7 @@ function fixedOf({ sampling: _, price: __, ...model }: Omit<ModelEntry, 'id'>): 
   return model;
 }
 
-function changeableParts({ limits, http, adminKeys, metrics, folders, tenants, models }: RealmConfig): Parts {
+function changeableParts({ limits, http, adminKeys, metrics, folders, tenants, models, tools }: RealmConfig): Parts {
   return {
     'server.limits': limits,
     'server.origins': http.origins,
@@ -110,6 +110,7 @@ function changeableParts({ limits, http, adminKeys, metrics, folders, tenants, m
     'server.admin_keys': adminKeys,
     'server.metrics': metrics,
     'server.folders': folders,
+    ...Object.fromEntries(tools.map(({ name, ...tool }) => [`tools[${name}]`, tool])),
     ...Object.fromEntries(tenants?.map(({ id, ...tenant }) => [`tenants[${id}]`, tenant]) ?? []),
     ...Object.fromEntries(
       models?.flatMap(({ id, sampling, price }) => [

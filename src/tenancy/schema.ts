@@ -237,6 +237,24 @@ export const modelSchema = z.strictObject({
   ...modelSettings,
 });
 
+/** What programs and pipelines may ask of the world outside: one URL, or a pipeline of the server's. */
+const tool = z.union([
+  z.strictObject({
+    name,
+    description: z.string().max(4096).optional(),
+    url: z.url({ protocol: /^https?$/, error: 'must be a URL of http or https' }),
+    method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
+    headers: z
+      .record(z.string().regex(/^[\w!#$%&'*+.^`|~-]+$/, { error: 'must be the name of a header' }), z.string())
+      .default({}),
+    timeout_ms: count(1, 600_000).default(10_000),
+    max_bytes: count(1, 1 << 26).default(1 << 20),
+    /** JSON Schema of what it is given; absent: anything. */
+    input: z.record(z.string(), z.unknown()).optional(),
+  }),
+  z.strictObject({ name, description: z.string().max(4096).optional(), pipeline: name }),
+]);
+
 /** What may be said of a tenant, wherever it is kept. */
 export const tenantFields = {
   /** Of the requests that do not name another; its model is the one it was loaded for. */
@@ -255,6 +273,8 @@ export const tenantFields = {
   debug: z.boolean().optional(),
   budgets: z.array(budgetSchema).optional(),
   rate: rateSchema.optional(),
+  /** Names of those that its programs and pipelines may call; absent: none. */
+  tools: z.array(name).max(1000).optional(),
 };
 
 const tenant = z.strictObject({
@@ -268,9 +288,11 @@ const tenant = z.strictObject({
 export const configSchema = z.strictObject({
   server: server.prefault({}),
   models: z.array(modelSchema).min(1).optional(),
+  tools: z.array(tool).optional(),
   tenants: z.array(tenant).min(1).optional(),
 });
 
 export type ConfigDocument = z.output<typeof configSchema>;
 export type TenantDocument = Omit<z.output<typeof tenant>, 'id' | 'keys' | 'program'>;
+export type ToolDocument = z.output<typeof tool>;
 export type ModelDocument = z.output<typeof modelSchema>;

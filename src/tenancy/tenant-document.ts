@@ -20,6 +20,7 @@ export function toTenant(id: string, document: TenantDocument): Tenant {
     debug: document.debug,
     budgets: document.budgets,
     rate: toRate(document.rate),
+    tools: document.tools,
   };
 }
 
@@ -56,5 +57,6 @@ export function tenantAnswer(tenant: Tenant): object {
     debug: tenant.debug ?? false,
     budgets: tenant.budgets ?? [],
     rate: rateDocument(tenant.rate) ?? null,
+    tools: tenant.tools ?? [],
   };
 }

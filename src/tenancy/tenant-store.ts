@@ -84,6 +84,8 @@ export class TenantStore {
       const revoked = { revoked_at: at, cancels: Number(cancel), changed };
       const keys = trx.updateTable('api_keys').set(revoked).where('tenant', '=', id).where('revoked_at', 'is', null);
       await keys.execute();
+      // Another tenant that gets the name must not get them.
+      await trx.deleteFrom('saved_sequences').where('tenant', '=', id).execute();
     });
   }
 

@@ -25,6 +25,8 @@ export interface Tenant {
   /** The most that it may use. */
   readonly budgets?: readonly Budget[] | undefined;
   readonly rate?: Rate | undefined;
+  /** Names of tools that its programs and pipelines may call; absent: none. */
+  readonly tools?: readonly string[] | undefined;
   /** What may be named, where the key that was used says so; absent: all. */
   readonly models?: readonly string[] | undefined;
   readonly adapters?: readonly string[] | undefined;

@@ -22,10 +22,12 @@ import { createApp } from '../../src/server/app.ts';
 import { keepsNoAnswers } from '../../src/server/kept-answers.ts';
 import { type MeteredModel, metered } from '../../src/server/metered-model.ts';
 import { ModelRegistry } from '../../src/server/model-registry.ts';
+import { keepsNoSequences } from '../../src/server/program-host/saved-sequences.ts';
 import { ResponseBook } from '../../src/server/responses/book.ts';
 import { MemoryResponseStore } from '../../src/server/responses/store.ts';
 import type { Services } from '../../src/server/services.ts';
 import { TextService } from '../../src/server/text/service.ts';
+import { ToolBook } from '../../src/server/tools/book.ts';
 import { watched } from '../../src/telemetry/live.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { LogFilter } from '../../src/telemetry/log-filter.ts';
@@ -319,6 +321,8 @@ export function scripted(script: Script, { models: loaded, ...overrides }: Overr
     anyModelName: true,
     text: new TextService({ bodyBytes: 10_000 }),
     sandbox: sandboxOf(passThrough),
+    savedSequences: keepsNoSequences,
+    tools: new ToolBook({ tools: () => [], logger: logs, metrics: metrics.tools }),
     programOf: () => program,
     directory,
     authenticate: directory.authenticate,

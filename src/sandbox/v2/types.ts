@@ -23,8 +23,8 @@ export interface SequenceHost {
   embed(modelId: ModelId, text: string, signal: AbortSignal): Promise<Float32Array>;
   /** Whole tokens of an answer in the model's output format, read as the APIs do. */
   parse(modelId: ModelId, tools: string, tokens: Uint32Array): Promise<string>;
-  /** Under the tenant's quota, for its later runs. Throws `quota`. */
-  save(key: string, saved: SavedSequence, ttlSeconds: number): Promise<void>;
+  /** Under the tenant's quota, for its later runs. Throws `session_limit`. */
+  save(modelId: ModelId, key: string, saved: SavedSequence, ttlSeconds: number): Promise<void>;
   /** Undefined: nobody has saved it, or it is over. */
   open(modelId: ModelId, key: string): Promise<SavedSequence | undefined>;
   /** Calls one of the tools that the operator allows the tenant; input and answer are JSON. Throws `permission_denied`. */

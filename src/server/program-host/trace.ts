@@ -1,4 +1,5 @@
 import type { EngineUsage, FinishReason } from '../../engine/request.ts';
+import type { RealmError } from '../../errors.ts';
 import type { TextEnd, TextLogprob } from '../../llm/types.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { Place } from '../answer-reader.ts';
@@ -26,6 +27,8 @@ export interface Trace {
   readonly starts: number[];
   /** Where its thoughts stand. */
   thoughts: readonly Place[];
+  /** What the client asked for, and a program that has sequences of its own cannot give. */
+  refused: RealmError | undefined;
   /** The prompt of the first call had begun the model's thoughts. */
   inReasoning: boolean | undefined;
 }
@@ -42,6 +45,7 @@ export const newTrace = (): Trace => ({
   tokens: [],
   starts: [],
   thoughts: [],
+  refused: undefined,
   inReasoning: undefined,
 });
 

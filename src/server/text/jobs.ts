@@ -7,6 +7,8 @@ import { encodeShortened } from '../../llm/shorten-chat.ts';
 import type { Limits } from '../../tenancy/config.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
 import type { TextRange } from '../../tokenizer/types.ts';
+import { declaredTools } from '../program-host/declared-tools.ts';
+import { readAnswer } from '../program-host/read-answer.ts';
 import { type ItemPage, itemPage } from '../responses/item-page.ts';
 import { type PrepareInput, prepare } from '../responses/prepare.ts';
 import { type BodyForm, parseBody } from './bodies.ts';
@@ -107,6 +109,23 @@ export const jobs = {
     short: shortAnswer,
     *run(tokens: ArrayLike<number>, { tokenizer }) {
       return yield* decode(tokenizer, tokens, false);
+    },
+  }),
+  /** The tools that a program declares. */
+  declaredTools: job({
+    size: ({ tools }) => tools.length,
+    short: shortBody,
+    // biome-ignore lint/correctness/useYield: it has no steps
+    *run({ tools, choice }: { tools: string; choice: 'auto' | 'required' }) {
+      return declaredTools(tools, choice);
+    },
+  }),
+  /** A program wants to know what an answer says. */
+  readAnswer: job({
+    size: ({ tokens, tools }) => tokens.length + tools.length,
+    short: shortAnswer,
+    run(answer: Parameters<typeof readAnswer>[0], model) {
+      return readAnswer(answer, model);
     },
   }),
   /** The tokens of each text for embeddings. */
