@@ -3,13 +3,13 @@ import { resolve } from 'node:path';
 import type { RealmError } from '../errors.ts';
 import { allowedFile } from './folders.ts';
 import { type Issue, pathText } from './issues.ts';
-import { compileInput } from './tool-input.ts';
+import { inputType } from './tool-input.ts';
 
 /** What is wrong with a configuration beside the shape of its fields: in a document that may be anything. */
 
 /** All mistakes that a schema cannot see. Paths of files are relative to `base`. */
 export async function mistakesIn(raw: unknown, base: string): Promise<Issue[]> {
-  return [duplicates(raw), sources(raw), references(raw), await inputs(raw), await files(raw, base)].flat();
+  return [duplicates(raw), sources(raw), references(raw), inputs(raw), await files(raw, base)].flat();
 }
 
 /** An entry of a list in a document that may be anything. */
@@ -118,19 +118,18 @@ function sources(raw: unknown): Issue[] {
 }
 
 /** Schemas of tools that are none. */
-async function inputs(raw: unknown): Promise<Issue[]> {
+function inputs(raw: unknown): Issue[] {
   const schemas = entries(raw, 'tools').flatMap(({ input }, i) =>
     typeof input === 'object' && input !== null ? [{ path: pathText(['tools', i, 'input']), input }] : [],
   );
-  const issues = schemas.map(async ({ path, input }): Promise<Issue[]> => {
+  return schemas.flatMap(({ path, input }): Issue[] => {
     try {
-      await compileInput(input);
+      inputType(input);
       return [];
     } catch (error) {
       return [{ path, message: `is no JSON Schema: ${(error as Error).message}` }];
     }
   });
-  return (await Promise.all(issues)).flat();
 }
 
 async function files(raw: unknown, base: string): Promise<Issue[]> {

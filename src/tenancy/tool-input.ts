@@ -1,25 +1,23 @@
-import type { ValidateFunction } from 'ajv/dist/2020.js';
+import { z } from 'zod';
+import { check, issueText } from './issues.ts';
 
-/** What a tool is given, held to its JSON Schema. Loaded only where there are tools. */
+/** What a tool is given, held to its JSON Schema. */
 
-const compiled = new WeakMap<object, ValidateFunction>();
+const compiled = new WeakMap<object, z.ZodType>();
 
 /** Throws what is wrong with the schema. */
-export async function compileInput(schema: object): Promise<ValidateFunction> {
+export function inputType(schema: object): z.ZodType {
   const known = compiled.get(schema);
   if (known) return known;
-  const { Ajv2020 } = await import('ajv/dist/2020.js');
-  // Whatever draft it names, it is read as the latest; what is unknown there says nothing.
-  const { $schema: _, ...rest } = schema as { $schema?: unknown };
-  const validate = new Ajv2020({ strict: false, logger: false, validateFormats: false }).compile(rest);
-  compiled.set(schema, validate);
-  return validate;
+  const type = z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]);
+  // One that stands for itself has no end.
+  type.safeParse(null);
+  compiled.set(schema, type);
+  return type;
 }
 
 /** What is wrong with an input; undefined: nothing. */
-export async function inputProblem(schema: object, input: unknown): Promise<string | undefined> {
-  const validate = await compileInput(schema);
-  if (validate(input)) return undefined;
-  const texts = validate.errors?.slice(0, 3).map(({ instancePath, message }) => `input${instancePath} ${message}`);
-  return texts?.join('; ') ?? 'is not what the schema says';
+export function inputProblem(schema: object, input: unknown): string | undefined {
+  const checked = check(inputType(schema), input);
+  return 'issues' in checked ? checked.issues.slice(0, 3).map(issueText).join('; ') : undefined;
 }

@@ -112,7 +112,7 @@ test('an input that the schema does not let through asks nobody', async () => {
   const { call } = open([http({ input })]);
   const before = asked.length;
   for (const wrong of [{}, { city: 1 }, { city: 'x', url: 'http://other' }, 'Bern', null])
-    await assert.rejects(call(wrong), code('invalid_request', /weather takes no such input: input/));
+    await assert.rejects(call(wrong), code('invalid_request', /weather takes no such input: ./));
   assert.equal(asked.length, before);
   answer = json;
   await call({ city: 'Bern' });

@@ -41,7 +41,7 @@ export class ToolBook {
     const started = performance.now();
     let code: string | undefined;
     try {
-      await checkInput(tool, call.input);
+      checkInput(tool, call.input);
       return await this.#run(tool, call);
     } catch (error) {
       ({ code } = asRealmError(error));
@@ -84,8 +84,8 @@ export class ToolBook {
   }
 }
 
-async function checkInput(tool: ToolConfig, input: unknown): Promise<void> {
-  const problem = 'input' in tool && tool.input ? await inputProblem(tool.input, input) : undefined;
+function checkInput(tool: ToolConfig, input: unknown): void {
+  const problem = 'input' in tool && tool.input ? inputProblem(tool.input, input) : undefined;
   if (problem === undefined) return;
   throw new RealmError('invalid_request', `The tool ${tool.name} takes no such input: ${problem}`, { param: 'input' });
 }
