@@ -44,10 +44,8 @@ export interface SequenceHost {
 export interface Position {
   readonly modelId: ModelId;
   readonly adapter?: string | undefined;
-  /** All of them. */
+  /** All of them. The server's own book says which of them the run has paid for. */
   readonly tokens: Uint32Array;
-  /** Leading ones that this run, or whoever saved the sequence, has been charged for. */
-  readonly paid: number;
 }
 
 /** What becomes of a sequence at one `submit`. */
