@@ -35,7 +35,7 @@ export class AnswerText {
     this.#stops = new StopStrings(stop);
     this.#tokens = [...prompt];
     this.#promptTokens = prompt.length;
-    this.#least = prompt.length + minTokens;
+    this.#least = prompt.length - answered + minTokens;
     this.#prompt = new PromptLogprobs(tokenizer);
   }
 

@@ -79,7 +79,7 @@ export function scripted(table: Table = says('Hello'), more: Partial<SequenceHos
     embed: async (_model, text) => embedding(text),
     parse: async (_model, _tools, tokens) =>
       JSON.stringify({ content: words.text([...tokens] as Token[]), reasoning: '', tool_calls: [] }),
-    save: async (key, saved) => {
+    save: async (_model, key, saved) => {
       script.saved.set(key, saved);
     },
     open: async (_model, key) => script.saved.get(key),

@@ -25,7 +25,13 @@ export type Question =
   | { readonly ask: 'logits'; readonly position: Position }
   | { readonly ask: 'embed'; readonly modelId: ModelId; readonly text: string }
   | { readonly ask: 'parse'; readonly modelId: ModelId; readonly tools: string; readonly tokens: Uint32Array }
-  | { readonly ask: 'save'; readonly key: string; readonly saved: SavedSequence; readonly ttlSeconds: number }
+  | {
+      readonly ask: 'save';
+      readonly modelId: ModelId;
+      readonly key: string;
+      readonly saved: SavedSequence;
+      readonly ttlSeconds: number;
+    }
   | { readonly ask: 'open'; readonly modelId: ModelId; readonly key: string }
   | { readonly ask: 'tool'; readonly name: string; readonly input: string }
   | { readonly ask: 'adapter'; readonly modelId: ModelId; readonly name: string }

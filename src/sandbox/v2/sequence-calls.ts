@@ -99,10 +99,10 @@ async function seq_save(
   length: number,
   ttlSeconds: number,
 ): Promise<number> {
-  const { tokens, answered, adapter } = idle(guest, handle);
+  const { tokens, answered, adapter, model } = idle(guest, handle);
   const key = guest.arguments.text(at, length, MAX_NAME_BYTES);
   const saved = { tokens: tokens.slice(), answered, adapter };
-  await guest.ask({ ask: 'save', key, saved, ttlSeconds: ttlSeconds >>> 0 });
+  await guest.ask({ ask: 'save', modelId: model.id, key, saved, ttlSeconds: ttlSeconds >>> 0 });
   return 0;
 }
 

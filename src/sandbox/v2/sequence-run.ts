@@ -144,9 +144,9 @@ export class SequenceRun {
     return this.#sequences.toolConstraint(modelId, source.tools, source.choice);
   }
 
-  async #save({ key, saved, ttlSeconds }: Extract<Question, { ask: 'save' }>): Promise<undefined> {
+  async #save({ modelId, key, saved, ttlSeconds }: Extract<Question, { ask: 'save' }>): Promise<undefined> {
     try {
-      await this.#sequences.save(key, saved, ttlSeconds);
+      await this.#sequences.save(modelId, key, saved, ttlSeconds);
       return undefined;
     } catch (error) {
       const { code, message } = refusalOf(error);

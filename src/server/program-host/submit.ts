@@ -29,13 +29,19 @@ export async function submit(
     if (logprob) logprobs.push(logprob);
     if (onText) await streamed(run, model, text, onText);
   });
-  run.charged.add(placeOf(submission.modelId, request.adapter), end.tokens);
+  const tokens = withEnd(submission, end);
+  run.charged.add(placeOf(submission.modelId, request.adapter), tokens);
   if (onText !== undefined || !run.streamed) {
     noteEnd(run.trace, end);
     if (model === job.model) run.trace.tokens = end.tokens;
   }
   run.streamed ||= onText !== undefined;
-  return submitted(submission, end, logprobs);
+  return submitted(submission, { ...end, tokens }, logprobs);
+}
+
+/** The token that ended it was computed too, and may be wanted. */
+function withEnd({ keepEnd }: Submission, { tokens, stopToken }: TextEnd): readonly Token[] {
+  return keepEnd && stopToken !== undefined ? [...tokens, stopToken] : tokens;
 }
 
 /** Whose text is whose, of a program that has sequences, is its own affair. */
@@ -124,7 +130,8 @@ function answerOf({ context, request }: SequenceRun, model: MeteredModel, submis
   return {
     sampling: { ...request.sampling, ...Object.fromEntries(said) },
     maxTokens,
-    minTokens,
+    // The engine counts from where the answer began.
+    minTokens: minTokens > 0 ? answered + minTokens : 0,
     answered,
     stop,
     ignoreEnds,
@@ -134,7 +141,7 @@ function answerOf({ context, request }: SequenceRun, model: MeteredModel, submis
     firstMask: mask,
     draft: draft && (Array.from(draft) as Token[]),
     topLogprobs: submission.topLogprobs ?? (scored.length > 0 ? 0 : undefined),
-    scoredTokens: scored as Token[],
+    scoredTokens: scored.length > 0 ? (scored as Token[]) : undefined,
   };
 }
 
