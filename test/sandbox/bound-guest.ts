@@ -151,8 +151,12 @@ export function readResults(bytes: Uint8Array, hasLogprobs = false): Result[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const results: Result[] = [];
   let at = 0;
-  const word = () => view.getUint32((at += 4) - 4, true);
-  const float = () => view.getFloat32((at += 4) - 4, true);
+  const next = () => {
+    at += 4;
+    return at - 4;
+  };
+  const word = () => view.getUint32(next(), true);
+  const float = () => view.getFloat32(next(), true);
   const many = <T>(count: number, read: () => T): T[] => Array.from({ length: count }, () => read());
   while (at < bytes.length) {
     const [ticket, index, seq, reason] = [word(), word(), word(), word()];

@@ -1,4 +1,5 @@
 /** A host for programs of ABI v2 whose model is a table: what may follow a text, character by character. */
+import type { ConstraintState } from '../../src/constrain/constraint.ts';
 import type { TokenLogprob } from '../../src/engine/request.ts';
 import { RealmError } from '../../src/errors.ts';
 import type { ModelId } from '../../src/sandbox/model-id.ts';
@@ -145,7 +146,7 @@ async function generate(
   signal: AbortSignal,
   onText?: (text: string) => Promise<void> | undefined,
 ): Promise<Submitted> {
-  const { answered, maxTokens, minTokens, sampling, stopTokens, stop, ignoreEnds, topLogprobs, scored } = submission;
+  const { answered, maxTokens, sampling, stopTokens, stop, ignoreEnds, topLogprobs, scored } = submission;
   const all = [...submission.tokens];
   const state = submission.constraint && words.compile(submission.constraint).start();
   for (const token of answered > 0 ? all.slice(-answered) : []) state?.accept(token as Token);
@@ -158,17 +159,12 @@ async function generate(
     ...(topLogprobs !== undefined && { logprobs }),
     ...(scored && { scores: Float32Array.from(logprobs.flatMap(each => each.scores ?? [])) }),
   });
-  for (let text = ''; tokens.length < maxTokens; ) {
+  const most = sampling.temperature === undefined ? Math.min(maxTokens, 500) : maxTokens;
+  for (let text = ''; tokens.length < most; ) {
     await new Promise(resolve => setImmediate(resolve));
     if (signal.aborted) return ended('cancelled');
     const row = distribution(table, Uint32Array.from(all));
-    const allowed = new Set<number>(state ? words.allowedNext(state) : row.keys());
-    if (tokens.length < minTokens) allowed.delete(words.end);
-    if (submission.mask && tokens.length === 0) {
-      for (const token of allowed) if (!((submission.mask[token >> 5]! >>> (token & 31)) & 1)) allowed.delete(token);
-    }
-    if (allowed.size === 0) throw new RealmError('constraint_dead_end', 'Nothing can follow.');
-    const token = choose(row, allowed, submission, answered + tokens.length);
+    const token = choose(row, allowedOf(submission, tokens.length, state), submission, answered + tokens.length);
     const ends = (token === words.end && !ignoreEnds) || stopTokens.includes(token);
     if (ends && !submission.keepEnd) return ended('stop');
     state?.accept(token as Token);
@@ -176,18 +172,26 @@ async function generate(
     tokens.push(token);
     const best = row
       .map((logprob, token) => ({ token: token as Token, logprob }))
-      .sort((a, b) => b.logprob - a.logprob);
+      .sort((a, b) => b.logprob - a.logprob)
+      .slice(0, topLogprobs);
     const scores = scored?.map(each => row[each]!);
-    logprobs.push({ token: token as Token, logprob: row[token]!, top: best.slice(0, topLogprobs), scores });
+    logprobs.push({ token: token as Token, logprob: row[token]!, top: best, scores });
     if (ends) return ended('stop');
     const piece = words.text([token as Token]);
     text += piece;
     await onText?.(piece);
     const stopped = stop.find(each => text.endsWith(each));
     if (stopped !== undefined) return ended('stop', stopped);
-    if (sampling.temperature === undefined && tokens.length >= 500) break;
   }
   return ended('length');
+}
+
+function allowedOf({ mask, minTokens }: Submission, at: number, state: ConstraintState | undefined): Set<number> {
+  const inMask = (token: number) => !mask || at > 0 || ((mask[token >> 5]! >>> (token & 31)) & 1) === 1;
+  const all = state ? words.allowedNext(state) : Array.from({ length: vocabulary }, (_, token) => token);
+  const allowed = all.filter(token => inMask(token) && (token !== words.end || at >= minTokens));
+  if (allowed.length === 0) throw new RealmError('constraint_dead_end', 'Nothing can follow.');
+  return new Set(allowed);
 }
 
 function choose(row: readonly number[], allowed: ReadonlySet<number>, { sampling }: Submission, at: number): number {

@@ -161,8 +161,8 @@ describe('sequences', () => {
     mask[3] = 1 << 4; // d
     assert.equal(await guest.call('seq_mask', seq, ...guest.words(mask)), 0);
     assert.equal(textOf((await answerOf(guest, { seq, maxTokens: 2 })).tokens), 'db');
-    await refused(guest, GuestError.invalidArgument, /10/, 'seq_mask', seq, guest.words(mask)[0], 8);
-    await refused(guest, GuestError.invalidArgument, /nothing follow/, 'seq_mask', seq, guest.out, mask.length);
+    await refused(guest, GuestError.invalidArgument, /9 are right/, 'seq_mask', seq, guest.words(mask)[0], 8);
+    await refused(guest, GuestError.invalidArgument, /nothing follow/, 'seq_mask', seq, guest.size - 64, mask.length);
     await refused(guest, GuestError.invalidArgument, /no token 999/, 'seq_bias', seq, bias(999, 1), 1, 1);
     await refused(guest, GuestError.invalidArgument, /from -100 to 100/, 'seq_bias', seq, bias(9, 101), 1, 1);
     await refused(guest, GuestError.modelNotFound, /no adapter/, 'seq_adapter', seq, ...guest.text('other'));
@@ -201,7 +201,7 @@ describe('constraints', () => {
     [3, 'root ::= "yes" | "no"', /^(yes|no)$/],
     [4, 'start: "yes" | "no"', /^(yes|no)$/],
     [5, '["red","green"]', /^(red|green)$/],
-    [6, '{"tools":[{"type":"function","function":{"name":"f"}}],"choice":"required"}', /^\{"name": ?"f"/],
+    [6, '{"tools":[{"type":"function","function":{"name":"f"}}],"choice":"required"}', /^\{"name"\s*:\s*"f"/],
   ];
   const table = () => ({ '}': 0.4, '"': 0.3, '1': 0.2, END: 0.1 });
 
@@ -312,7 +312,7 @@ describe('submit and wait', () => {
 
   test('many sequences of two models in one ticket, and several tickets', async () => {
     const guest = made();
-    const seqs = await Promise.all(Array.from({ length: 3 }, async () => chatOf(guest)).slice(0, 1));
+    const seqs = [await chatOf(guest)];
     for (let i = 0; i < 3; i++) {
       const seq = await guest.call('seq_new', i % 2 ? 8 : MODEL);
       await guest.call('seq_chat', seq, ...guest.text(chat));

@@ -90,10 +90,9 @@ export class SequenceRun {
 
   async #ask(question: Question): Promise<Answers[keyof Answers]> {
     const { host, over } = this.#ports;
+    if (question.ask === 'model') return await host.metadata(question.modelId);
     const sequences = this.#sequences;
     switch (question.ask) {
-      case 'model':
-        return await host.metadata(question.modelId);
       case 'find':
         return sequences.findModel(question.name);
       case 'chat':
