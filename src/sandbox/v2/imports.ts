@@ -34,6 +34,7 @@ export function sequenceImports(guest: SequenceGuest): Record<string, WebAssembl
   return Object.fromEntries(bodies.map(([name, body]) => [name, mayWait(calls[name]!) ? new Suspending(body) : body]));
 }
 
+const AsyncFunction = (async () => {}).constructor;
 const mayWait = (call: Call): boolean => call instanceof AsyncFunction;
 
 function bound(guest: SequenceGuest, call: Call) {
