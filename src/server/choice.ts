@@ -40,6 +40,7 @@ export async function* runChoice(
     tenant: tenant.id,
     program: services.programOf(tenant),
     limits: { memoryMb: tenant.memoryMb, deadlineMs: tenant.deadlineMs, sliceMs },
+    kind,
     prompt,
     modelId: slot.modelId,
     options: guestOptions(model, request),

@@ -12,6 +12,7 @@ interface Prompt {
   readonly prompt: string;
   /** A chat that is too long may be shortened, and leaves so many tokens to the answer. */
   readonly room?: number | undefined;
+  readonly toolFormat?: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -49,7 +50,11 @@ export class PromptTokens {
   }
 
   /** Throws `context_length_exceeded` for what cannot fit, and what the service for text throws. */
-  of({ text }: Services, model: MeteredModel, { tenant, kind, prompt, room, signal }: Prompt): Promise<Encoded> {
+  of(
+    { text }: Services,
+    model: MeteredModel,
+    { tenant, kind, prompt, room, toolFormat, signal }: Prompt,
+  ): Promise<Encoded> {
     const { tokens } = this.#given;
     if (tokens && this.isGiven(model, prompt)) return Promise.resolve({ tokens, inReasoning: false });
     const last = this.#last;
@@ -61,6 +66,7 @@ export class PromptTokens {
       context: model.engine.info.context,
       parseSpecial: tenant.parseSpecial,
       room,
+      toolFormat,
     });
     this.#last = { model, kind, prompt, encoded };
     return encoded;

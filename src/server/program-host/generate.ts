@@ -58,12 +58,13 @@ export async function generate(
   signal: AbortSignal,
   onText: Parameters<ProgramHost['generate']>[2],
 ): Promise<void> {
-  const { tenant, kind, truncate } = job;
+  const { tenant, kind, truncate, toolFormat } = job;
   const { context } = model.engine.info;
   const { tokens, inReasoning } = await promptTokens.of(services, model, {
     tenant,
     kind,
     prompt: request.prompt,
+    toolFormat,
     room: truncate ? Math.min(request.maxTokens ?? context, context >> 2) : undefined,
     signal: exchange.signal,
   });

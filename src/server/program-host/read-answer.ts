@@ -1,5 +1,5 @@
 import type { ModelText } from '../../llm/model-text.ts';
-import { markersOf } from '../../llm/output-format.ts';
+import { markersOf, withToolFormat } from '../../llm/output-format.ts';
 import { checkTokens } from '../../ranges.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
 import type { Token } from '../../tokenizer/types.ts';
@@ -10,6 +10,8 @@ interface AnswerTokens {
   readonly tokens: Uint32Array;
   /** JSON text; may be empty. */
   readonly tools: string;
+  /** The request's own format of calls. */
+  readonly toolFormat?: string | undefined;
   /** The prompt has begun the thoughts. */
   readonly inReasoning: boolean;
 }
@@ -18,8 +20,9 @@ interface AnswerTokens {
 const step = 1 << 10;
 
 /** An answer in the model's output format as the APIs read it, if it ended here: JSON. */
-export function* readAnswer({ tokens, tools, inReasoning }: AnswerTokens, model: ModelText): Steps<string> {
-  const { tokenizer, format } = model;
+export function* readAnswer({ tokens, tools, toolFormat, inReasoning }: AnswerTokens, model: ModelText): Steps<string> {
+  const { tokenizer } = model;
+  const format = withToolFormat(model.format, toolFormat);
   checkTokens(tokens, tokenizer.vocabSize, i => `tokens[${i}]`);
   const reader = answerReader(format, declaredTools(tools), inReasoning);
   const stream = tokenizer.stream({ special: markersOf(format, tokenizer) });

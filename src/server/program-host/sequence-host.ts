@@ -1,4 +1,5 @@
 import { RealmError } from '../../errors.ts';
+import { withToolFormat } from '../../llm/output-format.ts';
 import type { SequenceHost } from '../../sandbox/v2/types.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import { constraintOf } from '../answer-constraint.ts';
@@ -14,11 +15,11 @@ import { tally } from './trace.ts';
 export function sequenceHost(run: SequenceRun): SequenceHost {
   const { context, models } = run;
   const { services, job, exchange, promptTokens } = context;
-  const { tenant } = job;
+  const { tenant, toolFormat } = job;
   return {
     async chatTokens(modelId, document) {
       const { model, signal } = await models.call(modelId);
-      const wanted = { tenant, kind: 'chat', prompt: document, signal } as const;
+      const wanted = { tenant, kind: 'chat', prompt: document, toolFormat, signal } as const;
       const { tokens, inReasoning } = await promptTokens.of(services, model, wanted);
       if (inReasoning) run.inReasoning.add(modelId);
       run.trace.inReasoning ??= inReasoning;
@@ -41,7 +42,9 @@ export function sequenceHost(run: SequenceRun): SequenceHost {
     async toolConstraint(modelId, tools, choice) {
       const call = await models.call(modelId);
       const use = await services.text.run('declaredTools', call, { tools, choice });
-      const source = use && constraintOf(call.model.format, use, undefined, run.inReasoning.has(modelId));
+      const source =
+        use &&
+        constraintOf(withToolFormat(call.model.format, toolFormat), use, undefined, run.inReasoning.has(modelId));
       if (source) return source;
       throw noTools();
     },
@@ -62,7 +65,7 @@ export function sequenceHost(run: SequenceRun): SequenceHost {
       return values;
     },
     async parse(modelId, tools, tokens) {
-      const input = { tokens, tools, inReasoning: run.inReasoning.has(modelId) };
+      const input = { tokens, tools, toolFormat, inReasoning: run.inReasoning.has(modelId) };
       return services.text.run('readAnswer', await models.call(modelId), input);
     },
     async findModel(name) {

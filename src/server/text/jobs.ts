@@ -2,7 +2,7 @@ import { checkLength } from '../../engine/admission.ts';
 import { decode } from '../../llm/decode.ts';
 import { encodeInput } from '../../llm/embed.ts';
 import type { ModelText } from '../../llm/model-text.ts';
-import { encodePrompt, parseChatDocument, renderChat } from '../../llm/prompt.ts';
+import { type Chat, encodePrompt, parseChatDocument, renderChat } from '../../llm/prompt.ts';
 import { encodeShortened } from '../../llm/shorten-chat.ts';
 import type { Limits } from '../../tenancy/config.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
@@ -31,6 +31,8 @@ interface PromptInput {
   readonly parseSpecial?: boolean | undefined;
   /** A chat that is too long loses its oldest messages, and leaves so many tokens to the answer. */
   readonly room?: number | undefined;
+  /** How the model is told to write calls, where the chat has tools and does not say. */
+  readonly toolFormat?: string | undefined;
 }
 
 interface Inputs {
@@ -77,8 +79,8 @@ export const jobs = {
   prompt: job({
     size: ({ text }) => text.length,
     short: shortText,
-    *run({ kind, text, room, ...options }: PromptInput, model) {
-      const prompt = kind === 'chat' ? parseChatDocument(text) : text;
+    *run({ kind, text, room, toolFormat, ...options }: PromptInput, model) {
+      const prompt = kind === 'chat' ? withFormat(parseChatDocument(text), toolFormat) : text;
       const encoding =
         room === undefined || typeof prompt === 'string'
           ? encodePrompt(model, prompt, options)
@@ -173,6 +175,11 @@ export const jobs = {
     },
   }),
 };
+
+/** The request's own format of calls, in a chat that its program has written anew. */
+function withFormat(chat: Chat, toolFormat: string | undefined): Chat {
+  return chat.tools && toolFormat !== undefined ? { ...chat, toolFormat: chat.toolFormat ?? toolFormat } : chat;
+}
 
 export type JobName = keyof typeof jobs;
 export type JobInput<N extends JobName> = Parameters<(typeof jobs)[N]['run']>[0];
