@@ -6,6 +6,7 @@ export interface SampleRow {
   /** Prompt and answer so far: the first `length` of these. */
   readonly tokens: readonly number[];
   readonly length: number;
+  /** Leading ones that are not the answer's. */
   readonly promptTokens: number;
   /**
    * The last of its tokens is a guess at what the row before chooses. Where that one chooses another, nobody wants this row, and

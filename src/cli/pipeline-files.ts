@@ -69,7 +69,7 @@ async function checked(places: readonly string[], config: RealmConfig | undefine
   try {
     const there = {
       models,
-      tools: undefined,
+      tools: config?.tools.map(({ name }) => name),
       programs: undefined,
       loadProgram: (name: string, bytes: Uint8Array) => sandbox.load(name, bytes),
     };

@@ -50,7 +50,7 @@ export class Constraint {
   }
 
   start(): ConstraintState {
-    return new ConstraintState(this, this.automaton.start);
+    return new ConstraintState(this, [this.automaton.start]);
   }
 
   /** What `token` leads to; null where it may not come. */
@@ -169,9 +169,9 @@ export class ConstraintState {
   /** The beginning, then one for each token. */
   readonly #path: Configuration[];
 
-  constructor(constraint: Constraint, at: Configuration) {
+  constructor(constraint: Constraint, path: Configuration[]) {
     this.#constraint = constraint;
-    this.#path = [at];
+    this.#path = path;
   }
 
   get #at(): Configuration {
@@ -215,9 +215,7 @@ export class ConstraintState {
 
   /** Another one in the same place. */
   fork(): ConstraintState {
-    const fork = new ConstraintState(this.#constraint, this.#path[0]);
-    for (const at of this.#path.slice(1)) fork.#path.push(at);
-    return fork;
+    return new ConstraintState(this.#constraint, this.#path.slice());
   }
 
   /** What must come next, as far as there is no choice. */

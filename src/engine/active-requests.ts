@@ -2,6 +2,7 @@ import type { SamplingSpec } from '../backend/backend.ts';
 import type { RealmError } from '../errors.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { Adapters } from './adapters.ts';
+import type { AnswerStates } from './constraint/answer-states.ts';
 import type { ConstrainedAnswer } from './constraint/constrained-answer.ts';
 import { failure } from './failure.ts';
 import type { Pooler } from './pooler.ts';
@@ -16,11 +17,17 @@ export interface ActiveRequest {
   readonly sampling: SamplingSpec;
   readonly stopTokens: ReadonlySet<Token>;
   readonly topLogprobs: number | undefined;
+  /** Tokens whose log-probabilities go with each of the answer's. */
+  readonly scoredTokens: readonly Token[] | undefined;
   readonly promptLogprobs: number | undefined;
   /** Tokens of the answer before which none of the `stopTokens` may come. */
   readonly minTokens: number;
   /** Where its answer is in what it must be. */
   readonly constraint: ConstrainedAnswer | undefined;
+  /** Which tokens may come first. [words] */
+  readonly firstMask: Uint32Array | undefined;
+  /** The row behind its last token is wanted. */
+  readonly logits: boolean;
   /** Of a request for an embedding. */
   readonly pooler: Pooler | undefined;
   /** Ends it while it waits for its first step. */
@@ -32,13 +39,15 @@ export class ActiveRequests {
   readonly #scheduler: Scheduler;
   readonly #adapters: Adapters;
   readonly #retryAfter: RetryAfterEstimator;
+  readonly #answers: AnswerStates;
   readonly #active = new Map<SequenceId, ActiveRequest>();
   #events: [SequenceId, EngineEvent][] = [];
 
-  constructor(scheduler: Scheduler, adapters: Adapters, retryAfter: RetryAfterEstimator) {
+  constructor(scheduler: Scheduler, adapters: Adapters, retryAfter: RetryAfterEstimator, answers: AnswerStates) {
     this.#scheduler = scheduler;
     this.#adapters = adapters;
     this.#retryAfter = retryAfter;
+    this.#answers = answers;
   }
 
   get size(): number {
@@ -97,6 +106,8 @@ export class ActiveRequests {
     if (!request) return undefined;
     this.#active.delete(id);
     clearTimeout(request.queueTimer);
+    if (keep && request.sequence.keepsTail && request.constraint)
+      this.#answers.keep(request.sequence, request.constraint);
     this.#scheduler.remove(request.sequence, keep);
     if (request.sequence.adapter) this.#adapters.release(request.sequence.adapter);
     this.#retryAfter.ended();

@@ -3,6 +3,8 @@ import { checkRange, checkTokens, ranges } from '../ranges.ts';
 import type { GenerateRequest } from './request.ts';
 
 const checked = ['maxTokens', 'minTokens', 'topLogprobs', 'promptLogprobs', 'priority', 'queueMs'] as const;
+/** Log-probabilities that may be asked for with each token. */
+const mostScored = 256;
 
 /**
  * Refuses what can never run: `invalid_request`, or `context_length_exceeded` with both numbers. Fields have the names that
@@ -11,12 +13,27 @@ const checked = ['maxTokens', 'minTokens', 'topLogprobs', 'promptLogprobs', 'pri
 export function checkRequest(request: GenerateRequest, vocabSize: number, context: number): void {
   checkTokens(request.prompt, vocabSize, () => 'prompt');
   for (const key of checked) checkRange(request[key], ranges[key]);
-  const { minTokens = 0, maxTokens = Number.POSITIVE_INFINITY } = request;
-  if (minTokens > maxTokens) {
+  checkAnswered(request, vocabSize);
+  const { minTokens = 0, maxTokens = Number.POSITIVE_INFINITY, answered = 0, keepsTail } = request;
+  // Where another goes on behind it, it is for that one to reach them.
+  if (minTokens > answered + maxTokens && !keepsTail) {
     const message = `min_tokens: must be at most max_tokens, ${maxTokens}, not ${minTokens}`;
     throw new RealmError('invalid_request', message, { param: ranges.minTokens.field });
   }
   checkLength(request.prompt.length, context, request);
+}
+
+/** Refuses what a request says of tokens beside its prompt. */
+function checkAnswered({ prompt, answered = 0, draft, scoredTokens }: GenerateRequest, vocabSize: number): void {
+  checkRange(answered, { field: 'answered', min: 0, max: prompt.length, integer: true });
+  checkTokens(draft ?? [], vocabSize, () => 'draft');
+  checkTokens(scoredTokens ?? [], vocabSize, () => 'scored_tokens');
+  checkRange(scoredTokens?.length, {
+    field: 'scored_tokens',
+    min: 0,
+    max: mostScored,
+    words: `at most ${mostScored} tokens`,
+  });
 }
 
 /** Refuses a prompt without tokens, and one that leaves no room for an answer. `param`: what its sender calls it. */

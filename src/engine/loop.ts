@@ -13,8 +13,8 @@ import { BlockPool } from './cache/block-pool.ts';
 import { PrefixCache } from './cache/prefix-cache.ts';
 import { type SessionInfo, type SessionRequest, Sessions } from './cache/sessions.ts';
 import { StateSlots } from './cache/state-slots.ts';
+import { AnswerStates } from './constraint/answer-states.ts';
 import { Compiling } from './constraint/compiling.ts';
-import { ConstrainedAnswer } from './constraint/constrained-answer.ts';
 import { Constraints } from './constraint/constraints.ts';
 import { Counters } from './counters.ts';
 import type { EngineParts } from './engine-parts.ts';
@@ -24,7 +24,6 @@ import { OutputProcessor } from './output-processor.ts';
 import { createPooler, type Pooler } from './pooler.ts';
 import { type EngineEvent, type EventBatch, type GenerateRequest, neverBegun, type SequenceId } from './request.ts';
 import { type BatchOutput, Runner } from './runner.ts';
-import { resolveSampling } from './sampling/sampling.ts';
 import type { Plan, Work } from './scheduler/plan.ts';
 import { RetryAfterEstimator } from './scheduler/retry-after-estimator.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
@@ -34,6 +33,7 @@ import { createSequence } from './sequence.ts';
 import { DraftModel } from './speculation/draft-model.ts';
 import { Speculation } from './speculation/speculation.ts';
 import type { BrownOutLevel, EngineStats } from './types.ts';
+import { wishesOf } from './wishes.ts';
 import type { Heartbeat } from './worker/heartbeat.ts';
 
 /** How often a step that runs looks who has come. */
@@ -75,6 +75,7 @@ export class EngineLoop {
   readonly #adapters: Adapters;
   readonly #requests: ActiveRequests;
   readonly #constraints: Constraints;
+  readonly #answers = new AnswerStates();
   readonly #compiling = new Compiling({
     compiled: (id, { request, adapter }, constraint) => this.#submit(id, request, { constraint, adapter }),
     failed: (id, submission, error) => this.#drop(id, submission, failure(error)),
@@ -110,7 +111,7 @@ export class EngineLoop {
     this.cache = new PrefixCache(this.pool, { quota, floor, shared }, this.slots);
     this.scheduler = new Scheduler(schedulerOptions(options, model, this.#costs), this.pool, this.cache, this.slots);
     this.#adapters = new Adapters(model);
-    this.#requests = new ActiveRequests(this.scheduler, this.#adapters, this.#retryAfter);
+    this.#requests = new ActiveRequests(this.scheduler, this.#adapters, this.#retryAfter, this.#answers);
     this.#constraints = new Constraints(parts.constraints);
     const between = <T>(work: () => MaybePromise<T>): Promise<T> => this.#between(work);
     this.#sessions = new Sessions({
@@ -252,28 +253,28 @@ export class EngineLoop {
   #accept(id: SequenceId, request: GenerateRequest, prepared?: Prepared): void {
     if (this.#closing) throw new RealmError('shutting_down', 'the engine is shutting down');
     checkRequest(request, this.#model.vocabSize, this.context);
-    const sampling = resolveSampling(request.sampling, this.#model.vocabSize, Math.floor(Math.random() * 2 ** 53));
-    const { tenant, prompt, maxTokens = this.context, priority = 0 } = request;
+    const wishes = wishesOf(request, this.#model.vocabSize);
+    const { tenant, prompt, answered = 0, maxTokens = this.context, priority = 0, keepsTail } = request;
     const compiling = this.#compiling.of(tenant);
     if (request.share) this.scheduler.setShare(tenant, request.share);
     if (!this.scheduler.canSubmit(tenant, compiling))
       throw queueFull(this.scheduler.queued(tenant) + compiling, this.#retryAfter.seconds());
     const wanted = request.embed ? undefined : request.constraint;
     const found = prepared?.constraint ?? (wanted && this.#constraints.get(tenant, wanted));
+    const begun = prompt.slice(prompt.length - answered);
+    const constraint = found && !(found instanceof Promise) ? this.#answers.begin(found, begun) : undefined;
     const pooler = request.embed ? createPooler(this.#model) : undefined;
     const adapter = prepared ? prepared.adapter : this.#adapterOf(request);
     if (found instanceof Promise) return this.#compiling.add(id, { request, adapter }, found);
-    const constraint = found && new ConstrainedAnswer(found);
     const limit = Math.min(prompt.length + maxTokens, this.context);
     const states = pooler !== undefined;
     const rowsFrom = wantsAllRows(request, pooler) ? 0 : undefined;
-    const sequence = createSequence({ id, tenant, priority, limit, prompt, adapter, states, rowsFrom });
+    const owner = { id, tenant, priority, adapter };
+    const sequence = createSequence({ ...owner, limit, prompt, answered, states, rowsFrom, keepsTail });
     const queueTimer = request.queueMs === undefined ? undefined : this.#limitQueue(id, request.queueMs);
     const stopTokens = new Set([...(request.stopTokens ?? []), ...(constraint?.endTokens ?? [])]);
-    if (!pooler) this.#speculation?.begin(sequence, sampling, constraint);
-    const { topLogprobs, promptLogprobs, minTokens = 0 } = request;
-    const wishes = { sampling, stopTokens, topLogprobs, promptLogprobs, minTokens };
-    this.#requests.add({ sequence, ...wishes, constraint, pooler, queueTimer });
+    if (!pooler) this.#speculation?.begin(sequence, wishes.sampling, constraint, request.draft);
+    this.#requests.add({ sequence, ...wishes, stopTokens, constraint, pooler, queueTimer });
     this.#working ??= this.#work();
   }
 

@@ -1,8 +1,10 @@
+import { unsampled } from '../backend/backend.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { Model } from '../model/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import type { ActiveRequest, ActiveRequests } from './active-requests.ts';
 import type { Counters } from './counters.ts';
+import type { EndValues, FinishReason, TokenLogprob } from './request.ts';
 import type { BatchOutput, Embedded, Sampled, Scored } from './runner.ts';
 import { Logprobs } from './sampling/logprobs.ts';
 import { whyUnsampled } from './sampling/unsampled.ts';
@@ -15,6 +17,17 @@ interface Parts {
   readonly requests: ActiveRequests;
   readonly speculation: Speculation | undefined;
   readonly counters: Counters;
+}
+
+/** How a sequence ends that has all its tokens: nothing but the end can follow, or it is as long as it may be. */
+function overBy({ sequence, constraint }: ActiveRequest): FinishReason | undefined {
+  if (constraint?.isOver && sequence.tokens.length > sequence.promptTokens) return 'stop';
+  return sequence.tokens.length >= sequence.limit ? 'length' : undefined;
+}
+
+/** A copy of the row behind the last token, where it is wanted. logits: [vocabSize] */
+function lastRow({ logits: wanted }: ActiveRequest, logits: Float32Array | undefined): EndValues {
+  return wanted && logits ? { logits: logits.slice() } : {};
 }
 
 /** Makes tokens, embeddings and ends of requests of what a batch has computed. */
@@ -66,10 +79,9 @@ export class OutputProcessor {
     if (!request) return;
     let accepted = 0;
     try {
+      const { vocabSize } = this.#model;
       for (const [i, token] of tokens.entries()) {
-        if (token < 0) throw request.constraint?.error ?? whyUnsampled(token);
-        const { vocabSize } = this.#model;
-        this.#advance(request, token as Token, logits?.subarray(i * vocabSize, (i + 1) * vocabSize));
+        this.#advance(request, token, logits?.subarray(i * vocabSize, (i + 1) * vocabSize));
         if (sequence.state !== 'running' || i === tokens.length - 1) break;
         this.#scheduler.accept(sequence);
         accepted++;
@@ -84,21 +96,35 @@ export class OutputProcessor {
   }
 
   /** The sequence has its next token, and ends where that or its length says so. */
-  #advance(request: ActiveRequest, token: Token, logits: Float32Array | undefined): void {
-    const { sequence, stopTokens, topLogprobs, promptLogprobs, constraint } = request;
+  #advance(request: ActiveRequest, chosen: number, logits: Float32Array | undefined): void {
+    const { sequence, stopTokens, constraint } = request;
     if (sequence.tokens.length === sequence.promptTokens) this.#counters.promptTokens += sequence.promptTokens;
-    // Only the prompt was to be computed.
-    if (sequence.tokens.length >= sequence.limit) return this.#requests.end(sequence.id, 'length');
+    // Only the row behind its last token was to be computed: nothing need follow there.
+    const over = chosen < 0 && chosen !== unsampled.allBanned ? undefined : overBy(request);
+    if (over) return this.#requests.end(sequence.id, over, lastRow(request, logits));
+    if (chosen < 0) throw constraint?.error ?? whyUnsampled(chosen);
+    const token = chosen as Token;
     this.#counters.completionTokens++;
-    const logprob = logits && this.#logprobs.of(logits, token, topLogprobs ?? 0);
-    if (stopTokens.has(token))
-      return this.#requests.end(sequence.id, 'stop', promptLogprobs === undefined ? {} : { logprob });
+    const logprob = this.#logprobOf(request, token, logits);
+    if (stopTokens.has(token)) {
+      const isScored = request.promptLogprobs !== undefined || request.scoredTokens !== undefined;
+      const ended = sequence.keepsTail ? { stopToken: token } : {};
+      const values = { ...ended, ...(isScored && { logprob }), ...lastRow(request, logits) };
+      return this.#requests.end(sequence.id, 'stop', values);
+    }
     if (constraint && !constraint.accept(token)) throw new RealmError('internal_error', 'a token broke its constraint');
     this.#scheduler.append(sequence, token);
     this.#requests.token(sequence.id, token, logprob);
-    // Nothing but the end can follow: that needs no step.
-    if (constraint?.isOver) this.#requests.end(sequence.id, 'stop');
-    else if (sequence.tokens.length >= sequence.limit) this.#requests.end(sequence.id, 'length');
+    const end = overBy(request);
+    // That needs no step, unless the row behind it is wanted.
+    if (end && !request.logits) this.#requests.end(sequence.id, end);
+  }
+
+  #logprobOf(request: ActiveRequest, token: Token, logits: Float32Array | undefined): TokenLogprob | undefined {
+    const { topLogprobs, scoredTokens } = request;
+    return logits && topLogprobs !== undefined
+      ? this.#logprobs.of(logits, token, topLogprobs, scoredTokens)
+      : undefined;
   }
 
   /** Hidden states of a piece of a text that is embedded; the last piece ends the request. */

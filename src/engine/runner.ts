@@ -31,7 +31,7 @@ export interface Sampled {
   readonly tokens: Int32Array;
   /** Length of its draft. */
   readonly drafted: number;
-  /** The logits that each token was chosen from, where log-probabilities are wanted. [tokens.length, vocabSize] */
+  /** The logits that each token was chosen from, where they or log-probabilities are wanted. [tokens.length, vocabSize] */
   readonly logits: Float32Array | undefined;
 }
 
@@ -98,7 +98,7 @@ export class Runner {
     if (outcome.kind === 'preempted') return { ...nothing, work, fraction: outcome.fraction };
     const { ready, scored, embedded } = wanted;
     const sampled = ready.length > 0 ? await this.#sampled(ready) : [];
-    const logits = await this.#logits([...sampled.filter(each => this.#wantsLogprobs(each)), ...scored]);
+    const logits = await this.#logits([...sampled.filter(each => this.#wantsLogits(each)), ...scored]);
     return {
       work,
       fraction: 1,
@@ -147,14 +147,19 @@ export class Runner {
       const { constraint, stopTokens } = this.#requests.get(sequence.id)!;
       const early = this.#early(sequence);
       const banned = early > 0 ? { tokens: stopTokens, rows: early } : undefined;
-      return { answer: constraint, draft, first, banned };
+      return { answer: constraint, draft, first, only: this.#firstMask(sequence), banned };
     });
     return this.#masks.of(rows, count);
   }
 
+  /** What may come next, where its request has said it. */
+  #firstMask({ id, tokens, promptTokens }: Sequence): Uint32Array | undefined {
+    return tokens.length === promptTokens ? this.#requests.get(id)!.firstMask : undefined;
+  }
+
   /** Tokens of its answer that may not end it yet. */
-  #early({ id, tokens, promptTokens }: Sequence): number {
-    return this.#requests.get(id)!.minTokens - (tokens.length - promptTokens);
+  #early({ id, tokens, answerFrom }: Sequence): number {
+    return this.#requests.get(id)!.minTokens - (tokens.length - answerFrom);
   }
 
   #segment(sequence: Sequence, start: number, known: number, draft: readonly Token[]): AdaptedSegment {
@@ -172,13 +177,15 @@ export class Runner {
    * right, those are the rows that plain decoding would compute, to the bit, so drafts change no output.
    */
   #sampling(sequence: Sequence, draft: readonly Token[], rows: SampleRow[]): void {
-    const { tokens, promptTokens } = sequence;
+    const { tokens, answerFrom } = sequence;
     const { sampling: spec, constraint } = this.#requests.get(sequence.id)!;
     const early = this.#early(sequence);
+    const first = this.#firstMask(sequence);
     const history = draft.length > 0 ? [...tokens, ...draft] : tokens;
     for (let i = 0; i <= draft.length; i++) {
-      const unmasked = !constraint && i >= early;
-      rows.push({ spec, tokens: history, length: tokens.length + i, promptTokens, guessed: i > 0, unmasked });
+      const unmasked = !constraint && i >= early && !(i === 0 && first);
+      const length = tokens.length + i;
+      rows.push({ spec, tokens: history, length, promptTokens: answerFrom, guessed: i > 0, unmasked });
     }
   }
 
@@ -192,8 +199,9 @@ export class Runner {
     });
   }
 
-  #wantsLogprobs({ sequence }: Rows): boolean {
-    return this.#requests.get(sequence.id)?.topLogprobs !== undefined;
+  #wantsLogits({ sequence }: Rows): boolean {
+    const request = this.#requests.get(sequence.id);
+    return request !== undefined && (request.topLogprobs !== undefined || request.logits);
   }
 
   async #logits(wanted: readonly Rows[]): Promise<ReadonlyMap<Rows, Float32Array>> {

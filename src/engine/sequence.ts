@@ -15,11 +15,15 @@ export interface Sequence {
   /** Prompt, then answer. */
   readonly tokens: Token[];
   readonly promptTokens: number;
+  /** Where the answer begins: in the prompt, if that ends with tokens of it. */
+  readonly answerFrom: number;
   /** Length at which it ends, prompt and answer together. */
   readonly limit: number;
   readonly adapter?: AdapterInUse | undefined;
   /** Hidden states are wanted, and no next token. */
   readonly states?: boolean | undefined;
+  /** Another goes on behind it: its last page stays in the cache too. */
+  readonly keepsTail?: boolean | undefined;
   /** Its first token whose row is wanted, from there on all of the prompt's are; Infinity: the last one's alone. */
   rowsFrom: number;
   state: 'waiting' | 'running' | 'gone';
@@ -44,17 +48,19 @@ export interface Sequence {
 }
 
 export function createSequence(
-  request: Pick<Sequence, 'id' | 'tenant' | 'priority' | 'limit' | 'adapter' | 'states'> & {
+  request: Pick<Sequence, 'id' | 'tenant' | 'priority' | 'limit' | 'adapter' | 'states' | 'keepsTail'> & {
     readonly prompt: readonly Token[];
     readonly rowsFrom?: number | undefined;
+    readonly answered?: number | undefined;
   },
 ): Sequence {
-  const { prompt, rowsFrom = Number.POSITIVE_INFINITY, ...rest } = request;
+  const { prompt, rowsFrom = Number.POSITIVE_INFINITY, answered = 0, ...rest } = request;
   return {
     ...rest,
     rowsFrom,
     tokens: [...prompt],
     promptTokens: prompt.length,
+    answerFrom: prompt.length - answered,
     state: 'waiting',
     computed: 0,
     pages: [],

@@ -4,6 +4,9 @@ import { StopStrings } from './stop-strings.ts';
 import { characters, PromptLogprobs, textLogprob } from './text-logprobs.ts';
 import type { TextEvent, TextLogprob, TextPiece } from './types.ts';
 
+/** Of an answer that goes on, the tokens that may hold the beginning of a character: more than it has bytes. */
+const recent = 16;
+
 type EventOf<Kind extends EngineEvent['kind']> = Extract<EngineEvent, { kind: Kind }>;
 
 /** Makes text of what an engine says to one request. */
@@ -17,17 +20,22 @@ export class AnswerText {
   /** Behind so many tokens a stop string may end the text. */
   readonly #least: number;
   readonly #prompt: PromptLogprobs;
+  /** Another request goes on behind this one, with a character that this one only begins. */
+  readonly #goesOn: boolean;
   /** Characters decoded so far. */
   #offset = 0;
 
   /** `special`: those special tokens that are text. */
-  constructor(tokenizer: Tokenizer, { prompt, stop = [], minTokens = 0 }: GenerateRequest, special: Special) {
+  constructor(tokenizer: Tokenizer, request: GenerateRequest, special: Special) {
+    const { prompt, stop = [], minTokens = 0, answered = 0, keepsTail = false } = request;
     this.#tokenizer = tokenizer;
     this.#stream = tokenizer.stream({ special });
+    if (answered > 0) for (const token of prompt.slice(-Math.min(answered, recent))) this.#stream.push(token);
+    this.#goesOn = keepsTail;
     this.#stops = new StopStrings(stop);
     this.#tokens = [...prompt];
     this.#promptTokens = prompt.length;
-    this.#least = prompt.length + minTokens;
+    this.#least = prompt.length - answered + minTokens;
     this.#prompt = new PromptLogprobs(tokenizer);
   }
 
@@ -51,12 +59,13 @@ export class AnswerText {
     const text = this.#tokens.length > this.#least ? this.#stops.push(decoded) : decoded;
     const logprobs = this.#logprobs(logprob);
     if (logprob) this.#offset += characters(decoded);
-    return { kind: 'text', text, logprobs };
+    return logprob ? { kind: 'text', text, logprobs, logprob } : { kind: 'text', text, logprobs };
   }
 
   /** What was held back, and the end. */
   *end({ logprob, ...end }: EventOf<'end'>): Generator<TextEvent> {
-    const text = this.stopped ? '' : this.#stops.push(this.#stream.end()) + this.#stops.end();
+    const unfinished = this.#goesOn && end.reason === 'length' ? '' : this.#stream.end();
+    const text = this.stopped ? '' : this.#stops.push(unfinished) + this.#stops.end();
     const logprobs = this.stopped ? [] : this.#logprobs(logprob);
     if (text !== '' || logprobs.length > 0) yield { kind: 'text', text, logprobs };
     const own = this.stopped ? stoppedAt(end, this.#tokens.length - this.#promptTokens) : end;

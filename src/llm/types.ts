@@ -1,4 +1,4 @@
-import type { AnswerEnd, GenerateRequest } from '../engine/request.ts';
+import type { AnswerEnd, EndValues, GenerateRequest, TokenLogprob } from '../engine/request.ts';
 import type { Token } from '../tokenizer/types.ts';
 
 /** How likely a token of the answer was. */
@@ -22,12 +22,14 @@ export interface TextPiece {
   readonly logprobs: readonly TextLogprob[];
   /** They are of tokens of the prompt, before all others, and there is no text. That of the first token is NaN: nothing comes before it. */
   readonly ofPrompt?: boolean;
+  /** The same of the answer's token as the engine said it. */
+  readonly logprob?: TokenLogprob | undefined;
 }
 
 /** What comes back, from a model's text generation to the body of an answer. The end has all tokens, prompt and answer. */
 export type TextEvent = TextPiece | TextEnd;
 
-export interface TextEnd extends AnswerEnd {
+export interface TextEnd extends AnswerEnd, Pick<EndValues, 'logits' | 'stopToken'> {
   readonly tokens: readonly Token[];
   /** The stop string that ended it. */
   readonly stopString?: string | undefined;

@@ -13,6 +13,7 @@ const leaf = fc.oneof(
   fc.array(fc.oneof(fc.integer(), fc.double()), { maxLength: 40 }),
   fc.uint8Array(),
   fc.int32Array(),
+  fc.uint32Array(),
   fc.float32Array(),
   fc.float64Array(),
 );

@@ -5,7 +5,7 @@
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-const arrays = { Uint8Array, Int32Array, Float32Array, Float64Array } as const;
+const arrays = { Uint8Array, Int32Array, Uint32Array, Float32Array, Float64Array } as const;
 type ArrayKind = keyof typeof arrays;
 
 /** What is written for what JSON does not know. */

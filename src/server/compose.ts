@@ -24,12 +24,15 @@ import { ModelMemory } from './model-memory.ts';
 import { ModelRegistry } from './model-registry.ts';
 import type { ModelStore } from './model-store.ts';
 import { PipelineBook } from './pipelines/book.ts';
+import { runAsTool } from './pipelines/tool.ts';
+import { StoredSequences } from './program-host/saved-sequences.ts';
 import type { Live } from './reload.ts';
 import { ResponseBook } from './responses/book.ts';
 import { MemoryResponseStore } from './responses/store.ts';
 import type { Services } from './services.ts';
 import { supervision } from './supervise.ts';
 import { TextService } from './text/service.ts';
+import { ToolBook } from './tools/book.ts';
 
 /** What is opened before the services, and closed after them. */
 export interface Parts {
@@ -72,7 +75,13 @@ export function compose(
     isTaken: name => adapters.isTaken(name),
   });
   logModels({ models, logger });
-  return {
+  const tools = new ToolBook({
+    tools: () => live.config.tools,
+    logger,
+    metrics: metrics.tools,
+    pipeline: call => runAsTool(services, call),
+  });
+  const services: Services = {
     models,
     modelStore: parts.modelStore,
     adapters,
@@ -84,10 +93,13 @@ export function compose(
     responses: new ResponseBook(new MemoryResponseStore(config.responses), new MemoryResponseStore(config.responses)),
     pipelines: new PipelineBook({
       programs: { named: (tenant, name) => parts.programs.of(tenant, name) },
+      tools,
     }),
     anyModelName: config.models === undefined || options.model !== undefined,
     text,
     sandbox: parts.sandbox,
+    savedSequences: new StoredSequences(parts.store),
+    tools,
     programOf: (tenant, named) => parts.programs.of(tenant, named),
     directory,
     authenticate: directory.authenticate,
@@ -119,6 +131,7 @@ export function compose(
     metrics,
     state: { phase: 'loading', open: new Set() },
   };
+  return services;
 }
 
 /** Budgets and prices as tenants, keys and models have them now. */

@@ -140,6 +140,8 @@ export interface GenerationBody {
   readonly n: number;
   readonly stream: boolean;
   readonly includeUsage: boolean;
+  /** The client hears of what programs emit beside their answer. */
+  readonly events?: boolean | undefined;
   /** Tools that the answer may call. */
   readonly tools?: ToolUse | undefined;
   /** How the model is told to write calls, whatever its own format is. */
@@ -161,8 +163,9 @@ export function toBody(
     suffix,
     echo,
     truncate,
+    events,
     ...own
-  }: Pick<GenerationBody, 'kind' | 'prompts' | 'tools' | 'toolFormat' | 'suffix' | 'echo' | 'truncate'> &
+  }: Pick<GenerationBody, 'kind' | 'prompts' | 'tools' | 'toolFormat' | 'suffix' | 'echo' | 'truncate' | 'events'> &
     Pick<GenerationSettings, 'maxTokens' | 'topLogprobs' | 'promptLogprobs' | 'constraint'>,
 ): GenerationBody {
   return {
@@ -175,6 +178,7 @@ export function toBody(
     suffix,
     echo,
     truncate,
+    events,
     settings: {
       sampling: toSampling(fields),
       stop: fields.stop,

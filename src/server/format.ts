@@ -50,6 +50,8 @@ export function chunkWriter(format: Format, exchange: Exchange, job: Asked): Str
     ...sse,
     of(event) {
       const { index } = event;
+      if (event.kind === 'text' && 'event' in event)
+        return sse.frame({ ...head, object: 'realm.event', index, event: event.event });
       const first = format.start !== undefined && !started.has(index) ? sse.frame(chunk([format.start(index)])) : '';
       started.add(index);
       return first + sse.frame(chunk([said(event)]));

@@ -124,6 +124,7 @@ function changeableParts({
   pipelines,
   tenants,
   models,
+  tools,
 }: RealmConfig): Parts {
   return {
     'server.limits': limits,
@@ -133,6 +134,7 @@ function changeableParts({
     'server.metrics': metrics,
     'server.folders': folders,
     pipelines,
+    ...Object.fromEntries(tools.map(({ name, ...tool }) => [`tools[${name}]`, tool])),
     ...Object.fromEntries(tenants?.map(({ id, ...tenant }) => [`tenants[${id}]`, tenant]) ?? []),
     ...Object.fromEntries(
       models?.flatMap(({ id, sampling, price }) => [

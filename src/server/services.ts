@@ -22,8 +22,10 @@ import type { ModelRegistry } from './model-registry.ts';
 import type { ModelSlot } from './model-slot.ts';
 import type { ModelStore } from './model-store.ts';
 import type { PipelineBook } from './pipelines/book.ts';
+import type { SavedSequences } from './program-host/saved-sequences.ts';
 import type { ResponseBook } from './responses/book.ts';
 import type { TextService } from './text/service.ts';
+import type { ToolBook } from './tools/book.ts';
 
 /** Everything that the routes need, given by whoever composes the server. */
 export interface Services {
@@ -46,6 +48,10 @@ export interface Services {
   readonly sandbox: Sandbox;
   /** The program that answers a tenant's request, as it is now; `named`: the request asks for this one. Throws `program_not_found`. */
   programOf(tenant: Tenant, named?: string): Program | Promise<Program>;
+  /** What programs keep for their later runs. */
+  readonly savedSequences: SavedSequences;
+  /** What they may ask of the world outside. */
+  readonly tools: ToolBook;
   /** Tenants and keys, as they are now. */
   readonly directory: Directory;
   readonly authenticate: Authenticate;

@@ -18,6 +18,7 @@ export interface StoreTables {
   readonly running_calls: RunningCallTable;
   readonly idempotency_keys: IdempotencyTable;
   readonly outbox: OutboxTable;
+  readonly saved_sequences: SavedSequenceTable;
 }
 
 /** Servers that share the store. One that has not been seen for a while is dead, and what it held is anybody's. */
@@ -204,4 +205,23 @@ export interface OutboxTable {
   attempts: number;
   /** Null: nobody is left to be told. */
   next_at: number | null;
+}
+
+/** What programs keep of their sequences for later runs of the same tenant's. */
+export interface SavedSequenceTable {
+  tenant: string;
+  /** The program's word for it. */
+  key: string;
+  /** Whose tokens they are. */
+  model: string;
+  adapter: string;
+  /** Base64 of 32-bit numbers, little-endian, all of them after each other. */
+  tokens: string;
+  /** The last so many are the answer's. */
+  answered: number;
+  /** The first so many were charged for. */
+  paid: number;
+  bytes: number;
+  created_at: number;
+  expires_at: number;
 }

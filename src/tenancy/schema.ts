@@ -238,6 +238,24 @@ export const modelSchema = z.strictObject({
   ...modelSettings,
 });
 
+/** What programs and pipelines may ask of the world outside: one URL, or a pipeline of the server's. */
+const tool = z.union([
+  z.strictObject({
+    name,
+    description: z.string().max(4096).optional(),
+    url: z.url({ protocol: /^https?$/, error: 'must be a URL of http or https' }),
+    method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
+    headers: z
+      .record(z.string().regex(/^[\w!#$%&'*+.^`|~-]+$/, { error: 'must be the name of a header' }), z.string())
+      .default({}),
+    timeout_ms: count(1, 600_000).default(10_000),
+    max_bytes: count(1, 1 << 26).default(1 << 20),
+    /** JSON Schema of what it is given; absent: anything. */
+    input: z.record(z.string(), z.unknown()).optional(),
+  }),
+  z.strictObject({ name, description: z.string().max(4096).optional(), pipeline: name }),
+]);
+
 /** What may be said of a tenant, wherever it is kept. */
 export const tenantFields = {
   /** Of the requests that do not name another; its model is the one it was loaded for. */
@@ -258,6 +276,8 @@ export const tenantFields = {
   rate: rateSchema.optional(),
   /** Pipelines that it may run; absent: all. */
   pipelines: z.array(name).max(1000).optional(),
+  /** Names of those that its programs and pipelines may call; absent: none. */
+  tools: z.array(name).max(1000).optional(),
 };
 
 const tenant = z.strictObject({
@@ -276,6 +296,7 @@ const tenant = z.strictObject({
 export const configSchema = z.strictObject({
   server: server.prefault({}),
   models: z.array(modelSchema).min(1).optional(),
+  tools: z.array(tool).optional(),
   tenants: z.array(tenant).min(1).optional(),
   /** A folder whose YAML and JSON files are pipelines, or a list of files and folders. */
   pipelines: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional(),
@@ -284,4 +305,5 @@ export const configSchema = z.strictObject({
 export type ConfigDocument = z.output<typeof configSchema>;
 /** `program`: a name. */
 export type TenantDocument = Omit<z.output<typeof tenant>, 'id' | 'keys'>;
+export type ToolDocument = z.output<typeof tool>;
 export type ModelDocument = z.output<typeof modelSchema>;

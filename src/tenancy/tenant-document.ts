@@ -23,6 +23,7 @@ export function toTenant(id: string, document: TenantDocument): Tenant {
     budgets: document.budgets,
     rate: toRate(document.rate),
     pipelines: document.pipelines,
+    tools: document.tools,
   };
 }
 
@@ -61,5 +62,6 @@ export function tenantAnswer(tenant: Tenant): object {
     budgets: tenant.budgets ?? [],
     rate: rateDocument(tenant.rate) ?? null,
     pipelines: tenant.pipelines ?? null,
+    tools: tenant.tools ?? [],
   };
 }

@@ -87,6 +87,7 @@ export class TenantStore {
       // Another tenant that gets the name must not get them.
       await trx.updateTable('programs').set({ deleted: 1, changed }).where('owner', '=', id).execute();
       await trx.deleteFrom('program_versions').where('owner', '=', id).execute();
+      await trx.deleteFrom('saved_sequences').where('tenant', '=', id).execute();
     });
   }
 

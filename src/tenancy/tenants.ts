@@ -28,6 +28,8 @@ export interface Tenant {
   readonly rate?: Rate | undefined;
   /** Pipelines that it may run; absent: all. */
   readonly pipelines?: readonly string[] | undefined;
+  /** Names of tools that its programs and pipelines may call; absent: none. */
+  readonly tools?: readonly string[] | undefined;
   /** What may be named, where the key that was used says so; absent: all. */
   readonly models?: readonly string[] | undefined;
   readonly adapters?: readonly string[] | undefined;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openEngine } from '../../src/engine/worker/handle.ts';
+import type { Token } from '../../src/tokenizer/types.ts';
 import { collect, expectedAnswer, request, tokensOf } from './support.ts';
 
 const opener = new URL('./scripted-opener.ts', import.meta.url).href;
@@ -24,6 +25,21 @@ test('an engine in its worker: progress, answers at once, statistics, close', as
   assert.equal(engine.ended.reason.code, 'shutting_down');
   const [late] = await collect(engine.submit(request(1, 5)));
   assert.ok(late?.kind === 'error' && late.code === 'shutting_down');
+  await engine.close();
+});
+
+test('masks, guesses, scores and rows of logits cross threads', async () => {
+  const engine = await openEngine({ file: 'good', opener });
+  const only = 9 as Token;
+  const [asked, whole] = [request(1, 40), request(1, 40, { maxTokens: 1 })];
+  const draft = expectedAnswer(asked, 32, 512);
+  const plain = await collect(engine.submit({ ...asked, draft, scoredTokens: [only], logits: true }));
+  assert.deepEqual(tokensOf(plain), draft);
+  const [first, end] = [plain[0]!, plain.at(-1)!];
+  assert.ok(first.kind === 'token' && first.logprob?.scores?.length === 1);
+  assert.ok(end.kind === 'end' && end.logits instanceof Float32Array && end.logits.length === 32);
+  const masked = await collect(engine.submit({ ...whole, firstMask: Uint32Array.of(1 << only) }));
+  assert.deepEqual(tokensOf(masked), [only]);
   await engine.close();
 });
 

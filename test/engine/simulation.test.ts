@@ -16,6 +16,8 @@ test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, asyn
     acceptedTokens: 0,
     constrained: 0,
     overtakingTokens: 0,
+    continued: 0,
+    inTails: 0,
     ended: {} as Record<string, number>,
   };
   const [first, last] = only ? [Number(only), Number(only) + 1] : [0, seeds];
@@ -31,6 +33,8 @@ test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, asyn
     total.acceptedTokens += tally.acceptedTokens;
     total.constrained += tally.constrained;
     total.overtakingTokens += tally.overtakingTokens;
+    total.continued += tally.continued;
+    total.inTails += tally.inTails;
     for (const [how, count] of Object.entries(tally.ended)) total.ended[how] = (total.ended[how] ?? 0) + count;
   }
   console.log(JSON.stringify(total));
@@ -43,6 +47,8 @@ test(only ? `simulation of seed ${only}` : `simulations of ${seeds} seeds`, asyn
   assert.ok(total.acceptedTokens > seeds / 10);
   assert.ok(total.constrained > seeds / 10);
   assert.ok(total.overtakingTokens > seeds / 10);
+  assert.ok(total.continued > seeds / 10);
+  assert.ok(total.inTails > seeds / 10);
   const met = ['stop', 'length', 'cancelled', 'embedded', 'engine_failed', 'queue_full', 'context_length_exceeded'];
   for (const how of [...met, 'adapter_not_found']) {
     const times = total.ended[how] ?? 0;

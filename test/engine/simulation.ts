@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { pageTokens } from '../../src/backend/backend.ts';
-import { philox } from '../../src/backend/sampling/random.ts';
 import { EngineLoop } from '../../src/engine/loop.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import type { EngineEvent, GenerateRequest, SequenceId, TokenLogprob } from '../../src/engine/request.ts';
@@ -9,23 +8,26 @@ import { prices } from '../../src/engine/scheduler/fairness.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
 import { scriptedCompiler, sources } from './constraints.ts';
 import { checkBooks } from './invariants.ts';
+import { type Said, withWishes } from './program-wishes.ts';
+import { Random } from './random.ts';
 import { poison, ScriptedModel } from './scripted-model.ts';
 import {
   adapterFile,
   expectedAnswer,
   expectedEmbedding,
+  expectedLogits,
   expectedPromptLogprobs,
+  expectedScores,
   promptOf,
   request,
 } from './support.ts';
 import { Turns } from './turns.ts';
 
 /** What happened to a request, as far as its events tell. */
-interface Fate {
-  readonly request: GenerateRequest;
+interface Fate extends Said {
   /** What was said of its prompt. */
   readonly prompt: TokenLogprob[];
-  readonly tokens: number[];
+  readonly scores: (readonly number[] | undefined)[];
   end: EngineEvent | undefined;
   cancelled: boolean;
   sawFailure: boolean;
@@ -47,6 +49,9 @@ export interface Tally {
   constrained: number;
   /** Prompt tokens of requests that went before an older one of their tenant. */
   overtakingTokens: number;
+  /** Requests that went on behind another one's answer, and those of them that began in its last page. */
+  continued: number;
+  inTails: number;
 }
 
 const vocabSize = 32;
@@ -66,6 +71,8 @@ export async function simulate(seed: number): Promise<Tally> {
 
 class Simulation {
   readonly #random: Random;
+  /** Of what programs ask: the lives without it stay the same. */
+  readonly #wishes: Random;
   readonly #model: ScriptedModel;
   readonly #draft: ScriptedModel | undefined;
   readonly #options: EngineOptions & { maxWaiting: number; maxRunning: number; maxBatchedTokens: number };
@@ -83,6 +90,7 @@ class Simulation {
   constructor(seed: number) {
     const random = new Random(seed);
     this.#random = random;
+    this.#wishes = new Random(seed + 2 ** 31);
     // One in eight keeps states, one in five is a device's, one in seven guesses only what must come, one in three has rows for
     // more than the sequences that run: decided without a random number, so that other lives stay the same.
     const keepsStates = seed % 8 === 7;
@@ -176,6 +184,8 @@ class Simulation {
       acceptedTokens: this.#loop.stats().acceptedTokens,
       constrained: this.#fates.filter(isConstrained).length,
       overtakingTokens: this.#turns.overtaking,
+      continued: this.#fates.filter(isContinued).length,
+      inTails: this.#fates.filter(fate => isContinued(fate) && fate.end.usage.cachedTokens % pageTokens > 0).length,
     };
   }
 
@@ -231,12 +241,13 @@ class Simulation {
   #arrive(): void {
     this.#left--;
     const id = this.#fates.length;
-    const asked = this.#request();
+    const asked = withWishes(this.#request(), this.#wishes, this.#fates, this.#loop.context);
     const salt = this.#adapters.get(asked.adapter ?? '') ?? 0;
     this.#fates.push({
       request: asked,
       prompt: [],
       tokens: [],
+      scores: [],
       end: undefined,
       cancelled: false,
       sawFailure: false,
@@ -279,15 +290,18 @@ class Simulation {
   #hear(fate: Fate, event: EngineEvent): void {
     assert.equal(fate.end, undefined, 'an event after the end');
     if (event.kind === 'prompt') fate.prompt.push(...event.logprobs);
-    else if (event.kind === 'token') fate.tokens.push(event.token);
-    else fate.end = event;
+    else if (event.kind !== 'token') fate.end = event;
+    else {
+      fate.tokens.push(event.token);
+      fate.scores.push(event.logprob?.scores);
+    }
   }
 
-  #checkFate({ request: asked, prompt, tokens, end, cancelled, sawFailure, salt }: Fate): void {
+  #checkFate({ request: asked, prompt, tokens, scores, end, cancelled, sawFailure, salt }: Fate): void {
     assert.ok(end?.kind === 'end' || end?.kind === 'error', 'no end');
     if (end.kind === 'error') {
       if (end.code === 'context_length_exceeded') assert.ok(asked.prompt.length >= this.#loop.context);
-      else if (end.code === 'constraint_dead_end') assert.ok(asked.constraint);
+      else if (end.code === 'constraint_dead_end') assert.ok(asked.constraint ?? asked.firstMask);
       else if (end.code === 'adapter_not_found') assert.ok(asked.adapter !== undefined && salt === 0);
       else if (end.code === 'engine_failed') assert.ok(sawFailure || asked.prompt.includes(poison as never));
       else assert.equal(end.code, 'queue_full');
@@ -302,9 +316,11 @@ class Simulation {
     if (asked.prompt.includes(poison as never)) return assert.equal(end.reason, 'cancelled');
     if (asked.promptLogprobs === undefined) assert.equal(prompt.length, 0);
     else {
-      const scores = expectedPromptLogprobs(asked, vocabSize, salt);
-      assert.deepEqual(prompt, end.reason === 'cancelled' ? scores.slice(0, prompt.length) : scores);
+      const logprobs = expectedPromptLogprobs(asked, vocabSize, salt);
+      assert.deepEqual(prompt, end.reason === 'cancelled' ? logprobs.slice(0, prompt.length) : logprobs);
     }
+    assert.deepEqual(scores, expectedScores(asked, tokens, vocabSize, salt));
+    assert.deepEqual(end.logits, rowBehind(asked, tokens, end.reason, salt));
     const expected = expectedAnswer(asked, vocabSize, this.#loop.context, salt);
     if (end.reason !== 'cancelled') return assert.deepEqual(tokens, expected);
     assert.ok(cancelled, 'ended as cancelled, but nobody did');
@@ -322,33 +338,14 @@ class Simulation {
   }
 }
 
-function isConstrained({ request: { constraint, embed }, tokens, end }: Fate): boolean {
-  return constraint !== undefined && !embed && end?.kind === 'end' && end.reason === 'stop' && tokens.length > 1;
+function rowBehind({ logits, prompt }: GenerateRequest, tokens: number[], reason: string, salt: number) {
+  return logits && reason !== 'cancelled' ? expectedLogits([...prompt, ...tokens], vocabSize, salt) : undefined;
 }
 
-/** The seed's random numbers, one after the other. */
-class Random {
-  readonly #seed: number;
-  #index = 0;
+function isContinued(fate: Fate): fate is Fate & { end: EngineEvent & { kind: 'end' } } {
+  return fate.request.answered !== undefined && fate.end?.kind === 'end' && fate.end.reason !== 'cancelled';
+}
 
-  constructor(seed: number) {
-    this.#seed = seed;
-  }
-
-  #next(): number {
-    return philox([this.#index++, 0, 0, 0], this.#seed, 0)[0] / 2 ** 32;
-  }
-
-  /** From `low` to `high`, both included. */
-  int(low: number, high: number): number {
-    return low + Math.floor(this.#next() * (high - low + 1));
-  }
-
-  chance(probability: number): boolean {
-    return this.#next() < probability;
-  }
-
-  pick<T>(from: readonly T[]): T {
-    return from[this.int(0, from.length - 1)]!;
-  }
+function isConstrained({ request: { constraint, embed }, tokens, end }: Fate): boolean {
+  return constraint !== undefined && !embed && end?.kind === 'end' && end.reason === 'stop' && tokens.length > 1;
 }

@@ -52,33 +52,38 @@ export function tokensOf(events: readonly EngineEvent[]): Token[] {
 
 /** The answer that a request must get on the scripted model, worked out without an engine. */
 export function expectedAnswer(
-  { prompt: tokens, maxTokens = Number.POSITIVE_INFINITY, minTokens = 0, ...rest }: GenerateRequest,
+  { prompt: tokens, answered = 0, maxTokens = Number.POSITIVE_INFINITY, minTokens = 0, ...rest }: GenerateRequest,
   vocabSize: number,
   context: number,
   salt = 0,
 ) {
-  const { sampling, stopTokens = [], constraint } = rest;
+  const { sampling, stopTokens = [], constraint, firstMask } = rest;
   const oracle = new Oracle(salt);
   const sampler = new Sampler(vocabSize);
   const spec = resolveSampling(sampling, vocabSize, 0);
-  const history = { tokens: [...tokens], promptTokens: tokens.length };
+  const promptTokens = tokens.length - answered;
+  const history = { tokens: [...tokens], promptTokens };
   for (const token of tokens) oracle.push(token);
   const state = constraint && constraintOf(constraint).start();
+  for (const token of tokens.slice(promptTokens)) if (state && !state.accept(token)) throw new Error('not allowed');
   const mask = new Uint32Array(maskWords(vocabSize));
   const ends = new Set<number>(state ? [...stopTokens, 0] : stopTokens);
   while (history.tokens.length < Math.min(tokens.length + maxTokens, context)) {
     mask.fill(0xffffffff);
     state?.mask(mask);
+    if (history.tokens.length === tokens.length && firstMask) mask.set(mask.map((word, i) => word & firstMask[i]!));
     const late = mask.map((word, i) =>
       i === 0 ? word & ~[...ends].reduce((bits, end) => bits | (1 << end), 0) : word,
     );
-    if (history.tokens.length - tokens.length < minTokens && late.some(word => word !== 0)) mask.set(late);
+    if (history.tokens.length - promptTokens < minTokens && late.some(word => word !== 0)) mask.set(late);
     const token = sampler.sample(
       oracle.logits(vocabSize),
       { ...history, length: history.tokens.length },
       spec,
       mask,
     ) as Token;
+    // The mask leaves none.
+    if (token < 0) break;
     if (stopTokens.includes(token) || (state && token === 0)) break;
     if (state && !state.accept(token)) throw new Error('not allowed');
     history.tokens.push(token);
@@ -98,6 +103,30 @@ export function expectedPromptLogprobs(
   return prompt.slice(1).map((token, i) => {
     oracle.push(prompt[i]!);
     return logprobs.of(oracle.logits(vocabSize), token, promptLogprobs);
+  });
+}
+
+/** The row behind some tokens on the scripted model. */
+export function expectedLogits(tokens: readonly number[], vocabSize: number, salt = 0): Float32Array {
+  const oracle = new Oracle(salt);
+  for (const token of tokens) oracle.push(token);
+  return oracle.logits(vocabSize);
+}
+
+/** The scores that a request must get with these tokens of its answer. */
+export function expectedScores(
+  { prompt, scoredTokens }: GenerateRequest,
+  said: readonly Token[],
+  vocabSize: number,
+  salt = 0,
+) {
+  const logprobs = new Logprobs(vocabSize);
+  const oracle = new Oracle(salt);
+  for (const token of prompt) oracle.push(token);
+  return said.map(token => {
+    const { scores } = logprobs.of(oracle.logits(vocabSize), token, 0, scoredTokens);
+    oracle.push(token);
+    return scores;
   });
 }
 

@@ -105,7 +105,6 @@ output: inner
 /** Tools that are the pipelines of the same names. */
 function withTools(texts: readonly string[]) {
   const tools = {
-    names: ['greet', 'outer'],
     call: (step: Parameters<typeof runAsTool>[1]): Promise<unknown> => runAsTool(services, step),
   };
   const made = scripted(echoing, { pipelines: bookOf(texts, { tools }) });

@@ -34,7 +34,12 @@ output: two
 `;
 
 /** A folder of its own with these files, and the server that reads them. */
-async function start(name: string, files: Record<string, string | Uint8Array>, tenant: object = {}) {
+async function start(
+  name: string,
+  files: Record<string, string | Uint8Array>,
+  tenant: object = {},
+  rest: object = {},
+) {
   const base = join(folder, name);
   await mkdir(join(base, 'pipelines'), { recursive: true });
   for (const [file, text] of Object.entries(files)) await writeFile(join(base, 'pipelines', file), text);
@@ -49,7 +54,7 @@ async function start(name: string, files: Record<string, string | Uint8Array>, t
         ...more,
       }),
     );
-  await write({});
+  await write(rest);
   const lines: Record<string, unknown>[] = [];
   const logger = createLogger({ format: 'json', write: line => lines.push(JSON.parse(line)) });
   const server = await startServer({ configPath: join(base, 'realm.yaml'), threads: 1, logger });
@@ -97,8 +102,13 @@ test('files that change are read again: all of them, or none where there is a mi
   }
 });
 
-async function mistakes(name: string, files: Record<string, string>, tenant: object = {}): Promise<string[]> {
-  const error = await start(name, files, tenant).then(
+async function mistakes(
+  name: string,
+  files: Record<string, string>,
+  tenant: object = {},
+  rest: object = {},
+): Promise<string[]> {
+  const error = await start(name, files, tenant, rest).then(
     ({ server }) => server.close().then(() => assert.fail('started')),
     error => error,
   );
@@ -142,6 +152,22 @@ test('the ledger has each step, and a budget ends a run in the middle', async ()
   } finally {
     await server.close();
   }
+});
+
+test('a tool is a pipeline, for the tenants that have it', async () => {
+  const inner = 'pipeline: inner\nsteps:\n  - { id: it, template: "<{{ input }}>" }\noutput: it\n';
+  const outer = "pipeline: outer\nsteps:\n  - { id: it, tool: quote, input: '\"x\"' }\noutput: it\n";
+  const more = { tools: [{ name: 'quote', pipeline: 'inner' }] };
+  const files = { 'inner.yaml': inner, 'outer.yaml': outer };
+  const { server, ask } = await start('tool', files, { tools: ['quote'], pipelines: ['outer'] }, more);
+  try {
+    assert.equal((await ask('outer')).output, '<x>');
+    assert.equal((await ask('inner')).status, 404);
+  } finally {
+    await server.close();
+  }
+  const gone = await mistakes('no-tool', { 'inner.yaml': inner }, {}, { tools: [{ name: 'quote', pipeline: 'gone' }] });
+  assert.match(gone[0]!, /tools\[0\]\.pipeline: there is no pipeline gone/);
 });
 
 test('a step runs the program beside its pipeline', async () => {

@@ -2,13 +2,13 @@ import type { Token } from '../../tokenizer/types.ts';
 import type { BlockId } from './block-pool.ts';
 import type { SlotId } from './state-slots.ts';
 
-/** A full page of keys and values that can be found again. The cache holds one reference to its block. */
+/** A page of keys and values that can be found again: a full one, or the tail of a sequence, which is never used in place but copied. The cache holds one reference to its block. */
 export interface CachedPage {
   readonly key: string;
   readonly block: BlockId;
   readonly tokens: readonly Token[];
-  /** Key of the page before it. */
-  readonly previous: string | undefined;
+  /** Key of the page before it; of a first page what tells its adapter from others. */
+  readonly previous: string;
   /** Tenant whose page it is, or `everyone` of the prefix cache. */
   readonly holder: string;
   /** Running sequences that read it; at 0 it is idle and may be dropped. */

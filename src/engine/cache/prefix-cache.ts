@@ -5,17 +5,10 @@ import type { BlockId, BlockPool } from './block-pool.ts';
 import type { CachedPage } from './cached-page.ts';
 import { newSecret, pageKey } from './page-key.ts';
 import { type SlotId, StateSlots } from './state-slots.ts';
+import { type Place, TenantPages } from './tenant-pages.ts';
 
 /** Stands for all tenants where the operator declared a prefix shared; no tenant can have this name. */
 export const everyone = '*';
-
-interface TenantPages {
-  readonly id: string;
-  readonly secret: Uint8Array;
-  readonly pages: Map<string, CachedPage>;
-  /** Least recently used first. */
-  readonly idle: Set<CachedPage>;
-}
 
 export interface PrefixCacheOptions {
   /** Fraction of the pool that one tenant's idle pages may hold. Default 1/2. */
@@ -54,7 +47,7 @@ export class PrefixCache {
 
   /** Every page in the cache, for accounting and tests. */
   *pages(): Iterable<{ tenant: string; page: CachedPage }> {
-    for (const [tenant, { pages }] of this.#tenants) for (const page of pages.values()) yield { tenant, page };
+    for (const [tenant, pages] of this.#tenants) for (const page of pages.values()) yield { tenant, page };
   }
 
   /** Pages of all tenants that no sequence uses. */
@@ -82,6 +75,20 @@ export class PrefixCache {
       sequence.pages.push(page.block);
     }
     sequence.computed = sequence.pages.length * pageTokens;
+  }
+
+  /**
+   * A page that a sequence which has acquired its full ones can go on in a copy of, and how far: another's tail, or for one that
+   * keeps its own the beginning of a full page too. A tail has no state.
+   */
+  begun(sequence: Sequence): { readonly page: BlockId; readonly computed: number } | undefined {
+    const tenant = this.#slots.total > 0 ? undefined : this.#tenants.get(sequence.tenant);
+    const from = sequence.cached.length * pageTokens;
+    const place = this.#place(sequence, Math.min(reusable(sequence), from + pageTokens));
+    const found = tenant?.longest(place, sequence.keepsTail === true);
+    if (!tenant || !found) return undefined;
+    tenant.touch(found.page);
+    return { page: found.page.block, computed: from + found.tokens };
   }
 
   /** Makes the full pages that a sequence has computed findable. */
@@ -153,6 +160,7 @@ export class PrefixCache {
   /** Takes a sequence's pages, and its slot, from it; `keep` leaves those that are in the cache there, otherwise they go too. */
   release(sequence: Sequence, keep: boolean): void {
     const holders = new Set<TenantPages>();
+    if (keep && sequence.keepsTail && this.#slots.total === 0) holders.add(this.#keepTail(sequence));
     for (const block of sequence.pages) this.#pool.release(block);
     if (sequence.slot !== undefined) this.#slots.release(sequence.slot);
     sequence.slot = undefined;
@@ -194,35 +202,66 @@ export class PrefixCache {
 
   /** The cached page that holds the sequence's next full page, compared token by token. */
   #find(tenant: TenantPages, sequence: Sequence): CachedPage | undefined {
-    const index = sequence.cached.length;
-    const page = tenant.pages.get(this.#key(tenant, sequence, index));
-    if (!page || page.previous !== sequence.cached[index - 1]?.key) return undefined;
-    return page.tokens.every((token, i) => token === sequence.tokens[index * pageTokens + i]) ? page : undefined;
+    const until = (sequence.cached.length + 1) * pageTokens;
+    return tenant.find(this.#place(sequence, until), () => this.#key(tenant, sequence));
   }
 
-  #key(tenant: TenantPages, sequence: Sequence, index: number): string {
-    // The first page's key tells sequences with different adapters apart, and so all that follow.
-    const previous = sequence.keys[index - 1] ?? sequence.adapter?.cacheSalt ?? '';
-    sequence.keys[index] ??= pageKey(tenant.secret, previous, tokensOf(sequence, index));
+  /** Behind a sequence's cached pages. What tells adapters apart comes before the first page, and so before all. */
+  #place({ cached, tokens, adapter }: Sequence, until: number): Place {
+    const previous = cached.at(-1)?.key ?? adapter?.cacheSalt ?? '';
+    return { previous, tokens, from: cached.length * pageTokens, until };
+  }
+
+  /** That of the sequence's next full page. */
+  #key(tenant: TenantPages, sequence: Sequence): string {
+    const index = sequence.cached.length;
+    const { previous, tokens, from, until } = this.#place(sequence, (index + 1) * pageTokens);
+    sequence.keys[index] ??= pageKey(tenant.secret, previous, tokens.slice(from, until));
     return sequence.keys[index];
   }
 
   #add(tenant: TenantPages, sequence: Sequence, block: BlockId): CachedPage | undefined {
-    const index = sequence.cached.length;
-    const key = this.#key(tenant, sequence, index);
+    const key = this.#key(tenant, sequence);
     // Another page under this key would be a collision: it keeps its place.
-    if (tenant.pages.has(key)) return undefined;
-    const previous = sequence.cached[index - 1]?.key;
-    const page: CachedPage = { key, block, tokens: tokensOf(sequence, index), previous, holder: tenant.id, users: 0 };
+    if (tenant.has(key)) return undefined;
+    return this.#addAt(tenant, this.#place(sequence, (sequence.cached.length + 1) * pageTokens), key, block);
+  }
+
+  /** The tails that say no more than the new page are of no use any longer. */
+  #addAt(tenant: TenantPages, place: Place, key: string, block: BlockId): CachedPage {
+    const shorter = tenant.shorterTails(place);
+    const { previous, from, until } = place;
+    const tokens = place.tokens.slice(from, until);
+    const page: CachedPage = { key, block, tokens, previous, holder: tenant.id, users: 0 };
     this.#pool.retain(block);
-    tenant.pages.set(key, page);
+    tenant.add(page);
+    // Afterwards: a tenant whose last page is dropped is forgotten.
+    for (const tail of shorter) this.#drop(tenant, tail);
     return page;
+  }
+
+  /** Keeps the page that a sequence was writing to, unless another tail says the same or more. It is the first to go. */
+  #keepTail(sequence: Sequence): TenantPages {
+    const tenant = this.#tenant(sequence.tenant);
+    const place = this.#place(sequence, sequence.computed);
+    const count = place.until - place.from;
+    const block = sequence.pages[sequence.cached.length];
+    // A full page that is not in the cache has lost its place to another.
+    if (count <= 0 || count >= pageTokens || block === undefined) return tenant;
+    const longest = tenant.longest(place, false);
+    if (longest?.tokens === count) tenant.touch(longest.page);
+    else {
+      const key = pageKey(tenant.secret, place.previous, place.tokens.slice(place.from, place.until));
+      tenant.idle.add(this.#addAt(tenant, place, key, block));
+    }
+    return tenant;
   }
 
   #use(tenant: TenantPages, sequence: Sequence, page: CachedPage): void {
     tenant.idle.delete(page);
     page.users++;
     this.#pool.retain(page.block);
+    sequence.keys[sequence.cached.length] = page.key;
     sequence.cached.push(page);
   }
 
@@ -233,18 +272,17 @@ export class PrefixCache {
   }
 
   #drop(tenant: TenantPages, page: CachedPage): void {
-    tenant.idle.delete(page);
-    tenant.pages.delete(page.key);
+    tenant.remove(page);
     this.#forget(page);
     this.#pool.release(page.block);
-    if (tenant.pages.size === 0) this.#tenants.delete(tenant.id);
+    if (tenant.size === 0) this.#tenants.delete(tenant.id);
   }
 
   #tenant(id: string): TenantPages {
     const known = this.#tenants.get(id);
     if (known) return known;
     const secret = this.#secrets.get(id) ?? newSecret();
-    const tenant: TenantPages = { id, secret, pages: new Map(), idle: new Set() };
+    const tenant = new TenantPages(id, secret);
     this.#secrets.set(id, secret);
     this.#tenants.set(id, tenant);
     return tenant;
@@ -255,8 +293,4 @@ export class PrefixCache {
 function sharedPages(prefix: readonly number[], tokens: readonly Token[]): number {
   const differs = prefix.findIndex((token, i) => token !== tokens[i]);
   return Math.floor((differs < 0 ? prefix.length : differs) / pageTokens);
-}
-
-function tokensOf(sequence: Sequence, page: number): readonly Token[] {
-  return sequence.tokens.slice(page * pageTokens, (page + 1) * pageTokens);
 }

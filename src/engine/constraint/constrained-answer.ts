@@ -1,6 +1,6 @@
 import type { Constraint, ConstraintState, Forced } from '../../constrain/constraint.ts';
 import { longestToken } from '../../constrain/token-trie.ts';
-import { asRealmError, type RealmError } from '../../errors.ts';
+import { asRealmError, RealmError } from '../../errors.ts';
 import type { Token } from '../../tokenizer/types.ts';
 
 /**
@@ -8,18 +8,18 @@ import type { Token } from '../../tokenizer/types.ts';
  * guesses move it forth and back.
  */
 export class ConstrainedAnswer {
-  readonly #constraint: Constraint;
+  readonly constraint: Constraint;
   readonly #state: ConstraintState;
   #error: RealmError | undefined;
 
   constructor(constraint: Constraint, state = constraint.start()) {
-    this.#constraint = constraint;
+    this.constraint = constraint;
     this.#state = state;
   }
 
   /** Tokens that end an answer, where it may end. */
   get endTokens(): ReadonlySet<Token> {
-    return this.#constraint.vocabulary.endTokens;
+    return this.constraint.vocabulary.endTokens;
   }
 
   /** Nothing can follow. */
@@ -37,9 +37,19 @@ export class ConstrainedAnswer {
     return this.#state.accept(token);
   }
 
+  /** Goes on by `answered` from number `from` on. Throws `invalid_request` where one of them may not come. */
+  goOn(answered: readonly Token[], from: number): this {
+    for (let i = from; i < answered.length; i++) {
+      if (this.#state.accept(answered[i]!)) continue;
+      const which = `token ${answered[i]}, number ${i + 1} of the ${answered.length} that were answered before`;
+      throw new RealmError('invalid_request', `answered: ${which}, breaks the constraint`, { param: 'answered' });
+    }
+    return this;
+  }
+
   /** At most so many tokens for what must come: a guess, since bytes may be said in other tokens too. */
   forced(most: number): Token[] {
-    const { trie, bytes } = this.#constraint.vocabulary;
+    const { trie, bytes } = this.constraint.vocabulary;
     const forced = this.#forced();
     const tokens: Token[] = [];
     if (!forced) return tokens;
@@ -76,9 +86,11 @@ export class ConstrainedAnswer {
     this.#state.rollback(accepted);
   }
 
-  /** The same place, for a model that guesses. */
-  fork(): ConstrainedAnswer {
-    return new ConstrainedAnswer(this.#constraint, this.#state.fork());
+  /** Another in the same place, or so many tokens before it. */
+  fork(before = 0): ConstrainedAnswer {
+    const state = this.#state.fork();
+    state.rollback(before);
+    return new ConstrainedAnswer(this.constraint, state);
   }
 
   #forced(): Forced | undefined {

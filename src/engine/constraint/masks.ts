@@ -6,6 +6,8 @@ export interface MaskedRows {
   readonly answer: ConstrainedAnswer | undefined;
   readonly draft: readonly Token[];
   readonly first: number;
+  /** All that may come in the first of its rows. [words] */
+  readonly only?: Uint32Array | undefined;
   /** Tokens that may not come yet in so many of its rows. */
   readonly banned?: { readonly tokens: ReadonlySet<Token>; readonly rows: number } | undefined;
 }
@@ -26,13 +28,15 @@ export class Masks {
   /** Of `count` rows in all; none where nothing is masked. Good until the next time. */
   of(rows: readonly MaskedRows[], count: number): Uint32Array | undefined {
     const words = this.#words;
-    if (!rows.some(({ answer, banned }) => answer || banned)) return this.#free?.subarray(0, count * words);
+    if (!rows.some(({ answer, only, banned }) => answer || only || banned))
+      return this.#free?.subarray(0, count * words);
     if (this.#room.length < count * words) this.#room = new Uint32Array(count * words);
-    for (const { answer, draft, first, banned } of rows) {
+    for (const { answer, draft, first, only, banned } of rows) {
       const into = this.#room.subarray(first * words, (first + 1 + draft.length) * words);
       if (answer) answer.masks(draft, into, words);
       else if (this.#free) into.set(this.#free.subarray(0, into.length));
       else into.fill(0xffffffff);
+      if (only) for (const [word, bits] of only.entries()) into[word] = into[word]! & bits;
       if (banned) ban(banned.tokens, into.subarray(0, banned.rows * words), words);
     }
     return this.#room.subarray(0, count * words);

@@ -14,8 +14,8 @@ export class Logprobs {
     this.#keys = new Float64Array(vocabSize);
   }
 
-  /** That of `token` and of the `top` most likely ones. logits: [vocab]. Throws `engine_failed` where none is finite. */
-  of(logits: Float32Array, token: Token, top: number): TokenLogprob {
+  /** That of `token`, of the `top` most likely ones and of those `scored`. logits: [vocab]. Throws `engine_failed` where none is finite. */
+  of(logits: Float32Array, token: Token, top: number, scored?: readonly Token[]): TokenLogprob {
     const best = greatestOf(logits);
     if (!Number.isFinite(best)) throw new RealmError('engine_failed', 'the model gave no usable logits');
     const all = candidates(logits, 0, this.#ids, this.#keys);
@@ -23,6 +23,7 @@ export class Logprobs {
     const of = (id: number): number => logits[id] - norm;
     const count = top > 0 ? candidates(logits, top, this.#ids, this.#keys) : 0;
     const ids = Array.from(this.#ids.subarray(0, count)).sort((a, b) => logits[b] - logits[a] || a - b);
-    return { token, logprob: of(token), top: ids.map(id => ({ token: id as Token, logprob: of(id) })) };
+    const said = { token, logprob: of(token), top: ids.map(id => ({ token: id as Token, logprob: of(id) })) };
+    return scored ? { ...said, scores: scored.map(of) } : said;
   }
 }

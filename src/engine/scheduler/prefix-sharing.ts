@@ -20,7 +20,7 @@ export interface Fork {
   /** Page to be copied; undefined where it would have nothing of the sequence's yet. */
   readonly page: BlockId | undefined;
   /** Slot whose state is to be copied. */
-  readonly slot: SlotId | undefined;
+  readonly slot?: SlotId | undefined;
   readonly computed: number;
 }
 

@@ -9,7 +9,7 @@ import type { TenantLoad } from '../types.ts';
 import { before, prices } from './fairness.ts';
 import { PageAllocator } from './page-allocator.ts';
 import type { PageCopy, Plan, Work } from './plan.ts';
-import { copyOnWriteFork, isPrefixComing } from './prefix-sharing.ts';
+import { copyOnWriteFork, type Fork, isPrefixComing } from './prefix-sharing.ts';
 import type { SchedulerOptions } from './scheduler-options.ts';
 import { StepRoom } from './step-room.ts';
 import { type TenantQueue, youngest } from './tenant-queue.ts';
@@ -306,7 +306,7 @@ export class Scheduler {
     if (full && !holder) return false;
     this.#cache.acquire(sequence);
     const keepsState = this.#slots.total > 0;
-    const fork = copyOnWriteFork(queue, sequence, keepsState);
+    const fork = this.#fork(queue, sequence);
     if (keepsState && !fork) this.#cache.keepToState(sequence);
     if (!this.#pages.admit(queue, sequence)) {
       this.#cache.release(sequence, true);
@@ -319,6 +319,13 @@ export class Scheduler {
     if (keepsState) this.#cache.takeSlot(sequence, fork?.slot);
     this.#queues.start(sequence);
     return true;
+  }
+
+  /** In a copy of which page it goes on: one that another is writing to, or one of the cache's, whichever reaches further. */
+  #fork(queue: TenantQueue, sequence: Sequence): Fork | undefined {
+    const running = copyOnWriteFork(queue, sequence, this.#slots.total > 0);
+    const cached = this.#cache.begun(sequence);
+    return cached && cached.computed > (running?.computed ?? 0) ? cached : running;
   }
 
   /** It waits again; its tokens stay. */

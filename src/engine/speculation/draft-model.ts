@@ -75,8 +75,8 @@ export class DraftModel {
   }
 
   #begin(wanted: DraftWanted): Draft {
-    const { tokens, promptTokens, pages } = wanted.sequence;
-    const history = { tokens: [...tokens], promptTokens };
+    const { tokens, answerFrom, pages } = wanted.sequence;
+    const history = { tokens: [...tokens], promptTokens: answerFrom };
     const constraint = wanted.constraint?.fork();
     const draft = { ...wanted, constraint, pages: [...pages], history, from: tokens.length, computed: 0 };
     // The last token goes through the model again: its logits are wanted.

@@ -7,6 +7,7 @@ import type { StepCosts } from '../scheduler/step-costs.ts';
 import { pending, type Sequence } from '../sequence.ts';
 import { bestLength, DraftLength } from './draft-length.ts';
 import type { DraftModel, DraftWanted } from './draft-model.ts';
+import { leftOf } from './given-draft.ts';
 import { PromptLookup } from './prompt-lookup.ts';
 
 /** Who guesses for one sequence, and who did last. */
@@ -15,7 +16,9 @@ interface Guesses {
   readonly constraint: ConstrainedAnswer | undefined;
   readonly lookup: PromptLookup | undefined;
   readonly length: DraftLength;
-  by: 'lookup' | 'model' | 'constraint';
+  /** What its request guesses. */
+  readonly given: readonly Token[];
+  by: 'lookup' | 'model' | 'constraint' | 'request';
   /** How often drafts of what must come were right: a model may say those bytes in other tokens. */
   readonly forced: DraftLength;
 }
@@ -57,8 +60,13 @@ export class Speculation {
     this.#model = model;
   }
 
-  begin(sequence: Sequence, sampling: SamplingSpec, constraint?: ConstrainedAnswer): void {
-    if (!this.#lookup && !this.#model && !constraint) return;
+  begin(
+    sequence: Sequence,
+    sampling: SamplingSpec,
+    constraint?: ConstrainedAnswer,
+    given: readonly Token[] = [],
+  ): void {
+    if (!this.#lookup && !this.#model && !constraint && given.length === 0) return;
     this.#overall.drift();
     const length = new DraftLength(this.#overall.rate);
     const lookup = this.#lookup ? new PromptLookup() : undefined;
@@ -67,6 +75,7 @@ export class Speculation {
       constraint,
       lookup,
       length,
+      given,
       by: 'lookup',
       forced: new DraftLength(forcedRate),
     });
@@ -78,12 +87,15 @@ export class Speculation {
     const drafts = new Map<Sequence, Work['draft']>();
     const wanted: DraftWanted[] = [];
     const room = this.#scheduler.roomForDrafts(work);
-    for (const { sequence } of work) {
+    for (const { sequence, count } of work) {
       const guesses = this.#guesses.get(sequence);
-      if (!guesses || pending(sequence) !== 1) continue;
+      if (!guesses || pending(sequence) !== count) continue;
       const left = sequence.limit - sequence.tokens.length - 1;
       const most = Math.min(room.guessed, left);
-      const forced = this.#forced(guesses, Math.min(room.forced, left), work.length);
+      const given = this.#given(guesses, sequence, most);
+      // Others guess once a sequence decodes.
+      if (count > 1 && given.length === 0) continue;
+      const forced = given.length > 0 ? given : this.#forced(guesses, Math.min(room.forced, left), work.length);
       const found = forced.length > 0 ? forced : this.#lookUp(guesses, sequence.tokens, most);
       if (found.length === 0 && most <= 0) continue;
       const asked = found.length || this.#lengthFor(sequence, guesses, most, work.length);
@@ -96,6 +108,15 @@ export class Speculation {
     const modelled = await this.#model?.draft(wanted, (rows, ms) => rows <= draftingRows && this.#costs.pass(ms));
     for (const [sequence, draft] of modelled ?? []) drafts.set(sequence, draft);
     return work.map(each => ({ ...each, draft: drafts.get(each.sequence) ?? [] }));
+  }
+
+  /** What its request says, as far as it may come. */
+  #given(guesses: Guesses, sequence: Sequence, most: number): readonly Token[] {
+    const { given, constraint } = guesses;
+    if (given.length === 0 || most <= 0) return [];
+    const left = leftOf(given, sequence).slice(0, most);
+    guesses.by = 'request';
+    return constraint ? constraint.allowed(left) : left;
   }
 
   /** What must come, as much of it as pays beside so many sequences: where many decode, a row takes as long as a token. */

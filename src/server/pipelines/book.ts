@@ -2,7 +2,7 @@ import { RealmError } from '../../errors.ts';
 import type { Pipeline } from '../../pipelines/types.ts';
 import type { Program } from '../../sandbox/types.ts';
 import { mayUsePipeline, type Tenant } from '../../tenancy/tenants.ts';
-import type { Asking } from '../exchange.ts';
+import type { ToolCall } from '../tools/types.ts';
 import { RunBook } from './run-book.ts';
 
 /** Before its name where a model's is asked for. */
@@ -21,23 +21,11 @@ export interface ServedPipeline {
   readonly programs: ReadonlyMap<string, Program>;
 }
 
-/** A step that calls a tool. */
-export interface ToolStep {
-  readonly exchange: Asking;
-  readonly tenant: Tenant;
-  readonly name: string;
-  readonly input: unknown;
-  readonly signal: AbortSignal;
-  /** Pipelines that this one was called by, as their tool. */
-  readonly depth: number;
-}
-
 /** What pipelines ask for that is not theirs. */
 export interface PipelineBookOptions {
   readonly tools?: {
-    readonly names: Iterable<string>;
     /** Throws `tool_not_found`, `tool_failed`. */
-    call(step: ToolStep): Promise<unknown>;
+    call(call: ToolCall): Promise<unknown>;
   };
   /** Those that were uploaded. */
   readonly programs?: {
@@ -68,19 +56,15 @@ export class PipelineBook {
     return [...this.#served.values()];
   }
 
-  get tools(): Iterable<string> {
-    return this.#options.tools?.names ?? [];
-  }
-
   /** Whether there may be programs beside those that are files: tenants' come and go, so nobody asks for them earlier. */
   get uploads(): boolean {
     return this.#options.programs !== undefined;
   }
 
-  async callTool(step: ToolStep): Promise<unknown> {
+  async callTool(call: ToolCall): Promise<unknown> {
     const { tools } = this.#options;
-    if (tools) return tools.call(step);
-    throw new RealmError('tool_not_found', `There is no tool ${JSON.stringify(step.name)}`);
+    if (tools) return tools.call(call);
+    throw new RealmError('tool_not_found', `There is no tool ${JSON.stringify(call.name)}`);
   }
 
   async programNamed(tenant: Tenant, name: string): Promise<Program> {

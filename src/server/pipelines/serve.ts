@@ -10,16 +10,16 @@ type Needed = Pick<Services, 'models' | 'adapters' | 'anyModelName' | 'sandbox' 
 /** The pipelines of a configuration, for the models, tools and programs that are there now. Throws what is wrong with any. */
 export async function preparePipelines(
   { models, adapters, anyModelName, sandbox, pipelines }: Needed,
-  config: Pick<RealmConfig, 'pipelines' | 'tenants'>,
+  config: Pick<RealmConfig, 'pipelines' | 'tenants' | 'tools'>,
 ): Promise<ReadonlyMap<string, ServedPipeline>> {
   const there = {
     models: anyModelName ? undefined : modelNames(models, adapters),
-    tools: pipelines.tools,
+    tools: config.tools.map(({ name }) => name),
     programs: pipelines.uploads ? undefined : [],
     loadProgram: (name: string, bytes: Uint8Array) => sandbox.load(name, bytes),
   };
   const served = await loadPipelines(config.pipelines, there, pipelines.all);
-  const unknown = unknownNames(config, served);
+  const unknown = [...unknownNames(config, served), ...unknownTools(config, served)];
   if (unknown.length === 0) return served;
   throw new RealmError('config_invalid', unknown.map(issueText).join('; '), {
     param: unknown[0]?.path,
@@ -35,6 +35,18 @@ function unknownNames(
     pipelines.flatMap((name, k) =>
       served.has(name) ? [] : [{ path: `tenants[${i}].pipelines[${k}]`, message: `there is no pipeline ${name}` }],
     ),
+  );
+}
+
+/** Tools that are pipelines which are not there. */
+function unknownTools(
+  { tools }: Pick<RealmConfig, 'tools'>,
+  served: ReadonlyMap<string, ServedPipeline>,
+): Issue[] {
+  return tools.flatMap((tool, i) =>
+    'pipeline' in tool && !served.has(tool.pipeline)
+      ? [{ path: `tools[${i}].pipeline`, message: `there is no pipeline ${tool.pipeline}` }]
+      : [],
   );
 }
 

@@ -1,6 +1,6 @@
 import { RealmError } from '../../errors.ts';
 import type { Services } from '../services.ts';
-import type { ToolStep } from './book.ts';
+import type { ToolCall } from '../tools/types.ts';
 import { beginRun } from './run.ts';
 
 /** Pipelines that call each other as tools. */
@@ -9,7 +9,7 @@ const mostDepth = 4;
 /** Runs the pipeline that a tool stands for: the tool's permission is the tenant's. The part's usage is the run's. */
 export async function runAsTool(
   services: Services,
-  { exchange, tenant, name, input, depth }: ToolStep,
+  { exchange, tenant, name, input, depth }: ToolCall,
 ): Promise<unknown> {
   if (depth >= mostDepth)
     throw new RealmError('tool_failed', `Pipelines call each other as tools at most ${mostDepth} deep`);
