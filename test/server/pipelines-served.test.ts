@@ -34,12 +34,7 @@ output: two
 `;
 
 /** A folder of its own with these files, and the server that reads them. */
-async function start(
-  name: string,
-  files: Record<string, string | Uint8Array>,
-  tenant: object = {},
-  rest: object = {},
-) {
+async function start(name: string, files: Record<string, string | Uint8Array>, tenant: object = {}, rest: object = {}) {
   const base = join(folder, name);
   await mkdir(join(base, 'pipelines'), { recursive: true });
   for (const [file, text] of Object.entries(files)) await writeFile(join(base, 'pipelines', file), text);
@@ -156,7 +151,7 @@ test('the ledger has each step, and a budget ends a run in the middle', async ()
 
 test('a tool is a pipeline, for the tenants that have it', async () => {
   const inner = 'pipeline: inner\nsteps:\n  - { id: it, template: "<{{ input }}>" }\noutput: it\n';
-  const outer = "pipeline: outer\nsteps:\n  - { id: it, tool: quote, input: '\"x\"' }\noutput: it\n";
+  const outer = 'pipeline: outer\nsteps:\n  - { id: it, tool: quote, input: \'"x"\' }\noutput: it\n';
   const more = { tools: [{ name: 'quote', pipeline: 'inner' }] };
   const files = { 'inner.yaml': inner, 'outer.yaml': outer };
   const { server, ask } = await start('tool', files, { tools: ['quote'], pipelines: ['outer'] }, more);

@@ -39,10 +39,7 @@ function unknownNames(
 }
 
 /** Tools that are pipelines which are not there. */
-function unknownTools(
-  { tools }: Pick<RealmConfig, 'tools'>,
-  served: ReadonlyMap<string, ServedPipeline>,
-): Issue[] {
+function unknownTools({ tools }: Pick<RealmConfig, 'tools'>, served: ReadonlyMap<string, ServedPipeline>): Issue[] {
   return tools.flatMap((tool, i) =>
     'pipeline' in tool && !served.has(tool.pipeline)
       ? [{ path: `tools[${i}].pipeline`, message: `there is no pipeline ${tool.pipeline}` }]
