@@ -32,7 +32,7 @@ export async function* runChoice(
 ): AsyncGenerator<ChoiceEvent> {
   const { services } = context;
   const { signal } = context.exchange;
-  const { tenant, model, slot, program, kind, events = false } = context.job;
+  const { tenant, model, slot, program, kind, called = false, events = false } = context.job;
   const { prompt } = request;
   await services.text.pace(prompt.length);
   const emitted = new Emitted({ chat: kind === 'chat', events });
@@ -40,7 +40,7 @@ export async function* runChoice(
     tenant: tenant.id,
     program,
     limits: { memoryMb: tenant.memoryMb, deadlineMs: tenant.deadlineMs, sliceMs },
-    kind,
+    kind: called ? 'call' : kind,
     prompt,
     modelId: slot.modelId,
     options: guestOptions(model, request),

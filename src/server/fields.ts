@@ -136,6 +136,8 @@ export interface GenerationBody {
   readonly echo?: boolean | undefined;
   /** A chat that is too long loses its oldest messages. */
   readonly truncate?: boolean | undefined;
+  /** A step of a pipeline calls a program: the prompt is the JSON of what it is given. */
+  readonly called?: boolean | undefined;
   readonly settings: GenerationSettings;
   readonly n: number;
   readonly stream: boolean;

@@ -249,8 +249,8 @@ test('a program that a step calls runs in the sandbox, in the place of the tenan
   const { app } = piped([], undefined, { pipelines: bookOf([counted], { programs }), sandbox });
   const { output } = await (await app.fetch(post('/v1/pipelines/counted', { input: { text: 'four' } }))).json();
   assert.equal(output, 4);
-  const [call] = sandbox.calls;
-  assert.deepEqual([call?.program.name, call?.limits.memoryMb], ['count', tenantDefaults.memoryMb]);
+  const { program, limits, kind } = first(sandbox.calls);
+  assert.deepEqual([program.name, limits.memoryMb, kind], ['count', tenantDefaults.memoryMb, 'call']);
 });
 
 test('a program may ask models, and what they used is the step’s', async () => {

@@ -48,7 +48,11 @@ export class ServerPipelineHost implements PipelineHost {
     // It names what it asks itself; one that asks none is given the first that there is.
     const model = services.models.all.find(({ id }) => mayUseModel(tenant, id))?.id;
     const value = { model, prompt: JSON.stringify(input), max_tokens: -1 };
-    return this.#answer(call, part => this.#read('completion', value, part.signal), program);
+    return this.#answer(
+      call,
+      async part => ({ ...(await this.#read('completion', value, part.signal)), called: true }),
+      program,
+    );
   }
 
   callTool(name: string, input: unknown, call: StepCall): Promise<unknown> {
