@@ -100,7 +100,13 @@ const keptRun = {
   ms: nullable(count),
   error: nullable(object({ code: text, message: text })),
 };
-const pipeline = object({ id: text, object: is('pipeline'), description: nullable(text), input: whatever, model: text });
+const pipeline = object({
+  id: text,
+  object: is('pipeline'),
+  description: nullable(text),
+  input: whatever,
+  model: text,
+});
 
 export const answers: Readonly<Record<string, Answer>> = {
   'POST /v1/chat/completions': { ...json(chat), ...events },
