@@ -75,6 +75,7 @@ export const errorCodes = {
   program_out_of_fuel: 502,
   program_not_found: 404,
   program_exists: 409,
+  program_limit: 409,
   // Pipelines
   pipeline_invalid: 400,
   pipeline_not_found: 404,

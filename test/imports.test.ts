@@ -27,6 +27,7 @@ const order = [
   'metering',
   'rates',
   'tenancy',
+  'programs',
   'telemetry',
   'llm',
   'server',

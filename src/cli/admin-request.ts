@@ -1,4 +1,5 @@
-import { type ErrorCode, errorCodes, RealmError } from '../errors.ts';
+import { RealmError } from '../errors.ts';
+import { refusal } from './refusal.ts';
 
 /** Asks a route of `/admin/v1` of a server that runs, with the key in REALM_ADMIN_KEY. Throws what the server says. */
 export async function askOperator<T>(url: string, method: string, path: string): Promise<T> {
@@ -11,7 +12,5 @@ export async function askOperator<T>(url: string, method: string, path: string):
   });
   const said = await answer.json().catch(() => ({}));
   if (answer.ok) return said as T;
-  const { code, message } = (said as { error?: { code?: string; message?: string } }).error ?? {};
-  const known = code !== undefined && code in errorCodes ? (code as ErrorCode) : 'internal_error';
-  throw new RealmError(known, message ?? `${url} answered ${answer.status}.`);
+  throw refusal(said, `${url} answered ${answer.status}.`);
 }

@@ -10,6 +10,8 @@ import { addInspect } from './inspect.ts';
 import { addKeys } from './keys.ts';
 import { addModels } from './models.ts';
 import { quietBrokenPipes, visible } from './output.ts';
+import { addPipeline } from './pipeline.ts';
+import { addProgram } from './program.ts';
 import { addRun } from './run.ts';
 import { addServe } from './serve.ts';
 import { addTenants } from './tenants.ts';
@@ -24,6 +26,8 @@ const commands = [
   addTokenize,
   addConstrain,
   addModels,
+  addPipeline,
+  addProgram,
   addTenants,
   addKeys,
   addUsage,

@@ -1,9 +1,11 @@
-import { type ErrorCode, errorCodes, RealmError } from '../errors.ts';
+import { RealmError } from '../errors.ts';
 import type { UsageReport } from '../metering/reports.ts';
+import type { ProgramAnswer, ProgramOperator, ProgramWithVersions } from '../programs/operator.ts';
 import { AuditChain, type AuditEntry, type AuditProof } from '../tenancy/audit.ts';
 import type { KeyAnswer, TenantAnswer } from '../tenancy/operator.ts';
 import type { CreateKey, CreateTenant, UpdateKey, UpdateTenant } from '../tenancy/operator-schema.ts';
 import type { OpenOperator } from './local-operator.ts';
+import { refusal } from './refusal.ts';
 
 type Made = KeyAnswer & { readonly key: string };
 
@@ -40,6 +42,20 @@ export class RemoteOperator implements OpenOperator {
   usage = (query: Readonly<Record<string, string>>) =>
     this.#ask<UsageReport>('GET', `/usage?${new URLSearchParams(query)}`);
 
+  readonly uploaded: ProgramOperator = {
+    programs: async tenant => (await this.#ask<{ data: ProgramAnswer[] }>('GET', programPath(tenant))).data,
+    program: (tenant, name) => this.#ask<ProgramWithVersions>('GET', programPath(tenant, name)),
+    pushProgram: (tenant, name, { module, note }) =>
+      this.#ask<ProgramWithVersions>('PUT', programPath(tenant, name), {
+        module: Buffer.from(module).toString('base64'),
+        note,
+      }),
+    rollbackProgram: (tenant, name, version) =>
+      this.#ask<ProgramWithVersions>('POST', programPath(tenant, name, '/rollback'), { version }),
+    deleteProgram: (tenant, name, version) =>
+      this.#ask<void>('DELETE', programPath(tenant, name, '', version === undefined ? {} : { version: `${version}` })),
+  };
+
   /** Of what the server shows. */
   async verifyAudit(): Promise<AuditProof> {
     const chain = new AuditChain();
@@ -64,9 +80,15 @@ export class RemoteOperator implements OpenOperator {
     });
     const said = await answer.json().catch(() => ({}));
     if (answer.ok) return said as T;
-    const { code, message = `the server answered ${answer.status}` } = said.error ?? {};
-    throw new RealmError(code in errorCodes ? (code as ErrorCode) : 'internal_error', message);
+    throw refusal(said, `the server answered ${answer.status}`);
   }
+}
+
+/** Without a tenant: of the operator's own. */
+function programPath(tenant: string | null, name?: string, then = '', query: Record<string, string> = {}): string {
+  const asked = new URLSearchParams({ ...(tenant !== null && { tenant }), ...query }).toString();
+  const path = `/programs${name === undefined ? '' : `/${encodeURIComponent(name)}`}${then}`;
+  return asked === '' ? path : `${path}?${asked}`;
 }
 
 const tenantPath = (id: string): string => `/tenants/${encodeURIComponent(id)}`;

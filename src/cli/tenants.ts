@@ -13,6 +13,7 @@ interface TenantOptions extends PlaceOptions {
   readonly queueMs?: number;
   readonly deadlineMs?: number;
   readonly adapter?: string;
+  readonly program?: string;
   readonly budget?: readonly string[];
   readonly requestsPerMinute?: number;
   readonly tokensPerMinute?: number;
@@ -55,6 +56,7 @@ function withFields(command: Command): Command {
     .option('--queue-ms <n>', 'how long a request may wait', count)
     .option('--deadline-ms <n>', 'how long a request may take', count)
     .option('--adapter <name>', 'of requests that name no other')
+    .option('--program <name>', 'an uploaded program, or one of its versions as name@3')
     .option('--budget <unit:limit:period[:model]>', 'tokens, requests or money; day, month or total', collect)
     .option('--requests-per-minute <n>', 'rate of requests', count)
     .option('--tokens-per-minute <n>', 'rate of tokens', count)
@@ -74,6 +76,7 @@ function fieldsOf(options: TenantOptions): object {
     queue_ms: options.queueMs,
     deadline_ms: options.deadlineMs,
     adapter: options.adapter,
+    program: options.program,
     budgets: options.budget?.map(budgetOf),
     rate: Object.values(rate).some(value => value !== undefined) ? rate : undefined,
   };

@@ -108,7 +108,9 @@ export class OutputProcessor {
     const logprob = this.#logprobOf(request, token, logits);
     if (stopTokens.has(token)) {
       const isScored = request.promptLogprobs !== undefined || request.scoredTokens !== undefined;
-      return this.#requests.end(sequence.id, 'stop', { ...(isScored && { logprob }), ...lastRow(request, logits) });
+      const ended = sequence.keepsTail ? { stopToken: token } : {};
+      const values = { ...ended, ...(isScored && { logprob }), ...lastRow(request, logits) };
+      return this.#requests.end(sequence.id, 'stop', values);
     }
     if (constraint && !constraint.accept(token)) throw new RealmError('internal_error', 'a token broke its constraint');
     this.#scheduler.append(sequence, token);

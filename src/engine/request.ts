@@ -142,6 +142,8 @@ export type EngineEvent =
 export interface EndValues {
   /** What was asked for with `logits`. [vocabulary] */
   readonly logits?: Float32Array;
+  /** What ended it, where another request goes on behind it: no part of the answer. */
+  readonly stopToken?: Token;
   /** What was asked for with `embed`, of length 1. [width] */
   readonly embedding?: Float32Array;
   /** Of the token that ended an answer whose prompt's are wanted too: whoever scores texts counts it. */

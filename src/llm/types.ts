@@ -29,7 +29,7 @@ export interface TextPiece {
 /** What comes back, from a model's text generation to the body of an answer. The end has all tokens, prompt and answer. */
 export type TextEvent = TextPiece | TextEnd;
 
-export interface TextEnd extends AnswerEnd, Pick<EndValues, 'logits'> {
+export interface TextEnd extends AnswerEnd, Pick<EndValues, 'logits' | 'stopToken'> {
   readonly tokens: readonly Token[];
   /** The stop string that ended it. */
   readonly stopString?: string | undefined;

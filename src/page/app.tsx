@@ -8,6 +8,8 @@ import { Audit } from './views/audit.tsx';
 import { Chat } from './views/chat/chat.tsx';
 import { Live } from './views/live.tsx';
 import { Models } from './views/models.tsx';
+import { PipelineRunView } from './views/pipeline-run.tsx';
+import { Pipelines } from './views/pipelines.tsx';
 import { Requests } from './views/requests.tsx';
 import { TenantView } from './views/tenant.tsx';
 import { Tenants } from './views/tenants.tsx';
@@ -44,9 +46,11 @@ const operatorViews: Readonly<Record<string, () => ComponentChildren>> = {
   usage: () => <Usage />,
   audit: () => <Audit />,
   requests: () => <Requests />,
+  pipelines: () => <Pipelines />,
 };
 
 function operatorView([name = '', id]: readonly string[]): ComponentChildren | undefined {
   if (name === 'tenants' && id !== undefined) return <TenantView key={id} id={id} />;
+  if (name === 'pipelines' && id !== undefined) return <PipelineRunView key={id} id={id} />;
   return Object.hasOwn(operatorViews, name) ? operatorViews[name]?.() : undefined;
 }

@@ -8,6 +8,7 @@ const views = [
   ['tenants', 'Tenants'],
   ['usage', 'Usage'],
   ['requests', 'Requests'],
+  ['pipelines', 'Pipelines'],
   ['audit', 'Audit'],
 ] as const;
 

@@ -4,17 +4,29 @@ import { type Arity, type BodyContext, BodyReader, type BodySize } from './funct
 import { MAX_BODY_BYTES, MAX_COMPILE_COST, MAX_DEPTH, MAX_FUNCTION_COST, MAX_LOCALS } from './limits.ts';
 import type { ModuleLayout } from './module-reader.ts';
 
+/** What compiling costs, in plain instructions. */
+export interface CompileCost {
+  readonly total: number;
+  /** Of the dearest function. */
+  readonly largest: number;
+}
+
 /** Throws ModuleError when a function, or all of them together, would cost a compiler too much. */
-export function checkFunctionBodies(layout: ModuleLayout): void {
+export function checkFunctionBodies(layout: ModuleLayout): CompileCost {
   const context = contextOf(layout);
   const imported = layout.imports.length;
-  let total = 0;
-  for (const [at, body] of layout.bodies.entries()) total += checkBody(body, imported + at, context);
+  let [total, largest] = [0, 0];
+  for (const [at, body] of layout.bodies.entries()) {
+    const cost = checkBody(body, imported + at, context);
+    total += cost;
+    largest = Math.max(largest, cost);
+  }
   if (total > MAX_COMPILE_COST) {
     throw new ModuleError(
       `compiling all its functions costs about ${total} plain instructions; ${MAX_COMPILE_COST} are allowed`,
     );
   }
+  return { total, largest };
 }
 
 function checkBody(body: Uint8Array, index: number, context: BodyContext): number {

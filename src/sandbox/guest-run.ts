@@ -6,6 +6,9 @@ import { MAX_HOST_CALLS, MAX_STREAMED_BYTES, MAX_UNREAD_TEXT } from './limits.ts
 import type { FromGuest, HostQuery, HostReply, Outcome, ToGuest } from './messages.ts';
 import type { ModelId } from './model-id.ts';
 import { classify, Fault } from './outcome.ts';
+import { SequenceGuest } from './v2/guest.ts';
+import { sequenceImports } from './v2/imports.ts';
+import { runInput } from './v2/input.ts';
 
 type Start = Extract<ToGuest, { kind: 'start' }>;
 type Message = Exclude<ToGuest, { kind: 'compile' | 'start' }>;
@@ -44,6 +47,8 @@ export class GuestRun {
   /** Characters that were sent and that nobody has read yet. */
   #unread = 0;
   #wakeReader: (() => void) | undefined;
+  /** Of a program of ABI v2. */
+  #sequences: SequenceGuest | undefined;
   #query: { resolve(value: HostReply): void; reject(error: Error): void } | undefined;
 
   constructor(start: Start, module: WebAssembly.Module | undefined, post: (message: FromGuest) => void) {
@@ -66,6 +71,8 @@ export class GuestRun {
       this.#sendText();
       const cause = this.#fault ?? error;
       return { ...classify(cause, this.memoryBytes, this.#start.memoryMb), hostFailed: this.#hostFailed };
+    } finally {
+      this.#sequences?.close();
     }
   }
 
@@ -90,24 +97,55 @@ export class GuestRun {
         this.#kill(new Fault('killed', 'cancelled'));
         break;
       default:
-        message satisfies never;
+        this.#sequences?.receive(message);
     }
   }
 
   async #call(): Promise<void> {
     if (!this.#module) throw new Fault('failed', 'it was not compiled');
-    const { exports } = new WebAssembly.Instance(this.#module, { env: this.#imports() });
+    const { exports } = new WebAssembly.Instance(this.#module, { env: this.#imports(), realm2: this.#realm2() });
     this.#memory = new GuestMemory(exports.memory as WebAssembly.Memory);
     this.#alloc = exports.realm_alloc as Export | undefined;
     if (exports.realm_on_token) this.#onToken = promising(exports.realm_on_token as Export);
-    await promising(exports.realm_new as Export)();
+    if (exports.realm_new) await promising(exports.realm_new as Export)();
     this.#checkAlive();
+    const answer = exports.run ? await this.#run(exports.run as Export) : await this.#generate(exports);
+    if (this.#fault) throw this.#fault;
+    this.#emitAnswer(answer >>> 0);
+  }
+
+  async #generate(exports: WebAssembly.Exports): Promise<number> {
     if (exports.realm_auto_stream) this.#autoStream = (exports.realm_auto_stream as Export)() !== 0;
     const { promptAt, promptLength, optionsAt } = this.#placeInput();
     const generate = promising(exports.generate as Export);
-    const answer = await generate(promptAt, promptLength, this.#start.modelId, optionsAt);
-    if (this.#fault) throw this.#fault;
-    this.#emitAnswer(answer >>> 0);
+    return generate(promptAt, promptLength, this.#start.modelId, optionsAt);
+  }
+
+  /** Of ABI v2. */
+  async #run(run: Export): Promise<number> {
+    const input = encodeText(runInput(this.#start));
+    const address = this.#place(input.length);
+    this.#memory.bytes(address, input.length)!.set(input);
+    return promising(run)(address, input.length);
+  }
+
+  #realm2(): Record<string, WebAssembly.ImportValue> {
+    if (!WebAssembly.Module.imports(this.#module!).some(({ module }) => module === 'realm2')) return {};
+    this.#sequences = new SequenceGuest({
+      run: this.#start.run,
+      seed: this.#start.options.seed,
+      limits: this.#start.limits,
+      memory: () => this.#memory,
+      post: message => this.#send(message),
+      stream: bytes => this.#stream(bytes),
+      readerCaughtUp: () => this.#readerCaughtUp(),
+      checkAlive: () => this.#checkAlive(),
+      noteHost: failed => {
+        this.#hostFailed = failed;
+      },
+      spend: () => {},
+    });
+    return sequenceImports(this.#sequences);
   }
 
   /** Finds room for `length` bytes in the guest's memory: by its own allocator if it has one, else in new pages. */
@@ -138,7 +176,7 @@ export class GuestRun {
     if (address !== 0) {
       const length = this.#memory.view(address, 4)?.getUint32(0, true);
       const bytes = length === undefined ? undefined : this.#memory.bytes(address + 4, length);
-      if (!bytes) throw new Fault('failed', `generate returned ${address}, which is no answer inside its memory`);
+      if (!bytes) throw new Fault('failed', `it returned ${address}, which is no answer inside its memory`);
       this.#stream(bytes);
     }
     this.#sendText({ last: true });
@@ -333,6 +371,7 @@ export class GuestRun {
   #kill(fault: Fault): void {
     this.#fault ??= fault;
     this.#query?.reject(fault);
+    this.#sequences?.kill(fault);
     this.#wake?.();
     this.#wakeReader?.();
   }

@@ -1,5 +1,7 @@
 import type { ModelId } from './model-id.ts';
-import type { GenOptions } from './types.ts';
+import type { GenOptions, RunKind } from './types.ts';
+import type { HeldLimits } from './v2/limits.ts';
+import type { FromSequences, ToSequences } from './v2/messages.ts';
 
 /** What the server tells a place where programs run; they travel in arrays. `run` names the program's run. */
 export type ToGuest =
@@ -14,6 +16,9 @@ export type ToGuest =
       readonly modelId: ModelId;
       readonly options: GenOptions;
       readonly memoryMb: number;
+      /** Of ABI v2: what the prompt is, and what the run may hold. */
+      readonly input?: RunKind | undefined;
+      readonly limits?: Partial<HeldLimits> | undefined;
     }
   /** A piece of the generation that the program asked for, if it wants to see them. */
   | { readonly kind: 'text'; readonly run: number; readonly text: string }
@@ -23,7 +28,8 @@ export type ToGuest =
   | { readonly kind: 'reply'; readonly run: number; readonly value: HostReply }
   /** So many characters of the program's own text have found their reader. */
   | { readonly kind: 'read'; readonly run: number; readonly length: number }
-  | { readonly kind: 'cancel'; readonly run: number };
+  | { readonly kind: 'cancel'; readonly run: number }
+  | ToSequences;
 
 export type HostReply = number | string | readonly number[] | Int32Array;
 
@@ -46,6 +52,7 @@ export type FromGuest =
   /** The program has seen enough of its generation. */
   | { readonly kind: 'stop'; readonly run: number }
   | HostQuery
+  | FromSequences
   | { readonly kind: 'end'; readonly run: number; readonly outcome: Outcome };
 
 export type HostQuery =

@@ -6,6 +6,8 @@ import { closedError, type GuestHost, type HostedRun, type Loss } from './guest-
 import { MAX_UNREAD_PIECES } from './limits.ts';
 import type { FromGuest, HostQuery, HostReply, Outcome } from './messages.ts';
 import type { ProgramCall } from './types.ts';
+import type { FromSequences } from './v2/messages.ts';
+import { SequenceRun } from './v2/sequence-run.ts';
 
 /** Nobody looks at why: a reason of its own would be made, with a stack, for every request. */
 const ended = new RealmError('request_cancelled', 'The program has ended.');
@@ -16,6 +18,8 @@ type Generate = Extract<FromGuest, { kind: 'generate' }>;
 interface Piece {
   readonly text: string;
   readonly own: boolean;
+  /** It is no text of the answer but this. */
+  readonly emitted?: Extract<FromSequences, { kind: 'emit' }>['what'];
 }
 
 /** The server's side of one run: answers the program's host calls and collects what it streams. */
@@ -25,6 +29,7 @@ export class ProgramRun implements HostedRun {
   readonly #call: ProgramCall;
   readonly #id: number;
   readonly #over = new AbortController();
+  readonly #sequences: SequenceRun;
   #place: GuestHost | undefined;
   #generation: AbortController | undefined;
   #hostError: unknown;
@@ -35,6 +40,18 @@ export class ProgramRun implements HostedRun {
     this.#id = id;
     this.#call = call;
     this.sliceMs = call.limits.sliceMs;
+    this.#sequences = new SequenceRun({
+      host: call.host,
+      run: id,
+      over: this.over,
+      send: message => this.#place!.send(message),
+      stream: text => this.#stream(text),
+      emit: ({ what, text }) => this.#pieces.push({ text, own: true, emitted: what }),
+      failed: error => {
+        this.#hostError = error;
+      },
+      delayMs: () => this.#place!.queryDelayMs(),
+    });
   }
 
   /** Aborted as soon as the run has ended for its caller; the worker may need a moment more. */
@@ -42,11 +59,13 @@ export class ProgramRun implements HostedRun {
     return this.#over.signal;
   }
 
-  /** The next piece of what the program streams; undefined when it has ended. */
+  /** The next piece of what the program streams, empty behind what it emitted beside that; undefined when it has ended. */
   async read(): Promise<string | undefined> {
     const piece = await this.#pieces.take();
     if (piece?.own) this.#place!.send({ kind: 'read', run: this.#id, length: piece.text.length });
-    return piece?.text;
+    if (!piece?.emitted) return piece?.text;
+    this.#call.host.sequences?.emit(piece.emitted, piece.text);
+    return '';
   }
 
   /** Begins in a place where the program has been compiled. */
@@ -55,10 +74,21 @@ export class ProgramRun implements HostedRun {
       this.onSettled();
       return;
     }
-    const { prompt, modelId, options, limits } = this.#call;
+    const { prompt, modelId, options, limits, kind } = this.#call;
     this.#place = place;
     place.attach(this.#id, this);
-    place.send({ kind: 'start', run: this.#id, digest, prompt, modelId, options, memoryMb: limits.memoryMb });
+    const { memoryMb } = limits;
+    place.send({
+      kind: 'start',
+      run: this.#id,
+      digest,
+      prompt,
+      modelId,
+      options,
+      memoryMb,
+      input: kind,
+      limits: limits as object,
+    });
   }
 
   /** Ends the run early: what it generates is stopped, what it streamed but nobody read is dropped. */
@@ -85,8 +115,13 @@ export class ProgramRun implements HostedRun {
         break;
       case 'compiled':
         break;
-      default:
+      case 'encode':
+      case 'decode':
+      case 'metadata':
         void this.#answer(message);
+        break;
+      default:
+        this.#sequences.receive(message);
     }
   }
 
@@ -126,6 +161,11 @@ export class ProgramRun implements HostedRun {
   async #room(): Promise<void> {
     await this.#pieces.room();
     await this.#place!.room();
+  }
+
+  #stream(text: string): Promise<void> | undefined {
+    this.#pieces.push({ text, own: false });
+    return this.#pieces.hasRoom ? undefined : this.#pieces.room();
   }
 
   #failed(error: unknown): number {
@@ -168,6 +208,7 @@ export class ProgramRun implements HostedRun {
   #end(): void {
     this.#over.abort(ended);
     this.#generation?.abort(ended);
+    this.#sequences.end();
   }
 }
 

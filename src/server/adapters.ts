@@ -53,6 +53,10 @@ export class AdapterRegistry {
     return this.#known(id).modelId;
   }
 
+  get names(): string[] {
+    return [...this.#adapters.keys()];
+  }
+
   isTaken(id: string): boolean {
     return this.#adapters.has(id) || this.#loading.has(id);
   }

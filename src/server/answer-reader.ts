@@ -9,6 +9,8 @@ export interface AnswerDelta {
   /** Thoughts before the answer. */
   readonly reasoning?: string;
   readonly calls?: readonly CallDelta[];
+  /** What a program tells a client that has asked for it: no part of the answer. */
+  readonly event?: unknown;
 }
 
 /** A call's beginning has an id and a name; what follows adds to the JSON text of its arguments. `index`: of the call in the answer. */
@@ -91,4 +93,4 @@ function toDelta(event: OutputEvent): AnswerDelta | undefined {
   }
 }
 
-const newCallId = () => `call_${randomBytes(12).toString('hex')}`;
+export const newCallId = () => `call_${randomBytes(12).toString('hex')}`;

@@ -2,20 +2,21 @@ import type { GenerateRequest } from '../engine/request.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import { characters } from '../llm/text-logprobs.ts';
 import { shareOf } from '../tenancy/tenants.ts';
-import { type ChoiceEvent, newTrace, runChoice, type Trace, thoughtTokens } from './choice.ts';
+import { type ChoiceEvent, runChoice } from './choice.ts';
 import { debugged } from './debug-log.ts';
 import { errorBody } from './errors.ts';
-import { addUsage, type Exchange, noUsage, type Usage } from './exchange.ts';
+import { type Asking, addUsage, noUsage, type Usage } from './exchange.ts';
 import { type GivenPrompt, givenPrompts } from './given-prompts.ts';
 import { type HeldJob, holdJob, type Job } from './job.ts';
 import { merge } from './merge.ts';
+import { newTrace, type Trace, thoughtTokens } from './program-host/trace.ts';
 import { PromptTokens } from './prompt-tokens.ts';
 import type { Services } from './services.ts';
 import { spanned } from './traced.ts';
 import { logprobsAtOnce } from './whole-logprobs.ts';
 
 /** Runs all the choices at once, each in a program of its own; the first failure ends them all. */
-export async function* answer(services: Services, exchange: Exchange, wanted: Job): AsyncGenerator<ChoiceEvent> {
+export async function* answer(services: Services, exchange: Asking, wanted: Job): AsyncGenerator<ChoiceEvent> {
   const job = await holdJob(services, exchange, wanted);
   const { session, saveSession } = job;
   const prompts = await givenPrompts(services, job, exchange.signal);
@@ -49,7 +50,7 @@ interface Choice {
 
 /** `n` for each prompt, the first prompt's first; a request's id is unique over all jobs and choices. */
 function choicesOf(
-  { id }: Exchange,
+  { id }: Asking,
   { model, n, settings, tenant, adapter }: HeldJob,
   prompts: readonly GivenPrompt[],
 ): Choice[] {
@@ -82,12 +83,12 @@ function withSeed({ sampling }: Job['settings'], offset: number): Job['settings'
 
 function runAll(
   services: Services,
-  exchange: Exchange,
+  exchange: Asking,
   job: HeldJob,
   choices: readonly Choice[],
 ): AsyncGenerator<ChoiceEvent>[] {
   return choices.map(({ request, trace, promptTokens }, index) => {
-    const span = exchange.span?.child(`program ${services.programOf(job.tenant).name}`, { 'realm.choice': index });
+    const span = exchange.span?.child(`program ${job.program.name}`, { 'realm.choice': index });
     const run = runChoice({ services, job, promptTokens, exchange, span }, request, index, trace);
     const events = spanned(span, run);
     return job.echo ? echoed(events, index, request, trace) : events;
@@ -120,7 +121,7 @@ function placeOf({ tenant, model, adapter }: HeldJob) {
 /** What the answer says of the session: the answer is not lost where it could not be saved. */
 async function save(
   services: Services,
-  exchange: Exchange,
+  exchange: Asking,
   job: HeldJob,
   id: string,
   { tokens }: Trace,

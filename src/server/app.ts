@@ -26,6 +26,7 @@ import { metricsRoute } from './routes/metrics.ts';
 import { modelRoute, modelsRoute } from './routes/models.ts';
 import { ollamaRoutes } from './routes/ollama.ts';
 import { openApiRoute } from './routes/openapi.ts';
+import { pipelineRoutes } from './routes/pipelines.ts';
 import { cancelRequestRoute, requestsRoute } from './routes/requests.ts';
 import { rerankRoute } from './routes/rerank.ts';
 import { compactRoute, responsesRoute, responsesSocketRoute } from './routes/responses.ts';
@@ -53,6 +54,7 @@ export const routes: readonly Route[] = [
   countTokensRoute,
   embeddingsRoute,
   rerankRoute,
+  ...pipelineRoutes,
   ...ollamaRoutes,
   modelsRoute,
   modelRoute,
@@ -82,7 +84,7 @@ export function createApp(services: Services): Hono<AppEnv> {
   app.use(track(services));
   app.use(allowOrigins(() => services.http.origins));
   for (const route of routes) {
-    const bodyBytes = () => services.limits.bodyBytes;
+    const bodyBytes = () => Math.max(services.limits.bodyBytes, route.bodyBytes ?? 0);
     const guards = route.open
       ? []
       : [protect(services, route), limitBody(bodyBytes), decodeBody(bodyBytes), answerOnce(route)];

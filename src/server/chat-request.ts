@@ -59,6 +59,8 @@ export function chatSchema(limits: { messages: number }): z.ZodType<GenerationBo
     /** As in the Responses API. */
     truncation: optional(z.enum(['auto', 'disabled'])),
     logprobs: optional(z.boolean()),
+    /** A stream has what programs emit beside their answer, as chunks `realm.event`. */
+    events: optional(z.boolean()),
     top_logprobs: optional(topLogprobs),
     functions: unsupported(isEmptyList),
     function_call: unsupported(isOff),
@@ -97,6 +99,7 @@ export function chatSchema(limits: { messages: number }): z.ZodType<GenerationBo
         prompts: [chatDocument(toChat(body))],
         tools: toToolUse(body, refuse),
         truncate: body.truncation === 'auto',
+        events: body.events === true && body.stream === true,
         toolFormat: body.tool_format,
         constraint: toContentSource(body, refuse),
         maxTokens: body.max_completion_tokens ?? body.max_tokens ?? body.n_predict,

@@ -3,10 +3,13 @@ import type { BudgetSource } from '../metering/budgets.ts';
 import { LedgerMeter } from '../metering/ledger-meter.ts';
 import { tellCrossings } from '../metering/outbox.ts';
 import { UsageReports } from '../metering/reports.ts';
+import type { ProgramLibrary } from '../programs/library.ts';
+import { StoreProgramOperator } from '../programs/operator.ts';
+import type { ProgramStore } from '../programs/program-store.ts';
 import { withRates } from '../rates/meter.ts';
 import type { RateOf } from '../rates/rate.ts';
 import type { Rates } from '../rates/rates.ts';
-import type { Program, Sandbox } from '../sandbox/types.ts';
+import type { Sandbox } from '../sandbox/types.ts';
 import type { Store } from '../store/open.ts';
 import { watched } from '../telemetry/live.ts';
 import type { LogFilter } from '../telemetry/log-filter.ts';
@@ -20,19 +23,23 @@ import { type LoaderOptions, logModels, modelLoader } from './model-loader.ts';
 import { ModelMemory } from './model-memory.ts';
 import { ModelRegistry } from './model-registry.ts';
 import type { ModelStore } from './model-store.ts';
-import { loadedProgram } from './programs.ts';
+import { PipelineBook } from './pipelines/book.ts';
+import { runAsTool } from './pipelines/tool.ts';
+import { StoredSequences } from './program-host/saved-sequences.ts';
 import type { Live } from './reload.ts';
 import { ResponseBook } from './responses/book.ts';
 import { MemoryResponseStore } from './responses/store.ts';
 import type { Services } from './services.ts';
 import { supervision } from './supervise.ts';
 import { TextService } from './text/service.ts';
+import { ToolBook } from './tools/book.ts';
 
 /** What is opened before the services, and closed after them. */
 export interface Parts {
   ledger: LedgerMeter;
   modelStore: ModelStore;
-  programs: ReadonlyMap<string, Program>;
+  programs: ProgramLibrary;
+  programStore: ProgramStore;
   sandbox: Sandbox;
   administration: Administration;
   store: Store;
@@ -68,7 +75,13 @@ export function compose(
     isTaken: name => adapters.isTaken(name),
   });
   logModels({ models, logger });
-  return {
+  const tools = new ToolBook({
+    tools: () => live.config.tools,
+    logger,
+    metrics: metrics.tools,
+    pipeline: call => runAsTool(services, call),
+  });
+  const services: Services = {
     models,
     modelStore: parts.modelStore,
     adapters,
@@ -78,14 +91,24 @@ export function compose(
     usage: new UsageReports(parts.store),
     sessions: new SessionStore(config.sessions),
     responses: new ResponseBook(new MemoryResponseStore(config.responses), new MemoryResponseStore(config.responses)),
+    pipelines: new PipelineBook({
+      programs: { named: (tenant, name) => parts.programs.of(tenant, name) },
+      tools,
+    }),
     anyModelName: config.models === undefined || options.model !== undefined,
     text,
     sandbox: parts.sandbox,
-    programOf: tenant => loadedProgram(parts.programs, tenant),
+    savedSequences: new StoredSequences(parts.store),
+    tools,
+    programOf: (tenant, named) => parts.programs.of(tenant, named),
     directory,
     authenticate: directory.authenticate,
     authorizeAdmin: directory.authorizeAdmin,
     operator: actor => parts.administration.operator(actor),
+    programOperator: actor => {
+      const tenant = (id: string) => parts.administration.operator(actor).tenant(id);
+      return new StoreProgramOperator({ actor, store: parts.programStore, sandbox: parts.sandbox, tenant });
+    },
     audit,
     get localOnly() {
       return directory.open;
@@ -108,6 +131,7 @@ export function compose(
     metrics,
     state: { phase: 'loading', open: new Set() },
   };
+  return services;
 }
 
 /** Budgets and prices as tenants, keys and models have them now. */

@@ -1,5 +1,5 @@
 import type { ChoiceEvent } from './choice.ts';
-import type { Exchange } from './exchange.ts';
+import type { Asking } from './exchange.ts';
 import type { GivenPrompt } from './given-prompts.ts';
 import type { Job } from './job.ts';
 import type { Services } from './services.ts';
@@ -13,7 +13,7 @@ const longest = 1 << 16;
  */
 export function debugged(
   { logs }: Services,
-  { id }: Exchange,
+  { id }: Asking,
   { tenant, slot }: Job,
   prompts: readonly GivenPrompt[],
   events: AsyncGenerator<ChoiceEvent>,

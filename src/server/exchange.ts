@@ -36,6 +36,23 @@ export interface ExchangeBook {
   readonly state: { readonly open: Set<Exchange> };
 }
 
+/** What an answer needs of the request that it is made for: an exchange, or a part of one. */
+export type Asking = Pick<
+  Exchange,
+  | 'id'
+  | 'model'
+  | 'session'
+  | 'usage'
+  | 'span'
+  | 'held'
+  | 'signal'
+  | 'cancel'
+  | 'nextCall'
+  | 'noteSubmitted'
+  | 'onEnd'
+  | 'token'
+>;
+
 /** One request and its answer, from the first header to the last byte: its id, its cancellation, its log line. */
 export class Exchange {
   /** Made here and never taken from the client, so that it is unique. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { GenerationSettings, Sampling } from '../engine/request.ts';
 import type { DeclaredTool } from '../output-format/constraint-source.ts';
 import { ranges } from '../ranges.ts';
+import { programRef } from '../tenancy/program-ref.ts';
 import { name, within } from '../tenancy/schema.ts';
 import type { Token } from '../tokenizer/types.ts';
 
@@ -102,7 +103,8 @@ export const sharedFields = {
   repetition_penalty: optional(within(ranges.repetitionPenalty)),
   repeat_penalty: optional(within(ranges.repetitionPenalty)),
   repeat_last_n: optional(penaltyWindow),
-  // Realm's own: which of the tenant's requests go first, and names of saved sessions.
+  // Realm's own: what answers, which of the tenant's requests go first, and names of saved sessions.
+  program: optional(programRef),
   priority: optional(within(ranges.priority)),
   session: optional(name),
   save_session: optional(name),
@@ -123,6 +125,8 @@ export interface ToolUse {
 /** What a body asks for, whichever route it came by: `n` answers to each prompt. */
 export interface GenerationBody {
   readonly model: string | undefined;
+  /** What answers, in the place of the tenant's own program: a name, or one of its versions. */
+  readonly program?: string | undefined;
   readonly kind: 'chat' | 'completion';
   /** Chats as the documents that the tenant's program gets, or plain texts, or their tokens. */
   readonly prompts: readonly (string | Float64Array)[];
@@ -132,10 +136,14 @@ export interface GenerationBody {
   readonly echo?: boolean | undefined;
   /** A chat that is too long loses its oldest messages. */
   readonly truncate?: boolean | undefined;
+  /** A step of a pipeline calls a program: the prompt is the JSON of what it is given. */
+  readonly called?: boolean | undefined;
   readonly settings: GenerationSettings;
   readonly n: number;
   readonly stream: boolean;
   readonly includeUsage: boolean;
+  /** The client hears of what programs emit beside their answer. */
+  readonly events?: boolean | undefined;
   /** Tools that the answer may call. */
   readonly tools?: ToolUse | undefined;
   /** How the model is told to write calls, whatever its own format is. */
@@ -157,12 +165,14 @@ export function toBody(
     suffix,
     echo,
     truncate,
+    events,
     ...own
-  }: Pick<GenerationBody, 'kind' | 'prompts' | 'tools' | 'toolFormat' | 'suffix' | 'echo' | 'truncate'> &
+  }: Pick<GenerationBody, 'kind' | 'prompts' | 'tools' | 'toolFormat' | 'suffix' | 'echo' | 'truncate' | 'events'> &
     Pick<GenerationSettings, 'maxTokens' | 'topLogprobs' | 'promptLogprobs' | 'constraint'>,
 ): GenerationBody {
   return {
     model: fields.model,
+    program: fields.program,
     kind,
     prompts,
     tools,
@@ -170,6 +180,7 @@ export function toBody(
     suffix,
     echo,
     truncate,
+    events,
     settings: {
       sampling: toSampling(fields),
       stop: fields.stop,

@@ -25,8 +25,11 @@ export interface Format {
 /** `tool_calls`: the model ended its answer with calls. */
 type EndReason = FinishReason | 'tool_calls';
 
+/** What an answer's shape depends on. */
+export type Asked = Pick<Job, 'name' | 'prompts' | 'n' | 'settings' | 'includeUsage'>;
+
 /** A streamed answer's chunks, as its events come. */
-export function chunkWriter(format: Format, exchange: Exchange, job: Job): StreamWriter {
+export function chunkWriter(format: Format, exchange: Exchange, job: Asked): StreamWriter {
   const head = header(format.idPrefix, format.object.chunk, exchange, job);
   const { includeUsage } = job;
   const { topLogprobs } = job.settings;
@@ -47,6 +50,8 @@ export function chunkWriter(format: Format, exchange: Exchange, job: Job): Strea
     ...sse,
     of(event) {
       const { index } = event;
+      if (event.kind === 'text' && 'event' in event)
+        return sse.frame({ ...head, object: 'realm.event', index, event: event.event });
       const first = format.start !== undefined && !started.has(index) ? sse.frame(chunk([format.start(index)])) : '';
       started.add(index);
       return first + sse.frame(chunk([said(event)]));
@@ -64,7 +69,7 @@ export function chunkWriter(format: Format, exchange: Exchange, job: Job): Strea
 export async function whole(
   format: Format,
   exchange: Exchange,
-  job: Job,
+  job: Asked,
   events: AsyncIterable<ChoiceEvent>,
 ): Promise<object> {
   const choices = await wholeChoices(events, job.prompts.length * job.n);
@@ -81,7 +86,7 @@ export async function whole(
   };
 }
 
-function header(prefix: string, object: string, exchange: Exchange, job: Job) {
+function header(prefix: string, object: string, exchange: Exchange, job: Asked) {
   return {
     id: exchange.id.replace('req_', prefix),
     object,

@@ -1,9 +1,9 @@
-import type { EmbedRequest, GenerateRequest } from '../engine/request.ts';
+import type { EmbedRequest, EngineUsage, GenerateRequest } from '../engine/request.ts';
 import type { Engine } from '../engine/types.ts';
 import { type Embedding, embed } from '../llm/embed.ts';
 import type { LoadedModel } from '../llm/load.ts';
 import type { TextEvent } from '../llm/types.ts';
-import type { CallOwner, Meter, Reservation } from '../metering/meter.ts';
+import type { CallOwner, EngineCall, Meter, Reservation } from '../metering/meter.ts';
 
 /**
  * A model as the server has it. Its engine is reached through `generate` and `embed` alone, and both reserve what the call may cost before it
@@ -12,26 +12,48 @@ import type { CallOwner, Meter, Reservation } from '../metering/meter.ts';
 export interface MeteredModel extends Omit<LoadedModel, 'generate' | 'engine'> {
   readonly engine: Omit<Engine, 'submit'>;
   /** The end comes once the call is on record. Throws what the meter and the engine report. */
-  generate(owner: CallOwner, request: GenerateRequest, signal?: AbortSignal): AsyncIterable<TextEvent>;
+  generate(owner: CallOwner, request: GenerateRequest, signal?: AbortSignal, charge?: Charge): AsyncIterable<TextEvent>;
   embed(owner: CallOwner, request: EmbedRequest, signal?: AbortSignal): Promise<Embedding>;
 }
 
+/** What a call is charged for where somebody has paid for a part of its prompt. */
+export interface Charge {
+  /** Of the prompt. */
+  readonly promptTokens: number;
+  /** The meter has let the call in. */
+  granted(): void;
+  /** Of what it has used until now. */
+  of(usage: EngineUsage): EngineUsage;
+  /** However it ended, once: what it owes though it has used nothing. */
+  end(): EngineUsage | undefined;
+}
+
+/** Nobody has. */
+const wholeCharge = (promptTokens: number): Charge => ({
+  promptTokens,
+  granted: () => {},
+  of: usage => usage,
+  end: () => undefined,
+});
+
 export function metered(model: LoadedModel, meter: Meter): MeteredModel {
-  const reserve = (owner: CallOwner, { prompt, adapter }: EmbedRequest, maxTokens: number, openEnded = false) => {
-    const promptTokens = prompt.length;
-    return meter.reserve({ ...owner, model: model.id, adapter, promptTokens, maxTokens, openEnded });
-  };
+  const reserve = (owner: CallOwner, adapter: string | undefined, wish: Wish) =>
+    meter.reserve({ ...owner, model: model.id, adapter, ...wish });
   const ways: Pick<MeteredModel, 'generate' | 'embed'> = {
-    async *generate(owner, request, signal) {
+    async *generate(owner, request, signal, charge = wholeCharge(request.prompt.length)) {
       const room = model.engine.info.context - request.prompt.length;
       // What the engine refuses costs nothing; it says so itself.
       const wanted = Math.max(0, Math.min(request.maxTokens ?? room, room));
-      const reservation = await reserve(owner, request, wanted, request.maxTokens === undefined);
+      const { promptTokens } = charge;
+      const openEnded = request.maxTokens === undefined;
+      const reservation = await reserve(owner, request.adapter, { promptTokens, maxTokens: wanted, openEnded });
+      charge.granted();
       const maxTokens = reservation.maxTokens < wanted ? reservation.maxTokens : request.maxTokens;
-      yield* settled(reservation, model.generate({ ...request, maxTokens }, signal), request.prompt.length);
+      yield* settled(reservation, model.generate({ ...request, maxTokens }, signal), request.prompt.length, charge);
     },
     async embed(owner, request, signal) {
-      const reservation = await reserve(owner, request, 0);
+      const { prompt, adapter } = request;
+      const reservation = await reserve(owner, adapter, { promptTokens: prompt.length, maxTokens: 0 });
       try {
         const embedding = await embed(model.engine, request, signal);
         reservation.count(embedding.usage);
@@ -46,26 +68,31 @@ export function metered(model: LoadedModel, meter: Meter): MeteredModel {
   return Object.assign(Object.create(model) as Omit<LoadedModel, 'generate'>, ways);
 }
 
+type Wish = Pick<EngineCall, 'promptTokens' | 'maxTokens' | 'openEnded'>;
+
 async function* settled(
   reservation: Reservation,
   events: AsyncIterable<TextEvent>,
   promptTokens: number,
+  charge: Charge,
 ): AsyncGenerator<TextEvent> {
   let completionTokens = 0;
   let left = true;
   try {
     for await (const event of events) {
       if (event.kind === 'end') {
-        reservation.count(event.usage);
+        reservation.count(charge.of(event.usage));
         await reservation.settle(event.reason === 'cancelled' ? 'cancelled' : 'complete');
       } else if (!event.ofPrompt)
-        reservation.count({ promptTokens, cachedTokens: 0, completionTokens: ++completionTokens });
+        reservation.count(charge.of({ promptTokens, cachedTokens: 0, completionTokens: ++completionTokens }));
       yield event;
     }
   } catch (error) {
     left = false;
     throw error;
   } finally {
+    const owed = charge.end();
+    if (owed) reservation.count(owed);
     await reservation.settle(left ? 'cancelled' : 'failed');
   }
 }

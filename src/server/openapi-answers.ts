@@ -88,6 +88,26 @@ const model = object({ id: text, object: is('model'), created: count, owned_by: 
 const listOf = (items: Schema) => object({ object: is('list'), data: list(items) });
 const request = object({ id: text, object: is('request'), path: text, model: nullable(text), created: count });
 
+const run = { id: text, object: is('pipeline.run'), pipeline: text, usage };
+const steps = list(
+  object({ step: text, kind: text, state: text, at_ms: count, ms: nullable(count), retries: count, usage }),
+);
+const keptRun = {
+  ...run,
+  tenant: text,
+  state: { enum: ['running', 'complete', 'failed', 'cancelled'] },
+  created_at: text,
+  ms: nullable(count),
+  error: nullable(object({ code: text, message: text })),
+};
+const pipeline = object({
+  id: text,
+  object: is('pipeline'),
+  description: nullable(text),
+  input: whatever,
+  model: text,
+});
+
 export const answers: Readonly<Record<string, Answer>> = {
   'POST /v1/chat/completions': { ...json(chat), ...events },
   'POST /v1/completions': { ...json(completion), ...events },
@@ -106,6 +126,12 @@ export const answers: Readonly<Record<string, Answer>> = {
   'GET /api/version': json(object({ version: text })),
   'GET /v1/models': json(listOf(model)),
   'GET /v1/models/{id}': json(model),
+  'GET /v1/pipelines': json(listOf(pipeline)),
+  'POST /v1/pipelines/{name}': { ...json(object({ ...run, output: whatever, steps })), ...events },
+  'GET /v1/pipelines/runs': json(listOf(object(keptRun))),
+  'GET /v1/pipelines/runs/{id}': json(object({ ...keptRun, steps })),
+  'GET /admin/v1/pipelines/runs': json(object({ data: list(object(keptRun)) })),
+  'GET /admin/v1/pipelines/runs/{id}': json(object({ ...keptRun, steps })),
   'GET /v1/requests': json(listOf(request)),
   'GET /v1/sessions': json(listOf({ type: 'object' })),
   'POST /tokenize': json(object({ tokens: list(whatever) })),

@@ -50,7 +50,7 @@ const idempotencyKey = {
 };
 
 function operation(route: Route, limits: Limits): object {
-  const { method, path, summary, body, query = {}, open, admin } = route;
+  const { method, path, summary, body, bytes, query = {}, open, admin } = route;
   const inPath = [...plainPath(path).matchAll(/\{(\w+)\}/g)].map(([, name]) => {
     return { name, in: 'path', required: true, schema: { type: 'string' } };
   });
@@ -64,7 +64,10 @@ function operation(route: Route, limits: Limits): object {
     ...(open && { security: [] }),
     ...(parameters.length > 0 && { parameters }),
     ...(body && {
-      requestBody: { required: true, content: { 'application/json': { schema: bodySchema(body, limits) } } },
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: bodySchema(body, limits) }, ...(bytes && { [bytes]: {} }) },
+      },
     }),
     responses: { 200: answerOf(method, path), default: ref(`responses/${refusalOf(path)}`) },
   };

@@ -12,14 +12,20 @@ interface Prompt {
   readonly prompt: string;
   /** A chat that is too long may be shortened, and leaves so many tokens to the answer. */
   readonly room?: number | undefined;
+  readonly toolFormat?: string | undefined;
   readonly signal: AbortSignal;
 }
 
 type Encoded = JobOutput<'prompt'>;
 
+interface Encoding {
+  readonly model: MeteredModel;
+  readonly encoded: Promise<Encoded>;
+}
+
 /** The tokens of one prompt of a request: the programs of its `n` answers mostly ask for the same one. */
 export class PromptTokens {
-  #last: { readonly model: MeteredModel; readonly prompt: string; readonly encoded: Promise<Encoded> } | undefined;
+  #last: (Pick<Prompt, 'kind' | 'prompt'> & Encoding) | undefined;
 
   readonly #given: GivenPrompt;
   readonly #model: MeteredModel;
@@ -44,10 +50,15 @@ export class PromptTokens {
   }
 
   /** Throws `context_length_exceeded` for what cannot fit, and what the service for text throws. */
-  of({ text }: Services, model: MeteredModel, { tenant, kind, prompt, room, signal }: Prompt): Promise<Encoded> {
+  of(
+    { text }: Services,
+    model: MeteredModel,
+    { tenant, kind, prompt, room, toolFormat, signal }: Prompt,
+  ): Promise<Encoded> {
     const { tokens } = this.#given;
     if (tokens && this.isGiven(model, prompt)) return Promise.resolve({ tokens, inReasoning: false });
-    if (this.#last?.model === model && this.#last.prompt === prompt) return this.#last.encoded;
+    const last = this.#last;
+    if (last?.model === model && last.kind === kind && last.prompt === prompt) return last.encoded;
     const call = { owner: tenant, model, signal };
     const encoded = text.run('prompt', call, {
       kind,
@@ -55,8 +66,9 @@ export class PromptTokens {
       context: model.engine.info.context,
       parseSpecial: tenant.parseSpecial,
       room,
+      toolFormat,
     });
-    this.#last = { model, prompt, encoded };
+    this.#last = { model, kind, prompt, encoded };
     return encoded;
   }
 }

@@ -27,7 +27,10 @@ async function running(text: string, overrides: Partial<ReloadParts> = {}) {
   const notes: object[] = [];
   const reload = new ConfigReload(path, live, logger, {
     prepare: async () => {},
-    apply: next => applied.push(next),
+    apply: next => {
+      applied.push(next);
+      return [];
+    },
     note: async detail => void notes.push(detail),
     ...overrides,
   });

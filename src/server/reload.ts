@@ -12,8 +12,8 @@ export interface Live {
 export interface ReloadParts {
   /** Loads what the new configuration needs; throws what is wrong with it, and nothing is changed then. */
   prepare(next: RealmConfig): Promise<void>;
-  /** Cannot fail. */
-  apply(next: RealmConfig): void;
+  /** Cannot fail. Gives what was changed beside what stands in the file itself. */
+  apply(next: RealmConfig): readonly string[];
   note(detail: object): Promise<void>;
 }
 
@@ -27,6 +27,8 @@ export class ConfigReload {
   readonly #logger: Logger;
   readonly #parts: ReloadParts;
   #last: Promise<void> = Promise.resolve();
+  /** Beside the file itself. */
+  #watched: ReadonlySet<string> = new Set();
 
   /** `path` undefined: there is no file. */
   constructor(path: string | undefined, live: Live, logger: Logger, parts: ReloadParts) {
@@ -43,8 +45,19 @@ export class ConfigReload {
     return this.#last;
   }
 
+  /** Other files whose change is a change of the configuration, in the place of those before. */
+  watch(files: ReadonlySet<string>): void {
+    if (this.#path === undefined) return;
+    for (const file of this.#watched.difference(files)) unwatchFile(file, this.#changed);
+    for (const file of files.difference(this.#watched))
+      watchFile(file, { interval: lookMs, persistent: false }, this.#changed);
+    this.#watched = files;
+  }
+
   close(): void {
-    if (this.#path !== undefined) unwatchFile(this.#path, this.#changed);
+    if (this.#path === undefined) return;
+    this.watch(new Set());
+    unwatchFile(this.#path, this.#changed);
   }
 
   readonly #changed = () => void this.run();
@@ -65,7 +78,7 @@ export class ConfigReload {
     const fixed = differences(fixedParts(config), fixedParts(next));
     const changed = differences(changeableParts(config), changeableParts(next));
     this.#live.config = { ...next, ...fixedFields(config) };
-    this.#parts.apply(next);
+    changed.push(...this.#parts.apply(next));
     for (const path of fixed) this.#logger.log('warn', 'configuration: changes with the next start only', { path });
     this.#logger.log('info', 'configuration read again', { changed: changed.join(', ') || 'nothing' });
     if (changed.length === 0) return;
@@ -102,7 +115,17 @@ function fixedOf({ sampling: _, price: __, ...model }: Omit<ModelEntry, 'id'>): 
   return model;
 }
 
-function changeableParts({ limits, http, adminKeys, metrics, folders, tenants, models }: RealmConfig): Parts {
+function changeableParts({
+  limits,
+  http,
+  adminKeys,
+  metrics,
+  folders,
+  pipelines,
+  tenants,
+  models,
+  tools,
+}: RealmConfig): Parts {
   return {
     'server.limits': limits,
     'server.origins': http.origins,
@@ -110,6 +133,8 @@ function changeableParts({ limits, http, adminKeys, metrics, folders, tenants, m
     'server.admin_keys': adminKeys,
     'server.metrics': metrics,
     'server.folders': folders,
+    pipelines,
+    ...Object.fromEntries(tools.map(({ name, ...tool }) => [`tools[${name}]`, tool])),
     ...Object.fromEntries(tenants?.map(({ id, ...tenant }) => [`tenants[${id}]`, tenant]) ?? []),
     ...Object.fromEntries(
       models?.flatMap(({ id, sampling, price }) => [

@@ -35,6 +35,10 @@ export interface Route {
   readonly summary: string;
   /** The form of its body. */
   readonly body?: BodyForm;
+  /** Its type where it may be bytes instead. */
+  readonly bytes?: string;
+  /** It may be as large as this, whatever the server's limit is. */
+  readonly bodyBytes?: number;
   /** What may stand in its query, with what that means. */
   readonly query?: Readonly<Record<string, string>>;
   /** Answers without a key. */

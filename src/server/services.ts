@@ -2,6 +2,7 @@ import { RealmError } from '../errors.ts';
 import type { SessionStore } from '../llm/sessions.ts';
 import type { Meter } from '../metering/meter.ts';
 import type { UsageReports } from '../metering/reports.ts';
+import type { ProgramOperator } from '../programs/operator.ts';
 import type { Rates } from '../rates/rates.ts';
 import type { Program, Sandbox } from '../sandbox/types.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -14,14 +15,17 @@ import type { Directory } from '../tenancy/directory.ts';
 import type { Operator } from '../tenancy/operator.ts';
 import { type Authenticate, type AuthorizeAdmin, mayUseModel, type Tenant } from '../tenancy/tenants.ts';
 import type { AdapterRegistry } from './adapters.ts';
-import type { Exchange } from './exchange.ts';
+import type { Asking, Exchange } from './exchange.ts';
 import type { AnswerBook } from './kept-answers.ts';
 import type { MeteredModel } from './metered-model.ts';
 import type { ModelRegistry } from './model-registry.ts';
 import type { ModelSlot } from './model-slot.ts';
 import type { ModelStore } from './model-store.ts';
+import type { PipelineBook } from './pipelines/book.ts';
+import type { SavedSequences } from './program-host/saved-sequences.ts';
 import type { ResponseBook } from './responses/book.ts';
 import type { TextService } from './text/service.ts';
+import type { ToolBook } from './tools/book.ts';
 
 /** Everything that the routes need, given by whoever composes the server. */
 export interface Services {
@@ -37,18 +41,25 @@ export interface Services {
   readonly usage: Pick<UsageReports, 'of' | 'ofTenant'>;
   readonly sessions: SessionStore;
   readonly responses: ResponseBook;
+  readonly pipelines: PipelineBook;
   /** Any model name stands for the first model. */
   readonly anyModelName: boolean;
   readonly text: TextService;
   readonly sandbox: Sandbox;
-  /** The program that answers a tenant's requests. */
-  programOf(tenant: Tenant): Program;
+  /** The program that answers a tenant's request, as it is now; `named`: the request asks for this one. Throws `program_not_found`. */
+  programOf(tenant: Tenant, named?: string): Program | Promise<Program>;
+  /** What programs keep for their later runs. */
+  readonly savedSequences: SavedSequences;
+  /** What they may ask of the world outside. */
+  readonly tools: ToolBook;
   /** Tenants and keys, as they are now. */
   readonly directory: Directory;
   readonly authenticate: Authenticate;
   readonly authorizeAdmin: AuthorizeAdmin;
   /** What an operator does with tenants and keys, on behalf of whoever has this public id. */
   operator(actor: string): Operator;
+  /** The same with programs that are uploaded. */
+  programOperator(actor: string): ProgramOperator;
   /** Every action of an operator's is noted here. Throws where it cannot be. */
   readonly audit: { note(note: AuditNote): Promise<void> };
   /** There are no keys: only programs on this machine are answered. */
@@ -123,7 +134,7 @@ export function baseModel(services: Services, name: string | undefined, tenant?:
 /** {@link findModel}, and has it loaded. */
 export async function takeModel(
   services: Services,
-  exchange: Exchange,
+  exchange: Asking,
   tenant: Tenant,
   name: string | undefined,
 ): Promise<HeldModel> {
@@ -134,7 +145,7 @@ export async function takeModel(
 /** The model, loaded, for as long as the request lasts. Throws `model_unavailable`, `deadline_exceeded`. */
 export async function holdModel(
   { models }: Pick<Services, 'models'>,
-  exchange: Exchange,
+  exchange: Asking,
   tenant: Pick<Tenant, 'deadlineMs'>,
   slot: ModelSlot,
 ): Promise<MeteredModel> {

@@ -1,8 +1,10 @@
 import type { FetchObserver } from '../catalog/types.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { loadModel, ServedModel } from '../llm/load.ts';
+import { FilePrograms } from '../programs/file-programs.ts';
+import { ProgramLibrary } from '../programs/library.ts';
+import { ProgramStore } from '../programs/program-store.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
-import type { Program } from '../sandbox/types.ts';
 import { openStore } from '../store/open.ts';
 import { type Logger, silent } from '../telemetry/log.ts';
 import { LogFilter } from '../telemetry/log-filter.ts';
@@ -20,7 +22,8 @@ import { ModelStore } from './model-store.ts';
 import { type Listener, listen } from './node.ts';
 import { openRates } from './open-rates.ts';
 import { Outbox } from './outbox.ts';
-import { loadBuiltin, loadPrograms } from './programs.ts';
+import { watchedFiles } from './pipelines/load.ts';
+import { preparePipelines } from './pipelines/serve.ts';
 import { ConfigReload, type Live } from './reload.ts';
 import type { ServerState, Services } from './services.ts';
 
@@ -43,6 +46,8 @@ export interface StartOptions {
   readonly onProgress?: (loaded: number, total: number) => void;
   /** Loads a model; default: from its file, into an engine. */
   readonly loader?: typeof loadModel;
+  /** Listens nowhere: requests come through {@link RunningServer.fetch} alone. */
+  readonly offline?: boolean;
   /** Aborted while models are being loaded: nothing is left running, and its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -53,6 +58,8 @@ export interface RunningServer {
   readonly models: readonly ServedModel[];
   /** Those that are not: they are loaded on demand, or could not be. */
   readonly unloaded: readonly { readonly id: string; readonly problem: string | undefined }[];
+  /** Answers a request as if it had come from this machine. */
+  fetch(request: Request): Promise<Response>;
   /** Whether requests need a key. */
   readonly keyed: boolean;
   /** Reads realm.yaml again: what can be changed while the server runs is, unless there is a mistake in it. Both are logged. */
@@ -73,7 +80,6 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const [host, port] = [options.host ?? config.host, options.port ?? config.port];
   const live: Live = { config };
   const models: ServedModel[] = [];
-  const programs = new Map<string, Program>();
   const sandbox = createSandbox(config.programs);
   // Closed in the other order, also where something that follows fails.
   await using opened = new AsyncDisposableStack();
@@ -90,6 +96,10 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     lost: error => services.logger.log('warn', 'store does not answer', { problem: asRealmError(error).message }),
   });
   opened.defer(() => administration.close());
+  const { audit, follower } = administration;
+  const programStore = new ProgramStore(store, audit, () => follower.changed());
+  const programs = new ProgramLibrary({ store: programStore, follower, sandbox });
+  administration.checkProgram = (tenant, ref) => programs.check(tenant, ref);
   const ledger = await openMeter(store, live, directory);
   opened.defer(() => ledger.close());
   const rates = await openRates(config.redis, rateOf(directory), { logger, metrics: metrics.rates });
@@ -112,6 +122,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       metrics,
       modelStore,
       programs,
+      programStore,
       sandbox,
       administration,
     },
@@ -120,35 +131,50 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   await administration.start();
   refuseOpenToOthers(config, host, directory);
   const { keepAliveMs } = config.http;
-  const listener = await listen(createApp(services), host, port, {
-    keepAliveMs,
-    logger: services.logger,
-    messageBytes: config.limits.bodyBytes,
-    sockets: config.limits,
-  });
+  const app = createApp(services);
+  const listener = options.offline
+    ? nowhere
+    : await listen(app, host, port, {
+        keepAliveMs,
+        logger: services.logger,
+        messageBytes: config.limits.bodyBytes,
+        sockets: config.limits,
+      });
   try {
-    const builtin = loadBuiltin(sandbox);
-    await loadPrograms(config, sandbox, programs);
+    const builtin = programs.builtin('default');
+    programs.files = await FilePrograms.load(config.tenants, sandbox);
     await addModels(services, modelsOf(config, options), options);
     if (options.model === undefined) await addStored(services, modelStore);
+    services.pipelines.set(await preparePipelines(services, config));
     await loadFirst(services, options.signal);
-    programs.set('', await builtin);
+    await builtin;
   } catch (error) {
     await stop(services, listener, { drainMs: 0, lameDuckMs: 0 });
     throw error;
   }
   services.state.phase = 'ready';
+  void loadNamed(services);
+  let files = programs.files;
+  let prepared = new Map() as Awaited<ReturnType<typeof preparePipelines>>;
   const reload = new ConfigReload(options.config ? undefined : options.configPath, live, services.logger, {
     async prepare(next) {
       refuseOpenToOthers(next, host, directory);
-      await loadPrograms(next, sandbox, programs);
+      reload.watch(await watchedFiles(next.pipelines, services.pipelines.all));
+      files = await FilePrograms.load(next.tenants, sandbox, programs.files);
+      prepared = await preparePipelines(services, next);
+      reload.watch(await watchedFiles(next.pipelines, prepared.values()));
     },
     apply(next) {
+      for (const path of files.changedSince(programs.files)) logger.log('info', 'program read again', { path });
+      programs.files = files;
       administration.setFile(next);
       for (const { model } of services.models.all) if (model) sampleAsConfigured(live, model);
+      void loadNamed(services);
+      return services.pipelines.set(prepared).map(name => `pipelines[${name}]`);
     },
     note: detail => services.audit.note({ actor: 'file', action: 'config.reloaded', target: 'realm.yaml', detail }),
   });
+  reload.watch(await watchedFiles(config.pipelines, services.pipelines.all));
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
   const kept = opened.move();
   const close = async () => {
@@ -159,8 +185,11 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const unloaded = services.models.all.flatMap(({ id, model, failure }) => {
     return model ? [] : { id, problem: failure?.error.message };
   });
-  return { url, models: [...models], unloaded, keyed: !directory.open, reload: () => reload.run(), logs, close };
+  const fetch = async (request: Request) => app.fetch(request, { remoteAddress: '127.0.0.1' });
+  return { url, fetch, models: [...models], unloaded, keyed: !directory.open, reload: () => reload.run(), logs, close };
 }
+
+const nowhere: Listener = { port: 0, stop: () => {}, destroy: () => {} };
 
 /** The file may have been read again since it named the model. */
 function sampleAsConfigured({ config }: Live, model: Pick<ServedModel, 'id' | 'setSampling'>): void {
@@ -184,6 +213,19 @@ function refuseOpenToOthers({ tenants, adminKeys }: RealmConfig, host: string, d
 function cancelRequestsOf({ open }: ServerState, keyId: string): void {
   const reason = new RealmError('request_cancelled', 'The key of the request was revoked');
   for (const exchange of open) if (exchange.keyId === keyId) exchange.cancel(reason);
+}
+
+/** So that no request waits for its tenant's program. One that is not there may come yet. */
+async function loadNamed({ directory, programOf, logger }: Services): Promise<void> {
+  const named = [...directory.tenants()].filter(({ program }) => program !== undefined && 'name' in program);
+  for (const tenant of named) {
+    try {
+      await programOf(tenant);
+    } catch (error) {
+      const { code, message } = asRealmError(error);
+      logger.log('warn', "a tenant's program cannot be used", { tenant: tenant.id, code, message });
+    }
+  }
 }
 
 function modelsOf(config: RealmConfig, { model }: StartOptions): readonly Partial<ModelEntry>[] {

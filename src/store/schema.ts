@@ -9,6 +9,8 @@ export interface StoreTables {
   readonly audit: AuditTable;
   readonly audit_head: AuditHeadTable;
   readonly served_models: ServedModelTable;
+  readonly programs: ProgramTable;
+  readonly program_versions: ProgramVersionTable;
   readonly calls: CallTable;
   readonly usage: UsageTable;
   readonly budgets: BudgetTable;
@@ -16,6 +18,7 @@ export interface StoreTables {
   readonly running_calls: RunningCallTable;
   readonly idempotency_keys: IdempotencyTable;
   readonly outbox: OutboxTable;
+  readonly saved_sequences: SavedSequenceTable;
 }
 
 /** Servers that share the store. One that has not been seen for a while is dead, and what it held is anybody's. */
@@ -81,6 +84,35 @@ export interface ServedModelTable {
   document: string;
   created_at: number;
   removed_at: number | null;
+}
+
+/** Programs that were uploaded. A deleted one stays, so that other replicas hear of it, and no number of a version is used twice. */
+export interface ProgramTable {
+  /** A tenant; empty: the operator's, for all. */
+  owner: string;
+  name: string;
+  /** The version that answers. */
+  current: number;
+  /** The highest number that a version has had. */
+  last: number;
+  deleted: number;
+  changed: number;
+}
+
+/** A version of a program never changes. */
+export interface ProgramVersionTable {
+  owner: string;
+  name: string;
+  version: number;
+  /** SHA-256 of the module, hex. */
+  digest: string;
+  /** Bytes. */
+  size: number;
+  note: string | null;
+  created_at: number;
+  /** The public id of a key, as in the audit log. */
+  created_by: string;
+  module: Uint8Array;
 }
 
 /** What a call to an engine used. */
@@ -173,4 +205,23 @@ export interface OutboxTable {
   attempts: number;
   /** Null: nobody is left to be told. */
   next_at: number | null;
+}
+
+/** What programs keep of their sequences for later runs of the same tenant's. */
+export interface SavedSequenceTable {
+  tenant: string;
+  /** The program's word for it. */
+  key: string;
+  /** Whose tokens they are. */
+  model: string;
+  adapter: string;
+  /** Base64 of 32-bit numbers, little-endian, all of them after each other. */
+  tokens: string;
+  /** The last so many are the answer's. */
+  answered: number;
+  /** The first so many were charged for. */
+  paid: number;
+  bytes: number;
+  created_at: number;
+  expires_at: number;
 }

@@ -8,6 +8,7 @@ import { memoryByKind, processMemory } from './memory.ts';
 import { type RateMetrics, rateMetrics } from './rate-metrics.ts';
 import type { RequestSample } from './request-sample.ts';
 import { tenantMetrics } from './tenant-metrics.ts';
+import { type ToolMetrics, toolMetrics } from './tool-metrics.ts';
 
 /** One piece of work on text: tokenising, templates, JSON. */
 export interface TextSample {
@@ -34,6 +35,7 @@ export interface Metrics {
   request(sample: RequestSample): void;
   text(sample: TextSample): void;
   readonly rates: RateMetrics;
+  readonly tools: ToolMetrics;
   /** The Prometheus text page. */
   page(state: ServerSample, reader?: { readonly operator: boolean }): Promise<string>;
 }
@@ -76,6 +78,7 @@ export function createMetrics(): Metrics {
     },
     text: textMetrics(registers, label),
     rates: rateMetrics(registers),
+    tools: toolMetrics(registers),
     page: async ({ models: samples, programs: programStats, openRequests }, { operator } = { operator: false }) => {
       models(samples);
       programs(programStats);

@@ -3,12 +3,14 @@ import { resolve } from 'node:path';
 import type { RealmError } from '../errors.ts';
 import { allowedFile } from './folders.ts';
 import { type Issue, pathText } from './issues.ts';
+import { isProgramPath } from './program-ref.ts';
+import { inputType } from './tool-input.ts';
 
 /** What is wrong with a configuration beside the shape of its fields: in a document that may be anything. */
 
 /** All mistakes that a schema cannot see. Paths of files are relative to `base`. */
 export async function mistakesIn(raw: unknown, base: string): Promise<Issue[]> {
-  return [duplicates(raw), sources(raw), references(raw), await files(raw, base)].flat();
+  return [duplicates(raw), sources(raw), references(raw), inputs(raw), await files(raw, base)].flat();
 }
 
 /** An entry of a list in a document that may be anything. */
@@ -44,7 +46,8 @@ function duplicates(raw: unknown): Issue[] {
     })),
   );
   // A request names a model, an alias or an adapter in the same field.
-  return [[...ids('models'), ...aliases(raw), ...changed], ids('tenants'), keys].flatMap(repeated);
+  const tools = entries(raw, 'tools').map(({ name }, i) => ({ path: pathText(['tools', i, 'name']), value: name }));
+  return [[...ids('models'), ...aliases(raw), ...changed], ids('tenants'), tools, keys].flatMap(repeated);
 }
 
 function aliases(raw: unknown): { path: string; value: unknown }[] {
@@ -56,11 +59,12 @@ function aliases(raw: unknown): { path: string; value: unknown }[] {
   );
 }
 
-/** Adapters and tenants that are named and do not exist. */
+/** Adapters, tenants and tools that are named and do not exist. */
 function references(raw: unknown): Issue[] {
   const known = {
     adapter: adapters(raw).map(({ adapter }) => adapter.id),
     tenant: entries(raw, 'tenants').map(({ id }) => id),
+    tool: entries(raw, 'tools').map(({ name }) => name),
   };
   const used = [
     ...entries(raw, 'tenants').map(({ adapter }, i) => ({
@@ -74,6 +78,9 @@ function references(raw: unknown): Issue[] {
         at: [...at, 'tenants', i],
         id,
       })),
+    ),
+    ...entries(raw, 'tenants').flatMap(({ tools }, i) =>
+      (Array.isArray(tools) ? tools : []).map((id, k) => ({ what: 'tool', at: ['tenants', i, 'tools', k], id })),
     ),
   ] as const;
   return used.flatMap(({ what, at, id }) =>
@@ -111,10 +118,28 @@ function sources(raw: unknown): Issue[] {
   ];
 }
 
+/** Schemas of tools that are none. */
+function inputs(raw: unknown): Issue[] {
+  const schemas = entries(raw, 'tools').flatMap(({ input }, i) =>
+    typeof input === 'object' && input !== null ? [{ path: pathText(['tools', i, 'input']), input }] : [],
+  );
+  return schemas.flatMap(({ path, input }): Issue[] => {
+    try {
+      inputType(input);
+      return [];
+    } catch (error) {
+      return [{ path, message: `is no JSON Schema: ${(error as Error).message}` }];
+    }
+  });
+}
+
 async function files(raw: unknown, base: string): Promise<Issue[]> {
   const models = entries(raw, 'models');
   const own = [
-    ...entries(raw, 'tenants').map(({ program }, i) => ({ at: ['tenants', i, 'program'], file: program })),
+    ...entries(raw, 'tenants').map(({ program }, i) => ({
+      at: ['tenants', i, 'program'],
+      file: typeof program === 'string' && isProgramPath(program) ? program : undefined,
+    })),
     ...models.map(({ chat_template: template }, i) => ({
       at: ['models', i, 'chat_template'],
       file: isTemplate(template) ? undefined : template,

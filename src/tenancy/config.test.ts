@@ -43,7 +43,11 @@ models:
   - { id: small, path: model.gguf, draft: { catalog: smollm2-135m }, context: 512, system: Be brief., shared_prompts: [Be kind.], stream_interval_ms: 0, prefill_ms: 25, first_prefill_ms: 90, sampling: { temperature: 0, top_k: 5 }, chat_template: chat.jinja, tool_format: hermes }
   - { id: other, catalog: smollm2-135m, chat_template: "{{ messages[0].content }}", adapters: [{ id: legal, path: lora.gguf, tenants: [acme] }, { id: chatty, path: lora.gguf }] }
 tenants:
-  - { id: acme, keys: ["${hash}"], adapter: legal, program: shout.wasm, memory_mb: 16, deadline_ms: 1000, queue_ms: 500, max_queued: 7, weight: 2.5, parse_special: true, debug: true, budgets: [{ unit: tokens, limit: 100, period: day }], rate: { tokens_per_minute: 9, concurrent: 2 } }
+  - { id: acme, keys: ["${hash}"], adapter: legal, program: shout.wasm, memory_mb: 16, deadline_ms: 1000, queue_ms: 500, max_queued: 7, weight: 2.5, parse_special: true, debug: true, budgets: [{ unit: tokens, limit: 100, period: day }], rate: { tokens_per_minute: 9, concurrent: 2 }, pipelines: [triage], tools: [weather] }
+pipelines: [triage.yaml, more]
+tools:
+  - { name: weather, url: 'https://tools.example/now', headers: { authorization: Bearer x }, input: { type: object } }
+  - { name: triage, description: Sorts., pipeline: sort }
 `);
   assert.equal(config.host, '0.0.0.0');
   assert.equal(config.port, 9000);
@@ -73,12 +77,13 @@ tenants:
   assert.deepEqual(config.models?.[0]?.chatTemplate, { path: join(folder, 'chat.jinja') });
   assert.deepEqual(config.models?.[1]?.chatTemplate, { source: '{{ messages[0].content }}' });
   assert.deepEqual(config.models?.[1]?.source, { catalog: 'smollm2-135m' });
+  assert.deepEqual(config.pipelines, [join(folder, 'triage.yaml'), join(folder, 'more')]);
   assert.deepEqual(config.tenants, [
     {
       id: 'acme',
       keys: [hash],
       adapter: 'legal',
-      program: join(folder, 'shout.wasm'),
+      program: { path: join(folder, 'shout.wasm') },
       memoryMb: 16,
       deadlineMs: 1000,
       queueMs: 500,
@@ -88,13 +93,41 @@ tenants:
       debug: true,
       budgets: [{ unit: 'tokens', limit: 100, period: 'day' }],
       rate: { requestsPerMinute: undefined, tokensPerMinute: 9, concurrent: 2 },
+      pipelines: ['triage'],
+      tools: ['weather'],
     },
+  ]);
+  assert.deepEqual(config.tools, [
+    {
+      ...{ name: 'weather', url: 'https://tools.example/now', method: 'POST', timeoutMs: 10_000, maxBytes: 1 << 20 },
+      ...{ headers: { authorization: 'Bearer x' }, input: { type: 'object' } },
+    },
+    { name: 'triage', description: 'Sorts.', pipeline: 'sort' },
   ]);
 });
 
 test('an empty file is the default configuration', async () => {
   assert.deepEqual(await load(''), { ...defaultConfig(), store: join(folder, 'realm.db') });
   assert.equal(defaultConfig().host, '127.0.0.1');
+});
+
+test('tools that are none, or that nobody has', async () => {
+  const found = await mistakes(`
+tools:
+  - { name: a, url: 'ftp://x' }
+  - { name: a, url: 'http://x', pipeline: y }
+  - { name: b, url: 'http://x', input: { type: nonsense } }
+tenants:
+  - { id: t, tools: [a, c] }
+`);
+  assert.ok(
+    found.some(line => line.startsWith('tools[0]') && line.includes('http')),
+    found.join('\n'),
+  );
+  assert.ok(found.some(line => line.startsWith('tools[1]')));
+  assert.ok(found.includes('tools[1].name: is the same as tools[0].name'));
+  assert.ok(found.some(line => line.startsWith('tools[2].input: is no JSON Schema')));
+  assert.ok(found.includes('tenants[0].tools[1]: there is no tool c'));
 });
 
 test('every mistake is reported at once, by its path', async () => {

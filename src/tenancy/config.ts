@@ -7,7 +7,8 @@ import { RealmError } from '../errors.ts';
 import type { Price } from '../metering/prices.ts';
 import { fileIssue, isTemplate, mistakesIn } from './config-checks.ts';
 import { check, type Issue, issueText } from './issues.ts';
-import { type ConfigDocument, configSchema, type ModelDocument } from './schema.ts';
+import { toProgramPlace } from './program-ref.ts';
+import { type ConfigDocument, configSchema, type ModelDocument, type ToolDocument } from './schema.ts';
 import { toTenant } from './tenant-document.ts';
 import type { TenantKeys } from './tenants.ts';
 
@@ -89,6 +90,29 @@ export interface ModelEntry {
   readonly aliases?: readonly string[] | undefined;
 }
 
+/** What programs and pipelines may ask of the world outside. */
+export type ToolConfig = HttpToolConfig | PipelineToolConfig;
+
+export interface HttpToolConfig {
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  /** Of its answer. */
+  readonly maxBytes: number;
+  /** JSON Schema of what it is given; absent: anything. */
+  readonly input?: Readonly<Record<string, unknown>> | undefined;
+}
+
+export interface PipelineToolConfig {
+  readonly name: string;
+  readonly description?: string | undefined;
+  /** Which knows itself what it is given. */
+  readonly pipeline: string;
+}
+
 export interface AdapterConfig {
   readonly id: string;
   /** Absolute. */
@@ -147,6 +171,9 @@ export interface RealmConfig {
   readonly adminKeys?: readonly string[] | undefined;
   /** Absent: the default model. */
   readonly models?: readonly ModelEntry[] | undefined;
+  /** Absolute: files of pipelines, and folders of such files; absent: there are none. */
+  readonly pipelines?: readonly string[] | undefined;
+  readonly tools: readonly ToolConfig[];
   /** Absent: one open tenant, loopback only. */
   readonly tenants?: readonly TenantKeys[] | undefined;
 }
@@ -202,7 +229,7 @@ function invalid(path: string, issues: readonly Issue[]): RealmError {
   });
 }
 
-function toConfig({ server, models, tenants }: ConfigDocument, base: string): RealmConfig {
+function toConfig({ server, models, tenants, pipelines, tools = [] }: ConfigDocument, base: string): RealmConfig {
   const { host, port, metrics, limits, programs, admin_keys, sessions, folders } = server;
   return {
     host,
@@ -249,10 +276,12 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
     },
     programs: { maxProcesses: programs.processes, memoryMb: programs.memory_mb },
     models: models?.map(model => toModel(model, base)),
+    pipelines: pipelines === undefined ? undefined : [pipelines].flat().map(place => resolve(base, place)),
+    tools: tools.map(toTool),
     tenants: tenants?.map(({ id, keys = [], program, ...document }) => ({
       ...toTenant(id, document),
       keys,
-      program: program === undefined ? undefined : resolve(base, program),
+      program: program === undefined ? undefined : toProgramPlace(program, base),
     })),
   };
 }
@@ -303,6 +332,12 @@ function toModel(document: ModelDocument, base: string): ModelEntry {
     pinned: document.pinned,
     aliases: document.aliases,
   };
+}
+
+function toTool(document: ToolDocument): ToolConfig {
+  if ('pipeline' in document) return document;
+  const { timeout_ms: timeoutMs, max_bytes: maxBytes, ...tool } = document;
+  return { ...tool, timeoutMs, maxBytes };
 }
 
 function toStore(place: string | undefined, base: string): string | undefined {

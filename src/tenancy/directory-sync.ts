@@ -1,5 +1,5 @@
+import type { Follower } from '../store/follower.ts';
 import type { Store } from '../store/open.ts';
-import { watchStore } from '../store/watch.ts';
 import type { Directory } from './directory.ts';
 import type { TenantStore } from './tenant-store.ts';
 
@@ -14,67 +14,40 @@ export interface SyncEvents {
   lost(error: unknown): void;
 }
 
-/** Keeps the directory as the store has it: changes of this server at once, those of others within a second. */
+/** Keeps the directory as the store has it, and the store knowing when keys were last used. */
 export class DirectorySync {
   readonly #store: Store;
   readonly #directory: Directory;
-  readonly #events: SyncEvents;
+  readonly #cancelled: SyncEvents['cancelled'];
   readonly #tenants: TenantStore;
   #tenantsSeen = 0;
   #keysSeen = { changed: 0, id: '' };
-  #refreshing: Promise<void> | undefined;
-  #again: Promise<void> | undefined;
-  #lost = false;
-  #stop = async () => {};
+  #timer: NodeJS.Timeout | undefined;
 
-  constructor(store: Store, directory: Directory, tenants: TenantStore, events: SyncEvents) {
+  constructor(
+    { store, follower, tenants }: { store: Store; follower: Follower; tenants: TenantStore },
+    directory: Directory,
+    { cancelled }: Pick<SyncEvents, 'cancelled'>,
+  ) {
     this.#store = store;
     this.#directory = directory;
     this.#tenants = tenants;
-    this.#events = events;
+    this.#cancelled = cancelled;
+    follower.add(() => this.#read());
   }
 
-  /** Reads all, and follows what changes from then on. */
-  async start(): Promise<void> {
-    await this.refresh();
-    const stopWatching = watchStore(this.#store, () => void this.refresh().catch(error => this.#failed(error)));
-    const timer = setInterval(() => void this.noteUse(), noteUseMs).unref();
-    this.#stop = async () => {
-      clearInterval(timer);
-      await stopWatching();
-      await this.noteUse();
-    };
+  start(): void {
+    this.#timer = setInterval(() => void this.noteUse(), noteUseMs).unref();
   }
 
   async close(): Promise<void> {
-    await this.#stop();
-    await this.#refreshing?.catch(() => {});
-  }
-
-  /** Resolves when all that was committed before this call is known. */
-  refresh(): Promise<void> {
-    if (!this.#refreshing) return this.#begin();
-    // The one that runs may have read already what has changed since.
-    this.#again ??= this.#refreshing.catch(() => {}).then(() => this.#begin());
-    return this.#again;
+    clearInterval(this.#timer);
+    await this.noteUse();
   }
 
   async noteUse(): Promise<void> {
     const used = this.#directory.takeUsed().map(({ id, usedAt = 0 }) => ({ id, usedAt }));
     await this.#tenants.noteUse(used).catch(() => {});
-  }
-
-  #begin(): Promise<void> {
-    this.#again = undefined;
-    this.#refreshing = this.#read().finally(() => {
-      this.#refreshing = undefined;
-    });
-    return this.#refreshing;
-  }
-
-  #failed(error: unknown): void {
-    if (!this.#lost) this.#events.lost(error);
-    this.#lost = true;
   }
 
   async #read(): Promise<void> {
@@ -85,7 +58,6 @@ export class DirectorySync {
     const rows = await changed.orderBy('changed').execute();
     this.#directory.applyTenants(rows);
     this.#tenantsSeen = rows.at(-1)?.changed ?? this.#tenantsSeen;
-    this.#lost = false;
   }
 
   /** Whether there may be more. */
@@ -100,7 +72,7 @@ export class DirectorySync {
       .limit(page)
       .execute();
     this.#directory.applyKeys(rows);
-    for (const row of rows) if (row.revoked_at !== null && row.cancels) this.#events.cancelled(row.id);
+    for (const row of rows) if (row.revoked_at !== null && row.cancels) this.#cancelled(row.id);
     const last = rows.at(-1);
     if (last) this.#keysSeen = { changed: last.changed, id: last.id };
     return rows.length === page;

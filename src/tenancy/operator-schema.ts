@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isAddressRange } from './addresses.ts';
-import { budgetSchema, modelName, name, rateSchema, tenantFields } from './schema.ts';
+import { programRef } from './program-ref.ts';
+import { budgetSchema, tenantFields as fileTenantFields, modelName, name, rateSchema } from './schema.ts';
 import { scopes } from './tenants.ts';
 
 /** What an operator says of tenants and keys, over HTTP and on the command line. */
@@ -13,22 +14,17 @@ function changeable<S extends z.ZodRawShape>(shape: S) {
   return Object.fromEntries(entries) as { [K in keyof S]: z.ZodOptional<z.ZodNullable<S[K]>> };
 }
 
-/** A program is a file of the server's, and is checked before it starts. */
-const program = z
-  .undefined({ error: 'can only be set in realm.yaml: programs are loaded and checked when the server reads it' })
-  .optional()
-  .meta({ description: 'Refused: programs are named in realm.yaml.' });
+/** A program that was uploaded or comes with Realm; files are named in `realm.yaml` alone. */
+const tenantFields = { program: programRef.optional(), ...fileTenantFields };
 
 export const createTenantSchema = z.strictObject({
   id: name,
   disabled: z.boolean().optional(),
-  program,
   ...tenantFields,
 });
 
 export const updateTenantSchema = z.strictObject({
   disabled: z.boolean().optional(),
-  program,
   ...changeable(tenantFields),
 });
 

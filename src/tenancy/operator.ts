@@ -3,6 +3,7 @@ import type { KeyTable, TenantTable } from '../store/schema.ts';
 import type { AuditEntry } from './audit.ts';
 import { isKeyId, keyIdOf } from './keys.ts';
 import type { CreateKey, CreateTenant, KeyDocument, UpdateKey, UpdateTenant } from './operator-schema.ts';
+import { type ProgramRef, toProgramRef } from './program-ref.ts';
 import { name } from './schema.ts';
 import { tenantAnswer, toTenant } from './tenant-document.ts';
 import { keyNotFound, type TenantStore, tenantNotFound } from './tenant-store.ts';
@@ -53,6 +54,8 @@ export interface OperatorParts {
   readonly file: readonly TenantKeys[];
   /** When keys of the file were last used, milliseconds since 1970, as far as this process knows. */
   readonly usedAt?: (keyId: string) => number | undefined;
+  /** Whether a tenant may be given a program; throws `program_not_found`. Absent: nobody knows. */
+  readonly checkProgram?: ((tenant: string, ref: ProgramRef) => void | Promise<void>) | undefined;
 }
 
 /** On a store, with what `realm.yaml` names: that goes first, and cannot be changed here. */
@@ -81,11 +84,13 @@ export class StoreOperator implements Operator {
   async createTenant(body: CreateTenant): Promise<TenantAnswer> {
     if (this.#ofFile(body.id))
       throw new RealmError('tenant_exists', `There is a tenant ${body.id} in realm.yaml`, { param: 'id' });
+    await this.#checkProgram(body.id, body);
     return storedTenant(await this.#parts.store.createTenant(this.#parts.actor, body));
   }
 
   async updateTenant(id: string, body: UpdateTenant): Promise<TenantAnswer> {
     this.#notOfFile(id);
+    await this.#checkProgram(id, body);
     return storedTenant(await this.#parts.store.updateTenant(this.#parts.actor, id, body));
   }
 
@@ -124,6 +129,10 @@ export class StoreOperator implements Operator {
 
   audit(after: number, limit: number): Promise<AuditEntry[]> {
     return this.#parts.audit.list({ after, limit });
+  }
+
+  async #checkProgram(tenant: string, { program }: Pick<UpdateTenant, 'program'>): Promise<void> {
+    if (program) await this.#parts.checkProgram?.(tenant, toProgramRef(program));
   }
 
   #ofFile(id: string): TenantKeys | undefined {

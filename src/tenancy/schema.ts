@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { injected } from '../output-format/tool-prompt.ts';
 import { isWithin, outside, type Range, ranges } from '../ranges.ts';
 import { hashPattern } from './keys.ts';
+import { isProgramPath, programRef } from './program-ref.ts';
 
 /** The shape of `realm.yaml`. Unknown keys are mistakes everywhere. */
 
@@ -237,6 +238,24 @@ export const modelSchema = z.strictObject({
   ...modelSettings,
 });
 
+/** What programs and pipelines may ask of the world outside: one URL, or a pipeline of the server's. */
+const tool = z.union([
+  z.strictObject({
+    name,
+    description: z.string().max(4096).optional(),
+    url: z.url({ protocol: /^https?$/, error: 'must be a URL of http or https' }),
+    method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
+    headers: z
+      .record(z.string().regex(/^[\w!#$%&'*+.^`|~-]+$/, { error: 'must be the name of a header' }), z.string())
+      .default({}),
+    timeout_ms: count(1, 600_000).default(10_000),
+    max_bytes: count(1, 1 << 26).default(1 << 20),
+    /** JSON Schema of what it is given; absent: anything. */
+    input: z.record(z.string(), z.unknown()).optional(),
+  }),
+  z.strictObject({ name, description: z.string().max(4096).optional(), pipeline: name }),
+]);
+
 /** What may be said of a tenant, wherever it is kept. */
 export const tenantFields = {
   /** Of the requests that do not name another; its model is the one it was loaded for. */
@@ -255,22 +274,36 @@ export const tenantFields = {
   debug: z.boolean().optional(),
   budgets: z.array(budgetSchema).optional(),
   rate: rateSchema.optional(),
+  /** Pipelines that it may run; absent: all. */
+  pipelines: z.array(name).max(1000).optional(),
+  /** Names of those that its programs and pipelines may call; absent: none. */
+  tools: z.array(name).max(1000).optional(),
 };
 
 const tenant = z.strictObject({
   id: name,
   /** Absent: only those that were created at run time. */
   keys: keys.optional(),
-  program: z.string().min(1).optional(),
+  /** A file, or the name of one that was uploaded or comes with Realm. */
+  program: z
+    .union([z.string().refine(isProgramPath), programRef], {
+      error: 'must be a path that ends in .wasm or has a slash, or the name of a program, as summary or summary@3',
+    })
+    .optional(),
   ...tenantFields,
 });
 
 export const configSchema = z.strictObject({
   server: server.prefault({}),
   models: z.array(modelSchema).min(1).optional(),
+  tools: z.array(tool).optional(),
   tenants: z.array(tenant).min(1).optional(),
+  /** A folder whose YAML and JSON files are pipelines, or a list of files and folders. */
+  pipelines: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional(),
 });
 
 export type ConfigDocument = z.output<typeof configSchema>;
-export type TenantDocument = Omit<z.output<typeof tenant>, 'id' | 'keys' | 'program'>;
+/** `program`: a name. */
+export type TenantDocument = Omit<z.output<typeof tenant>, 'id' | 'keys'>;
+export type ToolDocument = z.output<typeof tool>;
 export type ModelDocument = z.output<typeof modelSchema>;

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Rate } from '../rates/rate.ts';
+import { programPlaceText, toProgramRef } from './program-ref.ts';
 import type { rateSchema, TenantDocument } from './schema.ts';
 import { type Tenant, tenantDefaults } from './tenants.ts';
 
@@ -10,6 +11,7 @@ type RateDocument = z.output<typeof rateSchema>;
 export function toTenant(id: string, document: TenantDocument): Tenant {
   return {
     id,
+    program: document.program === undefined ? undefined : toProgramRef(document.program),
     adapter: document.adapter,
     memoryMb: document.memory_mb ?? tenantDefaults.memoryMb,
     deadlineMs: document.deadline_ms ?? tenantDefaults.deadlineMs,
@@ -20,6 +22,8 @@ export function toTenant(id: string, document: TenantDocument): Tenant {
     debug: document.debug,
     budgets: document.budgets,
     rate: toRate(document.rate),
+    pipelines: document.pipelines,
+    tools: document.tools,
   };
 }
 
@@ -51,10 +55,13 @@ export function tenantAnswer(tenant: Tenant): object {
     queue_ms: tenant.queueMs ?? null,
     deadline_ms: tenant.deadlineMs,
     memory_mb: tenant.memoryMb,
+    program: tenant.program === undefined ? null : programPlaceText(tenant.program),
     adapter: tenant.adapter ?? null,
     parse_special: tenant.parseSpecial ?? false,
     debug: tenant.debug ?? false,
     budgets: tenant.budgets ?? [],
     rate: rateDocument(tenant.rate) ?? null,
+    pipelines: tenant.pipelines ?? null,
+    tools: tenant.tools ?? [],
   };
 }

@@ -75,7 +75,7 @@ export class TenantStore {
     });
   }
 
-  /** With its keys. `cancel`: what they ask for ends. Throws `tenant_not_found`. */
+  /** With its keys and programs. `cancel`: what they ask for ends. Throws `tenant_not_found`. */
   deleteTenant(actor: string, id: string, cancel: boolean): Promise<void> {
     const detail = { cancel };
     return this.#change({ actor, action: 'tenant.deleted', target: id, detail }, async (trx, changed, at) => {
@@ -84,6 +84,10 @@ export class TenantStore {
       const revoked = { revoked_at: at, cancels: Number(cancel), changed };
       const keys = trx.updateTable('api_keys').set(revoked).where('tenant', '=', id).where('revoked_at', 'is', null);
       await keys.execute();
+      // Another tenant that gets the name must not get them.
+      await trx.updateTable('programs').set({ deleted: 1, changed }).where('owner', '=', id).execute();
+      await trx.deleteFrom('program_versions').where('owner', '=', id).execute();
+      await trx.deleteFrom('saved_sequences').where('tenant', '=', id).execute();
     });
   }
 

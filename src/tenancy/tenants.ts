@@ -1,11 +1,12 @@
 import type { TenantShare } from '../engine/request.ts';
 import type { Budget } from '../metering/budgets.ts';
 import type { Rate } from '../rates/rate.ts';
+import type { ProgramPlace } from './program-ref.ts';
 
 export interface Tenant {
   readonly id: string;
-  /** Absolute path of its own program; absent: the default program. */
-  readonly program?: string | undefined;
+  /** What answers its requests that name no other; absent: the default program. */
+  readonly program?: ProgramPlace | undefined;
   /** Adapter of its requests that do not name another. */
   readonly adapter?: string | undefined;
   /** Memory that one instance of its program may have. */
@@ -25,6 +26,10 @@ export interface Tenant {
   /** The most that it may use. */
   readonly budgets?: readonly Budget[] | undefined;
   readonly rate?: Rate | undefined;
+  /** Pipelines that it may run; absent: all. */
+  readonly pipelines?: readonly string[] | undefined;
+  /** Names of tools that its programs and pipelines may call; absent: none. */
+  readonly tools?: readonly string[] | undefined;
   /** What may be named, where the key that was used says so; absent: all. */
   readonly models?: readonly string[] | undefined;
   readonly adapters?: readonly string[] | undefined;
@@ -67,6 +72,11 @@ export type AuthorizeAdmin = (authorization: string | undefined, request?: Admin
 /** What falls to a tenant where it shares an engine. */
 export function shareOf({ weight, maxQueued }: Tenant): TenantShare {
   return { weight, maxWaiting: maxQueued };
+}
+
+/** Whether a tenant may run a pipeline. */
+export function mayUsePipeline({ pipelines }: Pick<Tenant, 'pipelines'>, name: string): boolean {
+  return pipelines === undefined || pipelines.includes(name);
 }
 
 /** Whether the key that a tenant asks with may name a model. */

@@ -56,7 +56,18 @@ describe('help', () => {
   it('is what realm alone shows', async () => {
     const { code, stdout } = await realm([]);
     assert.equal(code, 0);
-    for (const command of ['run', 'serve', 'inspect', 'tokenize', 'constrain', 'models', 'tenants', 'keys', 'audit'])
+    for (const command of [
+      'run',
+      'serve',
+      'inspect',
+      'tokenize',
+      'constrain',
+      'models',
+      'program',
+      'tenants',
+      'keys',
+      'audit',
+    ])
       assert.match(stdout, new RegExp(`^  ${command}`, 'm'));
   });
 
@@ -65,6 +76,8 @@ describe('help', () => {
     ...['list', 'create', 'update', 'disable', 'delete'].map(name => `tenants ${name}`),
     ...['create', 'list', 'rotate', 'revoke'].map(name => `keys ${name}`),
     ...['list', 'verify'].map(name => `audit ${name}`),
+    ...['list', 'check', 'run'].map(name => `pipeline ${name}`),
+    ...['new', 'build', 'check', 'run', 'push', 'list', 'rollback', 'delete'].map(name => `program ${name}`),
   ]) {
     it(`of ${command} has an example`, async () => {
       const { code, stdout } = await realm([...command.split(' '), '--help']);

@@ -22,6 +22,8 @@ const views: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   },
   '#/usage': page => page.getByRole('cell', { name: '1,234' }).waitFor(),
   '#/requests': page => page.getByText('running').waitFor(),
+  '#/pipelines': page => page.getByText('pipeline_failed').waitFor(),
+  '#/pipelines/run_1': page => page.getByText('engine_failed').waitFor(),
   '#/audit': page => page.getByText('{"weight":0}').waitFor(),
 };
 

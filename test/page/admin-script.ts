@@ -1,6 +1,15 @@
 /** The admin API as the page asks it, with state in memory: what is changed is seen. */
 import { Hono } from 'hono';
-import type { AuditEntry, Key, Live, Model, OpenRequest, Tenant } from '../../src/page/api/types.ts';
+import type {
+  AuditEntry,
+  Key,
+  Live,
+  Model,
+  OpenRequest,
+  PipelineRun,
+  PipelineStep,
+  Tenant,
+} from '../../src/page/api/types.ts';
 
 export const adminKey = 'rk_admin_canary';
 export const shownKey = 'rk_shown_once_canary';
@@ -60,6 +69,35 @@ export function newState(): AdminState {
   };
 }
 
+const failed = { code: 'engine_failed', message: 'The engine was lost' };
+const usage = { prompt_tokens: 40, completion_tokens: 8 };
+const run: PipelineRun = {
+  id: 'run_1',
+  pipeline: 'triage',
+  tenant: 'acme',
+  state: 'failed',
+  created_at: at,
+  ms: 1500,
+  usage,
+  error: { code: 'pipeline_failed', message: 'the step each[1].fix failed' },
+};
+const steps: PipelineStep[] = [
+  { step: 'kind', kind: 'model', target: 'small', state: 'complete', at_ms: 0, ms: 500, retries: 0, usage },
+  { step: 'parts', kind: 'wasm', target: 'split.wasm', state: 'skipped', at_ms: 500, ms: 0, retries: 0 },
+  { step: 'each[0].fix', kind: 'model', target: 'big', state: 'cancelled', at_ms: 500, ms: 1000, retries: 0 },
+  {
+    step: 'each[1].fix',
+    kind: 'model',
+    target: 'big',
+    state: 'failed',
+    at_ms: 500,
+    ms: 900,
+    retries: 2,
+    error: failed,
+  },
+  { step: 'last', kind: 'template', target: null, state: 'running', at_ms: 1400, ms: null, retries: 0 },
+];
+
 function live(): Live {
   const tenant = (id: string, speed: number, running: number) => ({
     id,
@@ -97,6 +135,8 @@ export function adminRoutes(state: AdminState, keyed: boolean): Hono {
     state.requests = state.requests.filter(({ id }) => id !== context.req.param('id'));
     return context.json({});
   });
+  app.get('/pipelines/runs', context => context.json({ data: [run] }));
+  app.get('/pipelines/runs/:id', context => context.json({ ...run, steps }));
   app.get('/audit', context => {
     const after = Number(context.req.query('after') ?? 0);
     const limit = Number(context.req.query('limit') ?? 100);

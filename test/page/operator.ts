@@ -133,6 +133,19 @@ export function operatorTests(setup: () => Setup): void {
         assert.ok(changes().includes('DELETE /admin/v1/requests/req_2'));
       }));
 
+    it('sees the runs of pipelines, and the steps of one in its time', () =>
+      at('#/pipelines', async page => {
+        await page.getByRole('row', { name: /run_1.*failed.*triage.*acme.*1\.5 s.*40.*8.*pipeline_failed/ }).waitFor();
+        await page.getByRole('link', { name: 'run_1' }).click();
+        await page.getByText('the step each[1].fix failed').waitFor();
+        await page.getByRole('row', { name: /each\[1\]\.fix.*failed.*model.*big.*900 ms.*2.*engine_failed/ }).waitFor();
+        const bar = page.getByRole('img', { name: 'each[1].fix began after 500 ms' }).locator('rect');
+        const [x, width] = [await bar.getAttribute('x'), await bar.getAttribute('width')];
+        assert.deepEqual([Math.round(Number(x)), Math.round(Number(width))], [33, 60]);
+        await page.getByRole('link', { name: 'All runs' }).click();
+        await page.getByRole('heading', { name: 'Pipelines', level: 1 }).waitFor();
+      }));
+
     it('is asked for a key, which is kept in memory only', () =>
       setup().visitKeyed('#/live', async page => {
         await page.getByText('This wants the key of an administrator').waitFor();
@@ -154,7 +167,7 @@ export function operatorTests(setup: () => Setup): void {
 
     it('is told what a server does not have', () =>
       setup().visitPlain('#/chat', async page => {
-        for (const view of ['Live', 'Models', 'Tenants', 'Usage', 'Requests', 'Audit']) {
+        for (const view of ['Live', 'Models', 'Tenants', 'Usage', 'Requests', 'Pipelines', 'Audit']) {
           await page.getByRole('link', { name: view }).click();
           await page.getByRole('heading', { name: view, level: 1 }).waitFor();
           await page

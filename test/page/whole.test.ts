@@ -29,7 +29,7 @@ test('every view has what it asks a whole server for', { skip }, async () => {
       body: JSON.stringify({ prompt: 'Hello', max_tokens: 4 }),
     });
     await withPage(browser, `${server.url}/#/chat`, async page => {
-      for (const view of ['Live', 'Models', 'Tenants', 'Usage', 'Requests', 'Audit']) {
+      for (const view of ['Live', 'Models', 'Tenants', 'Usage', 'Requests', 'Pipelines', 'Audit']) {
         await page.getByRole('link', { name: view }).click();
         await page.getByRole('heading', { name: view, level: 1 }).waitFor();
         await page.locator('main .table, main .empty').first().waitFor();

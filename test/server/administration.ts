@@ -1,9 +1,12 @@
 /** A scripted server with a store: what operators do over HTTP. */
+import { ProgramLibrary } from '../../src/programs/library.ts';
+import { StoreProgramOperator } from '../../src/programs/operator.ts';
+import { ProgramStore } from '../../src/programs/program-store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { Administration } from '../../src/tenancy/administration.ts';
 import { Directory, type FileEntries } from '../../src/tenancy/directory.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
-import { type Script, scripted } from './scripted.ts';
+import { passThrough, type Script, sandboxOf, scripted } from './scripted.ts';
 
 type Overrides = NonNullable<Parameters<typeof scripted>[1]>;
 
@@ -19,6 +22,11 @@ export async function administered(script: Script, entries: FileEntries = {}, ov
     cancelled: id => cancelled.push(id),
     lost: () => {},
   });
+  const { audit, follower } = administration;
+  const sandbox = overrides.sandbox ?? sandboxOf(passThrough);
+  const programs = new ProgramStore(store, audit, () => follower.changed());
+  const library = new ProgramLibrary({ store: programs, follower, sandbox });
+  administration.checkProgram = (tenant, ref) => library.check(tenant, ref);
   await administration.start();
   const { authenticate, authorizeAdmin } = directory;
   const made = scripted(script, {
@@ -26,7 +34,13 @@ export async function administered(script: Script, entries: FileEntries = {}, ov
     authenticate,
     authorizeAdmin,
     operator: actor => administration.operator(actor),
-    audit: administration.audit,
+    programOperator: actor => {
+      const tenant = (id: string) => administration.operator(actor).tenant(id);
+      return new StoreProgramOperator({ actor, store: programs, sandbox, tenant });
+    },
+    programOf: (tenant, named) => library.of(tenant, named),
+    sandbox,
+    audit,
     localOnly: false,
     ...overrides,
   });
@@ -35,7 +49,7 @@ export async function administered(script: Script, entries: FileEntries = {}, ov
       new Request(`http://localhost${path}`, {
         method,
         headers: { authorization: `Bearer ${key}`, ...headers },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(body !== undefined && { body: body instanceof Uint8Array ? new Uint8Array(body) : JSON.stringify(body) }),
       }),
       { remoteAddress: '127.0.0.1' },
     );

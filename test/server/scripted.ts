@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import { checkRequest } from '../../src/engine/admission.ts';
-import type { EngineEvent, FinishReason, GenerateRequest } from '../../src/engine/request.ts';
+import type { EngineEvent, FinishReason, GenerateRequest, TokenLogprob } from '../../src/engine/request.ts';
 import { resolveSampling } from '../../src/engine/sampling/sampling.ts';
 import type { Engine, EngineInfo } from '../../src/engine/types.ts';
 import { RealmError } from '../../src/errors.ts';
@@ -22,10 +22,13 @@ import { createApp } from '../../src/server/app.ts';
 import { keepsNoAnswers } from '../../src/server/kept-answers.ts';
 import { type MeteredModel, metered } from '../../src/server/metered-model.ts';
 import { ModelRegistry } from '../../src/server/model-registry.ts';
+import { PipelineBook } from '../../src/server/pipelines/book.ts';
+import { keepsNoSequences } from '../../src/server/program-host/saved-sequences.ts';
 import { ResponseBook } from '../../src/server/responses/book.ts';
 import { MemoryResponseStore } from '../../src/server/responses/store.ts';
 import type { Services } from '../../src/server/services.ts';
 import { TextService } from '../../src/server/text/service.ts';
+import { ToolBook } from '../../src/server/tools/book.ts';
 import { watched } from '../../src/telemetry/live.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { LogFilter } from '../../src/telemetry/log-filter.ts';
@@ -179,6 +182,7 @@ export class ScriptedModel implements LoadedModel {
     this.running++;
     let count = 0;
     let offset = 0;
+    const answered: Token[] = [];
     let reason: FinishReason = 'stop';
     const stops = new StopStrings(request.stop ?? []);
     const limit = Math.min(request.maxTokens ?? context, context - request.prompt.length);
@@ -193,24 +197,37 @@ export class ScriptedModel implements LoadedModel {
         if (script.failAfter?.tokens === count) throw script.failAfter.error;
         count++;
         this.generated++;
+        const token = char.codePointAt(0)! as Token;
+        answered.push(token);
         const text = stops.push(char);
         const one = { token: char, bytes: [...Buffer.from(char)], logprob: -0.5 };
         const top = Array.from({ length: request.topLogprobs ?? 0 }, () => one);
+        const wanted = request.topLogprobs !== undefined;
         yield {
           kind: 'text',
           text,
-          logprobs: request.topLogprobs === undefined ? [] : [{ ...one, offset: offset++, top }],
+          logprobs: wanted ? [{ ...one, offset: offset++, top }] : [],
+          logprob: wanted ? rawLogprob(request, token) : undefined,
         };
         if (stops.stopped) break;
       }
       const held = stops.end();
       if (held !== '') yield { kind: 'text', text: held, logprobs: [] };
       const usage = { promptTokens: request.prompt.length, cachedTokens: 2, completionTokens: count };
-      yield { kind: 'end', reason, usage, tokens: request.prompt, stopString: stops.found };
+      const tokens = [...request.prompt, ...answered];
+      // The last token, and how many there are.
+      const logits = request.logits ? Float32Array.of(tokens.at(-1)!, tokens.length) : undefined;
+      yield { kind: 'end', reason, usage, tokens, stopString: stops.found, ...(logits && { logits }) };
     } finally {
       this.running--;
     }
   }
+}
+
+/** A scored token's log-probability is less than 0 by its number. */
+function rawLogprob({ topLogprobs = 0, scoredTokens = [] }: GenerateRequest, token: Token): TokenLogprob {
+  const one = { token, logprob: -0.5 };
+  return { ...one, top: Array.from({ length: topLogprobs }, () => one), scores: scoredTokens.map(id => -id) };
 }
 
 /** A token's log-probability is less than 0 by its number. */
@@ -315,14 +332,20 @@ export function scripted(script: Script, { models: loaded, ...overrides }: Overr
     adapters: new AdapterRegistry(models),
     sessions: new SessionStore(undefined),
     responses: responseBook(),
+    pipelines: new PipelineBook(),
     anyModelName: true,
     text: new TextService({ bodyBytes: 10_000 }),
     sandbox: sandboxOf(passThrough),
+    savedSequences: keepsNoSequences,
+    tools: new ToolBook({ tools: () => [], logger: logs, metrics: metrics.tools }),
     programOf: () => program,
     directory,
     authenticate: directory.authenticate,
     authorizeAdmin: directory.authorizeAdmin,
     operator: () => {
+      throw new Error('there is no store');
+    },
+    programOperator: () => {
       throw new Error('there is no store');
     },
     audit: { note: async () => {} },

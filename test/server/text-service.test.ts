@@ -44,7 +44,7 @@ const words = Array.from({ length: 6_000 }, (_, i) => `word${i} 🙂 `).join('')
 describe('the service for text', () => {
   it('gives the same from its thread as at once', async () => {
     const both = async <T>(run: (model: TextModel) => Promise<T>) => [await run(long), await run(here)] as const;
-    const [tokens, same] = await both(model => service.run('encode', call(model), words));
+    const [tokens, same] = await both(model => service.run('encode', call(model), { text: words }));
     assert.ok(tokens.length > 6_000);
     assert.deepEqual(tokens, same);
     assert.deepEqual([...tokens], text.tokenizer.encode(words));
@@ -89,21 +89,27 @@ describe('the service for text', () => {
   it('forgets what nobody waits for, begun or not', async () => {
     const controller = new AbortController();
     const runs = Array.from({ length: 3 }, () =>
-      service.run('encode', call(long, 'a', controller.signal), words.repeat(10)),
+      service.run('encode', call(long, 'a', controller.signal), { text: words.repeat(10) }),
     );
     const reason = new Error('gone');
     const gone = Promise.all(runs.map(run => assert.rejects(run, error => error === reason)));
     await sleep(30);
     controller.abort(reason);
     await gone;
-    await assert.rejects(service.run('encode', call(long, 'a', controller.signal), 'short'), error => error === reason);
-    assert.equal((await service.run('encode', call(long), words)).length, text.tokenizer.encode(words).length);
+    await assert.rejects(
+      service.run('encode', call(long, 'a', controller.signal), { text: 'short' }),
+      error => error === reason,
+    );
+    assert.equal(
+      (await service.run('encode', call(long), { text: words })).length,
+      text.tokenizer.encode(words).length,
+    );
   });
 
   it('lets a short text of one tenant pass the long one of another', async () => {
     const order: string[] = [];
     const run = (owner: string, content: string) =>
-      service.run('encode', call(long, owner), content).then(() => order.push(owner));
+      service.run('encode', call(long, owner), { text: content }).then(() => order.push(owner));
     await Promise.all([run('greedy', words.repeat(20)), run('greedy', words), run('modest', words.slice(0, 20_000))]);
     assert.deepEqual(order, ['modest', 'greedy', 'greedy']);
   });

@@ -8,6 +8,7 @@ import type {
   Live,
   Model,
   OpenRequest,
+  PipelineRun,
   Rate,
   Tenant,
   UsageRow,
@@ -94,6 +95,9 @@ export function adminApi(client: Client) {
       list<AuditEntry>(at('audit'), query, signal),
 
     requests: (signal?: AbortSignal) => list<OpenRequest>(at('requests'), {}, signal),
+    pipelineRuns: (signal?: AbortSignal) => list<PipelineRun>(at('pipelines', 'runs'), {}, signal),
+    pipelineRun: (id: string, signal?: AbortSignal) => client.get<PipelineRun>(at('pipelines', 'runs', id), {}, signal),
+
     cancelRequest: (id: string) => client.send('DELETE', at('requests', id)),
   };
 }

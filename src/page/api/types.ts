@@ -75,6 +75,35 @@ export interface OpenRequest {
   readonly state?: 'waiting' | 'running';
 }
 
+export type RunState = 'running' | 'complete' | 'skipped' | 'failed' | 'cancelled';
+
+interface RunFigures {
+  readonly state: RunState;
+  readonly ms: number | null;
+  readonly usage?: { readonly prompt_tokens: number; readonly completion_tokens: number };
+  readonly error?: { readonly code: string; readonly message: string } | null;
+}
+
+export interface PipelineRun extends RunFigures {
+  readonly id: string;
+  readonly pipeline: string;
+  readonly tenant?: string;
+  readonly created_at: string;
+  /** Of one run. */
+  readonly steps?: readonly PipelineStep[];
+  readonly steps_left_out?: number;
+}
+
+export interface PipelineStep extends RunFigures {
+  /** With the places of the items of the maps around it. */
+  readonly step: string;
+  readonly kind: string;
+  readonly target?: string | null;
+  /** Since the run began. */
+  readonly at_ms: number;
+  readonly retries: number;
+}
+
 export interface AuditEntry {
   readonly seq: number;
   readonly at: string;

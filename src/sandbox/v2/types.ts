@@ -23,8 +23,8 @@ export interface SequenceHost {
   embed(modelId: ModelId, text: string, signal: AbortSignal): Promise<Float32Array>;
   /** Whole tokens of an answer in the model's output format, read as the APIs do. */
   parse(modelId: ModelId, tools: string, tokens: Uint32Array): Promise<string>;
-  /** Under the tenant's quota, for its later runs. Throws `quota`. */
-  save(key: string, saved: SavedSequence, ttlSeconds: number): Promise<void>;
+  /** Under the tenant's quota, for its later runs. Throws `session_limit`. */
+  save(modelId: ModelId, key: string, saved: SavedSequence, ttlSeconds: number): Promise<void>;
   /** Undefined: nobody has saved it, or it is over. */
   open(modelId: ModelId, key: string): Promise<SavedSequence | undefined>;
   /** Calls one of the tools that the operator allows the tenant; input and answer are JSON. Throws `permission_denied`. */
@@ -44,10 +44,8 @@ export interface SequenceHost {
 export interface Position {
   readonly modelId: ModelId;
   readonly adapter?: string | undefined;
-  /** All of them. */
+  /** All of them. The server's own book says which of them the run has paid for. */
   readonly tokens: Uint32Array;
-  /** Leading ones that this run, or whoever saved the sequence, has been charged for. */
-  readonly paid: number;
 }
 
 /** What becomes of a sequence at one `submit`. */
@@ -56,11 +54,14 @@ export interface Submission extends Position {
   readonly answered: number;
   readonly maxTokens: number;
   readonly minTokens: number;
+  /** Absent fields: the request's own. The seed is always said where the request has one, another for each sequence. */
   readonly sampling: Sampling;
   readonly stopTokens: readonly number[];
   readonly stop: readonly string[];
   /** The tokens that the vocabulary names as ends end nothing. */
   readonly ignoreEnds: boolean;
+  /** The token that ends the answer is the last of `Submitted.tokens`. */
+  readonly keepEnd?: boolean | undefined;
   readonly constraint?: ConstraintSource | undefined;
   /** Of the next token alone: a bit for each that may come, lowest first. */
   readonly mask?: Uint32Array | undefined;

@@ -24,6 +24,17 @@ export const describedFunctions = [
     streaming: true,
   },
   {
+    name: 'pipeline',
+    description: 'The output of a pipeline',
+    params: [
+      param('name', 'string', 'One of GET /v1/pipelines', true),
+      param('input', 'any', "What the pipeline's input schema wants"),
+      param('stream', 'boolean', 'Whether steps and their text are sent as they come; default true'),
+    ],
+    returns: '{id, pipeline, output, usage, steps, time_ms, request_id}',
+    streaming: true,
+  },
+  {
     name: 'cancel',
     description: 'Ends the call of this id',
     params: [],

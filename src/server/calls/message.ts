@@ -11,7 +11,7 @@ export type CallMessage =
 
 /** What has an answer. */
 export type Call =
-  | (Named & { readonly kind: 'generate'; readonly generate: Generate })
+  | (Named & { readonly kind: 'generate' | 'pipeline'; readonly generate: Generate })
   | (Named & { readonly kind: 'health' | 'metadata' });
 
 export interface Named {
@@ -24,7 +24,7 @@ export interface Named {
 export type CallId = string | number;
 
 export interface Generate {
-  readonly path: '/v1/chat/completions' | '/v1/completions';
+  readonly path: '/v1/chat/completions' | '/v1/completions' | `/v1/pipelines/${string}`;
   /** The route's body, which it is to judge. */
   readonly body: Uint8Array<ArrayBuffer>;
   /** The client wants the answer's pieces as they come. */
@@ -68,11 +68,26 @@ function wrong(id: CallId | null, issues: readonly { path: string; message: stri
 
 function toCall({ id, function: kind, params, tenant_id: tenant }: z.output<typeof call>): CallMessage {
   if (kind === 'generate') return toGenerate(id, tenant, params);
-  if (kind !== 'pipeline') return { kind, id, tenant };
-  return wrong(id, [{ path: 'function', message: 'pipeline is not supported yet; use generate' }]);
+  if (kind === 'pipeline') return toRun(id, tenant, params);
+  return { kind, id, tenant };
 }
 
+const run = z.strictObject({
+  name: z.string().min(1),
+  input: z.unknown().optional(),
+  stream: z.boolean().default(true),
+});
+
 const encoder = new TextEncoder();
+
+function toRun(id: CallId, tenant: string | undefined, params: Record<string, unknown>): CallMessage {
+  const result = check(run, params);
+  if (!('value' in result)) return wrong(id, result.issues);
+  const { name, input, stream } = result.value;
+  const body = encoder.encode(JSON.stringify({ input, stream: true }));
+  const path = `/v1/pipelines/${encodeURIComponent(name)}` as const;
+  return { kind: 'pipeline', id, tenant, generate: { path, body, stream } };
+}
 
 /** A chat has messages, a completion a prompt. Both are streamed from the route: the connection is told of each piece. */
 function toGenerate(id: CallId, tenant: string | undefined, params: Record<string, unknown>): CallMessage {

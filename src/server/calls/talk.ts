@@ -131,6 +131,7 @@ export class CallTalk implements Talk {
   async #run(said: Call, signal: AbortSignal): Promise<void> {
     const { id } = said;
     if (said.kind === 'generate') return this.#generate(id, said.generate, signal);
+    if (said.kind === 'pipeline') return this.#runPipeline(id, said.generate, signal);
     const path = said.kind === 'health' ? '/health' : '/v1/models';
     const answer = await this.#ask('GET', path, signal);
     const body = await answer.json();
@@ -158,6 +159,28 @@ export class CallTalk implements Talk {
       }
     }
     await this.#say(id, 'complete', { data: whole.done(answer.headers.get('x-request-id')) });
+  }
+
+  /** The run's events as they come but for the last, which is the answer. */
+  async #runPipeline(id: CallId, { path, body, stream }: Generate, signal: AbortSignal): Promise<void> {
+    const answer = await this.#ask('POST', path, signal, body);
+    if (!answer.ok) return this.#end(id, signal, (await answer.json()).error);
+    const started = performance.now();
+    let index = 0;
+    for await (const data of frames(answer)) {
+      if (data === undefined) {
+        this.#link.ping();
+        continue;
+      }
+      const { type, ...event } = JSON.parse(data);
+      if (type === 'error') return this.#end(id, signal, event.error);
+      if (type === 'result') {
+        const time_ms = Math.round(performance.now() - started);
+        const request_id = answer.headers.get('x-request-id');
+        return this.#say(id, 'complete', { data: { ...event, time_ms, request_id } });
+      }
+      if (stream) await this.#say(id, 'streaming', { data: { index: index++, type, ...event } });
+    }
   }
 
   #ask(method: 'GET' | 'POST', path: string, signal: AbortSignal, body?: Uint8Array<ArrayBuffer>): Promise<Response> {

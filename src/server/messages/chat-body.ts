@@ -3,11 +3,11 @@ import type { MessagesRequest } from './fields.ts';
 
 /** The request as the body of a chat completion: what the chat's schema reads, field by field. */
 export function toChatBody(request: MessagesRequest): Record<string, unknown> {
-  const { model, stream, max_tokens, temperature, top_p, top_k, tools = [], tool_choice: choice } = request;
+  const { model, program, stream, max_tokens, temperature, top_p, top_k, tools = [], tool_choice: choice } = request;
   const { output_config: output, output_format = output?.format } = request;
   const parallel = choice !== undefined && choice.type !== 'none' && choice.disable_parallel_tool_use !== true;
   return {
-    ...{ model, stream, max_tokens, temperature, top_p, top_k },
+    ...{ model, program, stream, max_tokens, temperature, top_p, top_k },
     stop: request.stop_sequences,
     messages: toMessages(request),
     continue_final_message: isBegun(request.messages) ? true : undefined,

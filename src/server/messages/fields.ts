@@ -59,6 +59,8 @@ export const messagesFields = {
     }),
   ),
   output_format: optional(outputFormat),
+  /** Realm's own, as in chats. */
+  program: optional(z.string()),
   container: unsupported(),
   tool_format: unsupported(),
   mcp_servers: unsupported(isEmptyList),

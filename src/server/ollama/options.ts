@@ -64,6 +64,8 @@ const options = z
 
 export const answerFields = {
   model: optional(z.string()),
+  /** Realm's own, as in chats. */
+  program: optional(z.string()),
   stream: optional(z.boolean()),
   options: optional(options),
   /** `json`, or a JSON Schema. */
@@ -82,8 +84,14 @@ export const noImages = unsupported(isEmptyList);
 type AnswerFields = z.output<z.ZodObject<typeof answerFields>>;
 
 /** The fields under the names that chats and completions have for them. */
-export function toShared({ model, stream = true, options: named, format }: AnswerFields): Record<string, unknown> {
-  return { model, stream, ...named, response_format: toResponseFormat(format) };
+export function toShared({
+  model,
+  program,
+  stream = true,
+  options: named,
+  format,
+}: AnswerFields): Record<string, unknown> {
+  return { model, program, stream, ...named, response_format: toResponseFormat(format) };
 }
 
 function toResponseFormat(format: AnswerFields['format']): object | undefined {

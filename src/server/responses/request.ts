@@ -20,6 +20,7 @@ export const passedOn = [
   'min_p',
   'repetition_penalty',
   'priority',
+  'program',
   'chat_template_kwargs',
 ] as const;
 

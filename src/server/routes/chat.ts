@@ -1,5 +1,6 @@
 import { readBody } from '../body.ts';
 import { chatFormat } from '../format.ts';
+import { pipelineOf, respondWithPipeline } from '../pipelines/chat.ts';
 import { respond } from '../respond.ts';
 import type { Route } from '../route.ts';
 
@@ -10,6 +11,9 @@ export const chatRoute: Route = {
   body: 'chat',
   inference: true,
   async handle(context) {
-    return respond(context, chatFormat, await readBody(context, 'chat'));
+    const body = await readBody(context, 'chat');
+    const pipeline = pipelineOf(body);
+    if (pipeline !== undefined) return respondWithPipeline(context, pipeline, body);
+    return respond(context, chatFormat, body);
   },
 };

@@ -1,10 +1,11 @@
 import { mayUseModel } from '../../tenancy/tenants.ts';
 import type { ServedAdapter } from '../adapters.ts';
 import type { ModelSlot } from '../model-slot.ts';
+import { pipelinePrefix, type ServedPipeline } from '../pipelines/book.ts';
 import type { AppContext, Route } from '../route.ts';
 import { baseModel, type Services } from '../services.ts';
 
-/** Models, loaded or not, and, as vLLM lists them, the adapters that the tenant may name instead. */
+/** Models, loaded or not, and, as vLLM lists them, the adapters that the tenant may name instead; pipelines too. */
 export const modelsRoute: Route = {
   method: 'GET',
   path: '/v1/models',
@@ -14,7 +15,9 @@ export const modelsRoute: Route = {
     const adapters = services.adapters.visible(tenant).map(adapter => describeAdapter(services, adapter));
     const models = services.models.all.filter(({ id }) => mayUseModel(tenant, id));
     const data = [...models.map(describe), ...adapters];
-    return context.json(asksAnthropic(context) ? anthropicList(data) : { object: 'list', data });
+    if (asksAnthropic(context)) return context.json(anthropicList(data));
+    const pipelines = services.pipelines.visible(tenant).map(describePipeline);
+    return context.json({ object: 'list', data: [...data, ...pipelines] });
   },
 };
 
@@ -25,6 +28,10 @@ export const modelRoute: Route = {
   handle(context) {
     const { services, tenant } = context.var;
     const id = context.req.param('id');
+    if (id?.startsWith(pipelinePrefix)) {
+      const served = services.pipelines.find(tenant, id.slice(pipelinePrefix.length));
+      return context.json(describePipeline(served));
+    }
     const adapter = services.adapters.find(id, tenant);
     const found = adapter ? describeAdapter(services, adapter) : describe(baseModel(services, id, tenant));
     return context.json(asksAnthropic(context) ? anthropicModel(found) : found);
@@ -58,6 +65,10 @@ function describe({ id, created, state, remembered, settings: { aliases } }: Mod
   const { architecture, context, trainedContext, vocabSize, fileSize } = remembered.info;
   const meta = { architecture, context, trained_context: trainedContext, vocab_size: vocabSize, size: fileSize };
   return { ...model, meta };
+}
+
+function describePipeline({ pipeline, created }: ServedPipeline): ModelObject {
+  return { id: pipelinePrefix + pipeline.name, object: 'model', created, owned_by: 'pipeline' };
 }
 
 function describeAdapter({ models }: Services, { id, created, modelId }: ServedAdapter): ModelObject {

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { RealmError } from '../../errors.ts';
+import { createProgramSchema, pushProgramSchema, rollbackProgramSchema } from '../../programs/operator-schema.ts';
 import type { Limits } from '../../tenancy/config.ts';
 import { check, issueText } from '../../tenancy/issues.ts';
 import {
@@ -23,6 +24,7 @@ import { ollamaChatSchema } from '../ollama/chat-request.ts';
 import { ollamaEmbeddingsSchema, ollamaEmbedSchema } from '../ollama/embed-request.ts';
 import { ollamaGenerateSchema } from '../ollama/generate-request.ts';
 import { ollamaLoadSchema, ollamaShowSchema } from '../ollama/model-request.ts';
+import { runPipelineSchema } from '../pipelines/request.ts';
 import { rerankSchema } from '../rerank-request.ts';
 import { toCall } from '../responses/call.ts';
 import { compactSchema, responsesSchema } from '../responses/request.ts';
@@ -38,6 +40,7 @@ const forms = {
   compact: (limits: Limits) => compactSchema(limits).transform(toSummary).transform(toCall),
   embeddings: embeddingsSchema,
   rerank: rerankSchema,
+  runPipeline: () => runPipelineSchema,
   ollamaEmbed: ollamaEmbedSchema,
   ollamaEmbeddings: () => ollamaEmbeddingsSchema,
   ollamaLoad: () => ollamaLoadSchema,
@@ -53,6 +56,9 @@ const forms = {
   createKey: () => createKeySchema,
   updateKey: () => updateKeySchema,
   rotateKey: () => rotateKeySchema,
+  createProgram: () => createProgramSchema,
+  pushProgram: () => pushProgramSchema,
+  rollbackProgram: () => rollbackProgramSchema,
   addModel: () => addModelSchema,
   changeModel: () => changeModelSchema,
   logs: () => logsSchema,

@@ -2,11 +2,13 @@ import { checkLength } from '../../engine/admission.ts';
 import { decode } from '../../llm/decode.ts';
 import { encodeInput } from '../../llm/embed.ts';
 import type { ModelText } from '../../llm/model-text.ts';
-import { encodePrompt, parseChatDocument, renderChat } from '../../llm/prompt.ts';
+import { type Chat, encodePrompt, parseChatDocument, renderChat } from '../../llm/prompt.ts';
 import { encodeShortened } from '../../llm/shorten-chat.ts';
 import type { Limits } from '../../tenancy/config.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
 import type { TextRange } from '../../tokenizer/types.ts';
+import { declaredTools } from '../program-host/declared-tools.ts';
+import { readAnswer } from '../program-host/read-answer.ts';
 import { type ItemPage, itemPage } from '../responses/item-page.ts';
 import { type PrepareInput, prepare } from '../responses/prepare.ts';
 import { type BodyForm, parseBody } from './bodies.ts';
@@ -29,6 +31,8 @@ interface PromptInput {
   readonly parseSpecial?: boolean | undefined;
   /** A chat that is too long loses its oldest messages, and leaves so many tokens to the answer. */
   readonly room?: number | undefined;
+  /** How the model is told to write calls, where the chat has tools and does not say. */
+  readonly toolFormat?: string | undefined;
 }
 
 interface Inputs {
@@ -75,14 +79,22 @@ export const jobs = {
   prompt: job({
     size: ({ text }) => text.length,
     short: shortText,
-    *run({ kind, text, room, ...options }: PromptInput, model) {
-      const prompt = kind === 'chat' ? parseChatDocument(text) : text;
+    *run({ kind, text, room, toolFormat, ...options }: PromptInput, model) {
+      const prompt = kind === 'chat' ? withFormat(parseChatDocument(text), toolFormat) : text;
       const encoding =
         room === undefined || typeof prompt === 'string'
           ? encodePrompt(model, prompt, options)
           : encodeShortened(model, prompt, { ...options, room });
       const { tokens, inReasoning } = yield* encoding;
       return { tokens: Int32Array.from(tokens), inReasoning };
+    },
+  }),
+  /** What the user said last in a chat document; undefined where nobody has said anything. */
+  lastOfUser: job({
+    size: ({ length }) => length,
+    short: shortText,
+    *run(document: string) {
+      return parseChatDocument(document).messages.findLast(({ role }) => role === 'user')?.content;
     },
   }),
   /** The text of a prompt that a client sent as tokens; refuses what cannot fit, and what is no token. */
@@ -96,10 +108,10 @@ export const jobs = {
   }),
   /** A program's own wish. */
   encode: job({
-    size: (text: string) => text.length,
+    size: ({ text }) => text.length,
     short: shortText,
-    *run(text: string, { tokenizer }) {
-      return Int32Array.from(yield* tokenizer.encodeInSteps(text));
+    *run({ text, ...options }: { text: string; addSpecial?: boolean; parseSpecial?: boolean }, { tokenizer }) {
+      return Int32Array.from(yield* tokenizer.encodeInSteps(text, options));
     },
   }),
   decode: job({
@@ -107,6 +119,23 @@ export const jobs = {
     short: shortAnswer,
     *run(tokens: ArrayLike<number>, { tokenizer }) {
       return yield* decode(tokenizer, tokens, false);
+    },
+  }),
+  /** The tools that a program declares. */
+  declaredTools: job({
+    size: ({ tools }) => tools.length,
+    short: shortBody,
+    // biome-ignore lint/correctness/useYield: it has no steps
+    *run({ tools, choice }: { tools: string; choice: 'auto' | 'required' }) {
+      return declaredTools(tools, choice);
+    },
+  }),
+  /** A program wants to know what an answer says. */
+  readAnswer: job({
+    size: ({ tokens, tools }) => tokens.length + tools.length,
+    short: shortAnswer,
+    run(answer: Parameters<typeof readAnswer>[0], model) {
+      return readAnswer(answer, model);
     },
   }),
   /** The tokens of each text for embeddings. */
@@ -154,6 +183,11 @@ export const jobs = {
     },
   }),
 };
+
+/** The request's own format of calls, in a chat that its program has written anew. */
+function withFormat(chat: Chat, toolFormat: string | undefined): Chat {
+  return chat.tools && toolFormat !== undefined ? { ...chat, toolFormat: chat.toolFormat ?? toolFormat } : chat;
+}
 
 export type JobName = keyof typeof jobs;
 export type JobInput<N extends JobName> = Parameters<(typeof jobs)[N]['run']>[0];

@@ -4,6 +4,8 @@ import { keyRoutes } from './keys.ts';
 import { liveRoute } from './live.ts';
 import { changeLogsRoute, logsRoute } from './logs.ts';
 import { modelAdminRoutes } from './models.ts';
+import { pipelineRunRoutes } from './pipeline-runs.ts';
+import { programRoutes } from './programs.ts';
 import { adminCancelRoute, adminRequestsRoute } from './requests.ts';
 import { tenantRoutes } from './tenants.ts';
 import { adminUsageRoute } from './usage.ts';
@@ -12,12 +14,14 @@ import { adminUsageRoute } from './usage.ts';
 export const adminRoutes: readonly Route[] = [
   ...tenantRoutes,
   ...keyRoutes,
+  ...programRoutes,
   auditRoute,
   adminUsageRoute,
   ...modelAdminRoutes,
   liveRoute,
   adminRequestsRoute,
   adminCancelRoute,
+  ...pipelineRunRoutes,
   logsRoute,
   changeLogsRoute,
 ];

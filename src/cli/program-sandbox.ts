@@ -1,0 +1,12 @@
+import { createSandbox } from '../sandbox/sandbox.ts';
+import type { Sandbox } from '../sandbox/types.ts';
+import { keptAlive } from './alive.ts';
+
+/** A sandbox that checks programs for a command; what is not used starts nothing. */
+export function commandSandbox(): Pick<Sandbox, 'load' | 'close'> {
+  const sandbox = createSandbox();
+  return {
+    load: (...args) => keptAlive(() => sandbox.load(...args)),
+    close: () => keptAlive(() => sandbox.close()),
+  };
+}
