@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { access, copyFile, readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { RealmError } from '../errors.ts';
 import { formatBytes, print } from './output.ts';
@@ -58,13 +58,44 @@ function ascOf(from: string): string | undefined {
 
 const target = 'wasm32-unknown-unknown';
 
+/** rustc and its cargo. */
+interface Rust {
+  readonly rustc: string;
+  readonly cargo: string;
+  /** rustc 1.MINOR */
+  readonly minor: number;
+}
+
+/** The first one that has the target: rustup's and Debian's may both be there. */
+async function findRust(folder: string): Promise<Rust> {
+  const places = [process.env.RUSTC, 'rustc', '/usr/bin/rustc'].filter(each => each !== undefined);
+  let missing: unknown;
+  for (const rustc of places) {
+    try {
+      await access((await run(rustc, ['--print', 'target-libdir', '--target', target], folder)).trim());
+    } catch (error) {
+      missing ??= error;
+      continue;
+    }
+    const version = await run(rustc, ['--version'], folder);
+    return {
+      rustc,
+      cargo: rustc.includes('/') ? join(dirname(rustc), 'cargo') : 'cargo',
+      minor: Number(/^rustc 1\.(\d+)/.exec(version)?.[1]),
+    };
+  }
+  if (missing instanceof RealmError) throw missing;
+  const how = `\`rustup target add ${target}\`, or Debian's package libstd-rust-dev-wasm32`;
+  throw new RealmError('usage', `Rust's target ${target} is missing: ${how}.`);
+}
+
+/** Programs without the standard library that allocate are stable since 1.68. */
+const forOld = { RUSTC_BOOTSTRAP: '1', RUSTFLAGS: '-Zcrate-attr=feature(default_alloc_error_handler)' };
+
 async function buildRust(folder: string, output: string): Promise<void> {
-  const installed = (await run('rustc', ['--print', 'target-libdir', '--target', target], folder)).trim();
-  await access(installed).catch(() => {
-    const how = `\`rustup target add ${target}\`, or Debian's package libstd-rust-dev-wasm32`;
-    throw new RealmError('usage', `Rust's target ${target} is missing: ${how}.`);
-  });
-  await run('cargo', ['build', '--release', '--offline', '--target', target], folder);
+  const { rustc, cargo, minor } = await findRust(folder);
+  const env = { RUSTC: rustc, ...(minor < 68 && forOld) };
+  await run(cargo, ['build', '--release', '--offline', '--target', target], folder, env);
   const made = join(folder, 'target', target, 'release');
   const modules = (await readdir(made)).filter(file => file.endsWith('.wasm'));
   const [first, second] = modules;
@@ -74,7 +105,7 @@ async function buildRust(folder: string, output: string): Promise<void> {
 }
 
 async function buildC(folder: string, output: string): Promise<void> {
-  const flags = ['--target=wasm32', '-O2', '-nostdlib', '-Wl,--no-entry', '-Wl,--export-dynamic', '-Irealm'];
+  const flags = ['--target=wasm32', '-Os', '-nostdlib', '-mbulk-memory', '-Wl,--no-entry'];
   await run('clang', [...flags, '-o', output, 'program.c'], folder);
 }
 
@@ -85,9 +116,9 @@ const missing: Readonly<Record<string, string>> = {
 };
 
 /** What the tool prints; throws what it complains of. */
-function run(command: string, args: readonly string[], cwd: string): Promise<string> {
+function run(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
   return new Promise((done, fail) => {
-    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     let [said, complaints] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       said += text;
@@ -96,7 +127,7 @@ function run(command: string, args: readonly string[], cwd: string): Promise<str
       complaints += text;
     });
     child.on('error', (cause: NodeJS.ErrnoException) => {
-      const why = cause.code === 'ENOENT' ? missing[command] : cause.message;
+      const why = cause.code === 'ENOENT' ? missing[basename(command)] : cause.message;
       fail(new RealmError('usage', why ?? `${command} is missing.`, { cause }));
     });
     child.on('close', code => {
