@@ -1,5 +1,6 @@
-import { GuestError, MAX_STOP_TOKENS, OPTIONS_BYTES, unsupportedFunctions, writeOptions } from './abi.ts';
+import { GuestError, MAX_STOP_TOKENS, OPTIONS_BYTES, writeOptions } from './abi.ts';
 import { ByteBuffer } from './byte-buffer.ts';
+import { EnvFunctions } from './env-functions.ts';
 import { readChangedOptions, readText, readTokens, writeTextAnswer, writeTokensAnswer } from './guest-arguments.ts';
 import { encodeText, GuestMemory, writeText } from './guest-memory.ts';
 import { MAX_HOST_CALLS, MAX_STREAMED_BYTES, MAX_UNREAD_TEXT } from './limits.ts';
@@ -47,6 +48,7 @@ export class GuestRun {
   /** Characters that were sent and that nobody has read yet. */
   #unread = 0;
   #wakeReader: (() => void) | undefined;
+  readonly #env: EnvFunctions;
   /** Of a program of ABI v2. */
   #sequences: SequenceGuest | undefined;
   #query: { resolve(value: HostReply): void; reject(error: Error): void } | undefined;
@@ -55,6 +57,12 @@ export class GuestRun {
     this.#start = start;
     this.#module = module;
     this.#post = post;
+    this.#env = new EnvFunctions({
+      run: start.run,
+      memory: () => this.#memory,
+      ask: query => this.#ask(query),
+      spend: () => {},
+    });
   }
 
   /** The size of the program's memory. */
@@ -183,12 +191,10 @@ export class GuestRun {
   }
 
   #imports(): Record<string, WebAssembly.ImportValue> {
-    const refuse = () => GuestError.notSupported;
-    const imports: Record<string, WebAssembly.ImportValue> = {};
-    for (const name of unsupportedFunctions) imports[name] = refuse;
+    const waiting = Object.entries(this.#env.waiting).map(([name, body]) => [name, this.#waiting(body)]);
     return {
-      ...imports,
-      memory64_stats: () => BigInt(GuestError.notSupported),
+      ...this.#env.immediate,
+      ...Object.fromEntries(waiting),
       abort: (_message: number, _file: number, line: number, column: number) => {
         throw new Fault('trapped', `abort at line ${line >>> 0}, column ${column >>> 0} of its source`);
       },
@@ -277,6 +283,7 @@ export class GuestRun {
       run: this.#start.run,
       modelId: (modelId >>> 0) as ModelId,
       prompt,
+      adapter: this.#env.adapterOf(modelId),
       options,
       pieces: this.#autoStream ? 'stream' : this.#onToken ? 'send' : 'hold',
       keepBytes: outLength >>> 0,

@@ -43,6 +43,8 @@ export type FromGuest =
       readonly run: number;
       readonly modelId: ModelId;
       readonly prompt: string;
+      /** That the program has chosen. */
+      readonly adapter: string | undefined;
       readonly options: Partial<GenOptions>;
       /** What becomes of each piece: it is sent to the program, streamed to the client right away, or neither. */
       readonly pieces: 'send' | 'stream' | 'hold';
@@ -58,7 +60,9 @@ export type FromGuest =
 export type HostQuery =
   | { readonly kind: 'encode'; readonly run: number; readonly modelId: ModelId; readonly text: string }
   | { readonly kind: 'decode'; readonly run: number; readonly modelId: ModelId; readonly tokens: Uint32Array }
-  | { readonly kind: 'metadata'; readonly run: number; readonly modelId: ModelId };
+  | { readonly kind: 'metadata'; readonly run: number; readonly modelId: ModelId }
+  | { readonly kind: 'find'; readonly run: number; readonly name: string }
+  | { readonly kind: 'adapter'; readonly run: number; readonly modelId: ModelId; readonly name: string };
 
 /** `handled`: how many more of the messages to it are done with, so that the watchdog knows which one takes long. */
 export interface FromGuestBatch {

@@ -118,6 +118,8 @@ export class ProgramRun implements HostedRun {
       case 'encode':
       case 'decode':
       case 'metadata':
+      case 'find':
+      case 'adapter':
         void this.#answer(message);
         break;
       default:
@@ -133,9 +135,10 @@ export class ProgramRun implements HostedRun {
     this.onSettled();
   }
 
-  async #generate({ modelId, prompt, options, pieces, keepBytes }: Generate): Promise<void> {
+  async #generate({ modelId, prompt, adapter, options, pieces, keepBytes }: Generate): Promise<void> {
     if (this.#pieces.ended) return;
     const generation = new AbortController();
+    const call = { modelId, prompt, options, ...(adapter !== undefined && { adapter }) };
     this.#generation = generation;
     let code = 0;
     let answer = '';
@@ -146,7 +149,7 @@ export class ProgramRun implements HostedRun {
       return this.#pieces.hasRoom && this.#place!.hasRoom ? undefined : this.#room();
     };
     try {
-      await this.#call.host.generate({ modelId, prompt, options }, generation.signal, take);
+      await this.#call.host.generate(call, generation.signal, take);
     } catch (error) {
       if (!generation.signal.aborted) code = this.#failed(error);
     }
@@ -190,6 +193,11 @@ export class ProgramRun implements HostedRun {
           return await host.decode(query.modelId, query.tokens);
         case 'metadata':
           return await host.metadata(query.modelId);
+        case 'find':
+          return (await host.find?.(query.name)) ?? GuestError.notSupported;
+        case 'adapter':
+          await host.checkAdapter?.(query.modelId, query.name);
+          return host.checkAdapter ? 0 : GuestError.notSupported;
       }
     } catch (error) {
       return guestCode(error);
@@ -247,7 +255,7 @@ function outcomeError({ kind, message }: Outcome, name: string, memoryMb: number
 
 function guestCode(error: unknown): number {
   if (!(error instanceof RealmError)) return GuestError.generationFailed;
-  if (error.code === 'model_not_found') return GuestError.modelNotFound;
+  if (error.code === 'model_not_found' || error.code === 'adapter_not_found') return GuestError.modelNotFound;
   if (error.code === 'context_length_exceeded') return GuestError.contextTooLong;
   return error.code === 'invalid_request' ? GuestError.invalidArgument : GuestError.generationFailed;
 }

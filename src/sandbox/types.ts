@@ -23,7 +23,7 @@ export interface ProgramHost {
    * `options` are those that the guest altered from what it was given; the others keep the request's full precision.
    */
   generate(
-    call: { modelId: ModelId; prompt: string; options: Partial<GenOptions> },
+    call: { modelId: ModelId; prompt: string; options: Partial<GenOptions>; adapter?: string | undefined },
     signal: AbortSignal,
     onText: (text: string) => Promise<void> | undefined,
   ): Promise<void>;
@@ -31,6 +31,10 @@ export interface ProgramHost {
   decode(modelId: ModelId, tokens: Uint32Array): Promise<string>;
   /** JSON for realm_get_model_metadata. */
   metadata(modelId: ModelId): string | Promise<string>;
+  /** The model of that name. Throws `model_not_found`. */
+  find?(name: string): Promise<ModelId>;
+  /** Throws `adapter_not_found` for what the model does not have for the tenant. */
+  checkAdapter?(modelId: ModelId, name: string): Promise<void>;
   /** What programs of ABI v2 ask beside it; absent: they are refused. */
   readonly sequences?: SequenceHost | undefined;
 }

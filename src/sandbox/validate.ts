@@ -1,4 +1,4 @@
-import { guestFunctions, hostFunctions, type Signature, unsupportedFunctions, valuesOf } from './abi.ts';
+import { guestFunctions, hostFunctions, looseFunctions, type Signature, valuesOf } from './abi.ts';
 import { leb, ModuleError } from './byte-reader.ts';
 import { checkFunctionBodies } from './compile-cost.ts';
 import { MAX_MODULE_BYTES, MAX_TABLE_ENTRIES, PAGE_BYTES, pagesOf } from './limits.ts';
@@ -43,7 +43,7 @@ function checkImport({ module, name, signature }: ModuleLayout['imports'][number
   if (known && !sameSignature(known, signature)) {
     throw new ModuleError(`it imports ${module}.${name} as ${show(signature)} instead of ${show(known)}`);
   }
-  if (known || (module === 'env' && unsupportedFunctions.has(name))) return;
+  if (known || (module === 'env' && looseFunctions.has(name))) return;
   if (module === 'realm2' && version === 1) {
     throw new ModuleError(`it imports realm2.${printable(name)}, which is for programs that export run`);
   }
