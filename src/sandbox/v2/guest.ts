@@ -5,7 +5,7 @@ import { Arguments } from './arguments.ts';
 import { Handles } from './handles.ts';
 import { defaultHeldLimits, type HeldLimits, MAX_CONSTRAINTS, MAX_HELD_TOKENS, MAX_PARSERS } from './limits.ts';
 import type { Answers, FromSequences, Question, ToSequences } from './messages.ts';
-import type { Parser } from './parser-calls.ts';
+import type { Parser } from './parser.ts';
 import { RandomBytes } from './random.ts';
 import { Refusal } from './refusal.ts';
 import type { HeldConstraint, Sequence, SequenceModel } from './sequence.ts';
