@@ -2,7 +2,7 @@ import { GuestError, MAX_STOP_TOKENS, OPTIONS_BYTES, unsupportedFunctions, write
 import { ByteBuffer } from './byte-buffer.ts';
 import { readChangedOptions, readText, readTokens, writeTextAnswer, writeTokensAnswer } from './guest-arguments.ts';
 import { encodeText, GuestMemory, writeText } from './guest-memory.ts';
-import { MAX_HOST_CALLS, MAX_STREAMED_BYTES, MAX_UNREAD_TEXT } from './limits.ts';
+import { MAX_UNREAD_TEXT } from './limits.ts';
 import type { FromGuest, HostQuery, HostReply, Outcome, ToGuest } from './messages.ts';
 import type { ModelId } from './model-id.ts';
 import { classify, Fault } from './outcome.ts';
@@ -65,7 +65,7 @@ export class GuestRun {
     } catch (error) {
       this.#sendText();
       const cause = this.#fault ?? error;
-      return { ...classify(cause, this.memoryBytes, this.#start.memoryMb), hostFailed: this.#hostFailed };
+      return { ...classify(cause, this.memoryBytes, this.#start.limits.memoryMb), hostFailed: this.#hostFailed };
     }
   }
 
@@ -166,8 +166,9 @@ export class GuestRun {
   #waiting(body: (...args: Six) => Promise<number>): WebAssembly.ImportValue {
     return new Suspending(async (...args: number[]) => {
       this.#checkAlive();
-      if (++this.#hostCalls > MAX_HOST_CALLS) {
-        this.#kill(new Fault('failed', `made more than ${MAX_HOST_CALLS} host calls`));
+      const { hostCalls } = this.#start.limits;
+      if (++this.#hostCalls > hostCalls) {
+        this.#kill(new Fault('failed', `made more than ${hostCalls} host calls (the tenant's host_calls)`));
       }
       await this.#readerCaughtUp();
       this.#checkAlive();
@@ -187,8 +188,9 @@ export class GuestRun {
 
   #stream(bytes: Uint8Array): void {
     this.#streamedBytes += bytes.length;
-    if (this.#streamedBytes > MAX_STREAMED_BYTES) {
-      this.#kill(new Fault('failed', `streamed more than ${MAX_STREAMED_BYTES} bytes`));
+    const { outputBytes } = this.#start.limits;
+    if (this.#streamedBytes > outputBytes) {
+      this.#kill(new Fault('failed', `streamed more than ${outputBytes} bytes (the tenant's output_bytes)`));
       this.#checkAlive();
     }
     if (bytes.length > 0) this.#hostFailed = false;
@@ -276,7 +278,9 @@ export class GuestRun {
       if ((await this.#onToken!(address, bytes.length)) === 0) return false;
     } catch (error) {
       // The outer call must not go on, whatever it catches.
-      this.#kill(error instanceof Fault ? error : Fault.from(error, this.#memory.byteLength, this.#start.memoryMb));
+      this.#kill(
+        error instanceof Fault ? error : Fault.from(error, this.#memory.byteLength, this.#start.limits.memoryMb),
+      );
       throw this.#fault;
     }
     if (this.#generated === undefined) this.#send({ kind: 'stop', run: this.#start.run });

@@ -1,4 +1,6 @@
-/** What a tenant's program may cost. The figures that a tenant can change are in `ProgramLimits`; these hold for all. */
+import type { RunLimits } from './types.ts';
+
+/** What a tenant's program may cost. The figures that an operator can change are in `ProgramLimits`; the others hold for all. */
 
 /** A compiled program. Rust and C++ programs stay under 2 MiB; V8 reads this much in some 20 ms. */
 export const MAX_MODULE_BYTES = 4 * 1024 * 1024;
@@ -38,12 +40,21 @@ export const MAX_COMPILE_COST = 2_500_000;
 export const PAGE_BYTES = 65_536;
 export const DEFAULT_MEMORY_MB = 64;
 
+/** Of tenants for which the operator says nothing else. */
+export const defaultRunLimits: RunLimits = {
+  fuel: 2e9,
+  hostCalls: 100_000,
+  outputBytes: 4 * 1024 * 1024,
+  runs: 16,
+  sequences: 64,
+  forks: 256,
+  tickets: 64,
+  savedSequences: 64,
+  savedBytes: 16 * 1024 * 1024,
+};
+
 /** One text argument of a host call, and the text written back by one. */
 export const MAX_TEXT_BYTES = 4 * 1024 * 1024;
-/** All that one call of a program may stream. */
-export const MAX_STREAMED_BYTES = 4 * 1024 * 1024;
-/** Host calls that wait for an answer (all but realm_stream_token), in one call of a program. */
-export const MAX_HOST_CALLS = 10_000;
 /** Pieces of generated text that may wait for their reader before the generation is held back. */
 export const MAX_UNREAD_PIECES = 256;
 

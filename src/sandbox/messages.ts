@@ -1,5 +1,5 @@
 import type { ModelId } from './model-id.ts';
-import type { GenOptions } from './types.ts';
+import type { GenOptions, ProgramLimits } from './types.ts';
 
 /** What the server tells a place where programs run; they travel in arrays. `run` names the program's run. */
 export type ToGuest =
@@ -13,7 +13,7 @@ export type ToGuest =
       readonly prompt: string;
       readonly modelId: ModelId;
       readonly options: GenOptions;
-      readonly memoryMb: number;
+      readonly limits: ProgramLimits;
     }
   /** A piece of the generation that the program asked for, if it wants to see them. */
   | { readonly kind: 'text'; readonly run: number; readonly text: string }

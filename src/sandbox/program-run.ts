@@ -58,7 +58,7 @@ export class ProgramRun implements HostedRun {
     const { prompt, modelId, options, limits } = this.#call;
     this.#place = place;
     place.attach(this.#id, this);
-    place.send({ kind: 'start', run: this.#id, digest, prompt, modelId, options, memoryMb: limits.memoryMb });
+    place.send({ kind: 'start', run: this.#id, digest, prompt, modelId, options, limits });
   }
 
   /** Ends the run early: what it generates is stopped, what it streamed but nobody read is dropped. */

@@ -44,11 +44,30 @@ export interface Program {
   readonly trusted: boolean;
 }
 
-export interface ProgramLimits {
+/** What the operator allows the runs of a tenant's program beside memory and time. */
+export interface RunLimits {
+  /** Instructions of one run, about: see `fuel/`. */
+  readonly fuel: number;
+  /** Calls to the host that wait for its answer. */
+  readonly hostCalls: number;
+  /** All that one run may say. */
+  readonly outputBytes: number;
+  /** At once; the tenant's others wait for their turn. */
+  readonly runs: number;
+  /** Of ABI v2: what one run may hold at once. */
+  readonly sequences: number;
+  readonly forks: number;
+  readonly tickets: number;
+  /** Of ABI v2: what all of a tenant's runs have saved for later ones. */
+  readonly savedSequences: number;
+  readonly savedBytes: number;
+}
+
+export interface ProgramLimits extends RunLimits {
   readonly memoryMb: number;
   /** Wall-clock for the whole call, host computing included. */
   readonly deadlineMs: number;
-  /** Longest stretch of the program's own computing between two host calls. */
+  /** Longest stretch of a built-in program's own computing between two host calls; a tenant's own gives way by itself. */
   readonly sliceMs: number;
 }
 

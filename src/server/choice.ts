@@ -102,7 +102,7 @@ export async function* runChoice(
   const text = services.sandbox.run({
     tenant: tenant.id,
     program: services.programOf(tenant),
-    limits: { memoryMb: tenant.memoryMb, deadlineMs: tenant.deadlineMs, sliceMs },
+    limits: { ...tenant.programLimits, memoryMb: tenant.memoryMb, deadlineMs: tenant.deadlineMs, sliceMs },
     prompt,
     modelId: slot.modelId,
     options: guestOptions(model, request),

@@ -1,4 +1,5 @@
 import binaryen from 'assemblyscript/binaryen';
+import { defaultRunLimits } from '../../src/sandbox/limits.ts';
 import type { ModelId } from '../../src/sandbox/model-id.ts';
 import { createSandbox, type SandboxOptions } from '../../src/sandbox/sandbox.ts';
 import type { GenOptions, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
@@ -117,7 +118,7 @@ export function rig(sandboxOptions: SandboxOptions = {}): Rig {
         host: fakeHost().host,
         signal: new AbortController().signal,
         ...rest,
-        limits: { memoryMb: 4, deadlineMs: 5000, sliceMs: 1000, ...limits },
+        limits: { ...defaultRunLimits, memoryMb: 4, deadlineMs: 5000, sliceMs: 1000, ...limits },
       }),
   };
   return self;

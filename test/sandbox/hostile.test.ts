@@ -115,7 +115,7 @@ test('the deadline ends a program that waits, and one that always gives way', as
 test('too many host calls or too much text end the program', async () => {
   const chatty = program(`(loop $l (drop (call $metadata (i32.const 0) (i32.const 0) (i32.const 0))) (br $l))`);
   // Programs have the lowest priority: beside other tests so many calls take their time.
-  const limits = { deadlineMs: 60_000 };
+  const limits = { deadlineMs: 60_000, hostCalls: 10_000 };
   await assert.rejects(run(chatty, { limits }), fails('program_failed', /10000 host calls/));
   const flood = program(`(loop $l (drop (call $stream (i32.const 0) (i32.const 65536))) (br $l))`);
   await assert.rejects(run(flood), fails('program_failed', /streamed more than/));
