@@ -63,6 +63,14 @@ export const MAX_UNREAD_TEXT = 65_536;
 /** Messages to a place where programs run that it has not dealt with, before generations for it are held back. */
 export const MAX_UNHANDLED = 1024;
 
+/** What a guest may use before the next one has its turn: some 5 ms of computing. */
+export const SLICE_FUEL = 5_000_000;
+/**
+ * Instances in one process. V8 reserves 8 GiB of addresses for the memory of each, so a process has room for 16,365,
+ * those included that have ended and are not collected yet.
+ */
+export const MAX_INSTANCES = 1_000;
+
 /** CPU time for compiling a program, ms. The limits of `function-bodies.ts` keep honest ones far below. */
 export const COMPILE_MS = 10_000;
 /**
