@@ -71,15 +71,19 @@ export const SLICE_FUEL = 5_000_000;
  */
 export const MAX_INSTANCES = 1_000;
 
+/** Compiled programs that a process keeps beside those that run, and the bytes of their modules. */
+export const MAX_KEPT_MODULES = 128;
+export const MAX_KEPT_BYTES = 32 * 1024 * 1024;
+
 /** CPU time for compiling a program, ms. The limits of `function-bodies.ts` keep honest ones far below. */
 export const COMPILE_MS = 10_000;
 /**
- * Resident memory of a tenant's process beside the memories of its runs: Node takes some 45 MB, compiling the largest
- * program that is let in up to 256 MB.
+ * Resident memory of a process beside the memories of its guests: Node takes some 45 MB, compiling the largest program
+ * that is let in up to 256 MB, kept modules and texts on their way the rest.
  */
-export const PROCESS_MB = 320;
-/** Runs of one tenant at once; the others wait for their turn. */
-export const MAX_RUNS = 16;
+export const PROCESS_MB = 640;
+/** CPU time for which a process that tenants share may handle no message, ms. A slice takes some 5. */
+export const HANG_MS = 10_000;
 /** Queries of a tenant's programs (encode, decode, metadata) a second and in a burst; further ones are answered later. */
 export const QUERIES_PER_SECOND = 1000;
 export const QUERY_BURST = 10_000;

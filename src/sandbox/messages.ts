@@ -8,6 +8,8 @@ export type ToGuest =
   | {
       readonly kind: 'start';
       readonly run: number;
+      /** Whose run it is: each has its share of the place. */
+      readonly tenant: string;
       /** Of a program that was compiled there. */
       readonly digest: string;
       readonly prompt: string;
@@ -23,7 +25,11 @@ export type ToGuest =
   | { readonly kind: 'reply'; readonly run: number; readonly value: HostReply }
   /** So many characters of the program's own text have found their reader. */
   | { readonly kind: 'read'; readonly run: number; readonly length: number }
-  | { readonly kind: 'cancel'; readonly run: number };
+  | { readonly kind: 'cancel'; readonly run: number }
+  /** No run will begin with that module until it is compiled again. */
+  | { readonly kind: 'forget'; readonly run: number; readonly digest: string }
+  /** Asks for nothing but to be handled: a place that does not hangs. */
+  | { readonly kind: 'ping'; readonly run: number };
 
 export type HostReply = number | string | readonly number[] | Int32Array;
 
@@ -60,8 +66,10 @@ export interface FromGuestBatch {
 }
 
 export interface Outcome {
-  readonly kind: 'done' | 'trapped' | 'out_of_memory' | 'failed' | 'killed';
+  readonly kind: 'done' | 'trapped' | 'out_of_memory' | 'out_of_fuel' | 'failed' | 'killed';
   readonly message: string;
+  /** What it has used. */
+  readonly fuel: number;
   /** A generation failed, and the program neither streamed anything after it nor got another one to succeed. */
   readonly hostFailed: boolean;
 }
