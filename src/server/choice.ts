@@ -108,6 +108,7 @@ export async function* runChoice(
     options: guestOptions(model, request),
     host: programHost(context, request, trace),
     signal,
+    used: use => context.exchange.programUsed(use),
   });
   let reader: AnswerReader | undefined;
   let streamed = 0;
