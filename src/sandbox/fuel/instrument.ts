@@ -5,8 +5,9 @@ import { Op } from '../opcodes.ts';
 import { leafFuel } from './charges.ts';
 import { lengthCharges } from './code.ts';
 import { FuelLayout } from './layout.ts';
-import { type LeafFuel, readBody, rewriteBody } from './rewrite-body.ts';
+import { type Rewritten, rewriteBody } from './rewrite-body.ts';
 import { extend, listOf, renumber, sized } from './sections.ts';
+import { type Callees, readSegments } from './segments.ts';
 
 /** Names of what is added; no guest may use them (`validate.ts`). */
 export const FUEL = 'realm:fuel';
@@ -23,12 +24,15 @@ export const START = 'realm:start';
  */
 export function instrument(module: Uint8Array): Uint8Array<ArrayBuffer> {
   const sections = new SectionsOf(readModule(module)).instrumented();
-  const ordered = sectionOrder.flatMap(id => {
+  const ordered = order.flatMap(id => {
     const body = sections.get(id);
     return body ? [[id], sized(body)] : [];
   });
   return concatenate([[0, 97, 115, 109, 1, 0, 0, 0], ...ordered]);
 }
+
+/** The hints stand before the code that they are for. */
+const order = sectionOrder.flatMap(id => (id === SectionId.code ? [SectionId.custom, id] : [id]));
 
 const value = { i32: 0x7f, i64: 0x7e } as const;
 
@@ -59,7 +63,7 @@ class SectionsOf {
     this.#extend(SectionId.global, { last: [[value.i64, 1, 0x42, 0, Op.end]] });
     const global = [...name(FUEL), ExternalKind.global, ...leb(fuel)];
     this.#extend(SectionId.export, { last: [global, ...this.#start()] });
-    this.#sections.set(SectionId.code, this.#code());
+    this.#code();
     return this.#sections;
   }
 
@@ -73,20 +77,36 @@ class SectionsOf {
     return [[...name(START), ExternalKind.function, ...this.#layout.function(index)]];
   }
 
-  #code(): Uint8Array {
-    const leaves = this.#leaves();
+  #code(): void {
     const { imported } = this.#layout;
-    const bodies = this.#module.bodies.map((body, at) => rewriteBody(body, imported + at, this.#layout, leaves));
-    return listOf([...bodies, ...lengthCharges(this.#layout)].map(sized));
+    const callees = { imported, leaves: this.#leaves() };
+    const rewritten = this.#module.bodies.map((body, at) => rewriteBody(body, imported + at, this.#layout, callees));
+    const bodies = rewritten.map(each => each.body);
+    this.#sections.set(SectionId.code, listOf([...bodies, ...lengthCharges(this.#layout)].map(sized)));
+    this.#sections.set(SectionId.custom, this.#hints(rewritten));
   }
 
-  #leaves(): LeafFuel {
+  /**
+   * Tells V8 which branches are hardly ever taken, so that calls of `refuel` cost no registers elsewhere
+   * (https://github.com/WebAssembly/branch-hinting).
+   */
+  #hints(rewritten: readonly Rewritten[]): Uint8Array {
+    const functions = rewritten.flatMap(({ unlikely }, at) => {
+      const hints = unlikely.map(offset => [...leb(offset), 1, 0]);
+      const index = this.#layout.function(this.#layout.imported + at);
+      return unlikely.length > 0 ? [concatenate([index, listOf(hints)])] : [];
+    });
+    return concatenate([name('metadata.code.branch_hint'), listOf(functions)]);
+  }
+
+  #leaves(): Callees['leaves'] {
     const leaves = new Map<number, number>();
     const { imported } = this.#layout;
+    const callees = { imported, leaves: new Map() };
     for (const [at, body] of this.#module.bodies.entries()) {
       const index = imported + at;
       if (this.#named.has(index) || body.length > MAX_LEAF_BYTES) continue;
-      const { segments, calls } = readBody(body, index, this.#layout);
+      const { segments, calls } = readSegments(body, index, this.#layout.bodies, callees);
       const fuel = calls ? undefined : leafFuel(segments);
       if (fuel !== undefined) leaves.set(index, fuel);
     }

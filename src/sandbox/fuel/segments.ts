@@ -1,7 +1,7 @@
 import { ByteReader } from '../byte-reader.ts';
 import { type BodyContext, BodyReader, type Instruction } from '../function-bodies.ts';
-import { Op } from '../opcodes.ts';
-import { fuelOf, VALUES_PER_FUEL } from './costs.ts';
+import { BulkOp, Op } from '../opcodes.ts';
+import { fuelOf, HOST_CALL_FUEL, VALUES_PER_FUEL } from './costs.ts';
 
 /**
  * Instructions that run one after the other once the first of them does. A segment is charged where it begins, or
@@ -17,11 +17,57 @@ export interface Segment {
   readonly kind: 'entry' | 'loop' | 'arm' | 'rest';
   /** One that has run whenever this one begins; the function's entry has none. */
   readonly over: Segment | undefined;
+  /** The innermost loop around it. */
+  readonly loop: Loop | undefined;
   fuel: number;
 }
 
+export interface Loop {
+  /** Where its opcode stands. */
+  readonly at: number;
+  readonly outer: Loop | undefined;
+  /** Whether anything in it calls what may take fuel itself. */
+  calls: boolean;
+}
+
+export interface FunctionSegments {
+  /** In the order of their beginnings. */
+  readonly segments: readonly Segment[];
+  /** With the parameters. */
+  readonly locals: number;
+  /** As of a loop. */
+  readonly calls: boolean;
+}
+
+/** What calls of functions cost. */
+export interface Callees {
+  /** How many functions are the host's. */
+  readonly imported: number;
+  /** What the functions cost that take no fuel themselves: their callers pay. */
+  readonly leaves: ReadonlyMap<number, number>;
+}
+
+/** The function `index` in segments; `visit` sees every instruction. */
+export function readSegments(
+  body: Uint8Array,
+  index: number,
+  context: BodyContext,
+  callees: Callees,
+  visit?: (instruction: Instruction) => void,
+): FunctionSegments {
+  const walker = new SegmentWalker(body, callees);
+  const { locals } = new BodyReader(body, index, context).read(instruction => {
+    walker.step(instruction);
+    visit?.(instruction);
+  });
+  const { segments, calls } = walker;
+  segments[0]!.fuel += Math.floor(locals / VALUES_PER_FUEL);
+  return { segments, locals, calls };
+}
+
 interface Block {
-  readonly isLoop: boolean;
+  /** The loop that it is, or that is around it. */
+  readonly loop: Loop | undefined;
   /** The segment that it begins in, and whether nothing runs there. */
   readonly before: Segment;
   readonly dead: boolean;
@@ -29,56 +75,62 @@ interface Block {
   leavesTo: number;
 }
 
-/** A function's segments in the order of their beginnings; `visit` sees every instruction and says what it costs on top of the tables. */
-export function readSegments(
-  body: Uint8Array,
-  index: number,
-  context: BodyContext,
-  visit: (instruction: Instruction) => number,
-): readonly Segment[] {
-  const walker = new SegmentWalker(body);
-  const { locals } = new BodyReader(body, index, context).read(instruction => {
-    walker.step(instruction, visit(instruction));
-  });
-  const { segments } = walker;
-  segments[0]!.fuel += Math.floor(locals / VALUES_PER_FUEL);
-  return segments;
-}
-
 class SegmentWalker {
   readonly segments: Segment[] = [];
+  calls = false;
   readonly #operands: ByteReader;
+  readonly #callees: Callees;
   readonly #blocks: Block[] = [];
   #now!: Segment;
   /** Behind a jump nothing runs until the block's end. */
   #dead = false;
 
-  constructor(body: Uint8Array) {
+  constructor(body: Uint8Array, callees: Callees) {
     this.#operands = new ByteReader(body);
+    this.#callees = callees;
   }
 
-  step(instruction: Instruction, extra: number): void {
+  step(instruction: Instruction): void {
     const { entry, at, moved } = instruction;
     if (this.segments.length === 0) {
       this.#begin(at, 'entry', undefined);
       this.#now.fuel = 1;
-      this.#enter(false);
+      this.#enter(undefined);
     }
+    const extra = this.#callee(entry, at);
     if (!this.#dead) this.#now.fuel += fuelOf[entry]! + Math.floor(moved / VALUES_PER_FUEL) + extra;
     this.#follow(instruction);
+  }
+
+  /** What an instruction costs beside itself. */
+  #callee(entry: number, at: number): number {
+    let leaf: number | undefined;
+    if (entry === Op.call || entry === Op.returnCall) {
+      this.#operands.at = at + 1;
+      const index = this.#operands.u32();
+      leaf = this.#callees.leaves.get(index);
+      if (index < this.#callees.imported) leaf ??= HOST_CALL_FUEL;
+      else if (leaf !== undefined) return leaf;
+    }
+    if (takingFuel.has(entry)) {
+      this.calls = true;
+      const loop = this.#blocks.at(-1)!.loop;
+      if (loop) loop.calls = true;
+    }
+    return leaf ?? 0;
   }
 
   #follow({ entry, at, end }: Instruction): void {
     switch (entry) {
       case Op.block:
-        this.#enter(false);
+        this.#enter(this.#loop());
         break;
       case Op.loop:
-        this.#enter(true);
+        this.#enter({ at, outer: this.#loop(), calls: false });
         this.#begin(end, 'loop', this.#now);
         break;
       case Op.if:
-        this.#enter(false);
+        this.#enter(this.#loop());
         this.#begin(end, 'arm', this.#now);
         break;
       case Op.else:
@@ -106,17 +158,23 @@ class SegmentWalker {
     }
   }
 
+  #loop(): Loop | undefined {
+    return this.#blocks.at(-1)?.loop;
+  }
+
   #begin(at: number, kind: Segment['kind'], over: Segment | undefined): void {
-    this.#now = { at, kind, over, fuel: 0 };
+    this.#now = { at, kind, over, loop: this.#loop(), fuel: 0 };
     this.segments.push(this.#now);
   }
 
-  #enter(isLoop: boolean): void {
-    this.#blocks.push({ isLoop, before: this.#now, dead: this.#dead, leavesTo: this.#blocks.length });
+  #enter(loop: Loop | undefined): void {
+    this.#blocks.push({ loop, before: this.#now, dead: this.#dead, leavesTo: this.#blocks.length });
   }
 
   #end(at: number): void {
-    const { before, dead, leavesTo } = this.#blocks.pop()!;
+    const { before, dead, leavesTo, loop } = this.#blocks.pop()!;
+    const outer = this.#loop();
+    if (outer && loop?.calls) outer.calls = true;
     const depth = this.#blocks.length;
     if (depth === 0) return;
     this.#dead = dead;
@@ -140,3 +198,13 @@ class SegmentWalker {
     block.leavesTo = Math.min(block.leavesTo, depth);
   }
 }
+
+/** They call a function that takes fuel, of the guest or an added one. */
+const takingFuel: ReadonlySet<number> = new Set([
+  Op.call,
+  Op.callIndirect,
+  Op.returnCall,
+  Op.returnCallIndirect,
+  Op.memoryGrow,
+  ...Object.values(BulkOp),
+]);
