@@ -5,10 +5,10 @@
 import { randomUUID } from 'node:crypto';
 import { loadModel } from '../../src/llm/load.ts';
 import { readBuiltinProgram } from '../../src/sandbox/builtin.ts';
-import { defaultRunLimits } from '../../src/sandbox/limits.ts';
 import type { ModelId } from '../../src/sandbox/model-id.ts';
 import { createSandbox } from '../../src/sandbox/sandbox.ts';
 import type { ProgramHost } from '../../src/sandbox/types.ts';
+import { defaultRunLimits } from '../../src/tenancy/program-limits.ts';
 
 const rounds = Number(process.argv[2] ?? 9);
 const maxTokens = 200;

@@ -1,4 +1,3 @@
-import { type Account, Fairness } from '../engine/scheduler/fairness.ts';
 import { SLICE_FUEL } from './limits.ts';
 
 /** A guest that waits for its turn. */
@@ -9,7 +8,9 @@ export interface TurnWaiter {
   go(): void;
 }
 
-interface Line extends Account {
+interface Line {
+  /** Fuel; a tenant that comes back has used as much as the least of those that wait. */
+  served: number;
   readonly answered: TurnWaiter[];
   readonly spent: TurnWaiter[];
 }
@@ -18,7 +19,6 @@ interface Line extends Account {
 const FRESH_MS = 1;
 /** Tenants that are remembered while none of their guests waits. */
 const MAX_LINES = 1000;
-const nobody = { size: 0 };
 
 /**
  * Whose turn it is on the thread that all guests of a place share: the tenant's that has used least fuel, each tenant's
@@ -26,7 +26,9 @@ const nobody = { size: 0 };
  */
 export class GuestTurns {
   readonly #lines = new Map<string, Line>();
-  readonly #fairness = new Fairness<Line>();
+  readonly #busy = new Set<Line>();
+  /** What whoever was the last to wait had used. */
+  #last = 0;
   /** Before each turn, and once after the last. */
   readonly #beforeTurn: () => void;
   #waiting = 0;
@@ -54,10 +56,9 @@ export class GuestTurns {
 
   add(waiter: TurnWaiter): void {
     const line = this.#lineOf(waiter.tenant);
-    if (isIdle(line)) this.#forgive(line);
+    if (!this.#busy.has(line)) this.#join(line);
     queueOf(line, waiter).push(waiter);
     this.#waiting++;
-    this.#fairness.join(line);
     this.#schedule();
   }
 
@@ -73,7 +74,7 @@ export class GuestTurns {
 
   /** The tenant's guests have used so much more. */
   charge(tenant: string, fuel: number): void {
-    this.#fairness.charge(this.#lineOf(tenant), fuel, 1);
+    this.#lineOf(tenant).served += fuel;
   }
 
   #schedule(): void {
@@ -86,7 +87,7 @@ export class GuestTurns {
   #turn(): void {
     this.#scheduled = false;
     this.#beforeTurn();
-    const line = this.#fairness.next();
+    const line = this.#least();
     const next = line?.answered.shift() ?? line?.spent.shift();
     if (!line || !next) return;
     this.#left(line);
@@ -96,28 +97,36 @@ export class GuestTurns {
 
   #left(line: Line): void {
     this.#waiting--;
-    if (isIdle(line)) this.#fairness.leave(line);
+    if (line.answered.length + line.spent.length > 0) return;
+    this.#busy.delete(line);
+    this.#last = line.served;
   }
 
-  /** Fuel that was used while nobody else waited took nothing from anybody: it counts for a slice at most. */
-  #forgive(line: Line): void {
-    const least = this.#fairness.next()?.served ?? line.served;
-    line.served = Math.min(line.served, least + SLICE_FUEL);
+  /** Absence earns nothing, and what was used while nobody else waited took nothing from anybody: it counts for a slice. */
+  #join(line: Line): void {
+    const least = this.#least()?.served ?? this.#last;
+    line.served = Math.min(Math.max(line.served, least), least + SLICE_FUEL);
+    this.#busy.add(line);
+  }
+
+  #least(): Line | undefined {
+    let least: Line | undefined;
+    for (const line of this.#busy) if (!least || line.served < least.served) least = line;
+    return least;
   }
 
   #lineOf(tenant: string): Line {
     const known = this.#lines.get(tenant);
     if (known) return known;
     if (this.#lines.size >= MAX_LINES) this.#forget();
-    const line: Line = { tenant, weight: 1, served: 0, since: 0, running: nobody, answered: [], spent: [] };
+    const line: Line = { served: 0, answered: [], spent: [] };
     this.#lines.set(tenant, line);
     return line;
   }
 
   #forget(): void {
-    for (const [tenant, line] of this.#lines) if (isIdle(line)) this.#lines.delete(tenant);
+    for (const [tenant, line] of this.#lines) if (!this.#busy.has(line)) this.#lines.delete(tenant);
   }
 }
 
 const queueOf = (line: Line, { spent }: TurnWaiter) => (spent ? line.spent : line.answered);
-const isIdle = ({ answered, spent }: Line) => answered.length === 0 && spent.length === 0;

@@ -1,5 +1,3 @@
-import type { RunLimits } from './types.ts';
-
 /** What a tenant's program may cost. The figures that an operator can change are in `ProgramLimits`; the others hold for all. */
 
 /** A compiled program. Rust and C++ programs stay under 2 MiB; V8 reads this much in some 20 ms. */
@@ -39,19 +37,6 @@ export const MAX_COMPILE_COST = 2_500_000;
 
 export const PAGE_BYTES = 65_536;
 export const DEFAULT_MEMORY_MB = 64;
-
-/** Of tenants for which the operator says nothing else. */
-export const defaultRunLimits: RunLimits = {
-  fuel: 2e9,
-  hostCalls: 100_000,
-  outputBytes: 4 * 1024 * 1024,
-  runs: 16,
-  sequences: 64,
-  forks: 256,
-  tickets: 64,
-  savedSequences: 64,
-  savedBytes: 16 * 1024 * 1024,
-};
 
 /** One text argument of a host call, and the text written back by one. */
 export const MAX_TEXT_BYTES = 4 * 1024 * 1024;

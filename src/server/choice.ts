@@ -108,7 +108,7 @@ export async function* runChoice(
     options: guestOptions(model, request),
     host: programHost(context, request, trace),
     signal,
-    used: use => context.exchange.programUsed(use),
+    used: use => noteFuel(context, use.fuel),
   });
   let reader: AnswerReader | undefined;
   let streamed = 0;
@@ -123,6 +123,13 @@ export async function* runChoice(
   if (request.promptLogprobs !== undefined && !trace.scored) throw notAsked();
   const { reason, stopString, usage, tokens } = trace;
   yield { kind: 'end', index, reason, stopString, usage, tokens };
+}
+
+function noteFuel({ services, job, exchange }: ChoiceContext, fuel: number): void {
+  exchange.programUsed(fuel);
+  const { tenant, model, adapter } = job;
+  const owner = { tenant: tenant.id, key_id: exchange.keyId ?? '', model: model.id, adapter: adapter ?? '' };
+  services.fuel.note(owner, fuel);
 }
 
 function notAsked(): RealmError {

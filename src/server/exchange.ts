@@ -146,7 +146,7 @@ export class Exchange {
   }
 
   /** A run of its tenant's program is over; that may be after its own end. */
-  programUsed({ fuel }: { readonly fuel: number }): void {
+  programUsed(fuel: number): void {
     if (fuel === 0) return;
     this.#fuel += fuel;
     if (this.tenant !== undefined) this.#book.metrics.fuel(this.tenant, fuel);

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { RealmError } from '../errors.ts';
-import { defaultRunLimits } from '../sandbox/limits.ts';
 import { defaultConfig, loadConfig } from './config.ts';
 import { createKey } from './keys.ts';
+import { defaultRunLimits } from './program-limits.ts';
 
 let folder: string;
 before(async () => {

@@ -1,8 +1,8 @@
 import type { TenantShare } from '../engine/request.ts';
 import type { Budget } from '../metering/budgets.ts';
 import type { Rate } from '../rates/rate.ts';
-import { DEFAULT_MEMORY_MB, defaultRunLimits } from '../sandbox/limits.ts';
 import type { RunLimits } from '../sandbox/types.ts';
+import { defaultRunLimits } from './program-limits.ts';
 
 export interface Tenant {
   readonly id: string;
@@ -39,7 +39,7 @@ export interface TenantKeys extends Tenant {
   readonly keys: readonly string[];
 }
 
-export const tenantDefaults = { memoryMb: DEFAULT_MEMORY_MB, deadlineMs: 600_000, programLimits: defaultRunLimits };
+export const tenantDefaults = { memoryMb: 64, deadlineMs: 600_000, programLimits: defaultRunLimits };
 
 /** What a key may be used for: to ask models, to look at what the operator sees, to do all that the operator may. */
 export const scopes = ['inference', 'read', 'admin'] as const;

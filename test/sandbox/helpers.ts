@@ -1,8 +1,8 @@
 import binaryen from 'assemblyscript/binaryen';
-import { defaultRunLimits } from '../../src/sandbox/limits.ts';
 import type { ModelId } from '../../src/sandbox/model-id.ts';
 import { createSandbox, type SandboxOptions } from '../../src/sandbox/sandbox.ts';
 import type { GenOptions, ProgramCall, ProgramHost, RunLimits, Sandbox } from '../../src/sandbox/types.ts';
+import { defaultRunLimits } from '../../src/tenancy/program-limits.ts';
 
 /** Assembles a module from the text format. */
 export function wasm(text: string): Uint8Array {

@@ -312,6 +312,7 @@ export function scripted(script: Script, { models: loaded, ...overrides }: Overr
     meter,
     usage: noUsage,
     keptAnswers: keepsNoAnswers,
+    fuel: { note: () => {}, close: async () => {} },
     rates: new Rates(new LocalRates(), () => ({})),
     adapters: new AdapterRegistry(models),
     sessions: new SessionStore(undefined),
