@@ -102,12 +102,13 @@ export async function* runChoice(
   const text = services.sandbox.run({
     tenant: tenant.id,
     program: services.programOf(tenant),
-    limits: { memoryMb: tenant.memoryMb, deadlineMs: tenant.deadlineMs, sliceMs },
+    limits: { ...tenant.programLimits, memoryMb: tenant.memoryMb, deadlineMs: tenant.deadlineMs, sliceMs },
     prompt,
     modelId: slot.modelId,
     options: guestOptions(model, request),
     host: programHost(context, request, trace),
     signal,
+    used: use => noteFuel(context, use.fuel),
   });
   let reader: AnswerReader | undefined;
   let streamed = 0;
@@ -122,6 +123,13 @@ export async function* runChoice(
   if (request.promptLogprobs !== undefined && !trace.scored) throw notAsked();
   const { reason, stopString, usage, tokens } = trace;
   yield { kind: 'end', index, reason, stopString, usage, tokens };
+}
+
+function noteFuel({ services, job, exchange }: ChoiceContext, fuel: number): void {
+  exchange.programUsed(fuel);
+  const { tenant, model, adapter } = job;
+  const owner = { tenant: tenant.id, key_id: exchange.keyId ?? '', model: model.id, adapter: adapter ?? '' };
+  services.fuel.note(owner, fuel);
 }
 
 function notAsked(): RealmError {

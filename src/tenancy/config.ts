@@ -113,7 +113,7 @@ export interface ResponseLimits {
 
 /** Of all tenants' own programs together. */
 export interface ProgramsConfig {
-  readonly maxProcesses: number;
+  readonly workers: number;
   /** Resident; absent: a quarter of the machine's. */
   readonly memoryMb?: number | undefined;
 }
@@ -247,7 +247,7 @@ function toConfig({ server, models, tenants }: ConfigDocument, base: string): Re
       memory: server.brown_out.memory_mb * 1e6,
       afterMs: server.brown_out.after_ms,
     },
-    programs: { maxProcesses: programs.processes, memoryMb: programs.memory_mb },
+    programs: { workers: programs.workers, memoryMb: programs.memory_mb },
     models: models?.map(model => toModel(model, base)),
     tenants: tenants?.map(({ id, keys = [], program, ...document }) => ({
       ...toTenant(id, document),
