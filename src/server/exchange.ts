@@ -69,6 +69,8 @@ export class Exchange {
   /** Nobody wants to read of it. */
   quiet = false;
   #calls = 0;
+  /** Of its tenant's program, over all choices. */
+  #fuel = 0;
   readonly #counted = new Set<string>();
   #firstTokenMs: number | undefined;
   #finished = false;
@@ -143,6 +145,13 @@ export class Exchange {
     if (this.tenant !== undefined) this.#book.metrics.live.firstToken(this.tenant, this.#firstTokenMs);
   }
 
+  /** A run of its tenant's program is over; that may be after its own end. */
+  programUsed(fuel: number): void {
+    if (fuel === 0) return;
+    this.#fuel += fuel;
+    if (this.tenant !== undefined) this.#book.metrics.fuel(this.tenant, fuel);
+  }
+
   get hasBegun(): boolean {
     return this.#firstTokenMs !== undefined;
   }
@@ -205,6 +214,7 @@ export class Exchange {
       first_token_ms: this.#firstTokenMs === undefined ? undefined : Math.round(this.#firstTokenMs),
       prompt_tokens: usage.promptTokens || undefined,
       completion_tokens: usage.completionTokens || undefined,
+      fuel: this.#fuel || undefined,
     });
   }
 }

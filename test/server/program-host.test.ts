@@ -74,9 +74,7 @@ const outputs = (rows: readonly Row[]) => rows.map(row => row.output_tokens);
 test('the best of eight answers to a prompt of 512 tokens costs one prompt and eight answers', async () => {
   const { json, rows } = await run(
     async function* (host) {
-      const answers = await Promise.all(
-        Array.from({ length: 8 }, () => host.submit(submission(prompt), signal)),
-      );
+      const answers = await Promise.all(Array.from({ length: 8 }, () => host.submit(submission(prompt), signal)));
       yield String.fromCodePoint(...answers[7]!.tokens);
     },
     { script: wide },
@@ -197,10 +195,7 @@ test('text streams as it comes, and the request ends as its streamed call did', 
 test('logits cost a token at least', async () => {
   const { rows } = await run(async function* (host) {
     for (let i = 0; i < 2; i++)
-      assert.deepEqual(
-        await host.logits({ modelId: model, tokens: prompt }, signal),
-        Float32Array.of(120, 512),
-      );
+      assert.deepEqual(await host.logits({ modelId: model, tokens: prompt }, signal), Float32Array.of(120, 512));
     yield '';
   });
   assert.deepEqual(inputs(rows), [512, 1]);

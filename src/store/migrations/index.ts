@@ -5,6 +5,7 @@ import * as metering from './020-metering.ts';
 import * as idempotency from './030-idempotency.ts';
 import * as servedModels from './030-served-models.ts';
 import * as outbox from './031-outbox.ts';
+import * as fuel from './040-fuel.ts';
 import * as savedSequences from './041-saved-sequences.ts';
 
 /** Steps from one shape of the tables to the next, run in the order of their names; one that was released never changes. */
@@ -15,5 +16,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '030-idempotency': idempotency,
   '030-served-models': servedModels,
   '031-outbox': outbox,
+  '040-fuel': fuel,
   '041-saved-sequences': savedSequences,
 };
