@@ -1,6 +1,5 @@
 import { platform } from '#platform';
 import { type MaybePromise, type Preempt, pageTokens } from '../backend/backend.ts';
-import type { Constraint } from '../constrain/constraint.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { Reader } from '../gguf/types.ts';
 import type { Model } from '../model/types.ts';
@@ -15,6 +14,7 @@ import { type SessionInfo, type SessionRequest, Sessions } from './cache/session
 import { StateSlots } from './cache/state-slots.ts';
 import { AnswerStates } from './constraint/answer-states.ts';
 import { Compiling } from './constraint/compiling.ts';
+import type { ConstrainedAnswer } from './constraint/constrained-answer.ts';
 import { Constraints } from './constraint/constraints.ts';
 import { Counters } from './counters.ts';
 import type { EngineParts } from './engine-parts.ts';
@@ -39,9 +39,9 @@ import type { Heartbeat } from './worker/heartbeat.ts';
 /** How often a step that runs looks who has come. */
 const receiveEveryMs = 2;
 
-/** What a request has by the time that its constraint is compiled. */
+/** What a request has by the time that its constraint is compiled and has come to where the request begins. */
 interface Prepared {
-  readonly constraint: Constraint;
+  readonly constraint: ConstrainedAnswer;
   readonly adapter: AdapterInUse | undefined;
 }
 
@@ -259,13 +259,10 @@ export class EngineLoop {
     if (request.share) this.scheduler.setShare(tenant, request.share);
     if (!this.scheduler.canSubmit(tenant, compiling))
       throw queueFull(this.scheduler.queued(tenant) + compiling, this.#retryAfter.seconds());
-    const wanted = request.embed ? undefined : request.constraint;
-    const found = prepared?.constraint ?? (wanted && this.#constraints.get(tenant, wanted));
-    const begun = prompt.slice(prompt.length - answered);
-    const constraint = found && !(found instanceof Promise) ? this.#answers.begin(found, begun) : undefined;
+    const constraint = prepared ? prepared.constraint : this.#constrained(request);
     const pooler = request.embed ? createPooler(this.#model) : undefined;
     const adapter = prepared ? prepared.adapter : this.#adapterOf(request);
-    if (found instanceof Promise) return this.#compiling.add(id, { request, adapter }, found);
+    if (constraint instanceof Promise) return this.#compiling.add(id, { request, adapter }, constraint);
     const limit = Math.min(prompt.length + maxTokens, this.context);
     const states = pooler !== undefined;
     const rowsFrom = wantsAllRows(request, pooler) ? 0 : undefined;
@@ -276,6 +273,19 @@ export class EngineLoop {
     if (!pooler) this.#speculation?.begin(sequence, wishes.sampling, constraint, request.draft);
     this.#requests.add({ sequence, ...wishes, stopTokens, constraint, pooler, queueTimer });
     this.#working ??= this.#work();
+  }
+
+  /** Where its answer begins in what it must be; a promise while that is compiled or far. */
+  #constrained(request: GenerateRequest): ConstrainedAnswer | Promise<ConstrainedAnswer> | undefined {
+    const { tenant, prompt, answered = 0, constraint, embed } = request;
+    if (!constraint || embed) return undefined;
+    const begun = prompt.slice(prompt.length - answered);
+    const found = this.#constraints.get(tenant, constraint);
+    if (!(found instanceof Promise)) return this.#answers.begin(found, begun);
+    const coming = found.then(compiled => this.#answers.begin(compiled, begun));
+    // The request may be refused for something else before it waits for it.
+    coming.catch(() => {});
+    return coming;
   }
 
   #limitQueue(id: SequenceId, ms: number): ReturnType<typeof setTimeout> {

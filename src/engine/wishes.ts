@@ -8,7 +8,9 @@ export type Wishes = Omit<ActiveRequest, 'sequence' | 'stopTokens' | 'constraint
 
 /** Throws `invalid_request` naming the client's field. */
 export function wishesOf(request: GenerateRequest, vocabSize: number): Wishes {
-  const { scoredTokens, promptLogprobs, minTokens = 0, logits = false, firstMask } = request;
+  const { promptLogprobs, minTokens = 0, logits = false, firstMask } = request;
+  // None are as good as no wish: rows of logits cost what plain answers do not.
+  const scoredTokens = request.scoredTokens?.length ? request.scoredTokens : undefined;
   return {
     sampling: resolveSampling(request.sampling, vocabSize, Math.floor(Math.random() * 2 ** 53)),
     topLogprobs: request.topLogprobs ?? (scoredTokens && 0),

@@ -37,6 +37,18 @@ export class AnswerText {
     this.#promptTokens = prompt.length;
     this.#least = prompt.length - answered + minTokens;
     this.#prompt = new PromptLogprobs(tokenizer);
+    if (answered > 0 && stop.length > 0) this.#stops.goOn(this.#answered(request, special));
+  }
+
+  /** As much of the text before as a stop string may have begun in; a character has four bytes at most, and a token one at least. */
+  #answered({ prompt, stop = [], answered = 0 }: GenerateRequest, special: Special): string {
+    const most = 4 * Math.max(...stop.map(each => each.length));
+    const from = Math.max(this.#least, prompt.length - Math.min(answered, most));
+    const stream = this.#tokenizer.stream({ special });
+    return prompt
+      .slice(from)
+      .map(token => stream.push(token))
+      .join('');
   }
 
   /** A stop string came: nobody asks for more. */

@@ -5,6 +5,8 @@
 export class StopStrings {
   readonly #stops: readonly string[];
   #held = '';
+  /** Leading characters of what is held back that were said before this text. */
+  #said = 0;
   #found: string | undefined;
 
   constructor(stops: readonly string[]) {
@@ -21,6 +23,12 @@ export class StopStrings {
     return this.#found;
   }
 
+  /** The text goes on behind one that was said: a stop string may have begun there. */
+  goOn(said: string): void {
+    this.#said = this.#undecided(said);
+    this.#held = said.slice(said.length - this.#said);
+  }
+
   /** What is certain now. */
   push(piece: string): string {
     const text = this.#held + piece;
@@ -28,13 +36,16 @@ export class StopStrings {
     this.#found = end === undefined ? undefined : this.#endOf(text.slice(0, end));
     const certain = text.slice(0, end).length - (this.#found?.length ?? this.#undecided(text));
     this.#held = this.stopped ? '' : text.slice(certain);
-    return text.slice(0, certain);
+    const said = Math.min(this.#said, certain);
+    this.#said -= said;
+    return text.slice(said, certain);
   }
 
   /** What was held back and turned out to be text. */
   end(): string {
-    const text = this.#held;
+    const text = this.#held.slice(this.#said);
     this.#held = '';
+    this.#said = 0;
     return text;
   }
 

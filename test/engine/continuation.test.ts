@@ -142,12 +142,12 @@ test('forks and truncations go on where they agree with what was computed', asyn
   const ask = (prompt: Token[], rest: Partial<GenerateRequest> = {}) =>
     cachedOf(engine, request(1, 0, { prompt, maxTokens: 1, keepsTail: true, ...rest }));
   assert.equal(await ask(tokens), 0);
+  assert.equal(await ask([...tokens, ...others.slice(0, 3)], { keepsTail: false }), 100, 'whoever comes');
   assert.equal(await ask([...tokens, ...others]), 100, 'the whole tail');
   assert.equal(await ask([...tokens.slice(0, 98), ...others]), 98, 'a part of a tail');
   assert.equal(await ask(tokens.slice(0, 90)), 89, 'a part of a full page');
   assert.equal(await ask(tokens), 99);
   assert.equal(await ask([...tokens, ...others], { tenant: 'b' }), 0, 'nobody else’s');
-  assert.equal(await ask([...tokens, ...others.toReversed()], { keepsTail: false }), 100);
   await engine.close();
 });
 
@@ -329,6 +329,8 @@ test('log-probabilities of chosen tokens come with each of the answer’s', asyn
     alone.logprobs.map(each => [each!.scores, each!.top]),
     logprobs.map(each => [each!.scores, []]),
   );
+  const none = answerOf(await collect(engine.submit(request(1, 40, { scoredTokens: [] }))));
+  assert.ok(none.logprobs.every(each => each === undefined));
   for (const wrong of [[32], Array.from({ length: 257 }, () => 3)] as Token[][]) {
     const [event] = await collect(engine.submit(request(1, 40, { scoredTokens: wrong })));
     assert.ok(event?.kind === 'error' && event.param === 'scored_tokens');

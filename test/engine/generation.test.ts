@@ -195,3 +195,41 @@ test('a model’s own sampling fills what the request leaves open', async () => 
   await Array.fromAsync(generate(request({ sampling: { temperature: undefined, topP: 1, seed: undefined } })));
   assert.deepEqual(seen[0]?.sampling, { temperature: 0.2, topP: 1 });
 });
+
+test('an answer in several requests has the text of one, and ends at the stop string that began in another', async () => {
+  const inPieces = async (text: string, size: number, rest: Partial<GenerateRequest>) => {
+    const bytes = [...utf8.encode(text)];
+    let said = '';
+    for (let from = 0; ; from += size) {
+      const { generate } = saying(Uint8Array.from(bytes.slice(from)));
+      const prompt = [1, 2, 3, ...bytes.slice(0, from)] as Token[];
+      const wishes = { answered: from, keepsTail: true, maxTokens: Math.min(size, bytes.length - from), ...rest };
+      const events = await Array.fromAsync(generate(request({ prompt, ...wishes })));
+      said += events.map(event => (event.kind === 'text' ? event.text : '')).join('');
+      const end = events.at(-1)!;
+      assert.ok(end.kind === 'end');
+      if (end.reason === 'stop' || from + size >= bytes.length)
+        return { said, reason: end.reason, stopString: end.stopString, tokens: end.tokens.length };
+    }
+  };
+  const cases: [string, Partial<GenerateRequest>][] = [
+    ['né€😀 and more', {}],
+    ['one two END three', { stop: ['nothing', ' END'] }],
+    ['one EN END', { stop: ['END'] }],
+    ['a.b.c', { stop: ['.b.'], minTokens: 3 }],
+    ['a.b.c', { stop: ['.'], minTokens: 3 }],
+    ['1€ 2€€ 3', { stop: ['€€'] }],
+  ];
+  for (const [text, rest] of cases) {
+    const whole = await run(text, { ...rest, maxTokens: utf8.encode(text).length });
+    const wholeEnd: TextEvent = whole.end;
+    assert.ok(wholeEnd.kind === 'end');
+    const expected = { reason: wholeEnd.reason, stopString: wholeEnd.stopString, tokens: wholeEnd.tokens.length };
+    for (const size of [1, 2, 3, 5]) {
+      const { said, ...end } = await inPieces(text, size, rest);
+      assert.deepEqual(end, expected, `${text} in pieces of ${size}`);
+      // What may have become a stop string has been said by the request that ended before it did.
+      assert.ok(said.startsWith(whole.said) && (whole.said + (end.stopString ?? '')).startsWith(said), said);
+    }
+  }
+});

@@ -18,10 +18,17 @@ class Bench {
   }
 
   /** A sequence that has taken what the cache has for it and computed the rest. */
-  run(tenant: string, tokens: readonly Token[]): Sequence & { hit: number } {
-    const sequence = createSequence({ id: 0 as SequenceId, tenant, priority: 0, limit: 1000, prompt: tokens });
+  run(tenant: string, tokens: readonly Token[], keepsTail = false): Sequence & { hit: number } {
+    const sequence = createSequence({
+      id: 0 as SequenceId,
+      tenant,
+      priority: 0,
+      limit: 1000,
+      prompt: tokens,
+      keepsTail,
+    });
     this.cache.acquire(sequence);
-    const hit = sequence.computed;
+    const hit = this.cache.begun(sequence)?.computed ?? sequence.computed;
     sequence.pages.push(...this.pool.allocate(pagesFor(tokens.length) - sequence.pages.length));
     sequence.computed = tokens.length;
     this.cache.register(sequence);
@@ -97,6 +104,48 @@ test('a neighbour that needs all the memory takes what is above the floor, and n
   assert.equal(bench.cache.idle('flooder'), 0);
   assert.ok(bench.cache.makeRoom('flooder', 16, true), 'a last resort takes everything');
   assert.equal(bench.pool.used, 0);
+});
+
+test('a tail is found as far as it agrees, and a longer one takes its place', () => {
+  const bench = new Bench(20);
+  const tail = (tokens: readonly Token[]): number => {
+    const sequence = bench.run('a', tokens, true);
+    bench.cache.release(sequence, true);
+    return sequence.hit;
+  };
+  assert.equal(tail(prompt(1, 40)), 0);
+  assert.equal(bench.cache.idle('a'), 2);
+  assert.equal(tail([...prompt(1, 37), ...prompt(2, 3)]), 37);
+  assert.equal(bench.cache.idle('a'), 3, 'neither says all of the other');
+  assert.equal(tail(prompt(1, 50)), 40);
+  assert.equal(bench.cache.idle('a'), 3, 'the longer one says it too');
+  assert.equal(tail(prompt(1, 45)), 44);
+  assert.equal(bench.cache.idle('a'), 3, 'the shorter one is there already');
+  assert.equal(tail(prompt(1, 64)), 50);
+  assert.equal(bench.cache.idle('a'), 3, 'a full page has taken its place');
+  assert.equal(tail(prompt(1, 60)), 59);
+  assert.equal(bench.once('b', prompt(1, 64)), 0);
+  assert.equal(bench.pool.used, 5, 'three of a, two of b');
+});
+
+test('the pages of a text are found among many that begin alike', () => {
+  const bench = new Bench(100, { quota: 1 });
+  const texts = Array.from({ length: 40 }, (_, i) => [...prompt(1, 31), i as Token, ...prompt(2, 9)]);
+  for (const each of texts) assert.equal(bench.once('a', each), 0);
+  for (const each of texts) assert.equal(bench.once('a', each), 32);
+});
+
+test('tails go before the pages that they build on, and a tenant that has none is forgotten', () => {
+  const bench = new Bench(16, { quota: 1 / 4, floor: 0 });
+  bench.cache.release(bench.run('a', prompt(1, 140), true), true);
+  assert.equal(bench.cache.idle('a'), 4);
+  assert.equal(bench.once('a', prompt(1, 140)), 128, 'its tail went, and none of its pages');
+  assert.ok(bench.cache.makeRoom('b', 16, true));
+  assert.equal([...bench.cache.pages()].length, 0);
+  bench.cache.release(bench.run('a', prompt(1, 10), true), true);
+  bench.cache.release(bench.run('a', prompt(1, 11), true), true);
+  assert.equal(bench.cache.idle('a'), 1);
+  assert.equal(bench.pool.used, 1);
 });
 
 test('keys stay the same for a sequence that outlives its tenant’s pages', () => {

@@ -4,6 +4,7 @@ import { reusable, type Sequence } from '../sequence.ts';
 import type { BlockId, BlockPool } from './block-pool.ts';
 import type { CachedPage } from './cached-page.ts';
 import { newSecret, pageKey } from './page-key.ts';
+import { Snapshots } from './snapshots.ts';
 import { type SlotId, StateSlots } from './state-slots.ts';
 import { type Place, TenantPages } from './tenant-pages.ts';
 
@@ -34,12 +35,12 @@ export class PrefixCache {
   readonly #tenants = new Map<string, TenantPages>();
   /** The secret of every tenant seen, so that its keys stay the same while it holds no page. */
   readonly #secrets = new Map<string, Uint8Array>();
-  /** Pages with a state, oldest first. */
-  readonly #snapshots = new Set<CachedPage>();
+  readonly #snapshots: Snapshots;
 
   constructor(pool: BlockPool, options: PrefixCacheOptions = {}, slots = new StateSlots(0)) {
     this.#pool = pool;
     this.#slots = slots;
+    this.#snapshots = new Snapshots(slots);
     this.#quota = Math.floor(pool.total * (options.quota ?? 1 / 2));
     this.floor = options.floor ?? 1 / 4;
     this.#shared = options.shared ?? [];
@@ -105,7 +106,10 @@ export class PrefixCache {
       this.#pool.release(own);
       sequence.pages[index] = page.block;
     }
-    if (sequence.slot !== undefined) this.#snapshot(sequence, sequence.slot);
+    // The state behind its last full page, if it is there just now.
+    const last = sequence.cached.at(-1);
+    if (last && sequence.slot !== undefined && sequence.computed === sequence.cached.length * pageTokens)
+      this.#snapshots.keep(last, sequence.slot);
   }
 
   /**
@@ -121,46 +125,16 @@ export class PrefixCache {
     sequence.computed = sequence.pages.length * pageTokens;
   }
 
-  /**
-   * Gives a sequence that is to run a slot, with the state in `from` or that of its last page. States of other pages are given up
-   * for it; if there are no others, its own page's.
-   */
+  /** Gives a sequence that is to run a slot, with the state in `from` or that of its last page. */
   takeSlot(sequence: Sequence, from: SlotId | undefined): void {
-    const own = sequence.cached.at(-1);
-    const [oldest] = this.#slots.free === 0 ? [...this.#snapshots].filter(page => page !== own) : [];
-    if (oldest) this.#forget(oldest);
-    const state = from ?? own?.state;
-    sequence.slot = this.#slots.allocate();
-    if (sequence.slot === undefined && own?.state !== undefined) {
-      sequence.slot = own.state;
-      own.state = undefined;
-      this.#snapshots.delete(own);
-    }
-    if (sequence.slot === undefined) throw new Error('more sequences run than there are slots');
-    if (state !== undefined && state !== sequence.slot) this.#slots.copy(state, sequence.slot);
-  }
-
-  /** Keeps the state behind a sequence's last full page if it is there just now, and a slot is free. */
-  #snapshot(sequence: Sequence, from: SlotId): void {
-    const page = sequence.cached.at(-1);
-    if (!page || page.state !== undefined || sequence.computed !== sequence.cached.length * pageTokens) return;
-    page.state = this.#slots.allocate();
-    if (page.state === undefined) return;
-    this.#snapshots.add(page);
-    this.#slots.copy(from, page.state);
-  }
-
-  #forget(page: CachedPage): void {
-    if (page.state === undefined) return;
-    this.#slots.release(page.state);
-    this.#snapshots.delete(page);
-    page.state = undefined;
+    sequence.slot = this.#snapshots.slotFor(sequence.cached.at(-1), from);
   }
 
   /** Takes a sequence's pages, and its slot, from it; `keep` leaves those that are in the cache there, otherwise they go too. */
   release(sequence: Sequence, keep: boolean): void {
     const holders = new Set<TenantPages>();
-    if (keep && sequence.keepsTail && this.#slots.total === 0) holders.add(this.#keepTail(sequence));
+    if (keep && sequence.keepsTail && this.#slots.total === 0 && this.#keepTail(sequence))
+      holders.add(this.#tenant(sequence.tenant));
     for (const block of sequence.pages) this.#pool.release(block);
     if (sequence.slot !== undefined) this.#slots.release(sequence.slot);
     sequence.slot = undefined;
@@ -240,21 +214,21 @@ export class PrefixCache {
     return page;
   }
 
-  /** Keeps the page that a sequence was writing to, unless another tail says the same or more. It is the first to go. */
-  #keepTail(sequence: Sequence): TenantPages {
-    const tenant = this.#tenant(sequence.tenant);
+  /** Keeps the page that a sequence was writing to, unless another says the same or more. It is the first to go. */
+  #keepTail(sequence: Sequence): boolean {
     const place = this.#place(sequence, sequence.computed);
     const count = place.until - place.from;
     const block = sequence.pages[sequence.cached.length];
     // A full page that is not in the cache has lost its place to another.
-    if (count <= 0 || count >= pageTokens || block === undefined) return tenant;
-    const longest = tenant.longest(place, false);
+    if (count <= 0 || count >= pageTokens || block === undefined) return false;
+    const tenant = this.#tenant(sequence.tenant);
+    const longest = tenant.longest(place, true);
     if (longest?.tokens === count) tenant.touch(longest.page);
     else {
       const key = pageKey(tenant.secret, place.previous, place.tokens.slice(place.from, place.until));
       tenant.idle.add(this.#addAt(tenant, place, key, block));
     }
-    return tenant;
+    return true;
   }
 
   #use(tenant: TenantPages, sequence: Sequence, page: CachedPage): void {
@@ -273,7 +247,7 @@ export class PrefixCache {
 
   #drop(tenant: TenantPages, page: CachedPage): void {
     tenant.remove(page);
-    this.#forget(page);
+    this.#snapshots.forget(page);
     this.#pool.release(page.block);
     if (tenant.size === 0) this.#tenants.delete(tenant.id);
   }

@@ -1,7 +1,7 @@
-import type { Constraint } from '../../constrain/constraint.ts';
 import { asRealmError, type RealmError } from '../../errors.ts';
 import type { AdapterInUse } from '../adapters.ts';
 import type { GenerateRequest, SequenceId } from '../request.ts';
+import type { ConstrainedAnswer } from './constrained-answer.ts';
 
 /** A request, and the adapter that it found when it came: another may have its name by the time that it begins. */
 export interface Submission {
@@ -11,7 +11,7 @@ export interface Submission {
 
 /** Hears what became of a request's constraint. */
 interface Outcome {
-  compiled(id: SequenceId, submission: Submission, constraint: Constraint): void;
+  compiled(id: SequenceId, submission: Submission, constraint: ConstrainedAnswer): void;
   failed(id: SequenceId, submission: Submission, error: RealmError): void;
 }
 
@@ -35,7 +35,7 @@ export class Compiling {
     return count;
   }
 
-  add(id: SequenceId, submission: Submission, constraint: Promise<Constraint>): void {
+  add(id: SequenceId, submission: Submission, constraint: Promise<ConstrainedAnswer>): void {
     this.#requests.set(id, submission);
     constraint.then(
       compiled => this.take(id) && this.#outcome.compiled(id, submission, compiled),

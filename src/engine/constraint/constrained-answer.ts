@@ -37,9 +37,9 @@ export class ConstrainedAnswer {
     return this.#state.accept(token);
   }
 
-  /** Goes on by `answered` from number `from` on. Throws `invalid_request` where one of them may not come. */
-  goOn(answered: readonly Token[], from: number): this {
-    for (let i = from; i < answered.length; i++) {
+  /** Goes on by answered[from, until). Throws `invalid_request` where one of them may not come. */
+  goOn(answered: readonly Token[], from: number, until = answered.length): this {
+    for (let i = from; i < until; i++) {
       if (this.#state.accept(answered[i]!)) continue;
       const which = `token ${answered[i]}, number ${i + 1} of the ${answered.length} that were answered before`;
       throw new RealmError('invalid_request', `answered: ${which}, breaks the constraint`, { param: 'answered' });

@@ -7,7 +7,7 @@ import type { StepCosts } from '../scheduler/step-costs.ts';
 import { pending, type Sequence } from '../sequence.ts';
 import { bestLength, DraftLength } from './draft-length.ts';
 import type { DraftModel, DraftWanted } from './draft-model.ts';
-import { leftOf } from './given-draft.ts';
+import { nextOf } from './given-draft.ts';
 import { PromptLookup } from './prompt-lookup.ts';
 
 /** Who guesses for one sequence, and who did last. */
@@ -114,9 +114,9 @@ export class Speculation {
   #given(guesses: Guesses, sequence: Sequence, most: number): readonly Token[] {
     const { given, constraint } = guesses;
     if (given.length === 0 || most <= 0) return [];
-    const left = leftOf(given, sequence).slice(0, most);
+    const next = nextOf(given, sequence, most);
     guesses.by = 'request';
-    return constraint ? constraint.allowed(left) : left;
+    return constraint ? constraint.allowed(next) : next;
   }
 
   /** What must come, as much of it as pays beside so many sequences: where many decode, a row takes as long as a token. */
