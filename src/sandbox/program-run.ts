@@ -55,7 +55,7 @@ export class ProgramRun implements HostedRun {
       over: this.over,
       send: message => this.#place!.send(message),
       stream: text => this.#stream(text),
-      emit: ({ what, text }) => this.#pieces.push({ text, own: true, emitted: what }),
+      emit: ({ what, text }) => this.#pieces.push({ text, own: false, emitted: what }),
       failed: error => {
         this.#hostError = error;
       },
