@@ -8,6 +8,7 @@ import { readBuiltinProgram } from '../../src/sandbox/builtin.ts';
 import type { ModelId } from '../../src/sandbox/model-id.ts';
 import { createSandbox } from '../../src/sandbox/sandbox.ts';
 import type { ProgramHost } from '../../src/sandbox/types.ts';
+import { defaultRunLimits } from '../../src/tenancy/program-limits.ts';
 
 const rounds = Number(process.argv[2] ?? 9);
 const maxTokens = 200;
@@ -44,7 +45,7 @@ async function throughProgram(source: (signal: AbortSignal, onText: OnText) => P
     metadata: () => '{}',
   };
   const options = { maxTokens, temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 0n, stopTokens: [] };
-  const limits = { memoryMb: 64, deadlineMs: 60_000, sliceMs: 2_000 };
+  const limits = { ...defaultRunLimits, memoryMb: 64, deadlineMs: 60_000, sliceMs: 2_000 };
   const call = { tenant: 'bench', program, limits, prompt, modelId: 0 as ModelId, options, host };
   for await (const _ of sandbox.run({ ...call, signal: new AbortController().signal })) count++;
   return count;

@@ -47,6 +47,8 @@ export interface UsageLine extends UsageSums {
   /** As in a date. */
   readonly day?: string;
   readonly calls: number;
+  /** Of the runs of tenants' own programs. */
+  readonly fuel: number;
   /** In the unit of budgets of money. */
   readonly cost: number;
 }
@@ -67,7 +69,7 @@ export interface CallLine {
   readonly cost: number;
 }
 
-const sums = ['requests', 'calls', 'input_tokens', 'cached_tokens', 'output_tokens', 'cost'] as const;
+const sums = ['requests', 'calls', 'input_tokens', 'cached_tokens', 'output_tokens', 'fuel', 'cost'] as const;
 
 const columns = { tenant: 'tenant', key: 'key_id', model: 'model', day: 'day' } as const;
 

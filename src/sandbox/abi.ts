@@ -44,8 +44,8 @@ export const hostFunctions: ReadonlyMap<string, Signature> = new Map([
   ['abort', { params: 'iiii', results: '' }],
 ]);
 
-/** Functions of older programs that may be imported, so that those still load; each answers `notSupported`. */
-export const unsupportedFunctions: ReadonlySet<string> = new Set([
+/** Functions of `env` whose signatures were never fixed: a module may import them with any. See `env-functions.ts`. */
+export const looseFunctions: ReadonlySet<string> = new Set([
   'realm_get_model_info',
   'realm_host_load_model_by_name',
   'realm_set_lora_adapter',

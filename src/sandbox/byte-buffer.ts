@@ -21,3 +21,15 @@ export class ByteBuffer {
     return taken;
   }
 }
+
+export type Bytes = readonly number[] | Uint8Array;
+
+export function concatenate(parts: readonly Bytes[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}

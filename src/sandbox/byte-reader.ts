@@ -91,3 +91,9 @@ export function leb(value: number): number[] {
   const low = value % 128;
   return value < 128 ? [value] : [low | 0x80, ...leb(Math.floor(value / 128))];
 }
+
+/** Signed LEB128 of a number that is not negative. */
+export function signedLeb(value: number): number[] {
+  const low = value % 128;
+  return value < 64 ? [value] : [low | 0x80, ...signedLeb(Math.floor(value / 128))];
+}

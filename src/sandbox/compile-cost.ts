@@ -52,7 +52,8 @@ export function costOf({ work, joinedValues, loopValues, passedValues }: BodySiz
   return work + Math.ceil(joinedValues / 16) + loopValues + 2 * passedValues;
 }
 
-function contextOf({ types, functions }: ModuleLayout): BodyContext {
+/** What {@link BodyReader} has to know of the module. */
+export function contextOf({ types, functions }: ModuleLayout): BodyContext {
   const arities = new Map<Signature, Arity>(types.map(type => [type, arityOf(type)]));
   const own = (signature: Signature) => arities.get(signature)!;
   return { types: types.map(own), functions: functions.map(own), maxDepth: MAX_DEPTH, maxLocals: MAX_LOCALS };

@@ -46,6 +46,17 @@ export interface BodySize {
   readonly depth: number;
 }
 
+/** An instruction of a body, as {@link BodyReader} has read it. */
+export interface Instruction {
+  /** Its place in the tables of opcodes.ts. */
+  readonly entry: number;
+  /** Where it begins in the body, and where the next one does. */
+  readonly at: number;
+  readonly end: number;
+  /** Values that a call passes and gets, or a branch carries. */
+  readonly moved: number;
+}
+
 interface Block extends Arity {
   /** Values that a branch to it carries. */
   readonly label: number;
@@ -60,6 +71,7 @@ export class BodyReader {
   readonly #index: number;
   readonly #blocks: Block[] = [];
   readonly #locals: number;
+  #moved = 0;
   #height = 0;
   #depth = 0;
   #work = 0;
@@ -77,9 +89,12 @@ export class BodyReader {
     this.#enter({ params: 0, results: own.results }, own.results);
   }
 
-  read(): BodySize {
+  /** `visit` is told of each instruction, when its operands are known to be in order. */
+  read(visit?: (instruction: Instruction) => void): BodySize {
     const reader = this.#reader;
     while (this.#blocks.length > 0) {
+      const { at } = reader;
+      this.#moved = 0;
       const opcode = reader.byte();
       const start = prefixStart(opcode);
       const entry = start === 0 ? opcode : this.#prefixed(start, opcode);
@@ -93,6 +108,7 @@ export class BodyReader {
         this.#move(look(popsOf, entry), look(pushesOf, entry));
         if (weight >= CALL_WEIGHT) this.#join(this.#height);
       }
+      visit?.({ entry, at, end: reader.at, moved: this.#moved });
     }
     if (!reader.done) throw new ModuleError(`function ${this.#index} goes on behind its end`);
     return {
@@ -211,6 +227,7 @@ export class BodyReader {
     const target = this.#blocks.at(-1 - this.#reader.u32());
     if (!target) throw new ModuleError(`function ${this.#index} branches out of itself`);
     this.#work += look(weightOf, Op.br);
+    this.#moved = Math.max(this.#moved, target.label);
     this.#join(Math.max(this.#height, target.label));
   }
 
@@ -223,7 +240,8 @@ export class BodyReader {
       indirect ? 'type' : 'function',
     );
     if (indirect) this.#reader.skipNumber();
-    this.#passedValues += params + results;
+    this.#moved = params + results;
+    this.#passedValues += this.#moved;
     this.#move(params + (indirect ? 1 : 0), results);
     this.#join(this.#height);
     if (opcode === Op.returnCall || opcode === Op.returnCallIndirect) this.#leave();

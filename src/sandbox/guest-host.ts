@@ -1,13 +1,11 @@
 import { RealmError } from '../errors.ts';
-import { COMPILE_MS, MAX_UNHANDLED, QUERIES_PER_SECOND, QUERY_BURST } from './limits.ts';
+import { COMPILE_MS, MAX_KEPT_BYTES, MAX_KEPT_MODULES, MAX_UNHANDLED } from './limits.ts';
 import type { FromGuest, FromGuestBatch, ToGuest } from './messages.ts';
 
 /** Why the place where programs run ended while it had runs. */
 export interface Loss {
   readonly kind: 'hung' | 'out_of_memory' | 'died' | 'closed';
   readonly message: string;
-  /** The run whose turn it was, when it hung. */
-  readonly run?: number;
 }
 
 /** A run as the place where it runs sees it. */
@@ -44,10 +42,15 @@ interface Unhandled {
 
 /** A run that computes may be slow because others need the processor: so much more time of the clock is allowed than of the processor. */
 const WALL_FACTOR = 15;
+/** Of messages that are about no run. */
+const NO_RUN = 0;
 /** A process starts in some 50 ms; beside a busy engine it may take a second. */
 const START_MS = 30_000;
-/** Messages that were handled are reported within a millisecond; one that waits longer than this waits for a program. */
-const BUSY_MS = 50;
+
+interface Kept {
+  readonly compiling: Promise<void>;
+  readonly bytes: number;
+}
 
 /**
  * The server's side of a place where programs run: sends to it, hands out what it says, compiles there, and ends it
@@ -56,25 +59,22 @@ const BUSY_MS = 50;
 export class GuestHost {
   readonly #transport: GuestTransport;
   readonly #runs = new Map<number, HostedRun>();
-  readonly #compiled = new Map<string, Promise<void>>();
+  /** By digest, the one that was used last at the end. */
+  readonly #modules = new Map<string, Kept>();
   readonly #onLost: (host: GuestHost) => void;
-  readonly #onHandled: () => void;
   #outbox: ToGuest[] = [];
   #unhandled: Unhandled[] = [];
   /** Since when the oldest one has been the oldest: time of the clock, and what it had computed by then. */
   #oldest: { readonly since: number; cpuMs: number | undefined } | undefined;
   #roomWaiters: (() => void)[] = [];
-  #queriesUntil = 0;
+  /** One module after the other is compiled, so that it is known at which one the place died. */
+  #lastCompiled: Promise<unknown> = Promise.resolve();
   #started = false;
   #loss: Loss | undefined;
 
-  /** `onLost` is called once, when the place can no longer be used and before its runs are told; `onHandled` whenever it has nothing to do. */
-  constructor(
-    start: (events: TransportEvents) => GuestTransport,
-    { onLost, onHandled = () => {} }: { onLost: (host: GuestHost) => void; onHandled?: () => void },
-  ) {
+  /** `onLost` is called once, when the place can no longer be used and before its runs are told. */
+  constructor(start: (events: TransportEvents) => GuestTransport, onLost: (host: GuestHost) => void) {
     this.#onLost = onLost;
-    this.#onHandled = onHandled;
     this.#transport = start({ received: batch => this.#receive(batch), failed: loss => this.#lose(loss) });
   }
 
@@ -86,28 +86,35 @@ export class GuestHost {
     return this.#runs.size;
   }
 
-  /** Whether a program there has been computing for a while. */
-  get busy(): boolean {
-    return this.#oldest !== undefined && performance.now() - this.#oldest.since > BUSY_MS;
-  }
-
   usage(): Usage | undefined {
     return this.#loss ? undefined : this.#transport.usage();
   }
 
-  /** Compiles a program there, once. Throws CompileFailed. */
+  /** Compiles a program there, once as long as it is in use. Throws CompileFailed. */
   compile(id: number, digest: string, bytes: Uint8Array): Promise<void> {
-    let compiling = this.#compiled.get(digest);
-    if (!compiling) {
-      compiling = this.#compile(id, digest, bytes);
-      this.#compiled.set(digest, compiling);
-    }
+    const known = this.#modules.get(digest);
+    const compiling = known?.compiling ?? this.#inTurn(() => this.#compile(id, digest, bytes));
+    this.#modules.delete(digest);
+    this.#modules.set(digest, { compiling, bytes: bytes.length });
+    // Later: whoever has just been told that it is compiled will have begun by then.
+    if (!known)
+      compiling.then(
+        () => setImmediate(() => this.#bound()),
+        () => this.#modules.delete(digest),
+      );
     return compiling;
+  }
+
+  /** No run will begin with it until it is compiled again. */
+  forget(digest: string): void {
+    this.#modules.delete(digest);
+    this.send({ kind: 'forget', run: NO_RUN, digest });
   }
 
   /** Registers a run under the number that its messages carry. */
   attach(id: number, run: HostedRun): void {
-    this.#runs.set(id, run);
+    if (this.#loss) run.lost(this.#loss);
+    else this.#runs.set(id, run);
   }
 
   /** All that is sent during one turn of the event loop leaves as one message. */
@@ -129,14 +136,6 @@ export class GuestHost {
     }
   }
 
-  /** How long an answer to a query must wait, so that a loop of them does not take this thread's time from others; ms. */
-  queryDelayMs(): number {
-    const now = performance.now();
-    const interval = 1000 / QUERIES_PER_SECOND;
-    this.#queriesUntil = Math.max(this.#queriesUntil, now - QUERY_BURST * interval) + interval;
-    return Math.max(0, this.#queriesUntil - now);
-  }
-
   async close(): Promise<void> {
     this.end({ kind: 'closed', message: 'the sandbox was closed' });
     await this.#transport.kill();
@@ -148,10 +147,13 @@ export class GuestHost {
     void this.#transport.kill();
   }
 
-  /** Ends it when a program has computed for longer than its slice. To be called every 100 ms. */
+  /** Ends it when it has not handled a message for longer than a program may compute. To be called every 100 ms. */
   look(usage: Usage | undefined): void {
     const [oldest] = this.#unhandled;
-    if (!oldest || !this.#oldest) return;
+    if (!oldest || !this.#oldest) {
+      if (this.#runs.size > 0) this.send({ kind: 'ping', run: NO_RUN });
+      return;
+    }
     const wallMs = performance.now() - this.#oldest.since;
     if (!this.#started) {
       if (wallMs > START_MS) this.end({ kind: 'died', message: `its process did not start within ${START_MS} ms` });
@@ -161,11 +163,24 @@ export class GuestHost {
     this.#oldest.cpuMs ??= usage?.cpuMs;
     const computedMs = usage && this.#oldest.cpuMs !== undefined ? usage.cpuMs - this.#oldest.cpuMs : wallMs;
     if (computedMs < oldest.sliceMs && wallMs < WALL_FACTOR * oldest.sliceMs) return;
-    this.end({
-      kind: 'hung',
-      message: `computed for more than ${oldest.sliceMs} ms without giving way`,
-      run: oldest.run,
-    });
+    this.end({ kind: 'hung', message: `computed for more than ${oldest.sliceMs} ms without giving way` });
+  }
+
+  async #inTurn(compile: () => Promise<void>): Promise<void> {
+    const before = this.#lastCompiled;
+    const compiled = before.then(compile);
+    this.#lastCompiled = compiled.catch(() => {});
+    await compiled;
+  }
+
+  /** Compiled code is kept within bounds: what was not used for longest goes. Runs that have begun keep theirs. */
+  #bound(): void {
+    let kept = [...this.#modules.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    for (const [digest, { bytes }] of this.#modules) {
+      if (this.#modules.size <= MAX_KEPT_MODULES && kept <= MAX_KEPT_BYTES) return;
+      kept -= bytes;
+      this.forget(digest);
+    }
   }
 
   async #compile(id: number, digest: string, bytes: Uint8Array): Promise<void> {
@@ -177,8 +192,7 @@ export class GuestHost {
         if (message.kind !== 'compiled' || message.error === undefined) resolve();
         else reject(new CompileFailed(message.error));
       },
-      lost: loss =>
-        reject(loss.kind === 'closed' ? closedError() : new CompileFailed(compileLoss(loss), loss.kind === 'died')),
+      lost: loss => reject(loss.kind === 'closed' ? closedError() : new CompileFailed(compileLoss(loss), true)),
     });
     this.send({ kind: 'compile', run: id, digest, bytes });
     return promise;
@@ -204,7 +218,6 @@ export class GuestHost {
       run?.receive(message);
     }
     if (this.#unhandled.length < MAX_UNHANDLED) this.#wakeWaiters();
-    if (this.#unhandled.length === 0) this.#onHandled();
   }
 
   #wakeWaiters(): void {
@@ -220,22 +233,16 @@ export class GuestHost {
     this.#onLost(this);
     const runs = [...this.#runs];
     this.#runs.clear();
-    for (const [id, run] of runs) run.lost(loss.run === undefined || loss.run === id ? loss : collateral);
+    for (const [, run] of runs) run.lost(loss);
   }
 }
-
-/** What the other runs of a process are told in which one hung. */
-const collateral: Loss = {
-  kind: 'died',
-  message: 'its process was ended, because another run of the tenant computed for too long',
-};
 
 export const closedError = () =>
   new RealmError('shutting_down', 'The server is shutting down; send the request again later.');
 
 /** The text goes behind "it does not compile: ". */
 export class CompileFailed extends Error {
-  /** The place ended meanwhile, and the module may have had no part in it. */
+  /** The place ended meanwhile; where others share it, the module may have had no part in that. */
   readonly interrupted: boolean;
 
   constructor(message: string, interrupted = false) {

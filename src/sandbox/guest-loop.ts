@@ -1,30 +1,50 @@
 import { MemoryCollector } from './collector.ts';
+import type { GuestPlace } from './guest-place.ts';
 import { GuestRun } from './guest-run.ts';
+import { GuestTurns } from './guest-turns.ts';
 import type { FromGuest, FromGuestBatch, ToGuest } from './messages.ts';
+import { PlaceMemory } from './place-memory.ts';
 
 /** Handled messages are reported at least this often, so that a hang is laid at the right program's door. */
 const REPORT_MS = 1;
 
+type Compile = Extract<ToGuest, { kind: 'compile' }>;
+
+export interface GuestLoopOptions {
+  /** Guests of several tenants, metered: they take turns, and compiling holds none of them up. */
+  readonly shared?: boolean;
+  /** For the memories of all of them. */
+  readonly memoryBytes?: number;
+}
+
 /**
  * What a place where programs run does with its messages, thread or process. Each is handled in a callback of its own:
- * all that a program computes on account of it is over before the next callback begins, so `handled` is true.
+ * all that a program computes on account of it is over before the next callback begins, so `handled` is true. Where
+ * guests take turns, what they compute may come later, and `handled` says only that the place lives.
  */
 export class GuestLoop {
-  readonly #post: (batch: FromGuestBatch) => void;
+  readonly #send: (batch: FromGuestBatch) => void;
   readonly #runs = new Map<number, GuestRun>();
   readonly #modules = new Map<string, WebAssembly.Module>();
   readonly #collector = new MemoryCollector();
+  readonly #place: GuestPlace;
   #outbox: FromGuest[] = [];
   #handled = 0;
   #reportedAt = 0;
 
-  constructor(post: (batch: FromGuestBatch) => void) {
-    this.#post = post;
+  constructor(send: (batch: FromGuestBatch) => void, { shared = false, memoryBytes }: GuestLoopOptions = {}) {
+    this.#send = send;
+    this.#place = {
+      turns: shared ? new GuestTurns(() => this.#report()) : undefined,
+      memory: new PlaceMemory(memoryBytes),
+      post: message => this.#outbox.push(message),
+    };
     // Says that it has started.
-    post({ handled: 0, messages: [] });
+    send({ handled: 0, messages: [] });
   }
 
   receive(batch: readonly ToGuest[]): void {
+    this.#place.turns?.polled();
     for (const message of batch) {
       setImmediate(() => {
         if (performance.now() - this.#reportedAt > REPORT_MS) this.#report();
@@ -41,33 +61,58 @@ export class GuestLoop {
   #report(): void {
     this.#reportedAt = performance.now();
     if (this.#handled === 0 && this.#outbox.length === 0) return;
-    this.#post({ handled: this.#handled, messages: this.#outbox });
+    this.#send({ handled: this.#handled, messages: this.#outbox });
     this.#handled = 0;
     this.#outbox = [];
   }
 
   #handle(message: ToGuest): void {
-    if (message.kind === 'compile') this.#compile(message);
-    else if (message.kind === 'start') void this.#start(message);
-    else this.#runs.get(message.run)?.receive(message);
+    switch (message.kind) {
+      case 'compile':
+        if (this.#place.turns) void this.#compileBeside(message);
+        else this.#compile(message);
+        break;
+      case 'start':
+        void this.#start(message);
+        break;
+      case 'forget':
+        this.#modules.delete(message.digest);
+        break;
+      case 'ping':
+        break;
+      default:
+        this.#runs.get(message.run)?.receive(message);
+    }
   }
 
-  #compile({ run, digest, bytes }: Extract<ToGuest, { kind: 'compile' }>): void {
+  #compile({ run, digest, bytes }: Compile): void {
     let error: string | undefined;
     try {
       this.#modules.set(digest, new WebAssembly.Module(bytes as BufferSource));
     } catch (thrown) {
       error = (thrown as Error).message;
     }
-    this.#outbox.push({ kind: 'compiled', run, error });
+    this.#place.post({ kind: 'compiled', run, error });
+  }
+
+  /** Compiles while guests go on. */
+  async #compileBeside({ run, digest, bytes }: Compile): Promise<void> {
+    let error: string | undefined;
+    try {
+      this.#modules.set(digest, await WebAssembly.compile(bytes as BufferSource));
+    } catch (thrown) {
+      error = (thrown as Error).message;
+    }
+    this.#place.post({ kind: 'compiled', run, error });
+    this.#report();
   }
 
   async #start(message: Extract<ToGuest, { kind: 'start' }>): Promise<void> {
-    const run = new GuestRun(message, this.#modules.get(message.digest), each => this.#outbox.push(each));
+    const run = new GuestRun(message, this.#modules.get(message.digest), this.#place);
     this.#runs.set(message.run, run);
     const outcome = await run.run();
     this.#runs.delete(message.run);
     this.#collector.released(run.memoryBytes);
-    this.#outbox.push({ kind: 'end', run: message.run, outcome });
+    this.#place.post({ kind: 'end', run: message.run, outcome });
   }
 }

@@ -1,5 +1,3 @@
-import { PAGE_BYTES } from './limits.ts';
-
 const encoder = new TextEncoder();
 const lenient = new TextDecoder('utf-8', { ignoreBOM: true });
 
@@ -46,10 +44,10 @@ export class GuestMemory {
     return view && Array.from({ length: count }, (_, index) => view.getUint32(index * 4, true));
   }
 
-  /** Fresh zeroed pages for `length` bytes; undefined when the memory may not grow so far. */
-  grow(length: number): number | undefined {
+  /** Adds fresh zeroed pages; how many it had before, undefined when it may not grow so far. */
+  grow(pages: number): number | undefined {
     try {
-      return this.#memory.grow(Math.ceil(length / PAGE_BYTES)) * PAGE_BYTES;
+      return this.#memory.grow(pages);
     } catch {
       return undefined;
     }

@@ -1,11 +1,13 @@
 import { Worker } from 'node:worker_threads';
 import { GuestLoop } from './guest-loop.ts';
 
-/** The process in which one tenant's programs run. The server alone decides when it ends. */
+/** The process in which tenants' programs run: either one module is tried in it, or all tenants' guests share it. The server alone decides when it ends. */
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 process.on('disconnect', () => process.exit());
 
-const loop = new GuestLoop(batch => process.send!(batch));
+const [memoryMb] = process.argv.slice(2).map(Number);
+const options = memoryMb === undefined ? {} : { shared: true, memoryBytes: memoryMb * 1024 * 1024 };
+const loop = new GuestLoop(batch => process.send!(batch), options);
 process.on('message', batch => loop.receive(batch as Parameters<GuestLoop['receive']>[0]));
 
 /**

@@ -1,8 +1,13 @@
-import { GuestError, MAX_STOP_TOKENS, OPTIONS_BYTES, unsupportedFunctions, writeOptions } from './abi.ts';
+import { GuestError, MAX_STOP_TOKENS, OPTIONS_BYTES, writeOptions } from './abi.ts';
 import { ByteBuffer } from './byte-buffer.ts';
+import { EnvFunctions } from './env-functions.ts';
+import { FUEL, START } from './fuel/instrument.ts';
 import { readChangedOptions, readText, readTokens, writeTextAnswer, writeTokensAnswer } from './guest-arguments.ts';
+import { GuestFuel } from './guest-fuel.ts';
 import { encodeText, GuestMemory, writeText } from './guest-memory.ts';
-import { MAX_HOST_CALLS, MAX_STREAMED_BYTES, MAX_UNREAD_TEXT } from './limits.ts';
+import type { GuestPlace } from './guest-place.ts';
+import type { TurnWaiter } from './guest-turns.ts';
+import { MAX_UNREAD_TEXT, PAGE_BYTES } from './limits.ts';
 import type { FromGuest, HostQuery, HostReply, Outcome, ToGuest } from './messages.ts';
 import type { ModelId } from './model-id.ts';
 import { classify, Fault } from './outcome.ts';
@@ -11,15 +16,17 @@ import { sequenceImports } from './v2/imports.ts';
 import { runInput } from './v2/input.ts';
 
 type Start = Extract<ToGuest, { kind: 'start' }>;
-type Message = Exclude<ToGuest, { kind: 'compile' | 'start' }>;
+type Message = Exclude<ToGuest, { kind: 'compile' | 'start' | 'forget' | 'ping' }>;
 type Export = (...args: number[]) => number;
+/** An export that may be suspended. */
+type Call = (...args: number[]) => Promise<number>;
 /** The arguments of a host function: validation has seen to it that the module passes as many as it takes. */
 type Six = [number, number, number, number, number, number];
 
 // JavaScript Promise Integration (https://github.com/WebAssembly/js-promise-integration): the program calls a host
 // function like any other and is suspended on a stack of its own until the promise settles, so one worker holds many.
 const { promising, Suspending } = WebAssembly as unknown as {
-  promising(wasm: Export): (...args: number[]) => Promise<number>;
+  promising(wasm: Export): Call;
   Suspending: new (js: (...args: number[]) => number | Promise<number>) => WebAssembly.ImportValue;
 };
 
@@ -27,11 +34,12 @@ const { promising, Suspending } = WebAssembly as unknown as {
 export class GuestRun {
   readonly #start: Start;
   readonly #module: WebAssembly.Module | undefined;
-  readonly #post: (message: FromGuest) => void;
+  readonly #place: GuestPlace;
+  readonly #fuel: GuestFuel;
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   #memory!: GuestMemory;
-  #alloc: Export | undefined;
-  #onToken: ((...args: number[]) => Promise<number>) | undefined;
+  #alloc: Call | undefined;
+  #onToken: Call | undefined;
   #scratch = { address: 0, length: 0 };
   #fault: Fault | undefined;
   #hostCalls = 0;
@@ -47,14 +55,28 @@ export class GuestRun {
   /** Characters that were sent and that nobody has read yet. */
   #unread = 0;
   #wakeReader: (() => void) | undefined;
+  readonly #env: EnvFunctions;
   /** Of a program of ABI v2. */
   #sequences: SequenceGuest | undefined;
   #query: { resolve(value: HostReply): void; reject(error: Error): void } | undefined;
 
-  constructor(start: Start, module: WebAssembly.Module | undefined, post: (message: FromGuest) => void) {
+  /** Its turn, while it waits for that. */
+  #turn: TurnWaiter | undefined;
+  #refusedMemory = false;
+  /** Fuel that its tenant has been charged. */
+  #charged = 0;
+
+  constructor(start: Start, module: WebAssembly.Module | undefined, place: GuestPlace) {
     this.#start = start;
     this.#module = module;
-    this.#post = post;
+    this.#place = place;
+    this.#fuel = new GuestFuel(start.limits.fuel);
+    this.#env = new EnvFunctions({
+      run: start.run,
+      memory: () => this.#memory,
+      ask: query => this.#ask(query),
+      spend: units => this.#fuel.spend(units),
+    });
   }
 
   /** The size of the program's memory. */
@@ -66,12 +88,18 @@ export class GuestRun {
   async run(): Promise<Outcome> {
     try {
       await this.#call();
-      return { kind: 'done', message: '', hostFailed: this.#hostFailed };
+      return { kind: 'done', message: '', fuel: this.#fuel.used, hostFailed: this.#hostFailed };
     } catch (error) {
       this.#sendText();
-      const cause = this.#fault ?? error;
-      return { ...classify(cause, this.memoryBytes, this.#start.memoryMb), hostFailed: this.#hostFailed };
+      const cause = classify(this.#fault ?? error, this.memoryBytes, this.#start.limits.memoryMb);
+      if (this.#refusedMemory && cause.kind === 'trapped') {
+        cause.kind = 'out_of_memory';
+        cause.message += ', after its process had no memory left';
+      }
+      return { ...cause, fuel: this.#fuel.used, hostFailed: this.#hostFailed };
     } finally {
+      this.#charge();
+      this.#place.memory.release(this.#start.run);
       this.#sequences?.close();
     }
   }
@@ -103,30 +131,38 @@ export class GuestRun {
 
   async #call(): Promise<void> {
     if (!this.#module) throw new Fault('failed', 'it was not compiled');
-    const { exports } = new WebAssembly.Instance(this.#module, { env: this.#imports(), realm2: this.#realm2() });
+    await this.#myTurn();
+    const imports = { env: this.#imports(), realm2: this.#realm2(), [FUEL]: this.#meter() };
+    const { exports } = new WebAssembly.Instance(this.#module, imports);
     this.#memory = new GuestMemory(exports.memory as WebAssembly.Memory);
-    this.#alloc = exports.realm_alloc as Export | undefined;
-    if (exports.realm_on_token) this.#onToken = promising(exports.realm_on_token as Export);
-    if (exports.realm_new) await promising(exports.realm_new as Export)();
+    if (!this.#place.memory.take(this.#start.run, this.memoryBytes)) {
+      throw new Fault('out_of_memory', `its process has no ${this.memoryBytes} bytes left for it to begin with`);
+    }
+    if (exports[FUEL]) this.#fuel.attach(exports[FUEL] as WebAssembly.Global);
+    const call = (name: string) => exports[name] && promising(exports[name] as Export);
+    this.#alloc = call('realm_alloc');
+    this.#onToken = call('realm_on_token');
+    await call(START)?.();
+    await call('realm_new')?.();
     this.#checkAlive();
-    const answer = exports.run ? await this.#run(exports.run as Export) : await this.#generate(exports);
+    this.#autoStream = ((await call('realm_auto_stream')?.()) ?? 0) !== 0;
+    const run = call('run');
+    const answer = run ? await this.#run(run) : await this.#generate(call('generate')!);
     if (this.#fault) throw this.#fault;
     this.#emitAnswer(answer >>> 0);
   }
 
-  async #generate(exports: WebAssembly.Exports): Promise<number> {
-    if (exports.realm_auto_stream) this.#autoStream = (exports.realm_auto_stream as Export)() !== 0;
-    const { promptAt, promptLength, optionsAt } = this.#placeInput();
-    const generate = promising(exports.generate as Export);
+  async #generate(generate: Call): Promise<number> {
+    const { promptAt, promptLength, optionsAt } = await this.#placeInput();
     return generate(promptAt, promptLength, this.#start.modelId, optionsAt);
   }
 
   /** Of ABI v2. */
-  async #run(run: Export): Promise<number> {
+  async #run(run: Call): Promise<number> {
     const input = encodeText(runInput(this.#start));
-    const address = this.#place(input.length);
+    const address = await this.#room(input.length);
     this.#memory.bytes(address, input.length)!.set(input);
-    return promising(run)(address, input.length);
+    return run(address, input.length);
   }
 
   #realm2(): Record<string, WebAssembly.ImportValue> {
@@ -143,14 +179,15 @@ export class GuestRun {
       noteHost: failed => {
         this.#hostFailed = failed;
       },
-      spend: () => {},
+      myTurn: () => this.#myTurn(),
+      spend: units => this.#fuel.spend(units),
     });
     return sequenceImports(this.#sequences);
   }
 
   /** Finds room for `length` bytes in the guest's memory: by its own allocator if it has one, else in new pages. */
-  #place(length: number): number {
-    const address = this.#alloc ? this.#alloc(length) >>> 0 : this.#memory.grow(length);
+  async #room(length: number): Promise<number> {
+    const address = this.#alloc ? (await this.#alloc(length)) >>> 0 : this.#addPages(length);
     if (address === undefined || (this.#alloc && address === 0)) {
       throw new Fault('out_of_memory', `no room for ${length} bytes of its input`);
     }
@@ -158,13 +195,31 @@ export class GuestRun {
     return address;
   }
 
+  #addPages(length: number): number | undefined {
+    const pages = this.#grow(Math.ceil(length / PAGE_BYTES));
+    return pages < 0 ? undefined : pages * PAGE_BYTES;
+  }
+
+  /** What `memory.grow` is in a metered program: the place says whether there is memory left. */
+  #grow(pages: number): number {
+    const { run } = this.#start;
+    const bytes = (pages >>> 0) * PAGE_BYTES;
+    if (!this.#place.memory.take(run, bytes)) {
+      this.#refusedMemory = true;
+      return -1;
+    }
+    const before = this.#memory.grow(pages >>> 0);
+    if (before === undefined) this.#place.memory.giveBack(run, bytes);
+    return before ?? -1;
+  }
+
   /** Places the options, their stop tokens and the prompt, one after the other. */
-  #placeInput(): { promptAt: number; promptLength: number; optionsAt: number } {
+  async #placeInput(): Promise<{ promptAt: number; promptLength: number; optionsAt: number }> {
     const { options } = this.#start;
     const stopTokens = options.stopTokens.slice(0, MAX_STOP_TOKENS);
     const prompt = encodeText(this.#start.prompt);
     const head = OPTIONS_BYTES + stopTokens.length * 4;
-    const optionsAt = this.#place(head + prompt.length);
+    const optionsAt = await this.#room(head + prompt.length);
     const view = this.#memory.view(optionsAt, head)!;
     writeOptions(view, { ...options, stopTokens }, optionsAt + OPTIONS_BYTES);
     const promptAt = optionsAt + head;
@@ -183,12 +238,10 @@ export class GuestRun {
   }
 
   #imports(): Record<string, WebAssembly.ImportValue> {
-    const refuse = () => GuestError.notSupported;
-    const imports: Record<string, WebAssembly.ImportValue> = {};
-    for (const name of unsupportedFunctions) imports[name] = refuse;
+    const waiting = Object.entries(this.#env.waiting).map(([name, body]) => [name, this.#waiting(body)]);
     return {
-      ...imports,
-      memory64_stats: () => BigInt(GuestError.notSupported),
+      ...this.#env.immediate,
+      ...Object.fromEntries(waiting),
       abort: (_message: number, _file: number, line: number, column: number) => {
         throw new Fault('trapped', `abort at line ${line >>> 0}, column ${column >>> 0} of its source`);
       },
@@ -200,16 +253,63 @@ export class GuestRun {
     };
   }
 
+  /** Of a metered program. */
+  #meter(): Record<string, WebAssembly.ImportValue> {
+    return {
+      refuel: new Suspending(async () => {
+        await this.#refuel();
+        return 0;
+      }),
+      grow: (pages: number) => this.#grow(pages),
+    };
+  }
+
+  /** It has used up its slice: others have their turn first. */
+  async #refuel(): Promise<void> {
+    this.#checkAlive();
+    do {
+      if (this.#fuel.isSpent) {
+        this.#kill(new Fault('out_of_fuel', `used more than ${this.#start.limits.fuel} of fuel`));
+        this.#checkAlive();
+      }
+      await this.#wait({ spent: true });
+    } while (!this.#fuel.refill());
+  }
+
+  /** A guest that has got an answer goes on at once where no other waits. */
+  #myTurn(): Promise<void> | undefined {
+    return this.#place.turns === undefined || this.#place.turns.free ? undefined : this.#wait({ spent: false });
+  }
+
+  async #wait({ spent }: { spent: boolean }): Promise<void> {
+    this.#charge();
+    const { tenant } = this.#start;
+    await new Promise<void>(go => {
+      this.#turn = { tenant, spent, go };
+      this.#place.turns?.add(this.#turn);
+    });
+    this.#turn = undefined;
+    this.#checkAlive();
+  }
+
+  #charge(): void {
+    const { used } = this.#fuel;
+    this.#place.turns?.charge(this.#start.tenant, used - this.#charged);
+    this.#charged = used;
+  }
+
   /** A host function during which the program is suspended; its turn begins again when `body` ends. */
   #waiting(body: (...args: Six) => Promise<number>): WebAssembly.ImportValue {
     return new Suspending(async (...args: number[]) => {
       this.#checkAlive();
-      if (++this.#hostCalls > MAX_HOST_CALLS) {
-        this.#kill(new Fault('failed', `made more than ${MAX_HOST_CALLS} host calls`));
+      const { hostCalls } = this.#start.limits;
+      if (++this.#hostCalls > hostCalls) {
+        this.#kill(new Fault('failed', `made more than ${hostCalls} host calls (the tenant's host_calls)`));
       }
       await this.#readerCaughtUp();
       this.#checkAlive();
       const result = await body(...(args as Six));
+      await this.#myTurn();
       this.#checkAlive();
       return result;
     });
@@ -225,8 +325,9 @@ export class GuestRun {
 
   #stream(bytes: Uint8Array): void {
     this.#streamedBytes += bytes.length;
-    if (this.#streamedBytes > MAX_STREAMED_BYTES) {
-      this.#kill(new Fault('failed', `streamed more than ${MAX_STREAMED_BYTES} bytes`));
+    const { outputBytes } = this.#start.limits;
+    if (this.#streamedBytes > outputBytes) {
+      this.#kill(new Fault('failed', `streamed more than ${outputBytes} bytes (the tenant's output_bytes)`));
       this.#checkAlive();
     }
     if (bytes.length > 0) this.#hostFailed = false;
@@ -238,12 +339,12 @@ export class GuestRun {
     const text = this.#decoder.decode(this.#streamed.take(), { stream: !last });
     if (text === '') return;
     this.#unread += text.length;
-    this.#post({ kind: 'text', run: this.#start.run, text });
+    this.#place.post({ kind: 'text', run: this.#start.run, text });
   }
 
   #send(message: FromGuest): void {
     this.#sendText();
-    this.#post(message);
+    this.#place.post(message);
   }
 
   /** A program that is far ahead of whoever reads its text is held back when it next calls the host. */
@@ -277,6 +378,7 @@ export class GuestRun {
       run: this.#start.run,
       modelId: (modelId >>> 0) as ModelId,
       prompt,
+      adapter: this.#env.adapterOf(modelId),
       options,
       pieces: this.#autoStream ? 'stream' : this.#onToken ? 'send' : 'hold',
       keepBytes: outLength >>> 0,
@@ -309,12 +411,14 @@ export class GuestRun {
   async #offer(piece: string): Promise<boolean> {
     try {
       const bytes = encodeText(piece);
-      const address = this.#scratchFor(bytes.length);
+      const address = await this.#scratchFor(bytes.length);
       this.#memory.bytes(address, bytes.length)!.set(bytes);
       if ((await this.#onToken!(address, bytes.length)) === 0) return false;
     } catch (error) {
       // The outer call must not go on, whatever it catches.
-      this.#kill(error instanceof Fault ? error : Fault.from(error, this.#memory.byteLength, this.#start.memoryMb));
+      this.#kill(
+        error instanceof Fault ? error : Fault.from(error, this.#memory.byteLength, this.#start.limits.memoryMb),
+      );
       throw this.#fault;
     }
     if (this.#generated === undefined) this.#send({ kind: 'stop', run: this.#start.run });
@@ -322,10 +426,10 @@ export class GuestRun {
   }
 
   /** One place for all pieces, made larger when one does not fit: most allocators of small programs never free. */
-  #scratchFor(length: number): number {
+  async #scratchFor(length: number): Promise<number> {
     if (length > this.#scratch.length || !this.#memory.holds(this.#scratch.address, length)) {
       const size = Math.max(256, 2 ** Math.ceil(Math.log2(length)));
-      this.#scratch = { address: this.#place(size), length: size };
+      this.#scratch = { address: await this.#room(size), length: size };
     }
     return this.#scratch.address;
   }
@@ -365,6 +469,7 @@ export class GuestRun {
       this.#wake = resolve;
     });
     this.#wake = undefined;
+    await this.#myTurn();
   }
 
   /** Ends the run: whatever the program waits for fails, and so does every host call that it still makes. */
@@ -374,6 +479,8 @@ export class GuestRun {
     this.#sequences?.kill(fault);
     this.#wake?.();
     this.#wakeReader?.();
+    if (this.#turn) this.#place.turns?.remove(this.#turn);
+    this.#turn?.go();
   }
 
   #checkAlive(): void {

@@ -1,4 +1,4 @@
-/** What a tenant's program may cost. The figures that a tenant can change are in `ProgramLimits`; these hold for all. */
+/** What a tenant's program may cost. The figures that an operator can change are in `ProgramLimits`; the others hold for all. */
 
 /** A compiled program. Rust and C++ programs stay under 2 MiB; V8 reads this much in some 20 ms. */
 export const MAX_MODULE_BYTES = 4 * 1024 * 1024;
@@ -40,10 +40,6 @@ export const DEFAULT_MEMORY_MB = 64;
 
 /** One text argument of a host call, and the text written back by one. */
 export const MAX_TEXT_BYTES = 4 * 1024 * 1024;
-/** All that one call of a program may stream. */
-export const MAX_STREAMED_BYTES = 4 * 1024 * 1024;
-/** Host calls that wait for an answer (all but realm_stream_token), in one call of a program. */
-export const MAX_HOST_CALLS = 10_000;
 /** Pieces of generated text that may wait for their reader before the generation is held back. */
 export const MAX_UNREAD_PIECES = 256;
 
@@ -52,15 +48,27 @@ export const MAX_UNREAD_TEXT = 65_536;
 /** Messages to a place where programs run that it has not dealt with, before generations for it are held back. */
 export const MAX_UNHANDLED = 1024;
 
+/** What a guest may use before the next one has its turn: some 5 ms of computing. */
+export const SLICE_FUEL = 5_000_000;
+/**
+ * Instances in one process. V8 reserves 8 GiB of addresses for the memory of each, so a process has room for 16,365,
+ * those included that have ended and are not collected yet.
+ */
+export const MAX_INSTANCES = 1_000;
+
+/** Compiled programs that a process keeps beside those that run, and the bytes of their modules. */
+export const MAX_KEPT_MODULES = 128;
+export const MAX_KEPT_BYTES = 32 * 1024 * 1024;
+
 /** CPU time for compiling a program, ms. The limits of `function-bodies.ts` keep honest ones far below. */
 export const COMPILE_MS = 10_000;
 /**
- * Resident memory of a tenant's process beside the memories of its runs: Node takes some 45 MB, compiling the largest
- * program that is let in up to 256 MB.
+ * Resident memory of a process beside the memories of its guests: Node takes some 45 MB, compiling the largest program
+ * that is let in up to 256 MB, kept modules and texts on their way the rest.
  */
-export const PROCESS_MB = 320;
-/** Runs of one tenant at once; the others wait for their turn. */
-export const MAX_RUNS = 16;
+export const PROCESS_MB = 640;
+/** CPU time for which a process that tenants share may handle no message, ms. A slice takes some 5. */
+export const HANG_MS = 10_000;
 /** Queries of a tenant's programs (encode, decode, metadata) a second and in a burst; further ones are answered later. */
 export const QUERIES_PER_SECOND = 1000;
 export const QUERY_BURST = 10_000;

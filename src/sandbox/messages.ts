@@ -1,6 +1,5 @@
 import type { ModelId } from './model-id.ts';
-import type { GenOptions, RunKind } from './types.ts';
-import type { HeldLimits } from './v2/limits.ts';
+import type { GenOptions, ProgramLimits, RunKind } from './types.ts';
 import type { FromSequences, ToSequences } from './v2/messages.ts';
 
 /** What the server tells a place where programs run; they travel in arrays. `run` names the program's run. */
@@ -10,15 +9,16 @@ export type ToGuest =
   | {
       readonly kind: 'start';
       readonly run: number;
+      /** Whose run it is: each has its share of the place. */
+      readonly tenant: string;
       /** Of a program that was compiled there. */
       readonly digest: string;
       readonly prompt: string;
       readonly modelId: ModelId;
       readonly options: GenOptions;
-      readonly memoryMb: number;
-      /** Of ABI v2: what the prompt is, and what the run may hold. */
+      readonly limits: ProgramLimits;
+      /** What the prompt is, for programs of ABI v2. */
       readonly input?: RunKind | undefined;
-      readonly limits?: Partial<HeldLimits> | undefined;
     }
   /** A piece of the generation that the program asked for, if it wants to see them. */
   | { readonly kind: 'text'; readonly run: number; readonly text: string }
@@ -29,7 +29,11 @@ export type ToGuest =
   /** So many characters of the program's own text have found their reader. */
   | { readonly kind: 'read'; readonly run: number; readonly length: number }
   | { readonly kind: 'cancel'; readonly run: number }
-  | ToSequences;
+  | ToSequences
+  /** No run will begin with that module until it is compiled again. */
+  | { readonly kind: 'forget'; readonly run: number; readonly digest: string }
+  /** Asks for nothing but to be handled: a place that does not hangs. */
+  | { readonly kind: 'ping'; readonly run: number };
 
 export type HostReply = number | string | readonly number[] | Int32Array;
 
@@ -43,6 +47,8 @@ export type FromGuest =
       readonly run: number;
       readonly modelId: ModelId;
       readonly prompt: string;
+      /** That the program has chosen. */
+      readonly adapter: string | undefined;
       readonly options: Partial<GenOptions>;
       /** What becomes of each piece: it is sent to the program, streamed to the client right away, or neither. */
       readonly pieces: 'send' | 'stream' | 'hold';
@@ -58,7 +64,9 @@ export type FromGuest =
 export type HostQuery =
   | { readonly kind: 'encode'; readonly run: number; readonly modelId: ModelId; readonly text: string }
   | { readonly kind: 'decode'; readonly run: number; readonly modelId: ModelId; readonly tokens: Uint32Array }
-  | { readonly kind: 'metadata'; readonly run: number; readonly modelId: ModelId };
+  | { readonly kind: 'metadata'; readonly run: number; readonly modelId: ModelId }
+  | { readonly kind: 'find'; readonly run: number; readonly name: string }
+  | { readonly kind: 'adapter'; readonly run: number; readonly modelId: ModelId; readonly name: string };
 
 /** `handled`: how many more of the messages to it are done with, so that the watchdog knows which one takes long. */
 export interface FromGuestBatch {
@@ -67,8 +75,10 @@ export interface FromGuestBatch {
 }
 
 export interface Outcome {
-  readonly kind: 'done' | 'trapped' | 'out_of_memory' | 'failed' | 'killed';
+  readonly kind: 'done' | 'trapped' | 'out_of_memory' | 'out_of_fuel' | 'failed' | 'killed';
   readonly message: string;
+  /** What it has used. */
+  readonly fuel: number;
   /** A generation failed, and the program neither streamed anything after it nor got another one to succeed. */
   readonly hostFailed: boolean;
 }

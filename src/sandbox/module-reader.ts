@@ -46,11 +46,15 @@ export const SectionId = {
   memory: 5,
   global: 6,
   export: 7,
+  start: 8,
   element: 9,
   code: 10,
   data: 11,
+  dataCount: 12,
   tag: 13,
 } as const;
+/** As the sections of a module must follow each other. */
+export const sectionOrder: readonly number[] = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
 export const ExternalKind = { function: 0, table: 1, memory: 2, global: 3, tag: 4 } as const;
 const kindNames = ['function', 'table', 'memory', 'global', 'tag'];
 const valueTypes = new Map([
@@ -67,19 +71,26 @@ export function readModule(bytes: Uint8Array): ModuleLayout {
   if (header !== '0,97,115,109,1,0,0,0') throw new ModuleError('it is no WebAssembly module (version 1)');
   const sections = readSections(reader);
   const section = (id: number) => new ByteReader(sections.find(other => other.id === id)?.body ?? new Uint8Array([0]));
+  /** All of a section: nothing may hide behind what its count says. */
+  const whole = <T>(id: number, read: (reader: ByteReader) => T): T => {
+    const reader = section(id);
+    const content = read(reader);
+    if (!reader.done) throw new ModuleError(`section ${id} goes on behind its end`);
+    return content;
+  };
   checkCounts(section);
-  const types = readTypes(section(SectionId.type));
-  const imports = readImports(section(SectionId.import), types);
-  const own = readFunctions(section(SectionId.function), types);
+  const types = whole(SectionId.type, readTypes);
+  const imports = whole(SectionId.import, each => readImports(each, types));
+  const own = whole(SectionId.function, each => readFunctions(each, types));
   return {
     sections,
     imports,
     types,
     functions: [...imports.map(each => each.signature), ...own],
-    exports: readExports(section(SectionId.export)),
-    memory: readMemory(section(SectionId.memory)),
-    tables: readTables(section(SectionId.table)),
-    bodies: readBodies(section(SectionId.code), own.length),
+    exports: whole(SectionId.export, readExports),
+    memory: whole(SectionId.memory, readMemory),
+    tables: whole(SectionId.table, readTables),
+    bodies: whole(SectionId.code, each => readBodies(each, own.length)),
   };
 }
 
@@ -105,11 +116,16 @@ function readBodies(reader: ByteReader, functions: number): Uint8Array[] {
 /** All sections but the custom ones: some of those steer V8's compiler. */
 function readSections(reader: ByteReader): Section[] {
   const sections: Section[] = [];
+  let last = -1;
   while (!reader.done) {
     const id = reader.byte();
     const body = reader.take(reader.u32());
     if (id === SectionId.custom) continue;
     if (sections.some(other => other.id === id)) throw new ModuleError(`section ${id} occurs twice`);
+    const place = sectionOrder.indexOf(id);
+    if (place < 0) throw new ModuleError(`section ${id} is unknown`);
+    if (place < last) throw new ModuleError(`section ${id} stands in the wrong place`);
+    last = place;
     sections.push({ id, body });
   }
   return sections;

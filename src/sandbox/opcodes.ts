@@ -34,6 +34,12 @@ export const Op = {
   callIndirect: 0x11,
   returnCall: 0x12,
   returnCallIndirect: 0x13,
+  globalGet: 0x23,
+  globalSet: 0x24,
+  tableGet: 0x25,
+  tableSet: 0x26,
+  memoryGrow: 0x40,
+  refFunc: 0xd2,
 } as const;
 
 /** Instead of an immediate: there is no such opcode. */
@@ -51,6 +57,19 @@ export const weightOf = new Uint8Array(entries).fill(1);
 
 /** Where the opcodes behind this prefix stand in the tables; 0 for an opcode of one byte. */
 export const prefixStart = (opcode: number): number => (opcode < 0xfb || opcode > 0xfe ? 0 : (opcode - 0xfa) * 256);
+
+/** Memory and table instructions behind the prefix 0xfc, as they stand in the tables. */
+export const BulkOp = {
+  memoryInit: 2 * 256 + 8,
+  dataDrop: 2 * 256 + 9,
+  memoryCopy: 2 * 256 + 10,
+  memoryFill: 2 * 256 + 11,
+  tableInit: 2 * 256 + 12,
+  elemDrop: 2 * 256 + 13,
+  tableCopy: 2 * 256 + 14,
+  tableGrow: 2 * 256 + 15,
+  tableFill: 2 * 256 + 17,
+} as const;
 
 type Ranges = readonly (number | readonly [first: number, last: number])[];
 

@@ -23,7 +23,11 @@ export class Fault extends Error {
  * or an abort. Such a trap counts as out of memory when at least half of the permitted memory is in use, since
  * allocators double.
  */
-export function classify(error: unknown, usedBytes: number, memoryMb: number): Omit<Outcome, 'hostFailed'> {
+export function classify(
+  error: unknown,
+  usedBytes: number,
+  memoryMb: number,
+): { kind: Outcome['kind']; message: string } {
   const full = usedBytes >= (memoryMb * 1024 * 1024) / 2;
   const use = `with ${(usedBytes / 1024 / 1024).toFixed(1)} of ${memoryMb} MB in use`;
   if (error instanceof Fault) {

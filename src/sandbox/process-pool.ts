@@ -1,26 +1,22 @@
 import { totalmem } from 'node:os';
-import { closedError, GuestHost, type Usage } from './guest-host.ts';
-import { MAX_RUNS, PROCESS_MB } from './limits.ts';
+import { CompileFailed, closedError, GuestHost, type Usage } from './guest-host.ts';
+import { MAX_INSTANCES, PROCESS_MB } from './limits.ts';
+import { ModuleTrials } from './module-trials.ts';
 import { startGuestProcess } from './process-transport.ts';
+import { type PlaceWaiter, TenantLines } from './tenant-lines.ts';
 import type { SandboxStats } from './types.ts';
 
-/** One tenant's process, and who waits for a run in it. */
-interface TenantQueue {
-  readonly tenant: string;
-  host: GuestHost | undefined;
-  /** Memory of each run that was given a place in it, MB. */
-  readonly runs: Map<object, number>;
-  waiting: Waiter[];
+/** One of the processes. */
+interface Worker {
+  readonly host: GuestHost;
+  readonly runs: Set<object>;
   idleSince: number;
+  /** What it had computed when it was last looked at, and whether it has computed most of the time since before. */
+  cpuMs: number;
+  busy: boolean;
 }
 
-interface Waiter {
-  readonly memoryMb: number;
-  take(place: Place): void;
-  refuse(error: Error): void;
-}
-
-/** A run's place in its tenant's process. */
+/** A run's place in a process. */
 export interface Place {
   readonly host: GuestHost;
   /** To be called once, when the run is over. */
@@ -28,12 +24,12 @@ export interface Place {
 }
 
 export interface ProcessPoolOptions {
-  /** Processes at once; whoever comes further waits until a tenant's is idle. Default 32. */
-  readonly maxProcesses?: number;
-  /** Runs of one tenant at once; the others wait for their turn. Default 16. */
-  readonly maxRuns?: number;
-  /** Resident memory of all of them, MB. Default: a quarter of the machine's. */
+  /** Processes at once. Default 2. */
+  readonly workers?: number;
+  /** For the memories of all runs together, MB. Default: a quarter of the machine's. */
   readonly memoryMb?: number | undefined;
+  /** Runs in one process. Default 1000. */
+  readonly maxInstances?: number;
 }
 
 const LOOK_MS = 100;
@@ -41,216 +37,174 @@ const IDLE_MS = 30_000;
 const MB = 1024 * 1024;
 
 /**
- * The processes in which tenants' own programs run: one for each tenant that uses its program, never handed to another.
- * So the system shares processors among tenants, not among requests, and whatever a program does ends with its process.
+ * The few processes in which the guests of all tenants run, in turns (`guest-turns.ts`). A run goes to the one with
+ * least to do; where none has room, tenants wait in order. One is always ready, others end when they have been idle.
  */
 export class ProcessPool {
-  readonly #maxProcesses: number;
-  readonly #maxRuns: number;
-  readonly #memoryBytes: number;
-  readonly #queues = new Map<string, TenantQueue>();
-  /** Started ahead, so that a tenant's first request does not wait for it. */
-  #spare: GuestHost | undefined;
-  /** All of them, with what they had computed when they were last looked at, ms. */
-  readonly #all = new Map<GuestHost, number>();
+  readonly #size: number;
+  readonly #maxInstances: number;
+  /** For the guests of one process. */
+  readonly #memoryMb: number;
+  readonly #workers = new Map<GuestHost, Worker>();
+  readonly #lines = new TenantLines<Place>();
+  readonly #trials = new ModuleTrials(startGuestProcess);
   #watch: NodeJS.Timeout | undefined;
   #closed = false;
-  #lastCheck = 0;
   /** What processes that have ended had computed when they were last looked at. */
   #endedCpuMs = 0;
 
-  constructor({ maxProcesses = 32, maxRuns = MAX_RUNS, memoryMb = totalmem() / MB / 4 }: ProcessPoolOptions = {}) {
-    this.#maxProcesses = maxProcesses;
-    this.#maxRuns = maxRuns;
-    this.#memoryBytes = memoryMb * MB;
+  constructor({ workers = 2, memoryMb = totalmem() / MB / 4, maxInstances = MAX_INSTANCES }: ProcessPoolOptions = {}) {
+    this.#size = workers;
+    this.#memoryMb = Math.floor(memoryMb / workers);
+    this.#maxInstances = maxInstances;
   }
 
   /** Of all processes: their number, and what those that live use. */
   stats(): SandboxStats {
-    const usages = [...this.#all.keys()].map(host => host.usage()).filter(usage => usage !== undefined);
+    const usages = [...this.#workers.keys()].map(host => host.usage()).filter(usage => usage !== undefined);
     return {
-      processes: this.#all.size,
+      processes: this.#workers.size,
+      runs: this.#lines.running,
+      waiting: this.#lines.waiting,
       residentBytes: usages.reduce((sum, { residentBytes }) => sum + residentBytes, 0),
       cpuMs: usages.reduce((sum, { cpuMs }) => sum + cpuMs, this.#endedCpuMs),
     };
   }
 
-  /** Sees to it that a process is ready for the next tenant. */
+  /** Sees to it that a process is ready. */
   warm(): void {
-    if (this.#closed) return;
-    this.#spare ??= this.#start();
+    if (!this.#closed && this.#workers.size === 0) this.#start();
   }
 
   /** Compiles a program in a process of its own, to see whether it can be; throws CompileFailed. */
   async check(digest: string, bytes: Uint8Array): Promise<void> {
     this.#checkOpen();
-    const host = this.#take();
+    await this.#trials.try(digest, bytes);
+  }
+
+  /** A process died while it compiled the program: it is tried alone, and refused from now on where that fails too. */
+  async suspect(digest: string, bytes: Uint8Array): Promise<void> {
     try {
-      await host.compile(--this.#lastCheck, digest, bytes);
-    } finally {
-      void host.close();
+      await this.check(digest, bytes);
+    } catch (error) {
+      if (error instanceof CompileFailed) this.refuse(digest, error);
+      throw error;
     }
   }
 
-  /** A place in the tenant's process; waits for one until `signal` is aborted. */
-  acquire(tenant: string, memoryMb: number, signal: AbortSignal): Promise<Place> {
+  refuse(digest: string, error: Error): void {
+    this.#trials.refuse(digest, error);
+  }
+
+  /** A place in a process, for one of at most `runs` of the tenant; waits for one until `signal` is aborted. */
+  acquire(tenant: string, runs: number, digest: string, signal: AbortSignal): Promise<Place> {
     this.#checkOpen();
+    this.#trials.checkRefused(digest);
     signal.throwIfAborted();
-    const queue = this.#queueOf(tenant);
     const { promise, resolve, reject } = Promise.withResolvers<Place>();
     const leave = () => {
-      queue.waiting = queue.waiting.filter(other => other !== waiter);
-      this.#tidy(queue);
+      this.#lines.remove(waiter);
       reject(signal.reason);
     };
-    const waiter: Waiter = {
-      memoryMb,
-      take: place => {
+    const settled =
+      <T>(settle: (value: T) => void) =>
+      (value: T) => {
         signal.removeEventListener('abort', leave);
-        resolve(place);
-      },
-      refuse: error => {
-        signal.removeEventListener('abort', leave);
-        reject(error);
-      },
-    };
+        settle(value);
+      };
+    const waiter: PlaceWaiter<Place> = { tenant, runs, take: settled(resolve), refuse: settled(reject) };
     signal.addEventListener('abort', leave, { once: true });
-    queue.waiting.push(waiter);
-    this.#serve(queue);
+    this.#lines.add(waiter);
+    this.#serve();
     return promise;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#watch);
-    for (const queue of this.#queues.values()) {
-      for (const waiter of queue.waiting.splice(0)) waiter.refuse(closedError());
-    }
-    await Promise.all([...this.#all.keys()].map(host => host.close()));
+    for (const waiter of this.#lines.clear()) waiter.refuse(closedError());
+    await Promise.all([this.#trials.close(), ...[...this.#workers.keys()].map(host => host.close())]);
   }
 
-  #queueOf(tenant: string): TenantQueue {
-    let queue = this.#queues.get(tenant);
-    if (!queue) {
-      queue = { tenant, host: undefined, runs: new Map(), waiting: [], idleSince: performance.now() };
-      this.#queues.set(tenant, queue);
-    }
-    return queue;
-  }
-
-  /** Gives places to the queue's waiters; a process that is busy with one run is not given others, which would be lost with it. */
-  #serve(queue: TenantQueue): void {
-    while (!this.#closed && queue.waiting.length > 0 && queue.runs.size < this.#maxRuns) {
-      queue.host ??= this.#open();
-      if (!queue.host || queue.host.busy) return;
-      this.#enter(queue, queue.host, queue.waiting.shift()!);
+  /** Gives places to those that wait, as long as there are any. */
+  #serve(): void {
+    while (!this.#closed && this.#lines.hasNext) {
+      const worker = this.#leastBusy();
+      if (!worker) return;
+      this.#enter(worker, this.#lines.take());
     }
   }
 
-  #enter(queue: TenantQueue, host: GuestHost, waiter: Waiter): void {
+  #enter(worker: Worker, waiter: PlaceWaiter<Place>): void {
     const run = {};
-    queue.runs.set(run, waiter.memoryMb);
+    worker.runs.add(run);
+    let over = false;
     waiter.take({
-      host,
+      host: worker.host,
       release: () => {
-        if (!queue.runs.delete(run)) return;
-        queue.idleSince = performance.now();
-        this.#serve(queue);
-        // Whoever has no process yet may take that of a tenant that is idle now.
-        if (queue.runs.size === 0) this.#serveOthers();
+        if (over) return;
+        over = true;
+        worker.runs.delete(run);
+        worker.idleSince = performance.now();
+        this.#lines.ended(waiter.tenant);
+        this.#serve();
       },
     });
+    // The next one finds a process that has nothing to do.
+    if (this.#workers.size < this.#size && this.#living().every(({ runs }) => runs.size > 0)) this.#start();
   }
 
-  /** A process for a tenant that has none, if there may be one more. */
-  #open(): GuestHost | undefined {
-    if (this.#hosted().length >= this.#maxProcesses && !this.#endIdle()) return undefined;
-    const host = this.#take();
-    this.warm();
-    return host;
+  /** The process that has least to do, and room for one more. */
+  #leastBusy(): Worker | undefined {
+    const [first = this.#start(), ...others] = this.#living();
+    const least = others.reduce((a, b) => (work(b) < work(a) ? b : a), first);
+    return least.runs.size < this.#maxInstances ? least : undefined;
   }
 
-  #endIdle(): boolean {
-    const idle = this.#hosted().filter(queue => queue.runs.size === 0 && queue.waiting.length === 0);
-    const longest = idle.sort((a, b) => a.idleSince - b.idleSince)[0];
-    if (!longest) return false;
-    void longest.host!.close();
-    return true;
+  #living(): Worker[] {
+    return [...this.#workers.values()];
   }
 
-  #hosted(): TenantQueue[] {
-    return [...this.#queues.values()].filter(queue => queue.host !== undefined);
-  }
-
-  #take(): GuestHost {
-    const host = this.#spare ?? this.#start();
-    this.#spare = undefined;
-    return host;
-  }
-
-  #start(): GuestHost {
-    const host = new GuestHost(startGuestProcess, {
-      onLost: lost => this.#lost(lost),
-      onHandled: () => {
-        for (const queue of this.#queues.values()) if (queue.host === host) this.#serve(queue);
-      },
-    });
-    this.#all.set(host, 0);
+  #start(): Worker {
+    const host = new GuestHost(
+      events => startGuestProcess(events, this.#memoryMb),
+      lost => this.#lost(lost),
+    );
+    const worker: Worker = { host, runs: new Set(), idleSince: performance.now(), cpuMs: 0, busy: false };
+    this.#workers.set(host, worker);
     this.#watch ??= setInterval(() => this.#look(), LOOK_MS).unref();
-    return host;
+    return worker;
   }
 
   #lost(host: GuestHost): void {
-    this.#endedCpuMs += this.#all.get(host) ?? 0;
-    this.#all.delete(host);
-    if (this.#spare === host) this.#spare = undefined;
-    for (const queue of this.#queues.values()) {
-      if (queue.host !== host) continue;
-      queue.host = undefined;
-      queue.runs.clear();
-    }
+    this.#endedCpuMs += this.#workers.get(host)?.cpuMs ?? 0;
+    this.#workers.delete(host);
     // Later: whoever ended it may be in the middle of serving.
-    queueMicrotask(() => this.#serveOthers());
-  }
-
-  #serveOthers(): void {
-    for (const queue of this.#queues.values()) {
-      if (!queue.host) this.#serve(queue);
-      this.#tidy(queue);
-    }
-  }
-
-  #tidy(queue: TenantQueue): void {
-    if (!queue.host && queue.waiting.length === 0) this.#queues.delete(queue.tenant);
+    queueMicrotask(() => this.#serve());
   }
 
   /** Ten times a second: ends what hangs, what holds too much memory, and what has been idle for long. */
   #look(): void {
-    const usages = new Map([...this.#all.keys()].map(host => [host, host.usage()] as const));
-    for (const [host, usage] of usages) {
-      if (usage) this.#all.set(host, usage.cpuMs);
-      host.look(usage);
+    for (const worker of this.#living()) {
+      const usage = worker.host.usage();
+      if (usage) {
+        worker.busy = usage.cpuMs - worker.cpuMs > LOOK_MS / 2;
+        worker.cpuMs = usage.cpuMs;
+        this.#limitMemory(worker, usage);
+      }
+      worker.host.look(usage);
+      if (this.#workers.size > 1 && worker.runs.size === 0 && performance.now() - worker.idleSince > IDLE_MS) {
+        void worker.host.close();
+      }
     }
-    for (const queue of this.#hosted()) {
-      limitMemory(queue, usages.get(queue.host!));
-      // Whoever was not let in while a program computed is let in now, also where the process is never quite idle.
-      this.#serve(queue);
-      if (queue.host && queue.runs.size === 0 && performance.now() - queue.idleSince > IDLE_MS) void queue.host.close();
-    }
-    this.#limitTotal(usages);
-    if (this.#all.size > 0) return;
-    clearInterval(this.#watch);
-    this.#watch = undefined;
   }
 
-  /** When all together hold too much, the largest goes. */
-  #limitTotal(usages: ReadonlyMap<GuestHost, Usage | undefined>): void {
-    const living = [...usages].filter(([host, usage]) => usage && !host.lost) as [GuestHost, Usage][];
-    const total = living.reduce((sum, [, { residentBytes }]) => sum + residentBytes, 0);
-    if (total <= this.#memoryBytes) return;
-    const [largest, { residentBytes }] = living.reduce((a, b) => (b[1].residentBytes > a[1].residentBytes ? b : a));
-    const message = `its process, with ${toMb(residentBytes)} MB, was the largest of those that together exceeded ${toMb(this.#memoryBytes)} MB`;
-    largest.end({ kind: 'out_of_memory', message });
+  /** Guests have no more than they may: this is about all else that the process holds. */
+  #limitMemory({ host }: Worker, { residentBytes }: Usage): void {
+    const allowedMb = this.#memoryMb + PROCESS_MB;
+    if (residentBytes <= allowedMb * MB) return;
+    const message = `its process took ${Math.round(residentBytes / MB)} MB; ${allowedMb} are allowed`;
+    host.end({ kind: 'out_of_memory', message });
   }
 
   #checkOpen(): void {
@@ -258,11 +212,5 @@ export class ProcessPool {
   }
 }
 
-function limitMemory(queue: TenantQueue, usage: Usage | undefined): void {
-  const allowedMb = PROCESS_MB + [...queue.runs.values()].reduce((sum, memoryMb) => sum + memoryMb, 0);
-  if (!usage || usage.residentBytes <= allowedMb * MB) return;
-  const message = `its process took ${toMb(usage.residentBytes)} MB; ${allowedMb} are allowed`;
-  queue.host?.end({ kind: 'out_of_memory', message });
-}
-
-const toMb = (bytes: number): number => Math.round(bytes / MB);
+/** A process that computes all the time is worth less than any other. */
+const work = ({ runs, busy }: Worker): number => runs.size + (busy ? MAX_INSTANCES : 0);

@@ -3,9 +3,10 @@ import { RealmError } from '../errors.ts';
 import { GuestError } from './abi.ts';
 import { Channel } from './channel.ts';
 import { closedError, type GuestHost, type HostedRun, type Loss } from './guest-host.ts';
-import { MAX_UNREAD_PIECES } from './limits.ts';
+import { HANG_MS, MAX_UNREAD_PIECES } from './limits.ts';
 import type { FromGuest, HostQuery, HostReply, Outcome } from './messages.ts';
-import type { ProgramCall } from './types.ts';
+import type { QueryPace } from './query-pace.ts';
+import type { ProgramCall, ProgramLimits } from './types.ts';
 import type { FromSequences } from './v2/messages.ts';
 import { SequenceRun } from './v2/sequence-run.ts';
 
@@ -33,24 +34,32 @@ export class ProgramRun implements HostedRun {
   #place: GuestHost | undefined;
   #generation: AbortController | undefined;
   #hostError: unknown;
+  readonly #queries: QueryPace;
+  /** Nobody has heard of it, and it has not been begun twice: if its process is lost it can begin in another one. */
+  #canBeginAgain: boolean;
   /** Called once when the worker has nothing more to do with this run. */
   onSettled: () => void = () => {};
+  /** Begins it in another place. */
+  again: () => void = () => {};
 
-  constructor(id: number, call: ProgramCall) {
+  constructor(id: number, call: ProgramCall, queries: QueryPace) {
     this.#id = id;
     this.#call = call;
-    this.sliceMs = call.limits.sliceMs;
+    this.#queries = queries;
+    this.#canBeginAgain = !call.program.trusted;
+    // A process that tenants share only hangs by a fault of V8 or ours: nothing that a metered guest does takes so long.
+    this.sliceMs = call.program.trusted ? call.limits.sliceMs : HANG_MS;
     this.#sequences = new SequenceRun({
       host: call.host,
       run: id,
       over: this.over,
       send: message => this.#place!.send(message),
       stream: text => this.#stream(text),
-      emit: ({ what, text }) => this.#pieces.push({ text, own: true, emitted: what }),
+      emit: ({ what, text }) => this.#pieces.push({ text, own: false, emitted: what }),
       failed: error => {
         this.#hostError = error;
       },
-      delayMs: () => this.#place!.queryDelayMs(),
+      delayMs: () => queries.delayMs(call.tenant),
     });
   }
 
@@ -74,21 +83,10 @@ export class ProgramRun implements HostedRun {
       this.onSettled();
       return;
     }
-    const { prompt, modelId, options, limits, kind } = this.#call;
+    const { tenant, prompt, modelId, options, limits, kind } = this.#call;
     this.#place = place;
     place.attach(this.#id, this);
-    const { memoryMb } = limits;
-    place.send({
-      kind: 'start',
-      run: this.#id,
-      digest,
-      prompt,
-      modelId,
-      options,
-      memoryMb,
-      input: kind,
-      limits: limits as object,
-    });
+    place.send({ kind: 'start', run: this.#id, tenant, digest, prompt, modelId, options, limits, input: kind });
   }
 
   /** Ends the run early: what it generates is stopped, what it streamed but nobody read is dropped. */
@@ -100,6 +98,7 @@ export class ProgramRun implements HostedRun {
   }
 
   receive(message: FromGuest): void {
+    if (message.kind !== 'end') this.#canBeginAgain = false;
     switch (message.kind) {
       case 'text':
         for (const text of slices(message.text)) this.#pieces.push({ text, own: true });
@@ -118,6 +117,8 @@ export class ProgramRun implements HostedRun {
       case 'encode':
       case 'decode':
       case 'metadata':
+      case 'find':
+      case 'adapter':
         void this.#answer(message);
         break;
       default:
@@ -126,16 +127,23 @@ export class ProgramRun implements HostedRun {
   }
 
   lost(loss: Loss): void {
-    const { trusted, name } = this.#call.program;
-    if (loss.kind === 'closed') this.#pieces.fail(closedError());
-    else this.#pieces.fail(new RealmError(lossCode(loss, trusted), `Program ${name}: ${loss.message}.`));
-    this.#end();
     this.onSettled();
+    if (this.#pieces.ended) return;
+    if (this.#canBeginAgain && loss.kind !== 'closed') {
+      this.#canBeginAgain = false;
+      this.again();
+      return;
+    }
+    const { name } = this.#call.program;
+    if (loss.kind === 'closed') this.#pieces.fail(closedError());
+    else this.#pieces.fail(new RealmError('program_failed', `Program ${name}: ${loss.message}.`));
+    this.#end();
   }
 
-  async #generate({ modelId, prompt, options, pieces, keepBytes }: Generate): Promise<void> {
+  async #generate({ modelId, prompt, adapter, options, pieces, keepBytes }: Generate): Promise<void> {
     if (this.#pieces.ended) return;
     const generation = new AbortController();
+    const call = { modelId, prompt, options, ...(adapter !== undefined && { adapter }) };
     this.#generation = generation;
     let code = 0;
     let answer = '';
@@ -146,7 +154,7 @@ export class ProgramRun implements HostedRun {
       return this.#pieces.hasRoom && this.#place!.hasRoom ? undefined : this.#room();
     };
     try {
-      await this.#call.host.generate({ modelId, prompt, options }, generation.signal, take);
+      await this.#call.host.generate(call, generation.signal, take);
     } catch (error) {
       if (!generation.signal.aborted) code = this.#failed(error);
     }
@@ -174,7 +182,7 @@ export class ProgramRun implements HostedRun {
   }
 
   async #answer(query: HostQuery): Promise<void> {
-    const delayMs = this.#place!.queryDelayMs();
+    const delayMs = this.#queries.delayMs(this.#call.tenant);
     if (delayMs >= 1) await sleep(delayMs);
     if (this.#pieces.ended) return;
     this.#place!.send({ kind: 'reply', run: this.#id, value: await this.#lookUp(query) });
@@ -190,6 +198,11 @@ export class ProgramRun implements HostedRun {
           return await host.decode(query.modelId, query.tokens);
         case 'metadata':
           return await host.metadata(query.modelId);
+        case 'find':
+          return (await host.find?.(query.name)) ?? GuestError.notSupported;
+        case 'adapter':
+          await host.checkAdapter?.(query.modelId, query.name);
+          return host.checkAdapter ? 0 : GuestError.notSupported;
       }
     } catch (error) {
       return guestCode(error);
@@ -198,9 +211,11 @@ export class ProgramRun implements HostedRun {
 
   #finish(outcome: Outcome): void {
     const { program, limits } = this.#call;
-    if (outcome.hostFailed && outcome.kind !== 'killed') this.#pieces.fail(this.#hostError);
+    this.#call.used?.({ fuel: outcome.fuel });
+    if (outcome.hostFailed && outcome.kind !== 'killed' && outcome.kind !== 'out_of_fuel')
+      this.#pieces.fail(this.#hostError);
     else if (outcome.kind === 'done') this.#pieces.close();
-    else this.#pieces.fail(outcomeError(outcome, program.name, limits.memoryMb));
+    else this.#pieces.fail(outcomeError(outcome, program.name, limits));
     this.#end();
     this.onSettled();
   }
@@ -225,13 +240,7 @@ function* slices(text: string): Generator<string> {
   }
 }
 
-function lossCode(loss: Loss, trusted: boolean) {
-  if (loss.kind === 'out_of_memory') return 'program_out_of_memory';
-  // Many runs share a trusted worker, and which of them hung cannot be told.
-  return loss.kind === 'hung' && !trusted ? 'program_deadline' : 'program_failed';
-}
-
-function outcomeError({ kind, message }: Outcome, name: string, memoryMb: number): RealmError {
+function outcomeError({ kind, message }: Outcome, name: string, { memoryMb }: ProgramLimits): RealmError {
   switch (kind) {
     case 'trapped':
       return new RealmError('program_trapped', `Program ${name} trapped: ${message}.`);
@@ -240,6 +249,11 @@ function outcomeError({ kind, message }: Outcome, name: string, memoryMb: number
         'program_out_of_memory',
         `Program ${name} ran out of memory: ${message}. Let it use less, or raise the tenant's memory_mb (${memoryMb}).`,
       );
+    case 'out_of_fuel':
+      return new RealmError(
+        'program_out_of_fuel',
+        `Program ${name} ${message}. Let it compute less, or raise the tenant's program_limits.fuel.`,
+      );
     default:
       return new RealmError('program_failed', `Program ${name} failed: ${message}.`);
   }
@@ -247,7 +261,7 @@ function outcomeError({ kind, message }: Outcome, name: string, memoryMb: number
 
 function guestCode(error: unknown): number {
   if (!(error instanceof RealmError)) return GuestError.generationFailed;
-  if (error.code === 'model_not_found') return GuestError.modelNotFound;
+  if (error.code === 'model_not_found' || error.code === 'adapter_not_found') return GuestError.modelNotFound;
   if (error.code === 'context_length_exceeded') return GuestError.contextTooLong;
   return error.code === 'invalid_request' ? GuestError.invalidArgument : GuestError.generationFailed;
 }

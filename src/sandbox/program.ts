@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { RealmError } from '../errors.ts';
 import { ModuleError } from './byte-reader.ts';
+import { instrument } from './fuel/instrument.ts';
 import { CompileFailed } from './guest-host.ts';
 import type { ModuleLayout } from './module-reader.ts';
 import type { Program } from './types.ts';
 import { limitModule, validateProgram } from './validate.ts';
 
-/** A module as it is compiled: with the memory limit of whoever runs it. */
+/** A module as it is compiled: with the memory limit of whoever runs it, metered if it is a tenant's own. */
 export interface LimitedModule {
   readonly bytes: Uint8Array;
   /** Of these bytes. */
@@ -37,11 +38,17 @@ export class LoadedProgram implements Program {
   moduleFor(memoryMb: number): LimitedModule {
     let module = this.#modules.get(memoryMb);
     if (!module) {
-      const bytes = this.#checked(() => limitModule(this.#layout, memoryMb));
+      const bytes = this.#checked(() => this.#prepared(memoryMb));
       module = { bytes, digest: sha256(bytes) };
       this.#modules.set(memoryMb, module);
     }
     return module;
+  }
+
+  /** A tenant's own counts what it computes. */
+  #prepared(memoryMb: number): Uint8Array {
+    const limited = limitModule(this.#layout, memoryMb);
+    return this.trusted ? limited : instrument(limited);
   }
 
   /** What was found wrong with it, as whoever sent it reads it. */

@@ -6,22 +6,26 @@ import { DEFAULT_MEMORY_MB } from './limits.ts';
 import { type Place, ProcessPool, type ProcessPoolOptions } from './process-pool.ts';
 import { type LimitedModule, LoadedProgram } from './program.ts';
 import { ProgramRun } from './program-run.ts';
+import { QueryPace } from './query-pace.ts';
 import { startGuestThread } from './thread-transport.ts';
 import type { LoadOptions, Program, ProgramCall, Sandbox, SandboxStats } from './types.ts';
 
 export type SandboxOptions = ProcessPoolOptions;
 
-/** Thread and processes are started when they are first needed; one process is ready ahead once a tenant's own program is loaded. */
+/** Thread and processes are started when they are first needed; one process is ready once a tenant's own program is loaded. */
 export function createSandbox(options: SandboxOptions = {}): Sandbox {
   return new GuestSandbox(new ProcessPool(options));
 }
 
 const LOOK_MS = 100;
+/** Processes that may die while they compile a program that can be compiled alone. */
+const MAX_TRIES = 3;
 
 class GuestSandbox implements Sandbox {
   readonly #pool: ProcessPool;
   /** The thread that all built-in programs share. */
   #shared: GuestHost | undefined;
+  readonly #queries = new QueryPace();
   #watch: NodeJS.Timeout | undefined;
   #lastRun = 0;
   #closed = false;
@@ -52,7 +56,8 @@ class GuestSandbox implements Sandbox {
     if (call.signal.aborted) throw cancelled();
     if (this.#closed) throw closedError();
     const direct = (call.program as LoadedProgram).direct;
-    const run = direct ? new DirectRun(call) : new ProgramRun(++this.#lastRun, call);
+    const run = direct ? new DirectRun(call) : new ProgramRun(++this.#lastRun, call, this.#queries);
+    if (run instanceof ProgramRun) run.again = () => void this.#start(run, call);
     const timer = setTimeout(() => run.cancel(deadline(call)), call.limits.deadlineMs);
     const onAbort = () => run.cancel(cancelled());
     call.signal.addEventListener('abort', onAbort, { once: true });
@@ -80,42 +85,43 @@ class GuestSandbox implements Sandbox {
     await Promise.all([this.#shared?.close(), this.#pool.close()]);
   }
 
-  async #start(run: ProgramRun, { program, limits, tenant }: ProgramCall): Promise<void> {
+  async #start(run: ProgramRun, call: ProgramCall): Promise<void> {
+    const { program, limits } = call;
     try {
-      const { digest, bytes } = (program as LoadedProgram).moduleFor(limits.memoryMb);
+      const module = (program as LoadedProgram).moduleFor(limits.memoryMb);
       if (program.trusted) {
         const thread = this.#thread();
-        await thread.compile(++this.#lastRun, digest, bytes);
-        return run.start(thread, digest);
+        await thread.compile(++this.#lastRun, module.digest, module.bytes);
+        return run.start(thread, module.digest);
       }
-      const place = await this.#place(tenant, limits.memoryMb, { digest, bytes }, run.over);
+      const place = await this.#place(call, module, run.over);
       run.onSettled = place.release;
-      run.start(place.host, digest);
+      run.start(place.host, module.digest);
     } catch (error) {
       run.cancel((program as LoadedProgram).invalid(error));
     }
   }
 
-  /** A place in a process where the module has been compiled; another one when that was ended for something else meanwhile. */
-  async #place(tenant: string, memoryMb: number, module: LimitedModule, signal: AbortSignal): Promise<Place> {
+  /** A place in a process where the module has been compiled; another one when that has ended meanwhile. */
+  async #place({ tenant, limits }: ProgramCall, { digest, bytes }: LimitedModule, signal: AbortSignal): Promise<Place> {
     for (let tries = 1; ; tries++) {
-      const place = await this.#pool.acquire(tenant, memoryMb, signal);
+      const place = await this.#pool.acquire(tenant, limits.runs, digest, signal);
       try {
-        await place.host.compile(++this.#lastRun, module.digest, module.bytes);
+        await place.host.compile(++this.#lastRun, digest, bytes);
         return place;
       } catch (error) {
         place.release();
-        if (!(error instanceof CompileFailed && error.interrupted) || tries === 3) throw error;
+        if (!(error instanceof CompileFailed && error.interrupted)) throw error;
+        if (tries === MAX_TRIES) this.#pool.refuse(digest, error);
+        else await this.#pool.suspect(digest, bytes);
       }
     }
   }
 
   #thread(): GuestHost {
     if (this.#closed) throw closedError();
-    this.#shared ??= new GuestHost(startGuestThread, {
-      onLost: () => {
-        this.#shared = undefined;
-      },
+    this.#shared ??= new GuestHost(startGuestThread, () => {
+      this.#shared = undefined;
     });
     this.#watch ??= setInterval(() => this.#look(), LOOK_MS).unref();
     return this.#shared;

@@ -23,7 +23,7 @@ export interface ProgramHost {
    * `options` are those that the guest altered from what it was given; the others keep the request's full precision.
    */
   generate(
-    call: { modelId: ModelId; prompt: string; options: Partial<GenOptions> },
+    call: { modelId: ModelId; prompt: string; options: Partial<GenOptions>; adapter?: string | undefined },
     signal: AbortSignal,
     onText: (text: string) => Promise<void> | undefined,
   ): Promise<void>;
@@ -31,6 +31,10 @@ export interface ProgramHost {
   decode(modelId: ModelId, tokens: Uint32Array): Promise<string>;
   /** JSON for realm_get_model_metadata. */
   metadata(modelId: ModelId): string | Promise<string>;
+  /** The model of that name. Throws `model_not_found`. */
+  find?(name: string): Promise<ModelId>;
+  /** Throws `adapter_not_found` for what the model does not have for the tenant. */
+  checkAdapter?(modelId: ModelId, name: string): Promise<void>;
   /** What programs of ABI v2 ask beside it; absent: they are refused. */
   readonly sequences?: SequenceHost | undefined;
 }
@@ -40,15 +44,34 @@ export interface Program {
   readonly name: string;
   /** SHA-256 of the .wasm, hex. */
   readonly digest: string;
-  /** Built-in programs share a thread of the server; a tenant's own runs in the tenant's process. */
+  /** Built-in programs share a thread of the server; tenants' own are metered, and share processes. */
   readonly trusted: boolean;
 }
 
-export interface ProgramLimits {
+/** What the operator allows the runs of a tenant's program beside memory and time. */
+export interface RunLimits {
+  /** Instructions of one run, about: see `fuel/`. */
+  readonly fuel: number;
+  /** Calls to the host that wait for its answer. */
+  readonly hostCalls: number;
+  /** All that one run may say. */
+  readonly outputBytes: number;
+  /** At once; the tenant's others wait for their turn. */
+  readonly runs: number;
+  /** Of ABI v2: what one run may hold at once. */
+  readonly sequences: number;
+  readonly forks: number;
+  readonly tickets: number;
+  /** Of ABI v2: what all of a tenant's runs have saved for later ones. */
+  readonly savedSequences: number;
+  readonly savedBytes: number;
+}
+
+export interface ProgramLimits extends RunLimits {
   readonly memoryMb: number;
   /** Wall-clock for the whole call, host computing included. */
   readonly deadlineMs: number;
-  /** Longest stretch of the program's own computing between two host calls. */
+  /** Longest stretch of a built-in program's own computing between two host calls; a tenant's own gives way by itself. */
   readonly sliceMs: number;
 }
 
@@ -64,6 +87,8 @@ export interface ProgramCall extends Pick<GenerateRequest<string>, 'tenant' | 'p
   readonly options: GenOptions;
   readonly host: ProgramHost;
   readonly signal: AbortSignal;
+  /** Called once when the run has ended, which may be after its caller has gone; never when its process was lost. */
+  used?(use: { readonly fuel: number }): void;
 }
 
 export interface LoadOptions {
@@ -80,7 +105,7 @@ export interface Sandbox {
   load(name: string, bytes: Uint8Array, options?: LoadOptions): Promise<Program>;
   /**
    * Runs a program's `generate` in an instance of its own; yields the text that it streams. Throws RealmError
-   * `program_trapped`, `program_out_of_memory`, `program_deadline`, `program_failed`, `request_cancelled`.
+   * `program_trapped`, `program_out_of_memory`, `program_out_of_fuel`, `program_deadline`, `program_failed`, `request_cancelled`.
    * An error that host.generate threw is thrown again unchanged when it ended the program.
    */
   run(call: ProgramCall): AsyncIterable<string>;
@@ -88,9 +113,12 @@ export interface Sandbox {
   close(): Promise<void>;
 }
 
-/** The processes of tenants' own programs, the one that is ready for the next tenant among them. */
+/** The processes of tenants' own programs. */
 export interface SandboxStats {
   readonly processes: number;
+  /** In these processes now, and those that wait for a place. */
+  readonly runs: number;
+  readonly waiting: number;
   readonly residentBytes: number;
   /** Of all of them, ended ones too. */
   readonly cpuMs: number;

@@ -1,4 +1,5 @@
-import { guestFunctions, hostFunctions, type Signature, unsupportedFunctions, valuesOf } from './abi.ts';
+import { guestFunctions, hostFunctions, looseFunctions, type Signature, valuesOf } from './abi.ts';
+import { type Bytes, concatenate } from './byte-buffer.ts';
 import { leb, ModuleError } from './byte-reader.ts';
 import { checkFunctionBodies } from './compile-cost.ts';
 import { MAX_MODULE_BYTES, MAX_TABLE_ENTRIES, PAGE_BYTES, pagesOf } from './limits.ts';
@@ -14,6 +15,7 @@ export function validateProgram(bytes: Uint8Array): ModuleLayout {
   const version = versionOf(layout);
   for (const each of layout.imports) checkImport(each, version);
   if (layout.exports.get('memory')?.kind !== ExternalKind.memory) throw new ModuleError('it exports no memory');
+  for (const name of layout.exports.keys()) checkName(name);
   for (const [name, wanted] of version === 2 ? sequenceExports : guestFunctions) checkExport(layout, name, wanted);
   for (const { min } of layout.tables) {
     if (min > MAX_TABLE_ENTRIES) {
@@ -43,7 +45,9 @@ function checkImport({ module, name, signature }: ModuleLayout['imports'][number
   if (known && !sameSignature(known, signature)) {
     throw new ModuleError(`it imports ${module}.${name} as ${show(signature)} instead of ${show(known)}`);
   }
-  if (known || (module === 'env' && unsupportedFunctions.has(name))) return;
+  if (module === 'realm:fuel')
+    throw new ModuleError(`it imports ${module}.${printable(name)}, which is the host's own`);
+  if (known || (module === 'env' && looseFunctions.has(name))) return;
   if (module === 'realm2' && version === 1) {
     throw new ModuleError(`it imports realm2.${printable(name)}, which is for programs that export run`);
   }
@@ -51,6 +55,13 @@ function checkImport({ module, name, signature }: ModuleLayout['imports'][number
   throw new ModuleError(
     `it imports ${printable(module)}.${printable(name)}, which does not exist; ${module === 'realm2' ? module : 'env'} offers ${offered}`,
   );
+}
+
+/** What {@link instrument} adds is called so. */
+function checkName(name: string): void {
+  if (name.startsWith('realm:')) {
+    throw new ModuleError(`it exports ${printable(name)}; names that begin with realm: are the host's own`);
+  }
 }
 
 function checkExport(layout: ModuleLayout, name: string, wanted: Signature & { required: boolean }): void {
@@ -73,7 +84,7 @@ export function limitModule(layout: ModuleLayout, memoryMb: number): Uint8Array<
   if (min > pages) {
     throw new ModuleError(`its memory starts with ${(min * PAGE_BYTES) / 1024 / 1024} MB; ${memoryMb} MB are allowed`);
   }
-  const parts: (readonly number[] | Uint8Array)[] = [[0, 97, 115, 109, 1, 0, 0, 0]];
+  const parts: Bytes[] = [[0, 97, 115, 109, 1, 0, 0, 0]];
   for (const { id, body } of layout.sections) {
     const limited =
       id === SectionId.memory
@@ -83,7 +94,7 @@ export function limitModule(layout: ModuleLayout, memoryMb: number): Uint8Array<
           : body;
     parts.push([id, ...leb(limited.length)], limited);
   }
-  return join(parts);
+  return concatenate(parts);
 }
 
 function encodeTables({ tables }: ModuleLayout): number[] {
@@ -92,16 +103,6 @@ function encodeTables({ tables }: ModuleLayout): number[] {
 
 function encodeLimits({ min, max }: Limits, cap: number): number[] {
   return [1, ...leb(min), ...leb(Math.min(max ?? cap, cap))];
-}
-
-function join(parts: readonly (readonly number[] | Uint8Array)[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 const sameSignature = (a: Signature, b: Signature) => a.params === b.params && a.results === b.results;

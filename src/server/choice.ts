@@ -39,13 +39,14 @@ export async function* runChoice(
   const text = services.sandbox.run({
     tenant: tenant.id,
     program,
-    limits: { memoryMb: tenant.memoryMb, deadlineMs: tenant.deadlineMs, sliceMs },
+    limits: { ...tenant.programLimits, memoryMb: tenant.memoryMb, deadlineMs: tenant.deadlineMs, sliceMs },
     kind: called ? 'call' : kind,
     prompt,
     modelId: slot.modelId,
     options: guestOptions(model, request),
     host: programHost(context, request, trace, emitted),
     signal,
+    used: use => noteFuel(context, use.fuel),
   });
   const reader = new ChoiceReader(context.job, trace, emitted);
   let streamed = 0;
@@ -63,6 +64,13 @@ export async function* runChoice(
   if (request.promptLogprobs !== undefined && !trace.scored) throw notAsked();
   const { reason, stopString, usage, tokens } = trace;
   yield { kind: 'end', index, reason, stopString, usage, tokens };
+}
+
+function noteFuel({ services, job, exchange }: ChoiceContext, fuel: number): void {
+  exchange.programUsed(fuel);
+  const { tenant, model, adapter } = job;
+  const owner = { tenant: tenant.id, key_id: exchange.keyId ?? '', model: model.id, adapter: adapter ?? '' };
+  services.fuel.note(owner, fuel);
 }
 
 function notAsked(): RealmError {

@@ -1,5 +1,6 @@
 import { SessionStore } from '../llm/sessions.ts';
 import type { BudgetSource } from '../metering/budgets.ts';
+import { FuelBook } from '../metering/fuel-book.ts';
 import { LedgerMeter } from '../metering/ledger-meter.ts';
 import { tellCrossings } from '../metering/outbox.ts';
 import { UsageReports } from '../metering/reports.ts';
@@ -89,6 +90,7 @@ export function compose(
     rates,
     keptAnswers: new KeptAnswers(parts.store.db),
     usage: new UsageReports(parts.store),
+    fuel: new FuelBook(parts.store.db),
     sessions: new SessionStore(config.sessions),
     responses: new ResponseBook(new MemoryResponseStore(config.responses), new MemoryResponseStore(config.responses)),
     pipelines: new PipelineBook({

@@ -32,6 +32,14 @@ export class ExchangePart implements Asking {
     this.#abort.abort(reason);
   }
 
+  get keyId(): string | undefined {
+    return this.#whole.keyId;
+  }
+
+  programUsed(fuel: number): void {
+    this.#whole.programUsed(fuel);
+  }
+
   nextCall(): CallOwner {
     return this.#whole.nextCall();
   }

@@ -50,6 +50,8 @@ export type Asking = Pick<
   | 'nextCall'
   | 'noteSubmitted'
   | 'onEnd'
+  | 'keyId'
+  | 'programUsed'
   | 'token'
 >;
 
@@ -86,6 +88,8 @@ export class Exchange {
   /** Nobody wants to read of it. */
   quiet = false;
   #calls = 0;
+  /** Of its tenant's program, over all choices. */
+  #fuel = 0;
   readonly #counted = new Set<string>();
   #firstTokenMs: number | undefined;
   #finished = false;
@@ -160,6 +164,13 @@ export class Exchange {
     if (this.tenant !== undefined) this.#book.metrics.live.firstToken(this.tenant, this.#firstTokenMs);
   }
 
+  /** A run of its tenant's program is over; that may be after its own end. */
+  programUsed(fuel: number): void {
+    if (fuel === 0) return;
+    this.#fuel += fuel;
+    if (this.tenant !== undefined) this.#book.metrics.fuel(this.tenant, fuel);
+  }
+
   get hasBegun(): boolean {
     return this.#firstTokenMs !== undefined;
   }
@@ -222,6 +233,7 @@ export class Exchange {
       first_token_ms: this.#firstTokenMs === undefined ? undefined : Math.round(this.#firstTokenMs),
       prompt_tokens: usage.promptTokens || undefined,
       completion_tokens: usage.completionTokens || undefined,
+      fuel: this.#fuel || undefined,
     });
   }
 }

@@ -1,5 +1,6 @@
 import { RealmError } from '../errors.ts';
 import type { SessionStore } from '../llm/sessions.ts';
+import type { FuelBook } from '../metering/fuel-book.ts';
 import type { Meter } from '../metering/meter.ts';
 import type { UsageReports } from '../metering/reports.ts';
 import type { ProgramOperator } from '../programs/operator.ts';
@@ -39,6 +40,8 @@ export interface Services {
   readonly keptAnswers: AnswerBook;
   /** What they have used. */
   readonly usage: Pick<UsageReports, 'of' | 'ofTenant'>;
+  /** Where it is written what their programs have computed. */
+  readonly fuel: Pick<FuelBook, 'note' | 'close'>;
   readonly sessions: SessionStore;
   readonly responses: ResponseBook;
   readonly pipelines: PipelineBook;

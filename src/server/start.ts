@@ -236,6 +236,7 @@ function modelsOf(config: RealmConfig, { model }: StartOptions): readonly Partia
 async function stop(services: Services, listener: Listener, limits: DrainLimits): Promise<void> {
   await drain(services.state, listener, limits);
   await services.sandbox.close();
+  await services.fuel.close();
   await services.text.close();
   await services.models.close();
   await services.tracing?.close();

@@ -1,3 +1,5 @@
+import type { Generated } from 'kysely';
+
 /**
  * The tables of a store, for Kysely. Times are milliseconds since 1970, money is in billionths of the currency's unit; all
  * numbers stay below 2^53. Lists and records are texts of JSON.
@@ -154,6 +156,8 @@ export interface UsageTable extends UsageColumns {
   model: string;
   adapter: string;
   calls: number;
+  /** Of the runs of the tenant's own program. */
+  fuel: Generated<number>;
 }
 
 /** What has been spent of a budget in one of its periods, by calls on record. */

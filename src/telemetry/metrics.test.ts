@@ -18,7 +18,7 @@ const model = {
   memory: { weights: 1000, kvCache: 500, kvTouched: 200, work: 30 },
 };
 
-const programs = { processes: 0, residentBytes: 0, cpuMs: 0 };
+const programs = { processes: 0, runs: 0, waiting: 0, residentBytes: 0, cpuMs: 0 };
 const idle = { models: [], programs, openRequests: 0 };
 
 test('requests and models appear on the page', async () => {
@@ -78,6 +78,7 @@ const tokens = { promptTokens: 3, cachedTokens: 1, completionTokens: 2 };
 test('the figures of tenants are for the operator alone', async () => {
   const metrics = createMetrics();
   metrics.request({ ...answered, ...tokens, tenant: 'acme' });
+  metrics.fuel('acme', 12);
   const none = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 };
   metrics.request({ ...none, route: '/v1/models', status: 429, tenant: 'acme', code: 'queue_full', durationMs: 1 });
   const server = { ...idle, models: [{ ...model, tenants: [{ tenant: 'acme', running: 2, waiting: 1 }] }] };
@@ -91,6 +92,8 @@ test('the figures of tenants are for the operator alone', async () => {
     'realm_tenant_time_to_first_token_seconds_count{tenant="acme"} 1',
     'realm_tenant_sequences_running{tenant="acme"} 2',
     'realm_tenant_sequences_waiting{tenant="acme"} 1',
+    'realm_tenant_program_fuel_total{tenant="acme"} 12',
+    'realm_program_fuel_total 12',
   ])
     assert.ok(page.split('\n').includes(line), line);
   const later = await metrics.page(idle, { operator: true });

@@ -34,6 +34,8 @@ export interface Metrics {
   readonly live: LiveFigures;
   request(sample: RequestSample): void;
   text(sample: TextSample): void;
+  /** A run of the tenant's program has used so much. */
+  fuel(tenant: string, fuel: number): void;
   readonly rates: RateMetrics;
   readonly tools: ToolMetrics;
   /** The Prometheus text page. */
@@ -77,11 +79,15 @@ export function createMetrics(): Metrics {
       live.finished(sample);
     },
     text: textMetrics(registers, label),
+    fuel: (tenant, fuel) => {
+      programs.fuel(fuel);
+      tenants.fuel(tenant, fuel);
+    },
     rates: rateMetrics(registers),
     tools: toolMetrics(registers),
     page: async ({ models: samples, programs: programStats, openRequests }, { operator } = { operator: false }) => {
       models(samples);
-      programs(programStats);
+      programs.now(programStats);
       const kinds = memoryByKind(
         samples.map(sample => sample.memory),
         processMemory(),
@@ -200,14 +206,26 @@ function modelMetrics(
   };
 }
 
-function programMetrics(registers: Registry[]): (sample: SandboxStats) => void {
+function programMetrics(registers: Registry[]) {
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
   const processes = gauge('realm_program_processes', "Processes of tenants' own programs");
+  const running = gauge('realm_program_runs', "Runs of tenants' own programs in these processes");
+  const waiting = gauge('realm_program_runs_waiting', 'Runs that wait for a place in a process');
   const memory = gauge('realm_program_memory_bytes', 'Resident memory of these processes');
   const cpu = gauge('realm_program_cpu_seconds', 'CPU time of these processes, ended ones too');
-  return sample => {
-    processes.set(sample.processes);
-    memory.set(sample.residentBytes);
-    cpu.set(sample.cpuMs / 1000);
+  const fuel = new Counter({
+    name: 'realm_program_fuel_total',
+    help: "Fuel that tenants' own programs have used",
+    registers,
+  });
+  return {
+    fuel: (used: number) => fuel.inc(used),
+    now: (sample: SandboxStats) => {
+      processes.set(sample.processes);
+      running.set(sample.runs);
+      waiting.set(sample.waiting);
+      memory.set(sample.residentBytes);
+      cpu.set(sample.cpuMs / 1000);
+    },
   };
 }

@@ -8,6 +8,7 @@ const seconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 export interface TenantMetrics {
   request(sample: RequestSample): void;
+  fuel(tenant: string, used: number): void;
   /** What the engines say of tenants now, an entry for each tenant and engine. */
   load(loads: readonly TenantLoad[]): void;
 }
@@ -32,6 +33,12 @@ export function tenantMetrics(registers: Registry[]): TenantMetrics {
     name: 'realm_tenant_tokens_total',
     help: 'Tokens of finished requests of a tenant',
     labelNames: [...tenant, 'kind'],
+    registers,
+  });
+  const fuel = new Counter({
+    name: 'realm_tenant_program_fuel_total',
+    help: "Fuel that a tenant's own program has used",
+    labelNames: tenant,
     registers,
   });
   const first = new Histogram({
@@ -66,6 +73,7 @@ export function tenantMetrics(registers: Registry[]): TenantMetrics {
       }
       if (firstTokenMs !== undefined) first.observe(labels, firstTokenMs / 1000);
     },
+    fuel: (id, used) => fuel.inc({ tenant: label(id) }, used),
     load: loads => {
       running.reset();
       waiting.reset();

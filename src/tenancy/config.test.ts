@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { RealmError } from '../errors.ts';
 import { defaultConfig, loadConfig } from './config.ts';
 import { createKey } from './keys.ts';
+import { defaultRunLimits } from './program-limits.ts';
 
 let folder: string;
 before(async () => {
@@ -38,12 +39,12 @@ async function mistakes(yaml: string): Promise<string[]> {
 test('a full configuration; paths are relative to the file', async () => {
   const { hash } = createKey('acme');
   const config = await load(`
-server: { host: 0.0.0.0, port: 9000, metrics: public, origins: ['https://app.example', 'app://*'], keep_alive_ms: 5, heartbeat_ms: 1000, log: { level: warn, sample: 0.5 }, telemetry: { otlp: 'http://127.0.0.1:4318' }, limits: { body_bytes: 5000, messages: 3, choices: 2, inputs: 7, lame_duck_ms: 50, drain_ms: 100 }, watchdog_ms: 900, brown_out: { waiting: 9, memory_mb: 1, after_ms: 2 }, programs: { processes: 5, memory_mb: 500 }, admin_keys: ["${hash}"], sessions: { path: kept, per_tenant: 3, megabytes_per_tenant: 2 } }
+server: { host: 0.0.0.0, port: 9000, metrics: public, origins: ['https://app.example', 'app://*'], keep_alive_ms: 5, heartbeat_ms: 1000, log: { level: warn, sample: 0.5 }, telemetry: { otlp: 'http://127.0.0.1:4318' }, limits: { body_bytes: 5000, messages: 3, choices: 2, inputs: 7, lame_duck_ms: 50, drain_ms: 100 }, watchdog_ms: 900, brown_out: { waiting: 9, memory_mb: 1, after_ms: 2 }, programs: { workers: 5, processes: 32, memory_mb: 500 }, admin_keys: ["${hash}"], sessions: { path: kept, per_tenant: 3, megabytes_per_tenant: 2 } }
 models:
   - { id: small, path: model.gguf, draft: { catalog: smollm2-135m }, context: 512, system: Be brief., shared_prompts: [Be kind.], stream_interval_ms: 0, prefill_ms: 25, first_prefill_ms: 90, sampling: { temperature: 0, top_k: 5 }, chat_template: chat.jinja, tool_format: hermes }
   - { id: other, catalog: smollm2-135m, chat_template: "{{ messages[0].content }}", adapters: [{ id: legal, path: lora.gguf, tenants: [acme] }, { id: chatty, path: lora.gguf }] }
 tenants:
-  - { id: acme, keys: ["${hash}"], adapter: legal, program: shout.wasm, memory_mb: 16, deadline_ms: 1000, queue_ms: 500, max_queued: 7, weight: 2.5, parse_special: true, debug: true, budgets: [{ unit: tokens, limit: 100, period: day }], rate: { tokens_per_minute: 9, concurrent: 2 }, pipelines: [triage], tools: [weather] }
+  - { id: acme, keys: ["${hash}"], adapter: legal, program: shout.wasm, memory_mb: 16, deadline_ms: 1000, program_limits: { fuel: 5000, runs: 3, saved_bytes: 0 }, queue_ms: 500, max_queued: 7, weight: 2.5, parse_special: true, debug: true, budgets: [{ unit: tokens, limit: 100, period: day }], rate: { tokens_per_minute: 9, concurrent: 2 }, pipelines: [triage], tools: [weather] }
 pipelines: [triage.yaml, more]
 tools:
   - { name: weather, url: 'https://tools.example/now', headers: { authorization: Bearer x }, input: { type: object } }
@@ -56,7 +57,7 @@ tools:
   assert.deepEqual([connections, tenantConnections], [4096, 1024]);
   assert.equal(config.watchdogMs, 900);
   assert.deepEqual(config.brownOut, { waiting: 9, memory: 1e6, afterMs: 2 });
-  assert.deepEqual(config.programs, { maxProcesses: 5, memoryMb: 500 });
+  assert.deepEqual(config.programs, { workers: 5, memoryMb: 500 });
   assert.deepEqual(config.http, { origins: ['https://app.example', 'app://*'], keepAliveMs: 5, heartbeatMs: 1000 });
   assert.deepEqual(config.log, { level: 'warn', sample: 0.5 });
   assert.deepEqual(config.telemetry, { otlp: 'http://127.0.0.1:4318', sample: 1 });
@@ -86,6 +87,7 @@ tools:
       program: { path: join(folder, 'shout.wasm') },
       memoryMb: 16,
       deadlineMs: 1000,
+      programLimits: { ...defaultRunLimits, fuel: 5000, runs: 3, savedBytes: 0 },
       queueMs: 500,
       maxQueued: 7,
       weight: 2.5,

@@ -137,7 +137,7 @@ export interface ResponseLimits {
 
 /** Of all tenants' own programs together. */
 export interface ProgramsConfig {
-  readonly maxProcesses: number;
+  readonly workers: number;
   /** Resident; absent: a quarter of the machine's. */
   readonly memoryMb?: number | undefined;
 }
@@ -274,7 +274,7 @@ function toConfig({ server, models, tenants, pipelines, tools = [] }: ConfigDocu
       memory: server.brown_out.memory_mb * 1e6,
       afterMs: server.brown_out.after_ms,
     },
-    programs: { maxProcesses: programs.processes, memoryMb: programs.memory_mb },
+    programs: { workers: programs.workers, memoryMb: programs.memory_mb },
     models: models?.map(model => toModel(model, base)),
     pipelines: pipelines === undefined ? undefined : [pipelines].flat().map(place => resolve(base, place)),
     tools: tools.map(toTool),

@@ -117,8 +117,10 @@ const server = z.strictObject({
     .prefault({}),
   programs: z
     .strictObject({
-      /** In which tenants' own programs run, one for each tenant that uses its program. */
-      processes: count(1, 10_000).default(32),
+      /** Processes in which tenants' own programs run, of all tenants together. */
+      workers: count(1, 256).default(2),
+      /** Older servers had one for each tenant; it means nothing any more. */
+      processes: count(1, 10_000).optional(),
       /** Resident memory of all of them; default: a quarter of the machine's. */
       memory_mb: count(128, 1 << 24).optional(),
     })
@@ -256,12 +258,26 @@ const tool = z.union([
   z.strictObject({ name, description: z.string().max(4096).optional(), pipeline: name }),
 ]);
 
+/** What one run of a tenant's program may use, `runs` how many there are at once, `saved_*` what they keep for later ones. */
+export const programLimitsSchema = z.strictObject({
+  fuel: count(1, 1e15).optional(),
+  host_calls: count(1, 1e9).optional(),
+  output_bytes: count(1, 1 << 30).optional(),
+  runs: count(1, 1000).optional(),
+  sequences: count(1, 10_000).optional(),
+  forks: count(0, 100_000).optional(),
+  tickets: count(1, 10_000).optional(),
+  saved_sequences: count(0, 1_000_000).optional(),
+  saved_bytes: count(0, 1 << 30).optional(),
+});
+
 /** What may be said of a tenant, wherever it is kept. */
 export const tenantFields = {
   /** Of the requests that do not name another; its model is the one it was loaded for. */
   adapter: modelName.optional(),
   memory_mb: count(1, 4096).optional(),
   deadline_ms: count(1, 86_400_000).optional(),
+  program_limits: programLimitsSchema.optional(),
   /** How long a request may wait before its first step; absent: as long as it may take. */
   queue_ms: count(1, 86_400_000).optional(),
   /** Requests that may wait, for each model; the engine's default where absent. */

@@ -1,6 +1,8 @@
 import type { TenantShare } from '../engine/request.ts';
 import type { Budget } from '../metering/budgets.ts';
 import type { Rate } from '../rates/rate.ts';
+import type { RunLimits } from '../sandbox/types.ts';
+import { defaultRunLimits } from './program-limits.ts';
 import type { ProgramPlace } from './program-ref.ts';
 
 export interface Tenant {
@@ -13,6 +15,8 @@ export interface Tenant {
   readonly memoryMb: number;
   /** Wall-clock limit of one request, from the start of the program to its end. */
   readonly deadlineMs: number;
+  /** What else its program may use. */
+  readonly programLimits: RunLimits;
   /** How long a request may wait for its first step. */
   readonly queueMs?: number | undefined;
   /** Requests that may wait, for each model; absent: as many as the engine's default. */
@@ -40,7 +44,7 @@ export interface TenantKeys extends Tenant {
   readonly keys: readonly string[];
 }
 
-export const tenantDefaults = { memoryMb: 64, deadlineMs: 600_000 };
+export const tenantDefaults = { memoryMb: 64, deadlineMs: 600_000, programLimits: defaultRunLimits };
 
 /** What a key may be used for: to ask models, to look at what the operator sees, to do all that the operator may. */
 export const scopes = ['inference', 'read', 'admin'] as const;

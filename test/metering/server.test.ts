@@ -139,6 +139,7 @@ test('the operator gets sums, calls page by page, and both as CSV', async () => 
       input_tokens: 15,
       cached_tokens: 10,
       output_tokens: 20,
+      fuel: 0,
       cost: 0.00066,
     },
   ]);

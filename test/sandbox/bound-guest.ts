@@ -5,6 +5,7 @@ import { boundCalls } from '../../src/sandbox/v2/imports.ts';
 import type { HeldLimits } from '../../src/sandbox/v2/limits.ts';
 import type { FromSequences, ToSequences } from '../../src/sandbox/v2/messages.ts';
 import { SequenceRun } from '../../src/sandbox/v2/sequence-run.ts';
+import { defaultRunLimits } from '../../src/tenancy/program-limits.ts';
 import { type Scripted, scripted } from './scripted-sequences.ts';
 
 const PAGES = 4;
@@ -26,11 +27,12 @@ export function boundGuest(
   const guest: SequenceGuest = new SequenceGuest({
     run: 1,
     seed,
-    limits,
+    limits: { ...defaultRunLimits, ...limits },
     memory: () => memory,
     post: turn<FromSequences>(message => run.receive(message)),
     stream: bytes => said.push(new TextDecoder().decode(bytes)),
     readerCaughtUp: async () => {},
+    myTurn: () => undefined,
     checkAlive: () => {
       if (state.dead) throw state.dead;
     },

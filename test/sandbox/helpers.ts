@@ -1,7 +1,8 @@
 import binaryen from 'assemblyscript/binaryen';
 import type { ModelId } from '../../src/sandbox/model-id.ts';
 import { createSandbox, type SandboxOptions } from '../../src/sandbox/sandbox.ts';
-import type { GenOptions, ProgramCall, ProgramHost, Sandbox } from '../../src/sandbox/types.ts';
+import type { GenOptions, ProgramCall, ProgramHost, RunLimits, Sandbox } from '../../src/sandbox/types.ts';
+import { defaultRunLimits } from '../../src/tenancy/program-limits.ts';
 
 /** Assembles a module from the text format. */
 export function wasm(text: string): Uint8Array {
@@ -102,7 +103,7 @@ export interface Rig {
   call(overrides: Overrides & Pick<ProgramCall, 'program'>): AsyncIterable<string>;
 }
 
-export function rig(sandboxOptions: SandboxOptions = {}): Rig {
+export function rig(sandboxOptions: SandboxOptions = {}, usual: Partial<RunLimits> = {}): Rig {
   const sandbox = createSandbox(sandboxOptions);
   const self: Rig = {
     sandbox,
@@ -117,7 +118,7 @@ export function rig(sandboxOptions: SandboxOptions = {}): Rig {
         host: fakeHost().host,
         signal: new AbortController().signal,
         ...rest,
-        limits: { memoryMb: 4, deadlineMs: 5000, sliceMs: 1000, ...limits },
+        limits: { ...defaultRunLimits, ...usual, memoryMb: 4, deadlineMs: 20_000, sliceMs: 1000, ...limits },
       }),
   };
   return self;

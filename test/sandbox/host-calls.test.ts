@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { RealmError } from '../../src/errors.ts';
 import { GuestError } from '../../src/sandbox/abi.ts';
 import type { GenOptions } from '../../src/sandbox/types.ts';
-import { endlessHost, fakeHost, options, passOn, program, rig, streamTokens, wasm } from './helpers.ts';
+import { endlessHost, fakeHost, options, passOn, program, rig, streamTokens } from './helpers.ts';
 
 const { sandbox, load, run, call } = rig();
 after(() => sandbox.close());
@@ -114,21 +114,6 @@ test("the host's errors have codes", async () => {
     assert.equal(await result('$decode', [0, 0, 0, 0, 0], host), code);
     assert.equal(await result('$metadata', [0, 0, 0], host), code);
   }
-});
-
-test('functions of older programs answer notSupported', async () => {
-  const bytes = wasm(`(module
-    (import "env" "realm_stream_token" (func $stream (param i32 i32) (result i32)))
-    (import "env" "realm_set_lora_adapter" (func $lora (param i32 i32 i32) (result i32)))
-    (import "env" "memory64_stats" (func $stats (result i64)))
-    (memory (export "memory") 1) (data (i32.const 0) "yes")
-    (func (export "realm_new") (result i32) (i32.const 0))
-    (func (export "generate") (param i32 i32 i32 i32) (result i32)
-      (if (i32.and (i32.eq (call $lora (i32.const 0) (i32.const 0) (i32.const 0)) (i32.const -8))
-                   (i64.eq (call $stats) (i64.const -8)))
-        (then (drop (call $stream (i32.const 0) (i32.const 3)))))
-      (i32.const 0)))`);
-  assert.deepEqual(await run(bytes), ['yes']);
 });
 
 test('realm_host_generate writes the whole answer, cut at the border of a character', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RealmError } from '../../src/errors.ts';
 import { fakeHost, imports, passOn, program, rig, streamTokens, wasm } from './helpers.ts';
 
@@ -41,20 +42,16 @@ test('a trap in realm_new, realm_alloc or realm_on_token ends the run', async ()
   await assert.rejects(run(program(`${passOn} (i32.const 0)`, onToken)), fails('program_trapped', /unreachable/));
 });
 
-test('the start function and realm_alloc cannot wait for the host', async () => {
+test('the start function and realm_alloc may wait for the host', async () => {
   const rest = `${fresh} (func (export "generate") (param i32 i32 i32 i32) (result i32) (i32.const 0))`;
   const ask = '(call $metadata (i32.const 0) (i32.const 0) (i32.const 0))';
-  for (const text of [
-    `(func $s (drop ${ask})) (start $s)`,
-    `(func (export "realm_alloc") (param i32) (result i32) ${ask})`,
-  ]) {
-    await assert.rejects(run(parts(`${text} ${rest}`)), fails('program_trapped', /suspend/));
-  }
-  // What it streams before there is a memory to read from is a bad pointer.
-  assert.deepEqual(
-    await run(parts(`(func $s (drop (call $stream (i32.const 0) (i32.const 1)))) (start $s) ${rest}`)),
-    [],
-  );
+  const start = `(func $s (drop ${ask})) (start $s)`;
+  assert.deepEqual(await run(parts(`${start} ${rest}`)), []);
+  const alloc = `(func (export "realm_alloc") (param i32) (result i32) (drop ${ask}) (i32.const 1024))`;
+  assert.deepEqual(await run(parts(`${alloc} ${rest}`)), []);
+  // A built-in program's start function runs before it has a memory.
+  const early = parts(`(func $s (drop (call $stream (i32.const 0) (i32.const 1)))) (start $s) ${rest}`);
+  assert.deepEqual(await Array.fromAsync(call({ program: await load(early, true) })), []);
 });
 
 test('endless recursion ends', async () => {
@@ -69,35 +66,54 @@ test('an allocator that has no room, or answers outside of the memory, ends the 
   await assert.rejects(run(program('(i32.const 0)', alloc('-1'))), fails('program_failed', /realm_alloc/));
 });
 
-test('an endless loop ends, and a request of another tenant goes on beside it', async () => {
-  const hostile = await load(program(loop));
-  const good = await load(program(`${passOn} (i32.const 0)`, streamTokens));
+test('an endless loop ends with its fuel, and a request of another tenant goes on beside it', async () => {
+  const own = rig({ workers: 1 });
+  const hostile = await own.load(program(loop));
+  const good = await own.load(program(`${passOn} (i32.const 0)`, streamTokens));
   let ended = false;
-  const looping = Array.fromAsync(call({ program: hostile, limits: { sliceMs: 600 } })).finally(() => {
+  const looping = Array.fromAsync(own.call({ program: hostile })).finally(() => {
     ended = true;
   });
-  assert.deepEqual(await Array.fromAsync(call({ program: good, tenant: 'other' })), ['Hello', ', ', 'world']);
+  const ends = assert.rejects(looping, fails('program_out_of_fuel', /2000000000 of fuel.*program_limits\.fuel/));
+  assert.deepEqual(await Array.fromAsync(own.call({ program: good, tenant: 'other' })), ['Hello', ', ', 'world']);
   assert.equal(ended, false, 'the good one did not wait for the other');
-  await assert.rejects(looping, fails('program_deadline', /600 ms/));
+  await ends;
+  assert.equal(own.sandbox.stats().processes, 1);
+  await own.sandbox.close();
 });
 
-test('endless loops everywhere else end too', async () => {
+/** Programs that loop for ever, in whatever the host may call. */
+const looping = () => {
   const generate = '(func (export "generate") (param i32 i32 i32 i32) (result i32) (i32.const 0))';
-  const looping = [
-    parts(`(func $s ${loop}) (start $s) ${fresh} ${generate}`),
-    parts(`(func (export "realm_new") (result i32) ${loop}) ${generate}`),
-    parts(`(func (export "realm_alloc") (param i32) (result i32) ${loop}) ${fresh} ${generate}`),
-    program(`${passOn} (i32.const 0)`, `(func (export "realm_on_token") (param i32 i32) (result i32) ${loop})`),
-    // The host calls of a loop that never waits do not count as giving way.
-    program(`(loop $l (drop (call $stream (i32.const 0) (i32.const 0))) (br $l))`),
-  ];
-  const ends = looping.map((bytes, i) =>
-    assert.rejects(
-      run(bytes, { tenant: `tenant ${i}`, limits: { sliceMs: 100 } }),
-      fails('program_deadline', /100 ms/),
+  return {
+    'the start function': parts(`(func $s ${loop}) (start $s) ${fresh} ${generate}`),
+    realm_new: parts(`(func (export "realm_new") (result i32) ${loop}) ${generate}`),
+    realm_auto_stream: parts(`(func (export "realm_auto_stream") (result i32) ${loop}) ${fresh} ${generate}`),
+    realm_alloc: parts(`(func (export "realm_alloc") (param i32) (result i32) ${loop}) ${fresh} ${generate}`),
+    realm_on_token: program(
+      `${passOn} (i32.const 0)`,
+      `(func (export "realm_on_token") (param i32 i32) (result i32) ${loop})`,
     ),
-  );
+    // The host calls of a loop that never waits do not count as giving way.
+    'a loop of calls': program(`(loop $l (drop (call $stream (i32.const 0) (i32.const 0))) (br $l))`),
+  };
+};
+
+test('endless loops everywhere end with their fuel, with the deadline, and when they are cancelled', async () => {
+  const ends = Object.entries(looping()).flatMap(([name, bytes]) => {
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 200);
+    return [
+      assert.rejects(run(bytes, { limits: { fuel: 2e7 } }), fails('program_out_of_fuel', /fuel/), name),
+      assert.rejects(run(bytes, { limits: { fuel: 1e15, deadlineMs: 100 } }), fails('program_deadline', /100/), name),
+      assert.rejects(run(bytes, { limits: { fuel: 1e15 }, signal: stop.signal }), { code: 'request_cancelled' }, name),
+    ];
+  });
   await Promise.all(ends);
+  // They are gone, and not only for whoever had called them.
+  const end = Date.now() + 20_000;
+  while (sandbox.stats().runs > 0 && Date.now() < end) await sleep(10);
+  assert.equal(sandbox.stats().runs, 0);
 });
 
 test('the deadline ends a program that waits, and one that always gives way', async () => {
@@ -115,7 +131,7 @@ test('the deadline ends a program that waits, and one that always gives way', as
 test('too many host calls or too much text end the program', async () => {
   const chatty = program(`(loop $l (drop (call $metadata (i32.const 0) (i32.const 0) (i32.const 0))) (br $l))`);
   // Programs have the lowest priority: beside other tests so many calls take their time.
-  const limits = { deadlineMs: 60_000 };
+  const limits = { deadlineMs: 60_000, hostCalls: 10_000 };
   await assert.rejects(run(chatty, { limits }), fails('program_failed', /10000 host calls/));
   const flood = program(`(loop $l (drop (call $stream (i32.const 0) (i32.const 65536))) (br $l))`);
   await assert.rejects(run(flood), fails('program_failed', /streamed more than/));
@@ -162,7 +178,7 @@ test('the failure of one program leaves its worker fit for the next', async () =
   const own = rig();
   const good = program(`${passOn} (i32.const 0)`, streamTokens);
   for (const bad of ['(unreachable)', loop, '(i32.const -1)']) {
-    await assert.rejects(own.run(program(bad), { limits: { sliceMs: 100 } }));
+    await assert.rejects(own.run(program(bad), { limits: { fuel: 1e7 } }));
     assert.deepEqual(await own.run(good), ['Hello', ', ', 'world']);
   }
   await own.sandbox.close();

@@ -7,7 +7,7 @@ import { MAX_UNHANDLED, MAX_UNREAD_PIECES } from '../../src/sandbox/limits.ts';
 import type { Program } from '../../src/sandbox/types.ts';
 import { endlessHost, fakeHost, passOn, program, rig, streamTokens } from './helpers.ts';
 
-const { sandbox, load, call } = rig({ maxRuns: 3 });
+const { sandbox, load, call } = rig({}, { runs: 3 });
 after(() => sandbox.close());
 const passing = program(`${passOn} (i32.const 0)`, streamTokens);
 
@@ -104,31 +104,36 @@ test('a program in the queue can be cancelled, and its deadline counts', async (
   assert.deepEqual(await next, ['Hello', ', ', 'world']);
 });
 
-test('a tenant that comes when all processes are taken gets the first that is idle, and none that is not', async () => {
-  const own = rig({ maxProcesses: 1 });
+test('whoever comes when all places are taken waits for the first that is free, tenants in turn', async () => {
+  const own = rig({ workers: 1, maxInstances: 2 });
   const tested = await own.load(passing);
-  const stop = new AbortController();
+  const stops = [new AbortController(), new AbortController()];
   const { host } = endlessHost();
-  const first = Array.fromAsync(own.call({ program: tested, tenant: 'a', host, signal: stop.signal }));
-  let ended = false;
-  const second = Array.fromAsync(own.call({ program: tested, tenant: 'b' })).finally(() => {
-    ended = true;
-  });
+  const running = stops.map(({ signal }) =>
+    Array.fromAsync(own.call({ program: tested, tenant: 'a', host, signal })).catch(error => error.code),
+  );
+  const order: string[] = [];
+  const waiting = ['a', 'a', 'b'].map(tenant =>
+    Array.fromAsync(own.call({ program: tested, tenant })).then(() => order.push(tenant)),
+  );
   await sleep(300);
-  assert.equal(ended, false);
-  stop.abort();
-  await assert.rejects(first, { code: 'request_cancelled' });
-  assert.deepEqual(await second, ['Hello', ', ', 'world']);
+  assert.deepEqual(order, []);
+  assert.deepEqual([own.sandbox.stats().runs, own.sandbox.stats().waiting], [2, 3]);
+  stops[0]!.abort();
+  await Promise.all(waiting);
+  assert.equal(order[0], 'b');
+  stops[1]!.abort();
+  assert.deepEqual(await Promise.all(running), ['request_cancelled', 'request_cancelled']);
   await own.sandbox.close();
 });
 
-test('each tenant has one process, however many runs it has', async () => {
-  const own = rig();
+test('all tenants share the processes, however many runs they have', async () => {
+  const own = rig({ workers: 3 });
   const tested = await own.load(passing);
   const run = (tenant: string) => Array.fromAsync(own.call({ program: tested, tenant }));
-  await Promise.all(['a', 'b', 'a', 'b', 'a'].map(run));
-  // One more is ready for the next tenant.
+  await Promise.all(['a', 'b', 'a', 'b', 'a', 'c', 'd', 'e'].map(run));
   assert.equal(own.sandbox.stats().processes, 3);
+  assert.equal(own.sandbox.stats().runs, 0);
   await own.sandbox.close();
   assert.equal(own.sandbox.stats().processes, 0);
 });
@@ -157,7 +162,7 @@ test('two runs of a program share no memory', async () => {
 });
 
 test('closing the sandbox ends what runs and refuses the rest', async () => {
-  const own = rig({ maxRuns: 1 });
+  const own = rig({}, { runs: 1 });
   const trusted = await own.load(passing, true);
   const untrusted = await own.load(passing);
   const { host } = endlessHost();

@@ -7,11 +7,11 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const helpers = new URL('./helpers.ts', import.meta.url).href;
-/** Runs a program that loops in a tenant's process, until it is killed. */
+/** Runs a program that loops, until it is killed. */
 const server = `
   const { program, rig } = await import(${JSON.stringify(helpers)});
   const { run } = rig();
-  const running = run(program('(loop $l (br $l))'), { limits: { sliceMs: 600000, deadlineMs: 600000 } });
+  const running = run(program('(loop $l (br $l))'), { limits: { fuel: 1e15, deadlineMs: 600000 } });
   setTimeout(() => console.log('running'), 1500);
   await running;
 `;

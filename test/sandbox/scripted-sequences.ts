@@ -146,7 +146,7 @@ async function generate(
   signal: AbortSignal,
   onText?: (text: string) => Promise<void> | undefined,
 ): Promise<Submitted> {
-  const { answered, maxTokens, sampling, stopTokens, stop, ignoreEnds, topLogprobs, scored } = submission;
+  const { answered, maxTokens, stopTokens, stop, ignoreEnds, topLogprobs, scored } = submission;
   const all = [...submission.tokens];
   const state = submission.constraint && words.compile(submission.constraint).start();
   for (const token of answered > 0 ? all.slice(-answered) : []) state?.accept(token as Token);
@@ -159,8 +159,7 @@ async function generate(
     ...(topLogprobs !== undefined && { logprobs }),
     ...(scored && { scores: Float32Array.from(logprobs.flatMap(each => each.scores ?? [])) }),
   });
-  const most = sampling.temperature === undefined ? Math.min(maxTokens, 500) : maxTokens;
-  for (let text = ''; tokens.length < most; ) {
+  for (let text = ''; tokens.length < maxTokens; ) {
     await new Promise(resolve => setImmediate(resolve));
     if (signal.aborted) return ended('cancelled');
     const row = distribution(table, Uint32Array.from(all));

@@ -1,6 +1,7 @@
 /** Every function of ABI v2, and every code, without a process. */
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
+import fc from 'fast-check';
 import { RealmError } from '../../src/errors.ts';
 import { GuestError } from '../../src/sandbox/abi.ts';
 import { sequenceFunctions } from '../../src/sandbox/v2/functions.ts';
@@ -738,6 +739,32 @@ describe('pointers and handles', () => {
       assert.equal(await guest.call('seq_constrain', await chatOf(guest), handle), GuestError.noHandle);
     }
   });
+});
+
+test('no numbers that a program passes crash anything', { timeout: 60_000 }, async () => {
+  const handles = [2 ** 24 + 1, 2 ** 24 + 2, 2 * 2 ** 24 + 1, 3 * 2 ** 24 + 1, 4 * 2 ** 24 + 1];
+  const edges = [0, 1, 2, 3, 7, 8, 9, 64, 1024, 1100, 262_143, 262_144, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1];
+  const number = fc.oneof(fc.constantFrom(...handles), fc.constantFrom(...edges), fc.integer(), fc.nat(300_000));
+  const step = fc.tuple(fc.constantFrom(...sequenceFunctions.keys()), fc.array(number, { minLength: 6, maxLength: 6 }));
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async steps => {
+      const guest = boundGuest();
+      guests.push(guest);
+      const seq = await chatOf(guest);
+      await chatOf(guest);
+      await guest.call('constraint_new', MODEL, 2, ...guest.text('a+'));
+      await guest.call('parser_new', MODEL, 0, 0);
+      await submitted(guest, { seq, maxTokens: 3 });
+      for (const [name, args] of steps) {
+        const most = name === 'random' ? 65_536 : 2 ** 27;
+        const result = await guest.call(name, ...args.slice(0, sequenceFunctions.get(name)!.params.length));
+        assert.ok(Number.isInteger(result) && result >= -17 && result <= most, `${name} ${args}: ${result}`);
+        if (result < 0) assert.notEqual(guest.lastError(), '');
+      }
+      guest.end();
+    }),
+    { numRuns: 150 },
+  );
 });
 
 describe('ends', () => {

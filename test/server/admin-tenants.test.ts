@@ -15,11 +15,14 @@ test('a tenant is created, asked for, changed and deleted; mistakes are named', 
   const { ask, close, store } = await administered(says);
   const budgets = [{ unit: 'tokens', limit: 100, period: 'day' }];
   const rate = { requests_per_minute: 3 };
-  const made = await ask('POST', tenants, { id: 'acme', weight: 2, max_queued: 5, budgets, rate });
+  const program_limits = { fuel: 1000, runs: 2 };
+  const made = await ask('POST', tenants, { id: 'acme', weight: 2, max_queued: 5, budgets, rate, program_limits });
   assert.equal(made.status, 200);
   const { id, source, disabled, weight, max_queued } = made.body;
   assert.deepEqual([id, source, disabled, weight, max_queued], ['acme', 'store', false, 2, 5]);
   assert.deepEqual([made.body.budgets, made.body.rate], [budgets, rate]);
+  const { fuel, runs, host_calls } = made.body.program_limits;
+  assert.deepEqual([fuel, runs, host_calls], [1000, 2, 100_000]);
   assert.deepEqual((await ask('GET', `${tenants}/acme`)).body, made.body);
   assert.deepEqual((await ask('GET', tenants)).body, { data: [made.body] });
   const changed = await ask('PATCH', `${tenants}/acme`, { weight: null, rate: null, disabled: true });

@@ -287,7 +287,7 @@ export function sandboxOf(body: ProgramBody): Sandbox & { calls: ProgramCall[] }
       yield* body(call);
       if (call.signal.aborted) throw new RealmError('request_cancelled', 'cancelled');
     },
-    stats: () => ({ processes: 0, residentBytes: 0, cpuMs: 0 }),
+    stats: () => ({ processes: 0, runs: 0, waiting: 0, residentBytes: 0, cpuMs: 0 }),
     close: async () => {},
   };
 }
@@ -328,6 +328,7 @@ export function scripted(script: Script, { models: loaded, ...overrides }: Overr
     meter,
     usage: noUsage,
     keptAnswers: keepsNoAnswers,
+    fuel: { note: () => {}, close: async () => {} },
     rates: new Rates(new LocalRates(), () => ({})),
     adapters: new AdapterRegistry(models),
     sessions: new SessionStore(undefined),

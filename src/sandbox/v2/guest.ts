@@ -3,20 +3,20 @@ import type { GuestMemory } from '../guest-memory.ts';
 import type { ModelId } from '../model-id.ts';
 import { Arguments } from './arguments.ts';
 import { Handles } from './handles.ts';
-import { defaultHeldLimits, type HeldLimits, MAX_CONSTRAINTS, MAX_HELD_TOKENS, MAX_PARSERS } from './limits.ts';
+import { type HeldLimits, MAX_CONSTRAINTS, MAX_HELD_TOKENS, MAX_PARSERS } from './limits.ts';
 import type { Answers, FromSequences, Question, ToSequences } from './messages.ts';
-import type { Parser } from './parser-calls.ts';
+import type { Parser } from './parser.ts';
 import { RandomBytes } from './random.ts';
 import { Refusal } from './refusal.ts';
 import type { HeldConstraint, Sequence, SequenceModel } from './sequence.ts';
 import type { Ticket } from './ticket.ts';
 
 /** What the place where a program runs does for its calls. */
-export interface GuestPlace {
+export interface CallPlace {
   readonly run: number;
   /** 0: none was said. */
   readonly seed: bigint;
-  readonly limits?: Partial<HeldLimits> | undefined;
+  readonly limits: HeldLimits;
   /** Undefined before the program has one. */
   memory(): GuestMemory | undefined;
   /** Behind all that was streamed before. */
@@ -24,6 +24,8 @@ export interface GuestPlace {
   stream(bytes: Uint8Array): void;
   /** Resolves when whoever reads the answer is not far behind. */
   readerCaughtUp(): Promise<void>;
+  /** Resolves when it is the program's turn to compute; undefined: it is. */
+  myTurn(): Promise<void> | undefined;
   /** Throws when the run is over. */
   checkAlive(): void;
   /** Whether the last thing that the host did for the program failed. */
@@ -37,7 +39,7 @@ const CALL_FUEL = 50;
 
 /** All that one run of ABI v2 holds, where the program runs. */
 export class SequenceGuest {
-  readonly place: GuestPlace;
+  readonly place: CallPlace;
   readonly limits: HeldLimits;
   readonly arguments: Arguments;
   readonly sequences: Handles<Sequence>;
@@ -56,9 +58,9 @@ export class SequenceGuest {
   #asked: { resolve(value: unknown): void; reject(error: Error): void } | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(place: GuestPlace) {
+  constructor(place: CallPlace) {
     this.place = place;
-    this.limits = { ...defaultHeldLimits, ...place.limits };
+    this.limits = place.limits;
     const { sequences, tickets, hostCalls, outputBytes, forks } = this.limits;
     this.sequences = new Handles('sequence', sequences);
     this.tickets = new Handles('ticket', tickets);

@@ -51,11 +51,11 @@ function bound(guest: SequenceGuest, call: Call) {
 
 async function settled(guest: SequenceGuest, result: Promise<number>): Promise<number> {
   try {
-    const value = await result;
-    guest.place.checkAlive();
-    return value;
+    return await result;
   } catch (error) {
-    guest.place.checkAlive();
     return guest.refused(error);
+  } finally {
+    await guest.place.myTurn();
+    guest.place.checkAlive();
   }
 }

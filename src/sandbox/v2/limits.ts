@@ -1,16 +1,8 @@
 import { ranges } from '../../ranges.ts';
+import type { RunLimits } from '../types.ts';
 
-/** Of one run; the operator may set them for a tenant (`RunLimits`). */
-export const defaultHeldLimits = {
-  sequences: 64,
-  /** In all, freed ones too. */
-  forks: 256,
-  tickets: 64,
-  hostCalls: 100_000,
-  outputBytes: 4 * 1024 * 1024,
-};
-
-export type HeldLimits = typeof defaultHeldLimits;
+/** What the operator says of one run. Forks count in all, freed ones too. */
+export type HeldLimits = Pick<RunLimits, 'sequences' | 'forks' | 'tickets' | 'hostCalls' | 'outputBytes'>;
 
 export const MAX_CONSTRAINTS = 64;
 export const MAX_PARSERS = 64;

@@ -1,16 +1,8 @@
 import type { SequenceGuest } from './guest.ts';
 import { MAX_SOURCE_BYTES } from './limits.ts';
-import type { SequenceModel } from './sequence.ts';
 import { TokenList } from './token-list.ts';
 
 /** Calls that read answers in their model's output format. */
-
-export interface Parser {
-  readonly model: SequenceModel;
-  /** JSON text. */
-  readonly tools: string;
-  readonly tokens: TokenList;
-}
 
 async function parser_new(guest: SequenceGuest, modelId: number, at: number, length: number): Promise<number> {
   guest.parsers.checkRoom();

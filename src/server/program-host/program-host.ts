@@ -21,9 +21,9 @@ export function programHost(
   let calls = 0;
   const nextId = () => `${request.id}.${calls++}`;
   return {
-    generate: async ({ modelId, prompt, options }, signal, onText) => {
+    generate: async ({ modelId, prompt, adapter, options }, signal, onText) => {
       const model = await models.find(modelId);
-      const own = { ...request, prompt, id: nextId(), adapter: models.adapterOf(modelId) };
+      const own = { ...request, prompt, id: nextId(), adapter: models.adapterOf(modelId, adapter) };
       try {
         await generate(context, model, changedRequest(own, options), trace, signal, onText);
       } catch (error) {
@@ -33,6 +33,12 @@ export function programHost(
     encode: async (modelId, content) => text.run('encode', await models.call(modelId), { text: content }),
     decode: async (modelId, tokens) => text.run('decode', await models.call(modelId), tokens),
     metadata: async modelId => metadata(await models.find(modelId)),
+    find: async name => {
+      const modelId = models.named(name);
+      await models.find(modelId);
+      return modelId;
+    },
+    checkAdapter: async (modelId, name) => void models.adapterOf(modelId, name),
     sequences: sequenceHost(newRun({ context, request, trace, models, emitted, nextId })),
   };
 }

@@ -33,6 +33,6 @@ export async function open(run: SequenceRun, modelId: ModelId, key: string): Pro
 }
 
 /** Of all that a tenant has saved. */
-export function savedLimits(_tenant: Tenant): SavedLimits {
-  return { sequences: 100, bytes: 4_000_000 };
+export function savedLimits({ programLimits }: Pick<Tenant, 'programLimits'>): SavedLimits {
+  return { sequences: programLimits.savedSequences, bytes: programLimits.savedBytes };
 }

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { RealmError } from '../../errors.ts';
 import { openStore, type Store } from '../../store/open.ts';
+import { AuditLog } from '../../tenancy/audit.ts';
+import { TenantStore } from '../../tenancy/tenant-store.ts';
 import { StoredSequences } from './saved-sequences.ts';
 
 let store: Store;
@@ -38,6 +40,15 @@ test('a quota holds, and what has expired leaves room', async () => {
   now += 10_000;
   assert.equal(await saved.open({ ...place, key: 'two' }), undefined);
   await saved.save({ ...place, key: 'three' }, sequence, 10, limits);
+});
+
+test('they go with their tenant', async () => {
+  const tenants = new TenantStore(store, new AuditLog(store));
+  await tenants.createTenant('root', { id: 'gone' });
+  await saved.save({ ...place, tenant: 'gone' }, sequence, 60, limits);
+  await tenants.deleteTenant('root', 'gone', false);
+  assert.equal(await saved.open({ ...place, tenant: 'gone' }), undefined);
+  assert.deepEqual(await saved.state('gone'), { sequences: 0, bytes: 0 });
 });
 
 test('nothing is kept for longer than 30 days, nor under a strange key', async () => {

@@ -5,6 +5,7 @@ import * as metering from './020-metering.ts';
 import * as idempotency from './030-idempotency.ts';
 import * as servedModels from './030-served-models.ts';
 import * as outbox from './031-outbox.ts';
+import * as fuel from './040-fuel.ts';
 import * as programs from './040-programs.ts';
 import * as savedSequences from './041-saved-sequences.ts';
 
@@ -16,6 +17,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '030-idempotency': idempotency,
   '030-served-models': servedModels,
   '031-outbox': outbox,
+  '040-fuel': fuel,
   '040-programs': programs,
   '041-saved-sequences': savedSequences,
 };
