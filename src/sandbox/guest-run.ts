@@ -11,7 +11,8 @@ import type { FromGuest, HostQuery, HostReply, Outcome, ToGuest } from './messag
 import type { ModelId } from './model-id.ts';
 import { classify, Fault } from './outcome.ts';
 
-type Start = Extract<ToGuest, { kind: 'start' }>;
+/** Its prompt, which may be megabytes, is let go as soon as the program has it. */
+type Start = Omit<Extract<ToGuest, { kind: 'start' }>, 'prompt'> & { prompt: string };
 type Message = Exclude<ToGuest, { kind: 'compile' | 'start' | 'forget' | 'ping' }>;
 type Export = (...args: number[]) => number;
 /** An export that may be suspended. */
@@ -172,6 +173,7 @@ export class GuestRun {
     const { options } = this.#start;
     const stopTokens = options.stopTokens.slice(0, MAX_STOP_TOKENS);
     const prompt = encodeText(this.#start.prompt);
+    this.#start.prompt = '';
     const head = OPTIONS_BYTES + stopTokens.length * 4;
     const optionsAt = await this.#room(head + prompt.length);
     const view = this.#memory.view(optionsAt, head)!;
