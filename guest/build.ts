@@ -2,16 +2,36 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import asc from 'assemblyscript/asc';
 
-/** Compiles guest/assembly/NAME.ts to guest/wasm/NAME.wasm: `node guest/build.ts`. */
+/** Compiles guest/assembly/NAME.ts to guest/wasm/NAME.wasm, and the classic programs to guest/programs/wasm: `node guest/build.ts`. */
 export const programs = ['default', 'shout'] as const;
 
-const folder = new URL('./assembly/', import.meta.url);
+/** In guest/programs/assembly: what ABI v2 is good for. */
+export const classicPrograms = [
+  'best-of-n',
+  'self-consistency',
+  'beam-search',
+  'tree-of-thought',
+  'tool-agent',
+  'json-repair',
+  'watermark',
+  'draft-by-lookup',
+  'prefix-cache',
+] as const;
+
+const folder = new URL('./', import.meta.url);
 
 /** The compiled bytes of one program. */
-export async function compileProgram(name: string): Promise<Uint8Array> {
+export const compileProgram = (name: string): Promise<Uint8Array> =>
+  compile(`assembly/${name}.ts`, 'minimal', '--converge');
+
+/** Those hold many small objects for a while: they need a collector. */
+export const compileClassic = (name: string): Promise<Uint8Array> =>
+  compile(`programs/assembly/${name}.ts`, 'incremental');
+
+async function compile(path: string, runtime: string, ...more: string[]): Promise<Uint8Array> {
   let compiled: Uint8Array | undefined;
   const { error, stderr } = await asc.main(
-    [`${name}.ts`, '--outFile', 'out.wasm', '--runtime', 'minimal', '-O3z', '--converge', '--noAssert'],
+    [path, '--outFile', 'out.wasm', '--runtime', runtime, '-O3z', '--noAssert', ...more],
     {
       readFile: path => readFile(new URL(path, folder), 'utf8').catch(() => null),
       writeFile: (_path, contents) => {
@@ -20,16 +40,17 @@ export async function compileProgram(name: string): Promise<Uint8Array> {
       listFiles: () => [],
     },
   );
-  if (error || !compiled) throw new Error(`${name}.ts does not compile: ${stderr.toString()}`);
+  if (error || !compiled) throw new Error(`${path} does not compile: ${stderr.toString()}`);
   return compiled;
 }
 
+async function write(directory: string, name: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(new URL(directory, folder), { recursive: true });
+  await writeFile(new URL(`${directory}/${name}.wasm`, folder), bytes);
+  console.log(`${directory}/${name}.wasm ${bytes.length} bytes`);
+}
+
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const target = new URL('./wasm/', import.meta.url);
-  await mkdir(target, { recursive: true });
-  for (const name of programs) {
-    const bytes = await compileProgram(name);
-    await writeFile(new URL(`${name}.wasm`, target), bytes);
-    console.log(`${name}.wasm ${bytes.length} bytes`);
-  }
+  for (const name of programs) await write('wasm', name, await compileProgram(name));
+  for (const name of classicPrograms) await write('programs/wasm', name, await compileClassic(name));
 }

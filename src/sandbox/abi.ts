@@ -12,6 +12,16 @@ export const GuestError = {
   generationFailed: -6,
   busy: -7,
   notSupported: -8,
+  // Of ABI v2.
+  notPermitted: -9,
+  noHandle: -10,
+  limit: -11,
+  budgetSpent: -12,
+  deadEnd: -13,
+  outOfTime: -14,
+  nothingToWaitFor: -15,
+  toolFailed: -16,
+  toolNotFound: -17,
 } as const;
 
 export interface Signature {

@@ -27,6 +27,11 @@ export class GuestFuel {
     return this.used > this.#limit;
   }
 
+  /** What the host does for the program takes fuel too; if that was too much, the program asks for more when it goes on. */
+  spend(units: number): void {
+    if (this.#left) this.#left.value -= BigInt(Math.ceil(units));
+  }
+
   /** The fuel of one more turn; false: that is not enough for what it has done already. */
   refill(): boolean {
     const left = Number(this.#left!.value);

@@ -10,6 +10,9 @@ import { MAX_UNREAD_TEXT, PAGE_BYTES } from './limits.ts';
 import type { FromGuest, HostQuery, HostReply, Outcome, ToGuest } from './messages.ts';
 import type { ModelId } from './model-id.ts';
 import { classify, Fault } from './outcome.ts';
+import { SequenceGuest } from './v2/guest.ts';
+import { sequenceImports } from './v2/imports.ts';
+import { runInput } from './v2/input.ts';
 
 /** Its prompt, which may be megabytes, is let go as soon as the program has it. */
 type Start = Omit<Extract<ToGuest, { kind: 'start' }>, 'prompt'> & { prompt: string };
@@ -52,6 +55,8 @@ export class GuestRun {
   /** Characters that were sent and that nobody has read yet. */
   #unread = 0;
   #wakeReader: (() => void) | undefined;
+  /** Of a program of ABI v2. */
+  #sequences: SequenceGuest | undefined;
   #query: { resolve(value: HostReply): void; reject(error: Error): void } | undefined;
 
   /** Its turn, while it waits for that. */
@@ -88,6 +93,7 @@ export class GuestRun {
     } finally {
       this.#charge();
       this.#place.memory.release(this.#start.run);
+      this.#sequences?.close();
     }
   }
 
@@ -112,14 +118,14 @@ export class GuestRun {
         this.#kill(new Fault('killed', 'cancelled'));
         break;
       default:
-        message satisfies never;
+        this.#sequences?.receive(message);
     }
   }
 
   async #call(): Promise<void> {
     if (!this.#module) throw new Fault('failed', 'it was not compiled');
     await this.#myTurn();
-    const imports = { env: this.#imports(), [FUEL]: this.#meter() };
+    const imports = { env: this.#imports(), realm2: this.#realm2(), [FUEL]: this.#meter() };
     const { exports } = new WebAssembly.Instance(this.#module, imports);
     this.#memory = new GuestMemory(exports.memory as WebAssembly.Memory);
     if (!this.#place.memory.take(this.#start.run, this.memoryBytes)) {
@@ -133,11 +139,44 @@ export class GuestRun {
     await call('realm_new')?.();
     this.#checkAlive();
     this.#autoStream = ((await call('realm_auto_stream')?.()) ?? 0) !== 0;
-    const { promptAt, promptLength, optionsAt } = await this.#placeInput();
-    const generate = promising(exports.generate as Export);
-    const answer = await generate(promptAt, promptLength, this.#start.modelId, optionsAt);
+    const run = call('run');
+    const answer = run ? await this.#run(run) : await this.#generate(call('generate')!);
     if (this.#fault) throw this.#fault;
     this.#emitAnswer(answer >>> 0);
+  }
+
+  async #generate(generate: Call): Promise<number> {
+    const { promptAt, promptLength, optionsAt } = await this.#placeInput();
+    return generate(promptAt, promptLength, this.#start.modelId, optionsAt);
+  }
+
+  /** Of ABI v2. */
+  async #run(run: Call): Promise<number> {
+    const input = encodeText(runInput(this.#start));
+    this.#start.prompt = '';
+    const address = await this.#room(input.length);
+    this.#memory.bytes(address, input.length)!.set(input);
+    return run(address, input.length);
+  }
+
+  #realm2(): Record<string, WebAssembly.ImportValue> {
+    if (!WebAssembly.Module.imports(this.#module!).some(({ module }) => module === 'realm2')) return {};
+    this.#sequences = new SequenceGuest({
+      run: this.#start.run,
+      seed: this.#start.options.seed,
+      limits: this.#start.limits,
+      memory: () => this.#memory,
+      post: message => this.#send(message),
+      stream: bytes => this.#stream(bytes),
+      readerCaughtUp: () => this.#readerCaughtUp(),
+      checkAlive: () => this.#checkAlive(),
+      noteHost: failed => {
+        this.#hostFailed = failed;
+      },
+      myTurn: () => this.#myTurn(),
+      spend: units => this.#fuel.spend(units),
+    });
+    return sequenceImports(this.#sequences);
   }
 
   /** Finds room for `length` bytes in the guest's memory: by its own allocator if it has one, else in new pages. */
@@ -187,7 +226,7 @@ export class GuestRun {
     if (address !== 0) {
       const length = this.#memory.view(address, 4)?.getUint32(0, true);
       const bytes = length === undefined ? undefined : this.#memory.bytes(address + 4, length);
-      if (!bytes) throw new Fault('failed', `generate returned ${address}, which is no answer inside its memory`);
+      if (!bytes) throw new Fault('failed', `it returned ${address}, which is no answer inside its memory`);
       this.#stream(bytes);
     }
     this.#sendText({ last: true });
@@ -433,6 +472,7 @@ export class GuestRun {
   #kill(fault: Fault): void {
     this.#fault ??= fault;
     this.#query?.reject(fault);
+    this.#sequences?.kill(fault);
     this.#wake?.();
     this.#wakeReader?.();
     if (this.#turn) this.#place.turns?.remove(this.#turn);

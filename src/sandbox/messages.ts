@@ -1,5 +1,6 @@
 import type { ModelId } from './model-id.ts';
-import type { GenOptions, ProgramLimits } from './types.ts';
+import type { GenOptions, ProgramLimits, RunKind } from './types.ts';
+import type { FromSequences, ToSequences } from './v2/messages.ts';
 
 /** What the server tells a place where programs run; they travel in arrays. `run` names the program's run. */
 export type ToGuest =
@@ -16,6 +17,8 @@ export type ToGuest =
       readonly modelId: ModelId;
       readonly options: GenOptions;
       readonly limits: ProgramLimits;
+      /** What the prompt is, for programs of ABI v2. */
+      readonly input?: RunKind | undefined;
     }
   /** A piece of the generation that the program asked for, if it wants to see them. */
   | { readonly kind: 'text'; readonly run: number; readonly text: string }
@@ -26,6 +29,7 @@ export type ToGuest =
   /** So many characters of the program's own text have found their reader. */
   | { readonly kind: 'read'; readonly run: number; readonly length: number }
   | { readonly kind: 'cancel'; readonly run: number }
+  | ToSequences
   /** No run will begin with that module until it is compiled again. */
   | { readonly kind: 'forget'; readonly run: number; readonly digest: string }
   /** Asks for nothing but to be handled: a place that does not hangs. */
@@ -52,6 +56,7 @@ export type FromGuest =
   /** The program has seen enough of its generation. */
   | { readonly kind: 'stop'; readonly run: number }
   | HostQuery
+  | FromSequences
   | { readonly kind: 'end'; readonly run: number; readonly outcome: Outcome };
 
 export type HostQuery =

@@ -7,6 +7,8 @@ import { HANG_MS, MAX_UNREAD_PIECES } from './limits.ts';
 import type { FromGuest, HostQuery, HostReply, Outcome } from './messages.ts';
 import type { QueryPace } from './query-pace.ts';
 import type { ProgramCall, ProgramLimits } from './types.ts';
+import type { FromSequences } from './v2/messages.ts';
+import { SequenceRun } from './v2/sequence-run.ts';
 
 /** Nobody looks at why: a reason of its own would be made, with a stack, for every request. */
 const ended = new RealmError('request_cancelled', 'The program has ended.');
@@ -17,6 +19,8 @@ type Generate = Extract<FromGuest, { kind: 'generate' }>;
 interface Piece {
   readonly text: string;
   readonly own: boolean;
+  /** It is no text of the answer but this. */
+  readonly emitted?: Extract<FromSequences, { kind: 'emit' }>['what'];
 }
 
 /** The server's side of one run: answers the program's host calls and collects what it streams. */
@@ -26,6 +30,7 @@ export class ProgramRun implements HostedRun {
   readonly #call: ProgramCall;
   readonly #id: number;
   readonly #over = new AbortController();
+  readonly #sequences: SequenceRun;
   #place: GuestHost | undefined;
   #generation: AbortController | undefined;
   #hostError: unknown;
@@ -44,6 +49,18 @@ export class ProgramRun implements HostedRun {
     this.#canBeginAgain = !call.program.trusted;
     // A process that tenants share only hangs by a fault of V8 or ours: nothing that a metered guest does takes so long.
     this.sliceMs = call.program.trusted ? call.limits.sliceMs : HANG_MS;
+    this.#sequences = new SequenceRun({
+      host: call.host,
+      run: id,
+      over: this.over,
+      send: message => this.#place!.send(message),
+      stream: text => this.#stream(text),
+      emit: ({ what, text }) => this.#pieces.push({ text, own: false, emitted: what }),
+      failed: error => {
+        this.#hostError = error;
+      },
+      delayMs: () => queries.delayMs(call.tenant),
+    });
   }
 
   /** Aborted as soon as the run has ended for its caller; the worker may need a moment more. */
@@ -51,11 +68,13 @@ export class ProgramRun implements HostedRun {
     return this.#over.signal;
   }
 
-  /** The next piece of what the program streams; undefined when it has ended. */
+  /** The next piece of what the program streams, empty behind what it emitted beside that; undefined when it has ended. */
   async read(): Promise<string | undefined> {
     const piece = await this.#pieces.take();
     if (piece?.own) this.#place!.send({ kind: 'read', run: this.#id, length: piece.text.length });
-    return piece?.text;
+    if (!piece?.emitted) return piece?.text;
+    this.#call.host.sequences?.emit(piece.emitted, piece.text);
+    return '';
   }
 
   /** Begins in a place where the program has been compiled. */
@@ -64,10 +83,10 @@ export class ProgramRun implements HostedRun {
       this.onSettled();
       return;
     }
-    const { tenant, prompt, modelId, options, limits } = this.#call;
+    const { tenant, prompt, modelId, options, limits, kind } = this.#call;
     this.#place = place;
     place.attach(this.#id, this);
-    place.send({ kind: 'start', run: this.#id, tenant, digest, prompt, modelId, options, limits });
+    place.send({ kind: 'start', run: this.#id, tenant, digest, prompt, modelId, options, limits, input: kind });
   }
 
   /** Ends the run early: what it generates is stopped, what it streamed but nobody read is dropped. */
@@ -95,8 +114,13 @@ export class ProgramRun implements HostedRun {
         break;
       case 'compiled':
         break;
-      default:
+      case 'encode':
+      case 'decode':
+      case 'metadata':
         void this.#answer(message);
+        break;
+      default:
+        this.#sequences.receive(message);
     }
   }
 
@@ -144,6 +168,11 @@ export class ProgramRun implements HostedRun {
     await this.#place!.room();
   }
 
+  #stream(text: string): Promise<void> | undefined {
+    this.#pieces.push({ text, own: false });
+    return this.#pieces.hasRoom ? undefined : this.#pieces.room();
+  }
+
   #failed(error: unknown): number {
     this.#hostError = error;
     return guestCode(error);
@@ -186,6 +215,7 @@ export class ProgramRun implements HostedRun {
   #end(): void {
     this.#over.abort(ended);
     this.#generation?.abort(ended);
+    this.#sequences.end();
   }
 }
 

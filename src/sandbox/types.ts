@@ -71,8 +71,13 @@ export interface ProgramLimits extends RunLimits {
   readonly sliceMs: number;
 }
 
+/** What a request is for a program: a chat (the prompt is its document), a completion (a text), or a call (any JSON). */
+export type RunKind = 'chat' | 'completion' | 'call';
+
 export interface ProgramCall extends Pick<GenerateRequest<string>, 'tenant' | 'prompt'> {
   readonly program: Program;
+  /** For programs of ABI v2. Default: `chat`. */
+  readonly kind?: RunKind | undefined;
   readonly limits: ProgramLimits;
   readonly modelId: ModelId;
   readonly options: GenOptions;

@@ -4,6 +4,7 @@ import { leb, ModuleError } from './byte-reader.ts';
 import { checkFunctionBodies } from './compile-cost.ts';
 import { MAX_MODULE_BYTES, MAX_TABLE_ENTRIES, PAGE_BYTES, pagesOf } from './limits.ts';
 import { ExternalKind, type Limits, type ModuleLayout, printable, readModule, SectionId } from './module-reader.ts';
+import { sequenceExports, sequenceFunctions } from './v2/functions.ts';
 
 /** Reads a program and checks its interface and its size; throws ModuleError. */
 export function validateProgram(bytes: Uint8Array): ModuleLayout {
@@ -11,10 +12,11 @@ export function validateProgram(bytes: Uint8Array): ModuleLayout {
     throw new ModuleError(`it has ${bytes.length} bytes; ${MAX_MODULE_BYTES} are allowed`);
   }
   const layout = readModule(bytes);
-  for (const each of layout.imports) checkImport(each);
+  const version = versionOf(layout);
+  for (const each of layout.imports) checkImport(each, version);
   if (layout.exports.get('memory')?.kind !== ExternalKind.memory) throw new ModuleError('it exports no memory');
   for (const name of layout.exports.keys()) checkName(name);
-  for (const [name, wanted] of guestFunctions) checkExport(layout, name, wanted);
+  for (const [name, wanted] of version === 2 ? sequenceExports : guestFunctions) checkExport(layout, name, wanted);
   for (const { min } of layout.tables) {
     if (min > MAX_TABLE_ENTRIES) {
       throw new ModuleError(`a table starts with ${min} entries; ${MAX_TABLE_ENTRIES} are allowed`);
@@ -24,17 +26,34 @@ export function validateProgram(bytes: Uint8Array): ModuleLayout {
   return layout;
 }
 
-function checkImport({ module, name, signature }: ModuleLayout['imports'][number]): void {
-  const known = module === 'env' ? hostFunctions.get(name) : undefined;
+/** A program that exports `run` is one of ABI v2. */
+function versionOf({ exports }: ModuleLayout): 1 | 2 {
+  if (!exports.has('run')) return 1;
+  if (exports.has('generate')) {
+    throw new ModuleError('it exports both run and generate: run makes it a program of ABI v2, generate one of v1');
+  }
+  return 2;
+}
+
+function functionsOf(module: string, version: 1 | 2): ReadonlyMap<string, Signature> | undefined {
+  if (module === 'env') return hostFunctions;
+  return module === 'realm2' && version === 2 ? sequenceFunctions : undefined;
+}
+
+function checkImport({ module, name, signature }: ModuleLayout['imports'][number], version: 1 | 2): void {
+  const known = functionsOf(module, version)?.get(name);
   if (known && !sameSignature(known, signature)) {
-    throw new ModuleError(`it imports env.${name} as ${show(signature)} instead of ${show(known)}`);
+    throw new ModuleError(`it imports ${module}.${name} as ${show(signature)} instead of ${show(known)}`);
   }
   if (module === 'realm:fuel')
     throw new ModuleError(`it imports ${module}.${printable(name)}, which is the host's own`);
   if (known || (module === 'env' && unsupportedFunctions.has(name))) return;
-  const offered = [...hostFunctions.keys()].join(', ');
+  if (module === 'realm2' && version === 1) {
+    throw new ModuleError(`it imports realm2.${printable(name)}, which is for programs that export run`);
+  }
+  const offered = [...(module === 'realm2' ? sequenceFunctions : hostFunctions).keys()].join(', ');
   throw new ModuleError(
-    `it imports ${printable(module)}.${printable(name)}, which does not exist; env offers ${offered}`,
+    `it imports ${printable(module)}.${printable(name)}, which does not exist; ${module === 'realm2' ? module : 'env'} offers ${offered}`,
   );
 }
 

@@ -44,10 +44,8 @@ export interface SequenceHost {
 export interface Position {
   readonly modelId: ModelId;
   readonly adapter?: string | undefined;
-  /** All of them. */
+  /** All of them. The server's own book says which of them the run has paid for. */
   readonly tokens: Uint32Array;
-  /** Leading ones that this run, or whoever saved the sequence, has been charged for. */
-  readonly paid: number;
 }
 
 /** What becomes of a sequence at one `submit`. */
@@ -56,11 +54,14 @@ export interface Submission extends Position {
   readonly answered: number;
   readonly maxTokens: number;
   readonly minTokens: number;
+  /** Absent fields: the request's own. The seed is always said where the request has one, another for each sequence. */
   readonly sampling: Sampling;
   readonly stopTokens: readonly number[];
   readonly stop: readonly string[];
   /** The tokens that the vocabulary names as ends end nothing. */
   readonly ignoreEnds: boolean;
+  /** The token that ends the answer is the last of `Submitted.tokens`. */
+  readonly keepEnd?: boolean | undefined;
   readonly constraint?: ConstraintSource | undefined;
   /** Of the next token alone: a bit for each that may come, lowest first. */
   readonly mask?: Uint32Array | undefined;
