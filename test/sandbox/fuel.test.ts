@@ -213,17 +213,32 @@ describe('names of the host', () => {
   });
 
   test('have no number that a program could use', () => {
-    // The global behind its own, which V8 would now find.
-    for (const code of [
-      [0x23, 1],
-      [0x24, 1],
-    ]) {
-      const module = rawModule([0x41, 0, ...code, 0x0b]);
-      assert.throws(
-        () => instrument(module),
-        (error: unknown) => error instanceof ModuleError && /no global 1/.test(error.message),
-      );
+    // The global, the local and the memory behind its own, which V8 would now find.
+    const hidden: [RegExp, number[]][] = [
+      [/no global 1/, [0x23, 1, 0x1a]],
+      [/no global 1/, [0x42, 0, 0x24, 1]],
+      [/function 0 has no local 0/, [0x42, 0, 0x21, 0]],
+      [/no memory 1/, [0x41, 0, 0x40, 1, 0x1a]],
+      [/no function 1/, [0xd2, 1, 0x1a]],
+    ];
+    for (const [message, code] of hidden) {
+      const module = rawModule([...code, 0x0b]);
+      const isNamed = (error: unknown) => error instanceof ModuleError && message.test(error.message);
+      assert.throws(() => instrument(module), isNamed, String(message));
     }
+  });
+
+  test('an arm of a large switch costs what it does, not what all arms do', async () => {
+    const work = '(local.set 1 (i32.mul (local.get 1) (i32.const 3)))'.repeat(20);
+    const labels = Array.from({ length: 50 }, (_, at) => `$b${at}`);
+    const arms = labels.map(() => `) ${work} (br $out)`).join('');
+    const code = `(block $out ${labels
+      .toReversed()
+      .map(each => `(block ${each}`)
+      .join('')}
+      (br_table ${labels.join(' ')} (local.get 0)) ${arms}) (local.get 1)`;
+    const used = await same(f(code), 17);
+    assert.ok(used > 80n && used < 300n, `${used}`);
   });
 });
 
