@@ -71,7 +71,7 @@ function emit(all: readonly Node[], depth: number, calls: number): number[] {
         return op.call(FIRST + calls);
       case 'leaf':
         return op.call(FIRST + 2);
-      case 'return':
+      default:
         return [...coin, ...op.if, 0x0f, ...op.end];
     }
   });
