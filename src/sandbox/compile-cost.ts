@@ -4,8 +4,8 @@ import { type Arity, type BodyContext, BodyReader, type BodySize } from './funct
 import { MAX_BODY_BYTES, MAX_COMPILE_COST, MAX_DEPTH, MAX_FUNCTION_COST, MAX_LOCALS } from './limits.ts';
 import type { ModuleLayout } from './module-reader.ts';
 
-/** Throws ModuleError when a function, or all of them together, would cost a compiler too much. */
-export function checkFunctionBodies(layout: ModuleLayout): void {
+/** What compiling all functions costs; throws ModuleError when one, or all of them together, cost too much. */
+export function checkFunctionBodies(layout: ModuleLayout): number {
   const context = contextOf(layout);
   const imported = layout.imports.length;
   let total = 0;
@@ -15,6 +15,7 @@ export function checkFunctionBodies(layout: ModuleLayout): void {
       `compiling all its functions costs about ${total} plain instructions; ${MAX_COMPILE_COST} are allowed`,
     );
   }
+  return total;
 }
 
 function checkBody(body: Uint8Array, index: number, context: BodyContext): number {
