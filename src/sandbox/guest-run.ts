@@ -15,7 +15,8 @@ import { SequenceGuest } from './v2/guest.ts';
 import { sequenceImports } from './v2/imports.ts';
 import { runInput } from './v2/input.ts';
 
-type Start = Extract<ToGuest, { kind: 'start' }>;
+/** Its prompt, which may be megabytes, is let go as soon as the program has it. */
+type Start = Omit<Extract<ToGuest, { kind: 'start' }>, 'prompt'> & { prompt: string };
 type Message = Exclude<ToGuest, { kind: 'compile' | 'start' | 'forget' | 'ping' }>;
 type Export = (...args: number[]) => number;
 /** An export that may be suspended. */
@@ -160,6 +161,7 @@ export class GuestRun {
   /** Of ABI v2. */
   async #run(run: Call): Promise<number> {
     const input = encodeText(runInput(this.#start));
+    this.#start.prompt = '';
     const address = await this.#room(input.length);
     this.#memory.bytes(address, input.length)!.set(input);
     return run(address, input.length);
@@ -218,6 +220,7 @@ export class GuestRun {
     const { options } = this.#start;
     const stopTokens = options.stopTokens.slice(0, MAX_STOP_TOKENS);
     const prompt = encodeText(this.#start.prompt);
+    this.#start.prompt = '';
     const head = OPTIONS_BYTES + stopTokens.length * 4;
     const optionsAt = await this.#room(head + prompt.length);
     const view = this.#memory.view(optionsAt, head)!;

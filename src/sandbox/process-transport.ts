@@ -6,7 +6,7 @@ import { processUsage } from './process-usage.ts';
 
 const flags = [
   // Texts on their way to and from guests are all that is on the heap.
-  '--max-old-space-size=256',
+  '--max-old-space-size=1024',
   '--max-semi-space-size=1',
   // Baseline code is made at once, where it is awaited and measured, rather than while the program runs.
   '--no-wasm-lazy-compilation',

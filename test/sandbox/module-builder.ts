@@ -41,7 +41,10 @@ export const op = {
 export const FIRST = 2;
 
 /** A program with these functions beside its own two; its generate calls the first of them again and again. */
-export function rawProgram(functions: readonly RawFunction[]): Uint8Array {
+export function rawProgram(
+  functions: readonly RawFunction[],
+  exports: readonly (readonly [name: string, index: number])[] = [],
+): Uint8Array {
   const { i32 } = ValueType;
   const [first] = functions;
   const call = [...(first?.params ?? []).flatMap(() => op.i32(0)), ...op.call(FIRST)];
@@ -62,6 +65,7 @@ export function rawProgram(functions: readonly RawFunction[]): Uint8Array {
       [...name('memory'), 2, 0],
       [...name('realm_new'), 0, 0],
       [...name('generate'), 0, 1],
+      ...exports.map(([text, index]) => [...name(text), 0, ...leb(index)]),
     ]),
     ...section(10, all.map(body)),
   ]);

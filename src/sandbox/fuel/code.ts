@@ -4,7 +4,6 @@ import { BYTES_PER_FUEL, FUEL_PER_ENTRY } from './costs.ts';
 import type { FuelLayout } from './layout.ts';
 
 const I64 = { const: 0x42, ltS: 0x53, sub: 0x7d, shl: 0x86, shrU: 0x88, extendI32U: 0xad } as const;
-const Local = { get: 0x20, set: 0x21, tee: 0x22 } as const;
 const noType = 0x40;
 /** A group of locals: one i64. */
 export const oneI64 = [1, 0x7e] as const;
@@ -23,21 +22,28 @@ export function charge(layout: FuelLayout, fuel: number, local: number): ChargeC
 
 /** The same where the local holds what the global does: no load waits for the last store. */
 export function chargeLocal(layout: FuelLayout, fuel: number, local: number): ChargeCode {
-  const before = [Local.get, ...leb(local)];
+  const before = [Op.localGet, ...leb(local)];
   return spend(layout, before, [I64.const, ...signedLeb(fuel)], local, loadLocal(layout, local));
 }
 
 export function loadLocal({ fuel }: FuelLayout, local: number): number[] {
-  return [Op.globalGet, ...leb(fuel), Local.set, ...leb(local)];
+  return [Op.globalGet, ...leb(fuel), Op.localSet, ...leb(local)];
 }
 
 /** Bodies of functions that charge for a bulk instruction of so many bytes, or entries, and return their number. */
 export function lengthCharges(layout: FuelLayout): number[][] {
-  const length = [Local.get, 0, I64.extendI32U];
+  const length = [Op.localGet, 0, I64.extendI32U];
   const bytes = [...length, I64.const, ...signedLeb(Math.log2(BYTES_PER_FUEL)), I64.shrU];
   const entries = [...length, I64.const, ...signedLeb(Math.log2(FUEL_PER_ENTRY)), I64.shl];
   const before = [Op.globalGet, ...leb(layout.fuel)];
-  return [bytes, entries].map(units => [1, ...oneI64, ...spend(layout, before, units, 1).bytes, Local.get, 0, Op.end]);
+  return [bytes, entries].map(units => [
+    1,
+    ...oneI64,
+    ...spend(layout, before, units, 1).bytes,
+    Op.localGet,
+    0,
+    Op.end,
+  ]);
 }
 
 function spend(
@@ -47,8 +53,8 @@ function spend(
   local: number,
   afterwards: readonly number[] = [],
 ): ChargeCode {
-  const take = [...before, ...units, I64.sub, Local.tee, ...leb(local), Op.globalSet, ...leb(fuel)];
-  const ask = [...take, Local.get, ...leb(local), I64.const, 0, I64.ltS];
+  const take = [...before, ...units, I64.sub, Op.localTee, ...leb(local), Op.globalSet, ...leb(fuel)];
+  const ask = [...take, Op.localGet, ...leb(local), I64.const, 0, I64.ltS];
   const bytes = [...ask, Op.if, noType, Op.call, ...leb(refuel), ...afterwards, Op.end];
   return { bytes, unlikely: ask.length };
 }

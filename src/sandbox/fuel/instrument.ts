@@ -16,7 +16,8 @@ export const START = 'realm:start';
 /**
  * The same program, which counts what it computes: V8 has no fuel of its own. Every function entry and every loop header
  * takes what the code behind it costs from the i64 global that is exported as `realm:fuel`; below zero it calls the
- * import `refuel` (module `realm:fuel`), which may suspend it. Bulk instructions are charged by their length before
+ * import `refuel` (module `realm:fuel`), which suspends it until the global is not below zero any more: a bulk
+ * instruction may take many slices at once. Bulk instructions are charged by their length before
  * they run, and `memory.grow` is a call of the import `grow`. The start function is exported as `realm:start` and does
  * not start.
  *

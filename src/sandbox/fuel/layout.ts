@@ -43,4 +43,9 @@ export class FuelLayout {
   checkGlobal(index: number): void {
     if (index >= this.fuel) throw new ModuleError(`it has no global ${index}`);
   }
+
+  /** There is one. */
+  checkMemory(index: number): void {
+    if (index > 0) throw new ModuleError(`it has no memory ${index}`);
+  }
 }

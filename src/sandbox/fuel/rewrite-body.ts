@@ -1,5 +1,5 @@
 import { type Bytes, concatenate } from '../byte-buffer.ts';
-import { ByteReader, leb } from '../byte-reader.ts';
+import { ByteReader, leb, ModuleError } from '../byte-reader.ts';
 import type { Instruction } from '../function-bodies.ts';
 import { BulkOp, Op } from '../opcodes.ts';
 import { type Charge, chargesOf } from './charges.ts';
@@ -25,10 +25,14 @@ export interface Rewritten {
 /** The body of the guest's function `index`, charged and with new numbers. */
 export function rewriteBody(body: Uint8Array, index: number, layout: FuelLayout, callees: Callees): Rewritten {
   const renumbered: Edit[] = [];
+  let highest = -1;
   const { segments, locals } = readSegments(body, index, layout.bodies, callees, instruction => {
     const edit = renumber(body, instruction, layout);
     if (edit) renumbered.push(edit);
+    if (namesLocal(instruction)) highest = Math.max(highest, operandOf(body, instruction));
   });
+  // The one behind its own is not for it.
+  if (highest >= locals) throw new ModuleError(`function ${index} has no local ${highest}`);
   if (callees.leaves.has(index)) return apply(body, renumbered);
   const charges = new ChargeEdits(layout, locals).of(body, chargesOf(segments));
   // Charges come before what they are for.
@@ -41,12 +45,9 @@ export function rewriteBody(body: Uint8Array, index: number, layout: FuelLayout,
 const byBytes: readonly number[] = [BulkOp.memoryInit, BulkOp.memoryCopy, BulkOp.memoryFill];
 const byEntries: readonly number[] = [BulkOp.tableInit, BulkOp.tableCopy, BulkOp.tableFill, BulkOp.tableGrow];
 
-function renumber(body: Uint8Array, { entry, at, end }: Instruction, layout: FuelLayout): Edit | undefined {
-  const operand = (): number => {
-    const reader = new ByteReader(body);
-    reader.at = at + 1;
-    return reader.u32();
-  };
+function renumber(body: Uint8Array, instruction: Instruction, layout: FuelLayout): Edit | undefined {
+  const { entry, at, end } = instruction;
+  const operand = () => operandOf(body, instruction);
   switch (entry) {
     case Op.call:
     case Op.returnCall:
@@ -57,11 +58,20 @@ function renumber(body: Uint8Array, { entry, at, end }: Instruction, layout: Fue
       layout.checkGlobal(operand());
       return undefined;
     case Op.memoryGrow:
+      layout.checkMemory(operand());
       return { at, end, bytes: [Op.call, ...leb(layout.grow)] };
   }
   // The length lies on top of the stack.
   const length = byBytes.includes(entry) ? layout.chargeBytes : byEntries.includes(entry) ? layout.chargeEntries : 0;
   return length ? { at, end: at, bytes: [Op.call, ...leb(length)] } : undefined;
+}
+
+const namesLocal = ({ entry }: Instruction): boolean => entry >= Op.localGet && entry <= Op.localTee;
+
+function operandOf(body: Uint8Array, { at }: Instruction): number {
+  const reader = new ByteReader(body);
+  reader.at = at + 1;
+  return reader.u32();
 }
 
 class ChargeEdits {
