@@ -1,7 +1,7 @@
 import { BulkOp, immediateOf, Op, prefixStart } from '../opcodes.ts';
 
 /**
- * What running an instruction costs, in units of fuel: about a third of a nanosecond of optimised code each. Lengths
+ * What running an instruction costs, in units of fuel: 0.1 to 0.25 ns of optimised code each. Lengths
  * of bulk instructions come on top (`instrument.ts`), and what a call or a branch moves.
  */
 export const fuelOf = new Uint16Array(immediateOf.length).fill(1);
