@@ -213,7 +213,7 @@ for (const path of ['guest/wasm/default.wasm', 'guest/wasm/shout.wasm', ...proce
   const module = readFileSync(path);
   let instrumented: Uint8Array = module;
   const ms = Math.min(...Array.from({ length: 5 }, () => time(() => (instrumented = instrument(module)))));
-  const costs = [module, instrumented].map(bytes => checkFunctionBodies(readModule(bytes)));
+  const costs = [module, instrumented].map(bytes => checkFunctionBodies(readModule(bytes)).total);
   const added = [instrumented.length / module.length, costs[1]! / costs[0]!].map(each => `x${each.toFixed(2)}`);
   console.log(
     `${path}: ${module.length} bytes ${added[0]}, cost of compiling ${costs[0]} ${added[1]}, ${ms.toFixed(1)} ms`,
