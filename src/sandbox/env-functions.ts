@@ -1,5 +1,5 @@
 import { GuestError } from './abi.ts';
-import { readText, writeTextAnswer } from './guest-arguments.ts';
+import { readText, readTokens, writeTextAnswer, writeTokensAnswer } from './guest-arguments.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { multiply } from './matmul.ts';
 import type { HostQuery, HostReply } from './messages.ts';
@@ -18,8 +18,8 @@ export interface EnvPorts {
 type Body<Result> = (...args: number[]) => Result;
 
 /**
- * The functions of module `env` beside those that generate. Their signatures were never fixed, so a module may import
- * them with any: what is missing reads as 0. Weights, hidden states and parts of a model's computing are not for guests.
+ * The functions of module `env` beside those that generate. The signatures of most were never fixed, so a module may
+ * import these with any: what is missing reads as 0. Weights, hidden states and parts of a model's computing are not for guests.
  */
 export class EnvFunctions {
   readonly #ports: EnvPorts;
@@ -37,10 +37,20 @@ export class EnvFunctions {
 
   /** They ask the host. */
   readonly waiting = ofNumbers<Promise<number>>({
-    realm_get_model_info: async (modelId = 0, out = 0, room = 0) => {
-      const reply = await this.#ask({ kind: 'metadata', modelId: (modelId >>> 0) as ModelId });
+    realm_encode_tokens: async (modelId = 0, at = 0, length = 0, out = 0, room = 0) => {
+      const text = readText(this.#ports.memory()!, at, length);
+      if (typeof text === 'number') return text;
+      const reply = await this.#ask({ kind: 'encode', modelId: (modelId >>> 0) as ModelId, text });
+      return writeTokensAnswer(this.#ports.memory()!, reply, out, room);
+    },
+    realm_decode_tokens: async (modelId = 0, at = 0, count = 0, out = 0, room = 0) => {
+      const tokens = readTokens(this.#ports.memory()!, at, count);
+      if (typeof tokens === 'number') return tokens;
+      const reply = await this.#ask({ kind: 'decode', modelId: (modelId >>> 0) as ModelId, tokens });
       return writeTextAnswer(this.#ports.memory()!, reply, out, room);
     },
+    realm_get_model_metadata: (modelId = 0, out = 0, room = 0) => this.#describe(modelId, out, room),
+    realm_get_model_info: (modelId = 0, out = 0, room = 0) => this.#describe(modelId, out, room),
     realm_host_load_model_by_name: async (at = 0, length = 0) => {
       const name = readText(this.#ports.memory()!, at, length);
       return typeof name === 'number' ? name : ((await this.#ask({ kind: 'find', name })) as number);
@@ -71,6 +81,11 @@ export class EnvFunctions {
     realm_compute_logits: notPermitted,
     memory64_load_layer: notPermitted,
   });
+
+  async #describe(modelId: number, out: number, room: number): Promise<number> {
+    const reply = await this.#ask({ kind: 'metadata', modelId: (modelId >>> 0) as ModelId });
+    return writeTextAnswer(this.#ports.memory()!, reply, out, room);
+  }
 
   #ask(query: EnvQuery): Promise<HostReply> {
     return this.#ports.ask({ ...query, run: this.#ports.run });

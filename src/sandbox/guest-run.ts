@@ -1,15 +1,13 @@
 import { GuestError, MAX_STOP_TOKENS, OPTIONS_BYTES, writeOptions } from './abi.ts';
-import { ByteBuffer } from './byte-buffer.ts';
 import { EnvFunctions } from './env-functions.ts';
 import { FUEL, START } from './fuel/instrument.ts';
-import { readChangedOptions, readText, readTokens, writeTextAnswer, writeTokensAnswer } from './guest-arguments.ts';
-import { GuestFuel } from './guest-fuel.ts';
-import { encodeText, GuestMemory, writeText } from './guest-memory.ts';
+import { GuestGeneration } from './guest-generation.ts';
+import { encodeText, GuestMemory } from './guest-memory.ts';
+import { GuestOutput } from './guest-output.ts';
 import type { GuestPlace } from './guest-place.ts';
-import type { TurnWaiter } from './guest-turns.ts';
-import { MAX_UNREAD_TEXT, PAGE_BYTES } from './limits.ts';
+import { GuestTime } from './guest-time.ts';
+import { PAGE_BYTES } from './limits.ts';
 import type { FromGuest, HostQuery, HostReply, Outcome, ToGuest } from './messages.ts';
-import type { ModelId } from './model-id.ts';
 import { classify, Fault } from './outcome.ts';
 import { SequenceGuest } from './v2/guest.ts';
 import { sequenceImports } from './v2/imports.ts';
@@ -36,47 +34,44 @@ export class GuestRun {
   readonly #start: Start;
   readonly #module: WebAssembly.Module | undefined;
   readonly #place: GuestPlace;
-  readonly #fuel: GuestFuel;
-  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  readonly #time: GuestTime;
+  readonly #output: GuestOutput;
+  readonly #generation: GuestGeneration;
   #memory!: GuestMemory;
   #alloc: Call | undefined;
-  #onToken: Call | undefined;
-  #scratch = { address: 0, length: 0 };
   #fault: Fault | undefined;
   #hostCalls = 0;
-  #streamedBytes = 0;
   #hostFailed = false;
-  #generating = false;
-  #generated: { readonly code: number; readonly text: string } | undefined;
-  #autoStream = false;
-  #pieces: string[] = [];
-  #wake: (() => void) | undefined;
-  /** Not sent yet. */
-  readonly #streamed = new ByteBuffer();
-  /** Characters that were sent and that nobody has read yet. */
-  #unread = 0;
-  #wakeReader: (() => void) | undefined;
   readonly #env: EnvFunctions;
   /** Of a program of ABI v2. */
   #sequences: SequenceGuest | undefined;
   #query: { resolve(value: HostReply): void; reject(error: Error): void } | undefined;
 
-  /** Its turn, while it waits for that. */
-  #turn: TurnWaiter | undefined;
   #refusedMemory = false;
-  /** Fuel that its tenant has been charged. */
-  #charged = 0;
-
   constructor(start: Start, module: WebAssembly.Module | undefined, place: GuestPlace) {
     this.#start = start;
     this.#module = module;
     this.#place = place;
-    this.#fuel = new GuestFuel(start.limits.fuel);
+    this.#time = new GuestTime(start.tenant, start.limits.fuel, place.turns);
+    this.#output = new GuestOutput(start.run, start.limits.outputBytes, message => place.post(message));
     this.#env = new EnvFunctions({
       run: start.run,
       memory: () => this.#memory,
       ask: query => this.#ask(query),
-      spend: units => this.#fuel.spend(units),
+      spend: units => this.#time.fuel.spend(units),
+    });
+    this.#generation = new GuestGeneration({
+      run: start.run,
+      options: start.options,
+      memory: () => this.#memory,
+      room: length => this.#room(length),
+      send: message => this.#send(message),
+      adapterOf: modelId => this.#env.adapterOf(modelId),
+      caughtUp: () => this.#output.caughtUp(),
+      next: () => this.#time.next(),
+      checkAlive: () => this.#checkAlive(),
+      noteHost: failed => this.#noteHost(failed),
+      fail: error => this.#fail(error),
     });
   }
 
@@ -89,17 +84,17 @@ export class GuestRun {
   async run(): Promise<Outcome> {
     try {
       await this.#call();
-      return { kind: 'done', message: '', fuel: this.#fuel.used, hostFailed: this.#hostFailed };
+      return { kind: 'done', message: '', fuel: this.#time.fuel.used, hostFailed: this.#hostFailed };
     } catch (error) {
-      this.#sendText();
+      this.#output.send();
       const cause = classify(this.#fault ?? error, this.memoryBytes, this.#start.limits.memoryMb);
       if (this.#refusedMemory && cause.kind === 'trapped') {
         cause.kind = 'out_of_memory';
         cause.message += ', after its process had no memory left';
       }
-      return { ...cause, fuel: this.#fuel.used, hostFailed: this.#hostFailed };
+      return { ...cause, fuel: this.#time.fuel.used, hostFailed: this.#hostFailed };
     } finally {
-      this.#charge();
+      this.#time.charge();
       this.#place.memory.release(this.#start.run);
       this.#sequences?.close();
     }
@@ -108,19 +103,16 @@ export class GuestRun {
   receive(message: Message): void {
     switch (message.kind) {
       case 'text':
-        this.#pieces.push(message.text);
-        this.#wake?.();
+        this.#generation.piece(message.text);
         break;
       case 'generated':
-        this.#generated = message;
-        this.#wake?.();
+        this.#generation.ended(message);
         break;
       case 'reply':
         this.#query?.resolve(message.value);
         break;
       case 'read':
-        this.#unread -= message.length;
-        this.#wakeReader?.();
+        this.#output.read(message.length);
         break;
       case 'cancel':
         this.#kill(new Fault('killed', 'cancelled'));
@@ -132,21 +124,22 @@ export class GuestRun {
 
   async #call(): Promise<void> {
     if (!this.#module) throw new Fault('failed', 'it was not compiled');
-    await this.#myTurn();
+    await this.#time.next();
+    this.#checkAlive();
     const imports = { env: this.#imports(), realm2: this.#realm2(), [FUEL]: this.#meter() };
     const { exports } = new WebAssembly.Instance(this.#module, imports);
     this.#memory = new GuestMemory(exports.memory as WebAssembly.Memory);
     if (!this.#place.memory.take(this.#start.run, this.memoryBytes)) {
       throw new Fault('out_of_memory', `its process has no ${this.memoryBytes} bytes left for it to begin with`);
     }
-    if (exports[FUEL]) this.#fuel.attach(exports[FUEL] as WebAssembly.Global);
+    if (exports[FUEL]) this.#time.fuel.attach(exports[FUEL] as WebAssembly.Global);
     const call = (name: string) => exports[name] && promising(exports[name] as Export);
     this.#alloc = call('realm_alloc');
-    this.#onToken = call('realm_on_token');
+    this.#generation.onToken = call('realm_on_token');
     await call(START)?.();
     await call('realm_new')?.();
     this.#checkAlive();
-    this.#autoStream = ((await call('realm_auto_stream')?.()) ?? 0) !== 0;
+    this.#generation.autoStream = ((await call('realm_auto_stream')?.()) ?? 0) !== 0;
     const run = call('run');
     const answer = run ? await this.#run(run) : await this.#generate(call('generate')!);
     if (this.#fault) throw this.#fault;
@@ -176,13 +169,11 @@ export class GuestRun {
       memory: () => this.#memory,
       post: message => this.#send(message),
       stream: bytes => this.#stream(bytes),
-      readerCaughtUp: () => this.#readerCaughtUp(),
+      readerCaughtUp: () => this.#output.caughtUp(),
       checkAlive: () => this.#checkAlive(),
-      noteHost: failed => {
-        this.#hostFailed = failed;
-      },
-      myTurn: () => this.#myTurn(),
-      spend: units => this.#fuel.spend(units),
+      noteHost: failed => this.#noteHost(failed),
+      myTurn: () => this.#time.next()?.then(() => this.#checkAlive()),
+      spend: units => this.#time.fuel.spend(units),
     });
     return sequenceImports(this.#sequences);
   }
@@ -237,7 +228,7 @@ export class GuestRun {
       if (!bytes) throw new Fault('failed', `it returned ${address}, which is no answer inside its memory`);
       this.#stream(bytes);
     }
-    this.#sendText({ last: true });
+    this.#output.send({ last: true });
   }
 
   #imports(): Record<string, WebAssembly.ImportValue> {
@@ -249,10 +240,7 @@ export class GuestRun {
         throw new Fault('trapped', `abort at line ${line >>> 0}, column ${column >>> 0} of its source`);
       },
       realm_stream_token: (address: number, length: number) => this.#streamToken(address, length),
-      realm_host_generate: this.#waiting(this.#hostGenerate.bind(this)),
-      realm_encode_tokens: this.#waiting(this.#encode.bind(this)),
-      realm_decode_tokens: this.#waiting(this.#decode.bind(this)),
-      realm_get_model_metadata: this.#waiting(this.#metadata.bind(this)),
+      realm_host_generate: this.#waiting((...args) => this.#generation.generate(...args)),
     };
   }
 
@@ -260,45 +248,11 @@ export class GuestRun {
   #meter(): Record<string, WebAssembly.ImportValue> {
     return {
       refuel: new Suspending(async () => {
-        await this.#refuel();
+        await this.#time.refuel(() => this.#checkAlive()).catch(error => this.#fail(error));
         return 0;
       }),
       grow: (pages: number) => this.#grow(pages),
     };
-  }
-
-  /** It has used up its slice: others have their turn first. */
-  async #refuel(): Promise<void> {
-    this.#checkAlive();
-    do {
-      if (this.#fuel.isSpent) {
-        this.#kill(new Fault('out_of_fuel', `used more than ${this.#start.limits.fuel} of fuel`));
-        this.#checkAlive();
-      }
-      await this.#wait({ spent: true });
-    } while (!this.#fuel.refill());
-  }
-
-  /** A guest that has got an answer goes on at once where no other waits. */
-  #myTurn(): Promise<void> | undefined {
-    return this.#place.turns === undefined || this.#place.turns.free ? undefined : this.#wait({ spent: false });
-  }
-
-  async #wait({ spent }: { spent: boolean }): Promise<void> {
-    this.#charge();
-    const { tenant } = this.#start;
-    await new Promise<void>(go => {
-      this.#turn = { tenant, spent, go };
-      this.#place.turns?.add(this.#turn);
-    });
-    this.#turn = undefined;
-    this.#checkAlive();
-  }
-
-  #charge(): void {
-    const { used } = this.#fuel;
-    this.#place.turns?.charge(this.#start.tenant, used - this.#charged);
-    this.#charged = used;
   }
 
   /** A host function during which the program is suspended; its turn begins again when `body` ends. */
@@ -309,10 +263,10 @@ export class GuestRun {
       if (++this.#hostCalls > hostCalls) {
         this.#kill(new Fault('failed', `made more than ${hostCalls} host calls (the tenant's host_calls)`));
       }
-      await this.#readerCaughtUp();
+      await this.#output.caughtUp();
       this.#checkAlive();
       const result = await body(...(args as Six));
-      await this.#myTurn();
+      await this.#time.next();
       this.#checkAlive();
       return result;
     });
@@ -327,133 +281,17 @@ export class GuestRun {
   }
 
   #stream(bytes: Uint8Array): void {
-    this.#streamedBytes += bytes.length;
-    const { outputBytes } = this.#start.limits;
-    if (this.#streamedBytes > outputBytes) {
-      this.#kill(new Fault('failed', `streamed more than ${outputBytes} bytes (the tenant's output_bytes)`));
-      this.#checkAlive();
+    try {
+      this.#output.write(bytes);
+    } catch (error) {
+      this.#fail(error);
     }
     if (bytes.length > 0) this.#hostFailed = false;
-    this.#streamed.append(bytes);
-  }
-
-  /** All that was streamed in one stretch of computing leaves as one piece: a million calls make no million messages. */
-  #sendText({ last = false } = {}): void {
-    const text = this.#decoder.decode(this.#streamed.take(), { stream: !last });
-    if (text === '') return;
-    this.#unread += text.length;
-    this.#place.post({ kind: 'text', run: this.#start.run, text });
   }
 
   #send(message: FromGuest): void {
-    this.#sendText();
+    this.#output.send();
     this.#place.post(message);
-  }
-
-  /** A program that is far ahead of whoever reads its text is held back when it next calls the host. */
-  async #readerCaughtUp(): Promise<void> {
-    this.#sendText();
-    while (this.#unread > MAX_UNREAD_TEXT && !this.#fault) {
-      await new Promise<void>(resolve => {
-        this.#wakeReader = resolve;
-      });
-    }
-  }
-
-  async #hostGenerate(
-    modelId: number,
-    promptAt: number,
-    promptLength: number,
-    optionsAt: number,
-    outAt: number,
-    outLength: number,
-  ): Promise<number> {
-    if (this.#generating) return GuestError.busy;
-    const prompt = readText(this.#memory, promptAt, promptLength);
-    if (typeof prompt === 'number') return prompt;
-    if (!this.#memory.holds(outAt, outLength)) return GuestError.invalidPointer;
-    const options = readChangedOptions(this.#memory, optionsAt, this.#start.options);
-    if (typeof options === 'number') return options;
-    this.#generating = true;
-    this.#generated = undefined;
-    this.#send({
-      kind: 'generate',
-      run: this.#start.run,
-      modelId: (modelId >>> 0) as ModelId,
-      prompt,
-      adapter: this.#env.adapterOf(modelId),
-      options,
-      pieces: this.#autoStream ? 'stream' : this.#onToken ? 'send' : 'hold',
-      keepBytes: outLength >>> 0,
-    });
-    const { code, text } = await this.#watch();
-    this.#generating = false;
-    this.#hostFailed = code < 0;
-    return this.#hostFailed ? code : writeText(text, this.#memory.bytes(outAt, outLength)!);
-  }
-
-  /** Hands the pieces to realm_on_token until the generation ends; `text` ends where it asked to stop. */
-  async #watch(): Promise<{ readonly code: number; readonly text: string }> {
-    let stopped = false;
-    let offered = 0;
-    while (this.#pieces.length > 0 || this.#generated === undefined) {
-      const piece = this.#pieces.shift();
-      if (piece === undefined) await this.#nextMessage();
-      else if (!stopped) {
-        offered += piece.length;
-        stopped = await this.#offer(piece);
-        await this.#readerCaughtUp();
-      }
-      this.#checkAlive();
-    }
-    const { code, text } = this.#generated;
-    return { code, text: stopped ? text.slice(0, offered) : text };
-  }
-
-  /** Calls realm_on_token, which may itself wait for the host; true when it asked to stop. */
-  async #offer(piece: string): Promise<boolean> {
-    try {
-      const bytes = encodeText(piece);
-      const address = await this.#scratchFor(bytes.length);
-      this.#memory.bytes(address, bytes.length)!.set(bytes);
-      if ((await this.#onToken!(address, bytes.length)) === 0) return false;
-    } catch (error) {
-      // The outer call must not go on, whatever it catches.
-      this.#kill(
-        error instanceof Fault ? error : Fault.from(error, this.#memory.byteLength, this.#start.limits.memoryMb),
-      );
-      throw this.#fault;
-    }
-    if (this.#generated === undefined) this.#send({ kind: 'stop', run: this.#start.run });
-    return true;
-  }
-
-  /** One place for all pieces, made larger when one does not fit: most allocators of small programs never free. */
-  async #scratchFor(length: number): Promise<number> {
-    if (length > this.#scratch.length || !this.#memory.holds(this.#scratch.address, length)) {
-      const size = Math.max(256, 2 ** Math.ceil(Math.log2(length)));
-      this.#scratch = { address: await this.#room(size), length: size };
-    }
-    return this.#scratch.address;
-  }
-
-  async #encode(modelId: number, textAt: number, textLength: number, outAt: number, room: number): Promise<number> {
-    const text = readText(this.#memory, textAt, textLength);
-    if (typeof text === 'number') return text;
-    const tokens = await this.#ask({ kind: 'encode', run: this.#start.run, modelId: (modelId >>> 0) as ModelId, text });
-    return writeTokensAnswer(this.#memory, tokens, outAt, room);
-  }
-
-  async #decode(modelId: number, tokensAt: number, count: number, outAt: number, room: number): Promise<number> {
-    const tokens = readTokens(this.#memory, tokensAt, count);
-    if (typeof tokens === 'number') return tokens;
-    const text = await this.#ask({ kind: 'decode', run: this.#start.run, modelId: (modelId >>> 0) as ModelId, tokens });
-    return writeTextAnswer(this.#memory, text, outAt, room);
-  }
-
-  async #metadata(modelId: number, outAt: number, room: number): Promise<number> {
-    const text = await this.#ask({ kind: 'metadata', run: this.#start.run, modelId: (modelId >>> 0) as ModelId });
-    return writeTextAnswer(this.#memory, text, outAt, room);
   }
 
   async #ask(query: HostQuery): Promise<HostReply> {
@@ -467,23 +305,24 @@ export class GuestRun {
     }
   }
 
-  async #nextMessage(): Promise<void> {
-    await new Promise<void>(resolve => {
-      this.#wake = resolve;
-    });
-    this.#wake = undefined;
-    await this.#myTurn();
-  }
-
   /** Ends the run: whatever the program waits for fails, and so does every host call that it still makes. */
   #kill(fault: Fault): void {
     this.#fault ??= fault;
     this.#query?.reject(fault);
     this.#sequences?.kill(fault);
-    this.#wake?.();
-    this.#wakeReader?.();
-    if (this.#turn) this.#place.turns?.remove(this.#turn);
-    this.#turn?.go();
+    this.#generation.stop();
+    this.#output.end();
+    this.#time.end();
+  }
+
+  /** Ends it for what was thrown, of the program's own too. */
+  #fail(error: unknown): never {
+    this.#kill(error instanceof Fault ? error : Fault.from(error, this.memoryBytes, this.#start.limits.memoryMb));
+    throw this.#fault;
+  }
+
+  #noteHost(failed: boolean): void {
+    this.#hostFailed = failed;
   }
 
   #checkAlive(): void {
