@@ -12,7 +12,8 @@ const kinds = [
   { kind: 'database', skip: noPostgres },
 ] as const;
 
-describe('what clients were told is on record', () => {
+// They wait more than they compute.
+describe('what clients were told is on record', { concurrency: true }, () => {
   for (const { kind, skip } of kinds)
     test(`after ${times} kills: ${kind}`, { skip }, async () => {
       const parameters = ['scripts/metering/kills.ts', kind, String(times)];
