@@ -1,3 +1,7 @@
+/**
+ * Compiles guest/programs/rust/NAME.rs, with the SDK in guest/rust, to guest/programs/wasm/rust: `node guest/build-rust.ts`.
+ * It needs a rustc with the target wasm32-unknown-unknown (Debian: rustc, libstd-rust-dev-wasm32 and lld), 1.63 or later.
+ */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -5,22 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-
-/**
- * Compiles guest/programs/rust/NAME.rs, with the SDK in guest/rust, to guest/programs/wasm/rust: `node guest/build-rust.ts`.
- * It needs a rustc with the target wasm32-unknown-unknown (Debian: rustc, libstd-rust-dev-wasm32 and lld), 1.63 or later.
- */
-export const rustPrograms = [
-  'best-of-n',
-  'self-consistency',
-  'beam-search',
-  'tree-of-thought',
-  'tool-agent',
-  'json-repair',
-  'watermark',
-  'draft-by-lookup',
-  'prefix-cache',
-] as const;
+import { classicPrograms } from './classic.ts';
 
 const run = promisify(execFile);
 const folder = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -49,7 +38,7 @@ export async function findRust(): Promise<Compiler | undefined> {
 /** All programs, or those named; throws with the compiler's words. */
 export async function compileRust(
   { command, minor }: Compiler,
-  names: readonly string[] = rustPrograms,
+  names: readonly string[] = classicPrograms,
 ): Promise<Map<string, Uint8Array>> {
   const work = await mkdtemp(join(tmpdir(), 'realm-rust-'));
   // Programs without the standard library that allocate are stable since 1.68.

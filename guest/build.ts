@@ -1,22 +1,10 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import asc from 'assemblyscript/asc';
+import { classicPrograms } from './classic.ts';
 
 /** Compiles guest/assembly/NAME.ts to guest/wasm/NAME.wasm, and the classic programs to guest/programs/wasm: `node guest/build.ts`. */
 export const programs = ['default', 'shout'] as const;
-
-/** In guest/programs/assembly: what ABI v2 is good for. */
-export const classicPrograms = [
-  'best-of-n',
-  'self-consistency',
-  'beam-search',
-  'tree-of-thought',
-  'tool-agent',
-  'json-repair',
-  'watermark',
-  'draft-by-lookup',
-  'prefix-cache',
-] as const;
 
 const folder = new URL('./', import.meta.url);
 

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
-import { compileClassic } from '../../guest/build.ts';
 import { loadModel, type ServedModel } from '../../src/llm/load.ts';
 import { LedgerMeter } from '../../src/metering/ledger-meter.ts';
 import { createSandbox } from '../../src/sandbox/sandbox.ts';
@@ -17,6 +16,7 @@ import { createMetrics } from '../../src/telemetry/metrics.ts';
 import type { ToolConfig } from '../../src/tenancy/config.ts';
 import { Directory } from '../../src/tenancy/directory.ts';
 import { tenantDefaults } from '../../src/tenancy/tenants.ts';
+import { compiled } from '../guest/compiled.ts';
 import { post, scripted } from '../server/scripted.ts';
 import { modelPath } from './server-process.ts';
 
@@ -43,7 +43,7 @@ const tenant = { ...tenantDefaults, id: 'acme', tools: ['calculator'] };
 async function run(name: string | undefined, body: object, tools: readonly ToolConfig[] = []) {
   const meter = await LedgerMeter.onStore(store, { budgetsOf: () => [], priceOf: () => undefined });
   const program =
-    name === undefined ? undefined : await sandbox.load(name, await compileClassic(name), { memoryMb: 64 });
+    name === undefined ? undefined : await sandbox.load(name, await compiled('assembly', name), { memoryMb: 64 });
   const directory = new Directory();
   const { app } = scripted(
     { answer: () => '' },
