@@ -12,9 +12,10 @@ const folder = new URL('./', import.meta.url);
 export const compileProgram = (name: string): Promise<Uint8Array> =>
   compile(`assembly/${name}.ts`, 'minimal', '--converge');
 
-/** Those hold many small objects for a while: they need a collector. */
-export const compileClassic = (name: string): Promise<Uint8Array> =>
-  compile(`programs/assembly/${name}.ts`, 'incremental');
+/** Those hold many small objects for a while: they need a collector. The path is seen from here. */
+export const compileV2 = (path: string): Promise<Uint8Array> => compile(path, 'incremental');
+
+export const compileClassic = (name: string): Promise<Uint8Array> => compileV2(`programs/assembly/${name}.ts`);
 
 async function compile(path: string, runtime: string, ...more: string[]): Promise<Uint8Array> {
   let compiled: Uint8Array | undefined;
