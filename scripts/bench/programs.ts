@@ -83,7 +83,7 @@ async function plain(setup: Setup): Promise<Figure[]> {
 }
 
 async function loop(setup: Setup): Promise<Figure[]> {
-  const crowded = (beside?: Who) => () => crowd(setup, 'pass-on', 63, 32, beside);
+  const crowded = (beside?: Who) => () => crowd(setup, 'pass-on', 63, Math.min(32, setup.tokens), beside);
   const [without, beside] = (await rounds(setup, [crowded(), crowded('endless')])) as [number[], number[]];
   const work = '63 guests beside one that loops for ever, two workers';
   return [ratioFigure(work, ratios(beside, without), { least: 0.95 }, `without it: ${perSecond(without)}`)];
