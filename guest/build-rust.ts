@@ -1,26 +1,15 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
-
 /**
  * Compiles guest/programs/rust/NAME.rs, with the SDK in guest/rust, to guest/programs/wasm/rust: `node guest/build-rust.ts`.
  * It needs a rustc with the target wasm32-unknown-unknown (Debian: rustc, libstd-rust-dev-wasm32 and lld), 1.63 or later.
  */
-export const rustPrograms = [
-  'best-of-n',
-  'self-consistency',
-  'beam-search',
-  'tree-of-thought',
-  'tool-agent',
-  'json-repair',
-  'watermark',
-  'draft-by-lookup',
-  'prefix-cache',
-] as const;
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { classicPrograms } from './classic.ts';
 
 const run = promisify(execFile);
 const folder = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -46,10 +35,12 @@ export async function findRust(): Promise<Compiler | undefined> {
   return undefined;
 }
 
-/** All programs, or those named; throws with the compiler's words. */
+const classicSources = classicPrograms.map(name => folder(`programs/rust/${name}.rs`));
+
+/** What these files compile to, by their names; throws with the compiler's words. */
 export async function compileRust(
   { command, minor }: Compiler,
-  names: readonly string[] = rustPrograms,
+  sources: readonly string[] = classicSources,
 ): Promise<Map<string, Uint8Array>> {
   const work = await mkdtemp(join(tmpdir(), 'realm-rust-'));
   // Programs without the standard library that allocate are stable since 1.68.
@@ -70,7 +61,8 @@ export async function compileRust(
       folder('rust/src/lib.rs'),
     ]);
     const programs = new Map<string, Uint8Array>();
-    for (const name of names) {
+    for (const source of sources) {
+      const name = basename(source, '.rs');
       const out = join(work, `${name}.wasm`);
       const crate = [
         '--crate-name',
@@ -81,7 +73,7 @@ export async function compileRust(
         `realm=${library}`,
       ];
       const small = ['-C', 'strip=symbols', ...(isOld ? ['-Zcrate-attr=feature(default_alloc_error_handler)'] : [])];
-      await run(command, [...common, ...crate, ...small, '-o', out, folder(`programs/rust/${name}.rs`)], { env });
+      await run(command, [...common, ...crate, ...small, '-o', out, source], { env });
       programs.set(name, await readFile(out));
     }
     return programs;

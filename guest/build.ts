@@ -1,22 +1,10 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import asc from 'assemblyscript/asc';
+import { classicPrograms } from './classic.ts';
 
 /** Compiles guest/assembly/NAME.ts to guest/wasm/NAME.wasm, and the classic programs to guest/programs/wasm: `node guest/build.ts`. */
 export const programs = ['default', 'shout'] as const;
-
-/** In guest/programs/assembly: what ABI v2 is good for. */
-export const classicPrograms = [
-  'best-of-n',
-  'self-consistency',
-  'beam-search',
-  'tree-of-thought',
-  'tool-agent',
-  'json-repair',
-  'watermark',
-  'draft-by-lookup',
-  'prefix-cache',
-] as const;
 
 const folder = new URL('./', import.meta.url);
 
@@ -24,9 +12,10 @@ const folder = new URL('./', import.meta.url);
 export const compileProgram = (name: string): Promise<Uint8Array> =>
   compile(`assembly/${name}.ts`, 'minimal', '--converge');
 
-/** Those hold many small objects for a while: they need a collector. */
-export const compileClassic = (name: string): Promise<Uint8Array> =>
-  compile(`programs/assembly/${name}.ts`, 'incremental');
+/** Those hold many small objects for a while: they need a collector. The path is seen from here. */
+export const compileV2 = (path: string): Promise<Uint8Array> => compile(path, 'incremental');
+
+export const compileClassic = (name: string): Promise<Uint8Array> => compileV2(`programs/assembly/${name}.ts`);
 
 async function compile(path: string, runtime: string, ...more: string[]): Promise<Uint8Array> {
   let compiled: Uint8Array | undefined;

@@ -1,41 +1,14 @@
 /** The SDK for programs of ABI v2 (realm2.ts): what most of them need around the host's functions. */
-import { field, quote, textOf } from './json';
+import { Constraint, Mask } from './constraint';
+import { field, textOf } from './json';
 import * as host from './realm2';
+import { Result, submit, Wish } from './submit';
+import { at, bytesOf, check, room, roomFor, roomText } from './texts';
 
+export * from './constraint';
 export { realm_alloc } from './realm';
-
-/** What the host refuses ends the program, unless it asks for the code itself. */
-export function check(code: i32): i32 {
-  if (code < 0) {
-    log(3, lastError());
-    throw new Error('a call was refused');
-  }
-  return code;
-}
-
-const TOO_SMALL = -3;
-
-const noText = new ArrayBuffer(0);
-
-export function bytesOf(text: string): ArrayBuffer {
-  return text.length === 0 ? noText : String.UTF8.encode(text);
-}
-
-const at = (bytes: ArrayBuffer): usize => changetype<usize>(bytes);
-
-/** Room for the host's texts; grows when one does not fit. */
-let room = new ArrayBuffer(65536);
-
-function roomFor(length: i32): ArrayBuffer {
-  if (length > room.byteLength) room = new ArrayBuffer(2 * length);
-  return room;
-}
-
-const textIn = (length: i32): string => String.UTF8.decodeUnsafe(at(room), length);
-
-export function lastError(): string {
-  return textIn(host.last_error(at(room), room.byteLength));
-}
+export * from './submit';
+export { bytesOf, check, lastError, log } from './texts';
 
 /** The request. */
 export class Request {
@@ -82,46 +55,20 @@ export class Request {
     return '{' + this.json.substring(this.json.indexOf(options) + options.length + 1);
   }
 
+  /** JSON: id, context, vocab_size, ends … */
+  modelInfo(): string {
+    return roomText(host.model_info(this.model, at(room), room.byteLength));
+  }
+
   /** Tokens that end a text. */
   ends(): u32[] {
-    const info = roomText(host.model_info(this.model, at(room), room.byteLength));
-    const list = field(info, 'ends');
+    const list = field(this.modelInfo(), 'ends');
     const ends: u32[] = [];
     const parts = list.substring(1, list.length - 1).split(',');
     for (let i = 0; i < parts.length; i++) if (parts[i] !== '') ends.push(<u32>parseInt(parts[i], 10));
     return ends;
   }
 }
-
-const roomText = (length: i32): string => textIn(check(length));
-
-/** How a sequence is run on. */
-export class Wish {
-  /** STREAM, LOGPROBS, IGNORE_ENDS, KEEP_END. */
-  flags: u32 = 0;
-  topK: u32 = 0;
-  stops: string[] = [];
-  draft: u32[] = [];
-  minTokens: u32 = 0;
-  maxTokens: u32;
-
-  constructor(maxTokens: u32) {
-    this.maxTokens = maxTokens;
-  }
-
-  /** One token, which may be an end of text, with its alternatives: for whoever chooses tokens itself. */
-  static one(topK: u32): Wish {
-    const wish = new Wish(1);
-    wish.flags = LOGPROBS | IGNORE_ENDS;
-    wish.topK = topK;
-    return wish;
-  }
-}
-
-export const STREAM: u32 = 1;
-export const LOGPROBS: u32 = 2;
-export const IGNORE_ENDS: u32 = 4;
-export const KEEP_END: u32 = 8;
 
 /** Tokens of a model that go on. */
 export class Sequence {
@@ -203,156 +150,43 @@ export class Sequence {
     check(host.seq_sampler(this.handle, at(bytes), bytes.byteLength));
   }
 
-  constrain(constraint: Constraint): void {
-    check(host.seq_constrain(this.handle, constraint.handle));
+  /** Empty: none. */
+  adapter(name: string): void {
+    const bytes = bytesOf(name);
+    check(host.seq_adapter(this.handle, at(bytes), bytes.byteLength));
+  }
+
+  /** Added to the logits of tokens: of the next one only, or of all that follow. */
+  bias(tokens: u32[], biases: f32[], sticky: bool): void {
+    const pairs = new StaticArray<u32>(2 * tokens.length);
+    for (let i = 0; i < tokens.length; i++) {
+      pairs[2 * i] = tokens[i];
+      pairs[2 * i + 1] = reinterpret<u32>(biases[i]);
+    }
+    check(host.seq_bias(this.handle, changetype<usize>(pairs), tokens.length, <u32>sticky));
+  }
+
+  /** What the next token may be. */
+  mask(mask: Mask): void {
+    check(host.seq_mask(this.handle, changetype<usize>(mask.bits), mask.bits.length));
+  }
+
+  /** Of the next token, for each of the vocabulary. */
+  logits(): f32[] {
+    const logits = new Array<f32>(check(host.logits(this.handle, 0, 0)));
+    check(host.logits(this.handle, logits.dataStart, logits.length));
+    return logits;
+  }
+
+  /** Holds for what is generated from now on; null lifts it. */
+  constrain(constraint: Constraint | null): void {
+    check(host.seq_constrain(this.handle, constraint ? constraint.handle : 0));
   }
 
   /** Runs it on and waits. */
   generate(wish: Wish): Result {
     return submit([this], [wish]).wait()[0];
   }
-}
-
-const JSON_SCHEMA: u32 = 1;
-const CHOICE: u32 = 5;
-const TOOLS: u32 = 6;
-
-/** What an answer must be. */
-export class Constraint {
-  readonly handle: u32;
-
-  constructor(model: u32, kind: u32, source: string) {
-    const bytes = bytesOf(source);
-    this.handle = check(host.constraint_new(model, kind, at(bytes), bytes.byteLength));
-  }
-
-  static schema(model: u32, schema: string): Constraint {
-    return new Constraint(model, JSON_SCHEMA, schema);
-  }
-
-  static choice(model: u32, choices: string): Constraint {
-    return new Constraint(model, CHOICE, choices);
-  }
-
-  /** Calls of these tools, or text. */
-  static tools(model: u32, tools: string): Constraint {
-    return new Constraint(model, TOOLS, '{"tools":' + tools + '}');
-  }
-}
-
-/** What became of one sequence. */
-export class Result {
-  reason: u32 = 0;
-  error: i32 = 0;
-  tokens: u32[] = [];
-  /** Of each token; empty unless asked for. */
-  logprobs: f32[] = [];
-  /** Alternatives, the most likely first: `topK` for each token. */
-  topIds: u32[] = [];
-  topLogprobs: f32[] = [];
-  readonly model: u32;
-
-  constructor(model: u32) {
-    this.model = model;
-  }
-
-  get text(): string {
-    return textOfTokens(this.model, this.tokens);
-  }
-
-  /** Log-probability of all of it. */
-  get score(): f64 {
-    let sum: f64 = 0;
-    for (let i = 0; i < this.logprobs.length; i++) sum += this.logprobs[i];
-    return sum;
-  }
-}
-
-export function textOfTokens(model: u32, tokens: u32[]): string {
-  const most = roomFor(tokens.length * 64).byteLength;
-  return roomText(host.decode(model, tokens.dataStart, tokens.length, at(room), most));
-}
-
-/** What runs. */
-export class Ticket {
-  readonly handle: u32;
-  readonly model: u32;
-  readonly wishes: Wish[];
-
-  constructor(handle: u32, model: u32, wishes: Wish[]) {
-    this.handle = handle;
-    this.model = model;
-    this.wishes = wishes;
-  }
-
-  cancel(): void {
-    host.cancel(this.handle);
-  }
-
-  wait(): Result[] {
-    const tickets: u32[] = [this.handle];
-    let size = host.wait(tickets.dataStart, 1, 0, at(room), room.byteLength);
-    if (size === TOO_SMALL) {
-      roomFor(check(host.wait(tickets.dataStart, 1, 0, 0, 0)));
-      size = host.wait(tickets.dataStart, 1, 0, at(room), room.byteLength);
-    }
-    check(size);
-    const results: Result[] = [];
-    let from = at(room);
-    for (let i = 0; i < this.wishes.length; i++) {
-      const result = new Result(this.model);
-      from = readResult(from, result, (this.wishes[i].flags & LOGPROBS) !== 0 || this.wishes[i].topK > 0);
-      results.push(result);
-    }
-    return results;
-  }
-}
-
-function readResult(from: usize, result: Result, hasLogprobs: bool): usize {
-  result.reason = load<u32>(from, 12);
-  result.error = load<i32>(from, 16);
-  const n = load<u32>(from, 20);
-  const topK = load<u32>(from, 24);
-  from += 32;
-  for (let i: u32 = 0; i < n; i++, from += 4) result.tokens.push(load<u32>(from));
-  if (!hasLogprobs) return from;
-  for (let i: u32 = 0; i < n; i++, from += 4) result.logprobs.push(load<f32>(from));
-  for (let i: u32 = 0; i < n * topK; i++, from += 8) {
-    result.topIds.push(load<u32>(from));
-    result.topLogprobs.push(load<f32>(from, 4));
-  }
-  return from;
-}
-
-/** Runs sequences of one model on, all at once; one wish for all, or one for each. */
-export function submit(sequences: Sequence[], wishes: Wish[]): Ticket {
-  const count = sequences.length;
-  const requests = new StaticArray<u32>(16 * count);
-  const kept: ArrayBuffer[] = [];
-  const each: Wish[] = [];
-  for (let i = 0; i < count; i++) {
-    const wish = wishes.length === 1 ? wishes[0] : wishes[i];
-    const stops = bytesOf(wish.stops.length === 0 ? '' : stopsJson(wish.stops));
-    kept.push(stops);
-    each.push(wish);
-    const request = changetype<usize>(requests) + 64 * i;
-    store<u32>(request, sequences[i].handle);
-    store<u32>(request, wish.maxTokens, 4);
-    store<u32>(request, wish.flags, 8);
-    store<u32>(request, wish.topK, 12);
-    store<u32>(request, <u32>at(stops), 24);
-    store<u32>(request, stops.byteLength, 28);
-    store<u32>(request, <u32>wish.draft.dataStart, 32);
-    store<u32>(request, wish.draft.length, 36);
-    store<u32>(request, wish.minTokens, 48);
-  }
-  return new Ticket(check(host.submit(changetype<usize>(requests), count)), sequences[0].model, each);
-}
-
-function stopsJson(stops: string[]): string {
-  let json = '[';
-  for (let i = 0; i < stops.length; i++) json += (i > 0 ? ',' : '') + quote(stops[i]);
-  return json + ']';
 }
 
 /** Reads an answer in the model's output format: {"content", "reasoning", "tool_calls"}. */
@@ -364,6 +198,19 @@ export function parseAnswer(model: u32, tools: string, tokens: u32[]): string {
   const json = roomText(host.parser_feed(parser, tokens.dataStart, tokens.length, at(room), room.byteLength));
   host.parser_free(parser);
   return json;
+}
+
+/** A text's embedding. */
+export function embed(model: u32, text: string): f32[] {
+  const bytes = bytesOf(text);
+  const vector = new Array<f32>(check(host.embed(model, at(bytes), bytes.byteLength, 0, 0)));
+  check(host.embed(model, at(bytes), bytes.byteLength, vector.dataStart, vector.length));
+  return vector;
+}
+
+/** What the run may still do, as JSON. */
+export function budget(): string {
+  return roomText(host.budget(at(room), room.byteLength));
 }
 
 /** Calls one of the operator's tools; empty: it failed, and lastError() says why. */
@@ -385,11 +232,6 @@ export function say(text: string): void {
 export function emit(kind: u32, text: string): void {
   const bytes = bytesOf(text);
   check(host.emit(kind, at(bytes), bytes.byteLength));
-}
-
-export function log(level: u32, text: string): void {
-  const bytes = bytesOf(text);
-  host.log(level, at(bytes), bytes.byteLength);
 }
 
 /** From 0 to 1. */

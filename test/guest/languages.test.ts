@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { compileC, cPrograms, hasClang } from '../../guest/build-c.ts';
-import { compileRust, findRust, rustPrograms } from '../../guest/build-rust.ts';
+import { cPrograms, hasClang } from '../../guest/build-c.ts';
+import { findRust } from '../../guest/build-rust.ts';
+import { classicPrograms } from '../../guest/classic.ts';
 import { instrument } from '../../src/sandbox/fuel/instrument.ts';
+import { compiled } from './compiled.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../guest/${path}`, import.meta.url), 'utf8');
 
@@ -40,7 +42,7 @@ test('the host has the same functions in Rust and in C', () => {
 });
 
 test('the programs in Rust have at most 60 lines of 120 characters', () => {
-  for (const name of rustPrograms) {
+  for (const name of classicPrograms) {
     const lines = read(`programs/rust/${name}.rs`).trimEnd().split('\n');
     assert.ok(lines.length <= 60, name);
     assert.ok(
@@ -50,21 +52,18 @@ test('the programs in Rust have at most 60 lines of 120 characters', () => {
   }
 });
 
-const rust = await findRust();
-const clang = await hasClang();
+const [rust, clang] = [await findRust(), await hasClang()];
 
 describe('programs in Rust', { skip: !rust && 'no rustc with the target wasm32-unknown-unknown' }, () => {
   test('compile without a warning, and import and export what ABI v2 has', { timeout: 300_000 }, async () => {
-    const programs = await compileRust(rust!);
-    assert.deepEqual([...programs.keys()], [...rustPrograms]);
-    for (const [name, bytes] of programs) check(name, bytes);
+    for (const name of classicPrograms) check(name, await compiled('rust', name));
   });
 });
 
 describe('programs in C', { skip: !clang && 'no clang with lld for wasm32' }, () => {
   for (const name of cPrograms) {
     test(`${name} compiles without a warning, and imports and exports what ABI v2 has`, async () => {
-      check(name, await compileC(name));
+      check(name, await compiled('c', name));
     });
   }
 });

@@ -34,5 +34,6 @@ fn run(request: &Request) -> Result<()> {
             return say(all.trim_start());
         }
     }
-    Ok(())
+    // The limit leaves no room for more.
+    say("{}")
 }

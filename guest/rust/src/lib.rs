@@ -26,8 +26,8 @@ mod submit;
 
 pub use json::{quote, Json};
 pub use request::Request;
-pub use sequence::{Constraint, Model, Sequence};
-pub use submit::{submit, Answer, Reason, Ticket, Wish, IGNORE_ENDS, KEEP_END, LOGPROBS, STREAM};
+pub use sequence::{Constraint, Mask, Model, Sequence};
+pub use submit::{submit, wait_any, Answer, Reason, Ticket, Wish, IGNORE_ENDS, KEEP_END, LOGPROBS, STREAM};
 
 use alloc::format;
 use alloc::string::String;
@@ -89,6 +89,10 @@ impl Model {
         let info = self.info()?;
         let ends = info.get("ends").map_or(&[][..], Json::items);
         Ok(ends.iter().filter_map(Json::number).map(|id| id as u32).collect())
+    }
+
+    pub fn vocabulary(self) -> Result<usize> {
+        Ok(self.info()?.get("vocab_size").and_then(Json::number).unwrap_or(0.0) as usize)
     }
 
     pub fn embed(self, text: &str) -> Result<Vec<f32>> {

@@ -109,9 +109,9 @@ impl Sequence {
         Ok(())
     }
 
-    /// One bit for each token of the vocabulary: whether the next one may be that.
-    pub fn mask(&self, bits: &[u32]) -> Result<()> {
-        check(unsafe { host::seq_mask(self.handle, bits.as_ptr(), bits.len()) })?;
+    /// What the next token may be.
+    pub fn mask(&self, mask: &Mask) -> Result<()> {
+        check(unsafe { host::seq_mask(self.handle, mask.0.as_ptr(), mask.0.len()) })?;
         Ok(())
     }
 
@@ -133,6 +133,21 @@ impl Sequence {
     pub fn generate(&self, wish: &Wish) -> Result<Answer> {
         let mut answers = submit(&[self], &[wish])?.wait()?;
         Ok(answers.remove(0))
+    }
+}
+
+/// Tokens that may follow; it serves any number of sequences.
+#[derive(Clone, Debug)]
+pub struct Mask(Vec<u32>);
+
+impl Mask {
+    /// Nothing may follow yet.
+    pub fn new(vocabulary: usize) -> Mask {
+        Mask(vec![0; (vocabulary + 31) / 32])
+    }
+
+    pub fn allow(&mut self, token: u32) {
+        self.0[token as usize / 32] |= 1 << (token % 32);
     }
 }
 

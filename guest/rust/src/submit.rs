@@ -149,31 +149,66 @@ impl Wish {
 impl Ticket {
     /// An answer for each sequence.
     pub fn wait(self) -> Result<Vec<Answer>> {
-        let mut bytes = vec![0_u8; 16_384];
-        let wait = |out: *mut u8, max| unsafe { host::wait(&self.handle, 1, 0, out, max) };
-        let mut size = wait(bytes.as_mut_ptr(), bytes.len());
-        if size == TOO_SMALL {
-            bytes.resize(check(wait(core::ptr::null_mut(), 0))? as usize, 0);
-            size = wait(bytes.as_mut_ptr(), bytes.len());
-        }
-        check(size)?;
-        let mut words = Words(&bytes);
-        let with = self.models.iter().zip(&self.with_logprobs);
-        Ok(with.map(|(&model, &logprobs)| words.answer(model, logprobs)).collect())
+        let bytes = records(&[self.handle], false)?;
+        Ok(Words(&bytes).answers(&self))
     }
 
     pub fn cancel(self) {
+        self.stop();
+    }
+
+    /// It is complete soon; what came until then stays.
+    pub fn stop(&self) {
         unsafe { host::cancel(self.handle) };
     }
+}
+
+/// Waits until one of them is complete. Those that are leave the list; their places in it come with their answers.
+pub fn wait_any(tickets: &mut [Option<Ticket>]) -> Result<Vec<(usize, Vec<Answer>)>> {
+    let handles: Vec<u32> = tickets.iter().flatten().map(|ticket| ticket.handle).collect();
+    let bytes = records(&handles, true)?;
+    let mut words = Words(&bytes);
+    let mut complete = Vec::new();
+    while let Some(handle) = words.first() {
+        let of = |ticket: &Option<Ticket>| ticket.as_ref().map_or(false, |ticket| ticket.handle == handle);
+        let at = tickets.iter().position(of).ok_or(Error::FAILED)?;
+        let answers = tickets[at].take().map_or(Vec::new(), |ticket| words.answers(&ticket));
+        complete.push((at, answers));
+    }
+    Ok(complete)
+}
+
+/// What `wait` writes.
+fn records(handles: &[u32], any: bool) -> Result<Vec<u8>> {
+    let mut bytes = vec![0_u8; 16_384];
+    let wait = |out: *mut u8, max| unsafe { host::wait(handles.as_ptr(), handles.len(), any as u32, out, max) };
+    let mut size = wait(bytes.as_mut_ptr(), bytes.len());
+    // More may be complete by the next look.
+    while size == TOO_SMALL {
+        bytes.resize(check(wait(core::ptr::null_mut(), 0))? as usize, 0);
+        size = wait(bytes.as_mut_ptr(), bytes.len());
+    }
+    bytes.truncate(check(size)? as usize);
+    Ok(bytes)
 }
 
 struct Words<'a>(&'a [u8]);
 
 impl Words<'_> {
+    fn first(&self) -> Option<u32> {
+        let bytes = self.0.get(..4)?;
+        Some(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    }
+
+    fn answers(&mut self, ticket: &Ticket) -> Vec<Answer> {
+        let with = ticket.models.iter().zip(&ticket.with_logprobs);
+        with.map(|(&model, &logprobs)| self.answer(model, logprobs)).collect()
+    }
+
     fn next(&mut self) -> u32 {
-        let (first, rest) = self.0.split_at(4);
-        self.0 = rest;
-        u32::from_le_bytes([first[0], first[1], first[2], first[3]])
+        let word = self.first().unwrap_or(0);
+        self.0 = self.0.get(4..).unwrap_or(&[]);
+        word
     }
 
     fn float(&mut self) -> f32 {

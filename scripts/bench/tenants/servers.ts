@@ -40,17 +40,20 @@ export interface RealmSetup {
   readonly options?: Record<string, unknown>;
   /** More lines of each tenant's entry. */
   readonly limits?: Record<string, unknown>;
+  /** A module for each tenant; undefined: none. */
+  readonly programs?: readonly (string | undefined)[];
   /** Compute threads; default: all processors. */
   readonly threads?: number;
 }
 
-export async function startRealm({ model, tenants, ends, options, limits, threads }: RealmSetup): Promise<RealmServer> {
+export async function startRealm({ model, tenants, ends, ...setup }: RealmSetup): Promise<RealmServer> {
+  const { options, limits, programs, threads } = setup;
   const keys = Array.from({ length: tenants }, (_, i) => createKey(`t${i}`));
   const folder = await mkdtemp(join(tmpdir(), 'realm-bench-'));
   const config = {
     models: [{ id: 'm', path: model, context: 2048, ...options }],
     server: { metrics: 'public' },
-    tenants: keys.map(({ hash }, i) => ({ id: `t${i}`, keys: [hash], ...limits })),
+    tenants: keys.map(({ hash }, i) => ({ id: `t${i}`, keys: [hash], ...limits, program: programs?.[i] })),
   };
   await writeFile(join(folder, 'realm.yaml'), JSON.stringify(config));
   const port = await freePort();
