@@ -59,6 +59,7 @@ export async function* runChoice(
     throw trace.refused ?? error;
   }
   signal.throwIfAborted();
+  await trace.recordings.done();
   yield* pieces(index, reader.end(), takeUntil(trace, Number.POSITIVE_INFINITY));
   if (trace.refused) throw trace.refused;
   if (request.promptLogprobs !== undefined && !trace.scored) throw notAsked();

@@ -3,7 +3,7 @@ import type { Engine } from '../engine/types.ts';
 import { type Embedding, embed } from '../llm/embed.ts';
 import type { LoadedModel } from '../llm/load.ts';
 import type { TextEvent } from '../llm/types.ts';
-import type { CallOwner, EngineCall, Meter, Reservation } from '../metering/meter.ts';
+import type { CallOwner, CallStatus, EngineCall, Meter, Reservation } from '../metering/meter.ts';
 
 /**
  * A model as the server has it. Its engine is reached through `generate` and `embed` alone, and both reserve what the call may cost before it
@@ -11,8 +11,13 @@ import type { CallOwner, EngineCall, Meter, Reservation } from '../metering/mete
  */
 export interface MeteredModel extends Omit<LoadedModel, 'generate' | 'engine'> {
   readonly engine: Omit<Engine, 'submit'>;
-  /** The end comes once the call is on record. Throws what the meter and the engine report. */
-  generate(owner: CallOwner, request: GenerateRequest, signal?: AbortSignal, charge?: Charge): AsyncIterable<TextEvent>;
+  /** The end comes once the call is on record, or `recordings` wait for it. Throws what the meter and the engine report. */
+  generate(
+    owner: CallOwner,
+    request: GenerateRequest,
+    signal?: AbortSignal,
+    how?: { readonly charge?: Charge; readonly recordings?: { add(recording: Promise<void>): void } },
+  ): AsyncIterable<TextEvent>;
   embed(owner: CallOwner, request: EmbedRequest, signal?: AbortSignal): Promise<Embedding>;
 }
 
@@ -40,7 +45,7 @@ export function metered(model: LoadedModel, meter: Meter): MeteredModel {
   const reserve = (owner: CallOwner, adapter: string | undefined, wish: Wish) =>
     meter.reserve({ ...owner, model: model.id, adapter, ...wish });
   const ways: Pick<MeteredModel, 'generate' | 'embed'> = {
-    async *generate(owner, request, signal, charge = wholeCharge(request.prompt.length)) {
+    async *generate(owner, request, signal, { charge = wholeCharge(request.prompt.length), recordings } = {}) {
       const room = model.engine.info.context - request.prompt.length;
       // What the engine refuses costs nothing; it says so itself.
       const wanted = Math.max(0, Math.min(request.maxTokens ?? room, room));
@@ -49,7 +54,17 @@ export function metered(model: LoadedModel, meter: Meter): MeteredModel {
       const reservation = await reserve(owner, request.adapter, { promptTokens, maxTokens: wanted, openEnded });
       charge.granted();
       const maxTokens = reservation.maxTokens < wanted ? reservation.maxTokens : request.maxTokens;
-      yield* settled(reservation, model.generate({ ...request, maxTokens }, signal), request.prompt.length, charge);
+      const events = model.generate({ ...request, maxTokens }, signal);
+      // Only the first says how it ended.
+      let ended = false;
+      const settle = async (status: CallStatus) => {
+        const recording = reservation.settle(status);
+        if (!recordings) await recording;
+        else if (!ended) recordings.add(recording);
+        ended = true;
+      };
+      const count = (usage: EngineUsage) => reservation.count(usage);
+      yield* settled({ count, settle }, events, request.prompt.length, charge);
     },
     async embed(owner, request, signal) {
       const { prompt, adapter } = request;
@@ -71,7 +86,7 @@ export function metered(model: LoadedModel, meter: Meter): MeteredModel {
 type Wish = Pick<EngineCall, 'promptTokens' | 'maxTokens' | 'openEnded'>;
 
 async function* settled(
-  reservation: Reservation,
+  reservation: Pick<Reservation, 'count' | 'settle'>,
   events: AsyncIterable<TextEvent>,
   promptTokens: number,
   charge: Charge,

@@ -79,7 +79,10 @@ async function called(
   try {
     const operation = job.kind === 'chat' ? 'chat' : 'text_completion';
     const call = { operation, model: model.id } as const;
-    const events = model.generate(exchange.nextCall(), request, signal, claim);
+    const events = model.generate(exchange.nextCall(), request, signal, {
+      charge: claim,
+      recordings: run.trace.recordings,
+    });
     exchange.noteSubmitted();
     return await ended(run, claim, tracedCall(span, call, request, events), onPiece);
   } finally {

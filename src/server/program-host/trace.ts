@@ -4,6 +4,7 @@ import type { TextEnd, TextLogprob } from '../../llm/types.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { Place } from '../answer-reader.ts';
 import { addUsage, noUsage } from '../exchange.ts';
+import { Recordings } from './recordings.ts';
 
 /** What the program's calls to the engine leave behind, beside the text that goes through the program. */
 export interface Trace {
@@ -12,6 +13,8 @@ export interface Trace {
   /** Of the tokens of the client's own prompt, where they are wanted and the program has asked for it. */
   readonly prompt: TextLogprob[];
   scored: boolean;
+  /** Calls that the answer's end waits for. */
+  readonly recordings: Recordings;
   /** Characters generated, as JavaScript counts them. */
   generated: number;
   /** The same in code points, behind those of a prompt that is repeated; counted where offsets are wanted. */
@@ -37,6 +40,7 @@ export const newTrace = (): Trace => ({
   logprobs: [],
   prompt: [],
   scored: false,
+  recordings: new Recordings(),
   generated: 0,
   characters: 0,
   reason: 'stop',
