@@ -182,6 +182,7 @@ export class GuestRun {
         this.#hostFailed = failed;
       },
       myTurn: () => this.#myTurn(),
+      fuelLeft: () => this.#fuel.left,
       spend: units => this.#fuel.spend(units),
     });
     return sequenceImports(this.#sequences);
@@ -297,7 +298,8 @@ export class GuestRun {
 
   #charge(): void {
     const { used } = this.#fuel;
-    this.#place.turns?.charge(this.#start.tenant, used - this.#charged);
+    const { tenant, weight = 1 } = this.#start;
+    this.#place.turns?.charge(tenant, used - this.#charged, weight);
     this.#charged = used;
   }
 
