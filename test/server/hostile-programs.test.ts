@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeSynthetic } from '../../scripts/synthetic/model.ts';
+import type { RealmError } from '../../src/errors.ts';
 import { type RunningServer, startServer } from '../../src/server/start.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { createKey } from '../../src/tenancy/keys.ts';
@@ -379,6 +380,38 @@ describe('hostile pipelines', () => {
     assert.equal(await plain('calm'), calm);
     await assertNothingLeft();
   };
+  const broken: Record<string, readonly [document: string, words: RegExp]> = {
+    cycles: ['steps: [{ id: a, template: "{{ b }}" }, { id: b, template: "{{ a }}" }]\noutput: b', /a.*b/],
+    'a step of itself': ['steps: [{ id: a, template: "{{ a }}" }]\noutput: a', /a/],
+    'unknown steps': ['steps: [{ id: first, template: x }]\noutput: frist', /first/],
+    'unknown models': ['steps: [{ id: a, model: smal, prompt: x }]\noutput: a', /small/],
+    'wrong types': ['steps: [{ id: a, model: small, prompt: x, max_tokens: many }]\noutput: a', /max_tokens/],
+    'an expression as long as a book': [
+      `steps: [{ id: a, template: x }]\noutput: "${'1+'.repeat(20_000)}1"`,
+      /characters/,
+    ],
+  };
+  for (const [name, [document, words]] of Object.entries(broken)) {
+    test(`a server does not start with ${name} in a pipeline`, async () => {
+      await writeFile(join(folder, 'broken.yaml'), `pipeline: broken\n${document}\n`);
+      const config = {
+        server: { port: 0, store: 'memory' },
+        models: [{ id: 'small', path: 'model.gguf', context: 256 }],
+        pipelines: ['broken.yaml'],
+      };
+      await writeFile(join(folder, 'second.yaml'), JSON.stringify(config));
+      const logger = createLogger({ format: 'json', write: () => {} });
+      const starting = startServer({ configPath: join(folder, 'second.yaml'), threads: 1, logger });
+      void starting.then(started => started.close()).catch(() => {});
+      await assert.rejects(starting, error => {
+        assert.equal((error as RealmError).code, 'pipeline_invalid', String(error));
+        assert.match(String(error), /broken\.yaml:\d+/);
+        assert.match(String(error), words);
+        return true;
+      });
+    });
+  }
+
   test('maps over 10,000 items', () => ends('many', Array(10_001).fill(1), 'pipeline_failed'));
   test('expressions without end', () => ends('bomb', Array(250).fill(1), 'pipeline_failed'));
   test('wrong types', () => ends('typed', { n: 'one' }, 'invalid_request'));
