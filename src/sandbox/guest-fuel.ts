@@ -4,22 +4,26 @@ import { SLICE_FUEL } from './limits.ts';
 export class GuestFuel {
   readonly #limit: number;
   /** Counted down by the program itself; below 0 it asks for more. */
-  #left: WebAssembly.Global | undefined;
+  #counter: WebAssembly.Global | undefined;
   #granted = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** Begins to count: `left` is the program's counter. */
-  attach(left: WebAssembly.Global): void {
-    this.#left = left;
-    this.#grant(Number(left.value));
+  /** Begins to count: `counter` is the program's. */
+  attach(counter: WebAssembly.Global): void {
+    this.#counter = counter;
+    this.#grant(Number(counter.value));
   }
 
   /** Until now: the same in every run of the same program on the same input, and answers. */
   get used(): number {
-    return this.#left ? this.#granted - Number(this.#left.value) : 0;
+    return this.#counter ? this.#granted - Number(this.#counter.value) : 0;
+  }
+
+  get left(): number {
+    return Math.max(0, this.#limit - this.used);
   }
 
   /** Whether the run has used all that it may. */
@@ -29,19 +33,19 @@ export class GuestFuel {
 
   /** What the host does for the program takes fuel too; if that was too much, the program asks for more when it goes on. */
   spend(units: number): void {
-    if (this.#left) this.#left.value -= BigInt(Math.ceil(units));
+    if (this.#counter) this.#counter.value -= BigInt(Math.ceil(units));
   }
 
   /** The fuel of one more turn; false: that is not enough for what it has done already. */
   refill(): boolean {
-    const left = Number(this.#left!.value);
+    const left = Number(this.#counter!.value);
     this.#grant(left);
-    return Number(this.#left!.value) >= 0;
+    return Number(this.#counter!.value) >= 0;
   }
 
   #grant(left: number): void {
     const more = Math.min(SLICE_FUEL, this.#limit - this.#granted);
     this.#granted += more;
-    this.#left!.value = BigInt(left + more);
+    this.#counter!.value = BigInt(left + more);
   }
 }

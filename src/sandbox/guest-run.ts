@@ -52,7 +52,7 @@ export class GuestRun {
     this.#start = start;
     this.#module = module;
     this.#place = place;
-    this.#time = new GuestTime(start.tenant, start.limits.fuel, place.turns);
+    this.#time = new GuestTime(start, start.limits.fuel, place.turns);
     this.#output = new GuestOutput(start.run, start.limits.outputBytes, message => place.post(message));
     this.#env = new EnvFunctions({
       run: start.run,
@@ -173,6 +173,7 @@ export class GuestRun {
       checkAlive: () => this.#checkAlive(),
       noteHost: failed => this.#noteHost(failed),
       myTurn: () => this.#time.next()?.then(() => this.#checkAlive()),
+      fuelLeft: () => this.#time.fuel.left,
       spend: units => this.#time.fuel.spend(units),
     });
     return sequenceImports(this.#sequences);

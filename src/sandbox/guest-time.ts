@@ -2,10 +2,17 @@ import { GuestFuel } from './guest-fuel.ts';
 import type { GuestTurns, TurnWaiter } from './guest-turns.ts';
 import { Fault } from './outcome.ts';
 
+/** Whose run it is, and what its turns count. */
+interface Tenant {
+  readonly tenant: string;
+  readonly weight?: number | undefined;
+}
+
 /** The computing of one run: its fuel, and its turns among those that share its place. */
 export class GuestTime {
   readonly fuel: GuestFuel;
   readonly #tenant: string;
+  readonly #weight: number;
   readonly #limit: number;
   readonly #turns: GuestTurns | undefined;
   /** Its turn, while it waits for that. */
@@ -14,9 +21,10 @@ export class GuestTime {
   #charged = 0;
 
   /** `limit`: fuel of the run. `turns` undefined: whoever can go on does. */
-  constructor(tenant: string, limit: number, turns: GuestTurns | undefined) {
+  constructor({ tenant, weight = 1 }: Tenant, limit: number, turns: GuestTurns | undefined) {
     this.fuel = new GuestFuel(limit);
     this.#tenant = tenant;
+    this.#weight = weight;
     this.#limit = limit;
     this.#turns = turns;
   }
@@ -39,7 +47,7 @@ export class GuestTime {
   /** Its tenant has used what it has used since. */
   charge(): void {
     const { used } = this.fuel;
-    this.#turns?.charge(this.#tenant, used - this.#charged);
+    this.#turns?.charge(this.#tenant, used - this.#charged, this.#weight);
     this.#charged = used;
   }
 

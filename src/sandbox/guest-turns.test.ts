@@ -11,14 +11,14 @@ function rig() {
   stopped = false;
   const log: string[] = [];
   const turns = new GuestTurns(() => {});
-  const spin = (tenant: string, name: string, times = Number.POSITIVE_INFINITY) => {
+  const spin = (tenant: string, name: string, times = Number.POSITIVE_INFINITY, weight = 1) => {
     let left = times;
     const waiter = {
       tenant,
       spent: true,
       go: () => {
         log.push(name);
-        turns.charge(tenant, SLICE_FUEL);
+        turns.charge(tenant, SLICE_FUEL, weight);
         if (--left > 0 && !stopped) turns.add(waiter);
       },
     };
@@ -51,6 +51,14 @@ describe('turns of guests', () => {
     for (let i = 0; i < 10; i++) spin('a', 'a');
     spin('b', 'b', 4);
     assert.match(await run(9), /^a (b a ){3}b/);
+  });
+
+  it('go to a tenant of weight 3 three times as often', async () => {
+    const { spin, run } = rig();
+    spin('a', 'a', 100, 3);
+    spin('b', 'b', 100);
+    const log = (await run(80)).split(' ');
+    assert.equal(log.filter(name => name === 'a').length, 60);
   });
 
   it("go to a tenant's own guests in order", async () => {

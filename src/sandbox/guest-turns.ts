@@ -9,8 +9,9 @@ export interface TurnWaiter {
 }
 
 interface Line {
-  /** Fuel; a tenant that comes back has used as much as the least of those that wait. */
+  /** Fuel, divided by the tenant's weight; who comes back has used no less than whoever had the last turn. */
   served: number;
+  weight: number;
   readonly answered: TurnWaiter[];
   readonly spent: TurnWaiter[];
 }
@@ -27,7 +28,7 @@ const MAX_LINES = 1000;
 export class GuestTurns {
   readonly #lines = new Map<string, Line>();
   readonly #busy = new Set<Line>();
-  /** What whoever was the last to wait had used. */
+  /** What whoever had the last turn had used before it. */
   #last = 0;
   /** Before each turn, and once after the last. */
   readonly #beforeTurn: () => void;
@@ -73,8 +74,10 @@ export class GuestTurns {
   }
 
   /** The tenant's guests have used so much more. */
-  charge(tenant: string, fuel: number): void {
-    this.#lineOf(tenant).served += fuel;
+  charge(tenant: string, fuel: number, weight = 1): void {
+    const line = this.#lineOf(tenant);
+    line.served += fuel / weight;
+    line.weight = weight;
   }
 
   #schedule(): void {
@@ -90,6 +93,7 @@ export class GuestTurns {
     const line = this.#least();
     const next = line?.answered.shift() ?? line?.spent.shift();
     if (!line || !next) return;
+    this.#last = line.served;
     this.#left(line);
     this.#schedule();
     next.go();
@@ -97,15 +101,12 @@ export class GuestTurns {
 
   #left(line: Line): void {
     this.#waiting--;
-    if (line.answered.length + line.spent.length > 0) return;
-    this.#busy.delete(line);
-    this.#last = line.served;
+    if (line.answered.length + line.spent.length === 0) this.#busy.delete(line);
   }
 
   /** Absence earns nothing, and what was used while nobody else waited took nothing from anybody: it counts for a slice. */
   #join(line: Line): void {
-    const least = this.#least()?.served ?? this.#last;
-    line.served = Math.min(Math.max(line.served, least), least + SLICE_FUEL);
+    line.served = Math.min(Math.max(line.served, this.#last), this.#last + SLICE_FUEL / line.weight);
     this.#busy.add(line);
   }
 
@@ -119,7 +120,7 @@ export class GuestTurns {
     const known = this.#lines.get(tenant);
     if (known) return known;
     if (this.#lines.size >= MAX_LINES) this.#forget();
-    const line: Line = { served: 0, answered: [], spent: [] };
+    const line: Line = { served: 0, weight: 1, answered: [], spent: [] };
     this.#lines.set(tenant, line);
     return line;
   }

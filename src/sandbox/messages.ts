@@ -11,6 +11,7 @@ export type ToGuest =
       readonly run: number;
       /** Whose run it is: each has its share of the place. */
       readonly tenant: string;
+      readonly weight?: number | undefined;
       /** Of a program that was compiled there. */
       readonly digest: string;
       readonly prompt: string;

@@ -1,4 +1,4 @@
-import { GuestHost, type GuestTransport, type TransportEvents } from './guest-host.ts';
+import { CompileFailed, GuestHost, type GuestTransport, type TransportEvents } from './guest-host.ts';
 import { PROCESS_MB } from './limits.ts';
 
 const LOOK_MS = 100;
@@ -10,7 +10,7 @@ const MAX_REFUSED = 1_000;
 
 /**
  * Compiles modules, one after the other, in a process where nothing ever runs, before they come to where others' guests
- * are. The process ends with a module that fails, and when it has been idle.
+ * are. The process ends with a module that takes too much there or that it dies of, and when it has been idle.
  */
 export class ModuleTrials {
   readonly #start: (events: TransportEvents) => GuestTransport;
@@ -57,11 +57,13 @@ export class ModuleTrials {
     try {
       await host.compile(++this.#tried, digest, bytes);
       host.forget(digest);
-      if (this.#tried >= MAX_TRIED) void this.#end();
-      else this.#idle = setTimeout(() => void this.#end(), IDLE_MS).unref();
     } catch (error) {
-      void this.#end();
+      // Most of what fails is refused: V8 says what is wrong with it, and has compiled nothing.
+      if (!(error instanceof CompileFailed) || error.interrupted) void this.#end();
       throw error;
+    } finally {
+      if (this.#tried >= MAX_TRIED) void this.#end();
+      else if (this.#host) this.#idle = setTimeout(() => void this.#end(), IDLE_MS).unref();
     }
   }
 

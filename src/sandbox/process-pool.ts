@@ -60,7 +60,7 @@ export class ProcessPool {
   }
 
   /** Of all processes: their number, and what those that live use. */
-  stats(): SandboxStats {
+  stats(): Omit<SandboxStats, 'submissions'> {
     const usages = [...this.#workers.keys()].map(host => host.usage()).filter(usage => usage !== undefined);
     return {
       processes: this.#workers.size,

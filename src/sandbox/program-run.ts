@@ -23,6 +23,13 @@ interface Piece {
   readonly emitted?: Extract<FromSequences, { kind: 'emit' }>['what'];
 }
 
+/** What all runs of a sandbox have together. */
+export interface SharedByRuns {
+  readonly queries: QueryPace;
+  /** Those of ABI v2 that the host has not ended. */
+  readonly submissions: { open: number };
+}
+
 /** The server's side of one run: answers the program's host calls and collects what it streams. */
 export class ProgramRun implements HostedRun {
   readonly #pieces = new Channel<Piece>(MAX_UNREAD_PIECES);
@@ -42,7 +49,7 @@ export class ProgramRun implements HostedRun {
   /** Begins it in another place. */
   again: () => void = () => {};
 
-  constructor(id: number, call: ProgramCall, queries: QueryPace) {
+  constructor(id: number, call: ProgramCall, { queries, submissions }: SharedByRuns) {
     this.#id = id;
     this.#call = call;
     this.#queries = queries;
@@ -59,6 +66,7 @@ export class ProgramRun implements HostedRun {
       failed: error => {
         this.#hostError = error;
       },
+      submissions,
       delayMs: () => queries.delayMs(call.tenant),
     });
   }
@@ -83,10 +91,10 @@ export class ProgramRun implements HostedRun {
       this.onSettled();
       return;
     }
-    const { tenant, prompt, modelId, options, limits, kind } = this.#call;
+    const { tenant, weight, prompt, modelId, options, limits, kind } = this.#call;
     this.#place = place;
     place.attach(this.#id, this);
-    place.send({ kind: 'start', run: this.#id, tenant, digest, prompt, modelId, options, limits, input: kind });
+    place.send({ kind: 'start', run: this.#id, tenant, weight, digest, prompt, modelId, options, limits, input: kind });
   }
 
   /** Ends the run early: what it generates is stopped, what it streamed but nobody read is dropped. */

@@ -25,7 +25,7 @@ class GuestSandbox implements Sandbox {
   readonly #pool: ProcessPool;
   /** The thread that all built-in programs share. */
   #shared: GuestHost | undefined;
-  readonly #queries = new QueryPace();
+  readonly #ofRuns = { queries: new QueryPace(), submissions: { open: 0 } };
   #watch: NodeJS.Timeout | undefined;
   #lastRun = 0;
   #closed = false;
@@ -56,7 +56,7 @@ class GuestSandbox implements Sandbox {
     if (call.signal.aborted) throw cancelled();
     if (this.#closed) throw closedError();
     const direct = (call.program as LoadedProgram).direct;
-    const run = direct ? new DirectRun(call) : new ProgramRun(++this.#lastRun, call, this.#queries);
+    const run = direct ? new DirectRun(call) : new ProgramRun(++this.#lastRun, call, this.#ofRuns);
     if (run instanceof ProgramRun) run.again = () => void this.#start(run, call);
     const timer = setTimeout(() => run.cancel(deadline(call)), call.limits.deadlineMs);
     const onAbort = () => run.cancel(cancelled());
@@ -76,7 +76,7 @@ class GuestSandbox implements Sandbox {
   }
 
   stats(): SandboxStats {
-    return this.#pool.stats();
+    return { ...this.#pool.stats(), submissions: this.#ofRuns.submissions.open };
   }
 
   async close(): Promise<void> {

@@ -80,6 +80,8 @@ export type RunKind = 'chat' | 'completion' | 'call';
 
 export interface ProgramCall extends Pick<GenerateRequest<string>, 'tenant' | 'prompt'> {
   readonly program: Program;
+  /** The tenant's: its share of the place where the program runs. Default: 1. */
+  readonly weight?: number | undefined;
   /** For programs of ABI v2. Default: `chat`. */
   readonly kind?: RunKind | undefined;
   readonly limits: ProgramLimits;
@@ -119,6 +121,8 @@ export interface SandboxStats {
   /** In these processes now, and those that wait for a place. */
   readonly runs: number;
   readonly waiting: number;
+  /** Of programs of ABI v2, which the host has not ended yet. */
+  readonly submissions: number;
   readonly residentBytes: number;
   /** Of all of them, ended ones too. */
   readonly cpuMs: number;

@@ -38,6 +38,7 @@ export async function* runChoice(
   const emitted = new Emitted({ chat: kind === 'chat', events });
   const text = services.sandbox.run({
     tenant: tenant.id,
+    weight: tenant.weight,
     program,
     limits: { ...tenant.programLimits, memoryMb: tenant.memoryMb, deadlineMs: tenant.deadlineMs, sliceMs },
     kind: called ? 'call' : kind,

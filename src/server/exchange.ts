@@ -164,11 +164,14 @@ export class Exchange {
     if (this.tenant !== undefined) this.#book.metrics.live.firstToken(this.tenant, this.#firstTokenMs);
   }
 
-  /** A run of its tenant's program is over; that may be after its own end. */
+  /** A run of its tenant's program is over; that may be after its own end, as when it was cancelled: then it has a line of its own. */
   programUsed(fuel: number): void {
     if (fuel === 0) return;
     this.#fuel += fuel;
     if (this.tenant !== undefined) this.#book.metrics.fuel(this.tenant, fuel);
+    if (!this.#finished) return;
+    const { id: request_id, tenant, keyId: key_id } = this;
+    this.#book.logger.log(this.quiet ? 'debug' : 'info', 'program ended', { request_id, tenant, key_id, fuel });
   }
 
   get hasBegun(): boolean {

@@ -18,7 +18,7 @@ const model = {
   memory: { weights: 1000, kvCache: 500, kvTouched: 200, work: 30 },
 };
 
-const programs = { processes: 0, runs: 0, waiting: 0, residentBytes: 0, cpuMs: 0 };
+const programs = { processes: 0, runs: 0, waiting: 0, submissions: 0, residentBytes: 0, cpuMs: 0 };
 const idle = { models: [], programs, openRequests: 0 };
 
 test('requests and models appear on the page', async () => {

@@ -211,6 +211,7 @@ function programMetrics(registers: Registry[]) {
   const processes = gauge('realm_program_processes', "Processes of tenants' own programs");
   const running = gauge('realm_program_runs', "Runs of tenants' own programs in these processes");
   const waiting = gauge('realm_program_runs_waiting', 'Runs that wait for a place in a process');
+  const submissions = gauge('realm_program_submissions', 'Sequences that these runs have submitted to models');
   const memory = gauge('realm_program_memory_bytes', 'Resident memory of these processes');
   const cpu = gauge('realm_program_cpu_seconds', 'CPU time of these processes, ended ones too');
   const fuel = new Counter({
@@ -224,6 +225,7 @@ function programMetrics(registers: Registry[]) {
       processes.set(sample.processes);
       running.set(sample.runs);
       waiting.set(sample.waiting);
+      submissions.set(sample.submissions);
       memory.set(sample.residentBytes);
       cpu.set(sample.cpuMs / 1000);
     },

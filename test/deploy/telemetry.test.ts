@@ -12,7 +12,7 @@ import { createMetrics } from '../../src/telemetry/metrics.ts';
 const promtool = process.env.PROMTOOL ?? 'promtool';
 const hasPromtool = spawnSync(promtool, ['--version']).status === 0;
 
-const programs = { processes: 0, runs: 0, waiting: 0, residentBytes: 0, cpuMs: 0 };
+const programs = { processes: 0, runs: 0, waiting: 0, submissions: 0, residentBytes: 0, cpuMs: 0 };
 const page = await createMetrics().page({ models: [], programs, openRequests: 0 }, { operator: true });
 const types = new Map([...page.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name!, type!]));
 

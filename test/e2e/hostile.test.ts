@@ -22,7 +22,9 @@ let server: WatchedServer;
 
 before(async () => {
   const tenants = names.map(id => {
-    const own = id in programs ? `, program: ${id}.wasm, memory_mb: 64, deadline_ms: 3000` : '';
+    // What is honest may take as long as the machine wants.
+    const deadline = id === 'passing' ? '' : ', deadline_ms: 2000';
+    const own = id in programs ? `, program: ${id}.wasm, memory_mb: 64${deadline}` : '';
     return `  - { id: ${id}, keys: ["${keys.get(id)!.hash}"]${own} }`;
   });
   files = await folder({
@@ -54,7 +56,7 @@ function post(tenant: string, path: string, body: string | object, init: Request
 const question = {
   messages: [{ role: 'user', content: 'Name the capital city of France, and tell me all about it.' }],
   temperature: 0,
-  max_tokens: 100,
+  max_tokens: 40,
   logit_bias: { 2: -100 },
 };
 
@@ -113,14 +115,19 @@ async function beside(attack: Attack, tenant: string, clients: number): Promise<
 
 const alone = new Map<string, Answer>();
 
+test('what a bystander takes alone', { timeout: 300_000 }, async t => {
+  for (const tenant of ['calm', 'passing']) alone.set(tenant, await best(tenant, 6));
+  t.diagnostic([...alone].map(([tenant, { ms }]) => `${tenant}: ${ms.toFixed(0)} ms`).join(', '));
+});
+
 /** Machines of tests are noisy: the best of three series counts. */
 async function holds(t: TestContext, attack: Attack, { tenant = 'calm', clients = 6 } = {}): Promise<void> {
   const series: { slower: number; loopMs: number }[] = [];
-  if (!alone.has(tenant)) alone.set(tenant, await best(tenant, 6));
-  const quiet = alone.get(tenant)!;
   for (let tries = 0; tries < 3; tries++) {
+    // Just before: what else the machine does changes from minute to minute.
+    const quiet = await best(tenant, 2);
     const answer = await beside(attack, tenant, clients);
-    assert.equal(answer.text, quiet.text);
+    assert.equal(answer.text, alone.get(tenant)!.text);
     series.push({ slower: answer.ms / quiet.ms, loopMs: answer.loopMs });
     t.diagnostic(
       `the bystander takes ${(answer.ms / quiet.ms).toFixed(2)} of its time; loop ${answer.loopMs.toFixed(0)} ms`,
@@ -132,18 +139,18 @@ async function holds(t: TestContext, attack: Attack, { tenant = 'calm', clients 
 
 // Long answers are honest work, of which everybody has a share.
 for (const name of attacks.filter(name => name !== 'longAnswers')) {
-  test(`the program ${name}: a bystander keeps its bytes and its speed`, { timeout: 180_000 }, t =>
+  test(`the program ${name}: a bystander keeps its bytes and its speed`, { timeout: 300_000 }, t =>
     holds(t, withProgram(name)),
   );
 }
 
 for (const name of ['computeBetweenCalls', 'endlessHostCalls']) {
-  test(`the program ${name}: another tenant's own program keeps its speed too`, { timeout: 180_000 }, t =>
+  test(`the program ${name}: another tenant's own program keeps its speed too`, { timeout: 300_000 }, t =>
     holds(t, withProgram(name), { tenant: 'passing', clients: 24 }),
   );
 }
 
-test("many long answers of one tenant's program keep nobody else's waiting", { timeout: 180_000 }, async () => {
+test("many long answers of one tenant's program keep nobody else's waiting", { timeout: 300_000 }, async () => {
   const long = { ...question, max_tokens: 900, stream: true };
   const streams = Array.from({ length: 20 }, () => {
     const stop = new AbortController();
@@ -152,7 +159,7 @@ test("many long answers of one tenant's program keep nobody else's waiting", { t
   });
   await sleep(500);
   const { text } = await ask('passing');
-  assert.equal(text, (alone.get('passing') ?? (await ask('passing'))).text);
+  assert.equal(text, alone.get('passing')!.text);
   for (const { stop } of streams) stop.abort();
   await Promise.all(streams.map(({ done }) => done));
 });
@@ -164,8 +171,11 @@ test('programs that no compiler could bear stop the start of a server, by name',
 });
 
 test('the memory and the processes of hostile programs are gone afterwards', async () => {
-  await until('processes end', async () => (await metric(server.url, 'realm_program_processes')) < 40 || undefined);
-  assert.ok((await metric(server.url, 'realm_program_memory_bytes')) < 8e9);
+  for (const name of ['realm_program_runs', 'realm_program_runs_waiting', 'realm_sequences_running']) {
+    await until(`no ${name}`, async () => (await metric(server.url, name)) === 0 || undefined);
+  }
+  assert.ok((await metric(server.url, 'realm_program_processes')) <= 2);
+  assert.ok((await metric(server.url, 'realm_program_memory_bytes')) < 2e9);
 });
 
 test('SIGTERM ends the server while programs loop', async () => {

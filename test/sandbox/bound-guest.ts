@@ -39,6 +39,7 @@ export function boundGuest(
     noteHost: failed => {
       state.hostFailed = failed;
     },
+    fuelLeft: () => 1e6 - state.spent,
     spend: units => {
       state.spent += units;
     },
@@ -55,6 +56,7 @@ export function boundGuest(
     },
     emit: ({ what, text }) => script.sequences.emit(what, text),
     failed: error => errors.push(error),
+    submissions: { open: 0 },
     delayMs: () => 0,
   });
   let free = 1024;

@@ -579,6 +579,8 @@ describe('models, parsers and the run', () => {
     const { tokens, run } = JSON.parse(guest.readText(length));
     assert.equal(tokens, 1000);
     assert.equal(run.sequences, 63);
+    assert.deepEqual([run.host_calls, run.tickets, run.forks], [99_998, 64, 256]);
+    assert.ok(run.fuel >= 1e6 - guest.state.spent && run.fuel < 1e6, `${run.fuel}`);
     assert.equal(await guest.call('seq_free', 3), GuestError.noHandle);
     assert.equal(guest.readText(await guest.call('last_error', guest.out, 100)), 'there is no sequence 3');
   });

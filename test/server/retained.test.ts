@@ -35,7 +35,7 @@ const messages = [{ role: 'user', content: 'Hi' }];
 const sandbox: Sandbox = {
   load: async () => program,
   run: call => passThrough(call) as ReturnType<Sandbox['run']>,
-  stats: () => ({ processes: 0, runs: 0, waiting: 0, residentBytes: 0, cpuMs: 0 }),
+  stats: () => ({ processes: 0, runs: 0, waiting: 0, submissions: 0, residentBytes: 0, cpuMs: 0 }),
   close: async () => {},
 };
 const quick: Script = { answer: () => 'yes' };

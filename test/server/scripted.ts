@@ -287,7 +287,7 @@ export function sandboxOf(body: ProgramBody): Sandbox & { calls: ProgramCall[] }
       yield* body(call);
       if (call.signal.aborted) throw new RealmError('request_cancelled', 'cancelled');
     },
-    stats: () => ({ processes: 0, runs: 0, waiting: 0, residentBytes: 0, cpuMs: 0 }),
+    stats: () => ({ processes: 0, runs: 0, waiting: 0, submissions: 0, residentBytes: 0, cpuMs: 0 }),
     close: async () => {},
   };
 }

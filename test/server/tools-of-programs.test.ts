@@ -87,7 +87,7 @@ test('JSON goes to the one URL and comes back, with the operator’s headers; it
   });
   const page = await metrics.page({
     models: [],
-    programs: { processes: 0, residentBytes: 0, cpuMs: 0, runs: 0, waiting: 0 },
+    programs: { processes: 0, residentBytes: 0, cpuMs: 0, runs: 0, waiting: 0, submissions: 0 },
     openRequests: 0,
   });
   assert.match(page, /realm_tool_calls_total\{tool="weather",code=""\} 1/);

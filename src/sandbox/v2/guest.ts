@@ -30,6 +30,7 @@ export interface CallPlace {
   checkAlive(): void;
   /** Whether the last thing that the host did for the program failed. */
   noteHost(failed: boolean): void;
+  fuelLeft(): number;
   /** Takes fuel. */
   spend(units: number): void;
 }

@@ -59,6 +59,7 @@ async function budget(guest: SequenceGuest, out: number, room: number): Promise<
   const host = parseObject(await guest.ask({ ask: 'budget' }));
   const { sequences, tickets, left } = guest;
   const run = {
+    fuel: guest.place.fuelLeft(),
     sequences: sequences.room,
     forks: left.forks,
     tickets: tickets.room,

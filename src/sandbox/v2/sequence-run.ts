@@ -21,6 +21,8 @@ export interface RunPorts {
   emit(message: Extract<FromSequences, { kind: 'emit' }>): void;
   /** What the program may have to answer for. */
   failed(error: unknown): void;
+  /** Counts the submissions of all runs that the host has not ended. */
+  readonly submissions: { open: number };
   /** How long the next question must wait, ms. */
   delayMs(): number;
 }
@@ -167,10 +169,12 @@ export class SequenceRun {
   }
 
   async #submit(ticket: number, index: number, sent: SentSubmission, signal: AbortSignal): Promise<void> {
-    const { run, over, send } = this.#ports;
+    const { run, over, send, submissions } = this.#ports;
     this.#open++;
+    submissions.open++;
     const result = await this.#run(sent, signal);
     this.#open--;
+    submissions.open--;
     if (!over.aborted) send({ kind: 'submitted', run, ticket, index, ...result });
   }
 
