@@ -89,7 +89,7 @@ export class GuestRun {
   async run(): Promise<Outcome> {
     try {
       await this.#call();
-      return { kind: 'done', message: '', fuel: this.#fuel.used, hostFailed: this.#hostFailed };
+      return { kind: 'done', message: '', ...this.#use };
     } catch (error) {
       this.#sendText();
       const cause = classify(this.#fault ?? error, this.memoryBytes, this.#start.limits.memoryMb);
@@ -97,12 +97,16 @@ export class GuestRun {
         cause.kind = 'out_of_memory';
         cause.message += ', after its process had no memory left';
       }
-      return { ...cause, fuel: this.#fuel.used, hostFailed: this.#hostFailed };
+      return { ...cause, ...this.#use };
     } finally {
       this.#charge();
       this.#place.memory.release(this.#start.run);
       this.#sequences?.close();
     }
+  }
+
+  get #use(): Omit<Outcome, 'kind' | 'message'> {
+    return { fuel: this.#fuel.used, memory: this.memoryBytes, hostFailed: this.#hostFailed };
   }
 
   receive(message: Message): void {

@@ -88,7 +88,7 @@ export interface ProgramCall extends Pick<GenerateRequest<string>, 'tenant' | 'p
   readonly host: ProgramHost;
   readonly signal: AbortSignal;
   /** Called once when the run has ended, which may be after its caller has gone; never when its process was lost. */
-  used?(use: { readonly fuel: number }): void;
+  used?(use: { readonly fuel: number; readonly memory: number }): void;
 }
 
 export interface LoadOptions {
