@@ -121,7 +121,12 @@ test('new writes a folder with a program and the SDK, and only where nothing is'
   const made = await run(['new', 'mine']);
   assert.equal(made.code, 0, made.stderr);
   assert.match(made.stdout, /cd mine\n +npm install\n.*program build\n.*program run mine\.wasm/);
-  assert.deepEqual((await readdir(join(folder, 'mine'))).sort(), ['package.json', 'program.ts', 'realm', 'tsconfig.json']);
+  assert.deepEqual((await readdir(join(folder, 'mine'))).sort(), [
+    'package.json',
+    'program.ts',
+    'realm',
+    'tsconfig.json',
+  ]);
   const sdk = await readdir(join(folder, 'mine/realm'));
   assert.ok(sdk.includes('realm.ts') && !sdk.includes('shout.ts'), sdk.join());
   for (const [name, words] of [
