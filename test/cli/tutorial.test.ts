@@ -19,7 +19,7 @@ function section(page: string, heading: string): string {
   const level = /^#+/.exec(heading)![0];
   const [, part] = text.split(`\n${heading}\n`);
   assert.ok(part !== undefined, `${page} has no ${heading}`);
-  return part.split(new RegExp(`\n#{1,${level.length}} `))[0]!;
+  return part.split(new RegExp(`\n#{2,${level.length}} `))[0]!;
 }
 
 /** One script of all commands, with the files between them; a block that begins a server ends with its being ready. */
@@ -30,7 +30,7 @@ function scriptOf(text: string, files: Readonly<Record<string, string>>, port: n
   const parts = blocks.map(([language, body]) => {
     if (language === 'sh')
       return body.replace(/^realm serve.*$/m, line => `${line} --port 8080 > serve.log & ${ready}`);
-    const file = files[language];
+    const file = /^(?:#|\/\/) (\S+\.\w+)$/m.exec(body.split('\n', 1)[0]!)?.[1] ?? files[language];
     return file === undefined ? '' : `cat > ${file} <<'END OF FILE'\n${body}END OF FILE\n`;
   });
   return parts.join('\n').replaceAll('8080', `${port}`);
@@ -45,7 +45,11 @@ async function runScript(script: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'realm-tutorial-'));
   // The compiler of the checkout does; nothing is fetched.
   const npm = 'npm() { :; }\n';
-  const env = { ...process.env, PATH: `${dirname(realmPath)}:${process.env.PATH}`, REALM_TEST_MODELS: models };
+  const env = {
+    ...process.env,
+    PATH: `${dirname(realmPath)}:${dirname(process.execPath)}:${process.env.PATH}`,
+    REALM_TEST_MODELS: models,
+  };
   try {
     const child = spawn('bash', ['-euo', 'pipefail', '-c', npm + script], { cwd: folder, env });
     let output = '';
@@ -101,3 +105,20 @@ for (const [heading, files, words] of [
     assert.match(output, /2 calls of the model, 23 tokens in /);
   });
 }
+
+test('a pipeline in five minutes', { skip: noModel }, async () => {
+  const output = await runScript(
+    scriptOf(section('pipelines.md', '## A pipeline in five minutes'), {}, await freePort()),
+  );
+  assert.match(output, /sort\.yaml: sort, 2 steps; models: smollm2-135m\n/);
+  assert.match(output, /\] kind: finished\n.*\] reply: finished\n\{\n {2}"kind": "\w+",\n {2}"reply": "/);
+  assert.match(
+    output,
+    /inbox\.yaml: inbox, 1 step; tools: sorter\n[\s\S]*\] each\[1\]\.sorted: finished\n[\s\S]*\] each: finished/,
+  );
+  assert.match(output, /"object":"pipeline\.run","pipeline":"sort","output":\{"kind":/);
+  assert.match(output, /event: result\n/);
+  assert.match(output, /"model":"pipeline\/sort".*"content":"\{\\"kind/);
+  assert.match(output, /"object":"list","data":\[\{"id":"run_/);
+  assert.match(output, /kind: .*\n[\s\S]*\{ kind: '\w+', reply: /);
+});
