@@ -1,6 +1,6 @@
 /**
  * Gives a tenant a program of its own, written in AssemblyScript and compiled here to WebAssembly: it sees every token
- * on its way out, and this one writes them in upper case. docs/programs.md says what programs may call.
+ * on its way out, and this one writes them in upper case. docs/program-abi.md says what programs may call.
  */
 import { createHash } from 'node:crypto';
 import { mkdtempDisposable, writeFile } from 'node:fs/promises';

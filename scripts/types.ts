@@ -6,7 +6,9 @@ import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { posix } from 'node:path';
 
-const folders = globSync('**/tsconfig.json', { exclude: ['**/node_modules', 'guest/assembly', 'dist', 'build'] })
+const folders = globSync('**/tsconfig.json', {
+  exclude: ['**/node_modules', 'guest/assembly', 'guest/new', 'dist', 'build'],
+})
   .map(file => posix.dirname(file.replaceAll('\\', '/')))
   .sort();
 

@@ -1,5 +1,5 @@
 /**
- * The host's functions as a program sees them: docs/programs.md describes each. Negative results are error codes.
+ * The host's functions as a program sees them: docs/program-abi.md describes each. Negative results are error codes.
  * AssemblyScript takes this file's name as the module to import from.
  */
 export declare function realm_host_generate(

@@ -1,5 +1,5 @@
 /*
- * The SDK of Realm's ABI v2 for C, in one header: docs/programs.md describes each function. Results below 0 are error
+ * The SDK of Realm's ABI v2 for C, in one header: docs/program-abi.md describes each function. Results below 0 are error
  * codes. A program defines `const void *realm_run(const char *input, realm_size len)` and includes this file once:
  *
  *   clang --target=wasm32 -Os -nostdlib -mbulk-memory -Wl,--no-entry -o program.wasm program.c
@@ -150,6 +150,19 @@ static inline realm_u32 realm_number(const char *json, realm_size len, const cha
     realm_u32 value = 0;
     for (at += size + 3; at < len && json[at] >= '0' && json[at] <= '9'; at++) value = 10 * value + (json[at] - '0');
     return value;
+  }
+  return 0;
+}
+
+/* The chat's document for `seq_chat`, which ends where the input ends; it stands behind the options. 0: it is no chat. */
+static inline const char *realm_document(const char *input, realm_size len) {
+  static const char key[] = ",\"messages\":";
+  for (realm_size at = 0; at + sizeof key < len; at++) {
+    realm_size same = 0;
+    while (same < sizeof key - 1 && input[at + same] == key[same]) same++;
+    if (same < sizeof key - 1) continue;
+    ((char *)input)[at] = '{';
+    return input + at;
   }
   return 0;
 }

@@ -3,6 +3,7 @@ import { createLogger } from '../telemetry/log.ts';
 import { readConfig } from '../tenancy/config.ts';
 import { createKey } from '../tenancy/keys.ts';
 import { type LoadOptions, loadProgress } from './load.ts';
+import { remark } from './output.ts';
 import { refusal } from './refusal.ts';
 
 /** What a run took. */
@@ -18,7 +19,11 @@ export interface RunCost {
 }
 
 interface LogLine {
+  readonly message: string;
   readonly fuel?: number;
+  /** Of what the program itself writes to the log. */
+  readonly program_level?: string;
+  readonly text?: string;
 }
 
 type UsageRow = Omit<RunCost, 'fuel' | 'ms'>;
@@ -40,11 +45,17 @@ export class LocalRun implements AsyncDisposable {
   static async start(program: string, options: LoadOptions & { readonly memory?: number }): Promise<LocalRun> {
     const { model, memory, context, threads } = options;
     const { key, hash } = createKey('local');
-    const tenant = { id: 'local', keys: [hash], program, ...(memory !== undefined && { memory_mb: memory }) };
-    const document = { server: { store: 'memory', admin_keys: [hash] }, tenants: [tenant] };
+    const tenant = {
+      id: 'local',
+      keys: [hash],
+      program,
+      debug: true,
+      ...(memory !== undefined && { memory_mb: memory }),
+    };
+    const document = { server: { store: 'memory', admin_keys: [hash], log: { level: 'debug' } }, tenants: [tenant] };
     const config = await readConfig(document, process.cwd(), 'the command');
     const lines: LogLine[] = [];
-    const logger = createLogger({ format: 'json', write: line => lines.push(JSON.parse(line)) });
+    const logger = createLogger({ format: 'json', write: line => lines.push(noted(JSON.parse(line))) });
     const { observer, onProgress, stop } = loadProgress();
     const loading = {
       observer,
@@ -89,6 +100,12 @@ export class LocalRun implements AsyncDisposable {
     const init = { method, headers, ...(body && { body: JSON.stringify(body) }), ...(signal && { signal }) };
     return this.#server.fetch(new Request(`http://localhost${path}`, init));
   }
+}
+
+/** What the program logs is for whoever writes it. */
+function noted(line: LogLine): LogLine {
+  if (line.message === 'program' && line.text !== undefined) remark(`${line.program_level}: ${line.text}`);
+  return line;
 }
 
 interface Chunk {

@@ -132,7 +132,12 @@ function run(command: string, args: readonly string[], cwd: string, env: NodeJS.
     });
     child.on('close', code => {
       if (code === 0) return done(said);
-      fail(new RealmError('program_invalid', `${basename(command)} failed:\n${complaints || said}`));
+      fail(
+        new RealmError(
+          'program_invalid',
+          `${command === process.execPath ? 'asc' : basename(command)} failed:\n${complaints || said}`,
+        ),
+      );
     });
   });
 }

@@ -3,9 +3,12 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { asRealmError, type RealmError } from '../errors.ts';
 import type { ModuleDescription } from '../sandbox/describe.ts';
+import { DEFAULT_MEMORY_MB } from '../sandbox/limits.ts';
+import { keptAlive } from './alive.ts';
 import { wholeNumber } from './options.ts';
 import { formatBytes, print, printJson, table, visible } from './output.ts';
 import { readModuleFile } from './program-file.ts';
+import type { Sample } from './program-sample.ts';
 
 interface CheckOptions {
   readonly memory?: number;
@@ -16,7 +19,7 @@ export function addCheck(program: Command): void {
   program
     .command('check')
     .argument('<file>', 'a module, NAME.wasm')
-    .description('Whether a program would be let in, and what it is.')
+    .description('Whether a program would be let in, what it is, and what a sample run of it takes.')
     .option('--memory <mb>', "its tenant's memory_mb (default: 64)", wholeNumber(1, 4096))
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  $ realm program check summary.wasm')
@@ -28,14 +31,15 @@ async function check(file: string, { memory, json }: CheckOptions): Promise<void
   const module = await readModuleFile(file);
   const digest = createHash('sha256').update(module).digest('hex');
   const description = await describe(module);
-  const refusal = await refusalOf(basename(file), module, memory);
+  const { refusal, sample } = await tried(basename(file), module, memory);
   if (refusal) process.exitCode = 1;
   if (json) {
     const refused = refusal && { code: refusal.code, message: refusal.message };
-    return printJson({ digest, size: module.length, ...description, refused: refused ?? null });
+    return printJson({ digest, size: module.length, ...description, refused: refused ?? null, sample: jsonOf(sample) });
   }
   print(visible(refusal ? `refused: ${refusal.code}: ${refusal.message}` : `${basename(file)} would be let in.`));
-  print(table([['digest', digest], ['size', formatBytes(module.length)], ...(description ? rowsOf(description) : [])]));
+  const rows = [...(description ? rowsOf(description) : []), ...(sample ? sampleRows(sample) : [])];
+  print(visible(table([['digest', digest], ['size', formatBytes(module.length)], ...rows])));
 }
 
 /** Undefined where it is no module. */
@@ -48,18 +52,45 @@ async function describe(module: Uint8Array): Promise<ModuleDescription | undefin
   }
 }
 
-/** What the server would say: it is read, and compiled as it would be there. */
-async function refusalOf(name: string, module: Uint8Array, memoryMb?: number): Promise<RealmError | undefined> {
+/** What the server would say: it is read, and compiled as it would be there; then it runs once. */
+async function tried(
+  name: string,
+  module: Uint8Array,
+  memoryMb = DEFAULT_MEMORY_MB,
+): Promise<{ refusal?: RealmError; sample?: Sample }> {
   const { commandSandbox } = await import('./program-sandbox.ts');
+  const { sampleRun } = await import('./program-sample.ts');
   const sandbox = commandSandbox();
   try {
-    await sandbox.load(name, module, memoryMb === undefined ? {} : { memoryMb });
-    return undefined;
+    const program = await sandbox.load(name, module, { memoryMb });
+    return { sample: await keptAlive(() => sampleRun(sandbox, program, memoryMb)) };
   } catch (error) {
-    return asRealmError(error);
+    return { refusal: asRealmError(error) };
   } finally {
     await sandbox.close();
   }
+}
+
+/** Honest about what it is: fuel is the program's own computing, which follows what models say. */
+function sampleRows({ fuel, memory, requests, tokens, error, logged }: Sample): [string, string][] {
+  const asked = `${requests} ${requests === 1 ? 'request' : 'requests'} and ${tokens} tokens of a stand-in for a model`;
+  return [
+    ['sample run', `${fuel} fuel, ${formatBytes(memory)} of memory, with ${asked}`],
+    ...(error
+      ? [
+          [
+            '',
+            `ended by ${error.code}: ${error.message}${logged === undefined ? '' : ` It had logged: ${logged}`}`,
+          ] as [string, string],
+        ]
+      : []),
+  ];
+}
+
+function jsonOf(sample: Sample | undefined): object | null {
+  if (!sample) return null;
+  const { error, ...rest } = sample;
+  return { ...rest, error: error ? { code: error.code, message: error.message } : null };
 }
 
 function rowsOf({ abi, imports, exports, memory, compileCost, allowedCost }: ModuleDescription): [string, string][] {

@@ -84,7 +84,7 @@ export class GuestRun {
   async run(): Promise<Outcome> {
     try {
       await this.#call();
-      return { kind: 'done', message: '', fuel: this.#time.fuel.used, hostFailed: this.#hostFailed };
+      return { kind: 'done', message: '', ...this.#use };
     } catch (error) {
       this.#output.send();
       const cause = classify(this.#fault ?? error, this.memoryBytes, this.#start.limits.memoryMb);
@@ -92,12 +92,16 @@ export class GuestRun {
         cause.kind = 'out_of_memory';
         cause.message += ', after its process had no memory left';
       }
-      return { ...cause, fuel: this.#time.fuel.used, hostFailed: this.#hostFailed };
+      return { ...cause, ...this.#use };
     } finally {
       this.#time.charge();
       this.#place.memory.release(this.#start.run);
       this.#sequences?.close();
     }
+  }
+
+  get #use(): Omit<Outcome, 'kind' | 'message'> {
+    return { fuel: this.#time.fuel.used, memory: this.memoryBytes, hostFailed: this.#hostFailed };
   }
 
   receive(message: Message): void {

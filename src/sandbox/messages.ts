@@ -80,6 +80,8 @@ export interface Outcome {
   readonly message: string;
   /** What it has used. */
   readonly fuel: number;
+  /** The size of its memory at the end, bytes: memories never shrink. */
+  readonly memory: number;
   /** A generation failed, and the program neither streamed anything after it nor got another one to succeed. */
   readonly hostFailed: boolean;
 }

@@ -219,7 +219,7 @@ export class ProgramRun implements HostedRun {
 
   #finish(outcome: Outcome): void {
     const { program, limits } = this.#call;
-    this.#call.used?.({ fuel: outcome.fuel });
+    this.#call.used?.({ fuel: outcome.fuel, memory: outcome.memory });
     if (outcome.hostFailed && outcome.kind !== 'killed' && outcome.kind !== 'out_of_fuel')
       this.#pieces.fail(this.#hostError);
     else if (outcome.kind === 'done') this.#pieces.close();

@@ -2,7 +2,7 @@ import type { GenerateRequest, Sampling } from '../engine/request.ts';
 import type { ModelId } from './model-id.ts';
 import type { SequenceHost } from './v2/types.ts';
 
-/** A request's fields as the guest sees them (GenOptions: C layout, 40 bytes, little endian); see docs/programs.md. */
+/** A request's fields as the guest sees them (GenOptions: C layout, 40 bytes, little endian); see docs/program-abi.md. */
 export interface GenOptions
   extends Said<GenerateRequest, 'maxTokens'>,
     Said<Sampling, 'temperature' | 'topP' | 'topK' | 'repetitionPenalty'> {
@@ -90,7 +90,7 @@ export interface ProgramCall extends Pick<GenerateRequest<string>, 'tenant' | 'p
   readonly host: ProgramHost;
   readonly signal: AbortSignal;
   /** Called once when the run has ended, which may be after its caller has gone; never when its process was lost. */
-  used?(use: { readonly fuel: number }): void;
+  used?(use: { readonly fuel: number; readonly memory: number }): void;
 }
 
 export interface LoadOptions {

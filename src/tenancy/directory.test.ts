@@ -212,3 +212,11 @@ test('a key among 100,000 is found as fast as among ten, and one that is nowhere
   assert.ok(median(many, 'Bearer secret-99999') < 0.05, 'at most 50 µs');
   assert.ok(median(many, 'Bearer secret-99999') < 10 * median(few, 'Bearer secret-5'));
 });
+
+test('without tenants whoever is there may call all tools of the file, as it is now', () => {
+  const directory = new Directory({ tools: [{ name: 'weather' }] });
+  const tools = () => directory.authenticate(undefined).tenant.tools;
+  assert.deepEqual([tools(), directory.tenant('default')?.tools], [['weather'], ['weather']]);
+  directory.setFile({ tools: [] });
+  assert.deepEqual(tools(), []);
+});

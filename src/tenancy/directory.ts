@@ -43,6 +43,8 @@ export interface FileEntries {
   /** Absent: the file names none. */
   readonly tenants?: readonly TenantKeys[] | undefined;
   readonly adminKeys?: readonly string[] | undefined;
+  /** Where there are no tenants, whoever is there has all of them. */
+  readonly tools?: readonly { readonly name: string }[] | undefined;
 }
 
 export interface DirectoryOptions extends FileEntries {
@@ -68,13 +70,14 @@ export class Directory {
   /** The store has or had tenants: the server has keys, and stays so. */
   #keyed = false;
   #used = new Set<KnownKey>();
-  readonly #anybody: Principal = { tenant: { id: 'default', ...tenantDefaults }, keyId: undefined, scopes };
+  #anybody: Principal;
 
   constructor({ reachable = false, now = Date.now, ...entries }: DirectoryOptions = {}) {
     this.#reachable = reachable;
     this.#now = now;
     this.#file = fileOf(entries);
     this.#admins = adminsOf(entries);
+    this.#anybody = anybodyOf(entries);
   }
 
   /** There are no keys: whoever reaches the port is the tenant `default`. */
@@ -91,6 +94,7 @@ export class Directory {
   setFile(entries: FileEntries): void {
     this.#file = fileOf(entries);
     this.#admins = adminsOf(entries);
+    this.#anybody = anybodyOf(entries);
   }
 
   isOfFile(tenant: string): boolean {
@@ -221,6 +225,14 @@ function principalOf({ id, scopes, document = {} }: KnownKey, tenant: Tenant): P
   const { models, adapters, budgets, rate } = document;
   const limited = models === undefined && adapters === undefined ? tenant : { ...tenant, models, adapters };
   return { tenant: limited, keyId: id, scopes, budgets, rate: toRate(rate) };
+}
+
+function anybodyOf({ tools = [] }: FileEntries): Principal {
+  return {
+    tenant: { id: 'default', ...tenantDefaults, tools: tools.map(({ name }) => name) },
+    keyId: undefined,
+    scopes,
+  };
 }
 
 function fileOf({ tenants }: FileEntries) {

@@ -34,6 +34,12 @@ test('check says what a program is, and what it would be refused for', async () 
   assert.deepEqual([json.abi, json.refused, json.memory], [1, null, 65536]);
   assert.ok(json.exports.includes('generate') && json.compileCost.total > 0);
 
+  assert.match(good.stdout, /sample run +\d+ fuel, 65\.5 kB of memory, with 1 request and 29 tokens of a stand-in/);
+  const { fuel, memory, requests, tokens, error } = json.sample;
+  assert.ok(fuel > 1000, `${fuel} fuel`);
+  assert.deepEqual([memory, requests, tokens, error], [65536, 1, 29, null]);
+  assert.equal(JSON.parse((await run(['check', shout, '--json'])).stdout).sample.fuel, fuel, 'the same each time');
+
   const bad = await run(['check', 'bad.wasm']);
   assert.equal(bad.code, 1);
   assert.match(bad.stdout, /^refused: program_invalid: Program bad\.wasm cannot be used: it is no WebAssembly module/);
@@ -86,6 +92,12 @@ test('programs of a server', async () => {
   }
 });
 
+function smallModel(): string {
+  const file = join(folder, 'model.gguf');
+  writeSynthetic(file, { with: { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 1 } });
+  return './model.gguf';
+}
+
 const noClang = !existsSync('/usr/bin/clang') && 'clang is not installed';
 
 const passing = `
@@ -109,7 +121,12 @@ test('new writes a folder with a program and the SDK, and only where nothing is'
   const made = await run(['new', 'mine']);
   assert.equal(made.code, 0, made.stderr);
   assert.match(made.stdout, /cd mine\n +npm install\n.*program build\n.*program run mine\.wasm/);
-  assert.deepEqual((await readdir(join(folder, 'mine'))).sort(), ['package.json', 'program.ts', 'realm']);
+  assert.deepEqual((await readdir(join(folder, 'mine'))).sort(), [
+    'package.json',
+    'program.ts',
+    'realm',
+    'tsconfig.json',
+  ]);
   const sdk = await readdir(join(folder, 'mine/realm'));
   assert.ok(sdk.includes('realm.ts') && !sdk.includes('shout.ts'), sdk.join());
   for (const [name, words] of [
@@ -135,6 +152,29 @@ for (const [lang, sdk] of Object.entries(sdks)) {
   });
 }
 
+/** The sequence is empty, so what it submits is refused; it says why, and gives up. */
+const failing = `
+import { log, Sequence, submit, Wish } from './realm/sequences';
+export { realm_alloc } from './realm/sequences';
+export function run(ptr: usize, len: u32): usize {
+  log(1, 'on my way');
+  submit([Sequence.of(1)], [new Wish(1)]).wait();
+  return 0;
+}
+`;
+
+test('a program that fails is let in, and what it has logged is told by check and run', async () => {
+  await run(['new', 'failing']);
+  await writeFile(join(folder, 'failing/program.ts'), failing);
+  assert.equal((await run(['build', 'failing'])).code, 0);
+  const checked = await run(['check', 'failing/failing.wasm']);
+  assert.equal(checked.code, 0);
+  assert.match(checked.stdout, /ended by program_trapped: .*\. It had logged: the sequence is empty/);
+  const ran = await run(['run', 'failing/failing.wasm', '--model', smallModel(), '--prompt', 'Hi']);
+  assert.equal(ran.code, 1);
+  assert.match(ran.stderr, /^info: on my way\nerror: .+\nrealm: \w+: /m);
+});
+
 test('build compiles C, and tells what the compiler complains of', { skip: noClang }, async () => {
   await source('c-program', 'program.c', passing);
   const built = await run(['build', 'c-program']);
@@ -148,12 +188,14 @@ test('build says what is missing', async () => {
   await source('c-missing', 'program.c', passing);
   await source('rust-missing', 'Cargo.toml', '');
   await source('nothing', 'notes.txt', '');
+  await source('wrong', 'program.ts', 'export function run(');
   const words = async (name: string, env?: NodeJS.ProcessEnv) => (await run(['build', name], env)).stderr;
   // What bin/realm itself needs.
   await mkdir(join(folder, 'few'));
   for (const tool of ['dirname', 'readlink', 'env']) await symlink(`/usr/bin/${tool}`, join(folder, 'few', tool));
   const nowhere = { PATH: join(folder, 'few') };
   assert.match(await words('nothing'), /^realm: usage: nothing has no program: one of program\.ts, Cargo\.toml/);
+  assert.match(await words('wrong'), /^realm: program_invalid: asc failed:\nERROR TS\d+: /);
   assert.match(await words('not-there'), /^realm: usage: not-there is no folder/);
   assert.match(await words('c-missing', nowhere), /^realm: usage: clang is missing/);
   // Debian's is found where it lies.
@@ -164,9 +206,7 @@ test('build says what is missing', async () => {
 });
 
 test('run runs a program on a request without a server', async () => {
-  writeSynthetic(join(folder, 'model.gguf'), {
-    with: { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 1 },
-  });
+  smallModel();
   await writeFile(join(folder, 'in.json'), '{"prompt": "Hello", "max_tokens": 12, "temperature": 0}');
   const on = (program: string, ...args: string[]) => run(['run', program, '--model', './model.gguf', ...args]);
   const shouted = await on(shout, '--input', 'in.json', '--json');

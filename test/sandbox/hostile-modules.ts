@@ -2,7 +2,7 @@ import { PAGE_BYTES } from '../../src/sandbox/limits.ts';
 import { passOn, program } from './helpers.ts';
 import { FIRST, op, rawProgram, repeat, ValueType } from './module-builder.ts';
 
-/** Programs that try to hurt the server. All have the interface of docs/programs.md; each takes a few lines. */
+/** Programs that try to hurt the server. All have the interface of docs/program-abi.md; each takes a few lines. */
 
 const i32 = (count: number) => [[count, ValueType.i32]] as const;
 const pages = (count: number) => `(memory (export "memory") ${count})`;

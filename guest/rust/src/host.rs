@@ -1,4 +1,4 @@
-//! The host's functions as a program sees them: docs/programs.md describes each. Negative results are error codes.
+//! The host's functions as a program sees them: docs/program-abi.md describes each. Negative results are error codes.
 
 #[link(wasm_import_module = "realm2")]
 extern "C" {

@@ -34,7 +34,7 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// What the host refused: a code of docs/programs.md.
+/// What the host refused: a code of docs/program-abi.md.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Error(pub i32);
 
