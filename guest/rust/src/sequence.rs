@@ -1,6 +1,5 @@
 //! Sequences of tokens and what they must be.
 
-use crate::submit::{submit, Answer, Wish};
 use crate::{check, host, Result};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -127,12 +126,6 @@ impl Sequence {
         let mut logits = vec![0.0; size];
         check(unsafe { host::logits(self.handle, logits.as_mut_ptr(), size) })?;
         Ok(logits)
-    }
-
-    /// Runs it on and waits.
-    pub fn generate(&self, wish: &Wish) -> Result<Answer> {
-        let mut answers = submit(&[self], &[wish])?.wait()?;
-        Ok(answers.remove(0))
     }
 }
 

@@ -237,3 +237,11 @@ impl Words<'_> {
         }
     }
 }
+
+impl Sequence {
+    /// Runs it on and waits.
+    pub fn generate(&self, wish: &Wish) -> Result<Answer> {
+        let mut answers = submit(&[self], &[wish])?.wait()?;
+        Ok(answers.remove(0))
+    }
+}
