@@ -43,7 +43,7 @@ async function buildAssembly(folder: string, output: string): Promise<void> {
   const compiler = [join(folder, 'program.ts'), import.meta.url].map(ascOf).find(path => path !== undefined);
   if (compiler === undefined)
     throw new RealmError('usage', `AssemblyScript's compiler is missing: \`npm install\` in ${folder} fetches it.`);
-  const flags = ['--runtime', 'incremental', '-O3z', '--converge', '--noAssert'];
+  const flags = ['--runtime', 'incremental', '-O3z', '--converge', '--noAssert', '--noColors'];
   await run(process.execPath, [compiler, 'program.ts', '--outFile', output, ...flags], folder);
 }
 
