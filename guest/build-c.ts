@@ -31,9 +31,12 @@ export async function compileC(name: string): Promise<Uint8Array> {
   const out = join(work, 'out.wasm');
   const source = fileURLToPath(new URL(`programs/c/${name}.c`, import.meta.url));
   const warnings = ['-std=c11', '-Wall', '-Wextra', '-Werror'];
-  const wasm = ['--target=wasm32', '-Os', '-nostdlib', '-mbulk-memory', '-Wl,--no-entry', '-Wl,--strip-all'];
+  const wasm = ['--target=wasm32', '-nostdlib'];
   try {
-    await run(clang, [...warnings, ...wasm, '-o', out, source]);
+    const object = join(work, 'program.o');
+    await run(clang, [...warnings, ...wasm, '-Os', '-mbulk-memory', '-c', '-o', object, source]);
+    // Linked without -O: with it clang calls any wasm-opt that there is, which does not know what -mbulk-memory allows.
+    await run(clang, [...wasm, '-Wl,--no-entry', '-Wl,--strip-all', '-o', out, object]);
     return await readFile(out);
   } finally {
     await rm(work, { recursive: true, force: true });

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { access, copyFile, readdir } from 'node:fs/promises';
+import { access, copyFile, readdir, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -105,8 +105,12 @@ async function buildRust(folder: string, output: string): Promise<void> {
 }
 
 async function buildC(folder: string, output: string): Promise<void> {
-  const flags = ['--target=wasm32', '-Os', '-nostdlib', '-mbulk-memory', '-Wl,--no-entry'];
-  await run('clang', [...flags, '-o', output, 'program.c'], folder);
+  const wasm = ['--target=wasm32', '-nostdlib'];
+  const object = `${output}.o`;
+  await run('clang', [...wasm, '-Os', '-mbulk-memory', '-c', '-o', object, 'program.c'], folder);
+  // Linked without -O: with it clang calls any wasm-opt that there is, which does not know what -mbulk-memory allows.
+  await run('clang', [...wasm, '-Wl,--no-entry', '-o', output, object], folder);
+  await rm(object);
 }
 
 const missing: Readonly<Record<string, string>> = {
