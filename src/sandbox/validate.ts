@@ -15,6 +15,8 @@ export function validateProgram(bytes: Uint8Array): ModuleLayout {
   const version = versionOf(layout);
   for (const each of layout.imports) checkImport(each, version);
   if (layout.exports.get('memory')?.kind !== ExternalKind.memory) throw new ModuleError('it exports no memory');
+  // An export may name a memory that is not there.
+  if (!layout.memory) throw new ModuleError('it has no memory of its own');
   for (const name of layout.exports.keys()) checkName(name);
   for (const [name, wanted] of version === 2 ? sequenceExports : guestFunctions) checkExport(layout, name, wanted);
   for (const { min } of layout.tables) {

@@ -141,3 +141,13 @@ test('bytes at random are loaded or refused, nothing else', { timeout: 60_000 },
     { numRuns: 1000 },
   );
 });
+
+test('an export of a memory that is not there is none', async () => {
+  const good = await readBuiltinProgram('default');
+  // Sections are an id, a length (here of a byte, for those before the code) and that many bytes; 5 is the memory's.
+  let at = 8;
+  while (good[at] !== 5)
+    at += 2 + (good[at + 1]! < 0x80 ? good[at + 1]! : (good[at + 1]! & 0x7f) + good[at + 2]! * 128 + 1);
+  const without = Buffer.concat([good.subarray(0, at), good.subarray(at + 2 + good[at + 1]!)]);
+  await assert.rejects(sandbox.load('x', without), { code: 'program_invalid', message: /has no memory of its own/ });
+});
