@@ -2,7 +2,7 @@
 import { Constraint, Mask } from './constraint';
 import { field, textOf } from './json';
 import * as host from './realm2';
-import { Result, submit, Wish } from './submit';
+import { Result, SequenceHandle, submit, Wish } from './submit';
 import { at, bytesOf, check, room, roomFor, roomText } from './texts';
 
 export * from './constraint';
@@ -71,15 +71,7 @@ export class Request {
 }
 
 /** Tokens of a model that go on. */
-export class Sequence {
-  readonly handle: u32;
-  readonly model: u32;
-
-  constructor(model: u32, handle: u32) {
-    this.model = model;
-    this.handle = handle;
-  }
-
+export class Sequence extends SequenceHandle {
   static of(model: u32): Sequence {
     return new Sequence(model, check(host.seq_new(model)));
   }

@@ -1,8 +1,18 @@
 /** Running sequences on, and what becomes of them. */
 import { quote } from './json';
 import * as host from './realm2';
-import { Sequence } from './sequences';
 import { at, bytesOf, check, room, roomFor, roomText, TOO_SMALL } from './texts';
+
+/** A sequence as the host knows it. */
+export class SequenceHandle {
+  readonly handle: u32;
+  readonly model: u32;
+
+  constructor(model: u32, handle: u32) {
+    this.model = model;
+    this.handle = handle;
+  }
+}
 
 /** How a sequence is run on. */
 export class Wish {
@@ -146,7 +156,7 @@ function readResult(from: usize, result: Result, hasLogprobs: bool): usize {
 }
 
 /** Runs sequences of one model on, all at once; one wish for all, or one for each. */
-export function submit(sequences: Sequence[], wishes: Wish[]): Ticket {
+export function submit<T extends SequenceHandle>(sequences: T[], wishes: Wish[]): Ticket {
   const count = sequences.length;
   const requests = new StaticArray<u32>(16 * count);
   const kept: ArrayBuffer[] = [];
