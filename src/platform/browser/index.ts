@@ -17,6 +17,7 @@ export const platform: Platform = {
   digests,
   compile: bytes => new WebAssembly.Module(bytes),
   revectorizes: false,
+  gpu: async () => navigator.gpu,
   machine: async () => ({ cpu: 'unknown', flags: '', platform: navigator.userAgent, node: '', v8: '' }),
   availableMemory: () => undefined,
   heapBytes: () => undefined,

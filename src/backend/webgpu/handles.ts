@@ -1,0 +1,39 @@
+/** What the backend on GPUs knows of the things that its callers hold. Places in work memory are numbers of words. */
+import type { Buffer, KvCache, Matrix, Routing, TokenBuffer, Vector } from '../backend.ts';
+import type { Owned, Owner } from '../owner.ts';
+
+export interface Handles {
+  readonly matrix: GpuMatrix;
+  readonly vector: GpuVector;
+  readonly buffer: GpuWorkBuffer;
+  readonly tokens: GpuTokens;
+  readonly routing: GpuRouting;
+  readonly cache: GpuCache;
+}
+
+export type GpuOwner = Owner<Handles>;
+
+export interface GpuMatrix extends Matrix, Owned {
+  /** Weights as the kernels want them; see layout.ts. */
+  readonly bytes: number;
+}
+
+export interface GpuVector extends Vector, Owned {
+  readonly at: number;
+}
+
+export interface GpuWorkBuffer extends Buffer, Owned {
+  readonly at: number;
+  /** Words between rows, a multiple of 16. */
+  readonly stride: number;
+}
+
+export interface GpuTokens extends TokenBuffer, Owned {
+  readonly at: number;
+}
+
+export interface GpuRouting extends Routing, Owned {
+  readonly at: number;
+}
+
+export interface GpuCache extends KvCache, Owned {}
