@@ -1,7 +1,7 @@
 import { RealmError } from '../errors.ts';
 import { chunksOf } from '../platform/chunks.ts';
 import { differs, type FileVersion, type Part } from './part.ts';
-import { checkPin } from './pin.ts';
+import { checkPin, type KnownPin } from './pin.ts';
 import type { Pin } from './types.ts';
 
 /** A server that sends nothing for this long is given up. */
@@ -15,7 +15,7 @@ export interface HttpDownload {
   /** Grows here; what an earlier try left is continued. */
   readonly part: Part;
   /** What it must become. Without it: what the server says it has. */
-  readonly pin?: Partial<Pin> | undefined;
+  readonly pin?: KnownPin | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress: (received: number, total: number | undefined) => void;
   /** Hears that the file changed on the server, and is downloaded from its beginning. */

@@ -1,0 +1,85 @@
+import { RealmError } from '../../errors.ts';
+import { openGguf } from '../../gguf/open.ts';
+import { allEntries, idOf, saveEntry } from './entry.ts';
+import { copy, download, type FillOptions } from './fill.ts';
+import { removeIn } from './folder.ts';
+import { filesOf, type KeptModel, keptModel, lockName } from './kept.ts';
+import { keyOf, type OpenEntry, openEntry, type Sources } from './open-entry.ts';
+import { askToPersist } from './room.ts';
+
+/**
+ * The model from the origin's private file system: as it is there, or downloaded (copied, where it was picked), checked
+ * and kept. Two tabs at once download once. Throws `download_failed`, `checksum_mismatch`, `storage_failed`, and what is wrong
+ * with the file; a download that broke off stays, to be gone on with.
+ */
+export async function keepModel(
+  models: FileSystemDirectoryHandle,
+  sources: Sources,
+  options: FillOptions,
+): Promise<KeptModel> {
+  const there = await findKept(models, sources, options);
+  if (there) return there;
+  await askToPersist();
+  const key = keyOf(sources);
+  const signal = options.signal && { signal: options.signal };
+  return navigator.locks.request(lockName(key), { ...signal }, async () => {
+    const meanwhile = await findKept(models, sources, options);
+    return meanwhile ?? fill(models, await openEntry(models, key, sources), sources, options);
+  });
+}
+
+/** By its checksums where they are known, else by its URL; what was picked is the user's word for what it is now. */
+async function findKept(
+  models: FileSystemDirectoryHandle,
+  sources: Sources,
+  { sha256 }: FillOptions,
+): Promise<KeptModel | undefined> {
+  const id = sha256 && idOf(sha256);
+  const url = 'urls' in sources ? sources.urls[0] : undefined;
+  for (const found of await allEntries(models)) {
+    const { entry } = found;
+    const wanted = id === undefined ? url !== undefined && entry.urls.includes(url) : entry.id === id;
+    const kept = wanted && entry.id !== undefined && (await keptModel(found));
+    if (kept) return kept;
+  }
+  return undefined;
+}
+
+async function fill(
+  models: FileSystemDirectoryHandle,
+  open: OpenEntry,
+  sources: Sources,
+  options: FillOptions,
+): Promise<KeptModel> {
+  if ('urls' in sources) await download(open, sources.urls, options);
+  // A copy that did not end is of no use: the user picks the file again.
+  else await copy(open, sources.blobs, options).catch(error => removed(models, open, error));
+  const files = await filesOf(open);
+  if (!files) throw new RealmError('storage_failed', lost);
+  // What is no model is not kept: it would be found again at every visit.
+  const opened = await openGguf(files).catch(error => removed(models, open, error));
+  await opened.close();
+  return finish(models, open);
+}
+
+async function removed(models: FileSystemDirectoryHandle, open: OpenEntry, error: unknown): Promise<never> {
+  await removeIn(models, open.key);
+  throw error;
+}
+
+/** It gets its id; where the same bytes are there already, they get its URL, and it goes. */
+async function finish(models: FileSystemDirectoryHandle, open: OpenEntry): Promise<KeptModel> {
+  const id = idOf(open.entry.files.map(({ sha256 }) => sha256 ?? ''));
+  const same = (await allEntries(models)).find(({ entry }) => entry.id === id);
+  const kept = same && (await keptModel(same));
+  if (!same || !kept) {
+    await open.save({ id });
+    return (await keptModel(open)) ?? removed(models, open, new RealmError('storage_failed', lost));
+  }
+  const urls = [...new Set([...same.entry.urls, ...open.entry.urls])];
+  await saveEntry(same.folder, { ...same.entry, urls });
+  await removeIn(models, open.key);
+  return kept;
+}
+
+const lost = 'the browser lost what was just written; try again';

@@ -1,0 +1,35 @@
+import { RealmError } from '../../errors.ts';
+
+const hint = 'Remove a kept model (removeCachedModel), make room on the disk, or load without cache';
+
+/** Throws `storage_failed` where the browser has no room for so many more bytes. What it does not say is found when it is full. */
+export async function checkRoom(bytes: number): Promise<void> {
+  const { quota, usage } = await navigator.storage.estimate();
+  if (quota === undefined || usage === undefined || quota - usage >= bytes) return;
+  throw new RealmError(
+    'storage_failed',
+    `the browser lets this page keep ${Math.max(0, quota - usage)} more bytes, and the model needs ${bytes}. ${hint}`,
+  );
+}
+
+export const isFull = (error: unknown): boolean => (error as Error)?.name === 'QuotaExceededError';
+
+export async function noRoom(cause: unknown): Promise<RealmError> {
+  const { quota = 0, usage = 0 } = await navigator.storage.estimate().catch(() => ({}) as StorageEstimate);
+  const message = `the browser's room for this page is full (${usage} of ${quota} bytes are used). ${hint}`;
+  return new RealmError('storage_failed', `${message}; a download goes on where it ended`, { cause });
+}
+
+let asked = false;
+
+/**
+ * Asks once that the browser does not throw models away when its disk is full. Without it they are kept as long as there is
+ * room; whoever refuses, as a worker, which may not ask, is no obstacle.
+ */
+export async function askToPersist(): Promise<void> {
+  if (asked) return;
+  asked = true;
+  const { storage } = navigator;
+  const kept = await storage.persisted?.().catch(() => false);
+  if (!kept) await storage.persist?.().catch(() => false);
+}
