@@ -84,11 +84,7 @@ async function checkSource(source: FileSource, sha256: readonly string[]): Promi
   try {
     checkCount(readers.length, sha256);
     for (const [i, reader] of readers.entries())
-      checkPin(
-        reader.name,
-        { size: reader.size, sha256: await sha256Of(reader) },
-        { sha256: sha256[i] },
-      );
+      checkPin(reader.name, { size: reader.size, sha256: await sha256Of(reader) }, { sha256: sha256[i] });
   } finally {
     await close();
   }

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import type * as Library from '../../src/browser.ts';
+import type * as Source from '../../src/library/page-source.ts';
 import { executable } from './page.ts';
 
 export interface ServedFile {
@@ -30,10 +31,10 @@ export class ModelServer {
   asked: Asked[] = [];
   readonly #server: Server;
   #held: (() => void)[] = [];
-  readonly #script: Uint8Array;
+  readonly #scripts: Readonly<Record<string, Uint8Array>>;
 
-  constructor(script: Uint8Array) {
-    this.#script = script;
+  constructor(scripts: Readonly<Record<string, Uint8Array>>) {
+    this.#scripts = scripts;
     this.#server = createServer((request, response) => void this.#answer(request, response));
   }
 
@@ -59,7 +60,8 @@ export class ModelServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? '';
     if (path === '/') return void response.setHeader('content-type', 'text/html').end('<!doctype html>');
-    if (path === '/browser.js') return void response.setHeader('content-type', 'text/javascript').end(this.#script);
+    const script = this.#scripts[path];
+    if (script) return void response.setHeader('content-type', 'text/javascript').end(script);
     if (path === '/favicon.ico') return void response.writeHead(404).end();
     this.asked.push({ method: request.method ?? '', path, range: request.headers.range });
     const file = this.files.get(path);
@@ -103,10 +105,19 @@ export class Visitor {
   }
 
   /** Loads a model in a page, a new one if none is given, and asks it for two tokens. */
-  async load(source: string, options: LoadInPage = {}, page?: Page): Promise<Loaded> {
+  load(source: string, options: LoadInPage = {}, page?: Page): Promise<Loaded> {
+    return this.#in(page, where => where.evaluate(inPage, { source, options, whole: true }));
+  }
+
+  /** The same without the engine, which takes its time: only what comes before. */
+  fetch(source: string, options: LoadInPage = { cache: true }, page?: Page): Promise<Loaded> {
+    return this.#in(page, where => where.evaluate(inPage, { source, options, whole: false }));
+  }
+
+  async #in<T>(page: Page | undefined, work: (page: Page) => Promise<T>): Promise<T> {
     const where = page ?? (await this.page());
     try {
-      return await where.evaluate(loadInPage, { source, options });
+      return await work(where);
     } finally {
       if (!page) await where.close();
     }
@@ -157,32 +168,44 @@ export interface Loaded {
   readonly downloads: readonly { readonly done: number; readonly total: number }[];
 }
 
+interface InPage {
+  readonly source: string;
+  readonly options: LoadInPage;
+  readonly whole: boolean;
+}
+
 /** Runs in the page. */
-async function loadInPage({ source, options }: { source: string; options: LoadInPage }): Promise<Loaded> {
-  const url = '/browser.js';
-  const { loadModel }: typeof Library = await import(url);
+async function inPage({ source, options, whole }: InPage): Promise<Loaded> {
+  const scripts = ['/browser.js', '/page-source.js'];
   const { abortAt = Number.POSITIVE_INFINITY, ...rest } = options;
   const warnings: string[] = [];
   const downloads: { done: number; total: number }[] = [];
   const abort = new AbortController();
+  const place = source.startsWith('/') ? new URL(source, location.href) : source;
+  const loading: Library.PageOptions = {
+    ...rest,
+    context: 64,
+    signal: abort.signal,
+    onWarning: warning => warnings.push(warning),
+    onProgress: ({ phase, done, total }) => {
+      if (phase === 'download') downloads.push({ done, total });
+      if (phase === 'download' && done >= abortAt) abort.abort();
+    },
+  };
   try {
-    const model = await loadModel(source.startsWith('/') ? new URL(source, location.href) : source, {
-      ...rest,
-      context: 64,
-      signal: abort.signal,
-      onWarning: warning => warnings.push(warning),
-      onProgress: ({ phase, done, total }) => {
-        if (phase === 'download') downloads.push({ done, total });
-        if (phase === 'download' && done >= abortAt) abort.abort();
-      },
-    });
+    if (!whole) {
+      const { pageSource }: typeof Source = await import(scripts[1]!);
+      return { path: (await pageSource(place, loading)).name, warnings, downloads };
+    }
+    const { loadModel }: typeof Library = await import(scripts[0]!);
+    const model = await loadModel(place, loading);
     const { text } = await model.generate('a', { maxTokens: 2, temperature: 0 });
     const { path } = model.info;
     await model.close();
     return { text, path, warnings, downloads };
   } catch (error) {
-    const { code, message } = error as Library.RealmError;
-    return { error: { code, message }, warnings, downloads };
+    const { code, name, message } = error as Library.RealmError;
+    return { error: { code: typeof code === 'string' ? code : name, message }, warnings, downloads };
   }
 }
 

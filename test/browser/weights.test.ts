@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { build } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
 import { bundle } from '../../scripts/bundle.ts';
 import { encodeGguf, type MetaValue } from '../../scripts/synthetic/gguf-writer.ts';
@@ -37,9 +38,14 @@ describe('a model that the browser keeps', { skip, timeout: 300_000 }, () => {
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'realm-weights-'));
     await bundle(join(folder, 'browser.js'));
+    const half = { entryPoints: ['src/library/page-source.ts'], outfile: join(folder, 'page-source.js') };
+    await build({ ...half, bundle: true, format: 'esm', conditions: ['browser'] });
     small = synthetic({});
     large = synthetic({ with: { layers: 40 } });
-    server = new ModelServer(readFileSync(join(folder, 'browser.js')));
+    server = new ModelServer({
+      '/browser.js': readFileSync(join(folder, 'browser.js')),
+      '/page-source.js': readFileSync(join(folder, 'page-source.js')),
+    });
     await server.listen();
     browser = await launch();
   });
@@ -77,25 +83,25 @@ describe('a model that the browser keeps', { skip, timeout: 300_000 }, () => {
   it('goes on after its page was killed, with what was written by then', async () => {
     server.files.set('/large.gguf', { bytes: large, etag: '"one"', holdAfter: 9.5 * MiB });
     const page = await visitor.page();
-    const lost = visitor.load('/large.gguf', { cache: true }, page).catch(() => undefined);
+    const lost = visitor.fetch('/large.gguf', undefined, page).catch(() => undefined);
     await until(async () => (await visitor.kept())[0]?.done === 8 * MiB);
     await page.close();
     await lost;
     server.files.set('/large.gguf', { bytes: large, etag: '"one"' });
-    const loaded = await visitor.load('/large.gguf', { cache: true, sha256: sha256(large) });
+    const loaded = await visitor.fetch('/large.gguf', { cache: true, sha256: sha256(large) });
     assert.equal(loaded.error, undefined);
     assert.equal(server.asked.at(-1)?.range, `bytes=${8 * MiB}-`);
     assert.equal(loaded.downloads[0]?.done, 8 * MiB);
   });
 
   it('goes on where a download was aborted, to the byte', async () => {
-    const aborted = await visitor.load('/large.gguf', { cache: true, abortAt: 5.3 * MiB });
-    assert.equal(aborted.error?.code, 'request_cancelled');
+    const aborted = await visitor.fetch('/large.gguf', { cache: true, abortAt: 5.3 * MiB });
+    assert.equal(aborted.error?.code, 'AbortError');
     const [kept] = await visitor.kept();
     assert.equal(kept?.complete, false);
     assert.ok(kept.done >= 5.3 * MiB);
     assert.equal(kept.total, large.length);
-    const loaded = await visitor.load('/large.gguf', { cache: true, sha256: sha256(large) });
+    const loaded = await visitor.fetch('/large.gguf', { cache: true, sha256: sha256(large) });
     assert.equal(loaded.error, undefined);
     assert.equal(server.asked.at(-1)?.range, `bytes=${kept.done}-`);
     assert.equal((await visitor.kept())[0]?.id, `sha256:${sha256(large)}`);
@@ -103,62 +109,62 @@ describe('a model that the browser keeps', { skip, timeout: 300_000 }, () => {
 
   it('goes on by itself where the connection was cut', async () => {
     server.files.set('/large.gguf', { bytes: large, etag: '"one"', cutAfter: 5 * MiB });
-    const loaded = await visitor.load('/large.gguf', { cache: true, sha256: sha256(large) });
+    const loaded = await visitor.fetch('/large.gguf', { cache: true, sha256: sha256(large) });
     assert.equal(loaded.error, undefined);
     assert.ok(server.asked.length > 2);
     assert.match(server.asked.at(-1)?.range ?? '', /^bytes=\d{7,}-$/);
   });
 
   it('is begun anew where the server has another file by now', async () => {
-    await visitor.load('/large.gguf', { cache: true, abortAt: 5 * MiB });
+    await visitor.fetch('/large.gguf', { cache: true, abortAt: 5 * MiB });
     const other = synthetic({ with: { layers: 40 }, seed: 2 });
     assert.equal(other.length, large.length);
     server.files.set('/large.gguf', { bytes: other, etag: '"two"' });
-    const loaded = await visitor.load('/large.gguf', { cache: true, sha256: sha256(other) });
+    const loaded = await visitor.fetch('/large.gguf', { cache: true, sha256: sha256(other) });
     assert.equal(loaded.error, undefined);
     assert.match(loaded.warnings[0] ?? '', /changed on the server/);
   });
 
   it('comes from a server without ranges too, from its beginning', async () => {
     server.files.set('/large.gguf', { bytes: large, ranges: false });
-    await visitor.load('/large.gguf', { cache: true, abortAt: 5 * MiB });
-    const loaded = await visitor.load('/large.gguf', { cache: true, sha256: sha256(large) });
+    await visitor.fetch('/large.gguf', { cache: true, abortAt: 5 * MiB });
+    const loaded = await visitor.fetch('/large.gguf', { cache: true, sha256: sha256(large) });
     assert.equal(loaded.error, undefined);
     assert.deepEqual(loaded.downloads[0], { done: 0, total: large.length });
   });
 
   it('is not kept where it is not what was promised', async () => {
-    const wrong = await visitor.load('/small.gguf', { cache: true, sha256: sha256(large) });
+    const wrong = await visitor.fetch('/small.gguf', { cache: true, sha256: sha256(large) });
     assert.equal(wrong.error?.code, 'checksum_mismatch');
     assert.match(wrong.error.message, new RegExp(sha256(small)));
-    assert.deepEqual(await visitor.load('/small.gguf', { sha256: sha256(large) }), { ...wrong, downloads: [] });
+    assert.deepEqual(await visitor.fetch('/small.gguf', { sha256: sha256(large) }), { ...wrong, downloads: [] });
     assert.ok((await visitor.stored()).every(path => path.endsWith('/entry.json')));
-    const right = await visitor.load('/small.gguf', { cache: true, sha256: sha256(small).toUpperCase() });
+    const right = await visitor.fetch('/small.gguf', { cache: true, sha256: sha256(small).toUpperCase() });
     assert.equal(right.error, undefined);
-    assert.equal((await visitor.load('/small.gguf', { sha256: 'abc' })).error?.code, 'invalid_request');
+    assert.equal((await visitor.fetch('/small.gguf', { sha256: 'abc' })).error?.code, 'invalid_request');
   });
 
   it('is not kept where it is no model', async () => {
     server.files.set('/page.gguf', { bytes: new TextEncoder().encode('<html>Please log in</html>') });
     server.files.set('/cut.gguf', { bytes: small.subarray(0, 300_000) });
-    const page = await visitor.load('/page.gguf', { cache: true });
+    const page = await visitor.fetch('/page.gguf');
     assert.equal(page.error?.code, 'gguf_invalid');
-    const cut = await visitor.load('/cut.gguf', { cache: true });
+    const cut = await visitor.fetch('/cut.gguf');
     assert.equal(cut.error?.code, 'gguf_truncated');
     assert.deepEqual(await visitor.stored(), []);
   });
 
   it('says why it cannot be downloaded', async () => {
-    const missing = await visitor.load('/nothing.gguf', { cache: true });
+    const missing = await visitor.fetch('/nothing.gguf');
     assert.equal(missing.error?.code, 'download_failed');
     assert.match(missing.error.message, /answered 404; check the address/);
     const elsewhere = `${server.origin('localhost')}/small.gguf`;
-    const hidden = await visitor.load(elsewhere, { cache: true });
+    const hidden = await visitor.fetch(elsewhere);
     assert.equal(hidden.error?.code, 'download_failed');
     assert.match(hidden.error.message, /CORS.*access-control-allow-origin/);
     server.files.set('/small.gguf', { bytes: small, cors: true });
-    assert.equal((await visitor.load(elsewhere, { cache: true })).error, undefined);
-    const gone = await visitor.load('sha256:0', {});
+    assert.equal((await visitor.fetch(elsewhere)).error, undefined);
+    const gone = await visitor.fetch('sha256:0', {});
     assert.equal(gone.error?.code, 'model_file_missing');
     assert.ok((await visitor.stored()).some(path => path.endsWith('/0.0')));
   });
@@ -166,8 +172,8 @@ describe('a model that the browser keeps', { skip, timeout: 300_000 }, () => {
   it('goes on from another origin, which hides what range it sends', async () => {
     server.files.set('/large.gguf', { bytes: large, cors: true });
     const elsewhere = `${server.origin('localhost')}/large.gguf`;
-    await visitor.load(elsewhere, { cache: true, abortAt: 5 * MiB });
-    const loaded = await visitor.load(elsewhere, { cache: true, sha256: sha256(large) });
+    await visitor.fetch(elsewhere, { cache: true, abortAt: 5 * MiB });
+    const loaded = await visitor.fetch(elsewhere, { cache: true, sha256: sha256(large) });
     assert.equal(loaded.error, undefined);
     assert.match(server.asked.at(-1)?.range ?? '', /^bytes=\d{7,}-$/);
     assert.ok(server.asked.every(({ method }) => method === 'GET'));
@@ -175,47 +181,49 @@ describe('a model that the browser keeps', { skip, timeout: 300_000 }, () => {
 
   it('is refused before it is downloaded where it has no room', async () => {
     const page = await visitor.page();
-    await setQuota(page, 2 * MiB);
-    const { error } = await visitor.load('/large.gguf', { cache: true }, page);
+    await page.evaluate(() => {
+      StorageManager.prototype.estimate = async () => ({ usage: 1000, quota: 3000 });
+    });
+    const { error } = await visitor.fetch('/large.gguf', undefined, page);
     assert.equal(error?.code, 'storage_failed');
-    assert.match(error.message, new RegExp(`more bytes, and the model needs ${large.length}\\. Remove`));
-    await setQuota(page, undefined);
-    assert.equal((await visitor.load('/large.gguf', { cache: true }, page)).error, undefined);
+    assert.match(error.message, new RegExp(`keep 2000 more bytes, and the model needs ${large.length}\\. Remove`));
+    assert.ok((await visitor.stored()).every(path => path.endsWith('/entry.json')));
   });
 
   it('goes on once there is room again', async () => {
     server.files.set('/large.gguf', { bytes: large, etag: '"one"', holdAfter: 9.5 * MiB });
     const page = await visitor.page();
-    const loading = visitor.load('/large.gguf', { cache: true }, page);
+    const loading = visitor.fetch('/large.gguf', undefined, page);
     await until(async () => (await visitor.kept())[0]?.done === 8 * MiB);
     await setQuota(page, 9 * MiB);
     server.release();
     const { error } = await loading;
     assert.equal(error?.code, 'storage_failed');
-    assert.match(error.message, /full.*goes on where it ended/);
+    assert.match(error.message, /no more room.*goes on where it ended/);
     await setQuota(page, undefined);
     assert.equal((await visitor.kept())[0]?.done, 8 * MiB);
-    const loaded = await visitor.load('/large.gguf', { cache: true, sha256: sha256(large) }, page);
+    const loaded = await visitor.fetch('/large.gguf', { cache: true, sha256: sha256(large) }, page);
     assert.equal(loaded.error, undefined);
     assert.equal(loaded.downloads[0]?.done, 8 * MiB);
   });
 
-  it('is downloaded once where two tabs want it at once, and is theirs in whom it is not killed', async () => {
+  it('is downloaded once where two tabs want it at once, by another where the first is killed', async () => {
     server.files.set('/large.gguf', { bytes: large, etag: '"one"', holdAfter: 5 * MiB });
     const pages = [await visitor.page(), await visitor.page(), await visitor.page()];
-    const [first, ...others] = pages.map(page => visitor.load('/large.gguf', { cache: true }, page));
-    first?.catch(() => {});
+    const lost = visitor.fetch('/large.gguf', undefined, pages[0]).catch(() => undefined);
     await until(async () => (await visitor.kept())[0]?.done === 4 * MiB);
+    const others = pages.slice(1).map(page => visitor.fetch('/large.gguf', undefined, page));
     assert.equal(await remove(pages[1]!, '/large.gguf'), 'store_locked');
     server.files.set('/large.gguf', { bytes: large, etag: '"one"' });
     await pages[0]!.close();
+    await lost;
     for (const other of others) assert.equal((await other).error, undefined);
     assert.equal(server.asked.length, 2);
   });
 
   it('is removed', async () => {
-    await visitor.load('/small.gguf', { cache: true });
-    await visitor.load('/large.gguf', { cache: true, abortAt: 5 * MiB });
+    await visitor.fetch('/small.gguf');
+    await visitor.fetch('/large.gguf', { cache: true, abortAt: 5 * MiB });
     const page = await visitor.page();
     assert.equal(await remove(page, `sha256:${sha256(small)}`), true);
     assert.equal(await remove(page, '/large.gguf'), true);
@@ -225,27 +233,26 @@ describe('a model that the browser keeps', { skip, timeout: 300_000 }, () => {
 
   it('is kept once, whatever it was called', async () => {
     server.files.set('/mirror.gguf', { bytes: small });
-    await visitor.load('/small.gguf', { cache: true });
-    await visitor.load('/mirror.gguf', { cache: true });
+    await visitor.fetch('/small.gguf');
+    await visitor.fetch('/mirror.gguf');
     server.files.clear();
     assert.equal((await visitor.kept()).length, 1);
-    for (const source of ['/small.gguf', '/mirror.gguf'])
-      assert.equal((await visitor.load(source, { cache: true })).error, undefined);
+    for (const source of ['/small.gguf', '/mirror.gguf']) assert.equal((await visitor.fetch(source)).error, undefined);
   });
 
   it('may have several files', async () => {
     const page = await visitor.page();
     for (const [i, part] of splitModel().entries())
       server.files.set(`/split-0000${i + 1}-of-00003.gguf`, { bytes: part });
-    const split = await visitor.load('/split-00001-of-00003.gguf', { cache: true }, page);
+    const split = await visitor.fetch('/split-00001-of-00003.gguf', undefined, page);
     assert.equal(split.error, undefined);
     const { done, total } = split.downloads.at(-1)!;
     assert.equal(done, total);
     server.files.clear();
-    assert.equal((await visitor.load('/split-00001-of-00003.gguf', { cache: true })).text, split.text);
     const [kept] = await visitor.kept();
     assert.equal(kept?.total, total);
-    assert.equal((await visitor.load(kept.id)).text, split.text);
+    server.files.set('/whole.gguf', { bytes: synthetic({}) });
+    assert.equal((await visitor.load(kept.id)).text, (await visitor.load('/whole.gguf')).text);
   });
 
   it('may be one that the user picked', async () => {
@@ -271,7 +278,7 @@ describe('a model that the browser keeps', { skip, timeout: 300_000 }, () => {
     await page.evaluate(() => {
       StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException('no', 'SecurityError'));
     });
-    const loaded = await visitor.load('/small.gguf', { cache: true }, page);
+    const loaded = await visitor.fetch('/small.gguf', undefined, page);
     assert.equal(loaded.error, undefined);
     assert.match(loaded.warnings[0] ?? '', /private window; it is loaded all the same/);
     assert.deepEqual(await visitor.stored(), []);
@@ -295,7 +302,7 @@ describe('a model that the browser keeps', { skip, timeout: 300_000 }, () => {
       });
     });
     assert.equal((result as Library.CachedModel[])[0]?.id, `sha256:${sha256(large)}`);
-    assert.equal((await visitor.load('/large.gguf', { cache: true })).error, undefined);
+    assert.equal((await visitor.fetch('/large.gguf')).error, undefined);
     assert.equal(server.asked.length, 1);
   });
 

@@ -2,7 +2,10 @@ import { RealmError } from '../../errors.ts';
 
 const hint = 'Remove a kept model (removeCachedModel), make room on the disk, or load without cache';
 
-/** Throws `storage_failed` where the browser has no room for so many more bytes. What it does not say is found when it is full. */
+/**
+ * Throws `storage_failed` where the browser says that it has no room for so many more bytes. Chromium says of every page that
+ * there are 10 GiB; that this is not so is found when it is full.
+ */
 export async function checkRoom(bytes: number): Promise<void> {
   const { quota, usage } = await navigator.storage.estimate();
   if (quota === undefined || usage === undefined || quota - usage >= bytes) return;
@@ -16,7 +19,7 @@ export const isFull = (error: unknown): boolean => (error as Error)?.name === 'Q
 
 export async function noRoom(cause: unknown): Promise<RealmError> {
   const { quota = 0, usage = 0 } = await navigator.storage.estimate().catch(() => ({}) as StorageEstimate);
-  const message = `the browser's room for this page is full (${usage} of ${quota} bytes are used). ${hint}`;
+  const message = `the browser has no more room for this page (it says that ${usage} of ${quota} bytes are used). ${hint}`;
   return new RealmError('storage_failed', `${message}; a download goes on where it ended`, { cause });
 }
 
