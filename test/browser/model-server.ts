@@ -134,7 +134,7 @@ export class Visitor {
     return kept;
   }
 
-  /** Files and bytes in the origin's private file system, whatever they are. */
+  /** Folders and files in the origin's private file system, but for the store itself. */
   async stored(): Promise<string[]> {
     const page = await this.page();
     const found = await page.evaluate(async () => {
@@ -142,11 +142,11 @@ export class Visitor {
       const walk = async (folder: FileSystemDirectoryHandle, path: string): Promise<void> => {
         for await (const [name, each] of folder as unknown as AsyncIterable<[string, FileSystemHandle]>) {
           if (each.kind === 'directory') await walk(each as FileSystemDirectoryHandle, `${path}${name}/`);
-          else names.push(`${path}${name}`);
+          names.push(`${path}${name}`);
         }
       };
       await walk(await navigator.storage.getDirectory(), '');
-      return names;
+      return names.filter(name => name !== 'realm-models');
     });
     await page.close();
     return found;

@@ -1,6 +1,6 @@
 import { RealmError } from '../../errors.ts';
 import { openGguf } from '../../gguf/open.ts';
-import { allEntries, idOf, saveEntry } from './entry.ts';
+import { allEntries, bytesOf, idOf, saveEntry } from './entry.ts';
 import { copy, download, type FillOptions } from './fill.ts';
 import { removeIn } from './folder.ts';
 import { filesOf, type KeptModel, keptModel, lockName } from './kept.ts';
@@ -19,7 +19,7 @@ export async function keepModel(
 ): Promise<KeptModel> {
   const there = await findKept(models, sources, options);
   if (there) return there;
-  await askToPersist();
+  askToPersist();
   const key = keyOf(sources);
   const signal = options.signal && { signal: options.signal };
   return navigator.locks.request(lockName(key), { ...signal }, async () => {
@@ -51,9 +51,12 @@ async function fill(
   sources: Sources,
   options: FillOptions,
 ): Promise<KeptModel> {
-  if ('urls' in sources) await download(open, sources.urls, options);
-  // A copy that did not end is of no use: the user picks the file again.
-  else await copy(open, sources.blobs, options).catch(error => removed(models, open, error));
+  const filled = 'urls' in sources ? download(open, sources.urls, options) : copy(open, sources.blobs, options);
+  await filled.catch(async error => {
+    // A copy that did not end is of no use: the user picks the file again.
+    const goesOn = 'urls' in sources && open.entry.files.some(file => bytesOf(file) > 0);
+    return goesOn ? Promise.reject(error) : removed(models, open, error);
+  });
   const files = await filesOf(open);
   if (!files) throw new RealmError('storage_failed', lost);
   // What is no model is not kept: it would be found again at every visit.

@@ -29,10 +29,9 @@ let asked = false;
  * Asks once that the browser does not throw models away when its disk is full. Without it they are kept as long as there is
  * room; whoever refuses, as a worker, which may not ask, is no obstacle.
  */
-export async function askToPersist(): Promise<void> {
+export function askToPersist(): void {
   if (asked) return;
   asked = true;
-  const { storage } = navigator;
-  const kept = await storage.persisted?.().catch(() => false);
-  if (!kept) await storage.persist?.().catch(() => false);
+  // Firefox asks the user: a download does not wait for the answer.
+  navigator.storage.persist?.().catch(() => false);
 }
