@@ -42,7 +42,7 @@ export async function loadModel(source: FileSource, options: PageOptions = {}): 
     throwIfCancelled(signal);
     const text = await openModelText(file, { system, template: chatTemplate }, onWarning);
     throwIfCancelled(signal);
-    const opened = await openModel({ ...engineOptions, file, threads: 1 }, (done, total) =>
+    const opened = await openModel({ ...engineOptions, file, threads: 1, fingerprint: false }, (done, total) =>
       onProgress?.({ phase: 'load', done, total }),
     );
     const constraints = localCompiler(() => wordsOf(text.tokenizer));

@@ -1,7 +1,7 @@
 import { digests } from '../../platform/browser/digests.ts';
+import { namesIn, newFile, unlessMissing } from '../../platform/browser/opfs.ts';
 import { hex } from '../../platform/hex.ts';
 import type { FileVersion } from '../part.ts';
-import { namesIn, newFile, unlessMissing } from './folder.ts';
 
 /** A model in the store: a folder with the pieces of its files, and this as `entry.json`. */
 export interface Entry {

@@ -1,8 +1,8 @@
 import { RealmError } from '../../errors.ts';
 import { openGguf } from '../../gguf/open.ts';
+import { removeIn } from '../../platform/browser/opfs.ts';
 import { allEntries, bytesOf, idOf, saveEntry } from './entry.ts';
 import { copy, download, type FillOptions } from './fill.ts';
-import { removeIn } from './folder.ts';
 import { filesOf, type KeptModel, keptModel, lockName } from './kept.ts';
 import { keyOf, type OpenEntry, openEntry, type Sources } from './open-entry.ts';
 import { askToPersist } from './room.ts';

@@ -1,6 +1,7 @@
 import { RealmError } from '../../errors.ts';
+import { removeIn, unlessMissing } from '../../platform/browser/opfs.ts';
 import { allEntries, bytesOf, type Entry, type Found } from './entry.ts';
-import { modelsFolder, removeIn, unlessMissing } from './folder.ts';
+import { modelsFolder } from './folder.ts';
 
 /** A model that the browser keeps for pages of this origin. */
 export interface CachedModel {

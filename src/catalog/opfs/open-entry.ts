@@ -1,6 +1,6 @@
+import { removeIn } from '../../platform/browser/opfs.ts';
 import type { Part } from '../part.ts';
 import { type Entry, entryIn, type Found, saveEntry, sha256Text } from './entry.ts';
-import { removeIn } from './folder.ts';
 import { filesOf, prefixOf } from './kept.ts';
 import { opfsPart } from './opfs-part.ts';
 

@@ -1,8 +1,8 @@
 import { RealmError } from '../../errors.ts';
+import { type NewFile, namesIn, newFile, removeIn } from '../../platform/browser/opfs.ts';
 import { type RunningSha256, runningSha256 } from '../../platform/browser/running-sha256.ts';
 import type { FileVersion, Part, PartWriter } from '../part.ts';
 import { bytesOf, type FileState } from './entry.ts';
-import { type NewFile, namesIn, newFile, removeIn } from './folder.ts';
 import { checkRoom, isFull, noRoom } from './room.ts';
 
 /** Bytes of one write: smaller ones cost more calls to the browser's process than copying does. */
