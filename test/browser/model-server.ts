@@ -134,7 +134,7 @@ export class Visitor {
     return kept;
   }
 
-  /** Folders and files in the origin's private file system, but for the store itself. */
+  /** Folders and files in the store. */
   async stored(): Promise<string[]> {
     const page = await this.page();
     const found = await page.evaluate(async () => {
@@ -145,8 +145,9 @@ export class Visitor {
           names.push(`${path}${name}`);
         }
       };
-      await walk(await navigator.storage.getDirectory(), '');
-      return names.filter(name => name !== 'realm-models');
+      const root = await navigator.storage.getDirectory();
+      await walk(await root.getDirectoryHandle('realm-models', { create: true }), '');
+      return names;
     });
     await page.close();
     return found;
