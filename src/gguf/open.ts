@@ -1,4 +1,5 @@
 import { blobReader } from './blob-reader.ts';
+import { BlobWindows } from './blob-windows.ts';
 import { named } from './cursor.ts';
 import { openFile } from './file-reader.ts';
 import { openHttp } from './http-reader.ts';
@@ -39,11 +40,12 @@ export async function openGguf(given: FileSource | Reader | readonly Reader[]): 
 async function readersOf(source: Exclude<FileSource, URL> | Reader | readonly Reader[]): Promise<Reader[]> {
   if (typeof source === 'string') return [await openReader(source)];
   if (source instanceof Blob || source instanceof Uint8Array || 'read' in source) return [readerFor(source)];
-  return inSplitOrder<Reader | Blob | Uint8Array>(source).map(readerFor);
+  const windows = new BlobWindows();
+  return inSplitOrder<Reader | Blob | Uint8Array>(source).map(each => readerFor(each, windows));
 }
 
-function readerFor(source: Blob | Uint8Array | Reader): Reader {
-  if (source instanceof Blob) return blobReader(source, nameOfSource(source));
+function readerFor(source: Blob | Uint8Array | Reader, windows?: BlobWindows): Reader {
+  if (source instanceof Blob) return blobReader(source, nameOfSource(source), windows);
   return source instanceof Uint8Array ? memoryReader(source, nameOfSource(source)) : source;
 }
 
