@@ -100,6 +100,13 @@ describe('a download of a file that nobody has described', () => {
     });
   }
 
+  it('is forgotten where it is shorter by now', async () => {
+    answer = (_, response) => response.writeHead(416).end();
+    const part = new MemoryPart(new Uint8Array(30_000), { size: content.length });
+    await assert.rejects(download(part), { code: 'download_failed', message: /shorter than it was; try again/ });
+    assert.equal(part.bytes.length, 0);
+  });
+
   it('of unknown length is never gone on with', async () => {
     answer = (request, response) => {
       ranges.push(request.headers.range);

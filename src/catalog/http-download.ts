@@ -109,6 +109,7 @@ async function startOf(
     await response.body?.cancel();
     // Worth another try.
     if (response.status >= 500 || response.status === 429) throw new Error(found);
+    if (response.status === 416) await job.part.remove();
     throw failed(job, found);
   }
   const { size } = found.version;
@@ -134,6 +135,7 @@ function readAnswer(response: Response, offset: number): { start: number; versio
   const length = headers.get('content-encoding') ? null : headers.get('content-length');
   const bytes = length === null ? undefined : Number(length);
   if (status === 200) return { start: 0, version: { size: bytes, validator } };
+  if (status === 416) return 'the file on the server is shorter than it was; try again';
   if (status !== 206) return `the server answered ${status}; check the address`;
   const header = headers.get('content-range');
   // Servers hide this header from other origins' pages unless they say otherwise.

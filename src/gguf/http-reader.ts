@@ -85,7 +85,11 @@ function refuseAnswer({ url, validator }: Source, response: Response): never {
   if (response.status === 200 && validator)
     refuse('gguf_truncated', url, 'the file on the server changed; open it again');
   if (response.ok) {
-    refuse('download_failed', url, 'the server does not honour range requests; download the file and give its path');
+    refuse(
+      'download_failed',
+      url,
+      'the server does not honour range requests; download the file and give its path, or in a browser load it with cache: true',
+    );
   }
   return refuse('download_failed', url, `the server answered ${response.status}`);
 }

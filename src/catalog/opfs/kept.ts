@@ -84,16 +84,17 @@ export async function keptModel(found: Found): Promise<KeptModel | undefined> {
 export async function filesOf({ folder, entry }: Found): Promise<File[] | undefined> {
   const files: File[] = [];
   for (const [i, { pieces }] of entry.files.entries()) {
-    const parts: File[] = [];
-    for (const [piece, bytes] of pieces.entries()) {
-      const handle = await folder.getFileHandle(pieceName(i, piece)).catch(unlessMissing);
-      const part = await handle?.getFile().catch(unlessMissing);
-      if (part?.size !== bytes) return undefined;
-      parts.push(part);
-    }
+    const found = await Promise.all(pieces.map((_, piece) => fileIn(folder, pieceName(i, piece))));
+    const parts = found.filter(each => each !== undefined);
+    if (parts.length < pieces.length || parts.some(({ size }, piece) => size !== pieces[piece])) return undefined;
     files.push(new File(parts, entry.names[i] ?? 'model'));
   }
   return files;
+}
+
+async function fileIn(folder: FileSystemDirectoryHandle, name: string): Promise<File | undefined> {
+  const handle = await folder.getFileHandle(name).catch(unlessMissing);
+  return handle?.getFile().catch(unlessMissing);
 }
 
 export const prefixOf = (file: number): string => `${file}.`;

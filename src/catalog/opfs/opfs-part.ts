@@ -123,6 +123,7 @@ class Pieces implements PartWriter {
     } catch (error) {
       this.#failed = true;
       if (isFull(error)) throw await noRoom(error);
+      if (error instanceof RealmError) throw error;
       throw new RealmError('storage_failed', `the browser cannot write the model: ${(error as Error).message}`, {
         cause: error,
       });

@@ -7,7 +7,7 @@ const hint = 'Remove a kept model (removeCachedModel), make room on the disk, or
  * there are 10 GiB; that this is not so is found when it is full.
  */
 export async function checkRoom(bytes: number): Promise<void> {
-  const { quota, usage } = await navigator.storage.estimate();
+  const { quota, usage } = await estimate();
   if (quota === undefined || usage === undefined || quota - usage >= bytes) return;
   throw new RealmError(
     'storage_failed',
@@ -15,10 +15,13 @@ export async function checkRoom(bytes: number): Promise<void> {
   );
 }
 
+/** Empty where the browser says nothing. */
+const estimate = async (): Promise<StorageEstimate> => (await navigator.storage.estimate?.().catch(() => ({}))) ?? {};
+
 export const isFull = (error: unknown): boolean => (error as Error)?.name === 'QuotaExceededError';
 
 export async function noRoom(cause: unknown): Promise<RealmError> {
-  const { quota = 0, usage = 0 } = await navigator.storage.estimate().catch(() => ({}) as StorageEstimate);
+  const { quota = 0, usage = 0 } = await estimate();
   const message = `the browser has no more room for this page (it says that ${usage} of ${quota} bytes are used). ${hint}`;
   return new RealmError('storage_failed', `${message}; a download goes on where it ended`, { cause });
 }
