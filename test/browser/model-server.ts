@@ -1,7 +1,9 @@
 /** A web server on loopback whose files can be slow, cut, changed or hidden, and a browser whose pages come from it. */
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import type * as Library from '../../src/browser.ts';
 import type * as Source from '../../src/library/page-source.ts';
@@ -31,9 +33,10 @@ export class ModelServer {
   asked: Asked[] = [];
   readonly #server: Server;
   #held: (() => void)[] = [];
-  readonly #scripts: Readonly<Record<string, Uint8Array>>;
+  readonly #scripts: string;
 
-  constructor(scripts: Readonly<Record<string, Uint8Array>>) {
+  /** `scripts`: the folder that they are in. */
+  constructor(scripts: string) {
     this.#scripts = scripts;
     this.#server = createServer((request, response) => void this.#answer(request, response));
   }
@@ -60,8 +63,10 @@ export class ModelServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? '';
     if (path === '/') return void response.setHeader('content-type', 'text/html').end('<!doctype html>');
-    const script = this.#scripts[path];
-    if (script) return void response.setHeader('content-type', 'text/javascript').end(script);
+    if (path.endsWith('.js')) {
+      response.setHeader('content-type', 'text/javascript');
+      return void response.end(await readFile(join(this.#scripts, path)));
+    }
     if (path === '/favicon.ico') return void response.writeHead(404).end();
     this.asked.push({ method: request.method ?? '', path, range: request.headers.range });
     const file = this.files.get(path);

@@ -42,10 +42,7 @@ describe('a model that the browser keeps', { skip, timeout: 300_000 }, () => {
     await build({ ...half, bundle: true, format: 'esm', conditions: ['browser'] });
     small = synthetic({});
     large = synthetic({ with: { layers: 40 } });
-    server = new ModelServer({
-      '/browser.js': readFileSync(join(folder, 'browser.js')),
-      '/page-source.js': readFileSync(join(folder, 'page-source.js')),
-    });
+    server = new ModelServer(folder);
     await server.listen();
     browser = await launch();
   });
