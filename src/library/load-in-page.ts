@@ -25,17 +25,7 @@ export interface PageOptions
  * what is wrong with the file (`gguf_invalid`, `architecture_unknown`, …), `out_of_memory`, `request_cancelled`.
  */
 export async function loadModel(source: FileSource, options: PageOptions = {}): Promise<Model> {
-  const {
-    signal,
-    system,
-    chatTemplate,
-    sampling,
-    onProgress,
-    onWarning,
-    cache: _,
-    sha256: __,
-    ...engineOptions
-  } = options;
+  const { signal, system, chatTemplate, sampling, onProgress, onWarning, ...engineOptions } = options;
   throwIfCancelled(signal);
   try {
     const { name, file } = await pageSource(source, options);

@@ -118,6 +118,26 @@ describe('a model that the browser keeps', { skip, timeout: 300_000 }, () => {
     assert.equal((await visitor.kept())[0]?.id, `sha256:${sha256(large)}`);
   });
 
+  it('is begun anew where nobody can make anything of what is kept of it', async () => {
+    const damages: ((entry: string) => string)[] = [
+      () => '{"names": ["mod',
+      () => 'null',
+      entry => JSON.stringify({ ...JSON.parse(entry), files: [{ ...JSON.parse(entry).files[0], hash: [1, 2, 3] }] }),
+      entry => entry.replace(/"pieces":\[(\d+)/, '"pieces":[1$1'),
+    ];
+    for (const damage of damages) {
+      await visitor.fetch('/large.gguf', { cache: true, abortAt: 5 * MiB });
+      const page = await visitor.page();
+      await rewriteEntry(page, damage(await rewriteEntry(page)));
+      await page.close();
+      assert.equal((await visitor.fetch('/large.gguf')).error, undefined);
+      assert.equal(server.asked.at(-1)?.range, undefined);
+      const remover = await visitor.page();
+      assert.equal(await remove(remover, '/large.gguf'), true);
+      await remover.close();
+    }
+  });
+
   it('goes on by itself where the connection was cut', async () => {
     server.files.set('/large.gguf', { bytes: large, etag: '"one"', cutAfter: 5 * MiB });
     const loaded = await visitor.fetch('/large.gguf', { cache: true, sha256: sha256(large) });
@@ -340,6 +360,22 @@ async function setQuota(page: Page, quotaSize: number | undefined): Promise<void
   const session = await page.context().newCDPSession(page);
   const { origin } = new URL(page.url());
   await session.send('Storage.overrideQuotaForOrigin', { origin, ...(quotaSize !== undefined && { quotaSize }) });
+}
+
+/** What the only model's record says, after it was written anew. */
+async function rewriteEntry(page: Page, text?: string): Promise<string> {
+  return page.evaluate(async text => {
+    const root = await navigator.storage.getDirectory();
+    const models = await root.getDirectoryHandle('realm-models');
+    const [folder] = await Array.fromAsync(models as unknown as AsyncIterable<[string, FileSystemDirectoryHandle]>);
+    const file = await folder![1].getFileHandle('entry.json');
+    if (text !== undefined) {
+      const stream = await file.createWritable();
+      await stream.write(text);
+      await stream.close();
+    }
+    return (await file.getFile()).text();
+  }, text);
 }
 
 /** What it says, or the code of its refusal. */

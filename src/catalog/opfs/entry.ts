@@ -64,10 +64,16 @@ export async function entryIn(models: FileSystemDirectoryHandle, key: string): P
   const file = await folder?.getFileHandle(recordName).catch(unlessMissing);
   if (!folder || !file) return undefined;
   try {
-    return { key, folder, entry: JSON.parse(await (await file.getFile()).text()) };
+    const entry = JSON.parse(await (await file.getFile()).text());
+    return isEntry(entry) ? { key, folder, entry } : undefined;
   } catch {
     return undefined; // Cut by a browser that ended: what belongs to it is written anew.
   }
+}
+
+/** Anything else is another version's. */
+function isEntry(entry: Partial<Entry> | null): entry is Entry {
+  return [entry?.names, entry?.urls, entry?.files].every(Array.isArray);
 }
 
 export async function allEntries(models: FileSystemDirectoryHandle): Promise<Found[]> {

@@ -16,7 +16,7 @@ export interface PartRecord {
   /** Names of its pieces begin with it. */
   readonly prefix: string;
   read(): FileState | undefined;
-  save(state: FileState | undefined): Promise<void>;
+  readonly save: (state: FileState | undefined) => Promise<void>;
 }
 
 /**
@@ -24,7 +24,7 @@ export interface PartRecord {
  * only once it is closed, and copies all of it when it is opened again.
  */
 export function opfsPart(record: PartRecord): Part {
-  const part: Part = {
+  return {
     size: async () => bytesOf(record.read()),
     get version() {
       return record.read()?.version;
@@ -34,23 +34,34 @@ export function opfsPart(record: PartRecord): Part {
       const state = record.read();
       if (!state) throw new Error('nothing was written');
       if (state.sha256) return state.sha256;
-      const sha256 = (await runningSha256(state.hash)).digest();
+      const sha256 = (await hashFrom(record, state)).digest();
       await record.save({ ...state, sha256 });
       return sha256;
     },
-    remove: async () => {
-      await record.save(undefined);
-      const names = await Array.fromAsync(namesIn(record.folder));
-      for (const name of names) if (name.startsWith(record.prefix)) await removeIn(record.folder, name);
-    },
+    remove: () => removePart(record),
   };
-  return part;
+}
+
+async function removePart({ folder, prefix, save }: PartRecord): Promise<void> {
+  await save(undefined);
+  const names = await Array.fromAsync(namesIn(folder));
+  for (const name of names) if (name.startsWith(prefix)) await removeIn(folder, name);
+}
+
+/** SHA-256 from where it was. Another version of it cannot go on, and so neither can the part: the next try begins anew. */
+async function hashFrom(record: PartRecord, state: FileState | undefined): Promise<RunningSha256> {
+  try {
+    return await runningSha256(state?.hash);
+  } catch (cause) {
+    await removePart(record);
+    throw new Error('what was kept of the file is of another version', { cause });
+  }
 }
 
 async function openPart(record: PartRecord, start: number, version: FileVersion): Promise<PartWriter> {
   const state = start > 0 ? record.read() : undefined;
-  if (!state) await opfsPart(record).remove();
-  const hash = await runningSha256(state?.hash);
+  if (!state) await removePart(record);
+  const hash = await hashFrom(record, state);
   const begun = state ?? { version, pieces: [], hash: hash.state() };
   if (version.size !== undefined) await checkRoom(version.size - bytesOf(state));
   await record.save(begun);
