@@ -138,6 +138,15 @@ describe('a model that the browser keeps', { skip, timeout: 300_000 }, () => {
     }
   });
 
+  it('does not take its room from others once nobody can go on with it', async () => {
+    await visitor.fetch('/large.gguf', { cache: true, abortAt: 5 * MiB });
+    const page = await visitor.page();
+    await rewriteEntry(page, 'damaged');
+    await page.close();
+    await visitor.fetch('/small.gguf');
+    assert.equal((await visitor.stored()).filter(path => path.endsWith('/entry.json')).length, 1);
+  });
+
   it('goes on by itself where the connection was cut', async () => {
     server.files.set('/large.gguf', { bytes: large, etag: '"one"', cutAfter: 5 * MiB });
     const loaded = await visitor.fetch('/large.gguf', { cache: true, sha256: sha256(large) });

@@ -1,7 +1,7 @@
 import { RealmError } from '../../errors.ts';
 import { openGguf } from '../../gguf/open.ts';
-import { removeIn } from '../../platform/browser/opfs.ts';
-import { allEntries, bytesOf, idOf, saveEntry } from './entry.ts';
+import { namesIn, removeIn } from '../../platform/browser/opfs.ts';
+import { allEntries, bytesOf, entryIn, idOf, saveEntry } from './entry.ts';
 import { copy, download, type FillOptions } from './fill.ts';
 import { filesOf, type KeptModel, keptModel, lockName } from './kept.ts';
 import { keyOf, type OpenEntry, openEntry, type Sources } from './open-entry.ts';
@@ -20,6 +20,7 @@ export async function keepModel(
   const there = await findKept(models, sources, options);
   if (there) return there;
   askToPersist();
+  await removeLitter(models);
   const key = keyOf(sources);
   const signal = options.signal && { signal: options.signal };
   return navigator.locks.request(lockName(key), { ...signal }, async () => {
@@ -43,6 +44,20 @@ async function findKept(
     if (kept) return kept;
   }
   return undefined;
+}
+
+/** What nobody can go on with: copies that did not end, and folders whose record cannot be read. */
+async function removeLitter(models: FileSystemDirectoryHandle): Promise<void> {
+  const isLitter = async (key: string) => {
+    const entry = (await entryIn(models, key))?.entry;
+    return !entry || (entry.id === undefined && entry.urls.length === 0);
+  };
+  for (const key of await Array.fromAsync(namesIn(models))) {
+    if (!(await isLitter(key))) continue;
+    await navigator.locks.request(lockName(key), { ifAvailable: true }, async lock => {
+      if (lock && (await isLitter(key))) await removeIn(models, key);
+    });
+  }
 }
 
 async function fill(
