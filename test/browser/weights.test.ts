@@ -254,10 +254,15 @@ describe('a model that the browser keeps', { skip, timeout: 300_000 }, () => {
     await until(async () => (await visitor.kept())[0]?.done === 4 * MiB);
     const others = pages.slice(1).map(page => visitor.fetch('/large.gguf', undefined, page));
     assert.equal(await remove(pages[1]!, '/large.gguf'), 'store_locked');
+    await new Promise(done => setTimeout(done, 2000));
     server.files.set('/large.gguf', { bytes: large, etag: '"one"' });
     await pages[0]!.close();
     await lost;
-    for (const other of others) assert.equal((await other).error, undefined);
+    for (const other of others) {
+      const { error, downloads } = await other;
+      assert.equal(error, undefined);
+      assert.deepEqual(downloads[0], { done: 4 * MiB, total: large.length });
+    }
     assert.equal(server.asked.length, 2);
   });
 

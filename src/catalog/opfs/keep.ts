@@ -3,7 +3,7 @@ import { openGguf } from '../../gguf/open.ts';
 import { namesIn, removeIn } from '../../platform/browser/opfs.ts';
 import { allEntries, bytesOf, entryIn, idOf, saveEntry } from './entry.ts';
 import { copy, download, type FillOptions } from './fill.ts';
-import { filesOf, type KeptModel, keptModel, lockName } from './kept.ts';
+import { describe, filesOf, type KeptModel, keptModel, lockName } from './kept.ts';
 import { keyOf, type OpenEntry, openEntry, type Sources } from './open-entry.ts';
 import { askToPersist } from './room.ts';
 
@@ -23,10 +23,33 @@ export async function keepModel(
   await removeLitter(models);
   const key = keyOf(sources);
   const signal = options.signal && { signal: options.signal };
-  return navigator.locks.request(lockName(key), { ...signal }, async () => {
-    const meanwhile = await findKept(models, sources, options);
-    return meanwhile ?? fill(models, await openEntry(models, key, sources), sources, options);
-  });
+  const waiting = reportOther(models, key, options);
+  try {
+    return await navigator.locks.request(lockName(key), { ...signal }, async () => {
+      waiting.end();
+      const meanwhile = await findKept(models, sources, options);
+      return meanwhile ?? fill(models, await openEntry(models, key, sources), sources, options);
+    });
+  } finally {
+    waiting.end();
+  }
+}
+
+/** Reports how far another tab is with it, every second until `end`. */
+function reportOther(models: FileSystemDirectoryHandle, key: string, { onProgress }: FillOptions): { end(): void } {
+  let waits = true;
+  const look = async () => {
+    const found = await entryIn(models, key).catch(() => undefined);
+    if (!waits || !found || found.entry.files.length === 0) return;
+    const { done, total } = describe(found);
+    onProgress?.(done, total);
+  };
+  const timer = setInterval(() => void look(), 1000);
+  const end = () => {
+    waits = false;
+    clearInterval(timer);
+  };
+  return { end };
 }
 
 /** By its checksums where they are known, else by its URL; what was picked is the user's word for what it is now. */

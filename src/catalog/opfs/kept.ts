@@ -31,7 +31,7 @@ export async function cachedModels(): Promise<CachedModel[]> {
   return models ? (await allEntries(models)).map(describe) : [];
 }
 
-function describe({ key, entry }: Found): CachedModel {
+export function describe({ key, entry }: Found): CachedModel {
   const { id, names, urls, files } = entry;
   const done = files.reduce((sum, file) => sum + bytesOf(file), 0);
   const only = names.length === 1 ? files[0]?.version.size : undefined;
