@@ -97,10 +97,11 @@ async function fromHub(
   // Rarely needed, and slow to import.
   const { askHub } = await import('./hub-source.ts');
   const { downloadHttp } = await import('./http-download.ts');
+  const { filePart } = await import('./file-part.ts');
   const { url, headers, pin } = await askHub(source, entry, options.env ?? process.env, signal);
   const part = await preparePart(attempt, pin, pin.size);
   const onProgress = reporter(attempt, label, pin);
-  await downloadHttp({ url, headers, part, pin, signal, onProgress, retryMs: options.retryMs });
+  await downloadHttp({ url, headers, part: filePart(part), pin, signal, onProgress, retryMs: options.retryMs });
   return moveIntoPlace(attempt, part, pin, label);
 }
 

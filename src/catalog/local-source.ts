@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asRealmError, type RealmError } from '../errors.ts';
+import { checkPin } from './pin.ts';
 import { rememberedPin, rememberPin, type Store } from './store.ts';
 import type { CatalogEntry } from './types.ts';
-import { checkPin, sha256File } from './verify.ts';
+import { sha256File } from './verify.ts';
 
 /** The folder's copy of the entry's file, or why it cannot be used (`undefined`: it has none). */
 export type LocalResult = { path: string; verified: boolean } | { problem: RealmError } | undefined;

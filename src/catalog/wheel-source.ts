@@ -7,8 +7,8 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Entry, openPromise } from 'yauzl';
 import { RealmError } from '../errors.ts';
+import { checkPin } from './pin.ts';
 import type { Pin, Source } from './types.ts';
-import { checkPin } from './verify.ts';
 
 type WheelSource = Extract<Source, { kind: 'wheel' }>;
 

@@ -20,6 +20,8 @@ export interface OpenOptions extends EngineOptions {
   readonly backend?: BackendName;
   /** File of a smaller model of the same vocabulary that drafts. */
   readonly draft?: FileSource | undefined;
+  /** `false`: no session is saved or restored, and so nothing need tell files apart. */
+  readonly fingerprint?: boolean;
   /** Compute threads. Default: the processors this process may use. */
   readonly threads?: number | undefined;
 }
@@ -64,7 +66,7 @@ export async function openModel(options: OpenOptions, onProgress?: Progress): Pr
     return {
       model,
       draft,
-      fingerprint: await fingerprint(file),
+      ...(options.fingerprint !== false && { fingerprint: await fingerprint(file) }),
       source: { backend: backend.name, fileSize: file.size, loadMs },
     };
   } catch (error) {

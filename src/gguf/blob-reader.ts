@@ -1,29 +1,35 @@
+import { BlobWindows, windowBytes } from './blob-windows.ts';
 import { refuse } from './refuse.ts';
 import type { Reader } from './types.ts';
 
-/** Bytes that `readInto` takes from the blob at a time; bounds the copy that Blob.arrayBuffer() makes. */
-const pieceBytes = 16 * 2 ** 20;
-
-/** A Blob or a File that the user picked in a browser. */
-export function blobReader(blob: Blob, name = 'name' in blob ? String(blob.name) : 'blob'): Reader {
-  const read = async (offset: number, length: number) => {
-    const bytes = await bytesOf(blob.slice(offset, offset + length), name);
-    if (bytes.length !== length) refuse('gguf_truncated', name, `no ${length} bytes at ${offset}`);
-    return bytes;
-  };
+/** A Blob or a File: what the user picked in a browser, or what it keeps. Files of one model share their `windows`. */
+export function blobReader(
+  blob: Blob,
+  name = 'name' in blob ? String(blob.name) : 'blob',
+  windows = new BlobWindows(),
+): Reader {
   const readInto = async (offset: number, target: Uint8Array) => {
-    for (let done = 0; done < target.length; done += pieceBytes) {
-      target.set(await read(offset + done, Math.min(pieceBytes, target.length - done)), done);
+    if (offset + target.length > blob.size) refuse('gguf_truncated', name, `no ${target.length} bytes at ${offset}`);
+    for (let done = 0; done < target.length; ) {
+      const index = Math.floor((offset + done) / windowBytes);
+      const window = await windows.at(blob, index).catch(error => changed(name, error));
+      const start = offset + done - index * windowBytes;
+      const some = window.subarray(start, start + target.length - done);
+      if (some.length === 0) changed(name);
+      target.set(some, done);
+      done += some.length;
     }
   };
-  return { name, size: blob.size, read, readInto, close: async () => {} };
+  const read = async (offset: number, length: number) => {
+    if (offset + length > blob.size) refuse('gguf_truncated', name, `no ${length} bytes at ${offset}`);
+    const bytes = new Uint8Array(length);
+    await readInto(offset, bytes);
+    return bytes;
+  };
+  return { name, size: blob.size, read, readInto, close: async () => windows.forget(blob) };
 }
 
 /** A File's bytes can be gone when they are read: it was changed or removed after the user picked it. */
-async function bytesOf(blob: Blob, name: string): Promise<Uint8Array> {
-  try {
-    return new Uint8Array(await blob.arrayBuffer());
-  } catch (error) {
-    return refuse('gguf_truncated', name, 'the file changed while it was being read; pick it again', error);
-  }
+function changed(name: string, error?: unknown): never {
+  return refuse('gguf_truncated', name, 'the file changed while it was being read; pick it again', error);
 }

@@ -1,4 +1,5 @@
 import { asRealmError, RealmError } from '../errors.ts';
+import { chunksOf } from '../platform/chunks.ts';
 import { escapeText } from './escape.ts';
 import { refuse } from './refuse.ts';
 import type { Reader } from './types.ts';
@@ -44,7 +45,7 @@ async function fetchInto(source: Source, size: number, offset: number, target: U
     refuse('gguf_truncated', source.url, `the file had ${size} bytes and now has ${now}; open it again`);
   let done = 0;
   try {
-    for await (const chunk of response.body ?? []) {
+    for await (const chunk of chunksOf(response.body)) {
       if (done + chunk.length > target.length) break;
       target.set(chunk, done);
       done += chunk.length;
@@ -84,7 +85,11 @@ function refuseAnswer({ url, validator }: Source, response: Response): never {
   if (response.status === 200 && validator)
     refuse('gguf_truncated', url, 'the file on the server changed; open it again');
   if (response.ok) {
-    refuse('download_failed', url, 'the server does not honour range requests; download the file and give its path');
+    refuse(
+      'download_failed',
+      url,
+      'the server does not honour range requests; download the file and give its path, or in a browser load it with cache: true',
+    );
   }
   return refuse('download_failed', url, `the server answered ${response.status}`);
 }

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { encodeGguf, type MetaValue } from '../../scripts/synthetic/gguf-writer.ts';
 import { memoryReader } from './memory-reader.ts';
-import { openGguf } from './open.ts';
+import { nameOfSource, openGguf } from './open.ts';
 import { readerOf } from './reader-of.ts';
+import { namesOfParts } from './splits.ts';
 import type { Reader } from './types.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'realm-open-'));
@@ -68,6 +69,31 @@ describe('split models', () => {
     assert.equal(file.tensors.size, 2);
     await file.close();
     assert.equal(closed(), 2);
+  });
+
+  test('are opened as a picker gives them, in any order, and as bytes in theirs', async () => {
+    const fileOf = (i: number) => new File([part(i, 3)], `m-0000${i + 1}-of-00003.gguf`);
+    const picked = [fileOf(2), fileOf(0), fileOf(1)];
+    const bytes = [part(0, 3), part(1, 3), part(2, 3)];
+    for (const source of [picked, bytes]) {
+      const file = await openGguf(source);
+      const tensor = file.tensors.get('blk.2.weight');
+      assert.deepEqual(
+        await readerOf(file, tensor?.file ?? -1).read(tensor?.offset ?? 0, 16),
+        new Uint8Array(16).fill(2),
+      );
+    }
+    assert.equal(nameOfSource(picked), 'm-00001-of-00003.gguf');
+    assert.equal(nameOfSource(bytes), 'model');
+  });
+
+  test('have names that follow from the first', () => {
+    assert.deepEqual(namesOfParts('https://a/m-00001-of-00002.gguf'), [
+      'https://a/m-00001-of-00002.gguf',
+      'https://a/m-00002-of-00002.gguf',
+    ]);
+    for (const name of ['m.gguf', 'm-00002-of-00002.gguf', 'm-00001-of-00001.gguf', 'm-00001-of-99999.gguf'])
+      assert.deepEqual(namesOfParts(name), [name]);
   });
 
   test('with a part missing are refused', async () => {

@@ -1,4 +1,5 @@
 import { blobReader } from './blob-reader.ts';
+import { BlobWindows } from './blob-windows.ts';
 import { named } from './cursor.ts';
 import { openFile } from './file-reader.ts';
 import { openHttp } from './http-reader.ts';
@@ -6,7 +7,7 @@ import { memoryReader } from './memory-reader.ts';
 import { type Header, parseHeader } from './parse.ts';
 import { readerOf } from './reader-of.ts';
 import { refuse } from './refuse.ts';
-import { checkSplits, splitCount, splitNames } from './splits.ts';
+import { checkSplits, inSplitOrder, splitCount, splitNames } from './splits.ts';
 import type { FileSource, GgufFile, Reader, TensorInfo } from './types.ts';
 
 /**
@@ -36,17 +37,23 @@ export async function openGguf(given: FileSource | Reader | readonly Reader[]): 
   }
 }
 
-async function readersOf(source: string | Blob | Uint8Array | Reader | readonly Reader[]): Promise<Reader[]> {
+async function readersOf(source: Exclude<FileSource, URL> | Reader | readonly Reader[]): Promise<Reader[]> {
   if (typeof source === 'string') return [await openReader(source)];
-  if (source instanceof Blob) return [blobReader(source, nameOfSource(source))];
-  if (source instanceof Uint8Array) return [memoryReader(source, nameOfSource(source))];
-  return 'read' in source ? [source] : [...source];
+  if (source instanceof Blob || source instanceof Uint8Array || 'read' in source) return [readerFor(source)];
+  const windows = new BlobWindows();
+  return inSplitOrder<Reader | Blob | Uint8Array>(source).map(each => readerFor(each, windows));
+}
+
+function readerFor(source: Blob | Uint8Array | Reader, windows?: BlobWindows): Reader {
+  if (source instanceof Blob) return blobReader(source, nameOfSource(source), windows);
+  return source instanceof Uint8Array ? memoryReader(source, nameOfSource(source)) : source;
 }
 
 /** A path, a URL, the name of a file that was picked; `model` for what has none. */
 export function nameOfSource(source: FileSource): string {
   if (typeof source === 'string' || source instanceof URL) return String(source);
-  return source instanceof Blob && 'name' in source ? String(source.name) : 'model';
+  const [first] = Array.isArray(source) ? inSplitOrder(source) : [source];
+  return first instanceof Blob && 'name' in first ? String(first.name) : 'model';
 }
 
 function openReader(name: string): Promise<Reader> {

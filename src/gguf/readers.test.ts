@@ -57,6 +57,23 @@ const open: Record<string, () => Promise<Reader>> = {
   http: () => openHttp(url()),
 };
 
+test('a blob reader takes large pieces, each once, whatever the order in which a layer is asked for', async () => {
+  const blob = new Blob([new Uint8Array(20 << 20).fill(7), Uint8Array.of(1, 2, 3)]);
+  let slices = 0;
+  const slice = blob.slice.bind(blob);
+  blob.slice = (...bounds) => {
+    slices++;
+    return slice(...bounds);
+  };
+  const reader = blobReader(blob);
+  for (let at = 0; at < 16 << 20; at += 2 << 20)
+    for (const offset of [at + 1000, at]) assert.equal((await reader.read(offset, 1000))[0], 7);
+  const end = new Uint8Array((12 << 20) + 3);
+  await reader.readInto(8 << 20, end);
+  assert.deepEqual([...end.subarray(-4)], [7, 1, 2, 3]);
+  assert.equal(slices, 3);
+});
+
 for (const [kind, opened] of Object.entries(open)) {
   test('a memory reader gives plain bytes for a Buffer', async () => {
     const bytes = await memoryReader(Buffer.from(content)).read(1, 4);

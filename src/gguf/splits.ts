@@ -25,6 +25,19 @@ export function splitNames(first: string, count: number): string[] {
   return Array.from({ length: count }, (_, part) => stem + suffix(part + 1));
 }
 
+/** The parts in the order that their names say, where all have such names: pickers of files give them in any. */
+export function inSplitOrder<T extends object>(parts: readonly T[]): readonly T[] {
+  const nameOf = (part: T): string => ('name' in part ? String(part.name) : '');
+  if (!parts.every(part => /-\d{5}-of-\d{5}\.gguf$/.test(nameOf(part)))) return parts;
+  return parts.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+}
+
+/** The names of all files of the model whose first one is `first`, by that name alone: without one for parts, it is the only one. */
+export function namesOfParts(first: string): string[] {
+  const count = Number(/-00001-of-(\d{5})\.gguf$/.exec(first)?.[1] ?? 1);
+  return count > 1 && count <= limits.splits ? splitNames(first, count) : [first];
+}
+
 /** Checks that the files are the parts that the first one announces, each in its place, with all the tensors. */
 export function checkSplits(headers: readonly Header[], readers: readonly Reader[]): void {
   const [firstHeader] = headers;

@@ -13,8 +13,8 @@ export interface Reader {
   close(): Promise<void>;
 }
 
-/** What a file can be given as: its path or URL, what a user picked in a browser, or its bytes. */
-export type FileSource = string | URL | Blob | Uint8Array;
+/** What a file can be given as: its path or URL, what a user picked in a browser, or its bytes; the last two as a list of all files of a split model. */
+export type FileSource = string | URL | Blob | Uint8Array | readonly (Blob | Uint8Array)[];
 
 /** Long arrays of numbers are typed ones. */
 export type GgufArray =

@@ -5,6 +5,7 @@ import type { ChatOptions as TemplateOptions } from '../tokenizer/types.ts';
 export interface LoadProgress {
   readonly phase: 'download' | 'load';
   readonly done: number;
+  /** 0: the server does not say. */
   readonly total: number;
 }
 

@@ -100,8 +100,11 @@ export function* encodePrompt(
 }
 
 /** Refuses a text that cannot fit, whatever its tokens are: before it costs anything to find them. */
-export function refuseLongText({ maxTokenBytes }: Tokenizer, text: string, context: number, param: string): void {
-  if (maxTokenBytes === undefined || text.length < context) return;
+export function refuseLongText(tokenizer: Tokenizer, text: string, context: number, param: string): void {
+  // Asked first: the longest token is only known once all have been looked at.
+  if (text.length < context) return;
+  const { maxTokenBytes } = tokenizer;
+  if (maxTokenBytes === undefined) return;
   const bytes = platform.utf8Length(text);
   const least = Math.ceil(bytes / maxTokenBytes);
   if (least <= context) return;

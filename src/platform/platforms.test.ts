@@ -1,9 +1,11 @@
 /** Both platforms say the same, where what they say does not depend on the machine. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { digests } from './browser/digests.ts';
 import { files } from './browser/files.ts';
+import { runningSha256 } from './browser/running-sha256.ts';
 import { hex } from './hex.ts';
 import { platform as node } from './node/index.ts';
 
@@ -28,6 +30,15 @@ describe('Node and a browser', () => {
         assert.deepEqual(both[0], both[1]);
       }),
     );
+  });
+
+  it('hash what is long, and go on where they were', async () => {
+    const bytes = Uint8Array.from({ length: 100_003 }, (_, i) => i * 7);
+    const first = await runningSha256();
+    first.update(bytes.subarray(0, 70_001));
+    const second = await runningSha256(first.state());
+    second.update(bytes.subarray(70_001));
+    assert.equal(second.digest(), createHash('sha256').update(bytes).digest('hex'));
   });
 
   it('compare bytes', () => {

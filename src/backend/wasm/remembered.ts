@@ -75,10 +75,10 @@ function isFor(part: KernelPart, { kernels, variants }: Entry): boolean {
   return kernels === hashOf(part) && sizesOf(part).every(size => known.has(variants?.[size] ?? ''));
 }
 
-/** A hash of all kernels that the choice is made from. */
+/** A hash of all kernels that the choice is made from first. */
 function hashOf(part: KernelPart): string {
   const hash = platform.digests.sha256();
-  for (const variant of variantsOf(part).filter(v => v.revectorize))
+  for (const variant of variantsOf(part).filter(v => v.revectorize === platform.revectorizes))
     for (const size of sizesOf(part)) hash.update(kernelBytes(part, size, variant));
   return hex(hash.digest()).slice(0, 16);
 }

@@ -130,11 +130,14 @@ export async function select(
   return { choice, source: 'measured', forgotten, verdicts: measured };
 }
 
-const vectorized = (part: KernelPart): readonly Variant[] =>
-  platform.revectorizes ? variantsOf(part).filter(v => v.revectorize) : [];
+/** The better ones first. */
+const tiersOf = (part: KernelPart): (readonly Variant[])[] =>
+  (platform.revectorizes ? [true, false] : [false]).map(revectorize =>
+    variantsOf(part).filter(v => v.revectorize === revectorize),
+  );
 
 /** Where there is one candidate only, nothing need be remembered. */
-const hasChoice = (part: KernelPart): boolean => vectorized(part).length > 1;
+const hasChoice = (part: KernelPart): boolean => part !== 'common' && (tiersOf(part)[0]?.length ?? 0) > 1;
 
 const recall = async (part: KernelPart, memory: RememberedChoices): Promise<Choice | undefined> =>
   hasChoice(part) ? await memory.recall(part) : undefined;
@@ -159,7 +162,7 @@ export async function chooseAnew(
   const known = await recall(part, memory);
   // Only what was chosen is compiled and checked.
   if (known && (await compare(part, [known], create))[0].agrees) return kernelsOf(part, known);
-  return choose(part, [vectorized(part), variantsOf(part).filter(v => !v.revectorize)], create, memory);
+  return choose(part, tiersOf(part), create, memory);
 }
 
 /** The first of the tiers in which a variant agrees decides. */

@@ -4,6 +4,7 @@ import type { FileSource } from '../../gguf/types.ts';
 /** The same for another thread: URL objects and Blobs of files do not cross. */
 export async function sendable(source: FileSource): Promise<FileSource> {
   if (source instanceof URL) return source.href;
+  if (Array.isArray(source)) return (await Promise.all(source.map(sendable))) as (Blob | Uint8Array)[];
   return source instanceof Blob && !isCloneable(source) ? sharedBytes(source) : source;
 }
 
