@@ -13,9 +13,14 @@ export interface Device {
   readonly name: string;
   readonly limits: GPUSupportedLimits;
   readonly features: ReadonlySet<string>;
-  /** Why it was lost; undefined while it works. */
-  readonly lost: () => string | undefined;
+  /** What went wrong for good: it was lost, it refused memory or a command. Undefined while it works. */
+  readonly fault: () => DeviceFault | undefined;
   close(): void;
+}
+
+export interface DeviceFault {
+  readonly kind: 'lost' | 'memory' | 'command';
+  readonly message: string;
 }
 
 /** Features that are used where a device has them. */
@@ -38,9 +43,13 @@ export async function openDevice(): Promise<Device> {
       maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
     },
   });
-  let lost: string | undefined;
+  let fault: DeviceFault | undefined;
   void device.lost.then(({ message, reason }) => {
-    lost = message || reason;
+    fault = { kind: 'lost', message: message || reason };
+  });
+  device.addEventListener('uncapturederror', ({ error }) => {
+    const kind = error.constructor.name === 'GPUOutOfMemoryError' ? 'memory' : 'command';
+    fault ??= { kind, message: error.message };
   });
   const { vendor, architecture, device: model, description } = adapter.info;
   return {
@@ -48,7 +57,17 @@ export async function openDevice(): Promise<Device> {
     name: description || [vendor, architecture, model].filter(Boolean).join(' '),
     limits: device.limits,
     features: device.features as ReadonlySet<string>,
-    lost: () => lost,
+    fault: () => fault,
     close: () => device.destroy(),
   };
+}
+
+/** Throws what a device's fault means to whoever waits for it: `out_of_memory` while a model is loaded, else `engine_failed`. */
+export function checkFault({ fault }: Device, loading = false): void {
+  const found = fault();
+  if (!found) return;
+  const { kind, message } = found;
+  if (kind === 'memory' && loading) throw new RealmError('out_of_memory', `the GPU has no room for it: ${message}`);
+  const what = { lost: 'the GPU was lost', memory: 'the GPU ran out of memory', command: 'the GPU refused a command' };
+  throw new RealmError('engine_failed', `${what[kind]}: ${message}`);
 }

@@ -1,6 +1,6 @@
 /** A step as a list of dispatches: recorded, then encoded into one pass and submitted at once. */
-import { RealmError } from '../../errors.ts';
-import { type Device, usage } from './device.ts';
+import type { Preempt } from '../backend.ts';
+import { checkFault, type Device, usage } from './device.ts';
 import { type Kernel, type ParamTypes, type ParamValues, paramWords, writeParams } from './kernel.ts';
 import { Pipelines } from './pipelines.ts';
 import type { WorkMemory } from './work-memory.ts';
@@ -15,6 +15,9 @@ interface Dispatch {
 }
 
 const paramBytes = paramWords * 4;
+
+/** About four layers: a few milliseconds of a long prompt. */
+const pieceDispatches = 64;
 
 export class Recorder {
   readonly #device: Device;
@@ -69,14 +72,42 @@ export class Recorder {
     return at;
   }
 
-  /** Submits what is recorded. Reads that follow wait for it. */
+  /** Submits what is recorded, in one pass. Reads that follow wait for it. */
   submit(): void {
-    const { gpu } = this.#device;
-    this.#checkLost();
+    const dispatches = this.#begin();
+    if (dispatches.length > 0) this.#submit(dispatches);
+  }
+
+  /**
+   * The same in pieces, of which two are on their way at once; between them it is asked whether the rest is still wanted.
+   * Resolves to the fraction that was submitted.
+   */
+  async submitInPieces(preempt: Preempt): Promise<number> {
+    const { queue } = this.#device.gpu;
+    const dispatches = this.#begin();
+    let before: Promise<unknown> = Promise.resolve();
+    for (let at = 0; at < dispatches.length; at += pieceDispatches) {
+      this.#submit(dispatches.slice(at, at + pieceDispatches));
+      const submitted = queue.onSubmittedWorkDone();
+      await before;
+      before = submitted;
+      const done = at + pieceDispatches;
+      if (done < dispatches.length && preempt()) return done / dispatches.length;
+    }
+    return 1;
+  }
+
+  /** Takes what is recorded, and writes the tables that it reads. */
+  #begin(): readonly Dispatch[] {
+    checkFault(this.#device);
     const dispatches = this.#dispatches;
-    if (dispatches.length === 0) return;
+    if (dispatches.length > 0) this.#writeTables();
     this.#dispatches = [];
-    this.#writeTables();
+    return dispatches;
+  }
+
+  #submit(dispatches: readonly Dispatch[]): void {
+    const { gpu } = this.#device;
     this.#writeParams(dispatches);
     const shared = this.#pipelines.shared(this.#paramBuffer, this.#work.buffer(), this.#tableBuffer);
     const encoder = gpu.createCommandEncoder();
@@ -95,11 +126,6 @@ export class Recorder {
   /** Bind groups with this buffer are given up. */
   forget(buffer: GPUBuffer): void {
     this.#pipelines.forget(buffer);
-  }
-
-  #checkLost(): void {
-    const lost = this.#device.lost();
-    if (lost !== undefined) throw new RealmError('engine_failed', `the GPU was lost: ${lost}`);
   }
 
   #writeTables(): void {

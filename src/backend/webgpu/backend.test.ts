@@ -1,0 +1,4 @@
+import { parity } from '../parity/parity.ts';
+import { createWebGpuBackend } from './backend.ts';
+
+parity('webgpu', () => createWebGpuBackend());
