@@ -18,8 +18,8 @@ export interface Platform {
   /** Compiles kernels; `revectorize`: so that pairs of 128-bit operations become one of 256, where {@link Platform.revectorizes}. */
   compile(bytes: Uint8Array<ArrayBuffer>, revectorize: boolean): WebAssembly.Module;
   readonly revectorizes: boolean;
-  /** WebGPU, where it is to be had. */
-  gpu(): Promise<GPU | undefined>;
+  /** Adapters of WebGPU, the fastest first; none where there is no WebGPU. Each is good for one device. */
+  gpuAdapters(): Promise<readonly GPUAdapter[]>;
   machine(): Promise<MachineInfo>;
   /** Bytes of memory that this process may still take, where it can be known. */
   availableMemory(): number | undefined;

@@ -37,8 +37,10 @@ import { Sampling } from './sampling.ts';
 const manyRows = 64;
 
 export class WebGpuBackend implements Backend {
-  readonly name: string;
+  readonly device: string;
   traits: Traits = { exact: false, kvLayout: 'webgpu' };
+  /** See {@link Device.isSoftware}. */
+  readonly isSoftware: boolean;
   readonly #context: Context;
   readonly #owner: GpuOwner;
   readonly #products: Products;
@@ -53,12 +55,17 @@ export class WebGpuBackend implements Backend {
   constructor(context: Context) {
     this.#context = context;
     this.#owner = context.owner;
-    this.name = `webgpu ${context.device.name}`;
+    this.device = context.device.name;
+    this.isSoftware = context.device.isSoftware;
     this.#products = new Products(context);
     this.#caches = new Caches(context);
     this.#elementwise = new Elementwise(context);
     this.#experts = new Experts(context);
     this.#sampling = new Sampling(context);
+  }
+
+  get name(): string {
+    return `webgpu ${this.device}, numerics: ${this.traits.exact ? 'exact' : 'device'}`;
   }
 
   matrix(source: MatrixSource): Promise<GpuMatrix> {
@@ -266,7 +273,7 @@ export class WebGpuBackend implements Backend {
   }
 }
 
-/** @throws RealmError `kernel_unavailable` where there is no GPU that can do it. */
-export async function createWebGpuBackend(): Promise<WebGpuBackend> {
-  return new WebGpuBackend(await Context.open());
+/** @throws RealmError `kernel_unavailable` where there is no such GPU, or one that can do too little. */
+export async function createWebGpuBackend({ gpu }: { readonly gpu?: number | undefined } = {}): Promise<WebGpuBackend> {
+  return new WebGpuBackend(await Context.open(gpu));
 }

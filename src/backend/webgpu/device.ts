@@ -9,8 +9,10 @@ export const usage = {
 
 export interface Device {
   readonly gpu: GPUDevice;
-  /** `nvidia ada-lovelace`, as the driver names it. */
+  /** As the driver names it. */
   readonly name: string;
+  /** A processor that computes as a GPU would: correct and slow. */
+  readonly isSoftware: boolean;
   readonly limits: GPUSupportedLimits;
   readonly features: ReadonlySet<string>;
   /** What went wrong for good: it was lost, it refused memory or a command. Undefined while it works. */
@@ -26,11 +28,14 @@ export interface DeviceFault {
 /** Features that are used where a device has them. */
 const wanted: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp-query'];
 
-/** @throws RealmError `kernel_unavailable` where there is no device, or one that can do too little. */
-export async function openDevice(): Promise<Device> {
-  const gpu = await platform.gpu();
-  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) throw new RealmError('kernel_unavailable', 'no GPU: WebGPU finds no adapter on this machine');
+/**
+ * @param index Its place among the adapters, the fastest is 0.
+ * @throws RealmError `kernel_unavailable` where there is no such device, or one that can do too little.
+ */
+export async function openDevice(index = 0): Promise<Device> {
+  const adapters = await platform.gpuAdapters();
+  const adapter = adapters[index];
+  if (!adapter) throw noAdapter(adapters.length, index);
   const { limits } = adapter;
   const device = await adapter.requestDevice({
     requiredFeatures: wanted.filter(name => adapter.features.has(name)),
@@ -51,10 +56,10 @@ export async function openDevice(): Promise<Device> {
     const kind = error.constructor.name === 'GPUOutOfMemoryError' ? 'memory' : 'command';
     fault ??= { kind, message: error.message };
   });
-  const { vendor, architecture, device: model, description } = adapter.info;
   return {
     gpu: device,
-    name: description || [vendor, architecture, model].filter(Boolean).join(' '),
+    name: adapterName(adapter),
+    isSoftware: adapter.info.isFallbackAdapter,
     limits: device.limits,
     features: device.features as ReadonlySet<string>,
     fault: () => fault,
@@ -70,4 +75,21 @@ export function checkFault({ fault }: Device, loading = false): void {
   if (kind === 'memory' && loading) throw new RealmError('out_of_memory', `the GPU has no room for it: ${message}`);
   const what = { lost: 'the GPU was lost', memory: 'the GPU ran out of memory', command: 'the GPU refused a command' };
   throw new RealmError('engine_failed', `${what[kind]}: ${message}`);
+}
+
+/** Whether there is a real one: processors that compute as a GPU would are used only where they are asked for. */
+export async function hasGpu(): Promise<boolean> {
+  const [adapter] = await platform.gpuAdapters();
+  return adapter !== undefined && !adapter.info.isFallbackAdapter;
+}
+
+/** `NVIDIA H100`, as its driver says; in a browser often no more than the vendor. */
+export function adapterName({ info }: GPUAdapter): string {
+  return [info.vendor, info.device || info.description || info.architecture].filter(Boolean).join(' ') || 'unnamed';
+}
+
+function noAdapter(count: number, index: number): RealmError {
+  const found = count === 0 ? 'WebGPU finds none on this machine' : `there are ${count}, counted from 0`;
+  const advice = count === 0 ? '; see docs/gpu.md for what it needs' : '';
+  return new RealmError('kernel_unavailable', `no GPU${index > 0 ? ` ${index}` : ''}: ${found}${advice}`);
 }

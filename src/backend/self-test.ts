@@ -1,10 +1,10 @@
 /** A small piece of work for each part of the kernels: its results are compared with the reference's. */
-import { cacheTypes } from '../../kernels/attention.ts';
-import type { KernelPart } from '../../kernels/module.ts';
-import { formats } from '../../quant/formats.ts';
-import type { QuantType } from '../../quant/types.ts';
-import type { Backend, Buffer, CacheType, Matrix } from '../backend.ts';
-import { floats, layout, shuffledPages, source, weightBytes } from '../parity/data.ts';
+import { cacheTypes } from '../kernels/attention.ts';
+import type { KernelPart } from '../kernels/module.ts';
+import { formats } from '../quant/formats.ts';
+import type { QuantType } from '../quant/types.ts';
+import type { Backend, Buffer, CacheType, Matrix } from './backend.ts';
+import { floats, layout, shuffledPages, source, weightBytes } from './parity/data.ts';
 
 /** What the part computes on fixed data: on the reference backend, what it must compute. */
 export function check(part: KernelPart, backend: Backend): Promise<Float32Array> {
@@ -55,9 +55,10 @@ async function checkProducts(type: QuantType, backend: Backend): Promise<Float32
 
 async function checkCommon(backend: Backend): Promise<Float32Array> {
   const columns = 192;
-  const [x, y, silu, gelu] = [1, 2, 3, 4].map(seed => filled(backend, seed, 3, columns));
+  const input = (seed: number) => filled(backend, seed, 3, columns);
+  const [x, y, silu, gelu] = [input(1), input(2), input(3), input(4)];
   const weight = backend.vector(floats(5, columns));
-  const normed = [backend.buffer(3, columns), backend.buffer(3, columns)];
+  const normed = [backend.buffer(3, columns), backend.buffer(3, columns)] as const;
   backend.rmsNorm(normed[0], x, weight, 1e-5, 3);
   backend.layerNorm(normed[1], x, weight, weight, 1e-5, 3);
   backend.gate(silu, silu, x, 'silu', 3);
