@@ -61,7 +61,10 @@ export async function openModel(options: OpenOptions, onProgress?: Progress): Pr
   return {
     ...opened,
     fingerprint: await fingerprint(file),
-    source: { backend: backend.name, fileSize: file.size, loadMs, ...(remarks.length > 0 && { remarks }) },
+    source: {
+      ...{ backend: backend.name, fileSize: file.size, loadMs, onGpu: backend.onGpu ?? false },
+      ...(remarks.length > 0 && { remarks }),
+    },
   };
 }
 

@@ -37,6 +37,7 @@ import { Sampling } from './sampling.ts';
 const manyRows = 64;
 
 export class WebGpuBackend implements Backend {
+  readonly onGpu = true;
   readonly device: string;
   traits: Traits = { exact: false, kvLayout: 'webgpu' };
   /** See {@link Device.isSoftware}. */
