@@ -1,8 +1,8 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import type { Command } from 'commander';
 import type { Choice, Verdict } from '../backend/wasm/choice.ts';
-import type { KernelSize } from '../kernels/module.ts';
 import { asRealmError } from '../errors.ts';
+import type { KernelSize } from '../kernels/module.ts';
 import { formatBytes, print, printJson, table } from './output.ts';
 
 export function addDoctor(realm: Command): void {

@@ -32,6 +32,7 @@ import { Experts } from './experts.ts';
 import type { GpuCache, GpuMatrix, GpuOwner, GpuRouting, GpuTokens, GpuVector, GpuWorkBuffer } from './handles.ts';
 import { Products } from './products.ts';
 import { Sampling } from './sampling.ts';
+import { Timings } from './timings.ts';
 
 /** A step of more rows runs in pieces, between which it may be preempted. */
 const manyRows = 64;
@@ -262,6 +263,18 @@ export class WebGpuBackend implements Backend {
   write(buffer: Buffer, row: number, values: Float32Array): void {
     const { at, stride } = this.#owner.own(buffer);
     this.#context.work.write(at + row * stride, values);
+  }
+
+  /** Dispatches submitted so far. */
+  get dispatches(): number {
+    return this.#context.recorder.dispatches;
+  }
+
+  /** Times every kernel from now on, where the device can: {@link Timings.collect} tells. */
+  time(): Timings | undefined {
+    const { device, readback, recorder } = this.#context;
+    if (Timings.has(device)) recorder.timings = new Timings(device, readback);
+    return recorder.timings;
   }
 
   memory(): MemoryStats {

@@ -3,6 +3,7 @@ import type { Preempt } from '../backend.ts';
 import { checkFault, type Device, usage } from './device.ts';
 import { type Kernel, type ParamTypes, type ParamValues, paramWords, writeParams } from './kernel.ts';
 import { Pipelines } from './pipelines.ts';
+import type { Timings } from './timings.ts';
 import type { WorkMemory } from './work-memory.ts';
 
 export type Groups = readonly [x: number, y?: number, z?: number];
@@ -23,6 +24,10 @@ export class Recorder {
   readonly #device: Device;
   readonly #work: WorkMemory;
   readonly #pipelines: Pipelines;
+  /** Set while kernels are timed: each dispatch is a pass of its own then. */
+  timings: Timings | undefined;
+  /** How many have been submitted. */
+  dispatches = 0;
   #dispatches: Dispatch[] = [];
   /** The step's words, and where each array of them lies. */
   #tables = new Uint32Array(1 << 12);
@@ -111,15 +116,19 @@ export class Recorder {
     this.#writeParams(dispatches);
     const shared = this.#pipelines.shared(this.#paramBuffer, this.#work.buffer(), this.#tableBuffer);
     const encoder = gpu.createCommandEncoder();
-    const pass = encoder.beginComputePass();
+    const pass = this.timings ? undefined : encoder.beginComputePass();
     dispatches.forEach(({ kernel, groups, buffers }, i) => {
-      pass.setPipeline(this.#pipelines.of(kernel));
-      pass.setBindGroup(0, shared, [i * paramBytes]);
+      const timestampWrites = this.timings?.next(kernel.name);
+      const current = pass ?? encoder.beginComputePass(timestampWrites && { timestampWrites });
+      current.setPipeline(this.#pipelines.of(kernel));
+      current.setBindGroup(0, shared, [i * paramBytes]);
       const own = this.#pipelines.own(kernel, buffers);
-      if (own) pass.setBindGroup(1, own);
-      pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
+      if (own) current.setBindGroup(1, own);
+      current.dispatchWorkgroups(groups[0], groups[1], groups[2]);
+      if (!pass) current.end();
     });
-    pass.end();
+    pass?.end();
+    this.dispatches += dispatches.length;
     gpu.queue.submit([encoder.finish()]);
   }
 
