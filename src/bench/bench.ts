@@ -42,11 +42,19 @@ export function tokensNeeded({ prompt, gen, batches, depths }: Work): number {
   return Math.max(prompt, deepest, ...batches.map(batch => batch * perSequence)) + pageTokens;
 }
 
-/** Every test once in each round, so that a busy moment of the machine touches all alike, after some time of each to warm up. */
-export async function bench(model: Model, work: Work, onRound?: (round: number) => void): Promise<Result[]> {
+/**
+ * Every test once in each round, so that a busy moment of the machine touches all alike, after some time of each to warm up:
+ * once at least. V8 compiles what runs often: the first seconds are slower than all that follow.
+ */
+export async function bench(
+  model: Model,
+  work: Work,
+  onRound?: (round: number) => void,
+  warmUpMs = 1500,
+): Promise<Result[]> {
   const tests = testsOf(model, work);
   const measured = tests.map(test => ({ test, rates: [] as number[] }));
-  for (const test of tests) await warmUp(test);
+  for (const test of tests) await warmUp(test, warmUpMs);
   for (let round = 0; round < work.reps; round++) {
     onRound?.(round);
     for (const { test, rates } of measured) {
@@ -58,10 +66,7 @@ export async function bench(model: Model, work: Work, onRound?: (round: number) 
   return measured.map(({ test, rates }) => ({ test: test.name, tokensPerSecond: summary(rates) }));
 }
 
-/** V8 compiles what runs often: the first seconds are slower than all that follow. */
-const warmUpMs = 1500;
-
-async function warmUp({ run }: Test): Promise<void> {
+async function warmUp({ run }: Test, warmUpMs: number): Promise<void> {
   const start = performance.now();
   do await run();
   while (performance.now() - start < warmUpMs);
