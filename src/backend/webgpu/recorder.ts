@@ -14,6 +14,12 @@ interface Dispatch {
   readonly buffers: readonly GPUBuffer[];
 }
 
+/** Dispatches, and what the host does when they are submitted. */
+interface Piece {
+  readonly dispatches: readonly Dispatch[];
+  readonly work: () => Promise<unknown>;
+}
+
 const paramBytes = paramWords * 4;
 
 export class Recorder {
@@ -21,6 +27,10 @@ export class Recorder {
   readonly #work: WorkMemory;
   readonly #pipelines: Pipelines;
   #dispatches: Dispatch[] = [];
+  /** What comes before those. */
+  #pieces: Piece[] = [];
+  /** What the host does now, or did last. */
+  #working: Promise<unknown> | undefined;
   /** The step's words, and where each array of them lies. */
   #tables = new Uint32Array(1 << 12);
   #tableWords = 0;
@@ -69,13 +79,45 @@ export class Recorder {
     return at;
   }
 
-  /** Submits what is recorded. Reads that follow wait for it. */
+  /** `work` begins when all that was recorded is submitted; what is recorded from now on waits for it. */
+  host(work: () => Promise<unknown>): void {
+    this.#pieces.push({ dispatches: this.#dispatches, work });
+    this.#dispatches = [];
+  }
+
+  /** Submits what is recorded, in pieces where the host has work in between. Nobody waits for work that stands last. */
+  async run(): Promise<void> {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    for (const { dispatches, work } of pieces) {
+      await this.#worked();
+      this.#encode(dispatches);
+      this.#working = work();
+      // Who wants the result hears of it.
+      this.#working.catch(() => undefined);
+    }
+    if (this.#dispatches.length > 0) await this.#worked();
+    this.submit();
+  }
+
+  /** Submits what is recorded, where the host has nothing to do in between. Reads that follow wait for it. */
   submit(): void {
+    this.#encode(this.#dispatches);
+    this.#dispatches = [];
+    this.#tableWords = 0;
+    this.#placed.clear();
+  }
+
+  async #worked(): Promise<void> {
+    const working = this.#working;
+    this.#working = undefined;
+    await working;
+  }
+
+  #encode(dispatches: readonly Dispatch[]): void {
     const { gpu } = this.#device;
     this.#checkLost();
-    const dispatches = this.#dispatches;
     if (dispatches.length === 0) return;
-    this.#dispatches = [];
     this.#writeTables();
     this.#writeParams(dispatches);
     const shared = this.#pipelines.shared(this.#paramBuffer, this.#work.buffer(), this.#tableBuffer);
@@ -111,8 +153,6 @@ export class Recorder {
       const { buffer } = this.#tables;
       this.#device.gpu.queue.writeBuffer(this.#tableBuffer, 0, buffer as ArrayBuffer, 0, this.#tableWords * 4);
     }
-    this.#tableWords = 0;
-    this.#placed.clear();
   }
 
   #writeParams(dispatches: readonly Dispatch[]): void {

@@ -15,7 +15,7 @@ export async function partOfBackend(
     buffer: (rows: number, columns: number) => context.buffer(rows, columns),
     vector: (values: Float32Array) => context.vector(values),
     write: ({ at, stride }: GpuWorkBuffer, row: number, values: Float32Array) => work.write(at + row * stride, values),
-    run: () => recorder.submit(),
+    run: () => recorder.run(),
     download: async ({ at, stride, columns }: GpuWorkBuffer, rows: Int32Array, into: Float32Array) => {
       const words = await wordsOf(
         context,
