@@ -11,7 +11,6 @@ import {
   type MatmulOptions,
   type Matrix,
   type MatrixSource,
-  type MaybePromise,
   type MemoryStats,
   type Preempt,
   type Product,
@@ -102,7 +101,7 @@ export class WebGpuBackend implements Backend {
   }
 
   tokens(rows: number): GpuTokens {
-    return { owner: this.#owner, rows, at: this.#context.work.take(rows) };
+    return this.#sampling.tokens(rows);
   }
 
   embed(out: Buffer, table: Matrix, ids: Int32Array | TokenBuffer): void {
@@ -235,16 +234,10 @@ export class WebGpuBackend implements Backend {
     this.#experts.combine(this.#owner.own(out), this.#owner.own(slots), this.#owner.own(routing), rows);
   }
 
-  run(preempt?: Preempt): MaybePromise<RunOutcome> {
-    const rows = this.#rows;
+  async run(preempt?: Preempt): Promise<RunOutcome> {
+    const long = this.#rows > manyRows;
     this.#rows = 0;
-    if (preempt && rows > manyRows) return this.#runInPieces(preempt);
-    this.#context.recorder.submit();
-    return done;
-  }
-
-  async #runInPieces(preempt: Preempt): Promise<RunOutcome> {
-    const fraction = await this.#context.recorder.submitInPieces(preempt);
+    const fraction = await this.#context.recorder.run(long ? preempt : undefined);
     return fraction === 1 ? done : { kind: 'preempted', fraction };
   }
 

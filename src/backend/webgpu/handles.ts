@@ -28,12 +28,22 @@ export interface GpuWorkBuffer extends Buffer, Owned {
   readonly stride: number;
 }
 
+/** Ids as i32, one behind the other. */
 export interface GpuTokens extends TokenBuffer, Owned {
   readonly at: number;
 }
 
+/** Where the parts of a routing lie in work memory, all of them words of 32 bits: i32, but for the weights, which are f32. */
 export interface GpuRouting extends Routing, Owned {
-  readonly at: number;
+  /** [tokens, topK]: the experts of each token in the order of choice, and their weights. */
+  readonly chosen: number;
+  readonly weights: number;
+  /** [tokens, topK]: the slot of each choice. */
+  readonly slotOf: number;
+  /** [tokens * topK]: the token of each slot. Slots of one expert lie beside each other. */
+  readonly tokenOf: number;
+  /** [experts + 1]: expert e has the slots from starts[e] to starts[e + 1]; starts[experts] is the number of slots in use. */
+  readonly starts: number;
 }
 
 export interface GpuCache extends KvCache, Owned {}

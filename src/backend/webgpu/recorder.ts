@@ -15,10 +15,16 @@ interface Dispatch {
   readonly buffers: readonly GPUBuffer[];
 }
 
+/** Dispatches, and what the host does when they are submitted. */
+interface Piece {
+  readonly dispatches: readonly Dispatch[];
+  readonly work?: () => Promise<unknown>;
+}
+
 const paramBytes = paramWords * 4;
 
 /** About four layers: a few milliseconds of a long prompt. */
-const pieceDispatches = 64;
+const dispatchesInTurn = 64;
 
 export class Recorder {
   readonly #device: Device;
@@ -29,6 +35,10 @@ export class Recorder {
   /** How many have been submitted. */
   dispatches = 0;
   #dispatches: Dispatch[] = [];
+  /** What comes before those. */
+  #pieces: Piece[] = [];
+  /** What the host does now, or did last. */
+  #working: Promise<unknown> | undefined;
   /** The step's words, and where each array of them lies. */
   #tables = new Uint32Array(1 << 12);
   #tableWords = 0;
@@ -77,42 +87,76 @@ export class Recorder {
     return at;
   }
 
-  /** Submits what is recorded, in one pass. Reads that follow wait for it. */
-  submit(): void {
-    const dispatches = this.#begin();
-    if (dispatches.length > 0) this.#submit(dispatches);
+  /** `work` begins when all that was recorded is submitted; what is recorded from now on waits for it. */
+  host(work: () => Promise<unknown>): void {
+    this.#pieces.push({ dispatches: this.#dispatches, work });
+    this.#dispatches = [];
   }
 
   /**
-   * The same in pieces, of which two are on their way at once; between them it is asked whether the rest is still wanted.
-   * Resolves to the fraction that was submitted.
+   * Submits what is recorded, in pieces where the host has work in between, or where it is asked whether the rest is still
+   * wanted. Nobody waits for work that stands last. Resolves to the fraction that was submitted.
    */
-  async submitInPieces(preempt: Preempt): Promise<number> {
-    const { queue } = this.#device.gpu;
-    const dispatches = this.#begin();
-    let before: Promise<unknown> = Promise.resolve();
-    for (let at = 0; at < dispatches.length; at += pieceDispatches) {
-      this.#submit(dispatches.slice(at, at + pieceDispatches));
-      const submitted = queue.onSubmittedWorkDone();
-      await before;
-      before = submitted;
-      const done = at + pieceDispatches;
-      if (done < dispatches.length && preempt()) return done / dispatches.length;
+  async run(preempt?: Preempt): Promise<number> {
+    const pieces: readonly Piece[] = [...this.#pieces, { dispatches: this.#dispatches }];
+    this.#begin();
+    const total = pieces.reduce((sum, { dispatches }) => sum + dispatches.length, 0);
+    let done = 0;
+    for (const { dispatches, work } of pieces) {
+      if (dispatches.length > 0 && this.#working) await this.#worked();
+      const submitted = preempt ? await this.#inTurns(dispatches, preempt) : this.#submit(dispatches);
+      done += submitted;
+      if (submitted < dispatches.length) return done / total;
+      if (!work) continue;
+      await this.#worked();
+      this.#working = work();
+      // Who wants the result hears of it.
+      this.#working.catch(() => undefined);
     }
     return 1;
   }
 
-  /** Takes what is recorded, and writes the tables that it reads. */
-  #begin(): readonly Dispatch[] {
-    checkFault(this.#device);
+  /** Submits what is recorded, where the host has nothing to do in between. */
+  submit(): void {
     const dispatches = this.#dispatches;
-    if (dispatches.length > 0) this.#writeTables();
-    this.#dispatches = [];
-    return dispatches;
+    this.#begin();
+    this.#submit(dispatches);
   }
 
-  #submit(dispatches: readonly Dispatch[]): void {
+  /** What is recorded is taken: its tables are written, and the next step begins. */
+  #begin(): void {
+    checkFault(this.#device);
+    this.#writeTables();
+    this.#tableWords = 0;
+    this.#placed.clear();
+    this.#pieces = [];
+    this.#dispatches = [];
+  }
+
+  /** Some dispatches at a time, of which two lots are on their way at once. Resolves to how many were submitted. */
+  async #inTurns(dispatches: readonly Dispatch[], preempt: Preempt): Promise<number> {
+    const { queue } = this.#device.gpu;
+    let before: Promise<unknown> = Promise.resolve();
+    for (let at = 0; at < dispatches.length; at += dispatchesInTurn) {
+      this.#submit(dispatches.slice(at, at + dispatchesInTurn));
+      const submitted = queue.onSubmittedWorkDone();
+      await before;
+      before = submitted;
+      const done = at + dispatchesInTurn;
+      if (done < dispatches.length && preempt()) return done;
+    }
+    return dispatches.length;
+  }
+
+  async #worked(): Promise<void> {
+    const working = this.#working;
+    this.#working = undefined;
+    await working;
+  }
+
+  #submit(dispatches: readonly Dispatch[]): number {
     const { gpu } = this.#device;
+    if (dispatches.length === 0) return 0;
     this.#writeParams(dispatches);
     const shared = this.#pipelines.shared(this.#paramBuffer, this.#work.buffer(), this.#tableBuffer);
     const encoder = gpu.createCommandEncoder();
@@ -130,6 +174,7 @@ export class Recorder {
     pass?.end();
     this.dispatches += dispatches.length;
     gpu.queue.submit([encoder.finish()]);
+    return dispatches.length;
   }
 
   /** Bind groups with this buffer are given up. */
@@ -146,8 +191,6 @@ export class Recorder {
       const { buffer } = this.#tables;
       this.#device.gpu.queue.writeBuffer(this.#tableBuffer, 0, buffer as ArrayBuffer, 0, this.#tableWords * 4);
     }
-    this.#tableWords = 0;
-    this.#placed.clear();
   }
 
   #writeParams(dispatches: readonly Dispatch[]): void {

@@ -1,0 +1,33 @@
+import { after, test } from 'node:test';
+import { rows } from '../parity/rows.ts';
+import { assertSameBits } from '../parity/suite.ts';
+import { createReferenceBackend } from '../reference/reference.ts';
+import { Elementwise } from './elementwise.ts';
+import { partOfBackend } from './testing/part-of-backend.ts';
+
+const { backend } = await partOfBackend(context => {
+  const parts = new Elementwise(context);
+  return {
+    ropeTable: (spec: object) => spec,
+    rmsNorm: parts.rmsNorm.bind(parts),
+    layerNorm: parts.layerNorm.bind(parts),
+    rope: parts.rope.bind(parts),
+    gate: parts.gate.bind(parts),
+    add: parts.add.bind(parts),
+    scale: parts.scale.bind(parts),
+    softcap: parts.softcap.bind(parts),
+    gather: parts.gather.bind(parts),
+  };
+});
+
+/** A device may take what is below the normal numbers for zero. */
+const flushed = (values: Float32Array): Float32Array => values.map(x => (Math.abs(x) < 2 ** -126 ? 0 : x));
+
+rows((title, scenario) =>
+  test(title, async () => {
+    const [found, expected] = [await scenario(backend), await scenario(createReferenceBackend())];
+    assertSameBits(found.map(flushed), expected.map(flushed));
+  }),
+);
+
+after(() => backend.close());
