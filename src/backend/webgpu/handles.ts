@@ -1,6 +1,7 @@
 /** What the backend on GPUs knows of the things that its callers hold. Places in work memory are numbers of words. */
 import type { Buffer, KvCache, Matrix, Routing, TokenBuffer, Vector } from '../backend.ts';
 import type { Owned, Owner } from '../owner.ts';
+import type { PageLayout } from './page-layout.ts';
 
 export interface Handles {
   readonly matrix: GpuMatrix;
@@ -46,4 +47,17 @@ export interface GpuRouting extends Routing, Owned {
   readonly starts: number;
 }
 
-export interface GpuCache extends KvCache, Owned {}
+export interface GpuCache extends KvCache, Owned {
+  readonly layers: readonly (PagedLayer | StateLayer)[];
+}
+
+/** Where a layer's pages lie, one after the other. */
+export interface PagedLayer extends PageLayout {
+  readonly buffer: GPUBuffer;
+}
+
+/** Where a layer's states lie, one after the other. */
+export interface StateLayer {
+  readonly stateSize: number;
+  readonly buffer: GPUBuffer;
+}

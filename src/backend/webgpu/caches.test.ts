@@ -1,0 +1,135 @@
+import { after, before, describe, test } from 'node:test';
+import type { AttentionOptions, BatchLayout, CacheType } from '../backend.ts';
+import { floats, layout, type Span, shuffledPages } from '../parity/data.ts';
+import { assertSameBits } from '../parity/suite.ts';
+import { ReferenceKvCache } from '../reference/kv-cache.ts';
+import { attendInSplits } from './attention/split-rule.ts';
+import { Caches } from './caches.ts';
+import { Context } from './context.ts';
+import type { GpuWorkBuffer } from './handles.ts';
+
+interface Case extends Omit<AttentionOptions, 'scale'> {
+  readonly type: CacheType;
+  readonly kvHeads: number;
+  readonly headDim: number;
+}
+
+/** A sequence of steps on a cache of two layers, of which the second is used: what each row of each step comes to. */
+type Run = (steps: readonly (readonly Span[])[]) => Promise<Float32Array[][]>;
+
+describe('attention over a paged cache on a GPU', () => {
+  let context: Context;
+  before(async () => {
+    context = await Context.open();
+  });
+  after(() => context.close());
+
+  const steps = (pages: (sequence: number) => Int32Array): Span[][] => [
+    [{ position: 0, count: 35, pages: pages(0) }],
+    [
+      { position: 35, count: 3, pages: pages(0) },
+      { position: 0, count: 7, pages: pages(1) },
+    ],
+    [
+      { position: 38, count: 1, pages: pages(0) },
+      { position: 7, count: 1, pages: pages(1) },
+      { position: 0, count: 2, pages: pages(2) },
+    ],
+  ];
+  const cases: Case[] = [
+    { type: 'F16', heads: 4, kvHeads: 4, headDim: 64 },
+    { type: 'F16', heads: 9, kvHeads: 3, headDim: 64, window: 33 },
+    { type: 'F16', heads: 8, kvHeads: 1, headDim: 128, window: 5, softcap: 20 },
+    { type: 'F16', heads: 6, kvHeads: 2, headDim: 80, softcap: 50 },
+    { type: 'F16', heads: 20, kvHeads: 1, headDim: 40 },
+    { type: 'F16', heads: 2, kvHeads: 1, headDim: 256 },
+    { type: 'Q8_0', heads: 4, kvHeads: 2, headDim: 64, softcap: 50 },
+    { type: 'Q8_0', heads: 3, kvHeads: 1, headDim: 96, window: 33 },
+    { type: 'Q8_0', heads: 2, kvHeads: 1, headDim: 256 },
+  ];
+  for (const each of cases) {
+    test(JSON.stringify(each), async () => {
+      const pages = shuffledPages(3, 64, 1);
+      const found = await onGpu(context, each)(steps(pages));
+      assertSameBits(found.flat(), (await onReference(each)(steps(pages))).flat());
+    });
+  }
+});
+
+const scaleOf = ({ headDim }: Case): number => Math.fround(1 / Math.sqrt(headDim));
+
+/** Seeded by position and sequence alone: chunks of a text hold the same values. Some are tiny: subnormal as F16. */
+function rowsOf(spans: readonly Span[], seed: number, columns: number, scaleAt: (position: number) => number): Float32Array[] {
+  return spans.flatMap(({ position, count, pages }) =>
+    Array.from({ length: count }, (_, i) =>
+      floats(seed + 1000 * pages[0]! + position + i, columns, scaleAt(position + i)),
+    ),
+  );
+}
+
+function inputs({ heads, kvHeads, headDim }: Case, spans: readonly Span[]) {
+  const small = (position: number) => (position % 5 === 4 ? 1e-5 : 1);
+  return {
+    q: rowsOf(spans, 1e6, heads * headDim, () => 3),
+    k: rowsOf(spans, 2e6, kvHeads * headDim, small),
+    v: rowsOf(spans, 3e6, kvHeads * headDim, position => (position === 2 ? 1e5 : small(position))),
+  };
+}
+
+function onGpu(context: Context, each: Case): Run {
+  const { heads, kvHeads, headDim, type, window, softcap } = each;
+  const caches = new Caches(context);
+  const layer = { kvHeads, headDim };
+  const cache = caches.create({ layers: [layer, layer], pages: 40, slots: 0, type });
+  return async steps => {
+    const results: Float32Array[][] = [];
+    for (const spans of steps) {
+      const batch = layout(spans);
+      const { q, k, v } = inputs(each, spans);
+      const out = context.buffer(batch.tokens, heads * headDim);
+      caches.store(cache, 1, upload(context, k), upload(context, v), batch);
+      caches.attend(out, upload(context, q), cache, 1, batch, { heads, scale: scaleOf(each), window, softcap });
+      results.push(await download(context, out));
+    }
+    return results;
+  };
+}
+
+function onReference(each: Case): Run {
+  const { kvHeads, headDim, type } = each;
+  const layer = { kvHeads, headDim };
+  const cache = new ReferenceKvCache({ layers: [layer, layer], pages: 40, slots: 0, type }, {});
+  return async steps =>
+    steps.map(spans => {
+      const batch = layout(spans);
+      const { q, k, v } = inputs(each, spans);
+      cache.store(1, k, v, batch);
+      return q.map((row, i) => rowOf(cache, each, batch, row, i));
+    });
+}
+
+function rowOf(cache: ReferenceKvCache, each: Case, batch: BatchLayout, q: Float32Array, row: number): Float32Array {
+  const { heads, kvHeads, headDim } = each;
+  const segment = batch.segments.find(({ start, count }) => row >= start && row < start + count)!;
+  const out = new Float32Array(heads * headDim);
+  for (let head = 0; head < heads; head++) {
+    const kv = cache.head(1, segment, Math.floor((head * kvHeads) / heads));
+    const own = (values: Float32Array) => values.subarray(head * headDim, (head + 1) * headDim);
+    const position = segment.position + row - segment.start;
+    attendInSplits(own(out), own(q), position, kv, { ...each, scale: scaleOf(each) });
+  }
+  return out;
+}
+
+function upload(context: Context, rows: readonly Float32Array[]): GpuWorkBuffer {
+  const buffer = context.buffer(rows.length, rows[0]!.length);
+  rows.forEach((row, i) => void context.work.write(buffer.at + i * buffer.stride, row));
+  return buffer;
+}
+
+async function download(context: Context, { at, stride, rows, columns }: GpuWorkBuffer): Promise<Float32Array[]> {
+  context.recorder.submit();
+  const part = { buffer: context.work.buffer(), at: 4 * at, bytes: 4 * stride * rows };
+  const all = new Float32Array((await context.readback.read([part])).buffer);
+  return Array.from({ length: rows }, (_, row) => all.slice(row * stride, row * stride + columns));
+}

@@ -1,0 +1,45 @@
+/** Adds up what the splits of a row came to, ascending, as docs/numerics.md says. */
+import { defineKernel } from '../kernel.ts';
+import { expf } from '../math.ts';
+import { combineWords } from '../attention/plan.ts';
+
+/** Below every score: a split with it has none. */
+export const lowest = '-3e38';
+
+/** A workgroup is a row and a head. */
+export const attentionCombine = defineKernel({
+  name: 'attentionCombine',
+  params: { rows: 'u32', out: 'u32', outStride: 'u32', scratch: 'u32', headDim: 'u32' },
+  work: 'f32',
+  workgroup: 64,
+  declarations: expf,
+  main: `
+  let row = p.rows + group.x * ${combineWords};
+  let slotWords = groups.y * (p.headDim + 2);
+  let first = p.scratch + tables[row + 1] * slotWords + group.y * (p.headDim + 2);
+  let step = tables[row + 2] * slotWords;
+  let splits = tables[row + 3];
+  for (var d = lane; d < p.headDim; d += 64) {
+    var most = ${lowest};
+    var sum = 0f;
+    var o = 0f;
+    for (var split = 0u; split < splits; split++) {
+      let at = first + split * step;
+      let next = work[at];
+      if (next == ${lowest}) { continue; }
+      if (most == ${lowest}) {
+        sum = work[at + 1];
+        o = work[at + 2 + d];
+        most = next;
+        continue;
+      }
+      let larger = max(most, next);
+      let a = expf(most - larger);
+      let b = expf(next - larger);
+      sum = product(sum, a) + product(work[at + 1], b);
+      o = product(o, a) + product(work[at + 2 + d], b);
+      most = larger;
+    }
+    work[p.out + tables[row] * p.outStride + group.y * p.headDim + d] = o * (1 / sum);
+  }`,
+});

@@ -1,0 +1,148 @@
+/**
+ * Attention over a paged cache. A workgroup serves the queries of a tile's rows that share a key-value head, split by split; one
+ * source for rows and for prompts, so that both sum in one order. Lanes are positions for scores and dimensions for the output;
+ * vectors hold four queries.
+ */
+import { type Geometry, type Shape, shapeOf } from '../attention/geometry.ts';
+import { addSplit, finish, outputPhase, outputVariables } from '../attention/output.ts';
+import { scorePhase } from '../attention/scores.ts';
+import { softmaxPhase } from '../attention/softmax.ts';
+import { startQueries } from '../attention/queries.ts';
+import { itemWords, splitTokens, wholeTile } from '../attention/plan.ts';
+import { defineKernel } from '../kernel.ts';
+import { expf4, product4, softcapf4 } from '../math.ts';
+import type { PageLayout } from '../page-layout.ts';
+import { lowest } from './attention-combine.ts';
+
+const params = {
+  q: 'u32',
+  qStride: 'u32',
+  out: 'u32',
+  outStride: 'u32',
+  scratch: 'u32',
+  items: 'u32',
+  pages: 'u32',
+  /** Query heads in all, of a key-value head, and of a workgroup; workgroups of a key-value head. */
+  heads: 'u32',
+  group: 'u32',
+  together: 'u32',
+  parts: 'u32',
+  scale: 'f32',
+  /** 0: none. */
+  window: 'u32',
+  /** 0: none; `inverse` = f32(1 / cap). */
+  cap: 'f32',
+  inverse: 'f32',
+  valuesAt: 'u32',
+  pageWords: 'u32',
+} as const;
+
+export type AttentionKernel = ReturnType<typeof attentionKernel>;
+
+/** The kernel for heads of a layout: kernels of equal layouts and geometries are the same, see {@link kernelFor}. */
+export function attentionKernel(layout: PageLayout, geometry: Geometry) {
+  const shape = shapeOf(layout, geometry);
+  return defineKernel({
+    name: `attention ${layout.type} ${layout.headDim} x ${geometry.queries} x ${geometry.positions}`,
+    params,
+    work: 'f32',
+    bindings: [{ name: 'cache', type: 'array<u32>', access: 'read' }],
+    workgroup: geometry.lanes,
+    declarations: declarations(shape),
+    main: main(shape),
+  });
+}
+
+const kernels = new Map<string, AttentionKernel>();
+
+export function kernelFor(layout: PageLayout, geometry: Geometry): AttentionKernel {
+  const key = [layout.type, layout.headDim, geometry.queries, geometry.positions, geometry.lanes].join(' ');
+  const kernel = kernels.get(key) ?? attentionKernel(layout, geometry);
+  kernels.set(key, kernel);
+  return kernel;
+}
+
+const declarations = (s: Shape): string => `${product4}${expf4}${softcapf4}
+const lowest = vec4f(${lowest});
+// [headDim][quads], scaled
+var<workgroup> queries: array<vec4f, ${s.headDim * s.quads}>;
+// [positions][quads]: scores, then weights
+var<workgroup> scores: array<vec4f, ${s.positions * s.quads}>;
+// [quads][pages][8]: of the positions j, j + 8, j + 16, j + 24 of a page the maximum, then the sum
+var<workgroup> eights: array<vec4f, ${s.quads * s.pages * 8}>;
+// [quads][pages]: the maximum so far, and what it makes of older sums
+var<workgroup> maxima: array<vec4f, ${s.quads * s.pages}>;
+var<workgroup> decays: array<vec4f, ${s.quads * s.pages}>;
+// [quads]: of the split, and of all splits before it; factors on the output of both
+var<workgroup> splitMax: array<vec4f, ${s.quads}>;
+var<workgroup> splitSum: array<vec4f, ${s.quads}>;
+var<workgroup> totalMax: array<vec4f, ${s.quads}>;
+var<workgroup> totalSum: array<vec4f, ${s.quads}>;
+var<workgroup> ofTotal: array<vec4f, ${s.quads}>;
+var<workgroup> ofSplit: array<vec4f, ${s.quads}>;
+// [quads]: the positions that queries see
+var<workgroup> seenFrom: array<vec4i, ${s.quads}>;
+var<workgroup> seenTo: array<vec4i, ${s.quads}>;
+
+fn visible(position: u32, quad: u32) -> vec4<bool> {
+  let at = vec4i(i32(position));
+  return (at >= seenFrom[quad]) & (at <= seenTo[quad]);
+}
+fn pageMax(at: u32) -> vec4f {
+  let e = at * 8;
+  return max(
+    max(max(eights[e], eights[e + 1]), max(eights[e + 2], eights[e + 3])),
+    max(max(eights[e + 4], eights[e + 5]), max(eights[e + 6], eights[e + 7])),
+  );
+}
+fn pageSum(at: u32) -> vec4f {
+  let e = at * 8;
+  return ((eights[e] + eights[e + 4]) + (eights[e + 2] + eights[e + 6]))
+    + ((eights[e + 1] + eights[e + 5]) + (eights[e + 3] + eights[e + 7]));
+}
+${s.type === 'F16' ? '' : bytesOf}`;
+
+const bytesOf = `
+fn bytesOf(word: u32) -> vec4f {
+  let bits = vec4i(i32(word));
+  return vec4f((bits << vec4u(24, 16, 8, 0)) >> vec4u(24));
+}
+`;
+
+const main = (s: Shape): string => `
+  let item = p.items + group.x * ${itemWords};
+  let row = tables[item];
+  let rows = tables[item + 1];
+  let position = tables[item + 2];
+  let pages = p.pages + tables[item + 3];
+  let only = tables[item + 4];
+  let slot = tables[item + 5];
+  let kvHead = group.y / p.parts;
+  let firstHead = kvHead * p.group + (group.y % p.parts) * p.together;
+  let heads = min(p.together, (kvHead + 1) * p.group - firstHead);
+  let last = position + rows - 1;
+  let first = select(0, position + 1 - p.window, p.window > 0 && p.window <= position);
+  let keysAt = kvHead * ${s.headWords};
+  let valuesAt = p.valuesAt + keysAt;
+  // The lane's share of the output.
+  let word = lane % ${s.words};
+  let quad0 = lane / ${s.words} * ${s.quadsOfLane};
+  let hasOutput = quad0 < ${s.quads};
+${outputVariables(s)}
+${startQueries(s)}
+  let whole = only == ${wholeTile};
+  let toSplit = select(only, last / ${splitTokens}, whole);
+  for (var split = select(only, first / ${splitTokens}, whole); split <= toSplit; split++) {
+    let low = max(first, split * ${splitTokens});
+    let high = min(last, split * ${splitTokens} + ${splitTokens - 1});
+    for (var start = low - low % ${s.positions}; start <= high; start += ${s.positions}) {
+      workgroupBarrier();
+${scorePhase(s)}
+      workgroupBarrier();
+${softmaxPhase(s)}
+${outputPhase(s)}
+    }
+    workgroupBarrier();
+${addSplit(s)}
+  }
+${finish(s)}`;
