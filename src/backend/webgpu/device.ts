@@ -13,6 +13,8 @@ export interface Device {
   readonly name: string;
   readonly limits: GPUSupportedLimits;
   readonly features: ReadonlySet<string>;
+  /** What WGSL has beyond its first version: `packed_4x8_integer_dot_product`. */
+  readonly language: ReadonlySet<string>;
   /** Why it was lost; undefined while it works. */
   readonly lost: () => string | undefined;
   close(): void;
@@ -48,6 +50,7 @@ export async function openDevice(): Promise<Device> {
     name: description || [vendor, architecture, model].filter(Boolean).join(' '),
     limits: device.limits,
     features: device.features as ReadonlySet<string>,
+    language: gpu!.wgslLanguageFeatures as ReadonlySet<string>,
     lost: () => lost,
     close: () => device.destroy(),
   };
