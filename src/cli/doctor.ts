@@ -114,7 +114,7 @@ async function inspectGpus(): Promise<readonly GpuReport[]> {
   const { platform } = await import('#platform');
   const { adapterName } = await import('../backend/webgpu/device.ts');
   const reports: GpuReport[] = [];
-  for (const [index, adapter] of (await platform.gpuAdapters()).entries()) {
+  for (const [index, adapter] of (await platform.gpus()).adapters.entries()) {
     const { info, features, limits } = adapter;
     reports.push({
       device: `gpu:${index}`,

@@ -15,6 +15,8 @@ export interface Device {
   readonly isSoftware: boolean;
   readonly limits: GPUSupportedLimits;
   readonly features: ReadonlySet<string>;
+  /** What WGSL has beyond its first version: `packed_4x8_integer_dot_product`. */
+  readonly language: ReadonlySet<string>;
   /** What went wrong for good: it was lost, it refused memory or a command. Undefined while it works. */
   readonly fault: () => DeviceFault | undefined;
   close(): void;
@@ -33,7 +35,7 @@ const wanted: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp
  * @throws RealmError `kernel_unavailable` where there is no such device, or one that can do too little.
  */
 export async function openDevice(index = 0): Promise<Device> {
-  const adapters = await platform.gpuAdapters();
+  const { adapters, language } = await platform.gpus();
   const adapter = adapters[index];
   if (!adapter) throw noAdapter(adapters.length, index);
   const { limits } = adapter;
@@ -62,6 +64,7 @@ export async function openDevice(index = 0): Promise<Device> {
     isSoftware: adapter.info.isFallbackAdapter,
     limits: device.limits,
     features: device.features as ReadonlySet<string>,
+    language,
     fault: () => fault,
     close: () => device.destroy(),
   };
@@ -79,7 +82,8 @@ export function checkFault({ fault }: Device, loading = false): void {
 
 /** Whether there is a real one: processors that compute as a GPU would are used only where they are asked for. */
 export async function hasGpu(): Promise<boolean> {
-  const [adapter] = await platform.gpuAdapters();
+  const { adapters } = await platform.gpus();
+  const [adapter] = adapters;
   return adapter !== undefined && !adapter.info.isFallbackAdapter;
 }
 

@@ -1,6 +1,7 @@
 /** What the backend on GPUs knows of the things that its callers hold. Places in work memory are numbers of words. */
 import type { Buffer, KvCache, Matrix, Routing, TokenBuffer, Vector } from '../backend.ts';
 import type { Owned, Owner } from '../owner.ts';
+import type { Layout, PlaneName } from './layout.ts';
 import type { PageLayout } from './page-layout.ts';
 
 export interface Handles {
@@ -15,8 +16,20 @@ export interface Handles {
 export type GpuOwner = Owner<Handles>;
 
 export interface GpuMatrix extends Matrix, Owned {
-  /** Weights as the kernels want them; see layout.ts. */
+  /** Of weights on the device. */
   readonly bytes: number;
+  readonly layout: Layout;
+  /** The rows in their order; a large matrix lies in several buffers. */
+  readonly parts: readonly MatrixPart[];
+}
+
+export interface MatrixPart {
+  readonly buffer: GPUBuffer;
+  /** The first of its rows. */
+  readonly first: number;
+  readonly rows: number;
+  /** Where each plane begins, in words of 16 bytes. */
+  readonly planes: Readonly<Record<PlaneName, number>>;
 }
 
 export interface GpuVector extends Vector, Owned {

@@ -1,5 +1,6 @@
 /** WebGPU in Node: Dawn, from the optional package `webgpu`. */
 import { existsSync, readdirSync } from 'node:fs';
+import type { Gpus } from '../platform.ts';
 
 /** Dawn's polls call what `create` returned: it must never be collected. By the name of the adapter, '' for the first. */
 const kept = globalThis as { realmGpus?: Map<string, GPU> };
@@ -9,16 +10,21 @@ const toggles = ['disable_robustness', 'disable_workgroup_init', 'disable_polyfi
 
 type Create = (options: string[]) => GPU;
 
-export async function gpuAdapters(): Promise<readonly GPUAdapter[]> {
+const none: Gpus = { adapters: [], language: new Set() };
+
+export async function gpus(): Promise<Gpus> {
   const create = mayHaveGpu() ? await dawn() : undefined;
-  if (!create) return [];
-  const first = await adapterOf(create, '');
-  if (!first) return [];
+  if (!create) return none;
+  const gpu = instance(create, '');
+  const first = await fastest(gpu);
+  if (!first) return none;
   const names = await adapterNames(create);
-  if (names.length < 2) return [first];
-  const all = await Promise.all(names.map(name => adapterOf(create, name)));
+  const all = names.length < 2 ? [] : await Promise.all(names.map(name => fastest(instance(create, name))));
   const others = all.filter(adapter => adapter && adapter.info.description !== first.info.description);
-  return [first, ...(others as GPUAdapter[])];
+  return {
+    adapters: [first, ...(others as GPUAdapter[])],
+    language: gpu.wgslLanguageFeatures as ReadonlySet<string>,
+  };
 }
 
 /** Dawn is 50 MB, and complains of a missing driver: Linux without a GPU's device file need not load it. */
@@ -36,13 +42,15 @@ async function dawn(): Promise<Create | undefined> {
   }
 }
 
-function adapterOf(create: Create, name: string): Promise<GPUAdapter | null> {
+function instance(create: Create, name: string): GPU {
   kept.realmGpus ??= new Map();
   const known = kept.realmGpus.get(name);
   const gpu = known ?? create([`enable-dawn-features=${toggles.join(',')}`, ...(name ? [`adapter=${name}`] : [])]);
   kept.realmGpus.set(name, gpu);
-  return gpu.requestAdapter({ powerPreference: 'high-performance' });
+  return gpu;
 }
+
+const fastest = (gpu: GPU) => gpu.requestAdapter({ powerPreference: 'high-performance' });
 
 /** WebGPU has no list of adapters; Dawn lists them where it is asked for one that is not there. */
 async function adapterNames(create: Create): Promise<readonly string[]> {

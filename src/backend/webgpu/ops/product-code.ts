@@ -1,0 +1,88 @@
+/** WGSL that the kernels of products have in common, and what they are told. */
+import { pieceColumns } from '../layout.ts';
+import { type Form, planeParams } from '../weight-code.ts';
+
+/** docs/numerics.md sums these in a chain of their own, then the segments' sums. */
+export const segmentColumns = 1024;
+export const segmentPieces = segmentColumns / pieceColumns;
+
+export const productParams = {
+  /** Where the inputs are, see activations.ts; words of one. */
+  x: 'u32',
+  perToken: 'u32',
+  tokens: 'u32',
+  /** Of the weights, all of them in one buffer. */
+  rows: 'u32',
+  columns: 'u32',
+  ...planeParams,
+  /** Where the first of these rows comes out. */
+  out: 'u32',
+  outStride: 'u32',
+  bias: 'u32',
+  /** 1: there is a bias; 2: what is in `out` is added. */
+  addends: 'u32',
+} as const;
+
+export type ProductParams = typeof productParams;
+
+export const addends = { bias: 1, accumulate: 2 } as const;
+
+export const storeCode = `
+fn store(token: u32, row: u32, sum: f32) {
+  let at = p.out + token * p.outStride + row;
+  var value = sum;
+  if ((p.addends & ${addends.bias}) != 0) { value += bitcast<f32>(work[p.bias + row]); }
+  if ((p.addends & ${addends.accumulate}) != 0) { value = bitcast<f32>(work[at]) + value; }
+  work[at] = bitcast<u32>(value);
+}`;
+
+/** Scalar product of 16 bytes and 16 bytes, both signed. */
+const dotCode = {
+  packed: `
+fn dot4(a: u32, b: u32) -> i32 { return dot4I8Packed(a, b); }`,
+  plain: `
+fn bytes(u: u32) -> vec4i { return (vec4i(i32(u)) << vec4u(24, 16, 8, 0)) >> vec4u(24); }
+fn dot4(a: u32, b: u32) -> i32 { return dot(bytes(a), bytes(b)); }`,
+};
+
+/**
+ * - `input(token, piece)`, `inputScale(token, block)`: activations
+ * - `integers(w, parts, x)`: I and M of docs/numerics.md over a piece. `subtract`: what codes are to be lessened by
+ * - `addTerms(acc, term)`: adds what a block gives
+ */
+export function integerCode({ part, minimumOf }: Form, subtract: number, packed: boolean): string {
+  const half = (h: 'a' | 'b', sum: 'x' | 'y') =>
+    subtract ? `(dot16(w.${h}, x.q.${h}) - ${subtract} * x.sums.${sum})` : `dot16(w.${h}, x.q.${h})`;
+  const whole = `(${half('a', 'x')} + ${half('b', 'y')})`;
+  const products = {
+    0: whole,
+    16: `s.scales.x * ${half('a', 'x')} + s.scales.y * ${half('b', 'y')}`,
+    32: `s.scales.x * ${whole}`,
+  }[part];
+  const minimums = {
+    none: '0',
+    block: 'x.sums.x + x.sums.y',
+    parts: part === 16 ? 's.minimums.x * x.sums.x + s.minimums.y * x.sums.y' : 's.minimums.x * (x.sums.x + x.sums.y)',
+  }[minimumOf];
+  return `${packed ? dotCode.packed : dotCode.plain}
+fn dot16(a: vec4u, b: vec4u) -> i32 { return dot4(a.x, b.x) + dot4(a.y, b.y) + dot4(a.z, b.z) + dot4(a.w, b.w); }
+struct Input { q: Piece, sums: vec2i }
+fn sumsOf(u: u32) -> vec2i { return vec2i(extractBits(i32(u), 0, 16), extractBits(i32(u), 16, 16)); }
+fn input(token: u32, piece: u32) -> Input {
+  let pieces = p.columns / 32;
+  let at = p.x + token * p.perToken + piece;
+  let a = vec4u(work[at], work[at + pieces], work[at + 2 * pieces], work[at + 3 * pieces]);
+  let b = vec4u(work[at + 4 * pieces], work[at + 5 * pieces], work[at + 6 * pieces], work[at + 7 * pieces]);
+  return Input(Piece(a, b), sumsOf(work[at + 8 * pieces]));
+}
+fn inputScale(token: u32, block: u32) -> f32 {
+  return bitcast<f32>(work[p.x + token * p.perToken + 9 * (p.columns / 32) + block]);
+}
+${part ? '' : 'struct Parts { unused: u32 }\nfn parts(g: u32) -> Parts { return Parts(0); }'}
+fn integers(w: Piece, s: Parts, x: Input) -> vec2i { return vec2i(${products}, ${minimums}); }
+fn addTerms(acc: f32, term: vec2f) -> f32 {
+  var sum = acc + term.x;
+  ${{ none: '', block: 'sum += term.y;', parts: 'sum -= term.y;' }[minimumOf]}
+  return sum;
+}`;
+}

@@ -1,0 +1,60 @@
+/** Weights on the device, and their products. */
+import type { MatmulOptions, MatrixSource, Product } from '../backend.ts';
+import { type Activations, Quantizer } from './activations.ts';
+import type { Context } from './context.ts';
+import type { GpuMatrix, GpuWorkBuffer } from './handles.ts';
+import { recordProduct } from './ops/product.ts';
+import { Upload } from './upload.ts';
+
+export class Products {
+  readonly #context: Context;
+  readonly #upload: Upload;
+  readonly #quantizer: Quantizer;
+
+  /** `mostBytes`: of a buffer of weights; what is larger is split by rows. */
+  constructor(context: Context, mostBytes?: number) {
+    this.#context = context;
+    this.#upload = new Upload(context, mostBytes);
+    this.#quantizer = new Quantizer(context);
+  }
+
+  /** Bytes of weights. */
+  get bytes(): number {
+    return this.#upload.bytes;
+  }
+
+  /** Throws `model_invalid`, `out_of_memory`. */
+  async matrix(source: MatrixSource): Promise<GpuMatrix> {
+    return this.#upload.matrix(source);
+  }
+
+  async loaded(): Promise<void> {
+    await this.#upload.arrived();
+  }
+
+  free(matrix: GpuMatrix): void {
+    this.#upload.free(matrix);
+  }
+
+  /** out = matrix * x. */
+  one(out: GpuWorkBuffer, matrix: GpuMatrix, x: GpuWorkBuffer, rows: number, options: MatmulOptions): void {
+    const input = this.#quantizer.ready(x, rows, matrix.layout.blockSize);
+    this.#multiply(out, matrix, input, rows, options);
+  }
+
+  /** Several of the same x, which is quantised once for each size of blocks. */
+  several(products: readonly Product[], x: GpuWorkBuffer, rows: number): void {
+    const { owner } = this.#context;
+    const all = products.map(({ matrix, out, bias }) => ({ matrix: owner.own(matrix), out: owner.own(out), bias }));
+    for (const [blockSize, together] of Map.groupBy(all, ({ matrix }) => matrix.layout.blockSize)) {
+      const input = this.#quantizer.ready(x, rows, blockSize);
+      for (const { out, matrix, bias } of together) this.#multiply(out, matrix, input, rows, { bias });
+    }
+  }
+
+  #multiply(out: GpuWorkBuffer, matrix: GpuMatrix, x: Activations, rows: number, options: MatmulOptions): void {
+    const { bias, accumulate } = options;
+    const at = bias && this.#context.owner.own(bias).at;
+    recordProduct(this.#context, out, matrix, x, rows, { bias: at, accumulate });
+  }
+}
