@@ -50,7 +50,7 @@ export function products(same: Same): void {
   });
 }
 
-/** More columns than one chain sums, a last segment of two blocks; and three segments in some types of each family. */
+/** More columns than one chain sums, a last segment of two blocks; and three segments in some types. */
 async function segments(backend: Backend, type: QuantType): Promise<Float32Array[]> {
   const unit = Math.max(formats[type].blockSize, 32);
   const multiply = async (columns: number, counts: readonly number[]) => {
@@ -67,7 +67,8 @@ async function segments(backend: Backend, type: QuantType): Promise<Float32Array
   return longTypes.includes(type) ? [...two, ...(await multiply(2 * segmentColumns + 256, [1, 2, 18]))] : two;
 }
 
-const longTypes: readonly QuantType[] = ['F32', 'F16', 'Q4_1', 'Q8_0', 'Q4_K', 'Q6_K'];
+/** Some of each family, with which long rows are tried. */
+export const longTypes: readonly QuantType[] = ['F32', 'F16', 'Q4_1', 'Q8_0', 'Q4_K', 'Q6_K'];
 
 async function biased(backend: Backend, type: QuantType, columns: number): Promise<Float32Array[]> {
   const matrix = await weights(backend, type, 21, columns);
