@@ -19,7 +19,7 @@ const loads: Readonly<Record<Scales['kind'], Load>> = {
 export function productFloat({ name, blockBytes, scales }: QuantFormat, tile: number): ProductFunc {
   const groupBytes = groupRows * blockBytes;
   const load = loads[scales.kind];
-  return product(`${name}x${tile}`, tile, { atOnce: 1, blockBytes: groupBytes }, (f, [sums], [w]) => {
+  return product(`${name}x${tile}`, tile, { atOnce: 1, columns: 1, blockBytes: groupBytes }, (f, [sums], [w]) => {
     const constantOf = constants(f, ['halfMask', 'halfScale']);
     const [weights, factor] = [pairLocal(f), f.local('v128')];
     return x => {
