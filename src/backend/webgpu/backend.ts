@@ -23,12 +23,13 @@ import {
   type Traits,
   type Vector,
 } from '../backend.ts';
-import { Caches, pageBytesIn } from './caches.ts';
+import { Caches } from './caches.ts';
 import { Context } from './context.ts';
 import { checkFault } from './device.ts';
 import { Elementwise } from './elementwise.ts';
 import { Experts } from './experts.ts';
 import type { GpuCache, GpuMatrix, GpuOwner, GpuRouting, GpuTokens, GpuVector, GpuWorkBuffer } from './handles.ts';
+import { pageBytesIn } from './page-layout.ts';
 import { Products } from './products.ts';
 import { Sampling } from './sampling.ts';
 import { Timings } from './timings.ts';

@@ -3,7 +3,7 @@ import { RealmError } from '../../errors.ts';
 import { checkScales } from '../../quant/check-scales.ts';
 import type { MatrixSource } from '../backend.ts';
 import type { Context } from './context.ts';
-import { usage } from './device.ts';
+import { checkFault, usage } from './device.ts';
 import type { GpuMatrix, MatrixPart } from './handles.ts';
 import { floatQuads, type Layout, layoutOf, type PlaneName, planeNames, planeQuads, rowsTogether } from './layout.ts';
 import { packRows } from './pack.ts';

@@ -38,16 +38,16 @@ function chainCode(type: FloatType, tokens: 1 | 4): string {
 alias Value = ${value};
 alias Tokens = ${tokens === 1 ? 'u32' : 'vec4u'};
 var<workgroup> sums: array<Value, ${segments * rowsTogether}>;
-fn rounded(a: Value) -> Value { return bitcast<Value>(bitcast<Tokens>(a) | Tokens(p.zero)); }
+fn roundedEach(a: Value) -> Value { return bitcast<Value>(bitcast<Tokens>(a) | Tokens(p.zero)); }
 fn multiply(sum: Value, u: vec4u, column: u32, tokens: Tokens) -> Value {
   var acc = sum;
-  ${each(count, i => `acc += rounded(floatOf(u, ${i}) * ${input(`column + ${i}`)});`)}
+  ${each(count, i => `acc += roundedEach(floatOf(u, ${i}) * ${input(`column + ${i}`)});`)}
   return acc;
 }
 // The row's last columns, where these are fewer.
 fn multiplyLast(sum: Value, u: vec4u, column: u32, tokens: Tokens) -> Value {
   var acc = sum;
-  ${each(count - 1, i => `if (column + ${i} < p.columns) { acc += rounded(floatOf(u, ${i}) * ${input(`column + ${i}`)}); }`)}
+  ${each(count - 1, i => `if (column + ${i} < p.columns) { acc += roundedEach(floatOf(u, ${i}) * ${input(`column + ${i}`)}); }`)}
   return acc;
 }
 fn chainOf(row: u32, segment: u32, tokens: Tokens) -> Value {
