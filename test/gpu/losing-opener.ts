@@ -34,8 +34,7 @@ export async function openModel(options: OpenOptions) {
 /** Keeps hold of the device that the backend will ask for. */
 async function keepDevice(): Promise<void> {
   const { adapters } = await platform.gpus();
-  const { constructor } = adapters[0]!;
-  const prototype = constructor.prototype as GPUAdapter;
+  const prototype = Object.getPrototypeOf(adapters[0]) as GPUAdapter;
   const request = prototype.requestDevice;
   prototype.requestDevice = async function (descriptor) {
     device = await request.call(this, descriptor);
