@@ -50,8 +50,9 @@ fn rankOf(expert: u32) -> u32 {
   for (var e = lane; e < p.experts; e += ${lanes}u) { probabilities[e] = exp_(bitcast<f32>(work[logits + e]) - most); }
   workgroupBarrier();
   if (lane == 0u) {
-    total = 0.0;
-    for (var e = 0u; e < p.experts; e++) { total = total + probabilities[e]; }
+    var sum = 0.0;
+    for (var e = 0u; e < p.experts; e++) { sum = sum + probabilities[e]; }
+    total = sum;
   }
   workgroupBarrier();
   for (var e = lane; e < p.experts; e += ${lanes}u) { probabilities[e] = divide(probabilities[e], total); }
@@ -65,9 +66,9 @@ fn rankOf(expert: u32) -> u32 {
   }
   workgroupBarrier();
   if (lane == 0u) {
-    total = 0.0;
-    for (var i = 0u; i < p.topK; i++) { total = total + best[i]; }
-    total = max(total, ${2 ** -14});
+    var sum = 0.0;
+    for (var i = 0u; i < p.topK; i++) { sum = sum + best[i]; }
+    total = max(sum, ${2 ** -14});
   }
   workgroupBarrier();
   for (var i = lane; i < p.topK; i += ${lanes}u) {
