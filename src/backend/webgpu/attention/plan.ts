@@ -32,12 +32,12 @@ export interface PlanOptions {
   readonly window: number;
   readonly kvHeads: number;
   readonly geometries: Geometries;
+  /** Tiles are cut into splits where there are fewer workgroups than this. */
+  readonly splitBelow: number;
   /** Slots of a piece, unless one tile needs more. */
   readonly slots: number;
 }
 
-/** Below so many workgroups splits are worth what combining them costs. */
-const enough = 512;
 /** A dispatch's most workgroups in a direction. */
 const mostItems = 65_535;
 
@@ -89,8 +89,8 @@ class PieceBuilder {
   }
 
   add(kind: Kind, tiles: readonly Tile[]): void {
-    const { kvHeads, geometries } = this.#options;
-    const split = tiles.length * kvHeads * geometries[kind].parts < enough;
+    const { kvHeads, geometries, splitBelow } = this.#options;
+    const split = tiles.length * kvHeads * geometries[kind].parts < splitBelow;
     for (const tile of tiles) {
       const items = split ? tile.splits : 1;
       const slots = items > 1 ? items * tile.count : 0;

@@ -10,7 +10,8 @@ export const softmaxPhase = ({ quads, pages, lanes }: Shape): string => `
         var most = lowest;
 ${four
   .map(
-    i => `        most = max(most, select(lowest, scores[(inBlock + ${8 * i}) * ${quads} + quad], visible(start + inBlock + ${8 * i}, quad)));`,
+    i =>
+      `        most = max(most, select(lowest, scores[(inBlock + ${8 * i}) * ${quads} + quad], visible(start + inBlock + ${8 * i}, quad)));`,
   )
   .join('\n')}
         eights[unit] = most;

@@ -39,7 +39,13 @@ function added(x: Sums, y: Sums): Sums {
 }
 
 /** Of positions from to to, page after page. */
-function sumsOf(q: Float32Array, from: number, to: number, kv: KvHead, { softcap: cap }: { softcap?: number | undefined }): Sums {
+function sumsOf(
+  q: Float32Array,
+  from: number,
+  to: number,
+  kv: KvHead,
+  { softcap: cap }: { softcap?: number | undefined },
+): Sums {
   let [max, total] = [-Infinity, 0];
   const out = new Float32Array(q.length);
   for (let start = from - (from % pageTokens); start <= to; start += pageTokens) {
@@ -56,7 +62,8 @@ function sumsOf(q: Float32Array, from: number, to: number, kv: KvHead, { softcap
     total = f(f(total * decay) + pageSum(weights));
     max = most;
     out.forEach((value, d) => void (out[d] = f(value * decay)));
-    for (const p of seen) out.forEach((value, d) => void (out[d] = f(value + f(weights[p - start]! * kv.value(p)[d]!))));
+    for (const p of seen)
+      out.forEach((value, d) => void (out[d] = f(value + f(weights[p - start]! * kv.value(p)[d]!))));
   }
   return { max, total, out };
 }

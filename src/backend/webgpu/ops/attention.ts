@@ -5,10 +5,10 @@
  */
 import { type Geometry, type Shape, shapeOf } from '../attention/geometry.ts';
 import { addSplit, finish, outputPhase, outputVariables } from '../attention/output.ts';
+import { itemWords, splitTokens, wholeTile } from '../attention/plan.ts';
+import { startQueries } from '../attention/queries.ts';
 import { scorePhase } from '../attention/scores.ts';
 import { softmaxPhase } from '../attention/softmax.ts';
-import { startQueries } from '../attention/queries.ts';
-import { itemWords, splitTokens, wholeTile } from '../attention/plan.ts';
 import { defineKernel } from '../kernel.ts';
 import { expf4, product4, softcapf4 } from '../math.ts';
 import type { PageLayout } from '../page-layout.ts';
