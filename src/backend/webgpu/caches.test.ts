@@ -69,7 +69,10 @@ describe('attention over a paged cache on a GPU', () => {
       const run = (spans: readonly Span[], cuts: Partial<Cuts> = {}) => longOnGpu(context, each, spans, pages, cuts);
       const chunks = (...counts: number[]) => {
         let position = asked;
-        return counts.map(count => ({ position: (position += count) - count, count, pages }));
+        return counts.map(count => {
+          position += count;
+          return { position: position - count, count, pages };
+        });
       };
       assertSameBits(await run(whole), expected);
       assertSameBits(await run(whole, { splitBelow: 0 }), expected);
