@@ -4,18 +4,20 @@ import type { Context } from '../context.ts';
 import type { GpuWorkBuffer, PagedLayer } from '../handles.ts';
 import { kernelFor } from '../ops/attention.ts';
 import { attentionCombine } from '../ops/attention-combine.ts';
-import { geometryOf, kinds } from './geometry.ts';
+import { geometriesOf, kinds } from './geometry.ts';
 import { type Plan, type PlanOptions, planOf } from './plan.ts';
 
 /** How the work is cut: it changes speed, and no bits. */
 export interface Cuts {
+  /** Workgroups from which on the heads of a row share one: fewer leave a large GPU idle. */
+  readonly shareFrom: number;
   /** Workgroups below which tiles are cut into their splits: enough for a large GPU is worth what combining costs. */
   readonly splitBelow: number;
   /** Words for partial results, unless one tile needs more. */
   readonly scratchWords: number;
 }
 
-const usual: Cuts = { splitBelow: 512, scratchWords: 8 << 20 };
+const usual: Cuts = { shareFrom: 64, splitBelow: 512, scratchWords: 8 << 20 };
 
 export class Attention {
   readonly #context: Context;
@@ -40,11 +42,11 @@ export class Attention {
     const { kvHeads, headDim, headWords, pageWords } = layer;
     const { maxComputeWorkgroupStorageSize: limit } = device.limits;
     const group = heads / kvHeads;
-    const geometries = { row: geometryOf('row', layer, group, limit), tile: geometryOf('tile', layer, group, limit) };
+    const geometries = geometriesOf(layer, group, limit);
     const slotWords = heads * (headDim + 2);
-    const { splitBelow, scratchWords } = this.#cuts;
+    const { shareFrom, splitBelow, scratchWords } = this.#cuts;
     const slots = Math.floor(scratchWords / slotWords);
-    const plan = this.#planOf(batch, { window, kvHeads, geometries, splitBelow, slots });
+    const plan = this.#planOf(batch, { window, kvHeads, geometries, shareFrom, splitBelow, slots });
     const pages = recorder.table(plan.words);
     const scratch = this.#scratchOf(plan.slots * slotWords);
     const shared = {
