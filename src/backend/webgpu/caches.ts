@@ -1,7 +1,7 @@
 /** Records what writes and reads the key-value cache, and knows where its pages lie. */
 import { RealmError } from '../../errors.ts';
 import type { AttentionOptions, BatchLayout, KvShape, LayerShape } from '../backend.ts';
-import { Attention } from './attention/attend.ts';
+import { Attention, type Cuts } from './attention/attend.ts';
 import type { Context } from './context.ts';
 import { usage } from './device.ts';
 import type { GpuCache, GpuWorkBuffer, PagedLayer, StateLayer } from './handles.ts';
@@ -17,9 +17,9 @@ export class Caches {
   readonly #attention: Attention;
   #bytes = 0;
 
-  constructor(context: Context) {
+  constructor(context: Context, cuts: Partial<Cuts> = {}) {
     this.#context = context;
-    this.#attention = new Attention(context);
+    this.#attention = new Attention(context, cuts);
   }
 
   /** Bytes of all of them. */

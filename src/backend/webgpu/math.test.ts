@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { expf as exp, softcap } from '../reference/math.ts';
 import { Context } from './context.ts';
 import { defineKernel } from './kernel.ts';
-import { expf, expf4, product4, softcapf, softcapf4, tanhf } from './math.ts';
+import { expf, mathOf, softcapf, tanhf } from './math.ts';
 
 const count = 4096;
 
@@ -12,14 +12,14 @@ const kernel = defineKernel({
   params: { cap: 'f32', inverse: 'f32' },
   work: 'f32',
   workgroup: 64,
-  declarations: product4 + expf + expf4 + tanhf + softcapf + softcapf4,
+  declarations: expf + tanhf + softcapf + mathOf(4),
   main: `
   let at = group.x * 64 + lane;
   let x = work[at];
   work[at + ${count}] = expf(x);
-  work[at + ${2 * count}] = expf4(vec4f(0, 1, x, 2)).z;
+  work[at + ${2 * count}] = exps(vec4f(0, 1, x, 2)).z;
   work[at + ${3 * count}] = softcapf(x, p.cap, p.inverse);
-  work[at + ${4 * count}] = softcapf4(vec4f(0, x, 1, 2), p.cap, p.inverse).y;`,
+  work[at + ${4 * count}] = softcaps(vec4f(0, x, 1, 2), p.cap, p.inverse).y;`,
 });
 
 test('exp and softcap give the bits of the numerics', async () => {

@@ -22,7 +22,10 @@ export interface PageLayout {
 /** Throws `kernel_unavailable` for heads that no kernel takes. */
 export function pageLayout({ kvHeads, headDim }: PagedShape, type: CacheType): PageLayout {
   if (headDim % (type === 'F16' ? 8 : 32) || headDim > 512)
-    throw new RealmError('kernel_unavailable', `no attention kernel for heads of ${headDim} in a ${type} cache on a GPU`);
+    throw new RealmError(
+      'kernel_unavailable',
+      `no attention kernel for heads of ${headDim} in a ${type} cache on a GPU`,
+    );
   const inWord = type === 'F16' ? 2 : 4;
   const scalesAt = (headDim * pageTokens) / inWord;
   const headWords = scalesAt + (type === 'F16' ? 0 : headDim);

@@ -4,20 +4,31 @@ import type { Context } from '../context.ts';
 import type { GpuWorkBuffer, PagedLayer } from '../handles.ts';
 import { kernelFor } from '../ops/attention.ts';
 import { attentionCombine } from '../ops/attention-combine.ts';
-import { geometryOf, kinds } from './geometry.ts';
+import { geometriesOf, kinds } from './geometry.ts';
 import { type Plan, type PlanOptions, planOf } from './plan.ts';
 
-/** Words for partial results, unless one tile needs more. */
-const scratchWords = 8 << 20;
+/** How the work is cut: it changes speed, and no bits. */
+export interface Cuts {
+  /** Workgroups from which on the heads of a row share one: fewer leave a large GPU idle. */
+  readonly shareFrom: number;
+  /** Workgroups below which tiles are cut into their splits: enough for a large GPU is worth what combining costs. */
+  readonly splitBelow: number;
+  /** Words for partial results, unless one tile needs more. */
+  readonly scratchWords: number;
+}
+
+const usual: Cuts = { shareFrom: 64, splitBelow: 512, scratchWords: 8 << 20 };
 
 export class Attention {
   readonly #context: Context;
+  readonly #cuts: Cuts;
   /** Made once a batch: layers of a kind attend alike. */
   readonly #plans = new WeakMap<BatchLayout, Map<string, Plan>>();
   #scratch = { at: 0, words: 0 };
 
-  constructor(context: Context) {
+  constructor(context: Context, cuts: Partial<Cuts> = {}) {
     this.#context = context;
+    this.#cuts = { ...usual, ...cuts };
   }
 
   attend(
@@ -31,13 +42,26 @@ export class Attention {
     const { kvHeads, headDim, headWords, pageWords } = layer;
     const { maxComputeWorkgroupStorageSize: limit } = device.limits;
     const group = heads / kvHeads;
-    const geometries = { row: geometryOf('row', layer, group, limit), tile: geometryOf('tile', layer, group, limit) };
+    const geometries = geometriesOf(layer, group, limit);
     const slotWords = heads * (headDim + 2);
-    const plan = this.#planOf(batch, { window, kvHeads, geometries, slots: Math.floor(scratchWords / slotWords) });
+    const { shareFrom, splitBelow, scratchWords } = this.#cuts;
+    const slots = Math.floor(scratchWords / slotWords);
+    const plan = this.#planOf(batch, { window, kvHeads, geometries, shareFrom, splitBelow, slots });
     const pages = recorder.table(plan.words);
     const scratch = this.#scratchOf(plan.slots * slotWords);
     const shared = {
-      ...{ q: q.at, qStride: q.stride, out: out.at, outStride: out.stride, scratch, pages, heads, group, scale, window },
+      ...{
+        q: q.at,
+        qStride: q.stride,
+        out: out.at,
+        outStride: out.stride,
+        scratch,
+        pages,
+        heads,
+        group,
+        scale,
+        window,
+      },
       ...{ cap: softcap, inverse: softcap && 1 / Math.fround(softcap), valuesAt: kvHeads * headWords, pageWords },
     };
     for (const { kind, items, itemCount, combine, combineCount } of plan.pieces) {

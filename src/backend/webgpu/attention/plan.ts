@@ -1,6 +1,6 @@
 /** What the workgroups of a batch's attention do: tiles of rows, whole or in splits, and what is combined of them. */
 import { type BatchLayout, pageTokens, type Segment } from '../../backend.ts';
-import { type Geometries, type Kind, kinds } from './geometry.ts';
+import type { Geometries, Kind } from './geometry.ts';
 
 /** Positions whose attention is summed on its own, see docs/numerics.md. */
 export const splitTokens = 256;
@@ -32,12 +32,14 @@ export interface PlanOptions {
   readonly window: number;
   readonly kvHeads: number;
   readonly geometries: Geometries;
+  /** The heads of a row share a workgroup where there are at least so many for splits. */
+  readonly shareFrom: number;
+  /** Tiles are cut into splits where there are fewer workgroups than this. */
+  readonly splitBelow: number;
   /** Slots of a piece, unless one tile needs more. */
   readonly slots: number;
 }
 
-/** Below so many workgroups splits are worth what combining them costs. */
-const enough = 512;
 /** A dispatch's most workgroups in a direction. */
 const mostItems = 65_535;
 
@@ -52,15 +54,19 @@ interface Tile {
 
 export function planOf(batch: BatchLayout, options: PlanOptions): Plan {
   const words: number[] = [];
-  const tiles: Record<Kind, Tile[]> = { row: [], tile: [] };
+  const { geometries, window, kvHeads, shareFrom } = options;
+  const short = (segment: Segment) => segment.count <= 2 * geometries.row.rows;
+  const tiles: Record<Kind, Tile[]> = { head: [], row: [], tile: [] };
   for (const segment of batch.segments) {
-    const kind = segment.count <= 2 * options.geometries.row.rows ? 'row' : 'tile';
-    tiles[kind].push(...tilesOf(segment, words.length, options.geometries[kind].rows, options.window));
+    const kinds: readonly Kind[] = short(segment) ? ['head', 'row'] : ['tile'];
+    for (const kind of kinds) tiles[kind].push(...tilesOf(segment, words.length, geometries[kind].rows, window));
     const used = Math.ceil((segment.position + segment.count) / pageTokens);
     for (let page = 0; page < used; page++) words.push(segment.pages[page]!);
   }
+  const splits = tiles.row.reduce((sum, tile) => sum + tile.splits, 0);
   const builder = new PieceBuilder(words, options);
-  for (const kind of kinds) builder.add(kind, tiles[kind]);
+  const single = splits * kvHeads < shareFrom ? 'head' : 'row';
+  for (const kind of [single, 'tile'] as const) builder.add(kind, tiles[kind]);
   return { words: Uint32Array.from(words), pieces: builder.pieces, slots: builder.slots };
 }
 
@@ -89,8 +95,8 @@ class PieceBuilder {
   }
 
   add(kind: Kind, tiles: readonly Tile[]): void {
-    const { kvHeads, geometries } = this.#options;
-    const split = tiles.length * kvHeads * geometries[kind].parts < enough;
+    const { kvHeads, geometries, splitBelow } = this.#options;
+    const split = tiles.length * kvHeads * geometries[kind].parts < splitBelow;
     for (const tile of tiles) {
       const items = split ? tile.splits : 1;
       const slots = items > 1 ? items * tile.count : 0;

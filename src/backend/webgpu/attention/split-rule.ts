@@ -39,9 +39,15 @@ function added(x: Sums, y: Sums): Sums {
 }
 
 /** Of positions from to to, page after page. */
-function sumsOf(q: Float32Array, from: number, to: number, kv: KvHead, { softcap: cap }: { softcap?: number | undefined }): Sums {
+function sumsOf(
+  q: Float32Array,
+  from: number,
+  to: number,
+  kv: KvHead,
+  { softcap: cap }: { softcap?: number | undefined },
+): Sums {
   let [max, total] = [-Infinity, 0];
-  const out = new Float32Array(q.length);
+  let out = new Float32Array(q.length);
   for (let start = from - (from % pageTokens); start <= to; start += pageTokens) {
     const seen = Array.from({ length: pageTokens }, (_, j) => start + j).filter(p => p >= from && p <= to);
     const scores = seen.map(p => {
@@ -52,11 +58,13 @@ function sumsOf(q: Float32Array, from: number, to: number, kv: KvHead, { softcap
     const most = Math.max(max, ...scores);
     const decay = max === -Infinity ? 0 : expf(f(max - most));
     const weights = new Float32Array(pageTokens);
-    seen.forEach((p, i) => void (weights[p - start] = expf(f(scores[i]! - most))));
+    seen.forEach((p, i) => {
+      weights[p - start] = expf(f(scores[i]! - most));
+    });
     total = f(f(total * decay) + pageSum(weights));
     max = most;
-    out.forEach((value, d) => void (out[d] = f(value * decay)));
-    for (const p of seen) out.forEach((value, d) => void (out[d] = f(value + f(weights[p - start]! * kv.value(p)[d]!))));
+    out = out.map(value => f(value * decay));
+    for (const p of seen) out = out.map((value, d) => f(value + f(weights[p - start]! * kv.value(p)[d]!)));
   }
   return { max, total, out };
 }

@@ -1,7 +1,8 @@
 /** Adds up what the splits of a row came to, ascending, as docs/numerics.md says. */
+
+import { combineWords } from '../attention/plan.ts';
 import { defineKernel } from '../kernel.ts';
 import { expf } from '../math.ts';
-import { combineWords } from '../attention/plan.ts';
 
 /** Below every score: a split with it has none. */
 export const lowest = '-3e38';

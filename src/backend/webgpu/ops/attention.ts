@@ -1,16 +1,16 @@
 /**
  * Attention over a paged cache. A workgroup serves the queries of a tile's rows that share a key-value head, split by split; one
  * source for rows and for prompts, so that both sum in one order. Lanes are positions for scores and dimensions for the output;
- * vectors hold four queries.
+ * `Reals` are of a vector of queries.
  */
 import { type Geometry, type Shape, shapeOf } from '../attention/geometry.ts';
 import { addSplit, finish, outputPhase, outputVariables } from '../attention/output.ts';
+import { itemWords, splitTokens, wholeTile } from '../attention/plan.ts';
+import { startQueries } from '../attention/queries.ts';
 import { scorePhase } from '../attention/scores.ts';
 import { softmaxPhase } from '../attention/softmax.ts';
-import { startQueries } from '../attention/queries.ts';
-import { itemWords, splitTokens, wholeTile } from '../attention/plan.ts';
 import { defineKernel } from '../kernel.ts';
-import { expf4, product4, softcapf4 } from '../math.ts';
+import { mathOf } from '../math.ts';
 import type { PageLayout } from '../page-layout.ts';
 import { lowest } from './attention-combine.ts';
 
@@ -37,6 +37,11 @@ const params = {
   pageWords: 'u32',
 } as const;
 
+/** What a query's number is before it is scaled: one that is not in work memory yet may be made here. */
+const queryAt = `
+fn queryAt(row: u32, column: u32) -> f32 { return work[p.q + row * p.qStride + column]; }
+`;
+
 export type AttentionKernel = ReturnType<typeof attentionKernel>;
 
 /** The kernel for heads of a layout: kernels of equal layouts and geometries are the same, see {@link kernelFor}. */
@@ -56,46 +61,47 @@ export function attentionKernel(layout: PageLayout, geometry: Geometry) {
 const kernels = new Map<string, AttentionKernel>();
 
 export function kernelFor(layout: PageLayout, geometry: Geometry): AttentionKernel {
-  const key = [layout.type, layout.headDim, geometry.queries, geometry.positions, geometry.lanes].join(' ');
+  const { queries, width, positions, lanes } = geometry;
+  const key = [layout.type, layout.headDim, queries, width, positions, lanes].join(' ');
   const kernel = kernels.get(key) ?? attentionKernel(layout, geometry);
   kernels.set(key, kernel);
   return kernel;
 }
 
-const declarations = (s: Shape): string => `${product4}${expf4}${softcapf4}
-const lowest = vec4f(${lowest});
-// [headDim][quads], scaled
-var<workgroup> queries: array<vec4f, ${s.headDim * s.quads}>;
-// [positions][quads]: scores, then weights
-var<workgroup> scores: array<vec4f, ${s.positions * s.quads}>;
-// [quads][pages][8]: of the positions j, j + 8, j + 16, j + 24 of a page the maximum, then the sum
-var<workgroup> eights: array<vec4f, ${s.quads * s.pages * 8}>;
-// [quads][pages]: the maximum so far, and what it makes of older sums
-var<workgroup> maxima: array<vec4f, ${s.quads * s.pages}>;
-var<workgroup> decays: array<vec4f, ${s.quads * s.pages}>;
-// [quads]: of the split, and of all splits before it; factors on the output of both
-var<workgroup> splitMax: array<vec4f, ${s.quads}>;
-var<workgroup> splitSum: array<vec4f, ${s.quads}>;
-var<workgroup> totalMax: array<vec4f, ${s.quads}>;
-var<workgroup> totalSum: array<vec4f, ${s.quads}>;
-var<workgroup> ofTotal: array<vec4f, ${s.quads}>;
-var<workgroup> ofSplit: array<vec4f, ${s.quads}>;
-// [quads]: the positions that queries see
-var<workgroup> seenFrom: array<vec4i, ${s.quads}>;
-var<workgroup> seenTo: array<vec4i, ${s.quads}>;
+const declarations = (s: Shape): string => `${queryAt}${mathOf(s.width)}
+const lowest = Reals(${lowest});
+// [headDim][vectors], scaled
+var<workgroup> queries: array<Reals, ${s.headDim * s.vectors}>;
+// [positions][vectors]: scores, then weights
+var<workgroup> scores: array<Reals, ${s.positions * s.vectors}>;
+// [vectors][pages][8]: of the positions j, j + 8, j + 16, j + 24 of a page the maximum, then the sum
+var<workgroup> eights: array<Reals, ${s.vectors * s.pages * 8}>;
+// [vectors][pages]: the maximum so far, and what it makes of older sums
+var<workgroup> maxima: array<Reals, ${s.vectors * s.pages}>;
+var<workgroup> decays: array<Reals, ${s.vectors * s.pages}>;
+// [vectors]: of the split, and of all splits before it; factors on the output of both
+var<workgroup> splitMax: array<Reals, ${s.vectors}>;
+var<workgroup> splitSum: array<Reals, ${s.vectors}>;
+var<workgroup> totalMax: array<Reals, ${s.vectors}>;
+var<workgroup> totalSum: array<Reals, ${s.vectors}>;
+var<workgroup> ofTotal: array<Reals, ${s.vectors}>;
+var<workgroup> ofSplit: array<Reals, ${s.vectors}>;
+// [vectors]: the positions that queries see
+var<workgroup> seenFrom: array<Ints, ${s.vectors}>;
+var<workgroup> seenTo: array<Ints, ${s.vectors}>;
 
-fn visible(position: u32, quad: u32) -> vec4<bool> {
-  let at = vec4i(i32(position));
-  return (at >= seenFrom[quad]) & (at <= seenTo[quad]);
+fn visible(position: u32, vector: u32) -> Flags {
+  let at = Ints(i32(position));
+  return (at >= seenFrom[vector]) & (at <= seenTo[vector]);
 }
-fn pageMax(at: u32) -> vec4f {
+fn pageMax(at: u32) -> Reals {
   let e = at * 8;
   return max(
     max(max(eights[e], eights[e + 1]), max(eights[e + 2], eights[e + 3])),
     max(max(eights[e + 4], eights[e + 5]), max(eights[e + 6], eights[e + 7])),
   );
 }
-fn pageSum(at: u32) -> vec4f {
+fn pageSum(at: u32) -> Reals {
   let e = at * 8;
   return ((eights[e] + eights[e + 4]) + (eights[e + 2] + eights[e + 6]))
     + ((eights[e + 1] + eights[e + 5]) + (eights[e + 3] + eights[e + 7]));
@@ -103,9 +109,10 @@ fn pageSum(at: u32) -> vec4f {
 ${s.type === 'F16' ? '' : bytesOf}`;
 
 const bytesOf = `
-fn bytesOf(word: u32) -> vec4f {
+fn bytesOf(word: u32, scale: vec4f) -> vec4f {
   let bits = vec4i(i32(word));
-  return vec4f((bits << vec4u(24, 16, 8, 0)) >> vec4u(24));
+  let scaled = vec4f((bits << vec4u(24, 16, 8, 0)) >> vec4u(24)) * scale;
+  return bitcast<vec4f>(bitcast<vec4u>(scaled) | vec4u(p.zero));
 }
 `;
 
@@ -125,9 +132,10 @@ const main = (s: Shape): string => `
   let keysAt = kvHead * ${s.headWords};
   let valuesAt = p.valuesAt + keysAt;
   // The lane's share of the output.
-  let word = lane % ${s.words};
-  let quad0 = lane / ${s.words} * ${s.quadsOfLane};
-  let hasOutput = quad0 < ${s.quads};
+  let word = lane % ${s.lanesOfRow} / ${s.inWord / s.dims};
+  let inWord = lane % ${s.inWord / s.dims};
+  let vector0 = lane / ${s.lanesOfRow} * ${s.vectorsOfLane};
+  let hasOutput = vector0 < ${s.vectors};
 ${outputVariables(s)}
 ${startQueries(s)}
   let whole = only == ${wholeTile};

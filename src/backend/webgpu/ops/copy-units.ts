@@ -17,7 +17,9 @@ const kernel = defineKernel({
 
 /** Copies unit pairs[2 * i] to unit pairs[2 * i + 1], all at once: none is the target of one and in another. */
 export function copyUnits({ recorder }: Context, buffer: GPUBuffer, words: number, pairs: Int32Array): void {
-  recorder.record(kernel, [Math.ceil(words / 256), pairs.length / 2], { pairs: recorder.table(pairs), words }, [buffer]);
+  recorder.record(kernel, [Math.ceil(words / 256), pairs.length / 2], { pairs: recorder.table(pairs), words }, [
+    buffer,
+  ]);
 }
 
 /** The pairs cut where one of them needs what another before it did, or would spoil it. */

@@ -21,7 +21,11 @@ const params = {
   pageWords: 'u32',
   valuesAt: 'u32',
 } as const;
-const shared = { params, work: 'f32', bindings: [{ name: 'cache', type: 'array<u32>', access: 'read_write' }] } as const;
+const shared = {
+  params,
+  work: 'f32',
+  bindings: [{ name: 'cache', type: 'array<u32>', access: 'read_write' }],
+} as const;
 
 const places = (column: string) => `
   let place = tables[p.places + 2 * group.y];
@@ -71,7 +75,8 @@ fn toByte(x: f32, lane: u32) -> Byte {
   workgroupBarrier();
   var largest = 0f;
   for (var i = 0u; i < 32; i++) { largest = max(largest, magnitudes[i]); }
-  let d = largest / 127;
+  // By a number that no compiler knows: it would multiply by 1 / 127 instead.
+  let d = largest / bitcast<f32>(0x42fe0000u | p.zero);
   let inverse = select(1 / d, 0f, d < 1e-30);
   return Byte(u32(i32(round(x * inverse))) & 255, d);
 }`,
