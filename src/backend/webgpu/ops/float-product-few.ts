@@ -5,7 +5,8 @@
 import { defineKernel, type Kernel } from '../kernel.ts';
 import { rowsTogether } from '../layout.ts';
 import { type FloatType, floatCode, floatsOf, weightsBinding } from '../weight-code.ts';
-import { type ProductParams, productParams, segmentColumns, storeCode } from './product-code.ts';
+import { each, fewTokens, type ProductParams, productParams, segmentColumns, storeCode } from './product-code.ts';
+import { placeCode, type Which } from './product-places.ts';
 
 /** To be tuned on a device: segments at once, and loads of 16 bytes that are under way together. */
 const segments = 4;
@@ -13,17 +14,19 @@ const loads = 4;
 
 export const floatFewRows = rowsTogether;
 
-const each = (count: number, line: (i: number) => string) =>
-  Array.from({ length: count }, (_, i) => line(i)).join('\n');
-
-export function floatProductFew(type: FloatType, tokens: 1 | 4): Kernel<ProductParams> {
+export function floatProductFew(type: FloatType, tokens: 1 | 4, which: Which): Kernel<ProductParams> {
   return defineKernel({
     name: `${type} times ${tokens === 1 ? 'a token' : 'few tokens'}`,
     params: productParams,
     bindings: [weightsBinding],
     workgroup: segments * rowsTogether,
-    declarations: [floatCode(type), storeCode, chainCode(type, tokens)].join('\n'),
-    main: mainOf(tokens),
+    declarations: [
+      floatCode(type),
+      storeCode,
+      placeCode(which, which === 'all' ? fewTokens : 1),
+      chainCode(type, tokens),
+    ].join('\n'),
+    main: mainOf(tokens, which),
   });
 }
 
@@ -66,19 +69,24 @@ fn chainOf(row: u32, segment: u32, tokens: Tokens) -> Value {
 }`;
 }
 
-function mainOf(tokens: 1 | 4): string {
-  const own = tokens === 1 ? 'firstToken' : 'min(firstToken + vec4u(0, 1, 2, 3), vec4u(p.tokens - 1))';
-  const store = (t: number) => `if (firstToken + ${t} < p.tokens) { store(firstToken + ${t}, row, total[${t}]); }`;
+function mainOf(tokens: 1 | 4, which: Which): string {
+  const own = (t: number) => `inputOf(place.first + min(firstToken + ${t}, tokenCount - 1))`;
+  const inputs = tokens === 1 ? own(0) : `vec4u(${[0, 1, 2, 3].map(own).join(', ')})`;
+  const store = (t: number) =>
+    `if (firstToken + ${t} < count) { store(place.first + firstToken + ${t}, firstRow + lane, total${tokens === 1 ? '' : `[${t}]`}); }`;
   return `
   let firstRow = (group.y * groups.x + group.x) * ${rowsTogether};
-  if (firstRow >= p.rows) { return; }
+  if (firstRow >= p.outRows) { return; }
+  let place = placeOf(group.z);
+  let tokenCount = ${which === 'all' ? 'p.tokens' : '1u'};
   let slot = lane / ${rowsTogether};
-  let row = firstRow + lane % ${rowsTogether};
+  let row = weightRow(firstRow + lane % ${rowsTogether}, place.base);
   let segmentCount = (p.columns + ${segmentColumns - 1}) / ${segmentColumns};
-  for (var firstToken = 0u; firstToken < p.tokens; firstToken += ${tokens}) {
+  for (var firstToken = 0u; firstToken < tokenCount; firstToken += ${tokens}) {
+    let inputs = ${inputs};
     var total = Value(0);
     for (var first = 0u; first < segmentCount; first += ${segments}) {
-      if (first + slot < segmentCount) { sums[lane] = chainOf(row, first + slot, ${own}); }
+      if (first + slot < segmentCount) { sums[lane] = chainOf(row, first + slot, inputs); }
       workgroupBarrier();
       if (slot == 0) {
         for (var s = 0u; s < min(${segments}, segmentCount - first); s++) {
@@ -88,8 +96,9 @@ function mainOf(tokens: 1 | 4): string {
       }
       workgroupBarrier();
     }
-    if (slot == 0 && row < p.rows) {
-      ${tokens === 1 ? 'store(firstToken, row, total);' : each(4, store)}
+    let count = min(tokenCount, place.count);
+    if (slot == 0 && has(firstRow + lane, place.base)) {
+      ${each(tokens, store)}
     }
   }`;
 }

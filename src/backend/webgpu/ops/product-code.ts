@@ -11,21 +11,34 @@ export const productParams = {
   x: 'u32',
   perToken: 'u32',
   tokens: 'u32',
-  /** Of the weights, all of them in one buffer. */
+  /** Of weights, all of them in one buffer: the first one's number, how many; how many a product has. */
+  first: 'u32',
   rows: 'u32',
+  outRows: 'u32',
   columns: 'u32',
   ...planeParams,
-  /** Where the first of these rows comes out. */
   out: 'u32',
   outStride: 'u32',
   bias: 'u32',
   /** 1: there is a bias; 2: what is in `out` is added. */
   addends: 'u32',
+  /** Where the tables of a routing are; whether the inputs are tokens' or slots'. */
+  experts: 'u32',
+  starts: 'u32',
+  tokenOf: 'u32',
+  fromTokens: 'u32',
 } as const;
 
 export type ProductParams = typeof productParams;
 
 export const addends = { bias: 1, accumulate: 2 } as const;
+
+/** Lines of code, by a number. */
+export const each = (count: number, line: (i: number) => string): string =>
+  Array.from({ length: count }, (_, i) => line(i)).join('\n');
+
+/** Tokens for which weights are read token by token, or some tokens at a time; more are multiplied in tiles. */
+export const fewTokens = 16;
 
 export const storeCode = `
 fn store(token: u32, row: u32, sum: f32) {

@@ -6,7 +6,8 @@
 import type { QuantType } from '../../../quant/types.ts';
 import { defineKernel, type Kernel } from '../kernel.ts';
 import { type Form, formOf, weightCode, weightsBinding } from '../weight-code.ts';
-import { integerCode, type ProductParams, productParams, segmentPieces, storeCode } from './product-code.ts';
+import { placeCode, type Which } from './product-places.ts';
+import { each, fewTokens, integerCode, type ProductParams, productParams, segmentPieces, storeCode } from './product-code.ts';
 
 /** To be tuned on a device. Two rows of each of four teams: a prompt's last token has work for every core in small models too. */
 const teams = 4;
@@ -18,10 +19,10 @@ const mostBytes = 10 << 10;
 
 /** Rows of a workgroup. */
 export const fewRows = teams * rowsOfTeam;
-/** Most tokens at once. */
-export const fewTokens = 4;
+/** Tokens that a workgroup goes through. */
+const placeTokens = (which: Which): number => (which === 'all' ? fewTokens : 1);
 
-export function fewProduct(type: QuantType, tokens: 1 | 4, packed: boolean): Kernel<ProductParams> {
+export function fewProduct(type: QuantType, tokens: 1 | 4, which: Which, packed: boolean): Kernel<ProductParams> {
   const form = formOf(type);
   const shape = shapeOf(form, tokens);
   return defineKernel({
@@ -32,12 +33,13 @@ export function fewProduct(type: QuantType, tokens: 1 | 4, packed: boolean): Ker
     declarations: [
       weightCode(type),
       integerCode(form, form.subtract, packed),
+      placeCode(which, placeTokens(which)),
       storeCode,
       `const blockPieces = ${form.pieces}u;
 var<workgroup> sums: array<f32, ${shape.chains}>;`,
       form.pieces === 1 ? smallBlocks(form, shape) : largeBlocks(form, shape),
     ].join('\n'),
-    main: mainOf(shape),
+    main: mainOf(shape, which),
   });
 }
 
@@ -113,16 +115,16 @@ fn chainOf(chain: u32) -> f32 {
 }
 
 /** Output (row, token) has number row * tokens + token; its chain of a segment: output * segments + segment. */
-function mainOf({ tokens, segments, outputs, chains }: Shape): string {
-  const each = (count: number, line: (i: number) => string) =>
-    Array.from({ length: count }, (_, i) => line(i)).join('\n');
+function mainOf({ tokens, segments, outputs, chains }: Shape, which: Which): string {
   return `
   let firstRow = (group.y * groups.x + group.x) * ${fewRows};
-  if (firstRow >= p.rows) { return; }
+  if (firstRow >= p.outRows) { return; }
+  let place = placeOf(group.z);
+  let tokenCount = ${which === 'all' ? 'p.tokens' : '1u'};
   let pieces = p.columns / 32;
   let team = lane / ${segmentPieces};
   let segmentCount = (pieces + ${segmentPieces - 1}) / ${segmentPieces};
-  for (var firstToken = 0u; firstToken < p.tokens; firstToken += ${tokens}) {
+  for (var firstToken = 0u; firstToken < tokenCount; firstToken += ${tokens}) {
     var total = 0.0;
     for (var first = 0u; first < segmentCount; first += ${segments}) {
       let count = min(${segments}, segmentCount - first);
@@ -131,14 +133,17 @@ function mainOf({ tokens, segments, outputs, chains }: Shape): string {
         let at = (first + s) * ${segmentPieces} + own;
         let inside = at < pieces;
         let piece = min(at, pieces - 1);
-        ${each(tokens, t => `let token${t} = min(firstToken + ${t}, p.tokens - 1); let x${t} = input(token${t}, piece); let d${t} = inputScale(token${t}, piece / blockPieces);`)}
+        ${each(tokens, t => {
+          const token = `inputOf(place.first + min(firstToken + ${t}, tokenCount - 1))`;
+          return `let x${t} = input(${token}, piece); let d${t} = inputScale(${token}, piece / blockPieces);`;
+        })}
         for (var r = 0u; r < ${rowsOfTeam}; r++) {
           let output = team * ${rowsOfTeam} + r;
-          let row = min(firstRow + output, p.rows - 1);
-          let w = codes(row * pieces + piece);
-          let s4 = parts(row * pieces + piece);
-          let scale = numbers((row * pieces + piece) / blockPieces);
-          ${each(tokens, t => `cross((output * ${tokens} + ${t}) * ${segments} + s, own, inside, integers(w, s4, x${t}), scale, d${t});`)}
+          let g = weightRow(firstRow + output, place.base) * pieces + piece;
+          let w = codes(g);
+          let scales = parts(g);
+          let scale = numbers(g / blockPieces);
+          ${each(tokens, t => `cross((output * ${tokens} + ${t}) * ${segments} + s, own, inside, integers(w, scales, x${t}), scale, d${t});`)}
         }
       }
       workgroupBarrier();
@@ -153,6 +158,8 @@ function mainOf({ tokens, segments, outputs, chains }: Shape): string {
     }
     let row = firstRow + lane / ${tokens};
     let token = firstToken + lane % ${tokens};
-    if (lane < ${outputs} && row < p.rows && token < p.tokens) { store(token, row, total); }
+    if (lane < ${outputs} && token < min(tokenCount, place.count) && has(row, place.base)) {
+      store(place.first + token, row, total);
+    }
   }`;
 }
