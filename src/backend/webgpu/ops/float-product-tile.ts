@@ -29,7 +29,7 @@ function stageCode(type: FloatType): string {
   return `
 var<workgroup> weightTile: array<f32, ${step * stride}>;
 var<workgroup> inputTile: array<f32, ${step * stride}>;
-fn rounded(a: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(a) | vec4u(p.zero)); }
+fn roundedEach(a: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(a) | vec4u(p.zero)); }
 fn stage(lane: u32, firstRow: u32, place: Place, column: u32) {
   let row = lane % ${tileRows};
   let quad = lane / ${tileRows};
@@ -66,7 +66,7 @@ const main = `
       let w = k * ${stride} + tx;
       let t = k * ${stride} + ty;
       let x = vec4f(${[0, 1, 2, 3].map(j => `inputTile[t + ${side * j}]`).join(', ')});
-      ${each(4, i => `acc${i} += rounded(weightTile[w + ${side * i}] * x);`)}
+      ${each(4, i => `acc${i} += roundedEach(weightTile[w + ${side * i}] * x);`)}
     }
     if ((column + ${step}) % ${segmentColumns} == 0 || column + ${step} >= p.columns) {
       let start = column < ${segmentColumns};

@@ -59,7 +59,7 @@ fn stageInput(to: u32, token: u32, piece: u32) {
   inputScales[to] = inputScale(token, piece / blockPieces);
 }
 fn staged(at: u32) -> Input { return Input(Piece(inputA[at], inputB[at]), inputSums[at]); }
-fn rounded(a: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(a) | vec4u(p.zero)); }`;
+fn roundedEach(a: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(a) | vec4u(p.zero)); }`;
 }
 
 /** Invocation (tx, ty) has rows tx + 16 i and tokens ty + 16 j: neighbours write neighbouring outputs. */
@@ -112,11 +112,11 @@ function rowCode({ pieces, minimumOf }: Form, i: number): string {
       let ${n} = weightNumbers[${at}];
       ${each(4, j => `let ${found(j)} = integers(${w}, of${i}, x${j});`)}`;
   const terms = (products: string, minimums: string) => `
-        acc${i} += rounded(vec4f(${products}) * rounded(${n}.x * d));
+        acc${i} += roundedEach(vec4f(${products}) * roundedEach(${n}.x * d));
         ${{
           none: '',
-          block: `acc${i} += rounded(${n}.y * rounded(d * vec4f(${minimums})));`,
-          parts: `acc${i} -= rounded(vec4f(${minimums}) * rounded(${n}.y * d));`,
+          block: `acc${i} += roundedEach(${n}.y * roundedEach(d * vec4f(${minimums})));`,
+          parts: `acc${i} -= roundedEach(vec4f(${minimums}) * roundedEach(${n}.y * d));`,
         }[minimumOf]}`;
   if (pieces === 1) return integers + terms(four('x'), four('y'));
   return `${integers}
