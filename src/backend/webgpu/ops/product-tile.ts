@@ -113,11 +113,13 @@ function rowCode({ pieces, minimumOf }: Form, i: number): string {
       ${each(4, j => `let ${found(j)} = integers(${w}, of${i}, x${j});`)}`;
   const terms = (products: string, minimums: string) => `
         acc${i} += roundedEach(vec4f(${products}) * roundedEach(${n}.x * d));
-        ${{
-          none: '',
-          block: `acc${i} += roundedEach(${n}.y * roundedEach(d * vec4f(${minimums})));`,
-          parts: `acc${i} -= roundedEach(vec4f(${minimums}) * roundedEach(${n}.y * d));`,
-        }[minimumOf]}`;
+        ${
+          {
+            none: '',
+            block: `acc${i} += roundedEach(${n}.y * roundedEach(d * vec4f(${minimums})));`,
+            parts: `acc${i} -= roundedEach(vec4f(${minimums}) * roundedEach(${n}.y * d));`,
+          }[minimumOf]
+        }`;
   if (pieces === 1) return integers + terms(four('x'), four('y'));
   return `${integers}
       products${i} += ${four('x')};
