@@ -58,9 +58,9 @@ describe('attention over a paged cache on a GPU', () => {
     });
   }
 
-  for (const window of [undefined, 300, 100]) {
-    test(`splits of 256 positions, in one piece and in many, in chunks of every kind, window ${window}`, async () => {
-      const each = { ...long, window };
+  for (const variant of [{}, { window: 300, softcap: 30 }, { type: 'Q8_0', window: 100 }] as const) {
+    test(`is summed in splits of 256 positions, whatever the chunks and cuts: ${JSON.stringify(variant)}`, async () => {
+      const each = { ...long, ...variant };
       const pages = shuffledPages(1, end, 1)(0);
       const whole = [{ position: asked, count: end - asked, pages }];
       const expected = await longOnReference(each, whole[0]!);
@@ -127,7 +127,7 @@ function onGpu(context: Context, each: Case, cuts: Partial<Cuts> = {}): Run {
 }
 
 async function longOnGpu(context: Context, each: Case, spans: readonly Span[], pages: Int32Array, cuts: Partial<Cuts>) {
-  const { heads, kvHeads, headDim, type, window } = each;
+  const { heads, kvHeads, headDim, type, window, softcap } = each;
   const caches = new Caches(context, cuts);
   const cache = caches.create({ layers: [{ kvHeads, headDim }], pages: 40, slots: 0, type });
   const all = layout([{ position: 0, count: end, pages }]);
@@ -136,7 +136,7 @@ async function longOnGpu(context: Context, each: Case, spans: readonly Span[], p
   const batch = layout(spans);
   const out = context.buffer(batch.tokens, heads * headDim);
   const q = upload(context, inputs(each, spans).q);
-  caches.attend(out, q, cache, 0, batch, { heads, scale: scaleOf(each), window });
+  caches.attend(out, q, cache, 0, batch, { heads, scale: scaleOf(each), window, softcap });
   return download(context, out);
 }
 

@@ -35,28 +35,33 @@ const places = (column: string) => `
   let head = column / p.headDim;
   let d = column % p.headDim;
   let keys = (place / 32) * p.pageWords + head * p.headWords;
-  let values = keys + p.valuesAt;
-  let key = p.k + group.y * p.kStride + column;
-  let value = p.v + group.y * p.vStride + column;`;
+  let values = keys + p.valuesAt;`;
+
+/** What is stored: a kernel that makes keys and values itself has these functions of its own. */
+const fromWork = `
+fn keyAt(row: u32, column: u32) -> f32 { return work[p.k + row * p.kStride + column]; }
+fn valueAt(row: u32, column: u32) -> f32 { return work[p.v + row * p.vStride + column]; }
+`;
 
 /** A lane is a column. */
 const halves = defineKernel({
   ...shared,
   name: 'storeKv F16',
   workgroup: 64,
-  declarations: halfBits,
+  declarations: fromWork + halfBits,
   main: `${places('group.x * 64 + lane')}
   if (column >= p.columns) { return; }
   if (count > 0) {
     let at = keys + d * 16 + slot / 2;
     var word = cache[at];
     for (var i = 0u; i < count; i++) {
-      word = insertBits(word, halfBits(work[key + i * p.kStride]), ((slot + i) % 2) * 16, 16);
+      word = insertBits(word, halfBits(keyAt(group.y + i, column)), ((slot + i) % 2) * 16, 16);
     }
     cache[at] = word;
   }
   if (d % 2 == 0) {
-    cache[values + (slot * p.headDim + d) / 2] = halfBits(work[value]) | (halfBits(work[value + 1]) << 16);
+    cache[values + (slot * p.headDim + d) / 2] =
+      halfBits(valueAt(group.y, column)) | (halfBits(valueAt(group.y, column + 1)) << 16);
   }`,
 });
 
@@ -65,7 +70,7 @@ const bytes = defineKernel({
   ...shared,
   name: 'storeKv Q8_0',
   workgroup: 32,
-  declarations: `
+  declarations: `${fromWork}
 var<workgroup> magnitudes: array<f32, 32>;
 var<workgroup> quantised: array<u32, 32>;
 struct Byte { bits: u32, scale: f32 }
@@ -87,13 +92,13 @@ fn toByte(x: f32, lane: u32) -> Byte {
     let at = keys + d * 8 + slot / 4;
     var word = cache[at];
     for (var i = 0u; i < count; i++) {
-      let byte = toByte(work[key + i * p.kStride], lane);
+      let byte = toByte(keyAt(group.y + i, column), lane);
       word = insertBits(word, byte.bits, ((slot + i) % 4) * 8, 8);
       if (lane == 0) { cache[keys + scalesAt + block * 32 + slot + i] = bitcast<u32>(byte.scale); }
     }
     cache[at] = word;
   }
-  let byte = toByte(work[value], lane);
+  let byte = toByte(valueAt(group.y, column), lane);
   quantised[lane] = byte.bits;
   workgroupBarrier();
   if (lane % 4 == 0) {
