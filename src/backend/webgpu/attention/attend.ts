@@ -17,7 +17,7 @@ export interface Cuts {
   readonly scratchWords: number;
 }
 
-const usual: Cuts = { shareFrom: 64, splitBelow: 512, scratchWords: 8 << 20 };
+const usual: Cuts = { shareFrom: 128, splitBelow: 512, scratchWords: 8 << 20 };
 
 export class Attention {
   readonly #context: Context;

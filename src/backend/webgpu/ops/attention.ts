@@ -76,6 +76,10 @@ var<workgroup> queries: array<Reals, ${s.headDim * s.vectors}>;
 var<workgroup> scores: array<Reals, ${s.positions * s.vectors}>;
 // [vectors][pages][8]: of the positions j, j + 8, j + 16, j + 24 of a page the maximum, then the sum
 var<workgroup> eights: array<Reals, ${s.vectors * s.pages * 8}>;
+// [pages]: words before them in the cache
+var<workgroup> pageAt: array<u32, ${s.pages}>;
+// [vectors][pages]: the maximum of a page
+var<workgroup> tops: array<Reals, ${s.vectors * s.pages}>;
 // [vectors][pages]: the maximum so far, and what it makes of older sums
 var<workgroup> maxima: array<Reals, ${s.vectors * s.pages}>;
 var<workgroup> decays: array<Reals, ${s.vectors * s.pages}>;
