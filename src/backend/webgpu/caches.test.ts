@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { AttentionOptions, BatchLayout, CacheType } from '../backend.ts';
 import { floats, layout, type Span, shuffledPages } from '../parity/data.ts';
@@ -55,6 +56,22 @@ describe('attention over a paged cache on a GPU', () => {
       const expected = (await onReference(each)(steps(pages))).flat();
       assertSameBits((await onGpu(context, each)(steps(pages))).flat(), expected);
       assertSameBits((await onGpu(context, each, shared)(steps(pages))).flat(), expected);
+    });
+  }
+
+  for (const type of ['F16', 'Q8_0'] as const) {
+    test(`what is no number stays none in a ${type} cache`, async () => {
+      const caches = new Caches(context);
+      const cache = caches.create({ layers: [{ kvHeads: 1, headDim: 32 }], pages: 1, slots: 0, type });
+      const batch = layout([{ position: 0, count: 2, pages: Int32Array.of(0) }]);
+      const [k, q] = [upload(context, [floats(1, 32), floats(2, 32)]), upload(context, [floats(3, 96), floats(4, 96)])];
+      const v = upload(context, [floats(5, 32), floats(6, 32).fill(Number.NaN, 3, 4)]);
+      const out = context.buffer(2, 96);
+      caches.store(cache, 0, k, v, batch);
+      caches.attend(out, q, cache, 0, batch, { heads: 3, scale: 0.2 });
+      const [first, second] = await download(context, out);
+      assert.ok(first!.every(Number.isFinite));
+      assert.ok([3, 35, 67].every(d => Number.isNaN(second![d])));
     });
   }
 

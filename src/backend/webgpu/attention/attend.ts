@@ -66,7 +66,7 @@ export class Attention {
     };
     for (const { kind, items, itemCount, combine, combineCount } of plan.pieces) {
       const { together, parts } = geometries[kind];
-      const kernel = kernelFor(layer, geometries[kind]);
+      const kernel = kernelFor(layer, geometries[kind], softcap > 0);
       const values = { ...shared, items: pages + items, together, parts };
       recorder.record(kernel, [itemCount, kvHeads * parts], values, [layer.buffer]);
       const rows = { rows: pages + combine, out: out.at, outStride: out.stride, scratch, headDim };

@@ -63,6 +63,8 @@ function workgroupBytes(headDim: number, queries: number, positions: number): nu
 
 /** A layout and a geometry, and what follows from them. */
 export interface Shape extends PageLayout, Geometry {
+  /** Whether scores have a soft cap. */
+  readonly capped: boolean;
   readonly vectors: number;
   /** Pages at once. */
   readonly pages: number;
@@ -75,7 +77,7 @@ export interface Shape extends PageLayout, Geometry {
   readonly vectorsOfLane: number;
 }
 
-export function shapeOf(layout: PageLayout, geometry: Geometry): Shape {
+export function shapeOf(layout: PageLayout, geometry: Geometry, capped: boolean): Shape {
   const { headDim, inWord } = layout;
   const { queries, width, lanes, positions } = geometry;
   const vectors = queries / width;
@@ -86,6 +88,7 @@ export function shapeOf(layout: PageLayout, geometry: Geometry): Shape {
   return {
     ...layout,
     ...geometry,
+    capped,
     vectors,
     pages,
     words: headDim / inWord,

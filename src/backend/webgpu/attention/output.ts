@@ -88,6 +88,10 @@ export function finish(s: Shape): string {
     return { vector: Math.floor(i / s.width), k: i % s.width };
   });
   return `
+  if (whole) {
+    if (lane < ${s.vectors}) { splitSum[lane] = quotients(1, totalSum[lane]); }
+  }
+  workgroupBarrier();
 ${lines(queries, ({ vector, k }) => {
   const own = sumsOf(s).filter(sum => sum.vector === vector);
   const of = (name: string) => componentOf(s, name, k);
@@ -101,7 +105,7 @@ ${lines(queries, ({ vector, k }) => {
       let out = p.out + (row + r) * p.outStride + head * ${s.headDim};
       let at = select(partial + 2, out, whole) + (lane % ${s.lanesOfRow}) * ${s.dims};
       let sum = ${of(`totalSum[vector0 + ${vector}]`)};
-      let factor = select(1, 1 / sum, whole);
+      let factor = select(1, ${of(`splitSum[vector0 + ${vector}]`)}, whole);
 ${lines(own, ({ name, k: d }) => `      work[at + ${d}] = ${of(`total${name}`)} * factor;`)}
       if (!whole && lane % ${s.lanesOfRow} == 0) {
         work[partial] = ${of(`totalMax[vector0 + ${vector}]`)};

@@ -16,12 +16,16 @@ export function scorePhase(s: Shape): string {
         var at = keys + inPage / ${s.inWord};
 ${sums.map(i => `        var sum${i} = Reals();`).join('\n')}
 ${s.type === 'F16' ? halves(s) : bytes(s)}
-        if (p.cap > 0) {
-${sums.map(i => `          sum${i} = softcaps(sum${i}, p.cap, p.inverse);`).join('\n')}
-        }
 ${sums.map(i => `        scores[(inBlock + ${i}) * ${s.vectors} + vector] = sum${i};`).join('\n')}
-      }`;
+      }
+${s.capped ? cap(s) : ''}`;
 }
+
+const cap = ({ positions, vectors, lanes }: Shape): string => `
+      workgroupBarrier();
+      for (var unit = lane; unit < ${positions * vectors}; unit += ${lanes}) {
+        scores[unit] = softcaps(scores[unit], p.cap, p.inverse);
+      }`;
 
 /** Numbers of the dimensions whose words are asked for at once. */
 const together = ({ headDim, inFlight }: Shape): number[] =>

@@ -1,13 +1,14 @@
 /** Adds up what the splits of a row came to, ascending, as docs/numerics.md says. */
 
 import { combineWords } from '../attention/plan.ts';
+import { exactArithmetic } from '../exact.ts';
 import { defineKernel } from '../kernel.ts';
-import { expf } from '../math.ts';
+import { mathOf } from '../math.ts';
 
 /** Below every score: a split with it has none. */
 export const lowest = '-3e38';
 
-/** `combined(first, step, splits, d)`: a dimension's output; `step` words from one split's results to the next. Needs `expf`. */
+/** `combined(first, step, splits, d)`: a dimension's output; `step` words from one split's results to the next. Behind `mathOf(1)`. */
 export const combined = `
 fn combined(first: u32, step: u32, splits: u32, d: u32) -> f32 {
   var most = ${lowest};
@@ -23,14 +24,14 @@ fn combined(first: u32, step: u32, splits: u32, d: u32) -> f32 {
       o = work[at + 2 + d];
     } else {
       let larger = max(most, next);
-      let a = expf(most - larger);
-      let b = expf(next - larger);
+      let a = exps(most - larger);
+      let b = exps(next - larger);
       most = larger;
       sum = product(sum, a) + product(work[at + 1], b);
       o = product(o, a) + product(work[at + 2 + d], b);
     }
   }
-  return o * (1 / sum);
+  return o * divide(1, sum);
 }
 `;
 
@@ -40,7 +41,7 @@ export const attentionCombine = defineKernel({
   params: { rows: 'u32', out: 'u32', outStride: 'u32', scratch: 'u32', headDim: 'u32' },
   work: 'f32',
   workgroup: 64,
-  declarations: expf + combined,
+  declarations: exactArithmetic() + mathOf(1) + combined,
   main: `
   let row = p.rows + group.x * ${combineWords};
   let slotWords = groups.y * (p.headDim + 2);

@@ -1,6 +1,7 @@
 /** Writes rows of keys and values into their pages. */
 import { type BatchLayout, pageTokens } from '../../backend.ts';
 import type { Context } from '../context.ts';
+import { exactArithmetic } from '../exact.ts';
 import { halfBits } from '../halves.ts';
 import type { GpuWorkBuffer, PagedLayer } from '../handles.ts';
 import { defineKernel } from '../kernel.ts';
@@ -70,19 +71,19 @@ const bytes = defineKernel({
   ...shared,
   name: 'storeKv Q8_0',
   workgroup: 32,
-  declarations: `${fromWork}
-var<workgroup> magnitudes: array<f32, 32>;
+  declarations: `${fromWork}${exactArithmetic()}
+// As bits, whose order is the numbers': what is no number is the largest.
+var<workgroup> magnitudes: array<u32, 32>;
 var<workgroup> quantised: array<u32, 32>;
 struct Byte { bits: u32, scale: f32 }
 fn toByte(x: f32, lane: u32) -> Byte {
   workgroupBarrier();
-  magnitudes[lane] = abs(x);
+  magnitudes[lane] = bitcast<u32>(x) & 0x7fffffff;
   workgroupBarrier();
-  var largest = 0f;
+  var largest = 0u;
   for (var i = 0u; i < 32; i++) { largest = max(largest, magnitudes[i]); }
-  // By a number that no compiler knows: it would multiply by 1 / 127 instead.
-  let d = largest / bitcast<f32>(0x42fe0000u | p.zero);
-  let inverse = select(1 / d, 0f, d < 1e-30);
+  let d = divide(bitcast<f32>(largest), 127);
+  let inverse = select(divide(1, d), 0f, d < 1e-30);
   return Byte(u32(i32(round(x * inverse))) & 255, d);
 }`,
   main: `${places('group.x * 32 + lane')}
