@@ -8,7 +8,10 @@ const polynomial = [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.166579589
 /** Numbers that are worked on at once. */
 export type Width = 1 | 2 | 4;
 
-/** `Reals`, `Ints` and `Flags` of this width, `products(a, b)`, `quotients(number, b)` and `exps(x)`: Cephes' polynomial, 2^n put together from bits. */
+/**
+ * `Reals`, `Ints` and `Flags` of this width, `products(a, b)`, `quotients(number, b)`, and `exps(x)` by Cephes' polynomial, with 2^n
+ * put together from bits.
+ */
 export const mathOf = (width: Width): string => `
 alias Reals = ${width === 1 ? 'f32' : `vec${width}f`};
 alias Ints = ${width === 1 ? 'i32' : `vec${width}i`};
