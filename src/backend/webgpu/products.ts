@@ -1,9 +1,11 @@
 /** Weights on the device, and their products. */
 import type { MatmulOptions, MatrixSource, Product } from '../backend.ts';
-import { type Activations, Quantizer } from './activations.ts';
+import { Quantizer } from './activations.ts';
 import type { Context } from './context.ts';
-import type { GpuMatrix, GpuWorkBuffer } from './handles.ts';
-import { recordProduct } from './ops/product.ts';
+import type { GpuMatrix, GpuRouting, GpuTokens, GpuWorkBuffer } from './handles.ts';
+import { embed } from './ops/embed.ts';
+import { recordExperts, recordProduct } from './ops/product.ts';
+import type { Activations } from './ops/quantize.ts';
 import { Upload } from './upload.ts';
 
 export class Products {
@@ -49,6 +51,26 @@ export class Products {
     for (const [blockSize, together] of Map.groupBy(all, ({ matrix }) => matrix.layout.blockSize)) {
       const input = this.#quantizer.ready(x, rows, blockSize);
       for (const { out, matrix, bias } of together) this.#multiply(out, matrix, input, rows, { bias });
+    }
+  }
+
+  /** out[i] = row ids[i] of table; zeros where an id is below zero. */
+  embed(out: GpuWorkBuffer, table: GpuMatrix, ids: Int32Array | GpuTokens): void {
+    embed(this.#context, out, table, ids, Math.min(out.rows, ids instanceof Int32Array ? ids.length : ids.rows));
+  }
+
+  /** out[slot] = matrix of the slot's expert * x[its token], or * x[slot]. */
+  experts(
+    products: readonly { readonly out: GpuWorkBuffer; readonly matrix: GpuMatrix }[],
+    x: GpuWorkBuffer,
+    from: 'tokens' | 'slots',
+    routing: GpuRouting,
+    rows: number,
+  ): void {
+    const slots = rows * routing.topK;
+    for (const [blockSize, together] of Map.groupBy(products, ({ matrix }) => matrix.layout.blockSize)) {
+      const input = this.#quantizer.ready(x, from === 'tokens' ? rows : slots, blockSize);
+      for (const { out, matrix } of together) recordExperts(this.#context, out, matrix, input, from, routing, slots);
     }
   }
 

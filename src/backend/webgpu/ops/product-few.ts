@@ -6,8 +6,16 @@
 import type { QuantType } from '../../../quant/types.ts';
 import { defineKernel, type Kernel } from '../kernel.ts';
 import { type Form, formOf, weightCode, weightsBinding } from '../weight-code.ts';
+import {
+  each,
+  fewTokens,
+  integerCode,
+  type ProductParams,
+  productParams,
+  segmentPieces,
+  storeCode,
+} from './product-code.ts';
 import { placeCode, type Which } from './product-places.ts';
-import { each, fewTokens, integerCode, type ProductParams, productParams, segmentPieces, storeCode } from './product-code.ts';
 
 /** To be tuned on a device. Two rows of each of four teams: a prompt's last token has work for every core in small models too. */
 const teams = 4;

@@ -113,11 +113,13 @@ function rowCode({ pieces, minimumOf }: Form, i: number): string {
       ${each(4, j => `let ${found(j)} = integers(${w}, of${i}, x${j});`)}`;
   const terms = (products: string, minimums: string) => `
         acc${i} += rounded(vec4f(${products}) * rounded(${n}.x * d));
-        ${{
-          none: '',
-          block: `acc${i} += rounded(${n}.y * rounded(d * vec4f(${minimums})));`,
-          parts: `acc${i} -= rounded(vec4f(${minimums}) * rounded(${n}.y * d));`,
-        }[minimumOf]}`;
+        ${
+          {
+            none: '',
+            block: `acc${i} += rounded(${n}.y * rounded(d * vec4f(${minimums})));`,
+            parts: `acc${i} -= rounded(vec4f(${minimums}) * rounded(${n}.y * d));`,
+          }[minimumOf]
+        }`;
   if (pieces === 1) return integers + terms(four('x'), four('y'));
   return `${integers}
       products${i} += ${four('x')};

@@ -1,6 +1,6 @@
 /** Chooses a kernel for a product by its number of tokens, and records it. All of them sum in one order. */
 import type { QuantType } from '../../../quant/types.ts';
-import type { Activations } from '../activations.ts';
+
 import type { Context } from '../context.ts';
 import type { GpuMatrix, GpuRouting, GpuWorkBuffer } from '../handles.ts';
 import type { Kernel } from '../kernel.ts';
@@ -11,6 +11,7 @@ import { addends, fewTokens, type ProductParams } from './product-code.ts';
 import { fewProduct, fewRows } from './product-few.ts';
 import type { Which } from './product-places.ts';
 import { tileProduct, tileRows, tileTokens } from './product-tile.ts';
+import type { Activations } from './quantize.ts';
 
 interface Addends {
   /** Its place in work memory. */
