@@ -166,26 +166,33 @@ test('a large matrix lies in several buffers', async () => {
   await assert.rejects(check('Q8_0', 1, 320, [1], 2000), { code: 'out_of_memory' });
 });
 
-test('several matrices of different types times one input', async () => {
+async function checkSeveral(tokens: number) {
   const products = new Products(context);
   const all = await Promise.all(
-    (['Q4_0', 'Q4_K', 'F16', 'Q8_0'] as const).map(async (type, i) => {
+    (['Q4_0', 'Q4_K', 'F16', 'Q4_K', 'Q4_0', 'F16', 'F16', 'F16'] as const).map(async (type, i) => {
       const bias = i % 2 ? context.vector(floats(i, 13)) : undefined;
-      return { ...(await loaded(products, type, 13, 256, i)), type, out: context.buffer(3, 13), bias };
+      return { ...(await loaded(products, type, 13, 256, i)), type, out: context.buffer(tokens, 13), bias };
     }),
   );
-  products.several(all, filled(3, 256, 5), 3);
+  products.several(all, filled(tokens, 256, 5), tokens);
+  // Two inputs are quantised; of each type three matrices at once.
   assert.equal(context.recorder.length, 6);
   const found = await read(...all.map(({ out }) => out));
   for (const [i, { type, bytes, bias }] of all.entries()) {
-    for (let token = 0; token < 3; token++) {
+    for (let token = 0; token < tokens; token++) {
       const wanted = Array.from({ length: 13 }, (_, row) => {
         const value = expected(type, bytes, 256, row, floats(5 + token, 256));
         return bias ? f(value + floats(i, 13)[row]!) : value;
       });
-      assertBits(found[3 * i + token]!, wanted, `${type}, token ${token}`);
+      assertBits(found[tokens * i + token]!, wanted, `${type}, token ${token}`);
     }
   }
+}
+
+test('several matrices of different types times one input, those of one type together', async () => {
+  await checkSeveral(1);
+  await checkSeveral(3);
+  await checkSeveral(17);
 });
 
 /** Tokens take experts at random, some experts none. */

@@ -5,6 +5,7 @@ import type { GpuMatrix, GpuTokens, GpuWorkBuffer } from '../handles.ts';
 import { defineKernel, type Kernel } from '../kernel.ts';
 import { pieceColumns } from '../layout.ts';
 import {
+  bufferCode,
   type FloatType,
   floatCode,
   floatsOf,
@@ -12,7 +13,7 @@ import {
   isFloat,
   planeParams,
   weightCode,
-  weightsBinding,
+  weightsBindings,
 } from '../weight-code.ts';
 
 const params = {
@@ -33,6 +34,7 @@ const workgroup = 64;
 const together = (type: QuantType): number => (isFloat(type) ? floatsOf[type] : pieceColumns);
 
 const main = `
+  planes = Planes(0, p.low, p.high, p.parts, p.partsHigh, p.numbers);
   let at = group.x * ${workgroup} + lane;
   var id: i32;
   if (p.sampled == 1) { id = i32(work[p.ids + group.y]); } else { id = i32(tables[p.ids + group.y]); }
@@ -91,9 +93,9 @@ function kernelOf(type: QuantType): Kernel<typeof params> {
   const known = kernels.get(type);
   if (known) return known;
   const code = isFloat(type) ? floatsCode(type) : integersCode(type);
-  const declarations = code + clearCode(together(type));
+  const declarations = bufferCode(1) + code + clearCode(together(type));
   const made = defineKernel({
-    ...{ name: `embed ${type}`, params, bindings: [weightsBinding], workgroup, declarations, main },
+    ...{ name: `embed ${type}`, params, bindings: weightsBindings(1), workgroup, declarations, main },
   });
   kernels.set(type, made);
   return made;

@@ -5,15 +5,16 @@
  */
 import type { QuantType } from '../../../quant/types.ts';
 import { defineKernel, type Kernel } from '../kernel.ts';
-import { type Form, formOf, weightCode, weightsBinding } from '../weight-code.ts';
+import { type Form, formOf, weightCode, weightsBindings } from '../weight-code.ts';
 import {
   each,
   fewTokens,
   integerCode,
+  matrixCode,
   type ProductParams,
   productParams,
   segmentPieces,
-  storeCode,
+  startCode,
 } from './product-code.ts';
 import { placeCode, type Which } from './product-places.ts';
 
@@ -30,19 +31,25 @@ export const fewRows = teams * rowsOfTeam;
 /** Tokens that a workgroup goes through. */
 const placeTokens = (which: Which): number => (which === 'all' ? fewTokens : 1);
 
-export function fewProduct(type: QuantType, tokens: 1 | 4, which: Which, packed: boolean): Kernel<ProductParams> {
+export function fewProduct(
+  type: QuantType,
+  tokens: 1 | 4,
+  which: Which,
+  matrices: number,
+  packed: boolean,
+): Kernel<ProductParams> {
   const form = formOf(type);
   const shape = shapeOf(form, tokens);
   return defineKernel({
     name: `${type} times ${tokens === 1 ? 'a token' : 'few tokens'}`,
-    params: productParams,
-    bindings: [weightsBinding],
+    params: productParams(matrices),
+    bindings: weightsBindings(matrices),
     workgroup: teams * segmentPieces,
     declarations: [
       weightCode(type),
       integerCode(form, form.subtract, packed),
       placeCode(which, placeTokens(which)),
-      storeCode,
+      matrixCode(matrices),
       `const blockPieces = ${form.pieces}u;
 var<workgroup> sums: array<f32, ${shape.chains}>;`,
       form.pieces === 1 ? smallBlocks(form, shape) : largeBlocks(form, shape),
@@ -124,10 +131,7 @@ fn chainOf(chain: u32) -> f32 {
 
 /** Output (row, token) has number row * tokens + token; its chain of a segment: output * segments + segment. */
 function mainOf({ tokens, segments, outputs, chains }: Shape, which: Which): string {
-  return `
-  let firstRow = (group.y * groups.x + group.x) * ${fewRows};
-  if (firstRow >= p.outRows) { return; }
-  let place = placeOf(group.z);
+  return `${startCode(fewRows)}
   let tokenCount = ${which === 'all' ? 'p.tokens' : '1u'};
   let pieces = p.columns / 32;
   let team = lane / ${segmentPieces};

@@ -4,8 +4,16 @@
  */
 import type { QuantType } from '../../../quant/types.ts';
 import { defineKernel, type Kernel } from '../kernel.ts';
-import { type Form, formOf, weightCode, weightsBinding } from '../weight-code.ts';
-import { each, integerCode, type ProductParams, productParams, segmentPieces, storeCode } from './product-code.ts';
+import { type Form, formOf, weightCode, weightsBindings } from '../weight-code.ts';
+import {
+  each,
+  integerCode,
+  matrixCode,
+  type ProductParams,
+  productParams,
+  segmentPieces,
+  startCode,
+} from './product-code.ts';
 import { placeCode, type Which } from './product-places.ts';
 
 /** To be tuned on a device: 16 x 16 invocations with 4 x 4 outputs each; pieces between barriers, for 13 KB of workgroup memory. */
@@ -14,17 +22,17 @@ export const tileTokens = 64;
 const step = 2;
 const side = 16;
 
-export function tileProduct(type: QuantType, which: Which, packed: boolean): Kernel<ProductParams> {
+export function tileProduct(type: QuantType, which: Which, matrices: number, packed: boolean): Kernel<ProductParams> {
   const form = formOf(type);
   return defineKernel({
     name: `${type} times many tokens`,
-    params: productParams,
-    bindings: [weightsBinding],
+    params: productParams(matrices),
+    bindings: weightsBindings(matrices),
     workgroup: side * side,
     declarations: [
       weightCode(type),
       integerCode(form, 0, packed),
-      storeCode,
+      matrixCode(matrices),
       placeCode(which, tileTokens),
       stageCode(form),
     ].join('\n'),
@@ -64,10 +72,7 @@ fn rounded(a: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(a) | vec4u(
 
 /** Invocation (tx, ty) has rows tx + 16 i and tokens ty + 16 j: neighbours write neighbouring outputs. */
 function mainOf(form: Form): string {
-  return `
-  let firstRow = (group.y * groups.x + group.x) * ${tileRows};
-  if (firstRow >= p.outRows) { return; }
-  let place = placeOf(group.z);
+  return `${startCode(tileRows)}
   let pieces = p.columns / 32;
   let tx = lane % ${side};
   let ty = lane / ${side};
