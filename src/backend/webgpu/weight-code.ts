@@ -14,11 +14,11 @@ export const weightsBindings = (matrices: number): Binding[] =>
 
 /** What main sets first: which buffer, and where the planes are in it. `quadOf(i)`: 16 bytes; `word(i, j)`: word j from there on. */
 export function bufferCode(matrices: number): string {
-  const each = (read: (name: string) => string) =>
-    Array.from(
-      { length: matrices - 1 },
-      (_, i) => `if (planes.buffer == ${i}) { return ${read(`weights${i}`)}; } `,
-    ).join('') + `return ${read(`weights${matrices - 1}`)};`;
+  const last = matrices - 1;
+  const each = (read: (name: string) => string) => {
+    const others = Array.from({ length: last }, (_, i) => `if (planes.buffer == ${i}) { return ${read(`weights${i}`)}; }`);
+    return `${others.join(' ')} return ${read(`weights${last}`)};`;
+  };
   return `
 struct Planes { buffer: u32, low: u32, high: u32, parts: u32, partsHigh: u32, numbers: u32 }
 var<private> planes: Planes;

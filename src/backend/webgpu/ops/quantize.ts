@@ -3,6 +3,7 @@
  * neighbouring invocations read neighbouring words; the sums of each 16 codes, two in a word, [pieces]; scales, [blocks].
  */
 import type { Context } from '../context.ts';
+import { divisionCode } from '../division.ts';
 import type { GpuWorkBuffer } from '../handles.ts';
 import { defineKernel, type Kernel } from '../kernel.ts';
 import { pieceColumns } from '../layout.ts';
@@ -19,23 +20,21 @@ const params = {
   pieces: 'u32',
   out: 'u32',
   perToken: 'u32',
-  /** 127. A compiler that knew the divisor would multiply by its inverse, which rounds otherwise. */
-  most: 'f32',
 } as const;
 
 /** Invocations of four columns each: 256 columns, whole blocks of either size. */
 const lanes = 64;
 
 /**
- * `quantize(lane, x, piece, pieces, out, most)`: 64 invocations together write 256 columns of the token at word `out`; each has
+ * `quantize(lane, x, piece, pieces, out)`: 64 invocations together write 256 columns of the token at word `out`; each has
  * four of them, those of piece number `piece` from lane % 8 * 4 on. Pieces from `pieces` on are not there, and their x is 0.
  */
 export function quantizeCode(blockSize: number): string {
   const sharing = blockSize / 4;
-  return `
+  return `${divisionCode}
 var<workgroup> largest: array<f32, ${lanes}>;
 var<workgroup> sums: array<i32, ${lanes}>;
-fn quantize(lane: u32, x: vec4f, piece: u32, pieces: u32, out: u32, most: f32) {
+fn quantize(lane: u32, x: vec4f, piece: u32, pieces: u32, out: u32) {
   let a = abs(x);
   largest[lane] = max(max(a.x, a.y), max(a.z, a.w));
   for (var apart = ${sharing / 2}u; apart > 0; apart /= 2) {
@@ -43,8 +42,9 @@ fn quantize(lane: u32, x: vec4f, piece: u32, pieces: u32, out: u32, most: f32) {
     if (lane % ${sharing} < apart) { largest[lane] = max(largest[lane], largest[lane + apart]); }
   }
   workgroupBarrier();
-  let d = largest[lane / ${sharing} * ${sharing}] / most;
-  let inverse = select(1.0 / d, 0.0, d < 1e-30);
+  let d = divide(largest[lane / ${sharing} * ${sharing}], 127);
+  var inverse = 0.0;
+  if (d >= 1e-30) { inverse = divide(1, d); }
   let q = vec4i(round(x * inverse));
   sums[lane] = q.x + q.y + q.z + q.w;
   workgroupBarrier();
@@ -71,7 +71,7 @@ const define = (blockSize: number): Kernel<typeof params> =>
   let at = p.x + group.y * p.stride + piece * ${pieceColumns} + lane % 8 * 4;
   var x = vec4f(0);
   if (piece < p.pieces) { x = bitcast<vec4f>(vec4u(work[at], work[at + 1], work[at + 2], work[at + 3])); }
-  quantize(lane, x, piece, p.pieces, p.out + group.y * p.perToken, p.most);`,
+  quantize(lane, x, piece, p.pieces, p.out + group.y * p.perToken);`,
   });
 
 const kernels = new Map([32, 256].map(blockSize => [blockSize, define(blockSize)]));
@@ -89,6 +89,6 @@ export function quantize(
 ): void {
   const pieces = x.columns / pieceColumns;
   const { x: at, perToken } = out;
-  const fields = { x: x.at, stride: x.stride, pieces, out: at, perToken, most: 127 };
+  const fields = { x: x.at, stride: x.stride, pieces, out: at, perToken };
   recorder.record(kernels.get(blockSize)!, [Math.ceil(pieces / 8), rows], fields);
 }
