@@ -24,7 +24,8 @@ const kernel = defineKernel({
 test('quotients are rounded to nearest even, wherever a device ends near to that', async () => {
   const context = await Context.open();
   const next = random(1);
-  const number = () => (next() < 0.2 ? 2 ** Math.floor(next() * 40 - 20) : (1 + next()) * 2 ** Math.floor(next() * 40 - 20));
+  const number = () =>
+    next() < 0.2 ? 2 ** Math.floor(next() * 40 - 20) : (1 + next()) * 2 ** Math.floor(next() * 40 - 20);
   const a = Float32Array.from({ length: count }, (_, i) => (i % 3 ? number() : 1));
   // Many quotients beside a power of two.
   const b = a.map((x, i) => (i % 4 ? number() : i % 8 ? 127 : x * (1 + (Math.floor(next() * 9) - 4) * 2 ** -23)));

@@ -266,3 +266,19 @@ test('refuses scales that are not finite, and half blocks; nothing stays behind'
   const half = source('Q4_K', 1, 128, new Uint8Array(72));
   await assert.rejects(new Products(context).matrix(half), { code: 'model_invalid', message: /128 columns/ });
 });
+
+test('a GPU that has no memory left says so, and keeps nothing', async () => {
+  const destroyed: number[] = [];
+  let left = 2;
+  const full = {
+    queue: { writeBuffer: () => {}, submit: () => {} },
+    pushErrorScope: () => {},
+    popErrorScope: async () => (left-- > 0 ? null : { message: 'full' }),
+    createBuffer: ({ size }: GPUBufferDescriptor) => ({ size, destroy: () => destroyed.push(size) }),
+  };
+  const device = { ...context.device, gpu: full as unknown as GPUDevice };
+  const products = new Products(Object.assign(Object.create(context) as Context, { device }), 5000);
+  await assert.rejects(loaded(products, 'Q8_0', 150, 128), { code: 'out_of_memory', message: /test.Q8_0/ });
+  assert.deepEqual(destroyed, [4352, 4352, 4352]);
+  assert.equal(products.bytes, 0);
+});

@@ -16,7 +16,10 @@ export const weightsBindings = (matrices: number): Binding[] =>
 export function bufferCode(matrices: number): string {
   const last = matrices - 1;
   const each = (read: (name: string) => string) => {
-    const others = Array.from({ length: last }, (_, i) => `if (planes.buffer == ${i}) { return ${read(`weights${i}`)}; }`);
+    const others = Array.from(
+      { length: last },
+      (_, i) => `if (planes.buffer == ${i}) { return ${read(`weights${i}`)}; }`,
+    );
     return `${others.join(' ')} return ${read(`weights${last}`)};`;
   };
   return `

@@ -15,7 +15,7 @@ import {
   productFields,
   type SharedFields,
 } from './product-code.ts';
-import { fewProduct, fewRows } from './product-few.ts';
+import { fewProduct, fewRows, fewSegments } from './product-few.ts';
 import type { Which } from './product-places.ts';
 import { tileProduct, tileRows, tileTokens } from './product-tile.ts';
 import type { Activations } from './quantize.ts';
@@ -40,24 +40,35 @@ const mostGroups = 1 << 15;
 const rowsOf = (type: QuantType, shape: Shape): number =>
   shape === 'tile' ? tileRows : isFloat(type) ? floatFewRows : fewRows;
 
+/** Which kernel it is. */
+interface Variant {
+  readonly type: QuantType;
+  readonly shape: Shape;
+  readonly which: Which;
+  readonly matrices: number;
+  /** Segments between two barriers, where the shape has that. */
+  readonly segments: number;
+  readonly packed: boolean;
+}
+
 const kernels = new Map<string, Kernel<ProductParams>>();
 
-function kernelOf(type: QuantType, shape: Shape, which: Which, matrices: number, packed: boolean) {
-  const key = `${type} ${shape} ${which} ${matrices} ${packed}`;
+function kernelOf(variant: Variant): Kernel<ProductParams> {
+  const key = Object.values(variant).join(' ');
   const known = kernels.get(key);
   if (known) return known;
-  const made = makeKernel(type, shape, which, matrices, packed);
+  const made = makeKernel(variant);
   kernels.set(key, made);
   return made;
 }
 
-function makeKernel(type: QuantType, shape: Shape, which: Which, matrices: number, packed: boolean) {
+function makeKernel({ type, shape, which, matrices, segments, packed }: Variant): Kernel<ProductParams> {
   const tokens = shape === 'one' ? 1 : 4;
   if (isFloat(type)) {
     return shape === 'tile' ? floatProductTile(type, which, matrices) : floatProductFew(type, tokens, which, matrices);
   }
   if (shape === 'tile') return tileProduct(type, which, matrices, packed);
-  return fewProduct(type, tokens, which, matrices, packed);
+  return fewProduct(type, tokens, segments, which, matrices, packed);
 }
 
 /** out = matrix * x (+ bias), or out += that, for matrices that multiply the same x. */
@@ -117,7 +128,8 @@ function record(
       if (i < pieces.length) start += Math.ceil(rows / rowsOf(type, shape));
       return { ...fieldsOf(piece, which), start: before };
     });
-    const kernel = kernelOf(type, shape, which, matrices, packed);
+    const segments = shape === 'tile' || isFloat(type) ? 1 : fewSegments(columns);
+    const kernel = kernelOf({ type, shape, which, matrices, segments, packed });
     const values = productFields({ ...shared, columns, groups: start }, fields);
     const buffers = fields.map((_, i) => (pieces[i] ?? pieces.at(-1)!).part.buffer);
     recorder.record(kernel, [Math.min(start, mostGroups), Math.ceil(start / mostGroups), places], values, buffers);
