@@ -1,12 +1,8 @@
-/** Chooses a kernel for a product by its number of tokens, and records it. All of them sum in one order. */
-import type { QuantType } from '../../../quant/types.ts';
-
+/** Records products: chooses kernels by the number of tokens, and brings matrices together that multiply the same input. */
 import type { Context } from '../context.ts';
 import type { GpuMatrix, GpuRouting, GpuWorkBuffer, MatrixPart } from '../handles.ts';
 import type { Kernel } from '../kernel.ts';
-import { isFloat } from '../weight-code.ts';
-import { floatFewRows, floatProductFew } from './float-product-few.ts';
-import { floatProductTile } from './float-product-tile.ts';
+import type { Groups } from '../recorder.ts';
 import {
   addends,
   fewTokens,
@@ -15,9 +11,9 @@ import {
   productFields,
   type SharedFields,
 } from './product-code.ts';
-import { fewProduct, fewRows, fewSegments } from './product-few.ts';
+import { kernelOf, rowsOf, type Shape } from './product-kernels.ts';
 import type { Which } from './product-places.ts';
-import { tileProduct, tileRows, tileTokens } from './product-tile.ts';
+import { tileTokens } from './product-tile.ts';
 import type { Activations } from './quantize.ts';
 
 /** One of a dispatch's matrices, and where its product goes. */
@@ -29,47 +25,10 @@ export interface Multiplied {
   readonly accumulate?: boolean | undefined;
 }
 
-type Shape = 'one' | 'few' | 'tile';
-
 /** Matrices of a dispatch: more bindings than these would leave too few for others. */
 const mostMatrices = 3;
 /** Workgroups of a dimension: the most that every device has is 65,535. */
 const mostGroups = 1 << 15;
-
-/** Rows of a workgroup. */
-const rowsOf = (type: QuantType, shape: Shape): number =>
-  shape === 'tile' ? tileRows : isFloat(type) ? floatFewRows : fewRows;
-
-/** Which kernel it is. */
-interface Variant {
-  readonly type: QuantType;
-  readonly shape: Shape;
-  readonly which: Which;
-  readonly matrices: number;
-  /** Segments between two barriers, where the shape has that. */
-  readonly segments: number;
-  readonly packed: boolean;
-}
-
-const kernels = new Map<string, Kernel<ProductParams>>();
-
-function kernelOf(variant: Variant): Kernel<ProductParams> {
-  const key = Object.values(variant).join(' ');
-  const known = kernels.get(key);
-  if (known) return known;
-  const made = makeKernel(variant);
-  kernels.set(key, made);
-  return made;
-}
-
-function makeKernel({ type, shape, which, matrices, segments, packed }: Variant): Kernel<ProductParams> {
-  const tokens = shape === 'one' ? 1 : 4;
-  if (isFloat(type)) {
-    return shape === 'tile' ? floatProductTile(type, which, matrices) : floatProductFew(type, tokens, which, matrices);
-  }
-  if (shape === 'tile') return tileProduct(type, which, matrices, packed);
-  return fewProduct(type, tokens, segments, which, matrices, packed);
-}
 
 /** out = matrix * x (+ bias), or out += that, for matrices that multiply the same x. */
 export function recordProducts(
@@ -107,33 +66,85 @@ interface Piece extends Multiplied {
   readonly part: MatrixPart;
 }
 
+/** What a product is recorded as. */
+interface Plan {
+  readonly products: readonly Multiplied[];
+  readonly shared: Shared;
+  readonly dispatches: readonly Dispatch[];
+}
+
+interface Dispatch {
+  readonly kernel: Kernel<ProductParams>;
+  readonly groups: Groups;
+  readonly values: Readonly<Record<string, number>>;
+  readonly buffers: readonly GPUBuffer[];
+}
+
+type Shared = Omit<SharedFields, 'columns' | 'groups'>;
+
+/** Steps of decoding record the same products again and again: the last plan of each kind, by the first matrix. */
+const plans = new WeakMap<GpuMatrix, { [key: string]: Plan }>();
+
 function record(
   { device, recorder }: Context,
   products: readonly Multiplied[],
   shape: Shape,
   which: Which,
   places: number,
-  shared: Omit<SharedFields, 'columns' | 'groups'>,
+  shared: Shared,
 ): void {
-  const packed = device.language.has('packed_4x8_integer_dot_product');
-  for (const pieces of dispatchesOf(products)) {
-    const { type, columns } = pieces[0]!.matrix;
-    const matrices = pieces.length === 1 ? 1 : mostMatrices;
-    let start = 0;
-    // Where there are fewer, the last one stands for those behind it, without a workgroup.
-    const fields = Array.from({ length: matrices }, (_, i) => {
-      const piece = pieces[i] ?? pieces.at(-1)!;
-      const before = start;
-      const rows = which === 'all' ? piece.part.rows : piece.out.columns;
-      if (i < pieces.length) start += Math.ceil(rows / rowsOf(type, shape));
-      return { ...fieldsOf(piece, which), start: before };
-    });
-    const segments = shape === 'tile' || isFloat(type) ? 1 : fewSegments(columns);
-    const kernel = kernelOf({ type, shape, which, matrices, segments, packed });
-    const values = productFields({ ...shared, columns, groups: start }, fields);
-    const buffers = fields.map((_, i) => (pieces[i] ?? pieces.at(-1)!).part.buffer);
-    recorder.record(kernel, [Math.min(start, mostGroups), Math.ceil(start / mostGroups), places], values, buffers);
+  const { matrix } = products[0]!;
+  const own = plans.get(matrix) ?? {};
+  plans.set(matrix, own);
+  const key = `${shape} ${which} ${products.length}`;
+  let plan = own[key];
+  if (!plan || !fits(plan, products, shared)) {
+    const packed = device.language.has('packed_4x8_integer_dot_product');
+    const dispatches = dispatchesOf(products).map(pieces => dispatchOf(pieces, shape, which, places, packed, shared));
+    plan = { products, shared, dispatches };
+    own[key] = plan;
   }
+  for (const { kernel, groups, values, buffers } of plan.dispatches) recorder.record(kernel, groups, values, buffers);
+}
+
+function fits(plan: Plan, products: readonly Multiplied[], shared: Shared): boolean {
+  for (const name in shared) if (plan.shared[name as keyof Shared] !== shared[name as keyof Shared]) return false;
+  return plan.products.length === products.length && products.every((product, i) => isSame(product, plan.products[i]!));
+}
+
+const isSame = (a: Multiplied, b: Multiplied): boolean =>
+  a.matrix === b.matrix &&
+  a.out.at === b.out.at &&
+  a.out.stride === b.out.stride &&
+  a.out.columns === b.out.columns &&
+  a.bias === b.bias &&
+  a.accumulate === b.accumulate;
+
+function dispatchOf(
+  pieces: readonly Piece[],
+  shape: Shape,
+  which: Which,
+  places: number,
+  packed: boolean,
+  shared: Shared,
+): Dispatch {
+  const { type, columns } = pieces[0]!.matrix;
+  const matrices = pieces.length === 1 ? 1 : mostMatrices;
+  let start = 0;
+  // Where there are fewer, the last one stands for those behind it, without a workgroup.
+  const all = Array.from({ length: matrices }, (_, i) => pieces[i] ?? pieces.at(-1)!);
+  const fields = all.map((piece, i) => {
+    const before = start;
+    const rows = which === 'all' ? piece.part.rows : piece.out.columns;
+    if (i < pieces.length) start += Math.ceil(rows / rowsOf(type, shape));
+    return { ...fieldsOf(piece, which), start: before };
+  });
+  return {
+    kernel: kernelOf({ type, shape, which, matrices, columns, packed }),
+    groups: [Math.min(start, mostGroups), Math.ceil(start / mostGroups), places],
+    values: productFields({ ...shared, columns, groups: start }, fields),
+    buffers: all.map(({ part }) => part.buffer),
+  };
 }
 
 /** Matrices of one type go together, as many as a kernel takes. */
