@@ -3,9 +3,9 @@ import { after, before, describe, test } from 'node:test';
 import type { AttentionOptions, BatchLayout, CacheType } from '../backend.ts';
 import { floats, layout, type Span, shuffledPages } from '../parity/data.ts';
 import { assertSameBits } from '../parity/suite.ts';
+import { attend } from '../reference/attention.ts';
 import { ReferenceKvCache } from '../reference/kv-cache.ts';
 import type { Cuts } from './attention/attend.ts';
-import { attendInSplits } from './attention/split-rule.ts';
 import { Caches } from './caches.ts';
 import { Context } from './context.ts';
 import type { GpuWorkBuffer } from './handles.ts';
@@ -195,7 +195,7 @@ function rowOf(
     const kv = cache.head(layer, segment, Math.floor((head * kvHeads) / heads));
     const own = (values: Float32Array) => values.subarray(head * headDim, (head + 1) * headDim);
     const position = segment.position + row - segment.start;
-    attendInSplits(own(out), own(q), position, kv, { ...each, scale: scaleOf(each) });
+    attend(own(out), own(q), position, kv, { ...each, scale: scaleOf(each) });
   }
   return out;
 }

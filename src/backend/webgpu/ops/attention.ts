@@ -3,9 +3,11 @@
  * source for rows and for prompts, so that both sum in one order. Lanes are positions for scores and dimensions for the output;
  * `Reals` are of a vector of queries.
  */
+
+import { splitTokens } from '../../backend.ts';
 import { type Geometry, type Shape, shapeOf } from '../attention/geometry.ts';
 import { addSplit, finish, outputPhase, outputVariables } from '../attention/output.ts';
-import { itemWords, splitTokens, wholeTile } from '../attention/plan.ts';
+import { itemWords, wholeTile } from '../attention/plan.ts';
 import { startQueries } from '../attention/queries.ts';
 import { scorePhase } from '../attention/scores.ts';
 import { softmaxPhase } from '../attention/softmax.ts';

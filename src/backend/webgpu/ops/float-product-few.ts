@@ -2,18 +2,12 @@
  * Weights that are floats times few tokens. A float's chain is as long as its segment, so an invocation has a row's segment for
  * itself; the invocations beside it have the next rows, whose weights lie beside its own.
  */
+
+import { segmentColumns } from '../../../quant/segment.ts';
 import { defineKernel, type Kernel } from '../kernel.ts';
 import { rowsTogether } from '../layout.ts';
 import { type FloatType, floatCode, floatsOf, weightsBindings } from '../weight-code.ts';
-import {
-  each,
-  fewTokens,
-  matrixCode,
-  type ProductParams,
-  productParams,
-  segmentColumns,
-  startCode,
-} from './product-code.ts';
+import { each, fewTokens, matrixCode, type ProductParams, productParams, startCode } from './product-code.ts';
 import { placeCode, type Which } from './product-places.ts';
 
 /** To be tuned on a device: segments at once, and loads of 16 bytes that are under way together. */

@@ -1,7 +1,9 @@
 /** Weights that are floats times many tokens, in tiles: an invocation has 4 x 4 outputs, each a chain of its own. */
+
+import { segmentColumns } from '../../../quant/segment.ts';
 import { defineKernel, type Kernel } from '../kernel.ts';
 import { type FloatType, floatCode, floatsOf, weightsBindings } from '../weight-code.ts';
-import { each, matrixCode, type ProductParams, productParams, segmentColumns, startCode } from './product-code.ts';
+import { each, matrixCode, type ProductParams, productParams, startCode } from './product-code.ts';
 import { placeCode, type Which } from './product-places.ts';
 import { tileRows, tileTokens } from './product-tile.ts';
 

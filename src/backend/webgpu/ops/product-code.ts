@@ -1,9 +1,9 @@
 /** WGSL that the kernels of products have in common, and what they are told. */
+import { segmentColumns } from '../../../quant/segment.ts';
 import { pieceColumns } from '../layout.ts';
 import { bufferCode, type Form, planeParams } from '../weight-code.ts';
 
 /** docs/numerics.md sums these in a chain of their own, then the segments' sums. */
-export const segmentColumns = 1024;
 export const segmentPieces = segmentColumns / pieceColumns;
 
 export type ProductParams = Readonly<Record<string, 'u32'>>;

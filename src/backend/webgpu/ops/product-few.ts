@@ -3,6 +3,8 @@
  * What the pieces give crosses workgroup memory; then one invocation adds up a segment's chain, and another the segments. For
  * one token and for several that is one order of sums.
  */
+
+import { segmentColumns } from '../../../quant/segment.ts';
 import type { QuantType } from '../../../quant/types.ts';
 import { defineKernel, type Kernel } from '../kernel.ts';
 import { type Form, formOf, weightCode, weightsBindings } from '../weight-code.ts';
@@ -13,7 +15,6 @@ import {
   matrixCode,
   type ProductParams,
   productParams,
-  segmentColumns,
   segmentPieces,
   startCode,
 } from './product-code.ts';
