@@ -59,8 +59,11 @@ export const addends = { bias: 1, accumulate: 2 } as const;
 export const each = (count: number, line: (i: number) => string): string =>
   Array.from({ length: count }, (_, i) => line(i)).join('\n');
 
-/** Tokens for which weights are read token by token, or some tokens at a time; more are multiplied in tiles. */
-export const fewTokens = 16;
+/**
+ * To be tuned on a device: for so many tokens workgroups have few rows and go through the tokens; more are multiplied in tiles,
+ * which are too few for all cores where tokens are few.
+ */
+export const fewTokens = 32;
 
 /**
  * `matrixOf(index)`: makes ready the matrix of a workgroup, and returns its number among that matrix's.

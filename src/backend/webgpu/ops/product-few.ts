@@ -97,8 +97,8 @@ function smallBlocks(form: Form, { chains, stride }: Shape): string {
 var<workgroup> terms: array<f32, ${chains * stride}>;
 fn cross(chain: u32, piece: u32, inside: bool, i: vec2i, w: vec2f, x: f32) {
   let at = chain * ${stride} + piece * ${crossing(form)};
-  terms[at] = select(0, product(f32(i.x), product(w.x, x)), inside);
-  ${two ? 'terms[at + 1] = select(0, product(w.y, product(x, f32(i.y))), inside);' : ''}
+  terms[at] = select(0.0, product(f32(i.x), product(w.x, x)), inside);
+  ${two ? 'terms[at + 1] = select(0.0, product(w.y, product(x, f32(i.y))), inside);' : ''}
 }
 fn chainOf(chain: u32) -> f32 {
   var acc = 0.0;
