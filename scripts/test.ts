@@ -1,6 +1,6 @@
 /** Runs every check and every test, and ends with one line: `N passed, N failed`. */
 import { spawn } from 'node:child_process';
-import { globSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 interface Counts {
@@ -18,7 +18,21 @@ type Step =
       readonly files: readonly string[];
       readonly together: number;
       readonly covered?: boolean;
+      /** With a GPU, or what stands for one. */
+      readonly gpu?: boolean;
     };
+
+/**
+ * Without a GPU its tests run on SwiftShader, which comes with Debian's Chromium: a Vulkan driver that computes on the CPU.
+ * Dawn finds Vulkan's loader by the path of libraries alone.
+ */
+const chromium = '/usr/lib/chromium';
+const swiftShader = existsSync(`${chromium}/vk_swiftshader_icd.json`)
+  ? { VK_ICD_FILENAMES: `${chromium}/vk_swiftshader_icd.json`, LD_LIBRARY_PATH: chromium }
+  : undefined;
+const onGpu = (file: string): boolean => /webgpu|^test\/gpu\//.test(file);
+/** Left out where there is neither; in CI there must be one. */
+const gpuTests = swiftShader !== undefined || existsSync('/dev/dri') || Boolean(process.env.CI);
 
 const bin = (name: string): string => `node_modules/.bin/${name}`;
 /** Weights, servers and measured times. */
@@ -53,8 +67,14 @@ const steps: readonly Step[] = [
   // Format, rules and the order of imports.
   { kind: 'check', name: 'lint', command: [bin('biome'), 'check', '.'] },
   { kind: 'check', name: 'types', command: [process.execPath, 'scripts/types.ts'] },
-  { kind: 'tests', name: 'unit', files: globSync('src/**/*.test.ts').sort(), together: 2, covered: true },
-  { kind: 'tests', name: 'parts', files: testFiles.filter(file => !alone(file)), together: 2 },
+  {
+    ...{ kind: 'tests', name: 'unit', together: 2, covered: true, gpu: true },
+    files: globSync('src/**/*.test.ts')
+      .sort()
+      .filter(file => gpuTests || !onGpu(file)),
+  },
+  { kind: 'tests', name: 'parts', files: testFiles.filter(file => !alone(file) && !onGpu(file)), together: 2 },
+  { kind: 'tests', name: 'gpu', files: gpuTests ? testFiles.filter(onGpu) : [], together: 2, gpu: true },
   { kind: 'tests', name: 'alone', files: testFiles.filter(alone), together: 1 },
 ];
 
@@ -74,7 +94,12 @@ async function runStep(step: Step): Promise<Counts> {
     `--test-concurrency=${step.together}`,
     ...(step.covered ? coverageFlags : []),
   ];
-  const result = await run([process.execPath, ...flags, ...step.files]);
+  if (step.files.length === 0) {
+    console.log('left out: there is no GPU, and no SwiftShader (Debian’s chromium) in its place');
+    return { passed: 0, failed: 0 };
+  }
+  const env = step.gpu ? swiftShader : undefined;
+  const result = await run([process.execPath, ...flags, ...step.files], env);
   if (step.covered) console.log(coverageLine(result.summary));
   return testCounts(result);
 }
@@ -102,9 +127,9 @@ interface Result {
   readonly summary: string;
 }
 
-function run([command, ...args]: readonly string[]): Promise<Result> {
+function run([command, ...args]: readonly string[], env?: Record<string, string>): Promise<Result> {
   return new Promise(resolve => {
-    const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } });
     let summary = '';
     /** The table of coverage has a row for every file. */
     let inTable = false;

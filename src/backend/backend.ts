@@ -24,6 +24,8 @@ export type MaybePromise<T> = T | Promise<T>;
 export interface Backend {
   readonly name: string;
   readonly traits: Traits;
+  /** Whether it computes on a GPU, with a memory of its own. */
+  readonly onGpu?: boolean;
 
   /**
    * Uploads a weight matrix. Throws `kernel_unavailable` for a type without kernel, `out_of_memory`; and `model_invalid`

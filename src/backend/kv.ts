@@ -32,6 +32,9 @@ export interface KvShape {
 /** Tokens in a page of the KV cache. */
 export const pageTokens = 32;
 
+/** Positions whose attention is summed on its own and combined with that of others: docs/numerics.md. */
+export const splitTokens = 256;
+
 export interface KvCache extends KvShape {
   readonly handle?: 'cache';
   /** Bytes of one page over all layers. */

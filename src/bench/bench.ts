@@ -7,8 +7,8 @@ export interface Work {
   readonly prompt: number;
   /** Tokens that are generated. */
   readonly gen: number;
-  /** Sequences that generate at once; 1: no such test. */
-  readonly batch: number;
+  /** Sequences that generate at once, a test for each number above 1. */
+  readonly batches: readonly number[];
   /** Tokens already in the cache when generation begins. */
   readonly depths: readonly number[];
   readonly reps: number;
@@ -36,17 +36,25 @@ interface Test {
 export const maxBatchedTokens = 512;
 
 /** Tokens that the KV cache must hold for the work. */
-export function tokensNeeded({ prompt, gen, batch, depths }: Work): number {
+export function tokensNeeded({ prompt, gen, batches, depths }: Work): number {
   const deepest = Math.max(0, ...depths) + gen;
   const perSequence = Math.ceil(gen / pageTokens) * pageTokens;
-  return Math.max(prompt, deepest, batch * perSequence) + pageTokens;
+  return Math.max(prompt, deepest, ...batches.map(batch => batch * perSequence)) + pageTokens;
 }
 
-/** Every test once in each round, so that a busy moment of the machine touches all alike, after some time of each to warm up. */
-export async function bench(model: Model, work: Work, onRound?: (round: number) => void): Promise<Result[]> {
+/**
+ * Every test once in each round, so that a busy moment of the machine touches all alike, after some time of each to warm up:
+ * once at least. V8 compiles what runs often: the first seconds are slower than all that follow.
+ */
+export async function bench(
+  model: Model,
+  work: Work,
+  onRound?: (round: number) => void,
+  warmUpMs = 1500,
+): Promise<Result[]> {
   const tests = testsOf(model, work);
   const measured = tests.map(test => ({ test, rates: [] as number[] }));
-  for (const test of tests) await warmUp(test);
+  for (const test of tests) await warmUp(test, warmUpMs);
   for (let round = 0; round < work.reps; round++) {
     onRound?.(round);
     for (const { test, rates } of measured) {
@@ -58,10 +66,7 @@ export async function bench(model: Model, work: Work, onRound?: (round: number) 
   return measured.map(({ test, rates }) => ({ test: test.name, tokensPerSecond: summary(rates) }));
 }
 
-/** V8 compiles what runs often: the first seconds are slower than all that follow. */
-const warmUpMs = 1500;
-
-async function warmUp({ run }: Test): Promise<void> {
+async function warmUp({ run }: Test, warmUpMs: number): Promise<void> {
   const start = performance.now();
   do await run();
   while (performance.now() - start < warmUpMs);
@@ -73,7 +78,7 @@ export function summary(values: readonly number[]): Rates {
   return { median: at(sorted.length >> 1), min: at(0), max: at(-1) };
 }
 
-function testsOf(model: Model, { prompt, gen, batch, depths }: Work): Test[] {
+function testsOf(model: Model, { prompt, gen, batches, depths }: Work): Test[] {
   const tests: Test[] = [];
   if (prompt > 0) tests.push({ name: `pp${prompt}`, run: () => process(model, prompt) });
   if (gen === 0) return tests;
@@ -81,14 +86,16 @@ function testsOf(model: Model, { prompt, gen, batch, depths }: Work): Test[] {
     const name = depth === 0 ? `tg${gen}` : `tg${gen}@d${depth}`;
     tests.push({ name, run: () => generate(model, 1, depth, gen) });
   }
-  if (batch > 1) tests.push({ name: `tg${gen}x${batch}`, run: () => generate(model, batch, 0, gen) });
+  for (const batch of batches) {
+    if (batch > 1) tests.push({ name: `tg${gen}x${batch}`, run: () => generate(model, batch, 0, gen) });
+  }
   return tests;
 }
 
 async function process(model: Model, tokens: number): Promise<number> {
   for (let from = 0; from < tokens; from += maxBatchedTokens) {
     const count = Math.min(maxBatchedTokens, tokens - from);
-    await model.run(step(model, [{ count, position: from, firstPage: 0 }], tokens));
+    await compute(model, step(model, [{ count, position: from, firstPage: 0 }], tokens));
   }
   return tokens;
 }
@@ -106,9 +113,15 @@ async function generate(model: Model, sequences: number, depth: number, gen: num
       position: depth + i,
       firstPage: s * pages,
     }));
-    await model.run(step(model, spans, reach));
+    await compute(model, step(model, spans, reach));
   }
   return sequences * gen;
+}
+
+/** A step, until its results are there. A GPU has only been told of it when `run` is done. */
+async function compute(model: Model, batch: Batch): Promise<void> {
+  await model.run(batch);
+  await model.tokens(1);
 }
 
 interface Span {

@@ -1,16 +1,18 @@
 import { availableParallelism, cpus } from 'node:os';
 import type { Command } from 'commander';
+import type { DeviceChoice } from '../backend/device.ts';
 import type { Result } from '../bench/bench.ts';
-import { threads, wholeNumber } from './options.ts';
+import { device, threads, wholeNumber } from './options.ts';
 import { print, printJson, remark, table } from './output.ts';
 
 interface Options {
   readonly model?: string;
   readonly prompt: number;
   readonly gen: number;
-  readonly batch: number;
+  readonly batch: readonly number[];
   readonly depth: readonly number[];
   readonly threads?: number;
+  readonly device?: DeviceChoice;
   readonly reps: number;
   readonly variant?: string;
   readonly json?: boolean;
@@ -27,9 +29,10 @@ export function addBench(realm: Command): void {
     .option('-m, --model <name|file>', 'a catalog name or a GGUF file (default: smollm2-135m)')
     .option('--prompt <n>', 'tokens of the prompt', tokens, 512)
     .option('--gen <n>', 'tokens to generate', tokens, 64)
-    .option('--batch <n>', 'sequences that generate at once', wholeNumber(1, 256), 8)
+    .option('--batch <n,...>', 'sequences that generate at once', list, [8])
     .option('--depth <n,...>', 'tokens in the cache before generation', list, [0])
     .option('--threads <n>', 'compute threads (default: the processors this process may use)', threads)
+    .option('--device <device>', 'cpu, gpu or gpu:N (default: cpu)', device)
     .option('--reps <n>', 'repetitions, after one to warm up', wholeNumber(1, 1000), 5)
     .option('--variant <name>', 'kernel variant (default: what the self-test chooses)')
     .option('--json', 'print JSON')
@@ -40,15 +43,17 @@ export function addBench(realm: Command): void {
     .action(run);
 }
 
+const workOf = (options: Options) => ({ ...options, batches: options.batch, depths: options.depth });
+
 function list(text: string): number[] {
-  return text.split(',').map(tokens);
+  return text.split(',').map(each => tokens(each));
 }
 
 async function run(options: Options): Promise<void> {
   const { model, backend, close } = await open(options);
   try {
     const { bench } = await import('../bench/bench.ts');
-    const work = { ...options, depths: options.depth };
+    const work = workOf(options);
     const results = await bench(model, work, round => remark(`round ${round + 1} of ${options.reps}`));
     const machine = `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} processors`;
     if (options.json) return printJson({ machine, variant: backend, results });
@@ -63,16 +68,21 @@ async function open(options: Options) {
   const { openGguf } = await import('../gguf/open.ts');
   const { loadModel } = await import('../model/load.ts');
   const { createBackend } = await import('../backend/registry.ts');
+  const { gpuIndex } = await import('../backend/device.ts');
   const { maxBatchedTokens, tokensNeeded } = await import('../bench/bench.ts');
   const { path } = await resolveModel(options.model);
   const file = await openGguf(path);
   try {
-    const backend = await createBackend('wasm', { threads: options.threads, variant: options.variant });
-    const kvTokens = tokensNeeded({ ...options, depths: options.depth });
+    const { device = 'cpu', threads, variant, batch } = options;
+    const onGpu = device.startsWith('gpu');
+    const backend = onGpu
+      ? await createBackend('webgpu', { gpu: gpuIndex(device) })
+      : await createBackend('wasm', { threads, variant });
+    const kvTokens = tokensNeeded(workOf(options));
     const model = await loadModel(file, backend, {
       kvTokens,
       maxBatchTokens: maxBatchedTokens,
-      maxOutputs: options.batch,
+      maxOutputs: Math.max(1, ...batch),
     });
     return { model, backend: backend.name, close: () => model.close() };
   } finally {

@@ -1,5 +1,6 @@
 import { createInterface, type Interface } from 'node:readline/promises';
 import { text as readText } from 'node:stream/consumers';
+import type { DeviceChoice } from '../backend/device.ts';
 import type { FinishReason, GenerationSettings, Sampling } from '../engine/request.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { LoadedModel } from '../llm/load.ts';
@@ -17,6 +18,7 @@ export interface RunOptions
   readonly model?: string;
   readonly context?: number;
   readonly threads?: number;
+  readonly device?: DeviceChoice;
   readonly system?: string;
   /** Files that say what answers must be. */
   readonly schema?: string;

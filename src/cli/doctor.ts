@@ -1,13 +1,14 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import type { Command } from 'commander';
 import type { Choice, Verdict } from '../backend/wasm/choice.ts';
+import { asRealmError } from '../errors.ts';
 import type { KernelSize } from '../kernels/module.ts';
 import { formatBytes, print, printJson, table } from './output.ts';
 
 export function addDoctor(realm: Command): void {
   realm
     .command('doctor')
-    .description('Check this machine: processor, memory, and every kernel against the scalar reference.')
+    .description('Check this machine: processor, memory, GPUs, and every kernel against the scalar reference.')
     .option('--fresh', 'measure which kernels are fastest anew, and remember it')
     .option('--json', 'print JSON')
     .addHelpText(
@@ -28,8 +29,9 @@ async function doctor({ fresh, json }: { readonly fresh?: boolean; readonly json
     platform: `${process.platform} ${process.arch}`,
   };
   const kernels = await inspectKernels(fresh);
-  if (json) printJson({ machine, kernels: kernels.map(({ forgotten: _, ...rest }) => rest) });
-  else report(machine, kernels);
+  const gpus = await inspectGpus();
+  if (json) printJson({ machine, kernels: kernels.map(({ forgotten: _, ...rest }) => rest), gpus });
+  else report(machine, kernels, gpus);
   if (kernels.some(({ chosen }) => chosen === undefined)) process.exitCode = 1;
 }
 
@@ -55,7 +57,7 @@ async function inspectKernels(fresh?: boolean) {
 
 type Kernels = Awaited<ReturnType<typeof inspectKernels>>;
 
-function report(machine: Record<string, string | number>, kernels: Kernels): void {
+function report(machine: Record<string, string | number>, kernels: Kernels, gpus: readonly GpuReport[]): void {
   print(`${machine.processor}, ${machine.processors} processors; ${machine.platform}`);
   print(`${formatBytes(Number(machine.memory))} of memory, ${formatBytes(Number(machine.freeMemory))} free`);
   print(`Node ${machine.node}, V8 ${machine.v8}\n`);
@@ -74,6 +76,7 @@ function report(machine: Record<string, string | number>, kernels: Kernels): voi
     'µs of the same work, one/few/many; ✗ is never used',
   ];
   print(table([head, ...rows]));
+  print(`\n${gpuText(gpus)}`);
   const broken = kernels.filter(({ chosen }) => chosen === undefined).map(({ part }) => part);
   const [forgotten] = kernels.flatMap(kernel => kernel.forgotten ?? []);
   if (forgotten) print(`\nThe choice could not be remembered, so every start measures anew: ${forgotten.message}`);
@@ -91,4 +94,65 @@ function words({ variant, agrees, microseconds, error }: Verdict): string {
   if (!agrees) return `${variant} ✗ (${error ?? 'computes other bits'})`;
   const times = sizes.flatMap(size => (microseconds?.[size] ? Math.round(Math.min(...microseconds[size])) : []));
   return `${variant} ${times.join('/') || '✓'}`;
+}
+
+/** A GPU as it did in the self-test of every kernel. */
+interface GpuReport {
+  readonly device: string;
+  readonly name: string;
+  /** A processor that computes as a GPU would. */
+  readonly isSoftware: boolean;
+  readonly features: readonly string[];
+  /** Bytes of the largest buffer. */
+  readonly largestBuffer: number;
+  /** `exact`: the CPU's own bits; `device`: near to them, and the same whoever else is in the batch. */
+  readonly numerics?: 'exact' | 'device';
+  readonly error?: string;
+}
+
+async function inspectGpus(): Promise<readonly GpuReport[]> {
+  const { platform } = await import('#platform');
+  const { adapterName } = await import('../backend/webgpu/device.ts');
+  const reports: GpuReport[] = [];
+  for (const [index, adapter] of (await platform.gpus()).adapters.entries()) {
+    const { info, features, limits } = adapter;
+    reports.push({
+      device: `gpu:${index}`,
+      name: adapterName(adapter),
+      isSoftware: info.isFallbackAdapter,
+      features: ['subgroups', 'shader-f16', 'timestamp-query'].filter(name => features.has(name)),
+      largestBuffer: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
+      ...(await verdictOn(index)),
+    });
+  }
+  return reports;
+}
+
+async function verdictOn(gpu: number): Promise<Pick<GpuReport, 'numerics' | 'error'>> {
+  const { createWebGpuBackend } = await import('../backend/webgpu/backend.ts');
+  const { selfTest } = await import('../backend/webgpu/self-test.ts');
+  const { parts } = await import('../kernels/module.ts');
+  try {
+    const backend = await createWebGpuBackend({ gpu });
+    try {
+      await selfTest(backend, parts);
+      return { numerics: backend.traits.exact ? 'exact' : 'device' };
+    } finally {
+      await backend.close();
+    }
+  } catch (error) {
+    return { error: asRealmError(error).message };
+  }
+}
+
+function gpuText(gpus: readonly GpuReport[]): string {
+  if (gpus.length === 0) return 'No GPU: WebGPU finds none (docs/gpu.md says what it needs). Models run on the CPU.';
+  const rows = gpus.map(({ device, name, isSoftware, features, largestBuffer, numerics, error }) => [
+    device,
+    isSoftware ? `${name} (software)` : name,
+    formatBytes(largestBuffer),
+    features.join(' '),
+    numerics ?? `✗ ${error}`,
+  ]);
+  return table([['device', 'name', 'largest buffer', 'features', 'numerics'], ...rows]);
 }

@@ -1,3 +1,4 @@
+import type { DeviceChoice } from '../backend/device.ts';
 import { loadModel, type ServedModel } from '../llm/load.ts';
 import { remark } from './output.ts';
 import { fetchObserver, progressView } from './progress.ts';
@@ -6,15 +7,16 @@ export interface LoadOptions {
   readonly model?: string;
   readonly context?: number;
   readonly threads?: number;
+  readonly device?: DeviceChoice;
 }
 
 /** Fetches (where it is not there) and loads the model that a command names, with progress on standard error. */
 export async function loadForRun(options: LoadOptions): Promise<{ model: ServedModel; close(): Promise<void> }> {
-  const { model: name, context, threads } = options;
+  const { model: name, context, threads, device } = options;
   const { observer, onProgress, stop } = loadProgress();
   try {
     const source = name === undefined ? {} : { source: { catalog: name } };
-    const model = await loadModel(source, { context, threads, observer, onProgress, onWarning: remark });
+    const model = await loadModel(source, { context, threads, device, observer, onProgress, onWarning: remark });
     return { model, close: () => model.engine.close() };
   } finally {
     stop();

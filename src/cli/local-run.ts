@@ -43,7 +43,7 @@ export class LocalRun implements AsyncDisposable {
 
   /** `program`: an absolute path. Throws what is wrong with it, or with the model. */
   static async start(program: string, options: LoadOptions & { readonly memory?: number }): Promise<LocalRun> {
-    const { model, memory, context, threads } = options;
+    const { model, memory, context, threads, device } = options;
     const { key, hash } = createKey('local');
     const tenant = {
       id: 'local',
@@ -63,6 +63,7 @@ export class LocalRun implements AsyncDisposable {
       ...(model && { model }),
       ...(context && { context }),
       ...(threads && { threads }),
+      ...(device && { device }),
     };
     const server = await startServer({ config, offline: true, logger, ...loading }).finally(stop);
     return new LocalRun(server, key, lines);

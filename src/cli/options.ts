@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { type DeviceChoice, deviceRefusal, isDeviceChoice } from '../backend/device.ts';
 import { type Bounds, isWithin, outside, ranges } from '../ranges.ts';
 
 /** A parser for options that are numbers within bounds. */
@@ -23,3 +24,11 @@ export function seed(text: string): bigint {
 /** The bounds of options that several commands share. */
 export const context = number(ranges.context);
 export const threads = wholeNumber(1, 256);
+
+export function device(text: string): DeviceChoice {
+  if (isDeviceChoice(text)) return text;
+  throw new InvalidArgumentError(`${deviceRefusal(text)}.`);
+}
+
+/** What `--device` is for, in every command's help. */
+export const deviceHelp = 'auto, cpu, gpu or gpu:N (default: auto, a GPU that passes the self-test, else the CPU)';

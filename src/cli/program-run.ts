@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { DeviceChoice } from '../backend/device.ts';
 import { RealmError } from '../errors.ts';
 import { keptAlive } from './alive.ts';
-import { context, threads, wholeNumber } from './options.ts';
+import { context, device, deviceHelp, threads, wholeNumber } from './options.ts';
 import { printJson, remark } from './output.ts';
 
 interface RunProgramOptions {
@@ -13,6 +14,7 @@ interface RunProgramOptions {
   readonly memory?: number;
   readonly context?: number;
   readonly threads?: number;
+  readonly device?: DeviceChoice;
   readonly json?: boolean;
 }
 
@@ -27,6 +29,7 @@ export function addRunProgram(program: Command): void {
     .option('--memory <mb>', 'that it may have (default: 64)', wholeNumber(1, 4096))
     .option('--context <tokens>', 'longest prompt and answer together', context)
     .option('--threads <n>', 'compute threads', threads)
+    .option('--device <device>', deviceHelp, device)
     .option('--json', 'print answer, calls and usage as JSON')
     .addHelpText(
       'after',

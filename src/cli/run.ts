@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { ranges } from '../ranges.ts';
 import type { RunOptions } from './chat.ts';
-import { context as contextOption, number, seed, threads } from './options.ts';
+import { context as contextOption, device, deviceHelp, number, seed, threads } from './options.ts';
 
 export function addRun(realm: Command): void {
   realm
@@ -16,6 +16,7 @@ export function addRun(realm: Command): void {
     .option('--seed <n>', 'the same seed gives the same text', seed)
     .option('--context <tokens>', 'longest prompt and answer together', contextOption)
     .option('--threads <n>', 'compute threads', threads)
+    .option('--device <device>', deviceHelp, device)
     .option('--schema <file>', 'a JSON Schema that answers must fit')
     .option('--grammar <file>', 'a grammar that answers must fit: GBNF, or Lark in a file named .lark')
     .option('--json', 'print the answer and its measurements as JSON (one prompt only)')

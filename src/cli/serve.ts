@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { context as contextOption, threads, wholeNumber } from './options.ts';
+import { context as contextOption, device, deviceHelp, threads, wholeNumber } from './options.ts';
 import type { ServeOptions } from './serving.ts';
 
 export function addServe(realm: Command): void {
@@ -15,6 +15,7 @@ export function addServe(realm: Command): void {
     .option('-p, --port <n>', 'port to listen on, 0 for any (default: 8080)', wholeNumber(0, 65_535))
     .option('--context <tokens>', 'longest prompt and answer together', contextOption)
     .option('--threads <n>', 'compute threads of each model', threads)
+    .option('--device <device>', deviceHelp, device)
     .addHelpText(
       'after',
       '\nExamples:\n  $ realm serve\n  $ realm serve --model model.gguf --port 9000\n  $ realm serve --config realm.yaml',

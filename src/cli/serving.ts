@@ -1,4 +1,5 @@
 import { totalmem } from 'node:os';
+import type { DeviceChoice } from '../backend/device.ts';
 import { betterModel, defaultModel } from '../catalog/catalog.ts';
 import type { EngineInfo } from '../engine/types.ts';
 import { architectures } from '../model/architectures/table.ts';
@@ -16,6 +17,7 @@ export interface ServeOptions {
   readonly port?: number;
   readonly context?: number;
   readonly threads?: number;
+  readonly device?: DeviceChoice;
 }
 
 /** `realm serve`: starts, says where, and stops on Ctrl-C or SIGTERM: first after draining, the second time at once. */

@@ -1,6 +1,8 @@
 import { platform } from '#platform';
 import { type Backend, pageTokens } from '../backend/backend.ts';
-import { type BackendName, createBackend } from '../backend/registry.ts';
+import type { DeviceChoice } from '../backend/device.ts';
+import { openBackend } from '../backend/open-backend.ts';
+import type { BackendName } from '../backend/registry.ts';
 import { fingerprint } from '../gguf/fingerprint.ts';
 import { openGguf } from '../gguf/open.ts';
 import type { FileSource, GgufFile } from '../gguf/types.ts';
@@ -16,8 +18,10 @@ import { checkDraft } from './speculation/check-draft.ts';
 /** Which file, on what. Structured-cloneable. */
 export interface OpenOptions extends EngineOptions {
   readonly file: FileSource;
-  /** Default `wasm`; `reference` is slow and exact. */
+  /** For tests: this one, whatever the device. `reference` is slow and exact. */
   readonly backend?: BackendName;
+  /** Where it is computed. Default `auto`. */
+  readonly device?: DeviceChoice | undefined;
   /** File of a smaller model of the same vocabulary that drafts. */
   readonly draft?: FileSource | undefined;
   /** `false`: no session is saved or restored, and so nothing need tell files apart. */
@@ -37,42 +41,59 @@ export interface OpenedModel {
   readonly fingerprint?: string;
 }
 
-/** Opens model files and puts their weights on a backend. Errors: those of openGguf, loadModel and the backend, `draft_invalid`. */
+/**
+ * Opens model files and puts their weights on a backend: with `auto` on a GPU, and on the CPU where that cannot hold them or fails.
+ * Errors: those of openGguf, loadModel and the backend, `draft_invalid`.
+ */
 export async function openModel(options: OpenOptions, onProgress?: Progress): Promise<OpenedModel> {
   const started = performance.now();
   await using file = await disposable(openGguf(options.file));
   await using draftFile = options.draft === undefined ? undefined : await disposable(openGguf(options.draft));
   if (draftFile) checkDraft(file, draftFile);
+  const files = draftFile ? ([file, draftFile] as const) : ([file] as const);
+  const remarks: string[] = [];
+  const { backend: name, device, threads } = options;
+  const on = (backend: Backend) => loadOn(backend, files, options, onProgress);
+  const types = new Set(files.flatMap(each => [...each.tensors.values()].map(({ type }) => type)));
+  const { backend, opened } = await openBackend(
+    { name, device, threads, types, onRemark: remark => remarks.push(remark) },
+    on,
+  );
+  const loadMs = performance.now() - started;
+  return {
+    ...opened,
+    ...(options.fingerprint !== false && { fingerprint: await fingerprint(file) }),
+    source: {
+      ...{ backend: backend.name, fileSize: file.size, loadMs, onGpu: backend.onGpu ?? false },
+      ...(remarks.length > 0 && { remarks }),
+    },
+  };
+}
+
+/** The models with their weights on a backend; where that fails it is closed. */
+async function loadOn(
+  backend: Backend,
+  [file, draftFile]: readonly [GgufFile, (GgufFile | undefined)?],
+  options: OpenOptions,
+  onProgress: Progress | undefined,
+): Promise<Pick<OpenedModel, 'model' | 'draft'>> {
   const total = file.size + (draftFile?.size ?? 0);
-  const backend = await createBackend(options.backend, { threads: options.threads });
-  try {
-    const shared = { kvType: options.kvType, maxBatchTokens: options.maxBatchedTokens ?? defaults.maxBatchedTokens };
-    const maxRunning = options.maxRunning ?? defaults.maxRunning;
-    const model = await loadModel(file, backend, {
-      ...shared,
-      kvTokens: options.kvTokens ?? kvTokensOf([file, draftFile], backend, options),
-      maxOutputs: maxRunning + defaults.draftRows + defaults.scoredRows,
-      onProgress: loaded => onProgress?.(loaded, total),
-    });
-    const draft =
-      draftFile &&
-      (await loadModel(draftFile, backend, {
-        ...shared,
-        kvTokens: model.pages * pageTokens,
-        maxOutputs: maxRunning,
-        onProgress: loaded => onProgress?.(file.size + loaded, total),
-      }));
-    const loadMs = performance.now() - started;
-    return {
-      model,
-      draft,
-      ...(options.fingerprint !== false && { fingerprint: await fingerprint(file) }),
-      source: { backend: backend.name, fileSize: file.size, loadMs },
-    };
-  } catch (error) {
-    await backend.close();
-    throw error;
-  }
+  const shared = { kvType: options.kvType, maxBatchTokens: options.maxBatchedTokens ?? defaults.maxBatchedTokens };
+  const maxRunning = options.maxRunning ?? defaults.maxRunning;
+  const model = await loadModel(file, backend, {
+    ...shared,
+    kvTokens: options.kvTokens ?? kvTokensOf([file, draftFile], backend, options),
+    maxOutputs: maxRunning + defaults.draftRows + defaults.scoredRows,
+    onProgress: loaded => onProgress?.(loaded, total),
+  });
+  if (!draftFile) return { model };
+  const draft = await loadModel(draftFile, backend, {
+    ...shared,
+    kvTokens: model.pages * pageTokens,
+    maxOutputs: maxRunning,
+    onProgress: loaded => onProgress?.(file.size + loaded, total),
+  });
+  return { model, draft };
 }
 
 async function disposable(opening: Promise<GgufFile>): Promise<GgufFile & AsyncDisposable> {
@@ -81,7 +102,11 @@ async function disposable(opening: Promise<GgufFile>): Promise<GgufFile & AsyncD
 }
 
 /** The draft model, where there is one, has a cache of as many tokens. */
-function kvTokensOf([file, draft]: readonly [GgufFile, GgufFile | undefined], backend: Backend, options: OpenOptions) {
+function kvTokensOf(
+  [file, draft]: readonly [GgufFile, (GgufFile | undefined)?],
+  backend: Backend,
+  options: OpenOptions,
+) {
   const type = options.kvType ?? 'F16';
   const pageBytes = (each: GgufFile) => backend.kvPageBytes({ layers: cacheLayers(readModelConfig(each)), type });
   return defaultKvTokens(options, {

@@ -52,6 +52,10 @@ export interface EngineInfo {
   readonly width: number;
   /** Kernel variant and threads, for logs: `wasm relaxed-simd+revec, 2 threads`. */
   readonly backend: string;
+  /** Whether a GPU computes it. */
+  readonly onGpu?: boolean;
+  /** What could not be as it was wished, and what was done instead. */
+  readonly remarks?: readonly string[];
   /** Bytes of the file. */
   readonly fileSize: number;
   /** How long loading took, in milliseconds. */

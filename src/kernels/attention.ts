@@ -2,15 +2,16 @@
  * Attention over a paged cache. A page holds 32 positions of one key-value head: keys as [headDim][32] and values as
  * [32][headDim], so that scores have positions as lanes and the output has dimensions as lanes: no horizontal sums.
  * They are F16; or int8 with an f32 scale for 32 dimensions of a position, keys' scales [headDim / 32][32] behind the keys,
- * values' scales [32][headDim / 32] behind the values (Q8_0). Softmax runs online over the pages (arXiv:2205.14135), pages ascending, and one kernel call serves up
+ * values' scales [32][headDim / 32] behind the values (Q8_0). Softmax runs online over the pages of a split (arXiv:2205.14135), pages ascending, and one kernel call serves up
  * to eight query heads of one token that share the key-value head: each key and value is read once for all of them.
  */
 import { Func, type I32, i32 } from './assembler.ts';
 import { type CacheReader, type CacheType, cacheReader } from './attention/cache-format.ts';
-import { type AttentionFunc, attentionParams, eightsAt, type Page, widthOf } from './attention/frame.ts';
+import { type AttentionFunc, attentionParams, eightsAt, type Page, splitPages, widthOf } from './attention/frame.ts';
 import { addWeightedValues, clear, normalise } from './attention/output.ts';
 import { scaleQueries, scores } from './attention/scores.ts';
 import { softmax, startSoftmax } from './attention/softmax.ts';
+import { eachSplit } from './attention/splits.ts';
 
 export { type CacheType, cacheTypes, headBytes } from './attention/cache-format.ts';
 export { maxQueries } from './attention/frame.ts';
@@ -19,31 +20,43 @@ export const attentionName = (type: CacheType, queries: number): string => `atte
 
 export function attention(type: CacheType, queries: number): AttentionFunc {
   const f = new Func(attentionName(type, queries), attentionParams);
-  const { pages, base, pageBytes, valuesAt, from, to } = f.params;
+  const { from, to } = f.params;
   const page: Page = { keys: f.local('i32'), values: f.local('i32'), low: f.local('i32'), high: f.local('i32') };
   const cache = cacheReader(f, type, widthOf(queries));
-  startSoftmax(f);
-  clear(f, queries);
   scaleQueries(f, queries, cache);
   const index = f.local('i32', i32.shrU(from, i32.const(5)));
-  const start = f.local('i32');
-  f.doWhile(
-    () => {
-      f.set(start, i32.shl(index, i32.const(5)));
-      f.set(page.low, positive(i32.sub(from, start)));
-      f.set(page.high, atMost32(i32.sub(to, start)));
-      f.set(page.keys, i32.add(base, i32.mul(pageBytes, i32.load(i32.add(pages, i32.shl(index, i32.const(2)))))));
-      f.set(page.values, i32.add(page.keys, valuesAt));
-      readLines(f, page, cache);
-      scores(f, queries, page, cache);
-      softmax(f, queries, page, cache);
-      addWeightedValues(f, queries, page, cache);
-      f.advance(index, 1);
-    },
-    () => i32.ltU(i32.shl(index, i32.const(5)), to),
-  );
+  const [start, end] = [f.local('i32', i32.shl(index, i32.const(5))), f.local('i32')];
+  eachSplit(f, queries, start, into => {
+    startSoftmax(f);
+    clear(f, queries, into);
+    f.set(end, splitEnd(index));
+    f.if(i32.ltU(to, end), () => f.set(end, to));
+    f.doWhile(
+      () => {
+        placePage(f, page, index, start);
+        readLines(f, page, cache);
+        scores(f, queries, page, cache);
+        softmax(f, queries, page, cache);
+        addWeightedValues(f, queries, page, cache, into);
+        f.advance(index, 1);
+        f.set(start, i32.shl(index, i32.const(5)));
+      },
+      () => i32.ltU(start, end),
+    );
+  });
   normalise(f, queries);
   return f;
+}
+
+/** The position behind the split that the page is in. */
+const splitEnd = (page: I32) => i32.shl(i32.add(i32.or(page, i32.const(splitPages - 1)), i32.const(1)), i32.const(5));
+
+function placePage(f: AttentionFunc, page: Page, index: I32, start: I32): void {
+  const { pages, base, pageBytes, valuesAt, from, to } = f.params;
+  f.set(page.low, positive(i32.sub(from, start)));
+  f.set(page.high, atMost32(i32.sub(to, start)));
+  f.set(page.keys, i32.add(base, i32.mul(pageBytes, i32.load(i32.add(pages, i32.shl(index, i32.const(2)))))));
+  f.set(page.values, i32.add(page.keys, valuesAt));
 }
 
 /** Reads a word of every cache line of the page: reads that wait for nothing else come from memory many at a time. */

@@ -1,5 +1,9 @@
+import type { DeviceChoice } from '../backend/device.ts';
 import type { Sampling } from '../engine/request.ts';
 import type { ChatOptions as TemplateOptions } from '../tokenizer/types.ts';
+
+/** `gpu:1` is the second GPU. */
+export type Device = DeviceChoice;
 
 /** How far a download or the loading of weights is, in bytes. */
 export interface LoadProgress {
@@ -15,6 +19,8 @@ export interface LoadOptions {
   readonly context?: number;
   /** Compute threads. Default: the processors that this process may use. */
   readonly threads?: number;
+  /** Where it is computed: on a GPU where there is one that passes the self-test, else on the CPU (`auto`); `cpu`; `gpu`, `gpu:1`. Default `auto`. */
+  readonly device?: Device;
   /** Tokens that the cache of keys and values holds over all requests. Default: four contexts, at most 1 GiB, at least one context. */
   readonly kvTokens?: number;
   /** What that cache holds: Q8_0 takes a bit over half of F16's memory. Default F16. */

@@ -2,7 +2,7 @@ import { asRealmError } from '../errors.ts';
 import type { RunningServer } from '../server/start.ts';
 import { throwIfCancelled } from './generation.ts';
 import { requireNode } from './node-version.ts';
-import type { LoadProgress } from './options.ts';
+import type { Device, LoadProgress } from './options.ts';
 
 /** What goes before a server's configuration. */
 export interface ServeOptions {
@@ -16,6 +16,8 @@ export interface ServeOptions {
   readonly context?: number;
   /** Compute threads of each model. */
   readonly threads?: number;
+  /** Where models are computed: a GPU where there is one that passes the self-test (`auto`), `cpu`, `gpu`, `gpu:1`. Default: what the configuration says, else `auto`. */
+  readonly device?: Device;
   /** Hears the log, one JSON object a line. Default: nobody does. */
   readonly onLog?: (line: string) => void;
   /** Hears how far downloads and loading are. */

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { DeviceChoice } from '../backend/device.ts';
 import { resolveModel } from '../catalog/resolve.ts';
 import type { FetchObserver, ModelFile } from '../catalog/types.ts';
 import type { BrownOutLimits } from '../engine/brown-out.ts';
@@ -39,6 +40,8 @@ export interface LoadOptions {
   readonly data?: FileSource | undefined;
   readonly context?: number | undefined;
   readonly threads?: number | undefined;
+  /** Where it is computed; default: what the configuration says, else `auto`. */
+  readonly device?: DeviceChoice | undefined;
   /** Tokens that the KV cache holds over all sequences. */
   readonly kvTokens?: number | undefined;
   /** Bytes of memory that it may take; default: what is free. */
@@ -85,8 +88,8 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
     sampling: { ...file.entry?.sampling, ...sampling },
   };
   tryChat({ ...text, defaults }, warn);
-  const open: OpenEngine = as =>
-    openEngine({
+  const open: OpenEngine = async as => {
+    const engine = await openEngine({
       file: data ?? file.path,
       draft: draft?.path,
       context: as?.context ?? options.context ?? config.context,
@@ -99,6 +102,7 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
       maxWaitingOf: valuesOf(options.tenants, 'maxQueued'),
       sharedPrefixes: config.sharedPrompts?.flatMap(prompt => prefixOf(prompt, { ...text, defaults: {} }, warn)),
       threads: options.threads,
+      device: options.device ?? config.device,
       kvTokens: as?.kvTokens ?? options.kvTokens ?? config.kvTokens,
       memory: options.memory,
       watchdogMs: options.watchdogMs,
@@ -106,6 +110,9 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
       onBrownOut: options.onBrownOut,
       onProgress: as ? undefined : options.onProgress,
     });
+    for (const remark of engine.info.remarks ?? []) warn(remark);
+    return engine;
+  };
   const opening = options.supervise ? options.supervise(open) : open();
   const engine = await openUnless(options.signal, opening);
   return {

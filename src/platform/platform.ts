@@ -18,8 +18,8 @@ export interface Platform {
   /** Compiles kernels; `revectorize`: so that pairs of 128-bit operations become one of 256, where {@link Platform.revectorizes}. */
   compile(bytes: Uint8Array<ArrayBuffer>, revectorize: boolean): WebAssembly.Module;
   readonly revectorizes: boolean;
-  /** WebGPU, where it is to be had. */
-  gpu(): Promise<GPU | undefined>;
+  /** What WebGPU has; no adapter where there is no WebGPU. */
+  gpus(): Promise<Gpus>;
   machine(): Promise<MachineInfo>;
   /** Bytes of memory that this process may still take, where it can be known. */
   availableMemory(): number | undefined;
@@ -29,6 +29,13 @@ export interface Platform {
   utf8Length(text: string): number;
   /** A setting of the environment. */
   setting(name: string): string | undefined;
+}
+
+export interface Gpus {
+  /** The fastest first. Each is good for one device. */
+  readonly adapters: readonly GPUAdapter[];
+  /** What WGSL has beyond its first version: `packed_4x8_integer_dot_product`. */
+  readonly language: ReadonlySet<string>;
 }
 
 export interface ThreadOptions {

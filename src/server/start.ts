@@ -1,3 +1,4 @@
+import type { DeviceChoice } from '../backend/device.ts';
 import type { FetchObserver } from '../catalog/types.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { loadModel, ServedModel } from '../llm/load.ts';
@@ -39,6 +40,8 @@ export interface StartOptions {
   readonly port?: number;
   readonly context?: number;
   readonly threads?: number;
+  /** Of all models; default: what the configuration says of each, else `auto`. */
+  readonly device?: DeviceChoice | undefined;
   readonly logger?: Logger | undefined;
   /** Hears of downloads. */
   readonly observer?: FetchObserver;

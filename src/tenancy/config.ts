@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
+import type { DeviceChoice } from '../backend/device.ts';
 import type { BrownOutLimits } from '../engine/brown-out.ts';
 import type { Sampling } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
@@ -66,6 +67,8 @@ export interface ModelEntry {
   readonly kvTokens?: number | undefined;
   /** What the KV cache holds; default F16. */
   readonly kvType?: 'F16' | 'Q8_0' | undefined;
+  /** Where it is computed; default auto. */
+  readonly device?: DeviceChoice | undefined;
   /** Guesses at tokens; default lookup. */
   readonly speculation?: 'off' | 'lookup' | undefined;
   /** How long those that stream wait in a step for others' prompts; default 40. */
@@ -316,6 +319,7 @@ function toModel(document: ModelDocument, base: string): ModelEntry {
     context,
     kvTokens: document.kv_tokens,
     kvType,
+    device: document.device,
     speculation,
     prefillMs: document.prefill_ms,
     firstPrefillMs: document.first_prefill_ms,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type DeviceChoice, deviceRefusal, isDeviceChoice } from '../backend/device.ts';
 import { injected } from '../output-format/tool-prompt.ts';
 import { isWithin, outside, type Range, ranges } from '../ranges.ts';
 import { hashPattern } from './keys.ts';
@@ -214,6 +215,8 @@ export const modelSchema = z.strictObject({
   kv_tokens: within(ranges.context).optional(),
   /** What the KV cache holds; default f16. */
   kv_cache: z.enum(['f16', 'q8_0']).optional(),
+  /** Where it is computed: a GPU that passes the self-test or else the CPU (auto), cpu, gpu, gpu:N. Default auto. */
+  device: z.custom<DeviceChoice>(isDeviceChoice, { error: ({ input }) => deviceRefusal(String(input)) }).optional(),
   /** Whether tokens that no constraint forces are guessed and checked several at once; it changes no output. Default lookup. */
   speculation: z.enum(['off', 'lookup']).optional(),
   /** How long those that stream wait in a step for others' prompts; default 40. */

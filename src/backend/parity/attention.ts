@@ -1,4 +1,4 @@
-import type { AttentionOptions, Backend, CacheType } from '../backend.ts';
+import { type AttentionOptions, type Backend, type CacheType, splitTokens } from '../backend.ts';
 import { floats, layout, type Span, shuffledPages } from './data.ts';
 import { filled, results, type Same } from './suite.ts';
 
@@ -9,13 +9,11 @@ interface Heads {
   readonly type: CacheType;
 }
 
+type Variant = Omit<AttentionOptions, 'heads' | 'scale'>;
+
 export function attention(same: Same): void {
-  const variants: Omit<AttentionOptions, 'heads' | 'scale'>[] = [
-    {},
-    { window: 33 },
-    { window: 5, softcap: 20 },
-    { softcap: 50 },
-  ];
+  acrossSplits(same);
+  const variants: Variant[] = [{}, { window: 33 }, { window: 5, softcap: 20 }, { softcap: 50 }];
   const shapes: Omit<Heads, 'type'>[] = [
     { heads: 4, kvHeads: 4, headDim: 64 },
     { heads: 9, kvHeads: 3, headDim: 64 },
@@ -54,25 +52,47 @@ export function attention(same: Same): void {
   }
 }
 
+/** Positions on both sides of the borders of splits; windows that begin in one and end in another. */
+function acrossSplits(same: Same): void {
+  const cases: (Heads & { variants: Variant[] })[] = [
+    { heads: 3, kvHeads: 1, headDim: 64, type: 'F16', variants: [{}, { window: 5, softcap: 20 }, { window: 300 }] },
+    { heads: 8, kvHeads: 1, headDim: 96, type: 'Q8_0', variants: [{}, { window: 300 }] },
+    { heads: 1, kvHeads: 1, headDim: 80, type: 'F16', variants: [{}] },
+  ];
+  for (const { variants, ...shape } of cases) {
+    for (const variant of variants) {
+      const title = `${shape.heads} heads of ${shape.headDim}, ${shape.type} ${JSON.stringify(variant)}`;
+      same(`attention across splits, ${title}`, async backend => {
+        const run = sequences(backend, shape, variant, 17);
+        const pages = shuffledPages(1, 2 * splitTokens + 10, 1)(0);
+        await run([{ position: 0, count: 2 * splitTokens + 10, pages }], 1, 'store');
+        const spans = [254, 511].map(position => ({ position, count: 5, pages }));
+        return [...(await run(spans, 2)), ...(await run([{ position: 517, count: 1, pages }], 3))];
+      });
+    }
+  }
+}
+
 /** Runs batches on one cache of two layers: stores seeded keys and values into the second, attends with seeded queries. */
-function sequences(backend: Backend, { heads, kvHeads, headDim, type }: Heads, options: object) {
+function sequences(backend: Backend, { heads, kvHeads, headDim, type }: Heads, options: object, pages = 15) {
   const cache = backend.kvCache({
     layers: [
       { kvHeads, headDim },
       { kvHeads, headDim },
     ],
-    pages: 15,
+    pages,
     slots: 0,
     type,
   });
-  return (spans: readonly Span[], seed: number): Promise<Float32Array[]> => {
+  return (spans: readonly Span[], seed: number, work: 'store' | 'attend' = 'attend'): Promise<Float32Array[]> => {
     const batch = layout(spans);
-    const q = filled(backend, seed, batch.tokens, heads * headDim, 3);
     const k = filled(backend, seed + 10, batch.tokens, kvHeads * headDim, 3);
     const v = filled(backend, seed + 20, batch.tokens, kvHeads * headDim);
     backend.write(v, 0, floats(seed, kvHeads * headDim, 1e5)); // beyond F16: stored as its largest
     const out = backend.buffer(batch.tokens, heads * headDim);
     backend.storeKv(cache, 1, k, v, batch);
+    if (work === 'store') return results(backend);
+    const q = filled(backend, seed, batch.tokens, heads * headDim, 3);
     backend.attention(out, q, cache, 1, batch, { heads, scale: 1 / Math.sqrt(headDim), ...options });
     return results(backend, out);
   };

@@ -1,16 +1,18 @@
 /** A row's result does not depend on which other rows are in the step, nor on how a text is cut into steps. */
 import { test } from 'node:test';
 import { formats } from '../../quant/formats.ts';
+import { segmentColumns } from '../../quant/segment.ts';
 import type { Backend, Buffer } from '../backend.ts';
 import { floats, layout, shuffledPages } from './data.ts';
-import { types } from './products.ts';
+import { longTypes, types } from './products.ts';
 import { assertSameBits, filled, results, weights } from './suite.ts';
 
 /** To the bit on every backend, exact or not. */
 export function invariance(backend: () => Backend): void {
   for (const type of types) {
     test(`${type}: a row's product is the same whatever is beside it`, async () => {
-      const columns = Math.max(formats[type].blockSize, 32);
+      const unit = Math.max(formats[type].blockSize, 32);
+      const columns = longTypes.includes(type) ? segmentColumns + 2 * unit : unit;
       const matrix = await weights(backend(), type, 21, columns);
       await sameInPieces(backend(), columns, 21, (out, x, rows) => backend().matmul(out, matrix, x, rows));
     });
@@ -66,13 +68,13 @@ async function experts(backend: Backend): Promise<void> {
   });
 }
 
-/** A sequence of 75 tokens in several chunkings, and beside another sequence: the same rows. */
+/** A sequence in several chunkings, and beside another sequence: the same rows. The longer one passes a split's border. */
 async function chunking(backend: Backend): Promise<void> {
   const shape = { kvHeads: 2, headDim: 64 };
   const matrix = await weights(backend, 'Q4_1', 6 * 64, 6 * 64);
   const run = async (chunks: readonly number[], neighbour: number) => {
-    const cache = backend.kvCache({ layers: [shape], pages: 9, slots: 0, type: 'F16' });
-    const pagesOf = shuffledPages(2, 96, chunks.length);
+    const cache = backend.kvCache({ layers: [shape], pages: 18, slots: 0, type: 'F16' });
+    const pagesOf = shuffledPages(2, 288, chunks.length);
     const rows: Float32Array[] = [];
     for (const count of chunks) {
       const spans = [{ position: rows.length, count, pages: pagesOf(0) }];
@@ -98,4 +100,5 @@ async function chunking(backend: Backend): Promise<void> {
   assertSameBits(await run(new Array(75).fill(1), 0), whole);
   assertSameBits(await run([32, 43], 3), whole);
   assertSameBits(await run([1, 40, 7, 27], 20), whole);
+  assertSameBits(await run([250, 1, 7, 4], 20), await run([262], 0));
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { formats } from '../../quant/formats.ts';
+import { segmentColumns } from '../../quant/segment.ts';
 import type { QuantType } from '../../quant/types.ts';
 import type { Backend } from '../backend.ts';
 import { floats, source, weightBytes } from './data.ts';
@@ -25,6 +26,7 @@ export function products(same: Same): void {
         return all;
       });
     }
+    same(`${type} times x, segments of the columns`, backend => segments(backend, type));
     same(`${type} with bias and accumulation`, backend => biased(backend, type, unit));
     same(`${type} of zero, tiny and large inputs`, backend => extremes(backend, type, unit));
     same(`${type} embeddings`, async backend => {
@@ -47,6 +49,26 @@ export function products(same: Same): void {
     return results(backend, ...out.map(product => product.out));
   });
 }
+
+/** More columns than one chain sums, a last segment of two blocks; and three segments in some types. */
+async function segments(backend: Backend, type: QuantType): Promise<Float32Array[]> {
+  const unit = Math.max(formats[type].blockSize, 32);
+  const multiply = async (columns: number, counts: readonly number[]) => {
+    const matrix = await weights(backend, type, 19, columns);
+    const bias = backend.vector(floats(3, 19));
+    const outs = counts.map(tokens => {
+      const out = filled(backend, 10, tokens, 19);
+      backend.matmul(out, matrix, filled(backend, tokens, tokens, columns), tokens, { bias, accumulate: tokens < 3 });
+      return out;
+    });
+    return results(backend, ...outs);
+  };
+  const two = await multiply(segmentColumns + 2 * unit, [1, 2, 3, 4, 5, 6, 13]);
+  return longTypes.includes(type) ? [...two, ...(await multiply(2 * segmentColumns + 256, [1, 2, 18]))] : two;
+}
+
+/** Some of each family, with which long rows are tried. */
+export const longTypes: readonly QuantType[] = ['F32', 'F16', 'Q4_1', 'Q8_0', 'Q4_K', 'Q6_K'];
 
 async function biased(backend: Backend, type: QuantType, columns: number): Promise<Float32Array[]> {
   const matrix = await weights(backend, type, 21, columns);

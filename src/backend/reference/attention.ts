@@ -1,4 +1,4 @@
-import { type AttentionOptions, pageTokens } from '../backend.ts';
+import { type AttentionOptions, pageTokens, splitTokens } from '../backend.ts';
 import { expf, softcap } from './math.ts';
 
 const f = Math.fround;
@@ -10,8 +10,9 @@ export interface KvHead {
 }
 
 /**
- * Attention of one query head over the positions it sees, a page at a time with online softmax (arXiv:2205.14135).
- * The order is fixed by positions alone: pages ascending, whatever chunk or batch the query came in.
+ * Attention of one query head over the positions it sees, a page at a time with online softmax (arXiv:2205.14135), in
+ * splits that are combined. The order is fixed by positions alone: splits and their pages ascending, whatever chunk or
+ * batch the query came in.
  * out, q: [headDim]
  */
 export function attend(
@@ -23,16 +24,19 @@ export function attend(
 ): void {
   const scaled = q.map(value => f(value * f(options.scale)));
   const first = Math.max(0, position - (options.window ?? position + 1) + 1);
-  const state = { max: -Infinity, total: 0, out: out.fill(0) };
-  for (let page = Math.floor(first / pageTokens); page <= Math.floor(position / pageTokens); page++) {
-    const start = page * pageTokens;
-    const from = Math.max(first, start);
-    const to = Math.min(position, start + pageTokens - 1);
-    attendPage(state, scaled, kv, { start, from, to }, options.softcap);
+  const whole = newOnline(out);
+  for (let start = border(first, splitTokens); start <= position; start += splitTokens) {
+    const split = start <= first ? whole : newOnline(new Float32Array(out.length));
+    const reach = { from: Math.max(first, start), to: Math.min(position, start + splitTokens - 1) };
+    attendSplit(split, scaled, kv, reach, options.softcap);
+    if (split !== whole) combine(whole, split);
   }
-  const inverse = f(1 / state.total);
+  const inverse = f(1 / whole.total);
   for (let d = 0; d < out.length; d++) out[d] = f(out[d] * inverse);
 }
+
+/** The last multiple of `size` up to `position`. */
+const border = (position: number, size: number): number => Math.floor(position / size) * size;
 
 /** Running maximum, running sum of exponentials and their weighted values. */
 interface Online {
@@ -41,11 +45,34 @@ interface Online {
   readonly out: Float32Array;
 }
 
-/** A page that starts at position `start`, of which [from, to] are visible. */
-interface Visible {
-  readonly start: number;
+const newOnline = (out: Float32Array): Online => ({ max: -Infinity, total: 0, out: out.fill(0) });
+
+/** Visible positions: from..to. */
+interface Reach {
   readonly from: number;
   readonly to: number;
+}
+
+/** A page that starts at position `start`. */
+interface Visible extends Reach {
+  readonly start: number;
+}
+
+function attendSplit(state: Online, q: Float32Array, kv: KvHead, { from, to }: Reach, cap: number | undefined): void {
+  for (let start = border(from, pageTokens); start <= to; start += pageTokens) {
+    const page = { start, from: Math.max(from, start), to: Math.min(to, start + pageTokens - 1) };
+    attendPage(state, q, kv, page, cap);
+  }
+}
+
+/** Adds a split to those before it. */
+function combine(whole: Online, split: Online): void {
+  const max = Math.max(whole.max, split.max);
+  const [a, b] = [expf(f(whole.max - max)), expf(f(split.max - max))];
+  whole.max = max;
+  whole.total = f(f(whole.total * a) + f(split.total * b));
+  const { out } = whole;
+  for (let d = 0; d < out.length; d++) out[d] = f(f(out[d] * a) + f(split.out[d] * b));
 }
 
 function attendPage(state: Online, q: Float32Array, kv: KvHead, page: Visible, cap: number | undefined): void {

@@ -1,5 +1,6 @@
 import { type Block, type Integers, newBlock, viewBlocks } from '../../quant/format.ts';
 import { formats } from '../../quant/formats.ts';
+import { segmentColumns } from '../../quant/segment.ts';
 import type { QuantType } from '../../quant/types.ts';
 import { type Activation, quantize } from './quantize.ts';
 
@@ -47,27 +48,39 @@ export function dot(row: WeightRow, input: Input): number {
   return row.size === 32 ? dot32(row, input as Activation) : dot256(row, input as Activation);
 }
 
-/** One chain of multiply, round, add, round; k ascending. */
+/** A chain for each segment of the columns; their sums are added up, ascending, the first as it is. */
+function inSegments(columns: number, chain: (from: number, to: number) => number): number {
+  let total = chain(0, Math.min(columns, segmentColumns));
+  for (let from = segmentColumns; from < columns; from += segmentColumns)
+    total = f(total + chain(from, Math.min(columns, from + segmentColumns)));
+  return total;
+}
+
+/** A segment is a chain of multiply, round, add, round; k ascending. */
 export function dotFloats(weights: Float32Array, x: Float32Array): number {
-  let acc = 0;
-  for (let k = 0; k < weights.length; k++) acc = f(acc + f(weights[k] * x[k]));
-  return acc;
+  return inSegments(weights.length, (from, to) => {
+    let acc = 0;
+    for (let k = from; k < to; k++) acc = f(acc + f(weights[k] * x[k]));
+    return acc;
+  });
 }
 
 /** Blocks of 32: per block acc += f32(I) * (dw * dx), then for formats with a minimum acc += m * (dx * f32(sum)). */
 export function dot32({ blocks, minimumOf }: BlockRow, x: Activation): number {
-  let acc = 0;
-  for (let b = 0; b < blocks.length; b++) {
-    const { ints, d, m } = blocks[b];
-    let products = 0;
-    for (let i = 0; i < 32; i++) products += ints[i] * x.q[32 * b + i];
-    acc = f(acc + f(products * f(d * x.d[b])));
-    if (minimumOf === 'block') {
-      const sum = x.sums[2 * b] + x.sums[2 * b + 1];
-      acc = f(acc + f(m * f(x.d[b] * sum)));
+  return inSegments(32 * blocks.length, (from, to) => {
+    let acc = 0;
+    for (let b = from / 32; b < to / 32; b++) {
+      const { ints, d, m } = blocks[b];
+      let products = 0;
+      for (let i = 0; i < 32; i++) products += ints[i] * x.q[32 * b + i];
+      acc = f(acc + f(products * f(d * x.d[b])));
+      if (minimumOf === 'block') {
+        const sum = x.sums[2 * b] + x.sums[2 * b + 1];
+        acc = f(acc + f(m * f(x.d[b] * sum)));
+      }
     }
-  }
-  return acc;
+    return acc;
+  });
 }
 
 /**
@@ -75,19 +88,26 @@ export function dot32({ blocks, minimumOf }: BlockRow, x: Activation): number {
  * acc += f32(I) * (dw * dx), then for formats with minimums acc -= f32(M) * (dmin * dx).
  */
 export function dot256({ blocks, minimumOf }: BlockRow, x: Activation): number {
-  let acc = 0;
-  for (let b = 0; b < blocks.length; b++) {
-    const { ints, scales, mins, d, m } = blocks[b];
-    let products = 0;
-    let minimums = 0;
-    for (let s = 0; s < 16; s++) {
-      let partial = 0;
-      for (let i = 16 * s; i < 16 * s + 16; i++) partial += ints[i] * x.q[256 * b + i];
-      products += scales[s] * partial;
-      minimums += mins[s] * x.sums[16 * b + s];
+  return inSegments(256 * blocks.length, (from, to) => {
+    let acc = 0;
+    for (let b = from / 256; b < to / 256; b++) {
+      const { scales, mins, d, m } = blocks[b];
+      let products = 0;
+      let minimums = 0;
+      for (let s = 0; s < 16; s++) {
+        products += scales[s] * partOf(blocks[b], x, b, s);
+        minimums += mins[s] * x.sums[16 * b + s];
+      }
+      acc = f(acc + f(f(products) * f(d * x.d[b])));
+      if (minimumOf === 'parts') acc = f(acc - f(f(minimums) * f(m * x.d[b])));
     }
-    acc = f(acc + f(f(products) * f(d * x.d[b])));
-    if (minimumOf === 'parts') acc = f(acc - f(f(minimums) * f(m * x.d[b])));
-  }
-  return acc;
+    return acc;
+  });
+}
+
+/** Σ u q over the `s`-th sixteen of block `b`. */
+function partOf({ ints }: Block, { q }: Activation, b: number, s: number): number {
+  let sum = 0;
+  for (let i = 16 * s; i < 16 * s + 16; i++) sum += ints[i] * q[256 * b + i];
+  return sum;
 }

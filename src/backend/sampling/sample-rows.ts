@@ -13,7 +13,7 @@ export class Samplers {
     rows: readonly SampleRow[],
     mask?: Uint32Array,
   ): void {
-    const sampler = this.#of(columns);
+    const sampler = this.of(columns);
     const words = Math.ceil(columns / 32);
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i];
@@ -26,7 +26,8 @@ export class Samplers {
     }
   }
 
-  #of(columns: number): Sampler {
+  /** That of a vocabulary. */
+  of(columns: number): Sampler {
     const known = this.#samplers.get(columns);
     if (known) return known;
     const sampler = new Sampler(columns);

@@ -52,16 +52,31 @@ export class Sampler {
   /** The row with penalties, bias and mask; the lowest bias bans its token if `bans`, or else is a number like others. */
   #adjust(
     logits: Float32Array,
-    { tokens, length, promptTokens }: History,
+    history: History,
     spec: SamplingSpec,
     bans: boolean,
     mask: Uint32Array | undefined,
   ): Float32Array {
-    const repeats = spec.repetitionPenalty !== 1 && spec.penaltyWindow > 0;
-    const counts = spec.presencePenalty !== 0 || spec.frequencyPenalty !== 0;
+    const { repeats, counts } = penaltiesOf(spec);
     if (!repeats && !counts && spec.bias.length === 0 && !mask) return logits;
     const row = this.#row;
     row.set(logits);
+    this.#penalise(history, spec, bans);
+    if (mask) ban(row, mask);
+    return row;
+  }
+
+  /** What penalties and bias make of the logits of the tokens that they change, see {@link changedTokens}; in place. */
+  adjustFew(ids: Int32Array, values: Float32Array, history: History, spec: SamplingSpec): void {
+    const row = this.#row;
+    for (let i = 0; i < ids.length; i++) row[ids[i]] = values[i];
+    this.#penalise(history, spec, true);
+    for (let i = 0; i < ids.length; i++) values[i] = row[ids[i]];
+  }
+
+  #penalise({ tokens, length, promptTokens }: History, spec: SamplingSpec, bans: boolean): void {
+    const { repeats, counts } = penaltiesOf(spec);
+    const row = this.#row;
     if (repeats) {
       this.#forEachCount(tokens, Math.max(0, length - spec.penaltyWindow), length, token => {
         row[token] = row[token] > 0 ? row[token] / spec.repetitionPenalty : row[token] * spec.repetitionPenalty;
@@ -73,8 +88,6 @@ export class Sampler {
       });
     }
     for (const [token, bias] of spec.bias) row[token] = bans && bias <= banned ? -Infinity : row[token] + bias;
-    if (mask) ban(row, mask);
-    return row;
   }
 
   /** Calls back once for each distinct one of tokens[from, to) with its number of occurrences. */
@@ -112,18 +125,36 @@ export class Sampler {
     return kept;
   }
 
+  /**
+   * The candidate at which the masses, in the order of {@link keepBest}, reach `random` of their sum: it is found in the few that
+   * are likely, and needs to know of the others only their sum. What is dropped first adds up to half of what lies beyond it.
+   */
   #draw(count: number, random: number): number {
     const keys = this.#keys;
     let total = 0;
     for (let i = 0; i < count; i++) total += keys[i];
-    let rest = random * total;
-    let chosen = 0;
-    for (let i = 0; i < count && rest >= 0; i++) {
-      if (keys[i] > 0) chosen = i;
-      rest -= keys[i];
-    }
-    return this.#ids[chosen];
+    const few = this.#dropBelow(count, ((1 - random) * total) / (2 * count));
+    const enough = keepBest(this.#ids, keys, few, random * total, 'key');
+    return this.#ids[Math.max(1, enough) - 1];
   }
+}
+
+/** Which penalties there are: on the last tokens, on all of the answer. */
+const penaltiesOf = (spec: SamplingSpec) => ({
+  repeats: spec.repetitionPenalty !== 1 && spec.penaltyWindow > 0,
+  counts: spec.presencePenalty !== 0 || spec.frequencyPenalty !== 0,
+});
+
+const none = new Int32Array();
+
+/** The tokens whose logits penalties and bias change, ascending. */
+export function changedTokens({ tokens, length, promptTokens }: History, spec: SamplingSpec): Int32Array {
+  const { repeats, counts } = penaltiesOf(spec);
+  if (!repeats && !counts && spec.bias.length === 0) return none;
+  const changed = new Set<number>(spec.bias.map(([token]) => token));
+  if (repeats) for (let i = Math.max(0, length - spec.penaltyWindow); i < length; i++) changed.add(tokens[i]);
+  if (counts) for (let i = promptTokens; i < length; i++) changed.add(tokens[i]);
+  return Int32Array.from(changed).sort();
 }
 
 /** The tokens whose bits are cleared are never chosen. */

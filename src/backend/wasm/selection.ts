@@ -17,10 +17,10 @@ import {
 } from '../../kernels/module.ts';
 import type { Backend } from '../backend.ts';
 import { createReferenceBackend } from '../reference/reference.ts';
+import { check } from '../self-test.ts';
 import { type Choice, candidates, choiceOf, everywhere, type Verdict } from './choice.ts';
 import { measure } from './measure.ts';
 import { RememberedChoices } from './remembered.ts';
-import { check } from './self-test.ts';
 
 export interface Kernels {
   readonly modules: readonly WebAssembly.Module[];

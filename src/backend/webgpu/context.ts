@@ -20,8 +20,8 @@ export class Context {
     this.readback = new Readback(device);
   }
 
-  static async open(): Promise<Context> {
-    return new Context(await openDevice());
+  static async open(index?: number): Promise<Context> {
+    return new Context(await openDevice(index));
   }
 
   buffer(rows: number, columns: number): GpuWorkBuffer {

@@ -9,23 +9,35 @@ export const usage = {
 
 export interface Device {
   readonly gpu: GPUDevice;
-  /** `nvidia ada-lovelace`, as the driver names it. */
+  /** As the driver names it. */
   readonly name: string;
+  /** A processor that computes as a GPU would: correct and slow. */
+  readonly isSoftware: boolean;
   readonly limits: GPUSupportedLimits;
   readonly features: ReadonlySet<string>;
-  /** Why it was lost; undefined while it works. */
-  readonly lost: () => string | undefined;
+  /** What WGSL has beyond its first version: `packed_4x8_integer_dot_product`. */
+  readonly language: ReadonlySet<string>;
+  /** What went wrong for good: it was lost, it refused memory or a command. Undefined while it works. */
+  readonly fault: () => DeviceFault | undefined;
   close(): void;
+}
+
+export interface DeviceFault {
+  readonly kind: 'lost' | 'memory' | 'command';
+  readonly message: string;
 }
 
 /** Features that are used where a device has them. */
 const wanted: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp-query'];
 
-/** @throws RealmError `kernel_unavailable` where there is no device, or one that can do too little. */
-export async function openDevice(): Promise<Device> {
-  const gpu = await platform.gpu();
-  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) throw new RealmError('kernel_unavailable', 'no GPU: WebGPU finds no adapter on this machine');
+/**
+ * @param index Its place among the adapters, the fastest is 0.
+ * @throws RealmError `kernel_unavailable` where there is no such device, or one that can do too little.
+ */
+export async function openDevice(index = 0): Promise<Device> {
+  const { adapters, language } = await platform.gpus();
+  const adapter = adapters[index];
+  if (!adapter) throw noAdapter(adapters.length, index);
   const { limits } = adapter;
   const device = await adapter.requestDevice({
     requiredFeatures: wanted.filter(name => adapter.features.has(name)),
@@ -38,17 +50,50 @@ export async function openDevice(): Promise<Device> {
       maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
     },
   });
-  let lost: string | undefined;
+  let fault: DeviceFault | undefined;
   void device.lost.then(({ message, reason }) => {
-    lost = message || reason;
+    fault = { kind: 'lost', message: message || reason };
   });
-  const { vendor, architecture, device: model, description } = adapter.info;
+  device.addEventListener('uncapturederror', ({ error }) => {
+    const kind = error.constructor.name === 'GPUOutOfMemoryError' ? 'memory' : 'command';
+    fault ??= { kind, message: error.message };
+  });
   return {
     gpu: device,
-    name: description || [vendor, architecture, model].filter(Boolean).join(' '),
+    name: adapterName(adapter),
+    isSoftware: adapter.info.isFallbackAdapter,
     limits: device.limits,
     features: device.features as ReadonlySet<string>,
-    lost: () => lost,
+    language,
+    fault: () => fault,
     close: () => device.destroy(),
   };
+}
+
+/** Throws what a device's fault means to whoever waits for it: `out_of_memory` while a model is loaded, else `engine_failed`. */
+export function checkFault({ fault }: Device, loading = false): void {
+  const found = fault();
+  if (!found) return;
+  const { kind, message } = found;
+  if (kind === 'memory' && loading) throw new RealmError('out_of_memory', `the GPU has no room for it: ${message}`);
+  const what = { lost: 'the GPU was lost', memory: 'the GPU ran out of memory', command: 'the GPU refused a command' };
+  throw new RealmError('engine_failed', `${what[kind]}: ${message}`);
+}
+
+/** Whether there is a real one: processors that compute as a GPU would are used only where they are asked for. */
+export async function hasGpu(): Promise<boolean> {
+  const { adapters } = await platform.gpus();
+  const [adapter] = adapters;
+  return adapter !== undefined && !adapter.info.isFallbackAdapter;
+}
+
+/** `NVIDIA H100`, as its driver says; in a browser often no more than the vendor. */
+export function adapterName({ info }: GPUAdapter): string {
+  return [info.vendor, info.device || info.description || info.architecture].filter(Boolean).join(' ') || 'unnamed';
+}
+
+function noAdapter(count: number, index: number): RealmError {
+  const found = count === 0 ? 'WebGPU finds none on this machine' : `there are ${count}, counted from 0`;
+  const advice = count === 0 ? '; see docs/gpu.md for what it needs' : '';
+  return new RealmError('kernel_unavailable', `no GPU${index > 0 ? ` ${index}` : ''}: ${found}${advice}`);
 }

@@ -1,6 +1,6 @@
 /** Brings words back from the device, through buffers that are used again and again. */
 import { RealmError } from '../../errors.ts';
-import { type Device, usage } from './device.ts';
+import { checkFault, type Device, usage } from './device.ts';
 
 /** A part of a buffer, in bytes, both multiples of 4. */
 export interface Part {
@@ -29,6 +29,7 @@ export class Readback {
       to += bytes;
     }
     gpu.queue.submit([encoder.finish()]);
+    checkFault(this.#device);
     try {
       await staging.mapAsync(1, 0, total);
       const copy = new Uint8Array(staging.getMappedRange(0, total)).slice();
@@ -36,8 +37,11 @@ export class Readback {
       this.#idle.push(staging);
       return copy;
     } catch (error) {
-      const why = this.#device.lost() ?? (error instanceof Error ? error.message : error);
-      throw new RealmError('engine_failed', `the GPU answers no more: ${why}`);
+      checkFault(this.#device);
+      throw new RealmError(
+        'engine_failed',
+        `the GPU answers no more: ${error instanceof Error ? error.message : error}`,
+      );
     }
   }
 

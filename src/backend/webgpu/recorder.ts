@@ -1,8 +1,9 @@
 /** A step as a list of dispatches: recorded, then encoded into one pass and submitted at once. */
-import { RealmError } from '../../errors.ts';
-import { type Device, usage } from './device.ts';
+import type { Preempt } from '../backend.ts';
+import { checkFault, type Device, usage } from './device.ts';
 import { type Kernel, type ParamTypes, type ParamValues, paramWords, writeParams } from './kernel.ts';
 import { Pipelines } from './pipelines.ts';
+import type { Timings } from './timings.ts';
 import type { WorkMemory } from './work-memory.ts';
 
 export type Groups = readonly [x: number, y?: number, z?: number];
@@ -14,13 +15,30 @@ interface Dispatch {
   readonly buffers: readonly GPUBuffer[];
 }
 
+/** Dispatches, and what the host does when they are submitted. */
+interface Piece {
+  readonly dispatches: readonly Dispatch[];
+  readonly work?: () => Promise<unknown>;
+}
+
 const paramBytes = paramWords * 4;
+
+/** About four layers: a few milliseconds of a long prompt. */
+const dispatchesInTurn = 64;
 
 export class Recorder {
   readonly #device: Device;
   readonly #work: WorkMemory;
   readonly #pipelines: Pipelines;
+  /** Set while kernels are timed: each dispatch is a pass of its own then. */
+  timings: Timings | undefined;
+  /** How many have been submitted. */
+  dispatches = 0;
   #dispatches: Dispatch[] = [];
+  /** What comes before those. */
+  #pieces: Piece[] = [];
+  /** What the host does now, or did last. */
+  #working: Promise<unknown> | undefined;
   /** The step's words, and where each array of them lies. */
   #tables = new Uint32Array(1 << 12);
   #tableWords = 0;
@@ -69,37 +87,99 @@ export class Recorder {
     return at;
   }
 
-  /** Submits what is recorded. Reads that follow wait for it. */
-  submit(): void {
-    const { gpu } = this.#device;
-    this.#checkLost();
-    const dispatches = this.#dispatches;
-    if (dispatches.length === 0) return;
+  /** `work` begins when all that was recorded is submitted; what is recorded from now on waits for it. */
+  host(work: () => Promise<unknown>): void {
+    this.#pieces.push({ dispatches: this.#dispatches, work });
     this.#dispatches = [];
+  }
+
+  /**
+   * Submits what is recorded, in pieces where the host has work in between, or where it is asked whether the rest is still
+   * wanted. Nobody waits for work that stands last. Resolves to the fraction that was submitted.
+   */
+  async run(preempt?: Preempt): Promise<number> {
+    const pieces: readonly Piece[] = [...this.#pieces, { dispatches: this.#dispatches }];
+    this.#begin();
+    const total = pieces.reduce((sum, { dispatches }) => sum + dispatches.length, 0);
+    let done = 0;
+    for (const { dispatches, work } of pieces) {
+      if (dispatches.length > 0 && this.#working) await this.#worked();
+      const submitted = preempt ? await this.#inTurns(dispatches, preempt) : this.#submit(dispatches);
+      done += submitted;
+      if (submitted < dispatches.length) return done / total;
+      if (!work) continue;
+      await this.#worked();
+      this.#working = work();
+      // Who wants the result hears of it.
+      this.#working.catch(() => undefined);
+    }
+    return 1;
+  }
+
+  /** Submits what is recorded, where the host has nothing to do in between. */
+  submit(): void {
+    const dispatches = this.#dispatches;
+    this.#begin();
+    this.#submit(dispatches);
+  }
+
+  /** What is recorded is taken: its tables are written, and the next step begins. */
+  #begin(): void {
+    checkFault(this.#device);
     this.#writeTables();
+    this.#tableWords = 0;
+    this.#placed.clear();
+    this.#pieces = [];
+    this.#dispatches = [];
+  }
+
+  /** Some dispatches at a time, of which two lots are on their way at once. Resolves to how many were submitted. */
+  async #inTurns(dispatches: readonly Dispatch[], preempt: Preempt): Promise<number> {
+    const { queue } = this.#device.gpu;
+    let before: Promise<unknown> = Promise.resolve();
+    for (let at = 0; at < dispatches.length; at += dispatchesInTurn) {
+      this.#submit(dispatches.slice(at, at + dispatchesInTurn));
+      const submitted = queue.onSubmittedWorkDone();
+      await before;
+      before = submitted;
+      const done = at + dispatchesInTurn;
+      if (done < dispatches.length && preempt()) return done;
+    }
+    return dispatches.length;
+  }
+
+  async #worked(): Promise<void> {
+    const working = this.#working;
+    this.#working = undefined;
+    await working;
+  }
+
+  #submit(dispatches: readonly Dispatch[]): number {
+    const { gpu } = this.#device;
+    if (dispatches.length === 0) return 0;
     this.#writeParams(dispatches);
     const shared = this.#pipelines.shared(this.#paramBuffer, this.#work.buffer(), this.#tableBuffer);
     const encoder = gpu.createCommandEncoder();
-    const pass = encoder.beginComputePass();
+    const pass = this.timings ? undefined : encoder.beginComputePass();
     dispatches.forEach(({ kernel, groups, buffers }, i) => {
-      pass.setPipeline(this.#pipelines.of(kernel));
-      pass.setBindGroup(0, shared, [i * paramBytes]);
+      const timestampWrites = this.timings?.next(kernel.name);
+      const current = pass ?? encoder.beginComputePass(timestampWrites && { timestampWrites });
+      current.setPipeline(this.#pipelines.of(kernel));
+      current.setBindGroup(0, shared, [i * paramBytes]);
       const own = this.#pipelines.own(kernel, buffers);
-      if (own) pass.setBindGroup(1, own);
-      pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
+      if (own) current.setBindGroup(1, own);
+      current.dispatchWorkgroups(groups[0], groups[1], groups[2]);
+      if (!pass) current.end();
     });
-    pass.end();
+    pass?.end();
+    this.dispatches += dispatches.length;
     gpu.queue.submit([encoder.finish()]);
+    return dispatches.length;
   }
 
   /** Bind groups with this buffer are given up. */
   forget(buffer: GPUBuffer): void {
     this.#pipelines.forget(buffer);
-  }
-
-  #checkLost(): void {
-    const lost = this.#device.lost();
-    if (lost !== undefined) throw new RealmError('engine_failed', `the GPU was lost: ${lost}`);
   }
 
   #writeTables(): void {
@@ -111,8 +191,6 @@ export class Recorder {
       const { buffer } = this.#tables;
       this.#device.gpu.queue.writeBuffer(this.#tableBuffer, 0, buffer as ArrayBuffer, 0, this.#tableWords * 4);
     }
-    this.#tableWords = 0;
-    this.#placed.clear();
   }
 
   #writeParams(dispatches: readonly Dispatch[]): void {

@@ -1,6 +1,7 @@
 import { asRealmError } from '../../errors.ts';
+import type { Token } from '../../tokenizer/types.ts';
 import { failure } from '../failure.ts';
-import { type EngineEvent, type GenerateRequest, neverBegun } from '../request.ts';
+import { type EngineEvent, type EngineUsage, type GenerateRequest, neverBegun } from '../request.ts';
 import type { Engine } from '../types.ts';
 import type { Attempt, Circuit, Verdict } from './circuit.ts';
 
@@ -19,15 +20,21 @@ const over: Result = { value: undefined, done: true };
 const nothing: AsyncIterator<EngineEvent> = { next: async () => over };
 
 /**
- * The events of one request. When its engine dies before the first of them, the request is run again, once, in the next engine: nobody
- * has seen anything of it, and the same seed gives the same bytes. From the first event on they are the engine's own, untouched.
+ * The events of one request. When its engine dies, the request goes on, once, in the next engine: what its reader has is the
+ * beginning of the answer there, computed like a prompt. With a seed the bytes are those that the dead one would have said.
  */
 export class RestartedStream implements AsyncIterableIterator<EngineEvent, undefined> {
   readonly #engines: Engines;
   readonly #request: GenerateRequest;
   readonly #signal: AbortSignal | undefined;
+  #engine: Engine | undefined;
   #events: AsyncIterator<EngineEvent> = nothing;
   #begun = false;
+  #again = false;
+  /** What the reader has of the answer. */
+  readonly #tokens: Token[] = [];
+  /** How many of them the engine was given with the prompt. */
+  #given = 0;
   #left = Promise.withResolvers<undefined>();
 
   constructor(engines: Engines, request: GenerateRequest, signal: AbortSignal | undefined) {
@@ -41,9 +48,9 @@ export class RestartedStream implements AsyncIterableIterator<EngineEvent, undef
   }
 
   next(): Promise<Result> {
+    if (!this.#begun) return this.#first();
     // The path of every token.
-    if (this.#begun) return this.#events.next() as Promise<Result>;
-    return this.#first();
+    return (this.#events.next() as Promise<Result>).then(this.#pass);
   }
 
   async return(): Promise<Result> {
@@ -56,11 +63,7 @@ export class RestartedStream implements AsyncIterableIterator<EngineEvent, undef
 
   async #first(): Promise<Result> {
     try {
-      const engine = this.#engines.current();
-      const result = await this.#try(engine);
-      if (!isFault(result) || !engine.ended.aborted || this.#begun) return result;
-      const next = await this.#wait(this.#engines.after(engine));
-      return next ? await this.#try(next) : this.#last(neverBegun(this.#request));
+      return this.#pass(await this.#try(this.#engines.current()));
     } catch (error) {
       return this.#last(failure(asRealmError(error)));
     } finally {
@@ -68,12 +71,67 @@ export class RestartedStream implements AsyncIterableIterator<EngineEvent, undef
     }
   }
 
+  readonly #pass = (result: Result): Result | Promise<Result> => {
+    const { value } = result;
+    if (value?.kind === 'token') this.#tokens.push(value.token);
+    else if (isFault(result)) return this.#goOn(result);
+    else if (value?.kind === 'end' && this.#given > 0) return this.#last({ ...value, usage: this.#usage(value.usage) });
+    return result;
+  };
+
+  /** In the next engine, once. Who has something else than tokens, a part of a prompt's log-probabilities, would get it twice. */
+  async #goOn(fault: Result): Promise<Result> {
+    const dead = this.#engine;
+    if (this.#again || !dead?.ended.aborted || (this.#begun && this.#tokens.length === 0)) return fault;
+    this.#again = true;
+    try {
+      const next = await this.#wait(this.#engines.after(dead));
+      if (!next) return this.#last(this.#cancelled());
+      return await this.#pass(await this.#try(next));
+    } catch (error) {
+      return this.#last(failure(asRealmError(error)));
+    }
+  }
+
   #try(engine: Engine): Promise<Result> {
     return this.#engines.circuit.run(async (): Promise<Attempt<Result>> => {
-      this.#events = engine.submit(this.#request, this.#signal)[Symbol.asyncIterator]();
+      this.#engine = engine;
+      this.#events = engine.submit(this.#rest(), this.#signal)[Symbol.asyncIterator]();
       const value = (await this.#events.next()) as Result;
       return { value, verdict: verdictOf(value, engine) };
     });
+  }
+
+  /** What is left of the request. */
+  #rest(): GenerateRequest {
+    this.#given = this.#tokens.length;
+    if (this.#given === 0) return this.#request;
+    const { prompt, answered = 0, maxTokens } = this.#request;
+    return {
+      ...this.#request,
+      prompt: [...prompt, ...this.#tokens],
+      answered: answered + this.#given,
+      maxTokens: maxTokens === undefined ? undefined : maxTokens - this.#given,
+      // They were for its first token, or for what comes before.
+      ...{ draft: undefined, firstMask: undefined, promptLogprobs: undefined, queueMs: undefined },
+    };
+  }
+
+  /** What the request used, as if one engine had run it. */
+  #usage({ cachedTokens, completionTokens }: EngineUsage): EngineUsage {
+    const promptTokens = this.#request.prompt.length;
+    return {
+      promptTokens,
+      cachedTokens: Math.min(cachedTokens, promptTokens),
+      completionTokens: this.#given + completionTokens,
+    };
+  }
+
+  #cancelled(): EngineEvent {
+    if (this.#tokens.length === 0) return neverBegun(this.#request);
+    this.#given = this.#tokens.length;
+    const usage = this.#usage({ promptTokens: 0, cachedTokens: 0, completionTokens: 0 });
+    return { kind: 'end', reason: 'cancelled', usage };
   }
 
   /** Undefined: nobody waits any more. */

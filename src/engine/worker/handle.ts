@@ -103,6 +103,9 @@ export async function openEngine({ onProgress, onBrownOut, ...options }: OpenEng
   }
 }
 
+/** How long a thread has to give its device up. */
+const leaveMs = 10_000;
+
 type Listeners = Pick<OpenEngineOptions, 'onProgress' | 'onBrownOut'>;
 
 /** The main thread's end of an engine worker. A worker that dies ends everything that waits on it. */
@@ -113,6 +116,9 @@ class EngineHandle {
   readonly #outbox: Outbox;
   readonly #opening = Promise.withResolvers<EngineInfo>();
   readonly #closed = Promise.withResolvers<void>();
+  /** Its model is closed, or its thread is gone. */
+  readonly #left = Promise.withResolvers<void>();
+  #gone = false;
   readonly #statsWaiting: PromiseWithResolvers<EngineStats>[] = [];
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
   #nextCall = 0;
@@ -133,9 +139,10 @@ class EngineHandle {
       cancel: id => this.#send({ kind: 'cancel', id }),
     });
     thread.onMessage(message => this.#receive(message as FromEngine));
-    thread.onEnd(reason =>
-      this.#end(new RealmError('engine_failed', `the engine's thread ${reason}; load the model again`)),
-    );
+    thread.onEnd(reason => {
+      this.#leftNow();
+      this.#end(new RealmError('engine_failed', `the engine's thread ${reason}; load the model again`));
+    });
   }
 
   get ended(): AbortSignal {
@@ -168,7 +175,7 @@ class EngineHandle {
     this.#stuck = true;
     const seconds = (silentMs / 1000).toFixed(1);
     this.#end(new RealmError('engine_failed', `the engine stood still for ${seconds} s in the middle of its work`));
-    void this.#thread.terminate().then(() => {
+    void this.#leave().then(() => {
       this.#stuck = false;
     });
   }
@@ -197,7 +204,29 @@ class EngineHandle {
       await this.#closed.promise;
       this.#end(new RealmError('shutting_down', 'the engine was closed'));
     }
+    await this.#leave();
+  }
+
+  /**
+   * Ends the thread. A driver's answer that is still on its way to a thread that was terminated ends the whole process:
+   * an engine on a GPU gives its device up first, and where it does not its thread stays.
+   */
+  async #leave(): Promise<void> {
+    const { onGpu = false } = await this.ready.catch(() => ({ onGpu: false }));
+    if (onGpu && !this.#gone) {
+      this.#send({ kind: 'close' });
+      const late = Promise.withResolvers<void>();
+      const timer = setTimeout(late.resolve, leaveMs);
+      await Promise.race([this.#left.promise, late.promise]);
+      clearTimeout(timer);
+      if (!this.#gone) return this.#thread.unref();
+    }
     await this.#thread.terminate();
+  }
+
+  #leftNow(): void {
+    this.#gone = true;
+    this.#left.resolve();
   }
 
   #send(message: ToEngine): void {
@@ -230,6 +259,7 @@ class EngineHandle {
       case 'stats':
         return this.#statsWaiting.shift()?.resolve(message.stats);
       case 'closed':
+        this.#leftNow();
         return this.#closed.resolve();
       default:
         message satisfies never;

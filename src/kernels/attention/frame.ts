@@ -20,7 +20,7 @@ export const attentionParams = {
   scale: 'f32',
   /** Softcap, or 0. */
   cap: 'f32',
-  /** This thread's scratch: 2 KiB and 4 * headDim * queries bytes. */
+  /** This thread's scratch: 2 KiB and 8 * headDim * queries bytes. */
   scratch: 'i32',
 } as const;
 
@@ -29,20 +29,28 @@ export type AttentionFunc = Func<typeof attentionParams>;
 /** Most query heads of one call. */
 export const maxQueries = 8;
 
+/** Pages of a split: what is summed on its own before it is combined with the splits before (docs/numerics.md). */
+export const splitPages = 8;
+
 /**
- * Where things stand in the scratch. Eight f32, one for each query: the largest score of the pages before, the same with
- * this page's, the sum of the weights, and what the page takes from earlier sums.
+ * Where things stand in the scratch. Eight f32, one for each query. Of a split: the largest score of the pages before, the
+ * same with this page's, the sum of the weights, and what the page takes from earlier sums.
  */
 export const maxAt = 0;
 export const nextMaxAt = 32;
 export const totalAt = 64;
 export const decayAt = 96;
+/** Of all splits so far: the largest score and the sum of the weights; what a split takes from both, and what it adds. */
+export const wholeMaxAt = 128;
+export const wholeTotalAt = 160;
+export const keptAt = 192;
+export const addedAt = 224;
 /** Eight f32 for each query. */
-export const eightsAt = 128;
+export const eightsAt = 256;
 /** Scores of a page, then its weights: [queries][32] f32. */
-export const scoresAt = 384;
-/** The scaled queries: [headDim / 8][queries][8] f32. */
-export const queriesAt = 1408;
+export const scoresAt = 512;
+/** The scaled queries: [headDim / 8][queries][8] f32; behind them the weighted values of a split: [queries][headDim] f32. */
+export const queriesAt = 1536;
 
 /** The page that a call is at. */
 export interface Page {

@@ -1,23 +1,29 @@
-/** The weighted sum of the values, and its division by the weights' sum. */
+/** The weighted sum of a page's values, and the division of all by the weights' sum. */
 import { f32, f32x4, i32, type Local, v128 } from '../assembler.ts';
 import { constant, pair, pairLocal, setPair, storePair } from '../constants.ts';
 import type { CacheReader } from './cache-format.ts';
-import { type AttentionFunc, decayAt, type Page, scoresAt, totalAt, unrolled, widthOf } from './frame.ts';
+import { type AttentionFunc, decayAt, type Page, scoresAt, unrolled, wholeTotalAt, widthOf } from './frame.ts';
 
-/** out = 0. */
-export function clear(f: AttentionFunc, queries: number): void {
-  const { out, headDim } = f.params;
-  const [at, zero] = [f.local('i32', out), constant(f, 'zero')];
+/** The sums at `into` = 0. */
+export function clear(f: AttentionFunc, queries: number, into: Local<'i32'>): void {
+  const { headDim } = f.params;
+  const [at, zero] = [f.local('i32', into), constant(f, 'zero')];
   f.for(i32.mul(i32.shrU(headDim, i32.const(3)), i32.const(queries)), () => {
     storePair(f, at, zero);
     f.advance(at, 32);
   });
 }
 
-/** out[query][d] = out * decay + Σ weight[position] * value[position][d]. */
-export function addWeightedValues(f: AttentionFunc, queries: number, page: Page, cache: CacheReader): void {
-  const { out, headDim } = f.params;
-  const row = f.local('i32', out);
+/** into[query][d] = into * decay + Σ weight[position] * value[position][d]. */
+export function addWeightedValues(
+  f: AttentionFunc,
+  queries: number,
+  page: Page,
+  cache: CacheReader,
+  into: Local<'i32'>,
+): void {
+  const { headDim } = f.params;
+  const row = f.local('i32', into);
   const column = f.local('i32', page.values);
   const left = f.local('i32', i32.shrU(headDim, i32.const(3)));
   for (const width of new Set([widthOf(queries), 1])) {
@@ -88,7 +94,7 @@ export function normalise(f: AttentionFunc, queries: number): void {
   const [at, total] = [f.local('i32', out), f.local('i32', scratch)];
   const inverse = f.local('v128');
   f.for(i32.const(queries), () => {
-    f.set(inverse, f32x4.splat(f32.div(f32.const(1), f32.load(total, totalAt))));
+    f.set(inverse, f32x4.splat(f32.div(f32.const(1), f32.load(total, wholeTotalAt))));
     f.for(i32.shrU(headDim, i32.const(3)), () => {
       storePair(
         f,

@@ -3,6 +3,7 @@ import { RealmError } from '../../errors.ts';
 import type { Platform } from '../platform.ts';
 import { digests } from './digests.ts';
 import { files } from './files.ts';
+import { gpus } from './gpu.ts';
 import { nextTurn } from './next-turn.ts';
 
 export const platform: Platform = {
@@ -17,7 +18,7 @@ export const platform: Platform = {
   digests,
   compile: bytes => new WebAssembly.Module(bytes),
   revectorizes: false,
-  gpu: async () => navigator.gpu,
+  gpus,
   machine: async () => ({ cpu: 'unknown', flags: '', platform: navigator.userAgent, node: '', v8: '' }),
   availableMemory: () => undefined,
   heapBytes: () => undefined,

@@ -6,7 +6,7 @@ import { availableMemory } from './available-memory.ts';
 import { compile } from './compile.ts';
 import { digests } from './digests.ts';
 import { files } from './files.ts';
-import { gpu } from './gpu.ts';
+import { gpus } from './gpu.ts';
 import { machine } from './machine.ts';
 import { startThread, thread } from './threads.ts';
 
@@ -20,7 +20,7 @@ export const platform: Platform = {
   digests,
   compile,
   revectorizes: true,
-  gpu,
+  gpus,
   machine,
   availableMemory,
   heapBytes: () => getHeapStatistics().total_heap_size,

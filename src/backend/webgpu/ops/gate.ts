@@ -1,0 +1,39 @@
+/** out = activation(gate) * up. */
+import type { Context } from '../context.ts';
+import { exactArithmetic } from '../exact.ts';
+import type { GpuWorkBuffer } from '../handles.ts';
+import { defineKernel } from '../kernel.ts';
+import { activations } from './activation.ts';
+
+const kernelOf = (kind: 'silu' | 'gelu') =>
+  defineKernel({
+    name: kind,
+    params: {
+      ...{ out: 'u32', outStride: 'u32', gate: 'u32', gateStride: 'u32', up: 'u32', upStride: 'u32', columns: 'u32' },
+    },
+    work: 'f32',
+    workgroup: 64,
+    declarations: exactArithmetic() + activations,
+    main: `
+  let column = group.x * 64 + lane;
+  if (column >= p.columns) { return; }
+  let gate = work[p.gate + group.y * p.gateStride + column];
+  work[p.out + group.y * p.outStride + column] = ${kind}(gate) * work[p.up + group.y * p.upStride + column];`,
+  });
+
+const kernels = { silu: kernelOf('silu'), gelu: kernelOf('gelu') };
+
+export function gate(
+  { recorder }: Context,
+  out: GpuWorkBuffer,
+  gate: GpuWorkBuffer,
+  up: GpuWorkBuffer,
+  kind: 'silu' | 'gelu',
+  rows: number,
+): void {
+  const { columns } = out;
+  recorder.record(kernels[kind], [Math.ceil(columns / 64), rows], {
+    ...{ out: out.at, outStride: out.stride, gate: gate.at, gateStride: gate.stride },
+    ...{ up: up.at, upStride: up.stride, columns },
+  });
+}
