@@ -3,7 +3,7 @@ import { RealmError } from '../../errors.ts';
 import type { Platform } from '../platform.ts';
 import { digests } from './digests.ts';
 import { files } from './files.ts';
-import { nextTurn } from './next-turn.ts';
+import { later, nextTurn } from './next-turn.ts';
 
 export const platform: Platform = {
   availableParallelism: () => 1,
@@ -13,6 +13,7 @@ export const platform: Platform = {
   },
   thread: undefined,
   nextTurn,
+  later,
   files,
   digests,
   compile: bytes => new WebAssembly.Module(bytes),

@@ -15,6 +15,7 @@ export const platform: Platform = {
   startThread,
   thread,
   nextTurn,
+  later: setImmediate,
   files,
   digests,
   compile,
