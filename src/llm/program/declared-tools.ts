@@ -10,16 +10,26 @@ export const noParameters = { type: 'object', properties: {} };
 /** The tools that a program declares: JSON text of the list of Chat Completions, alone or as `tools` of an object. Throws `invalid_request`. */
 export function declaredTools(text: string, choice: 'auto' | 'required' = 'auto'): ToolUse | undefined {
   const value = text.trim() === '' ? undefined : parse(text);
-  const tools = (Array.isArray(value) ? value : (value as { tools?: unknown } | null | undefined)?.tools) ?? [];
+  const tools = Array.isArray(value) ? value : (value as { tools?: unknown } | null | undefined)?.tools;
+  return toolUse(tools, choice, refused);
+}
+
+/** What the list of Chat Completions declares; undefined: no tools. Throws what `refused` makes of the first mistake. */
+export function toolUse(
+  list: unknown,
+  choice: ToolUse['choice'],
+  refused: (problem: string) => RealmError,
+): ToolUse | undefined {
+  const tools = list ?? [];
   if (!Array.isArray(tools)) throw refused('must be a list');
-  const declared = tools.map(toDeclared);
+  const declared = tools.map((tool, i) => toDeclared(tool, i, refused));
   const names = declared.map(({ name }) => name);
   const twice = names.findIndex((name, i) => names.indexOf(name) < i);
   if (twice >= 0) throw refused(`[${twice}].function.name: two tools are named ${names[twice]}`);
   return declared.length > 0 ? { declared, choice, parallel: true } : undefined;
 }
 
-function toDeclared(tool: unknown, i: number): DeclaredTool {
+function toDeclared(tool: unknown, i: number, refused: (problem: string) => RealmError): DeclaredTool {
   const { type, function: given } = (tool ?? {}) as { type?: unknown; function?: unknown };
   if (type !== 'function') throw refused(`[${i}].type: must be "function"`);
   const { name, parameters } = (given ?? {}) as { name?: unknown; parameters?: unknown };
