@@ -6,15 +6,16 @@ import { changedRequest, metadata, refusedToProgram } from '../llm/program/optio
 import { encodePrompt, parseChatDocument } from '../llm/prompt.ts';
 import type { ProgramHost } from '../sandbox/types.ts';
 import { finish } from '../tokenizer/steps.ts';
-import type { LocalRun } from './program-run.ts';
+import type { LibraryRun } from './program-run.ts';
 import { sequenceHost } from './sequence-host.ts';
 
 /** The host side of a program's calls, on one model without a server. */
-export function programHost(run: LocalRun): ProgramHost {
+export function programHost(run: LibraryRun): ProgramHost {
+  const { request } = run.asked;
   return {
     generate: async ({ modelId, prompt, adapter, options }, signal, onText) => {
       run.find(modelId);
-      const own = { ...run.request, ...run.owned(), prompt, adapter: adapter ?? run.request.adapter };
+      const own = { ...request, ...run.owned(), prompt, adapter: adapter ?? request.adapter };
       try {
         await generate(run, changedRequest(own, options), signal, onText);
       } catch (error) {
@@ -33,12 +34,12 @@ export function programHost(run: LocalRun): ProgramHost {
 
 /** One call of a program of ABI v1 to the model: encodes its prompt, and hands each token's text to `onText`. */
 async function generate(
-  run: LocalRun,
+  run: LibraryRun,
   request: GenerateRequest<string>,
   signal: AbortSignal,
   onText: Parameters<ProgramHost['generate']>[2],
 ): Promise<void> {
-  const { model, kind, tools } = run;
+  const { model, kind, tools } = run.asked;
   const { tokens, inReasoning } = encode(run, request.prompt);
   const own = kind === 'chat' && {
     constraint: constraintOf(model.format, tools, undefined, inReasoning),
@@ -56,11 +57,10 @@ async function generate(
 }
 
 /** The tokens of a prompt in the run's own form. */
-function encode(run: LocalRun, prompt: string) {
-  const { context } = run.model.engine.info;
-  const encoded = finish(
-    encodePrompt(run.model, run.kind === 'chat' ? parseChatDocument(prompt) : prompt, { context }),
-  );
+function encode(run: LibraryRun, prompt: string) {
+  const { model, kind } = run.asked;
+  const { context } = model.engine.info;
+  const encoded = finish(encodePrompt(model, kind === 'chat' ? parseChatDocument(prompt) : prompt, { context }));
   run.inReasoning ??= encoded.inReasoning;
   return encoded;
 }

@@ -55,7 +55,10 @@ export interface RunOptions extends RequestOptions, SamplingOptions {
   readonly onLog?: (level: 'debug' | 'info' | 'warn' | 'error', text: string) => void;
 }
 
-/** A piece of what a program says: text, thoughts, a call of a tool (its beginning has id and name, what follows adds to the JSON of its arguments), or an event. */
+/**
+ * A piece of what a program says: text, thoughts, a call of a tool, or an event. A call's beginning has its id and its name; what
+ * follows adds to the JSON of its arguments.
+ */
 export type RunChunk =
   | { readonly kind: 'text' | 'reasoning'; readonly text: string }
   | {
@@ -85,7 +88,7 @@ export interface RunAnswer {
   readonly memory: number;
 }
 
-/** A call of a tool in a program's answer. */
+/** A call of a tool in an answer. */
 export interface ToolCall {
   readonly id: string;
   readonly name: string;

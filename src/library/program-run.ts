@@ -12,7 +12,7 @@ import type { ProgramLimits } from '../sandbox/types.ts';
 import type { RunOptions } from './program-options.ts';
 import type { SavedSequences } from './saved-sequences.ts';
 
-/** What the calls of one run of a program share. */
+/** What a program is run for. */
 export interface Asked {
   readonly model: LoadedModel;
   readonly kind: 'chat' | 'completion';
@@ -30,15 +30,8 @@ export interface Asked {
 export const ownModel = 1 as ModelId;
 
 /** One run of a program in the library: what it has asked of the model by now. */
-export class LocalRun implements Asked {
-  readonly model: LoadedModel;
-  readonly kind: Asked['kind'];
-  readonly request: GenerateRequest<string>;
-  readonly tools: ToolUse | undefined;
-  readonly options: Asked['options'];
-  readonly limits: ProgramLimits;
-  readonly emitted: Emitted;
-  readonly saved: SavedSequences;
+export class LibraryRun {
+  readonly asked: Asked;
   readonly charged = new ChargedTokens();
   /** The prompt of the first call had begun the model's thoughts. */
   inReasoning: boolean | undefined;
@@ -51,31 +44,27 @@ export class LocalRun implements Asked {
   #calls = 0;
 
   constructor(asked: Asked) {
-    this.model = asked.model;
-    this.kind = asked.kind;
-    this.request = asked.request;
-    this.tools = asked.tools;
-    this.options = asked.options;
-    this.limits = asked.limits;
-    this.emitted = asked.emitted;
-    this.saved = asked.saved;
+    this.asked = asked;
   }
 
   /** Throws `model_not_found` for a number that is none's. */
   find(modelId: ModelId): LoadedModel {
-    if (modelId === ownModel) return this.model;
+    if (modelId === ownModel) return this.asked.model;
     throw new RealmError('model_not_found', `The program asked for model ${modelId}, which does not exist`);
   }
 
   /** An empty name: the run's own. Throws `model_not_found`. */
   named(name: string): ModelId {
-    if (name === '' || name === this.model.id) return ownModel;
-    throw new RealmError('model_not_found', `The program asked for model ${name}; there is ${this.model.id} alone`);
+    if (name === '' || name === this.asked.model.id) return ownModel;
+    throw new RealmError(
+      'model_not_found',
+      `The program asked for model ${name}; there is ${this.asked.model.id} alone`,
+    );
   }
 
   /** What every call of the run says of whom it is for. */
   owned(): Pick<GenerateRequest, 'id' | 'tenant' | 'queueMs' | 'priority'> {
-    const { id, tenant, queueMs, priority } = this.request;
+    const { id, tenant, queueMs, priority } = this.asked.request;
     return { id: `${id}.${this.#calls++}`, tenant, queueMs, priority };
   }
 

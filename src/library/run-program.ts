@@ -14,7 +14,7 @@ import { Program } from './load-program.ts';
 import { programHost } from './program-host.ts';
 import { readInput } from './program-input.ts';
 import type { ProgramInput, ProgramLimits, RunAnswer, RunChunk, RunOptions, ToolCall } from './program-options.ts';
-import { LocalRun, ownModel } from './program-run.ts';
+import { LibraryRun, ownModel } from './program-run.ts';
 import { SavedSequences } from './saved-sequences.ts';
 
 /** The programs of one model: where they run, and what they have saved. */
@@ -58,7 +58,7 @@ export class ProgramRunner {
       emitted,
       saved: this.#saved,
     } as const;
-    const run = new LocalRun(parts);
+    const run = new LibraryRun(parts);
     let use = { fuel: 0, memory: 0 };
     const text = this.#open().run({
       ...{ tenant: request.tenant, program: await this.#load(program, limits.memoryMb), limits, kind, prompt, signal },

@@ -12,11 +12,11 @@ import type { TextEnd, TextPiece } from '../llm/types.ts';
 import type { Position, SequenceHost, Submission, Submitted } from '../sandbox/v2/types.ts';
 import { finish } from '../tokenizer/steps.ts';
 import type { Token } from '../tokenizer/types.ts';
-import type { LocalRun } from './program-run.ts';
+import type { Asked, LibraryRun } from './program-run.ts';
 
 /** What a program of ABI v2 asks, on one model without a server. */
-export function sequenceHost(run: LocalRun): SequenceHost {
-  const { model, request, limits } = run;
+export function sequenceHost(run: LibraryRun): SequenceHost {
+  const { model, request, limits, saved: kept, options, emitted } = run.asked;
   const { tokenizer, engine } = model;
   const { context } = engine.info;
   const { tenant } = request;
@@ -69,36 +69,36 @@ export function sequenceHost(run: LocalRun): SequenceHost {
     async save(modelId, key, saved, ttlSeconds) {
       run.find(modelId);
       const { savedSequences: sequences, savedBytes: bytes } = limits;
-      run.saved.save(tenant, key, saved, ttlSeconds, { sequences, bytes });
+      kept.save(tenant, key, saved, ttlSeconds, { sequences, bytes });
     },
     async open(modelId, key) {
       run.find(modelId);
-      return run.saved.open(tenant, key);
+      return kept.open(tenant, key);
     },
-    tool: (name, input, signal) => callTool(run, name, input, signal),
+    tool: (name, input, signal) => callTool(options, name, input, signal),
     async budget() {
-      const used = run.saved.used(tenant);
-      const saved = {
+      const used = kept.used(tenant);
+      const left = {
         sequences: Math.max(0, limits.savedSequences - used.sequences),
         bytes: Math.max(0, limits.savedBytes - used.bytes),
       };
-      const tools = Object.keys(run.options.tools ?? {}).map(name => ({ name, description: '' }));
-      return JSON.stringify({ budgets: [], saved, tools });
+      const tools = Object.keys(options.tools ?? {}).map(name => ({ name, description: '' }));
+      return JSON.stringify({ budgets: [], saved: left, tools });
     },
-    emit: (kind, text) => run.emitted.add(kind, text),
-    log: (level, text) => run.options.onLog?.(level, text),
+    emit: (kind, text) => emitted.add(kind, text),
+    log: (level, text) => options.onLog?.(level, text),
   };
 }
 
 /** Runs one of a program's sequences on, as one call to the engine. */
 async function submit(
-  run: LocalRun,
+  run: LibraryRun,
   submission: Submission,
   signal: AbortSignal,
   onText?: Parameters<SequenceHost['submit']>[2],
 ): Promise<Submitted> {
-  const markers = markersIn(run.find(submission.modelId).format, run.tools);
-  const request = { ...requestOf(run, submission), ...answerOf(submission, run.request, markers) };
+  const markers = markersIn(run.find(submission.modelId).format, run.asked.tools);
+  const request = { ...requestOf(run, submission), ...answerOf(submission, run.asked.request, markers) };
   const logprobs: TokenLogprob[] = [];
   const end = await called(run, submission, request, signal, ({ text, logprob }) => {
     if (logprob) logprobs.push(logprob);
@@ -113,7 +113,7 @@ async function submit(
 
 /** Makes the call, and counts what of the sequence nobody has counted. */
 async function called(
-  run: LocalRun,
+  run: LibraryRun,
   { modelId, tokens }: Position,
   request: GenerateRequest,
   signal: AbortSignal,
@@ -139,9 +139,9 @@ async function called(
   }
 }
 
-function requestOf(run: LocalRun, { tokens, adapter }: Position): Omit<GenerateRequest, 'sampling'> {
+function requestOf(run: LibraryRun, { tokens, adapter }: Position): Omit<GenerateRequest, 'sampling'> {
   const prompt = Array.from(tokens) as Token[];
-  return { ...run.owned(), prompt, adapter: adapter ?? run.request.adapter, keepsTail: true };
+  return { ...run.owned(), prompt, adapter: adapter ?? run.asked.request.adapter, keepsTail: true };
 }
 
 /** Where tokens are computed: what the model has is of no use to it with an adapter. */
@@ -150,8 +150,12 @@ const placeOf = ({ adapter = '' }: Pick<GenerateRequest, 'adapter'>): string => 
 const cancelled = () => new RealmError('request_cancelled', 'The request was cancelled');
 
 /** One of the caller's functions. Throws `tool_not_found`, `invalid_request` (its input), `tool_failed`. */
-async function callTool({ options }: LocalRun, name: string, input: string, signal: AbortSignal): Promise<string> {
-  const tools = options.tools ?? {};
+async function callTool(
+  { tools = {} }: Asked['options'],
+  name: string,
+  input: string,
+  signal: AbortSignal,
+): Promise<string> {
   const tool = Object.hasOwn(tools, name) ? tools[name] : undefined;
   if (!tool)
     throw new RealmError('tool_not_found', `There is no tool ${JSON.stringify(name)}; run names them in its tools`);
