@@ -32,13 +32,14 @@ export class Model {
   readonly #model: LoadedModel;
   readonly #sessions: FindSession;
   readonly #programs: ProgramRunner;
+  readonly #adapters = new Set<string>();
   #requests = 0;
 
   /** @internal */
   constructor(model: LoadedModel, path: string, sessions: FindSession, makeSandbox: () => Sandbox) {
     this.#model = model;
     this.#sessions = sessions;
-    this.#programs = new ProgramRunner(model, makeSandbox);
+    this.#programs = new ProgramRunner(model, this.#adapters, makeSandbox);
     this.info = { ...model.engine.info, id: model.id, path };
   }
 
@@ -117,10 +118,12 @@ export class Model {
    */
   async loadAdapter(name: string, path: string): Promise<void> {
     await this.#model.engine.loadAdapter(name, path);
+    this.#adapters.add(name);
   }
 
   /** Takes an adapter away; resolves when the requests that have it have ended. Throws `adapter_not_found`. */
   async unloadAdapter(name: string): Promise<void> {
+    this.#adapters.delete(name);
     await this.#model.engine.unloadAdapter(name);
   }
 

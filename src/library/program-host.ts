@@ -15,7 +15,7 @@ export function programHost(run: LibraryRun): ProgramHost {
   return {
     generate: async ({ modelId, prompt, adapter, options }, signal, onText) => {
       run.find(modelId);
-      const own = { ...request, ...run.owned(), prompt, adapter: adapter ?? request.adapter };
+      const own = { ...request, ...run.owned(), prompt, adapter: run.adapterOf(adapter) };
       try {
         await generate(run, changedRequest(own, options), signal, onText);
       } catch (error) {
@@ -26,8 +26,10 @@ export function programHost(run: LibraryRun): ProgramHost {
     decode: async (modelId, tokens) => finish(decode(run.find(modelId).tokenizer, tokens, false)),
     metadata: modelId => metadata(run.find(modelId)),
     find: async name => run.named(name),
-    // Whether the model has it is seen where it is used.
-    checkAdapter: async modelId => void run.find(modelId),
+    checkAdapter: async (modelId, name) => {
+      run.find(modelId);
+      run.adapterOf(name);
+    },
     sequences: sequenceHost(run),
   };
 }

@@ -15,6 +15,8 @@ import type { SavedSequences } from './saved-sequences.ts';
 /** What a program is run for. */
 export interface Asked {
   readonly model: LoadedModel;
+  /** That it has. */
+  readonly adapters: ReadonlySet<string>;
   readonly kind: 'chat' | 'completion';
   /** The caller's; its prompt is the program's input. */
   readonly request: GenerateRequest<string>;
@@ -60,6 +62,13 @@ export class LibraryRun {
       'model_not_found',
       `The program asked for model ${name}; there is ${this.asked.model.id} alone`,
     );
+  }
+
+  /** The one that is asked for, or the caller's. Throws `adapter_not_found`. */
+  adapterOf(asked: string | undefined): string | undefined {
+    const { adapters, request } = this.asked;
+    if (asked === undefined || adapters.has(asked)) return asked ?? request.adapter;
+    throw new RealmError('adapter_not_found', `The program asked for adapter ${asked}, which its model does not have`);
   }
 
   /** What every call of the run says of whom it is for. */

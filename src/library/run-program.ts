@@ -12,7 +12,7 @@ import { tenantDefaults } from '../tenancy/tenants.ts';
 import { throwIfCancelled } from './generation.ts';
 import { Program } from './load-program.ts';
 import { programHost } from './program-host.ts';
-import { readInput } from './program-input.ts';
+import { type ReadInput, readInput } from './program-input.ts';
 import type { ProgramInput, ProgramLimits, RunAnswer, RunChunk, RunOptions, ToolCall } from './program-options.ts';
 import { LibraryRun, ownModel } from './program-run.ts';
 import { SavedSequences } from './saved-sequences.ts';
@@ -20,15 +20,17 @@ import { SavedSequences } from './saved-sequences.ts';
 /** The programs of one model: where they run, and what they have saved. */
 export class ProgramRunner {
   readonly #model: LoadedModel;
+  readonly #adapters: ReadonlySet<string>;
   readonly #makeSandbox: () => Sandbox;
   readonly #saved = new SavedSequences();
   /** By their memory: a module has its limit in itself. */
   readonly #loaded = new WeakMap<Program, Map<number, Promise<LoadedProgram>>>();
   #sandbox: Sandbox | undefined;
 
-  /** Nothing is started before the first run. */
-  constructor(model: LoadedModel, makeSandbox: () => Sandbox) {
+  /** `adapters`: the model's, by name. Nothing is started before the first run. */
+  constructor(model: LoadedModel, adapters: ReadonlySet<string>, makeSandbox: () => Sandbox) {
     this.#model = model;
+    this.#adapters = adapters;
     this.#makeSandbox = makeSandbox;
   }
 
@@ -40,37 +42,21 @@ export class ProgramRunner {
     asked: Omit<GenerateRequest<string>, 'prompt'>,
     signal: AbortSignal,
   ): AsyncGenerator<RunChunk, RunAnswer> {
-    if (!(program instanceof Program))
-      throw new RealmError('invalid_request', 'program: must be one of loadProgram', { param: 'program' });
-    const { kind, prompt, tools } = readInput(input);
-    const limits = limitsOf(options.limits);
-    for (const key of numbers) checkRange(options[key], ranges[key]);
-    const request = { ...asked, prompt };
-    const of = kind === 'chat' ? 'chat' : 'completion';
-    const emitted = new Emitted({ chat: of === 'chat', events: true });
-    const parts = {
-      model: this.#model,
-      kind: of,
-      request,
-      tools,
-      options,
-      limits,
-      emitted,
-      saved: this.#saved,
-    } as const;
-    const run = new LibraryRun(parts);
+    const read = readInput(input);
+    const run = this.#begun(read, options, asked);
     let use = { fuel: 0, memory: 0 };
     const text = this.#open().run({
-      ...{ tenant: request.tenant, program: await this.#load(program, limits.memoryMb), limits, kind, prompt, signal },
+      ...{ tenant: asked.tenant, kind: read.kind, prompt: read.prompt, limits: run.asked.limits, signal },
+      program: await this.#load(program, run.asked.limits.memoryMb),
       modelId: ownModel,
-      options: guestOptions(this.#model, request),
+      options: guestOptions(this.#model, run.asked.request),
       host: programHost(run),
       used: used => {
         use = used;
       },
     });
     const said = new Said();
-    const reader = new ChoiceReader({ kind: of, model: this.#model, tools }, run, emitted);
+    const reader = new ChoiceReader(run.asked, run, run.asked.emitted);
     try {
       for await (const piece of text) yield* said.all(reader.read(piece));
       yield* said.all(reader.end());
@@ -87,16 +73,38 @@ export class ProgramRunner {
     await this.#sandbox?.close();
   }
 
+  /** Throws `invalid_request` for what is out of bounds. */
+  #begun({ kind, prompt, tools }: ReadInput, options: RunOptions, asked: Omit<GenerateRequest<string>, 'prompt'>) {
+    for (const key of numbers) checkRange(options[key], ranges[key]);
+    const chat = kind === 'chat';
+    return new LibraryRun({
+      model: this.#model,
+      adapters: this.#adapters,
+      // A call is answered as a completion is: with text.
+      kind: chat ? 'chat' : 'completion',
+      request: { ...asked, prompt },
+      tools,
+      options,
+      limits: limitsOf(options.limits),
+      emitted: new Emitted({ chat, events: true }),
+      saved: this.#saved,
+    });
+  }
+
   #open(): Sandbox {
     this.#sandbox ??= this.#makeSandbox();
     return this.#sandbox;
   }
 
   #load(program: Program, memoryMb: number): Promise<LoadedProgram> {
+    if (!(program instanceof Program))
+      throw new RealmError('invalid_request', 'program: must be one of loadProgram', { param: 'program' });
     const known = this.#loaded.get(program) ?? new Map<number, Promise<LoadedProgram>>();
     this.#loaded.set(program, known);
     const loading = known.get(memoryMb) ?? this.#open().load(program.name, program.bytes, { memoryMb });
     known.set(memoryMb, loading);
+    // It may be let in another time.
+    loading.catch(() => known.delete(memoryMb));
     return loading;
   }
 }

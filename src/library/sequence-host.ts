@@ -64,8 +64,10 @@ export function sequenceHost(run: LibraryRun): SequenceHost {
     async findModel(name) {
       return run.named(name);
     },
-    // Whether the model has it is seen where it is used.
-    checkAdapter: async modelId => void run.find(modelId),
+    async checkAdapter(modelId, name) {
+      run.find(modelId);
+      run.adapterOf(name);
+    },
     async save(modelId, key, saved, ttlSeconds) {
       run.find(modelId);
       const { savedSequences: sequences, savedBytes: bytes } = limits;
@@ -141,7 +143,7 @@ async function called(
 
 function requestOf(run: LibraryRun, { tokens, adapter }: Position): Omit<GenerateRequest, 'sampling'> {
   const prompt = Array.from(tokens) as Token[];
-  return { ...run.owned(), prompt, adapter: adapter ?? run.asked.request.adapter, keepsTail: true };
+  return { ...run.owned(), prompt, adapter: run.adapterOf(adapter), keepsTail: true };
 }
 
 /** Where tokens are computed: what the model has is of no use to it with an adapter. */

@@ -140,6 +140,15 @@ describe('a program', () => {
     assert.deepEqual([await codes(), await codes()], [[-10, 0], [0]]);
   });
 
+  it('knows one model, and the adapters that it has', async () => {
+    const asks = sequenceProgram(
+      texts => `(call $begin) (call $say (call $seq_adapter (global.get $seq) ${texts.at('none')}))
+        (call $say (call $model_find ${texts.at('other')})) (call $say (call $seq_new (i32.const 99)))
+        (drop (call $model_find ${texts.at('smollm2-135m')}))`,
+    );
+    assert.deepEqual(codesOf((await model.run(await loadProgram(asks), 'x')).text), [-4, -4, -4]);
+  });
+
   it('is held to its limits', async () => {
     const forever = await loadProgram(program('(loop $l (br $l)) (i32.const 0)'));
     const fuel = { limits: { fuel: 1_000_000 } };
