@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { platform } from '#platform';
 
 /** So long may chains of promises keep an event loop from its timers and sockets, ms. */
 const TURN_MS = 5;
@@ -13,9 +13,9 @@ export async function breathe(): Promise<void> {
   const now = performance.now();
   if (turnEnds === undefined) {
     turnEnds = now + TURN_MS;
-    setImmediate(() => {
+    platform.later(() => {
       turnEnds = undefined;
     });
   }
-  if (now > turnEnds) await nextTurn();
+  if (now > turnEnds) await platform.nextTurn();
 }

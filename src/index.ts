@@ -12,6 +12,7 @@ export type { FileSource, GgufArray, GgufValue, TensorInfo } from './gguf/types.
 export { type Answer, type Chunk, Generation } from './library/generation.ts';
 export { type InspectOptions, inspect } from './library/inspect.ts';
 export { loadModel } from './library/load-model.ts';
+export { loadProgram, Program } from './library/load-program.ts';
 export { Model, type ModelInfo } from './library/model.ts';
 export type {
   ChatOptions,
@@ -24,6 +25,15 @@ export type {
   SamplingOptions,
   TenantShare,
 } from './library/options.ts';
+export type {
+  ProgramInput,
+  ProgramLimits,
+  ProgramTool,
+  RunAnswer,
+  RunChunk,
+  RunOptions,
+  ToolCall,
+} from './library/program-options.ts';
 export { type ServeOptions, type Server, serve } from './library/serve.ts';
 export type { ModelDescription, TypeSum } from './llm/describe.ts';
 export type { MemoryNeed } from './llm/memory.ts';

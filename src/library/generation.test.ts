@@ -3,20 +3,27 @@ import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { RealmError } from '../errors.ts';
 import type { TextEvent } from '../llm/types.ts';
-import { Generation, type Produce } from './generation.ts';
+import { Generation, type Produce, textAnswer } from './generation.ts';
 
 const usage = { promptTokens: 1, cachedTokens: 0, completionTokens: 3 };
 
 /** Says the words, one a turn of the event loop; ends early when it is aborted. */
-const saying = (...words: string[]): Produce =>
-  async function* (signal): AsyncGenerator<TextEvent> {
-    for (const text of words) {
-      await turn();
-      if (signal.aborted) return yield { kind: 'end', reason: 'cancelled', usage, tokens: [] };
-      yield { kind: 'text', text, logprobs: [] };
-    }
-    yield { kind: 'end', reason: 'stop', usage, tokens: [] };
-  };
+const saying = (...words: string[]): Produce => said(words);
+
+/** `cancels`: the signal of whoever asked. */
+const said =
+  (words: readonly string[], cancels?: AbortSignal): Produce =>
+  signal =>
+    textAnswer(events(words, signal), cancels);
+
+async function* events(words: readonly string[], signal: AbortSignal): AsyncGenerator<TextEvent> {
+  for (const text of words) {
+    await turn();
+    if (signal.aborted) return yield { kind: 'end', reason: 'cancelled', usage, tokens: [] };
+    yield { kind: 'text', text, logprobs: [] };
+  }
+  yield { kind: 'end', reason: 'stop', usage, tokens: [] };
+}
 
 async function read(generation: Generation): Promise<string[]> {
   const words: string[] = [];
@@ -60,7 +67,7 @@ describe('a generation', () => {
 
   it('fails with its signal, with the reason as the cause', async () => {
     const stop = new AbortController();
-    const generation = new Generation(saying(...words), stop.signal);
+    const generation = new Generation(said(words, stop.signal), stop.signal);
     stop.abort('enough');
     await assert.rejects(read(generation), { ...cancelled, cause: 'enough' });
     await assert.rejects(Promise.resolve(generation), cancelled);

@@ -21,38 +21,35 @@ export interface Answer {
   readonly logprobs?: readonly TextLogprob[];
 }
 
-/** Makes the events of one answer; ends early when the signal is aborted. */
-export type Produce = (signal: AbortSignal) => AsyncIterable<TextEvent>;
+/** Makes the chunks of one answer, and returns all of it; ends early when the signal is aborted. */
+export type Produce<C = Chunk, A = Answer> = (signal: AbortSignal) => AsyncGenerator<C, A>;
 
 /**
- * An answer that is being made. Iterate it for its text as it comes, await it for the whole answer, or both: every
+ * An answer that is being made. Iterate it for its chunks as they come, await it for the whole answer, or both: every
  * iteration begins at the first chunk. Leaving an iteration early ends the answer. Both throw a {@link RealmError}:
  * `request_cancelled` where the signal was aborted.
  */
-export class Generation implements AsyncIterable<Chunk>, PromiseLike<Answer> {
-  readonly #chunks: Chunk[] = [];
+export class Generation<C = Chunk, A = Answer> implements AsyncIterable<C>, PromiseLike<A> {
+  readonly #chunks: C[] = [];
   readonly #left = new AbortController();
-  readonly #answer: Promise<Answer>;
+  readonly #answer: Promise<A>;
   #ended = false;
   #more = Promise.withResolvers<void>();
 
   /** @internal */
-  constructor(produce: Produce, signal: AbortSignal | undefined) {
+  constructor(produce: Produce<C, A>, signal: AbortSignal | undefined) {
     this.#answer = this.#run(produce, signal).finally(() => this.#wake(true));
     // Whoever only iterates hears of an error there.
     this.#answer.catch(() => {});
   }
 
   /** The chunks, from the first. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Chunk, void> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<C, void> {
     let finished = false;
     try {
       for (let next = 0; ; ) {
-        const chunk = this.#chunks[next];
-        if (chunk) {
-          next++;
-          yield chunk;
-        } else if (this.#ended) break;
+        if (next < this.#chunks.length) yield this.#chunks[next++] as C;
+        else if (this.#ended) break;
         else await this.#more.promise;
       }
       finished = true;
@@ -64,42 +61,31 @@ export class Generation implements AsyncIterable<Chunk>, PromiseLike<Answer> {
 
   /** Waits for the whole answer. */
   // biome-ignore lint/suspicious/noThenProperty: awaiting it is what it is for
-  then<A = Answer, B = never>(
-    fulfilled?: ((answer: Answer) => A | PromiseLike<A>) | null,
+  then<R = A, B = never>(
+    fulfilled?: ((answer: A) => R | PromiseLike<R>) | null,
     rejected?: ((error: RealmError) => B | PromiseLike<B>) | null,
-  ): Promise<A | B> {
+  ): Promise<R | B> {
     return this.#answer.then(fulfilled, rejected);
   }
 
-  async #run(produce: Produce, signal: AbortSignal | undefined): Promise<Answer> {
+  async #run(produce: Produce<C, A>, signal: AbortSignal | undefined): Promise<A> {
     const either = signal ? AbortSignal.any([signal, this.#left.signal]) : this.#left.signal;
     try {
       throwIfCancelled(signal);
-      return await this.#collect(produce(either), signal);
+      return await this.#collect(produce(either));
     } catch (error) {
       throwIfCancelled(signal);
       throw asRealmError(error);
     }
   }
 
-  async #collect(events: AsyncIterable<TextEvent>, signal: AbortSignal | undefined): Promise<Answer> {
-    for await (const event of events) {
-      if (event.kind === 'end') {
-        if (event.reason === 'cancelled') throwIfCancelled(signal);
-        return this.#whole(event.reason, event.usage);
-      }
-      const { text, logprobs } = event;
-      if (text === '' && logprobs.length === 0) continue;
-      this.#chunks.push(logprobs.length === 0 ? { text } : { text, logprobs });
+  async #collect(chunks: AsyncGenerator<C, A>): Promise<A> {
+    for (;;) {
+      const { done, value } = await chunks.next();
+      if (done) return value;
+      this.#chunks.push(value);
       this.#wake(false);
     }
-    throw new RealmError('engine_failed', 'the engine ended without an answer; load the model again');
-  }
-
-  #whole(finishReason: FinishReason, usage: EngineUsage): Answer {
-    const text = this.#chunks.map(chunk => chunk.text).join('');
-    const logprobs = this.#chunks.flatMap(chunk => chunk.logprobs ?? []);
-    return { text, finishReason, usage, ...(logprobs.length > 0 && { logprobs }) };
   }
 
   #wake(ended: boolean): void {
@@ -107,6 +93,28 @@ export class Generation implements AsyncIterable<Chunk>, PromiseLike<Answer> {
     this.#more.resolve();
     this.#more = Promise.withResolvers();
   }
+}
+
+/** The text of an answer, and how it ended. Throws `request_cancelled` where `signal` ended it. */
+export async function* textAnswer(
+  events: AsyncIterable<TextEvent>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Chunk, Answer> {
+  let whole = '';
+  const all: TextLogprob[] = [];
+  for await (const event of events) {
+    if (event.kind === 'end') {
+      const { reason: finishReason, usage } = event;
+      if (finishReason === 'cancelled') throwIfCancelled(signal);
+      return { text: whole, finishReason, usage, ...(all.length > 0 && { logprobs: all }) };
+    }
+    const { text, logprobs } = event;
+    if (text === '' && logprobs.length === 0) continue;
+    whole += text;
+    all.push(...logprobs);
+    yield logprobs.length === 0 ? { text } : { text, logprobs };
+  }
+  throw new RealmError('engine_failed', 'the engine ended without an answer; load the model again');
 }
 
 /** Throws `request_cancelled`, with the signal's reason as its cause. */

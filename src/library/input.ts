@@ -47,6 +47,6 @@ export function constraintOf(constraint: Constraint | undefined): ConstraintSour
   );
 }
 
-function wrong(param: string, message: string): RealmError {
+export function wrong(param: string, message: string): RealmError {
   return new RealmError('invalid_request', `${param}: ${message}`, { param });
 }

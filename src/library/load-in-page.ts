@@ -5,6 +5,8 @@ import { asRealmError, RealmError } from '../errors.ts';
 import type { FileSource } from '../gguf/types.ts';
 import { textGeneration } from '../llm/generate.ts';
 import { openModelText } from '../llm/model-text.ts';
+import { BrowserSandbox } from '../sandbox/browser-sandbox.ts';
+import { startGuestWorker } from '../sandbox/browser-transport.ts';
 import { throwIfCancelled } from './generation.ts';
 import { Model, samplingOf } from './model.ts';
 import type { GenerateOptions, LoadOptions } from './options.ts';
@@ -39,15 +41,16 @@ export async function loadModel(source: FileSource, options: PageOptions = {}): 
     const engine = createEngine(opened.model, opened.source, engineOptions, { ...opened, constraints });
     if (signal?.aborted) await engine.close();
     throwIfCancelled(signal);
+    const defaults = { system, sampling: samplingOf(sampling ?? {}) };
     const model = {
       id: name.replace(/^.*\/|\.gguf$/gi, ''),
       engine,
       ...text,
-      generate: textGeneration(engine, text),
-      defaults: { system, sampling: samplingOf(sampling ?? {}) },
+      generate: textGeneration(engine, text, defaults.sampling),
+      defaults,
       created: Math.floor(Date.now() / 1000),
     };
-    return new Model(model, name, noSession);
+    return new Model(model, name, noSession, () => new BrowserSandbox(startGuestWorker));
   } catch (error) {
     throwIfCancelled(signal);
     throw asRealmError(error);

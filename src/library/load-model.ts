@@ -1,6 +1,7 @@
 import { asRealmError } from '../errors.ts';
 import type { FileSource } from '../gguf/types.ts';
 import { loadModel as load } from '../llm/load.ts';
+import { createSandbox } from '../sandbox/sandbox.ts';
 import { throwIfCancelled } from './generation.ts';
 import { Model } from './model.ts';
 import { requireNode } from './node-version.ts';
@@ -33,7 +34,7 @@ export async function loadModel(source: FileSource, options: LoadOptions = {}): 
       onProgress: (done, total) => onProgress?.({ phase: 'load', done, total }),
     });
     const found = new Sessions(model, sessions);
-    return new Model(model, model.file.path, request => found.of(request));
+    return new Model(model, model.file.path, request => found.of(request), createSandbox);
   } catch (error) {
     throwIfCancelled(options.signal);
     throw asRealmError(error);

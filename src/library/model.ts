@@ -6,11 +6,15 @@ import { embed, embedAll, encodeInput } from '../llm/embed.ts';
 import type { LoadedModel } from '../llm/load.ts';
 import { type Chat, encodePrompt } from '../llm/prompt.ts';
 import type { TextEvent } from '../llm/types.ts';
+import type { Sandbox } from '../sandbox/types.ts';
 import { finish } from '../tokenizer/steps.ts';
 import type { ChatMessage, EncodeOptions, Token } from '../tokenizer/types.ts';
-import { Generation, throwIfCancelled } from './generation.ts';
+import { Generation, textAnswer, throwIfCancelled } from './generation.ts';
 import { constraintOf, messagesOf, stopsOf, textOf } from './input.ts';
+import type { Program } from './load-program.ts';
 import type { ChatOptions, EmbedOptions, GenerateOptions, RequestOptions, SamplingOptions } from './options.ts';
+import type { ProgramInput, RunAnswer, RunChunk, RunOptions } from './program-options.ts';
+import { ProgramRunner } from './run-program.ts';
 import type { Session } from './sessions.ts';
 
 /** What a loaded model is. */
@@ -27,12 +31,15 @@ export class Model {
   readonly info: ModelInfo;
   readonly #model: LoadedModel;
   readonly #sessions: FindSession;
+  readonly #programs: ProgramRunner;
+  readonly #adapters = new Set<string>();
   #requests = 0;
 
   /** @internal */
-  constructor(model: LoadedModel, path: string, sessions: FindSession) {
+  constructor(model: LoadedModel, path: string, sessions: FindSession, makeSandbox: () => Sandbox) {
     this.#model = model;
     this.#sessions = sessions;
+    this.#programs = new ProgramRunner(model, this.#adapters, makeSandbox);
     this.info = { ...model.engine.info, id: model.id, path };
   }
 
@@ -55,6 +62,17 @@ export class Model {
   /** Goes on with a text as it stands, special tokens included, without a chat template. Errors as those of {@link chat}. */
   generate(prompt: string, options: GenerateOptions = {}): Generation {
     return this.#answer(options, () => this.#encode(textOf(prompt, 'prompt')));
+  }
+
+  /**
+   * Runs a tenant's program on this model, in a sandbox of its own: its bytes are those that a server answers with. It begins at
+   * once. Beside the errors of {@link chat}: `program_invalid`, `program_trapped`, `program_out_of_fuel`, `program_out_of_memory`,
+   * `program_deadline`, `program_failed`, and `kernel_unavailable` where a browser cannot suspend programs.
+   */
+  run(program: Program, input: ProgramInput, options: RunOptions = {}): Generation<RunChunk, RunAnswer> {
+    const { maxTokens, priority } = options;
+    const asked = { ...this.#request(options), maxTokens, priority, sampling: samplingOf(options) };
+    return new Generation(signal => this.#programs.run(program, input, options, asked, signal), options.signal);
   }
 
   /**
@@ -100,10 +118,12 @@ export class Model {
    */
   async loadAdapter(name: string, path: string): Promise<void> {
     await this.#model.engine.loadAdapter(name, path);
+    this.#adapters.add(name);
   }
 
   /** Takes an adapter away; resolves when the requests that have it have ended. Throws `adapter_not_found`. */
   async unloadAdapter(name: string): Promise<void> {
+    this.#adapters.delete(name);
     await this.#model.engine.unloadAdapter(name);
   }
 
@@ -114,6 +134,7 @@ export class Model {
 
   /** Ends what runs with `shutting_down` and frees everything. */
   async close(): Promise<void> {
+    await this.#programs.close();
     await this.#model.engine.close();
   }
 
@@ -138,7 +159,7 @@ export class Model {
   }
 
   #answer(options: GenerateOptions, encode: () => readonly Token[]): Generation {
-    return new Generation(signal => this.#events(options, encode, signal), options.signal);
+    return new Generation(signal => textAnswer(this.#events(options, encode, signal), options.signal), options.signal);
   }
 
   async *#events(

@@ -1,3 +1,4 @@
+import type { ToolUse } from '../output-format/constraint-source.ts';
 import { outputFormat } from '../output-format/output-format.ts';
 import { injected } from '../output-format/tool-prompt.ts';
 import type { OutputFormat } from '../output-format/types.ts';
@@ -14,6 +15,11 @@ export function findOutputFormat(template: ChatTemplate, tokenizer: Tokenizer, t
 export function withToolFormat(format: OutputFormat, name: string | undefined): OutputFormat {
   const tools = name === undefined ? undefined : injected[name]?.format;
   return tools ? { ...format, tools } : format;
+}
+
+/** The control tokens that the model's output format is written with are text, where anybody reads it. */
+export function markersIn({ reasoning, text }: OutputFormat, tools: ToolUse | undefined): boolean {
+  return tools !== undefined || reasoning !== undefined || text !== undefined;
 }
 
 /** The control tokens that the format is written with: text of an answer that is read by it. */

@@ -16,18 +16,18 @@ export interface AnswerSource {
   readonly reasoning?: (ReasoningFormat & { readonly begun: boolean }) | undefined;
   /** How text is marked. */
   readonly text?: TextFormat | undefined;
-  readonly tools?:
-    | {
-        readonly format: ToolFormat;
-        readonly declared: readonly DeclaredTool[];
-        /** `auto`: text, and calls if the model wants; `required`: nothing but calls. */
-        readonly choice: 'auto' | 'required';
-        /** More than one call. */
-        readonly parallel: boolean;
-      }
-    | undefined;
+  readonly tools?: (ToolUse & { readonly format: ToolFormat }) | undefined;
   /** What the answer is where it is no call. Absent: any text. */
   readonly content?: Exclude<ConstraintSource, AnswerSource> | undefined;
+}
+
+/** Which tools an answer may call, and whether it must. */
+export interface ToolUse {
+  readonly declared: readonly DeclaredTool[];
+  /** `auto`: text, and calls if the model wants; `required`: nothing but calls. */
+  readonly choice: 'auto' | 'required';
+  /** More than one call. */
+  readonly parallel: boolean;
 }
 
 export interface DeclaredTool {

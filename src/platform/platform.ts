@@ -13,6 +13,8 @@ export interface Platform {
   readonly thread: ThreadPort | undefined;
   /** Resolves when the event loop has gone round: what was posted, and what was due, has been handled. */
   nextTurn(): Promise<void>;
+  /** Calls in a later turn of the event loop, in order; whatever `work` leaves to microtasks is over before the next one. */
+  later(work: () => void): void;
   readonly files: Files;
   readonly digests: Digests;
   /** Compiles kernels; `revectorize`: so that pairs of 128-bit operations become one of 256, where {@link Platform.revectorizes}. */
@@ -84,7 +86,7 @@ export interface NewFile {
   write(bytes: Uint8Array): Promise<void>;
 }
 
-/** SHA-256, and HMAC with it, without waiting. */
+/** SHA-256, HMAC with it, and a keystream, without waiting. */
 export interface Digests {
   sha256(): Digest;
   hmac(key: Uint8Array, ...parts: readonly (Uint8Array | string)[]): Uint8Array;
@@ -92,6 +94,8 @@ export interface Digests {
   hmacText(key: Uint8Array, ...parts: readonly (Uint8Array | string)[]): string;
   /** Takes the same time wherever they differ. */
   equal(a: Uint8Array, b: Uint8Array): boolean;
+  /** The next bytes of the keystream of AES-256 in counter mode, from 0 on. */
+  keystream(key: Uint8Array): (count: number) => Uint8Array;
 }
 
 export interface Digest {

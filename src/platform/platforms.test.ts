@@ -41,6 +41,16 @@ describe('Node and a browser', () => {
     assert.equal(second.digest(), createHash('sha256').update(bytes).digest('hex'));
   });
 
+  it('make the same keystream, however it is taken', () => {
+    const counts = fc.array(fc.nat(70), { maxLength: 8 });
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), counts, (key, counts) => {
+        const [here, there] = [node, browser].map(({ digests }) => digests.keystream(key));
+        for (const count of counts) assert.equal(hex(there!(count)), hex(here!(count)));
+      }),
+    );
+  });
+
   it('compare bytes', () => {
     for (const { digests } of [browser, node]) {
       assert.equal(digests.equal(Uint8Array.of(1, 2), Uint8Array.of(1, 2)), true);

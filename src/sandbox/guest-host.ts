@@ -1,3 +1,4 @@
+import { platform } from '#platform';
 import { RealmError } from '../errors.ts';
 import { COMPILE_MS, MAX_KEPT_BYTES, MAX_KEPT_MODULES, MAX_UNHANDLED } from './limits.ts';
 import type { FromGuest, FromGuestBatch, ToGuest } from './messages.ts';
@@ -99,7 +100,7 @@ export class GuestHost {
     // Later: whoever has just been told that it is compiled will have begun by then.
     if (!known)
       compiling.then(
-        () => setImmediate(() => this.#bound()),
+        () => platform.later(() => this.#bound()),
         () => this.#modules.delete(digest),
       );
     return compiling;
@@ -122,7 +123,7 @@ export class GuestHost {
     if (this.#loss) return;
     const sliceMs = this.#runs.get(message.run)?.sliceMs ?? COMPILE_MS;
     if (this.#unhandled.push({ run: message.run, sliceMs }) === 1) this.#oldest = this.#now();
-    if (this.#outbox.push(message) === 1) setImmediate(() => this.#flush());
+    if (this.#outbox.push(message) === 1) platform.later(() => this.#flush());
   }
 
   /** Whether it is not far behind with its messages, or ended. */

@@ -1,4 +1,4 @@
-import { MemoryCollector } from './collector.ts';
+import { platform } from '#platform';
 import type { GuestPlace } from './guest-place.ts';
 import { GuestRun } from './guest-run.ts';
 import { GuestTurns } from './guest-turns.ts';
@@ -15,6 +15,13 @@ export interface GuestLoopOptions {
   readonly shared?: boolean;
   /** For the memories of all of them. */
   readonly memoryBytes?: number;
+  /** Frees the memories of guests that have ended; absent: the place ends with them. */
+  readonly collector?: Collector;
+}
+
+interface Collector {
+  released(memoryBytes: number): void;
+  collectIfWorthwhile(): void;
 }
 
 /**
@@ -26,14 +33,18 @@ export class GuestLoop {
   readonly #send: (batch: FromGuestBatch) => void;
   readonly #runs = new Map<number, GuestRun>();
   readonly #modules = new Map<string, WebAssembly.Module>();
-  readonly #collector = new MemoryCollector();
+  readonly #collector: Collector | undefined;
   readonly #place: GuestPlace;
   #outbox: FromGuest[] = [];
   #handled = 0;
   #reportedAt = 0;
 
-  constructor(send: (batch: FromGuestBatch) => void, { shared = false, memoryBytes }: GuestLoopOptions = {}) {
+  constructor(
+    send: (batch: FromGuestBatch) => void,
+    { shared = false, memoryBytes, collector }: GuestLoopOptions = {},
+  ) {
     this.#send = send;
+    this.#collector = collector;
     this.#place = {
       turns: shared ? new GuestTurns(() => this.#report()) : undefined,
       memory: new PlaceMemory(memoryBytes),
@@ -46,15 +57,15 @@ export class GuestLoop {
   receive(batch: readonly ToGuest[]): void {
     this.#place.turns?.polled();
     for (const message of batch) {
-      setImmediate(() => {
+      platform.later(() => {
         if (performance.now() - this.#reportedAt > REPORT_MS) this.#report();
         this.#handle(message);
         this.#handled++;
       });
     }
-    setImmediate(() => {
+    platform.later(() => {
       this.#report();
-      this.#collector.collectIfWorthwhile();
+      this.#collector?.collectIfWorthwhile();
     });
   }
 
@@ -112,7 +123,7 @@ export class GuestLoop {
     this.#runs.set(message.run, run);
     const outcome = await run.run();
     this.#runs.delete(message.run);
-    this.#collector.released(run.memoryBytes);
+    this.#collector?.released(run.memoryBytes);
     this.#place.post({ kind: 'end', run: message.run, outcome });
   }
 }

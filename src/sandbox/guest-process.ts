@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { MemoryCollector } from './collector.ts';
 import { GuestLoop } from './guest-loop.ts';
 
 /** The process in which tenants' programs run: either one module is tried in it, or all tenants' guests share it. The server alone decides when it ends. */
@@ -7,7 +8,7 @@ process.on('disconnect', () => process.exit());
 
 const [memoryMb] = process.argv.slice(2).map(Number);
 const options = memoryMb === undefined ? {} : { shared: true, memoryBytes: memoryMb * 1024 * 1024 };
-const loop = new GuestLoop(batch => process.send!(batch), options);
+const loop = new GuestLoop(batch => process.send!(batch), { ...options, collector: new MemoryCollector() });
 process.on('message', batch => loop.receive(batch as Parameters<GuestLoop['receive']>[0]));
 
 /**

@@ -1,3 +1,4 @@
+import { platform } from '#platform';
 import { SLICE_FUEL } from './limits.ts';
 
 /** A guest that waits for its turn. */
@@ -83,7 +84,7 @@ export class GuestTurns {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => this.#turn());
+    platform.later(() => this.#turn());
   }
 
   /** All that the guest computes in its turn is over when the next callback begins. */

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { RealmError } from '../errors.ts';
 import { GuestError } from './abi.ts';
 import { Channel } from './channel.ts';
@@ -6,6 +5,7 @@ import { closedError, type GuestHost, type HostedRun, type Loss } from './guest-
 import { HANG_MS, MAX_UNREAD_PIECES } from './limits.ts';
 import type { FromGuest, HostQuery, HostReply, Outcome } from './messages.ts';
 import type { QueryPace } from './query-pace.ts';
+import { sleep } from './sleep.ts';
 import type { ProgramCall, ProgramLimits } from './types.ts';
 import type { FromSequences } from './v2/messages.ts';
 import { SequenceRun } from './v2/sequence-run.ts';

@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
+import { platform } from '#platform';
 import { RealmError } from '../errors.ts';
+import { hex } from '../platform/hex.ts';
 import { ModuleError } from './byte-reader.ts';
 import { instrument } from './fuel/instrument.ts';
 import { CompileFailed } from './guest-host.ts';
@@ -68,5 +69,7 @@ export class LoadedProgram implements Program {
 }
 
 function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  const digest = platform.digests.sha256();
+  digest.update(bytes);
+  return hex(digest.digest());
 }

@@ -1,5 +1,3 @@
-import { breathe } from '../breathe.ts';
-import { RealmError } from '../errors.ts';
 import { DirectRun } from './direct-run.ts';
 import { CompileFailed, closedError, GuestHost } from './guest-host.ts';
 import { DEFAULT_MEMORY_MB } from './limits.ts';
@@ -7,6 +5,7 @@ import { type Place, ProcessPool, type ProcessPoolOptions } from './process-pool
 import { type LimitedModule, LoadedProgram } from './program.ts';
 import { ProgramRun } from './program-run.ts';
 import { QueryPace } from './query-pace.ts';
+import { cancelled, readRun } from './read-run.ts';
 import { startGuestThread } from './thread-transport.ts';
 import type { LoadOptions, Program, ProgramCall, Sandbox, SandboxStats } from './types.ts';
 
@@ -58,21 +57,7 @@ class GuestSandbox implements Sandbox {
     const direct = (call.program as LoadedProgram).direct;
     const run = direct ? new DirectRun(call) : new ProgramRun(++this.#lastRun, call, this.#ofRuns);
     if (run instanceof ProgramRun) run.again = () => void this.#start(run, call);
-    const timer = setTimeout(() => run.cancel(deadline(call)), call.limits.deadlineMs);
-    const onAbort = () => run.cancel(cancelled());
-    call.signal.addEventListener('abort', onAbort, { once: true });
-    void (run instanceof DirectRun ? run.start() : this.#start(run, call));
-    try {
-      for (let piece = await run.read(); piece !== undefined; piece = await run.read()) {
-        yield piece;
-        await breathe();
-      }
-    } finally {
-      clearTimeout(timer);
-      call.signal.removeEventListener('abort', onAbort);
-      // Whoever stops reading has cancelled.
-      if (!run.over.aborted) run.cancel(cancelled());
-    }
+    yield* readRun(run, call, () => (run instanceof DirectRun ? run.start() : this.#start(run, call)));
   }
 
   stats(): SandboxStats {
@@ -133,11 +118,4 @@ class GuestSandbox implements Sandbox {
     clearInterval(this.#watch);
     this.#watch = undefined;
   }
-}
-
-const cancelled = () => new RealmError('request_cancelled', 'The request was cancelled by its client.');
-
-function deadline({ program, limits }: ProgramCall): RealmError {
-  const message = `Program ${program.name} did not finish within its deadline_ms (${limits.deadlineMs}).`;
-  return new RealmError('program_deadline', message);
 }

@@ -1,11 +1,12 @@
 import type { GenerateRequest } from '../engine/request.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import { characters } from '../llm/text-logprobs.ts';
+import { addUsage, noUsage } from '../llm/usage.ts';
 import { shareOf } from '../tenancy/tenants.ts';
 import { type ChoiceEvent, runChoice } from './choice.ts';
 import { debugged } from './debug-log.ts';
 import { errorBody } from './errors.ts';
-import { type Asking, addUsage, noUsage, type Usage } from './exchange.ts';
+import type { Asking, Usage } from './exchange.ts';
 import { type GivenPrompt, givenPrompts } from './given-prompts.ts';
 import { type HeldJob, holdJob, type Job } from './job.ts';
 import { merge } from './merge.ts';

@@ -1,13 +1,13 @@
 import type { GenerateRequest } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
+import type { AnswerDelta } from '../llm/answer-reader.ts';
+import { ChoiceReader } from '../llm/program/choice-reader.ts';
+import { Emitted } from '../llm/program/emitted.ts';
+import { guestOptions } from '../llm/program/options.ts';
 import type { TextEnd, TextLogprob } from '../llm/types.ts';
-import type { AnswerDelta } from './answer-reader.ts';
-import { ChoiceReader } from './program-host/choice-reader.ts';
 import type { ChoiceContext } from './program-host/context.ts';
-import { Emitted } from './program-host/emitted.ts';
 import { programHost } from './program-host/program-host.ts';
 import type { Trace } from './program-host/trace.ts';
-import { guestOptions } from './program-options.ts';
 
 /**
  * What happens in an answer, for all APIs. `index`: of the choice; the answers to the first prompt come first. A piece of `text` has what it adds to

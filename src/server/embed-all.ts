@@ -1,9 +1,10 @@
 import type { EmbedRequest, EngineUsage } from '../engine/request.ts';
 import { RealmError } from '../errors.ts';
 import { type Embedding, embedAll as embedTogether } from '../llm/embed.ts';
+import { addUsage, noUsage } from '../llm/usage.ts';
 import { shareOf, type Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
-import { addUsage, type Exchange, noUsage } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 import type { HeldModel } from './services.ts';
 import { tracedEmbedding } from './traced.ts';
 

@@ -1,7 +1,8 @@
 import type { RealmError } from '../errors.ts';
+import { noUsage } from '../llm/usage.ts';
 import type { CallOwner } from '../metering/meter.ts';
 import type { TraceSpan } from '../telemetry/tracing.ts';
-import { type Asking, noUsage, type Usage } from './exchange.ts';
+import type { Asking, Usage } from './exchange.ts';
 
 /**
  * A part of a request that is answered like a request of its own, as a step of a pipeline is. It may fail or be ended

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { EngineUsage } from '../engine/request.ts';
 import { type ErrorCode, errorCodes, RealmError } from '../errors.ts';
+import { noUsage } from '../llm/usage.ts';
 import type { CallOwner } from '../metering/meter.ts';
 import type { Admission } from '../rates/rates.ts';
 import type { ModelId } from '../sandbox/model-id.ts';
@@ -13,16 +14,6 @@ import type { MeteredModel } from './metered-model.ts';
 export interface Usage extends EngineUsage {
   /** Of the answer's tokens those of thoughts. */
   readonly reasoningTokens?: number | undefined;
-}
-
-export const noUsage: EngineUsage = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 };
-
-export function addUsage(a: EngineUsage, b: EngineUsage): EngineUsage {
-  return {
-    promptTokens: a.promptTokens + b.promptTokens,
-    cachedTokens: a.cachedTokens + b.cachedTokens,
-    completionTokens: a.completionTokens + b.completionTokens,
-  };
 }
 
 export const newRequestId = () => `req_${randomBytes(12).toString('hex')}`;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { GenerationSettings, Sampling } from '../engine/request.ts';
-import type { DeclaredTool } from '../output-format/constraint-source.ts';
+import type { ToolUse } from '../output-format/constraint-source.ts';
 import { ranges } from '../ranges.ts';
 import { programRef } from '../tenancy/program-ref.ts';
 import { name, within } from '../tenancy/schema.ts';
@@ -113,14 +113,6 @@ export const sharedFields = {
 export const topLogprobs = within(ranges.topLogprobs);
 
 type SharedFields = { [Field in keyof typeof sharedFields]: z.output<(typeof sharedFields)[Field]> };
-
-/** Which tools an answer may call, and whether it must. */
-export interface ToolUse {
-  readonly declared: readonly DeclaredTool[];
-  readonly choice: 'auto' | 'required';
-  /** More than one call. */
-  readonly parallel: boolean;
-}
 
 /** What a body asks for, whichever route it came by: `n` answers to each prompt. */
 export interface GenerationBody {

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { FinishReason } from '../engine/request.ts';
+import type { CallDelta } from '../llm/answer-reader.ts';
 import type { TextLogprob } from '../llm/types.ts';
-import type { CallDelta } from './answer-reader.ts';
 import type { ChoiceEvent, ChoicePiece } from './choice.ts';
 import { errorBody } from './errors.ts';
 import type { Exchange, Usage } from './exchange.ts';

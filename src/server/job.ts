@@ -1,8 +1,8 @@
 import { RealmError } from '../errors.ts';
+import { toolFormatOf } from '../llm/answer-constraint.ts';
 import { withToolFormat } from '../llm/output-format.ts';
 import type { Program } from '../sandbox/types.ts';
 import type { Tenant } from '../tenancy/tenants.ts';
-import { toolFormatOf } from './answer-constraint.ts';
 import type { Asking } from './exchange.ts';
 import type { GenerationBody } from './fields.ts';
 import { findModel, type HeldModel, holdModel, type NamedModel, type Services } from './services.ts';

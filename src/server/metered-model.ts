@@ -2,6 +2,7 @@ import type { EmbedRequest, EngineUsage, GenerateRequest } from '../engine/reque
 import type { Engine } from '../engine/types.ts';
 import { type Embedding, embed } from '../llm/embed.ts';
 import type { LoadedModel } from '../llm/load.ts';
+import type { Charge } from '../llm/program/charged-tokens.ts';
 import type { TextEvent } from '../llm/types.ts';
 import type { CallOwner, CallStatus, EngineCall, Meter, Reservation } from '../metering/meter.ts';
 
@@ -19,18 +20,6 @@ export interface MeteredModel extends Omit<LoadedModel, 'generate' | 'engine'> {
     how?: { readonly charge?: Charge; readonly recordings?: { add(recording: Promise<void>): void } },
   ): AsyncIterable<TextEvent>;
   embed(owner: CallOwner, request: EmbedRequest, signal?: AbortSignal): Promise<Embedding>;
-}
-
-/** What a call is charged for where somebody has paid for a part of its prompt. */
-export interface Charge {
-  /** Of the prompt. */
-  readonly promptTokens: number;
-  /** The meter has let the call in. */
-  granted(): void;
-  /** Of what it has used until now. */
-  of(usage: EngineUsage): EngineUsage;
-  /** However it ended, once: what it owes though it has used nothing. */
-  end(): EngineUsage | undefined;
 }
 
 /** Nobody has. */

@@ -1,14 +1,12 @@
 import { z } from 'zod';
-import { ignored, ofType, optional, type ToolUse } from './fields.ts';
+import { noParameters, notAToolName, toolNamePattern } from '../llm/program/declared-tools.ts';
+import type { ToolUse } from '../output-format/constraint-source.ts';
+import { ignored, ofType, optional } from './fields.ts';
 
 /** Tools that a request declares, in the shape of Chat Completions. */
 
 /** Names that every output format can write. */
-export const toolName = z
-  .string()
-  .regex(/^[\w.-]{1,128}$/, { error: 'must be a name of at most 128 letters, digits, _, . and -' });
-
-const noParameters = { type: 'object', properties: {} };
+export const toolName = z.string().regex(toolNamePattern, { error: notAToolName });
 
 const tool = z.object({
   type: z.literal('function'),

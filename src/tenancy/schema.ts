@@ -3,6 +3,7 @@ import { type DeviceChoice, deviceRefusal, isDeviceChoice } from '../backend/dev
 import { injected } from '../output-format/tool-prompt.ts';
 import { isWithin, outside, type Range, ranges } from '../ranges.ts';
 import { hashPattern } from './keys.ts';
+import { limitBounds } from './program-limits.ts';
 import { isProgramPath, programRef } from './program-ref.ts';
 
 /** The shape of `realm.yaml`. Unknown keys are mistakes everywhere. */
@@ -263,23 +264,23 @@ const tool = z.union([
 
 /** What one run of a tenant's program may use, `runs` how many there are at once, `saved_*` what they keep for later ones. */
 export const programLimitsSchema = z.strictObject({
-  fuel: count(1, 1e15).optional(),
-  host_calls: count(1, 1e9).optional(),
-  output_bytes: count(1, 1 << 30).optional(),
-  runs: count(1, 1000).optional(),
-  sequences: count(1, 10_000).optional(),
-  forks: count(0, 100_000).optional(),
-  tickets: count(1, 10_000).optional(),
-  saved_sequences: count(0, 1_000_000).optional(),
-  saved_bytes: count(0, 1 << 30).optional(),
+  fuel: count(...limitBounds.fuel).optional(),
+  host_calls: count(...limitBounds.hostCalls).optional(),
+  output_bytes: count(...limitBounds.outputBytes).optional(),
+  runs: count(...limitBounds.runs).optional(),
+  sequences: count(...limitBounds.sequences).optional(),
+  forks: count(...limitBounds.forks).optional(),
+  tickets: count(...limitBounds.tickets).optional(),
+  saved_sequences: count(...limitBounds.savedSequences).optional(),
+  saved_bytes: count(...limitBounds.savedBytes).optional(),
 });
 
 /** What may be said of a tenant, wherever it is kept. */
 export const tenantFields = {
   /** Of the requests that do not name another; its model is the one it was loaded for. */
   adapter: modelName.optional(),
-  memory_mb: count(1, 4096).optional(),
-  deadline_ms: count(1, 86_400_000).optional(),
+  memory_mb: count(...limitBounds.memoryMb).optional(),
+  deadline_ms: count(...limitBounds.deadlineMs).optional(),
   program_limits: programLimitsSchema.optional(),
   /** How long a request may wait before its first step; absent: as long as it may take. */
   queue_ms: count(1, 86_400_000).optional(),

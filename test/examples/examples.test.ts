@@ -18,6 +18,7 @@ const expected: Readonly<Record<string, Expected>> = {
   agent: { prints: /1\. \w+: kept[\s\S]*done: dog, cat, (\w+, ){5}\w+\n/ },
   batch: { prints: /France: .*Paris[\s\S]*Egypt: [\s\S]*\d+ tokens in [\d.]+ s/ },
   bench: { prints: /1 at once: [\d.]+ tokens\/s[\s\S]*8 at once: [\d.]+ tokens\/s/ },
+  best: { prints: /\w+[\s\S]*\n\d+ tokens of prompt, \d+ of eight answers, [1-9]\d+ fuel\n/ },
   chat: { prints: /Paris[\s\S]*ended with stop: \d+ tokens of prompt, \d+ of answer/ },
   classify: { prints: /positive \(\d+ %\): Wonderful[\s\S]*negative \(\d+ %\): The food was cold/ },
   cost: { prints: /\([1-9]\d* cached\)[\s\S]*together 0\.\d+ cents/ },

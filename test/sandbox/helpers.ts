@@ -104,7 +104,10 @@ export interface Rig {
 }
 
 export function rig(sandboxOptions: SandboxOptions = {}, usual: Partial<RunLimits> = {}): Rig {
-  const sandbox = createSandbox(sandboxOptions);
+  return rigOf(createSandbox(sandboxOptions), usual);
+}
+
+export function rigOf(sandbox: Sandbox, usual: Partial<RunLimits> = {}): Rig {
   const self: Rig = {
     sandbox,
     load: (bytes, trusted = false) => sandbox.load('test', bytes, { trusted, memoryMb: 4 }),

@@ -1,3 +1,4 @@
+import { ctr } from '@noble/ciphers/aes.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { Digest, Digests } from '../platform.ts';
@@ -14,6 +15,14 @@ export const digests: Digests = {
     for (const [i, byte] of a.entries()) different |= byte ^ (b[i] ?? 0);
     return different === 0;
   },
+  keystream: key => {
+    let taken = 0;
+    return count => {
+      const start = taken;
+      taken += count;
+      return keystreamAt(key, start, count);
+    };
+  },
 };
 
 function code(key: Uint8Array, ...parts: readonly (Uint8Array | string)[]): Uint8Array {
@@ -28,4 +37,16 @@ function running(hash: ReturnType<typeof sha256.create>): Digest {
     copy: () => running(hash.clone()),
     digest: () => hash.digest(),
   };
+}
+
+const blockBytes = 16;
+
+/** The counter stands in the nonce, so a stream goes on in the middle. */
+function keystreamAt(key: Uint8Array, start: number, count: number): Uint8Array {
+  const behind = start % blockBytes;
+  const nonce = new Uint8Array(blockBytes);
+  new DataView(nonce.buffer).setBigUint64(8, BigInt((start - behind) / blockBytes));
+  return ctr(key, nonce)
+    .encrypt(new Uint8Array(behind + count))
+    .subarray(behind);
 }

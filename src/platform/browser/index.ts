@@ -4,7 +4,7 @@ import type { Platform } from '../platform.ts';
 import { digests } from './digests.ts';
 import { files } from './files.ts';
 import { gpus } from './gpu.ts';
-import { nextTurn } from './next-turn.ts';
+import { later, nextTurn } from './next-turn.ts';
 
 export const platform: Platform = {
   availableParallelism: () => 1,
@@ -14,6 +14,7 @@ export const platform: Platform = {
   },
   thread: undefined,
   nextTurn,
+  later,
   files,
   digests,
   compile: bytes => new WebAssembly.Module(bytes),

@@ -4,9 +4,11 @@ const waiting: (() => void)[] = [];
 
 port1.onmessage = () => waiting.shift()?.();
 
+export function later(work: () => void): void {
+  waiting.push(work);
+  port2.postMessage(undefined);
+}
+
 export function nextTurn(): Promise<void> {
-  return new Promise(resolve => {
-    waiting.push(resolve);
-    port2.postMessage(undefined);
-  });
+  return new Promise(later);
 }

@@ -16,6 +16,7 @@ export const platform: Platform = {
   startThread,
   thread,
   nextTurn,
+  later: setImmediate,
   files,
   digests,
   compile,

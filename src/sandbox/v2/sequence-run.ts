@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConstraintSource } from '../../output-format/constraint-source.ts';
 import { GuestError } from '../abi.ts';
+import { sleep } from '../sleep.ts';
 import type { ProgramHost } from '../types.ts';
 import type { Answers, AskedConstraint, FromSequences, Question, SentSubmission, ToSequences } from './messages.ts';
 import { emptyRecord, Reason, writeRecord } from './record.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { AnswerDelta } from '../answer-reader.ts';
+import type { AnswerDelta } from '../../llm/answer-reader.ts';
 import { ContentEvents, contentOf } from './content-events.ts';
 
 /** A part of an answer, in pieces. */

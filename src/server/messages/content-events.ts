@@ -1,4 +1,4 @@
-import type { AnswerDelta, CallDelta } from '../answer-reader.ts';
+import type { AnswerDelta, CallDelta } from '../../llm/answer-reader.ts';
 
 /** What happens to the content of a message: blocks, one after the other, each with what is added to it. */
 export type ContentEvent =

@@ -1,5 +1,5 @@
+import type { AnswerDelta } from '../../llm/answer-reader.ts';
 import type { TextLogprob } from '../../llm/types.ts';
-import type { AnswerDelta } from '../answer-reader.ts';
 import type { ChoiceEvent } from '../choice.ts';
 import type { Exchange } from '../exchange.ts';
 import { logprobEntries } from '../format.ts';

@@ -1,8 +1,8 @@
 import { RealmError } from '../../errors.ts';
+import { noUsage } from '../../llm/usage.ts';
 import type { JsonSchema } from '../../pipelines/schema/types.ts';
 import type { Pipeline } from '../../pipelines/types.ts';
 import type { ChoiceEvent } from '../choice.ts';
-import { noUsage } from '../exchange.ts';
 import type { GenerationBody } from '../fields.ts';
 import { chatFormat } from '../format.ts';
 import { respondWith } from '../respond.ts';

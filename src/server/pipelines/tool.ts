@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { RealmError } from '../../errors.ts';
-import { addUsage } from '../exchange.ts';
+import { addUsage } from '../../llm/usage.ts';
 import { ExchangePart } from '../exchange-part.ts';
 import type { Services } from '../services.ts';
 import type { ToolCall } from '../tools/types.ts';

@@ -1,8 +1,8 @@
 import type { EngineUsage } from '../../engine/request.ts';
 import { asRealmError } from '../../errors.ts';
+import { addUsage, noUsage } from '../../llm/usage.ts';
 import type { Step } from '../../pipelines/step.ts';
 import type { Pipeline, PipelineEvent } from '../../pipelines/types.ts';
-import { addUsage, noUsage } from '../exchange.ts';
 
 /** Steps of one run that are told of; of a map's hundreds the first are enough. */
 const mostSteps = 500;

@@ -1,21 +1,16 @@
 import type { GenerateRequest } from '../../engine/request.ts';
-import { withToolFormat } from '../../llm/output-format.ts';
+import { constraintOf } from '../../llm/answer-constraint.ts';
+import { markersIn, withToolFormat } from '../../llm/output-format.ts';
 import type { TextLogprob } from '../../llm/types.ts';
+import { addUsage } from '../../llm/usage.ts';
 import type { ProgramHost } from '../../sandbox/types.ts';
 import type { Token } from '../../tokenizer/types.ts';
-import { constraintOf } from '../answer-constraint.ts';
-import { addUsage } from '../exchange.ts';
 import type { HeldJob } from '../job.ts';
 import type { MeteredModel } from '../metered-model.ts';
 import type { PromptTokens } from '../prompt-tokens.ts';
 import { tracedCall } from '../traced.ts';
 import type { ChoiceContext } from './context.ts';
 import { noteEnd, type Trace } from './trace.ts';
-
-/** The control tokens that the model's output format is written with are text, where anybody reads it. */
-export function markersIn({ tools }: HeldJob, { format }: MeteredModel): boolean {
-  return tools !== undefined || format.reasoning !== undefined || format.text !== undefined;
-}
 
 /** What a chat's request has of the model's own format: another model of the program's has another one. */
 function chatSettings(
@@ -27,7 +22,7 @@ function chatSettings(
   const format = withToolFormat(model.format, toolFormat);
   return {
     constraint: constraintOf(format, tools, settings.constraint, inReasoning),
-    markers: markersIn(job, model),
+    markers: markersIn(model.format, tools),
   };
 }
 

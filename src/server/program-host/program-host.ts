@@ -1,8 +1,8 @@
 import type { GenerateRequest } from '../../engine/request.ts';
+import type { Emitted } from '../../llm/program/emitted.ts';
+import { changedRequest, metadata, refusedToProgram } from '../../llm/program/options.ts';
 import type { ProgramHost } from '../../sandbox/types.ts';
-import { changedRequest, metadata, refusedToProgram } from '../program-options.ts';
 import type { ChoiceContext } from './context.ts';
-import type { Emitted } from './emitted.ts';
 import { generate } from './generate.ts';
 import { RunModels } from './run-models.ts';
 import { sequenceHost } from './sequence-host.ts';

@@ -1,8 +1,8 @@
 import { RealmError } from '../../errors.ts';
+import { constraintOf } from '../../llm/answer-constraint.ts';
 import { withToolFormat } from '../../llm/output-format.ts';
 import type { SequenceHost } from '../../sandbox/v2/types.ts';
 import type { Token } from '../../tokenizer/types.ts';
-import { constraintOf } from '../answer-constraint.ts';
 import { tracedEmbedding } from '../traced.ts';
 import { budget } from './budget.ts';
 import { runLog } from './run-log.ts';

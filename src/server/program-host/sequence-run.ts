@@ -1,8 +1,8 @@
 import type { GenerateRequest } from '../../engine/request.ts';
+import { ChargedTokens } from '../../llm/program/charged-tokens.ts';
+import type { Emitted } from '../../llm/program/emitted.ts';
 import type { ModelId } from '../../sandbox/model-id.ts';
-import { ChargedTokens } from './charged-tokens.ts';
 import type { ChoiceContext } from './context.ts';
-import type { Emitted } from './emitted.ts';
 import type { RunModels } from './run-models.ts';
 import type { Trace } from './trace.ts';
 

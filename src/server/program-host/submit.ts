@@ -1,13 +1,14 @@
 import { checkLength } from '../../engine/admission.ts';
 import type { GenerateRequest, TokenLogprob } from '../../engine/request.ts';
 import { RealmError } from '../../errors.ts';
+import { markersIn } from '../../llm/output-format.ts';
+import type { Claim } from '../../llm/program/charged-tokens.ts';
+import { answerOf, submitted, withEnd } from '../../llm/program/submission.ts';
 import type { TextEnd, TextEvent } from '../../llm/types.ts';
 import type { Position, Submission, Submitted } from '../../sandbox/v2/types.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { MeteredModel } from '../metered-model.ts';
 import { tracedCall } from '../traced.ts';
-import type { Claim } from './charged-tokens.ts';
-import { markersIn } from './generate.ts';
 import { ownedBy, placeOf, type SequenceRun } from './sequence-run.ts';
 import { noteEnd, tally } from './trace.ts';
 
@@ -23,7 +24,10 @@ export async function submit(
   const { job } = run.context;
   checkLogprobs(run);
   const model = await run.models.find(submission.modelId);
-  const request = { ...requestOf(run, submission), ...answerOf(run, model, submission) };
+  const request = {
+    ...requestOf(run, submission),
+    ...answerOf(submission, run.request, markersIn(model.format, job.tools)),
+  };
   const logprobs: TokenLogprob[] = [];
   const end = await called(run, model, submission, request, signal, async ({ text, logprob }) => {
     if (logprob) logprobs.push(logprob);
@@ -37,11 +41,6 @@ export async function submit(
   }
   run.streamed ||= onText !== undefined;
   return submitted(submission, { ...end, tokens }, logprobs);
-}
-
-/** The token that ended it was computed too, and may be wanted. */
-function withEnd({ keepEnd }: Submission, { tokens, stopToken }: TextEnd): readonly Token[] {
-  return keepEnd && stopToken !== undefined ? [...tokens, stopToken] : tokens;
 }
 
 /** Whose text is whose, of a program that has sequences, is its own affair. */
@@ -123,41 +122,5 @@ function requestOf(run: SequenceRun, { modelId, tokens, adapter }: Position): Om
     prompt: Array.from(tokens) as Token[],
     adapter: run.models.adapterOf(modelId, adapter),
     keepsTail: true,
-  };
-}
-
-/** What the program wants of the answer. The client's own sampling holds where it says nothing. */
-function answerOf({ context, request }: SequenceRun, model: MeteredModel, submission: Submission) {
-  const { maxTokens, minTokens, answered, stop, ignoreEnds, constraint, mask, draft, scored = [] } = submission;
-  const said = Object.entries(submission.sampling).filter(([, value]) => value !== undefined);
-  return {
-    sampling: { ...request.sampling, ...Object.fromEntries(said) },
-    maxTokens,
-    // The engine counts from where the answer began.
-    minTokens: minTokens > 0 ? answered + minTokens : 0,
-    answered,
-    stop,
-    ignoreEnds,
-    constraint,
-    markers: markersIn(context.job, model),
-    stopTokens: submission.stopTokens as Token[],
-    firstMask: mask,
-    draft: draft && (Array.from(draft) as Token[]),
-    topLogprobs: submission.topLogprobs ?? (scored.length > 0 ? 0 : undefined),
-    scoredTokens: scored.length > 0 ? (scored as Token[]) : undefined,
-  };
-}
-
-function submitted(
-  { tokens, topLogprobs, scored = [] }: Submission,
-  { tokens: all, reason, stopString }: TextEnd,
-  logprobs: readonly TokenLogprob[],
-): Submitted {
-  return {
-    tokens: Uint32Array.from(all.slice(tokens.length)),
-    reason,
-    stopString,
-    logprobs: topLogprobs === undefined ? undefined : logprobs,
-    scores: scored.length > 0 ? Float32Array.from(logprobs.flatMap(({ scores = [] }) => scores)) : undefined,
   };
 }

@@ -1,9 +1,9 @@
 import type { EngineUsage, FinishReason } from '../../engine/request.ts';
 import type { RealmError } from '../../errors.ts';
+import type { Place } from '../../llm/answer-reader.ts';
 import type { TextEnd, TextLogprob } from '../../llm/types.ts';
+import { addUsage, noUsage } from '../../llm/usage.ts';
 import type { Token } from '../../tokenizer/types.ts';
-import type { Place } from '../answer-reader.ts';
-import { addUsage, noUsage } from '../exchange.ts';
 import { Recordings } from './recordings.ts';
 
 /** What the program's calls to the engine leave behind, beside the text that goes through the program. */

@@ -1,20 +1,36 @@
-import { withToolFormat } from '../../llm/output-format.ts';
-import { type AnswerDelta, type AnswerReader, answerReader, plainReader } from '../answer-reader.ts';
-import type { HeldJob } from '../job.ts';
+import type { ToolUse } from '../../output-format/constraint-source.ts';
+import type { OutputFormat } from '../../output-format/types.ts';
+import { type AnswerDelta, type AnswerReader, answerReader, type Place, plainReader } from '../answer-reader.ts';
+import { withToolFormat } from '../output-format.ts';
 import type { Emitted } from './emitted.ts';
-import type { Trace } from './trace.ts';
+
+/** The request that the program answers. */
+interface Asked {
+  readonly kind: 'chat' | 'completion';
+  readonly model: { readonly format: OutputFormat };
+  readonly tools?: ToolUse | undefined;
+  readonly toolFormat?: string | undefined;
+}
+
+/** What is known of the answer by now. */
+interface Noted {
+  /** The prompt of the first call had begun the model's thoughts. */
+  readonly inReasoning: boolean | undefined;
+  /** Where they stand in the text. */
+  thoughts: readonly Place[];
+}
 
 /** What a program says, as what it adds to the answer: its text is read in the model's output format, unless it reads that itself. */
 export class ChoiceReader {
-  readonly #job: HeldJob;
-  readonly #trace: Trace;
+  readonly #asked: Asked;
+  readonly #noted: Noted;
   readonly #emitted: Emitted;
   /** Begun with the first text: only then it is known whether the prompt has begun thoughts. */
   #reader: AnswerReader | undefined;
 
-  constructor(job: HeldJob, trace: Trace, emitted: Emitted) {
-    this.#job = job;
-    this.#trace = trace;
+  constructor(asked: Asked, noted: Noted, emitted: Emitted) {
+    this.#asked = asked;
+    this.#noted = noted;
     this.#emitted = emitted;
   }
 
@@ -40,12 +56,12 @@ export class ChoiceReader {
 
   #current(): AnswerReader {
     if (this.#reader) return this.#reader;
-    const { kind, model, tools, toolFormat } = this.#job;
-    const { inReasoning = false } = this.#trace;
+    const { kind, model, tools, toolFormat } = this.#asked;
+    const { inReasoning = false } = this.#noted;
     const reader =
       kind === 'chat' ? answerReader(withToolFormat(model.format, toolFormat), tools, inReasoning) : plainReader;
     this.#reader = reader;
-    this.#trace.thoughts = reader.thoughts;
+    this.#noted.thoughts = reader.thoughts;
     return reader;
   }
 }

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import type { ToolUse } from '../output-format/constraint-source.ts';
 import { type OutputEvent, OutputParser, type ToolSchemas } from '../output-format/parser.ts';
 import type { OutputFormat } from '../output-format/types.ts';
-import type { ToolUse } from './fields.ts';
+import { hex } from '../platform/hex.ts';
 
 /** What a piece of an answer adds to it: one of the three, so that pieces keep their order. */
 export interface AnswerDelta {
@@ -93,4 +93,4 @@ function toDelta(event: OutputEvent): AnswerDelta | undefined {
   }
 }
 
-export const newCallId = () => `call_${randomBytes(12).toString('hex')}`;
+export const newCallId = () => `call_${hex(crypto.getRandomValues(new Uint8Array(12)))}`;

@@ -1,7 +1,6 @@
 import { RealmError } from '../errors.ts';
-import type { ConstraintSource } from '../output-format/constraint-source.ts';
+import type { ConstraintSource, ToolUse } from '../output-format/constraint-source.ts';
 import type { OutputFormat, ToolFormat } from '../output-format/types.ts';
-import type { ToolUse } from './fields.ts';
 
 /**
  * What holds an answer to the tools and the content that are asked for, in the model's own format; undefined where any

@@ -1,9 +1,9 @@
-import type { ModelText } from '../../llm/model-text.ts';
-import { markersOf, withToolFormat } from '../../llm/output-format.ts';
 import { checkTokens } from '../../ranges.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import { type AnswerDelta, answerReader, type CallDelta } from '../answer-reader.ts';
+import type { ModelText } from '../model-text.ts';
+import { markersOf, withToolFormat } from '../output-format.ts';
 import { declaredTools } from './declared-tools.ts';
 
 interface AnswerTokens {

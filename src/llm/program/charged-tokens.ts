@@ -1,5 +1,16 @@
 import type { EngineUsage } from '../../engine/request.ts';
-import type { Charge } from '../metered-model.ts';
+
+/** What a call is charged for where somebody has paid for a part of its prompt. */
+export interface Charge {
+  /** Of the prompt. */
+  readonly promptTokens: number;
+  /** The meter has let the call in. */
+  granted(): void;
+  /** Of what it has used until now. */
+  of(usage: EngineUsage): EngineUsage;
+  /** However it ended, once: what it owes though it has used nothing. */
+  end(): EngineUsage | undefined;
+}
 
 /** Tokens that follow on each other in some of a run's sequences, up to where these part. */
 interface Span {

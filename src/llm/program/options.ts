@@ -1,16 +1,24 @@
-import type { GenerateRequest } from '../engine/request.ts';
-import { RealmError } from '../errors.ts';
-import { ranges } from '../ranges.ts';
-import type { GenOptions } from '../sandbox/types.ts';
-import type { Token } from '../tokenizer/types.ts';
-import type { MeteredModel } from './metered-model.ts';
+import type { GenerateRequest } from '../../engine/request.ts';
+import { RealmError } from '../../errors.ts';
+import { ranges } from '../../ranges.ts';
+import type { GenOptions } from '../../sandbox/types.ts';
+import type { Token } from '../../tokenizer/types.ts';
+import type { LoadedModel } from '../load.ts';
 
 /** What a program sees of a request, and what becomes of what it changes. */
 
 type AnyRequest = GenerateRequest<string>;
 
+/** What a program sees of a model. */
+type SeenModel = Pick<LoadedModel, 'id' | 'defaults' | 'tokenizer'> & {
+  readonly engine: Pick<LoadedModel['engine'], 'info'>;
+};
+
 /** The request's settings as the program's ABI has them. */
-export function guestOptions(model: MeteredModel, { maxTokens, sampling: asked }: AnyRequest): GenOptions {
+export function guestOptions(
+  model: Pick<SeenModel, 'defaults' | 'engine'>,
+  { maxTokens, sampling: asked }: AnyRequest,
+): GenOptions {
   const sampling = { ...model.defaults.sampling, ...asked };
   return {
     maxTokens: Math.min(maxTokens ?? Number.POSITIVE_INFINITY, model.engine.info.context),
@@ -47,7 +55,7 @@ export function refusedToProgram(error: unknown, changed: Partial<GenOptions>): 
 }
 
 /** JSON for `realm_get_model_metadata`. */
-export function metadata({ id, engine, tokenizer }: MeteredModel): string {
+export function metadata({ id, engine, tokenizer }: Omit<SeenModel, 'defaults'>): string {
   const { architecture, context, trainedContext, vocabSize, width } = engine.info;
   return JSON.stringify({
     id,
