@@ -1,6 +1,6 @@
 /**
  * Compiles src/ into dist/, with the same folders: what asks for `../../guest/wasm` finds it from there too. What browsers
- * import is one file, `dist/browser.js`. The page at `/` goes to build/page, as in a checkout.
+ * import is `dist/browser.js` and the file of its threads, `dist/browser-worker.js`. The page at `/` goes to build/page, as in a checkout.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ execFileSync(process.execPath, ['node_modules/.bin/tsc', '--project', 'tsconfig.
 for (const file of globSync('dist/**/*.{js,d.ts}')) renameModules(file);
 // Node's half is left: the browser's is in the bundle.
 rmSync('dist/platform/browser', { recursive: true });
-await bundle('dist/browser.js');
+await bundle('dist');
 await buildPage();
 chmodSync('dist/cli/launch.js', 0o755);
 

@@ -1,10 +1,10 @@
-/** Makes one file of the library for browsers. */
+/** Makes two files of the library for browsers: `browser.js`, and `browser-worker.js`, with which every thread begins. */
 import { build } from 'esbuild';
 
-export async function bundle(outfile: string): Promise<void> {
+export async function bundle(outdir: string): Promise<void> {
   await build({
-    entryPoints: ['src/browser.ts'],
-    outfile,
+    entryPoints: ['src/browser.ts', 'src/browser-worker.ts'],
+    outdir,
     bundle: true,
     format: 'esm',
     // package.json's `#platform` is the browser's.

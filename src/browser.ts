@@ -1,8 +1,12 @@
 /**
- * Realm as a library for browsers: a model on the thread that loads it.
+ * Realm as a library for browsers: a model in workers of its own.
  *
  * @packageDocumentation
  */
+import { createWorkersBy } from './platform/browser/threads.ts';
+
+// Bundlers look for these very words to find the file.
+createWorkersBy(() => new Worker(new URL('./browser-worker.js', import.meta.url), { type: 'module', name: 'realm' }));
 
 export { type ErrorCode, RealmError } from './errors.ts';
 export type { FileSource } from './gguf/types.ts';
@@ -10,4 +14,5 @@ export { type Answer, type Chunk, Generation } from './library/generation.ts';
 export { loadModel, type PageOptions } from './library/load-in-page.ts';
 export { Model, type ModelInfo } from './library/model.ts';
 export type * from './library/options.ts';
+export { type BrowserFeatures, features } from './platform/browser/features.ts';
 export type { ChatMessage, EncodeOptions as TokenizeOptions } from './tokenizer/types.ts';

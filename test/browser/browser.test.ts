@@ -23,7 +23,7 @@ describe('a page', { skip, timeout: 200_000 }, () => {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'realm-browser-'));
-    await bundle(join(folder, 'browser.js'));
+    await bundle(folder);
     open = await openPage({ '/browser.js': join(folder, 'browser.js'), '/model.gguf': model });
   });
   after(async () => {

@@ -9,14 +9,23 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 const places = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 export const executable = places.find(path => path !== undefined && existsSync(path));
 
+/** What makes a page cross-origin isolated: threads may share memory there. */
+const isolation = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
+
 export interface OpenPage {
   readonly page: Page;
   close(): Promise<void>;
 }
 
 /** Serves files by their paths, with ranges, and an empty page as `/`. */
-export async function openPage(files: Readonly<Record<string, string>>): Promise<OpenPage> {
-  const server = createServer((request, response) => void answer(files, request, response));
+export async function openPage(
+  files: Readonly<Record<string, string>>,
+  { isolated = false }: { readonly isolated?: boolean } = {},
+): Promise<OpenPage> {
+  const server = createServer((request, response) => {
+    for (const [name, value] of isolated ? Object.entries(isolation) : []) response.setHeader(name, value);
+    void answer(files, request, response);
+  });
   await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
   const browser = await chromium.launch({ ...(executable && { executablePath: executable }), args: ['--no-sandbox'] });
   const close = () => closeBoth(browser, server);

@@ -1,17 +1,18 @@
-/** A page, or a worker that it started: one thread, no files, and memory that nobody else sees. */
-import { RealmError } from '../../errors.ts';
+/** A page, or a worker that it started: no files, and memory that nobody else sees unless the page is isolated. */
 import type { Platform } from '../platform.ts';
 import { digests } from './digests.ts';
+import { mayWait, sharesMemory } from './features.ts';
 import { files } from './files.ts';
 import { nextTurn } from './next-turn.ts';
+import { startThread, thread } from './threads.ts';
 
 export const platform: Platform = {
-  availableParallelism: () => 1,
-  sharesMemory: false,
-  startThread: () => {
-    throw new RealmError('kernel_unavailable', 'there is one thread in a browser; load the model with threads: 1');
+  availableParallelism: () => (sharesMemory && mayWait ? navigator.hardwareConcurrency || 1 : 1),
+  sharesMemory,
+  startThread,
+  get thread() {
+    return thread;
   },
-  thread: undefined,
   nextTurn,
   files,
   digests,
