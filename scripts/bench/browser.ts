@@ -8,7 +8,7 @@ import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { Command } from 'commander';
 import type { Page } from 'playwright-core';
-import { type Summary, summary } from '../../src/bench/bench.ts';
+import { type Rates as Summary, summary } from '../../src/bench/bench.ts';
 import type * as Library from '../../src/browser.ts';
 import { resolveModel } from '../../src/catalog/resolve.ts';
 import { table } from '../../src/cli/output.ts';
@@ -39,7 +39,12 @@ interface Rates {
 const program = new Command('bench:browser')
   .argument('[model]', 'a GGUF file or a catalog name', 'smollm2-135m')
   .option('--wllama <folder>', "wllama's package; without it Realm alone")
-  .option('--threads <n>', 'threads of each engine; 1: the page is not cross-origin isolated', Number, availableParallelism())
+  .option(
+    '--threads <n>',
+    'threads of each engine; 1: the page is not cross-origin isolated',
+    Number,
+    availableParallelism(),
+  )
   .option('--prompt <n>', 'tokens of the prompt', Number, 512)
   .option('--gen <n>', 'tokens to generate', Number, 64)
   .option('--rounds <n>', 'rounds, after one to warm up', Number, 5)
@@ -97,8 +102,8 @@ async function measure(page: Page, model: string, { rounds: count, wllama, json,
   console.log(table([['test', ...names, ...(wllama ? ['ratio'] : [])], ...rows]));
 }
 
-const shown = ({ median, least, most }: Summary): string =>
-  `${median.toFixed(1)} (${least.toFixed(1)}..${most.toFixed(1)})`;
+const shown = ({ median, min, max }: Summary): string =>
+  `${median.toFixed(1)} (${min.toFixed(1)}..${max.toFixed(1)})`;
 
 /** What the page keeps of an engine: runs a text and answers with the milliseconds to its first token and to its last. */
 type Run = (prompt: string, tokens: number) => Promise<{ first: number; last: number; promptTokens: number }>;
@@ -149,7 +154,10 @@ async function loadWllama({ threads, prompt, gen }: Work) {
 async function measureOne({ name, round, prompt, gen }: Work & { name: 'realm' | 'wllama'; round: number }) {
   const run = (globalThis as Engines)[name];
   // Every round's differs from its first word on: nothing is found in a cache.
-  const words = Array.from({ length: prompt - 1 }, (_, i) => [' a', ' the', ' of', ' in'][(i * 7 + round + (i % 5)) % 4]);
+  const words = Array.from(
+    { length: prompt - 1 },
+    (_, i) => [' a', ' the', ' of', ' in'][(i * 7 + round + (i % 5)) % 4],
+  );
   const long = await run(`${round % 10}${words.join('')}`, 1);
   const short = await run(`${round % 10} Once upon a time`, gen);
   return {

@@ -14,8 +14,8 @@ import type { Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { textGeneration } from './generate.ts';
 import { type ModelText, openModelText, type TextModel } from './model-text.ts';
-import { encodeChat, renderChat } from './prompt.ts';
 import { openUnless } from './open-unless.ts';
+import { encodeChat, renderChat } from './prompt.ts';
 import type { GenerateText } from './types.ts';
 
 /** A model that requests can name: the engine and the text around it. */

@@ -39,6 +39,10 @@ export async function openPage(
   }
 }
 
+/** What an answer says. A logarithm's last bits are the JavaScript engine's own affair. */
+export const rounded = (answer: object): unknown =>
+  JSON.parse(JSON.stringify(answer), (_, value) => (typeof value === 'number' ? Number(value.toFixed(9)) : value));
+
 async function closeBoth(browser: Browser, server: Server): Promise<void> {
   await browser.close();
   server.close();
