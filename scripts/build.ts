@@ -11,8 +11,8 @@ import { buildPage } from './page.ts';
 rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, ['node_modules/.bin/tsc', '--project', 'tsconfig.build.json'], { stdio: 'inherit' });
 for (const file of globSync('dist/**/*.{js,d.ts}')) renameModules(file);
-// Node's half is left: the browser's is in the bundle.
-rmSync('dist/platform/browser', { recursive: true });
+// Node's half is left: the browser's is in the bundle, but for its types.
+for (const file of globSync('dist/platform/browser/*.js')) rmSync(file);
 await bundle('dist');
 await buildPage();
 chmodSync('dist/cli/launch.js', 0o755);
