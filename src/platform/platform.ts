@@ -11,6 +11,8 @@ export interface Platform {
   startThread(module: ThreadModule, data: unknown, options?: ThreadOptions): Thread;
   /** Of a thread that {@link Platform.startThread} started: its end. */
   readonly thread: ThreadPort | undefined;
+  /** Loads a module that only its user knows. */
+  importModule(url: string): Promise<unknown>;
   /** Resolves when the event loop has gone round: what was posted, and what was due, has been handled. */
   nextTurn(): Promise<void>;
   readonly files: Files;

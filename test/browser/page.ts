@@ -51,7 +51,7 @@ async function closeBoth(browser: Browser, server: Server): Promise<void> {
 async function answer(files: Readonly<Record<string, string>>, request: IncomingMessage, response: ServerResponse) {
   const path = files[request.url ?? ''];
   if (path === undefined) {
-    response.writeHead(request.url === '/' ? 200 : 404, { 'content-type': 'text/html' });
+    response.writeHead(request.url === '/' ? 200 : 404, { 'content-type': 'text/html; charset=utf-8' });
     return response.end('<!doctype html><title>Realm</title>');
   }
   const file = await open(path);

@@ -16,9 +16,10 @@ const { thread } = platform;
 const data = thread?.data as WorkerData | undefined;
 if (thread && data?.engine) void serve(thread, data);
 
-/** A bundler has only the module that it can see. */
-function openerOf({ opener }: WorkerOptions): Promise<typeof import('../open-model.ts')> {
-  return opener === undefined ? import('../open-model.ts') : import(/* webpackIgnore: true */ /* @vite-ignore */ opener);
+type Opener = Pick<typeof import('../open-model.ts'), 'openModel'>;
+
+async function openerOf({ opener }: WorkerOptions): Promise<Opener> {
+  return opener === undefined ? import('../open-model.ts') : ((await platform.importModule(opener)) as Opener);
 }
 
 async function serve(thread: ThreadPort, { engine: options, mailbox, heartbeat: shared }: WorkerData): Promise<void> {

@@ -1,4 +1,5 @@
 /** A page, or a worker that it started: no files, and memory that nobody else sees unless the page is isolated. */
+import { RealmError } from '../../errors.ts';
 import type { Platform } from '../platform.ts';
 import { digests } from './digests.ts';
 import { mayWait, sharesMemory } from './features.ts';
@@ -13,6 +14,8 @@ export const platform: Platform = {
   get thread() {
     return thread;
   },
+  // Bundlers would look for it.
+  importModule: url => Promise.reject(new RealmError('internal_error', `${url}: a browser has one file of modules`)),
   nextTurn,
   files,
   digests,

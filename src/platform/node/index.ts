@@ -14,6 +14,7 @@ export const platform: Platform = {
   sharesMemory: true,
   startThread,
   thread,
+  importModule: url => import(url),
   nextTurn,
   files,
   digests,
