@@ -1,4 +1,5 @@
 /** What every thread of a browser begins with: it hears what it is for, and the module whose work that is does it. */
+import './platform/browser/symbols.ts';
 import { begin, createWorkersBy } from './platform/browser/threads.ts';
 
 createWorkersBy(() => new Worker(self.location.href, { type: ownType(), name: 'realm' }));

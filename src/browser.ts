@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+import './platform/browser/symbols.ts';
 import { createWorkersBy } from './platform/browser/threads.ts';
 
 // Bundlers look for these very words to find the file.

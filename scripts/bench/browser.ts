@@ -84,7 +84,8 @@ async function measure(page: Page, model: string, { rounds: count, wllama, json,
     const rates: Rates[] = [];
     for (const name of names) rates.push(await page.evaluate(measureOne, { ...work, name, round }));
     if (round > 0) rounds.push(rates);
-    process.stderr.write(`round ${round} of ${count}\n`);
+    const said = rates.map(({ prompt, gen }, i) => `${names[i]} ${prompt.toFixed(1)} ${gen.toFixed(1)}`);
+    process.stderr.write(`round ${round} of ${count}: ${said.join(', ')}\n`);
   }
   const tests = (['prompt', 'gen'] as const).map(test => ({
     test: test === 'prompt' ? `pp${work.prompt}` : `tg${work.gen}`,
@@ -102,8 +103,7 @@ async function measure(page: Page, model: string, { rounds: count, wllama, json,
   console.log(table([['test', ...names, ...(wllama ? ['ratio'] : [])], ...rows]));
 }
 
-const shown = ({ median, min, max }: Summary): string =>
-  `${median.toFixed(1)} (${min.toFixed(1)}..${max.toFixed(1)})`;
+const shown = ({ median, min, max }: Summary): string => `${median.toFixed(1)} (${min.toFixed(1)}..${max.toFixed(1)})`;
 
 /** What the page keeps of an engine: runs a text and answers with the milliseconds to its first token and to its last. */
 type Run = (prompt: string, tokens: number) => Promise<{ first: number; last: number; promptTokens: number }>;

@@ -113,6 +113,22 @@ describe('threads in a page', { skip, timeout: 200_000 }, () => {
     assert.match(error, /^engine_failed: .*browser-worker\.js/);
   });
 
+  it('are refused to a browser that lacks something, by its name', async () => {
+    const error = await isolated.page.evaluate(async () => {
+      const url = '/browser.js';
+      const { loadModel }: typeof Library = await import(url);
+      const kept = RegExp.escape;
+      Reflect.deleteProperty(RegExp, 'escape');
+      const refused = await loadModel(new Blob([])).then(
+        () => 'loaded',
+        ({ code, message }) => `${code}: ${message}`,
+      );
+      RegExp.escape = kept;
+      return refused;
+    });
+    assert.match(error, /^kernel_unavailable: this browser has no RegExp\.escape: use /);
+  });
+
   it('are not needed', async () => {
     const there = await isolated.page.evaluate(async () => {
       const url = '/browser.js';
