@@ -5,6 +5,7 @@
  */
 import { platform } from '#platform';
 import { RealmError } from '../../errors.ts';
+import { fusesDots } from '../../kernels/fused-dot.ts';
 import {
   compileKernels,
   type KernelPart,
@@ -159,7 +160,18 @@ export async function chooseAnew(
   const known = await recall(part, memory);
   // Only what was chosen is compiled and checked.
   if (known && (await compare(part, [known], create))[0].agrees) return kernelsOf(part, known);
-  return choose(part, [vectorized(part), variantsOf(part).filter(v => !v.revectorize)], create, memory);
+  return choose(part, tiersOf(part), create, memory);
+}
+
+/**
+ * Without the re-vectoriser one instruction says which variant is fastest, and nothing is measured: a page cannot wait
+ * for that at every visit.
+ */
+function tiersOf(part: KernelPart): readonly (readonly Variant[])[] {
+  const others = variantsOf(part).filter(v => !v.revectorize);
+  if (platform.revectorizes) return [vectorized(part), others];
+  const order = fusesDots() ? others.toSorted((a, b) => Number(b.dot === 'dotadd') - Number(a.dot === 'dotadd')) : others;
+  return order.map(variant => [variant]);
 }
 
 /** The first of the tiers in which a variant agrees decides. */
