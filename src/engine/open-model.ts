@@ -32,7 +32,7 @@ export interface OpenedModel {
   /** On the same backend: closing the model closes both. */
   readonly draft?: Model | undefined;
   readonly source: ModelSource;
-  readonly fingerprint?: string;
+  readonly fingerprint?: string | undefined;
 }
 
 /** Opens model files and puts their weights on a backend. Errors: those of openGguf, loadModel and the backend, `draft_invalid`. */
@@ -64,7 +64,8 @@ export async function openModel(options: OpenOptions, onProgress?: Progress): Pr
     return {
       model,
       draft,
-      fingerprint: await fingerprint(file),
+      // It reads a piece of every tensor, and only sessions need it.
+      fingerprint: platform.files.areKept ? await fingerprint(file) : undefined,
       source: { backend: backend.name, fileSize: file.size, loadMs },
     };
   } catch (error) {

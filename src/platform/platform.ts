@@ -66,6 +66,8 @@ export interface ThreadPort {
 
 /** Files by their paths. A system without them throws `model_file_missing` or `storage_failed`. */
 export interface Files {
+  /** What is written is there the next time: sessions can be saved. */
+  readonly areKept: boolean;
   open(path: string | URL): Promise<OpenFile>;
   readText(path: string): Promise<string>;
   /** What `write` writes takes the place of the file, whole or not at all; only its owner may read it. */

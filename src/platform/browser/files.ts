@@ -3,6 +3,7 @@ import type { Files } from '../platform.ts';
 
 /** A page has no paths. */
 export const files: Files = {
+  areKept: false,
   open: async path => {
     throw new RealmError('model_file_missing', `${path}: a browser opens no paths; give a Blob, a URL or bytes`);
   },
