@@ -23,7 +23,7 @@ describe('memories', () => {
     const added: WebAssembly.Memory[] = [];
     const memories = new Memories(1 << 20, 65536, memory => added.push(memory));
     assert.equal(memories.bytes(0).length, 512 << 20);
-    const blocks = ['a', 'b'].map(name => memories.own(300 << 20, name));
+    const blocks = ['a', 'b'].map(name => memories.own(200 << 20, name));
     assert.deepEqual(
       blocks.map(({ memory }) => memory),
       [0, 1],

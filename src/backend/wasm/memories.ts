@@ -49,9 +49,9 @@ export class Memories {
     this.#sharedStart = align(align(constantsEnd, 64) + scratch, 64);
     this.#sharedEnd = this.#sharedStart;
     this.#add('a model');
-    const [top = 0] = this.#tops;
-    // Where large memories were refused an eighth would be too little.
-    this.#reserve = this.#sharedEnd + (top < (pages - 1) * pageBytes ? top / 2 : top / 8);
+    const share = (pages * pageBytes) / 8;
+    // Where large memories were refused it may be more than there is.
+    this.#reserve = this.#sharedEnd + Math.min(share, this.bytes(0).length / 2);
   }
 
   /** The bytes of memory `index`. */
@@ -111,24 +111,23 @@ export class Memories {
   #add(what: string): number {
     const index = this.list.length;
     if (index === mostMemories) throw tooLarge(what, 0, 0);
-    const { memory, pages } = newMemory(this.#pages);
-    const view = new Uint8Array(memory.buffer);
+    const { memory, view } = newMemory(this.#pages);
     writeConstants(view);
     if (index > 0) view.set(this.#views[0].subarray(this.#sharedStart, this.#sharedEnd), this.#sharedStart);
     this.list.push(memory);
     this.#views.push(view);
     // Kernels may read some bytes past an operand.
-    this.#tops.push((pages - 1) * pageBytes);
+    this.#tops.push(view.length - pageBytes);
     this.#added(memory);
     return index;
   }
 }
 
 /** A memory of `pages`, or of half as many as long as that is refused (phones, small machines): a model may live in several. */
-function newMemory(pages: number): { memory: WebAssembly.Memory; pages: number } {
+function newMemory(pages: number): { memory: WebAssembly.Memory; view: Uint8Array } {
   try {
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: platform.sharesMemory });
-    return { memory, pages };
+    return { memory, view: new Uint8Array(memory.buffer) };
   } catch (cause) {
     if (pages > leastPages) return newMemory(Math.max(leastPages, pages >> 1));
     const message = 'no 256 MB of address space for the model; raise the limit on virtual memory, or close other tabs';
