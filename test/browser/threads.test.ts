@@ -92,6 +92,8 @@ describe('threads in a page', { skip, timeout: 200_000 }, () => {
       return { code, later };
     });
     await isolated.page.waitForFunction(() => document.title !== 'Realm');
+    // The engine, and one beside it.
+    assert.equal(await workers(2), 2);
     const [engine] = isolated.page.workers();
     await engine!.evaluate(() => void setTimeout(() => Promise.reject(new Error('on purpose'))));
     const { code, later } = await asked;
