@@ -33,6 +33,9 @@ export interface PageOptions extends Omit<LoadOptions, 'threads' | 'draft' | 'se
 /** The engine of a tab that stands still for so long in the middle of a step has died. */
 const watchdogMs = 30_000;
 
+/** Tokens of a step that nothing can interrupt: whoever cancels, or draws, waits for its end. A step of 256 is 3 % faster. */
+const shortStep = 64;
+
 /**
  * Loads a model in a browser, into workers of its own.
  *
@@ -54,6 +57,7 @@ export async function loadModel(source: FileSource, options: PageOptions = {}): 
       ...engineOptions,
       file,
       threads: worker === false ? 1 : threadsOf(threads, onWarning),
+      ...((worker === false || !platform.sharesMemory) && { maxBatchedTokens: shortStep }),
       watchdogMs,
       onProgress: (done, total) => onProgress?.({ phase: 'load', done, total }),
     };

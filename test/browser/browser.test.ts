@@ -77,6 +77,26 @@ describe('a page', { skip, timeout: 200_000 }, () => {
     assert.ok(there.turns > 5, `the page had ${there.turns} turns`);
   });
 
+  it('ends an answer that is cancelled in the middle of its prompt, and goes on', async () => {
+    const result = await open.page.evaluate(async () => {
+      const url = '/browser.js';
+      const { loadModel }: typeof Library = await import(url);
+      const model = await loadModel(new URL('/model.gguf', location.href), { context: 1024 });
+      const options = { temperature: 0, maxTokens: 4 };
+      const code = await model.generate('word '.repeat(900), { ...options, signal: AbortSignal.timeout(20) }).then(
+        () => 'answered',
+        error => error.code,
+      );
+      const { text } = await model.generate('The capital of France is', options);
+      const { running } = await model.stats();
+      await model.close();
+      return { code, text, running };
+    });
+    assert.equal(result.code, 'request_cancelled');
+    assert.match(result.text, /Paris/);
+    assert.equal(result.running, 0);
+  });
+
   it('opens a URL with ranges, and refuses a path', async () => {
     const result = await open.page.evaluate(async () => {
       const url = '/browser.js';
