@@ -170,7 +170,9 @@ export async function chooseAnew(
 function tiersOf(part: KernelPart): readonly (readonly Variant[])[] {
   const others = variantsOf(part).filter(v => !v.revectorize);
   if (platform.revectorizes) return [vectorized(part), others];
-  const order = fusesDots() ? others.toSorted((a, b) => Number(b.dot === 'dotadd') - Number(a.dot === 'dotadd')) : others;
+  const order = fusesDots()
+    ? others.toSorted((a, b) => Number(b.dot === 'dotadd') - Number(a.dot === 'dotadd'))
+    : others;
   return order.map(variant => [variant]);
 }
 
