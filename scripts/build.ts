@@ -1,6 +1,7 @@
 /**
  * Compiles src/ into dist/, with the same folders: what asks for `../../guest/wasm` finds it from there too. What browsers
- * import is `dist/browser.js`, and beside it `dist/guest-worker.js` for programs. The page at `/` goes to build/page, as in a checkout.
+ * import is `dist/browser.js` and the file of its threads, `dist/browser-worker.js`; beside them is `dist/guest-worker.js`
+ * for programs. The page at `/` goes to build/page, as in a checkout.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,8 +12,8 @@ import { buildPage } from './page.ts';
 rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, ['node_modules/.bin/tsc', '--project', 'tsconfig.build.json'], { stdio: 'inherit' });
 for (const file of globSync('dist/**/*.{js,d.ts}')) renameModules(file);
-// Node's half is left: the browser's is in the bundle.
-rmSync('dist/platform/browser', { recursive: true });
+// Node's half is left: the browser's is in the bundle, but for its types.
+for (const file of globSync('dist/platform/browser/*.js')) rmSync(file);
 await bundle('dist');
 await buildPage();
 chmodSync('dist/cli/launch.js', 0o755);

@@ -1,9 +1,16 @@
-/** Makes two files of the library for browsers: `browser.js`, and `guest-worker.js`, in which a program runs. */
+/**
+ * Makes the library's files for browsers: `browser.js`, `browser-worker.js`, with which every thread begins, and
+ * `guest-worker.js`, in which a program runs.
+ */
 import { build } from 'esbuild';
 
 export async function bundle(outdir: string): Promise<void> {
   await build({
-    entryPoints: { browser: 'src/browser.ts', 'guest-worker': 'src/sandbox/guest-worker.ts' },
+    entryPoints: {
+      browser: 'src/browser.ts',
+      'browser-worker': 'src/browser-worker.ts',
+      'guest-worker': 'src/sandbox/guest-worker.ts',
+    },
     outdir,
     bundle: true,
     format: 'esm',

@@ -1,8 +1,13 @@
 /**
- * Realm as a library for browsers: a model on the thread that loads it.
+ * Realm as a library for browsers: a model in workers of its own.
  *
  * @packageDocumentation
  */
+import './platform/browser/symbols.ts';
+import { createWorkersBy } from './platform/browser/threads.ts';
+
+// Bundlers look for these very words to find the file.
+createWorkersBy(() => new Worker(new URL('./browser-worker.js', import.meta.url), { type: 'module', name: 'realm' }));
 
 export { type CachedModel, cachedModels, removeCachedModel } from './catalog/opfs/kept.ts';
 export { type ErrorCode, RealmError } from './errors.ts';
@@ -14,4 +19,5 @@ export { Model, type ModelInfo } from './library/model.ts';
 export type * from './library/options.ts';
 export type { CacheOptions } from './library/page-source.ts';
 export type * from './library/program-options.ts';
+export { type BrowserFeatures, features } from './platform/browser/features.ts';
 export type { ChatMessage, EncodeOptions as TokenizeOptions } from './tokenizer/types.ts';

@@ -34,6 +34,7 @@ const order = [
   'library',
   'index.ts',
   'browser.ts',
+  'browser-worker.ts',
   'cli',
   'page',
 ];

@@ -24,8 +24,6 @@ export interface OpenOptions extends EngineOptions {
   readonly device?: DeviceChoice | undefined;
   /** File of a smaller model of the same vocabulary that drafts. */
   readonly draft?: FileSource | undefined;
-  /** `false`: no session is saved or restored, and so nothing need tell files apart. */
-  readonly fingerprint?: boolean;
   /** Compute threads. Default: the processors this process may use. */
   readonly threads?: number | undefined;
 }
@@ -38,7 +36,7 @@ export interface OpenedModel {
   /** On the same backend: closing the model closes both. */
   readonly draft?: Model | undefined;
   readonly source: ModelSource;
-  readonly fingerprint?: string;
+  readonly fingerprint?: string | undefined;
 }
 
 /**
@@ -62,7 +60,8 @@ export async function openModel(options: OpenOptions, onProgress?: Progress): Pr
   const loadMs = performance.now() - started;
   return {
     ...opened,
-    ...(options.fingerprint !== false && { fingerprint: await fingerprint(file) }),
+    // It reads a piece of every tensor, and only sessions need it.
+    fingerprint: platform.files.areKept ? await fingerprint(file) : undefined,
     source: {
       ...{ backend: backend.name, fileSize: file.size, loadMs, onGpu: backend.onGpu ?? false },
       ...(remarks.length > 0 && { remarks }),

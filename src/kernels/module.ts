@@ -29,6 +29,7 @@ export const variants: readonly Variant[] = [
   { name: 'relaxed-revec', dot: 'relaxed', revectorize: true },
   { name: 'relaxed', dot: 'relaxed', revectorize: false },
   { name: 'dotadd-revec', dot: 'dotadd', revectorize: true },
+  { name: 'dotadd', dot: 'dotadd', revectorize: false },
   { name: 'plain', dot: 'plain', revectorize: false },
 ];
 

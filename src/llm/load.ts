@@ -15,6 +15,7 @@ import type { Tenant } from '../tenancy/tenants.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { textGeneration } from './generate.ts';
 import { type ModelText, openModelText, type TextModel } from './model-text.ts';
+import { openUnless } from './open-unless.ts';
 import { encodeChat, renderChat } from './prompt.ts';
 import type { GenerateText } from './types.ts';
 
@@ -133,23 +134,6 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
     },
     created: Math.floor(Date.now() / 1000),
   };
-}
-
-/** Throws the signal's reason as soon as it is aborted; an engine that opens all the same is closed. */
-async function openUnless(signal: AbortSignal | undefined, opening: Promise<Engine>): Promise<Engine> {
-  if (!signal) return opening;
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    signal.throwIfAborted();
-    return await Promise.race([opening, aborted.promise]);
-  } catch (error) {
-    void opening.then(engine => engine.close()).catch(() => {});
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }
 
 /** What is said of single tenants, by their ids. */

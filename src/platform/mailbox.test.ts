@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
-import { createMailbox, Inbox, Outbox } from './mailbox.ts';
+import { createMailbox, Inbox, Outbox, postedOutbox } from './mailbox.ts';
 
 /** Both ends in one thread: the loops of events are queues that a test runs when it likes. */
 function setUp(bytes: number) {
@@ -95,4 +95,13 @@ test('a thread that never returns to its event loop reads what another one sends
     lists.map(list => list.reduce((a, b) => a + b, 0)),
   );
   await reader.terminate();
+});
+
+test('where no memory is shared messages are posted as they are', () => {
+  const posted: unknown[] = [];
+  const outbox = postedOutbox(message => posted.push(message));
+  outbox.send({ kind: 'stats' });
+  outbox.flush();
+  assert.deepEqual(posted, [{ kind: 'stats' }]);
+  assert.equal(outbox.unread, false);
 });

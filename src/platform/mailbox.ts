@@ -43,6 +43,17 @@ class Ring {
   }
 }
 
+/** The writer's end, as those who write know it. */
+export type WritingEnd = Pick<Outbox, 'unread' | 'readBytes' | 'send' | 'flush'>;
+
+/** What stands for it where no memory is shared: messages that the reader's event loop hands on, between steps. */
+export const postedOutbox = (post: (message: unknown) => void): WritingEnd => ({
+  unread: false,
+  readBytes: 0,
+  send: post,
+  flush: () => {},
+});
+
 /** The writer's end. */
 export class Outbox {
   readonly #ring: Ring;

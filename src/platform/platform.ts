@@ -3,14 +3,16 @@
  * which package.json resolves to `node/` or `browser/`.
  */
 export interface Platform {
-  /** Processors that this process may use. */
+  /** Processors that this process may use; 1 where a thread may not wait for others. */
   availableParallelism(): number;
-  /** Threads can share memory; without it there is one thread, and its memories are its own. */
+  /** Threads can share memory; without it a model has one thread, whose memories are its own. */
   readonly sharesMemory: boolean;
   /** Starts a thread with a module; it finds `data` in its {@link Platform.thread}. */
-  startThread(module: URL, data: unknown, options?: ThreadOptions): Thread;
+  startThread(module: ThreadModule, data: unknown, options?: ThreadOptions): Thread;
   /** Of a thread that {@link Platform.startThread} started: its end. */
   readonly thread: ThreadPort | undefined;
+  /** Loads a module that only its user knows. */
+  importModule(url: string): Promise<unknown>;
   /** Resolves when the event loop has gone round: what was posted, and what was due, has been handled. */
   nextTurn(): Promise<void>;
   /** Calls in a later turn of the event loop, in order; whatever `work` leaves to microtasks is over before the next one. */
@@ -40,6 +42,15 @@ export interface Gpus {
   readonly language: ReadonlySet<string>;
 }
 
+/**
+ * The module that a thread begins with, and who names it (`import.meta.url`). Not a URL of both: bundlers would take that for a
+ * file of its own. A browser's threads all begin with one file, in which `data` says who does the work.
+ */
+export interface ThreadModule {
+  readonly file: string;
+  readonly from: string;
+}
+
 export interface ThreadOptions {
   /** Most megabytes for objects that die young. */
   readonly youngHeapMb?: number;
@@ -54,7 +65,7 @@ export interface Thread {
   /** The process may end while it runs. */
   unref(): void;
   terminate(): Promise<void>;
-  /** Milliseconds that it has computed, however busy the machine was with others. Rejects once it has ended. */
+  /** Milliseconds that it has computed, however busy the machine was with others; 0 where nobody knows. Rejects once it has ended. */
   cpuMs(): Promise<number>;
 }
 
@@ -66,6 +77,8 @@ export interface ThreadPort {
 
 /** Files by their paths. A system without them throws `model_file_missing` or `storage_failed`. */
 export interface Files {
+  /** What is written is there the next time: sessions can be saved. */
+  readonly areKept: boolean;
   open(path: string | URL): Promise<OpenFile>;
   readText(path: string): Promise<string>;
   /** What `write` writes takes the place of the file, whole or not at all; only its owner may read it. */

@@ -9,14 +9,23 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 const places = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 export const executable = places.find(path => path !== undefined && existsSync(path));
 
+/** What makes a page cross-origin isolated: threads may share memory there. */
+const isolation = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
+
 export interface OpenPage {
   readonly page: Page;
   close(): Promise<void>;
 }
 
 /** Serves files by their paths, with ranges, and an empty page as `/`. */
-export async function openPage(files: Readonly<Record<string, string>>): Promise<OpenPage> {
-  const server = createServer((request, response) => void answer(files, request, response));
+export async function openPage(
+  files: Readonly<Record<string, string>>,
+  { isolated = false }: { readonly isolated?: boolean } = {},
+): Promise<OpenPage> {
+  const server = createServer((request, response) => {
+    for (const [name, value] of isolated ? Object.entries(isolation) : []) response.setHeader(name, value);
+    void answer(files, request, response);
+  });
   await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
   const browser = await chromium.launch({ ...(executable && { executablePath: executable }), args: ['--no-sandbox'] });
   const close = () => closeBoth(browser, server);
@@ -30,6 +39,10 @@ export async function openPage(files: Readonly<Record<string, string>>): Promise
   }
 }
 
+/** What an answer says. A logarithm's last bits are the JavaScript engine's own affair. */
+export const rounded = (answer: object): unknown =>
+  JSON.parse(JSON.stringify(answer), (_, value) => (typeof value === 'number' ? Number(value.toFixed(9)) : value));
+
 async function closeBoth(browser: Browser, server: Server): Promise<void> {
   await browser.close();
   server.close();
@@ -38,7 +51,7 @@ async function closeBoth(browser: Browser, server: Server): Promise<void> {
 async function answer(files: Readonly<Record<string, string>>, request: IncomingMessage, response: ServerResponse) {
   const path = files[request.url ?? ''];
   if (path === undefined) {
-    response.writeHead(request.url === '/' ? 200 : 404, { 'content-type': 'text/html' });
+    response.writeHead(request.url === '/' ? 200 : 404, { 'content-type': 'text/html; charset=utf-8' });
     return response.end('<!doctype html><title>Realm</title>');
   }
   const file = await open(path);

@@ -91,18 +91,24 @@ describe('the package', () => {
     const options = ['--bundle', '--platform=browser', '--format=esm', '--outfile=bundled.js', '--log-level=warning'];
     const { stderr } = await inFolder(resolve('node_modules/.bin/esbuild'), 'page.js', ...options);
     assert.equal(stderr, '');
-    assert.doesNotMatch(await readFile(join(folder, 'bundled.js'), 'utf8'), /from ?['"](node:|#)/);
+    const bundled = await readFile(join(folder, 'bundled.js'), 'utf8');
+    assert.doesNotMatch(bundled, /from ?['"](node:|#)/);
+    // What bundlers look for, and nothing else that they would take for it: the file of the threads, which stands alone.
+    assert.deepEqual(bundled.match(/new URL\("\.[^)]*\)/g), ['new URL("./browser-worker.js", import.meta.url)']);
+    const worker = await readFile(join(folder, 'node_modules/@realm-llm/realm/dist/browser-worker.js'), 'utf8');
+    assert.equal(/from ?['"][.#]|from ?['"]node:|new URL\("\./.exec(worker)?.[0], undefined);
   });
 
   it('has types that a strict page passes', async () => {
     await writeFile(
       join(folder, 'page.ts'),
-      `import { loadModel, type PageOptions } from '@realm-llm/realm';
+      `import { features, loadModel, type PageOptions } from '@realm-llm/realm';
        const options: PageOptions = { context: 512 };
        await using model = await loadModel(new Blob([new Uint8Array(8)]), options);
        const { text }: { readonly text: string } = await model.chat('Hello', { maxTokens: 3 });
-       // @ts-expect-error a page has one thread
-       await loadModel(new URL('https://example.com/' + text), { threads: 2 });`,
+       await loadModel(new URL('https://example.com/' + text), { threads: features().sharedMemory ? 2 : 1, worker: false });
+       // @ts-expect-error a page has no folders
+       await loadModel(new Blob([]), { sessions: 'folder' });`,
     );
     const bundler = { module: 'esnext', moduleResolution: 'bundler', customConditions: ['browser'] };
     assert.equal(await typeErrors('page.ts', bundler), '');

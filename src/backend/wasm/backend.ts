@@ -83,10 +83,13 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
   }
 }
 
+/** 256 MB: more than its work takes. */
+const benchPages = 4096;
+
 /** A pool with kernels that nothing has checked: what the self-test works with. */
 export async function createBench(threads: number): Promise<Bench> {
   const pool = await ThreadPool.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
-  const bench = new WasmBackend(pool, async part => kernelsOf(part, everywhere(part, variants[0].name)));
+  const bench = new WasmBackend(pool, async part => kernelsOf(part, everywhere(part, variants[0].name)), benchPages);
   await bench.use('common');
   return bench;
 }

@@ -2,7 +2,7 @@
  * A step is a flat list of commands in shared memory, the same for every thread. A command has a number of items; threads
  * claim runs of them until none is left. Then they meet at a barrier, unless the command is linked to the next one.
  */
-import { platform } from '#platform';
+import { sharedBytes } from '../../platform/shared-bytes.ts';
 import type { Preempt } from '../backend.ts';
 import { type Fields, mostParams, type Op, type Params } from './ops/op.ts';
 import { ops } from './ops/table.ts';
@@ -45,11 +45,6 @@ const counters = 9;
 /** Turns of the loop that a thread waits awake before it sleeps: a tenth of a millisecond. */
 const spins = 50_000;
 
-/** One thread needs no shared memory. */
-function newControl(bytes: number): ArrayBufferLike {
-  return platform.sharesMemory ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
-}
-
 /** What became of a step: `failed`, a kernel threw; `stalled`, a thread never arrived; `preempted`, it was told to stop. */
 export type Outcome = 'done' | 'failed' | 'stalled' | 'preempted';
 
@@ -69,7 +64,7 @@ export class CommandBuffer {
   /** `patienceMs`: how long a thread waits for one that does not arrive; no command takes a tenth of the default. */
   constructor(
     threads: number,
-    shared = newControl(4 * (counters + mostCommands * (1 + commandWords))),
+    shared = sharedBytes(4 * (counters + mostCommands * (1 + commandWords))),
     patienceMs = 20_000,
   ) {
     this.threads = threads;

@@ -11,6 +11,8 @@ import { constantsEnd, writeConstants } from '../../kernels/constants.ts';
 
 const pageBytes = 65536;
 export const mostPages = 65536;
+/** 256 MB: fewer hold no large matrix beside the work buffers. */
+const leastPages = 4096;
 const mostMemories = 30;
 
 /** Bytes of one memory's own part. */
@@ -46,8 +48,10 @@ export class Memories {
     this.#pages = pages;
     this.#sharedStart = align(align(constantsEnd, 64) + scratch, 64);
     this.#sharedEnd = this.#sharedStart;
-    this.#reserve = this.#sharedEnd + (pages * pageBytes) / 8;
     this.#add('a model');
+    const share = (pages * pageBytes) / 8;
+    // Where large memories were refused it may be more than there is.
+    this.#reserve = this.#sharedEnd + Math.min(share, this.bytes(0).length / 2);
   }
 
   /** The bytes of memory `index`. */
@@ -107,24 +111,26 @@ export class Memories {
   #add(what: string): number {
     const index = this.list.length;
     if (index === mostMemories) throw tooLarge(what, 0, 0);
-    const memory = newMemory(this.#pages);
-    const view = new Uint8Array(memory.buffer);
+    const { memory, view } = newMemory(this.#pages);
     writeConstants(view);
     if (index > 0) view.set(this.#views[0].subarray(this.#sharedStart, this.#sharedEnd), this.#sharedStart);
     this.list.push(memory);
     this.#views.push(view);
     // Kernels may read some bytes past an operand.
-    this.#tops.push((this.#pages - 1) * pageBytes);
+    this.#tops.push(view.length - pageBytes);
     this.#added(memory);
     return index;
   }
 }
 
-function newMemory(pages: number): WebAssembly.Memory {
+/** A memory of `pages`, or of half as many as long as that is refused (phones, small machines): a model may live in several. */
+function newMemory(pages: number): { memory: WebAssembly.Memory; view: Uint8Array } {
   try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: platform.sharesMemory });
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: platform.sharesMemory });
+    return { memory, view: new Uint8Array(memory.buffer) };
   } catch (cause) {
-    const message = 'no 4 GB of address space for the model; raise the limit on virtual memory';
+    if (pages > leastPages) return newMemory(Math.max(leastPages, pages >> 1));
+    const message = 'no 256 MB of address space for the model; raise the limit on virtual memory, or close other tabs';
     throw new RealmError('out_of_memory', message, { cause });
   }
 }

@@ -5,6 +5,7 @@
  */
 import { platform } from '#platform';
 import { RealmError } from '../../errors.ts';
+import { fusesDots } from '../../kernels/fused-dot.ts';
 import {
   compileKernels,
   type KernelPart,
@@ -130,14 +131,11 @@ export async function select(
   return { choice, source: 'measured', forgotten, verdicts: measured };
 }
 
-/** The better ones first. */
-const tiersOf = (part: KernelPart): (readonly Variant[])[] =>
-  (platform.revectorizes ? [true, false] : [false]).map(revectorize =>
-    variantsOf(part).filter(v => v.revectorize === revectorize),
-  );
+const vectorized = (part: KernelPart): readonly Variant[] =>
+  platform.revectorizes ? variantsOf(part).filter(v => v.revectorize) : [];
 
 /** Where there is one candidate only, nothing need be remembered. */
-const hasChoice = (part: KernelPart): boolean => part !== 'common' && (tiersOf(part)[0]?.length ?? 0) > 1;
+const hasChoice = (part: KernelPart): boolean => part !== 'common' && vectorized(part).length > 1;
 
 const recall = async (part: KernelPart, memory: RememberedChoices): Promise<Choice | undefined> =>
   hasChoice(part) ? await memory.recall(part) : undefined;
@@ -163,6 +161,19 @@ export async function chooseAnew(
   // Only what was chosen is compiled and checked.
   if (known && (await compare(part, [known], create))[0].agrees) return kernelsOf(part, known);
   return choose(part, tiersOf(part), create, memory);
+}
+
+/**
+ * Without the re-vectoriser one instruction says which variant is fastest, and nothing is measured: a page cannot wait
+ * for that at every visit.
+ */
+function tiersOf(part: KernelPart): readonly (readonly Variant[])[] {
+  const others = variantsOf(part).filter(v => !v.revectorize);
+  if (platform.revectorizes) return [vectorized(part), others];
+  const order = fusesDots()
+    ? others.toSorted((a, b) => Number(b.dot === 'dotadd') - Number(a.dot === 'dotadd'))
+    : others;
+  return order.map(variant => [variant]);
 }
 
 /** The first of the tiers in which a variant agrees decides. */

@@ -84,7 +84,7 @@ function lost(cause: Error): RealmError {
 }
 
 function startThread(data: ThreadData): Promise<Thread> {
-  const worker = platform.startThread(new URL('./thread.ts', import.meta.url), { computeThread: data });
+  const worker = platform.startThread({ file: './thread.ts', from: import.meta.url }, { computeThread: data });
   return new Promise((resolve, reject) => {
     worker.onMessage(() => {
       worker.unref();

@@ -133,7 +133,7 @@ class Worker {
   #isBusy = true;
 
   constructor(compiler: CompilerData['compiler']) {
-    this.#thread = platform.startThread(new URL('./compile-worker.ts', import.meta.url), {
+    this.#thread = platform.startThread({ file: './compile-worker.ts', from: import.meta.url }, {
       compiler,
     } satisfies CompilerData);
     this.#thread.unref();

@@ -12,7 +12,7 @@ import { compileAway, wordsOf } from './compiler.ts';
 
 const { thread } = platform;
 const data = thread?.data as CompilerData | undefined;
-if (thread && data?.compiler) await serve(thread, data.compiler);
+if (thread && data?.compiler) void serve(thread, data.compiler);
 
 async function serve(port: ThreadPort, { vocabularyOf: file }: CompilerData['compiler']): Promise<void> {
   const answer = async (work: () => FromCompiler | Promise<FromCompiler>): Promise<void> => {

@@ -1,6 +1,6 @@
 import { platform } from '#platform';
 import { RealmError } from '../../errors.ts';
-import { createMailbox, Outbox } from '../../platform/mailbox.ts';
+import { createMailbox, Outbox, postedOutbox, type WritingEnd } from '../../platform/mailbox.ts';
 import type { Thread } from '../../platform/platform.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { SessionRequest } from '../cache/sessions.ts';
@@ -29,7 +29,7 @@ export type ToEngine =
   | { readonly kind: 'restoreSession'; readonly call: number; readonly request: SessionRequest }
   | { readonly kind: 'close' };
 
-/** What it is told by a message: something was written for it to read in the mailbox. */
+/** What it is told by a message where it has a mailbox: something was written for it to read there. */
 export type Wake = 'wake';
 
 /** What it answers. All events of one step come in one message. */
@@ -51,10 +51,10 @@ export type FromEngine =
 /** What the thread is started with. */
 export interface WorkerData {
   readonly engine: WorkerOptions;
-  /** Where it reads what it is told, in the middle of a step too. */
-  readonly mailbox: SharedArrayBuffer;
-  /** Where it says that its steps get on. */
-  readonly heartbeat: SharedArrayBuffer;
+  /** Where it reads what it is told, in the middle of a step too. Absent, where no memory is shared: it is told by messages. */
+  readonly mailbox: SharedArrayBuffer | undefined;
+  /** Where it says that its steps get on, to whom shares its memory. */
+  readonly heartbeat: ArrayBufferLike;
 }
 
 export interface WorkerOptions extends OpenOptions {
@@ -75,16 +75,16 @@ export interface OpenEngineOptions extends WorkerOptions {
 
 /** Loads a model into an engine worker of its own. Throws what is wrong with the file, the model or the machine. */
 export async function openEngine({ onProgress, onBrownOut, ...options }: OpenEngineOptions): Promise<Engine> {
-  const mailbox = createMailbox();
+  const mailbox = platform.sharesMemory ? createMailbox() : undefined;
   const [file, draft] = await Promise.all([sendable(options.file), options.draft && sendable(options.draft)]);
   const heartbeat = new Heartbeat();
   const data: WorkerData = { engine: { ...options, file, draft }, mailbox, heartbeat: heartbeat.shared };
   // Its tensors are no garbage: what is left dies young, and need not pile up.
-  const thread = platform.startThread(new URL('./worker.ts', import.meta.url), data, { youngHeapMb: 8 });
+  const thread = platform.startThread({ file: './worker.ts', from: import.meta.url }, data, { youngHeapMb: 8 });
   const handle = new EngineHandle(thread, mailbox, { onProgress, onBrownOut });
   try {
     const info = await handle.ready;
-    if (options.watchdogMs !== undefined) handle.watch(heartbeat, options.watchdogMs);
+    if (options.watchdogMs !== undefined && mailbox) handle.watch(heartbeat, options.watchdogMs);
     return {
       info,
       ended: handle.ended,
@@ -113,7 +113,7 @@ class EngineHandle {
   readonly ready: Promise<EngineInfo>;
   readonly streams: RequestStreams;
   readonly #thread: Thread;
-  readonly #outbox: Outbox;
+  readonly #outbox: WritingEnd;
   readonly #opening = Promise.withResolvers<EngineInfo>();
   readonly #closed = Promise.withResolvers<void>();
   /** Its model is closed, or its thread is gone. */
@@ -129,9 +129,11 @@ class EngineHandle {
   /** It was found to stand still, and its thread is not gone yet. */
   #stuck = false;
 
-  constructor(thread: Thread, mailbox: SharedArrayBuffer, listeners: Listeners) {
+  constructor(thread: Thread, mailbox: SharedArrayBuffer | undefined, listeners: Listeners) {
     this.#thread = thread;
-    this.#outbox = new Outbox(mailbox, () => thread.post('wake' satisfies Wake));
+    this.#outbox = mailbox
+      ? new Outbox(mailbox, () => thread.post('wake' satisfies Wake))
+      : postedOutbox(message => thread.post(message));
     this.#listeners = listeners;
     this.ready = this.#opening.promise;
     this.streams = new RequestStreams({

@@ -1,13 +1,15 @@
+import { sharedBytes } from '../../platform/shared-bytes.ts';
+
 /** Words of the shared memory. */
 const beats = 0;
 const stepping = 1;
 
 /** Where an engine's thread says that its steps get on, and others see it without asking the thread. A beat is one store. */
 export class Heartbeat {
-  readonly shared: SharedArrayBuffer;
+  readonly shared: ArrayBufferLike;
   readonly #words: Int32Array;
 
-  constructor(shared = new SharedArrayBuffer(8)) {
+  constructor(shared: ArrayBufferLike = sharedBytes(8)) {
     this.shared = shared;
     this.#words = new Int32Array(shared);
   }

@@ -9,25 +9,28 @@ import { failure } from '../failure.ts';
 import { EngineLoop } from '../loop.ts';
 import type { EngineStats } from '../types.ts';
 import { EventBatcher } from './event-batcher.ts';
-import type { FromEngine, ToEngine, WorkerData } from './handle.ts';
+import type { FromEngine, ToEngine, Wake, WorkerData, WorkerOptions } from './handle.ts';
 import { Heartbeat } from './heartbeat.ts';
 
 const { thread } = platform;
 const data = thread?.data as WorkerData | undefined;
-if (thread && data?.engine) await serve(thread, data);
+if (thread && data?.engine) void serve(thread, data);
+
+type Opener = Pick<typeof import('../open-model.ts'), 'openModel'>;
+
+async function openerOf({ opener }: WorkerOptions): Promise<Opener> {
+  return opener === undefined ? import('../open-model.ts') : ((await platform.importModule(opener)) as Opener);
+}
 
 async function serve(thread: ThreadPort, { engine: options, mailbox, heartbeat: shared }: WorkerData): Promise<void> {
   const send = (message: FromEngine): void => thread.post(message);
   try {
-    const opener: typeof import('../open-model.ts') = await import(options.opener ?? '../open-model.ts');
-    const { model, source, ...parts } = await opener.openModel(options, (loaded, total) =>
+    const { openModel } = await openerOf(options);
+    const { model, source, ...parts } = await openModel(options, (loaded, total) =>
       send({ kind: 'progress', loaded, total }),
     );
-    const inbox = new Inbox(
-      mailbox,
-      message => receive(loop, message as ToEngine, send),
-      () => send({ kind: 'room' }),
-    );
+    const hear = (message: unknown): void => receive(loop, message as ToEngine, send);
+    const inbox = mailbox && new Inbox(mailbox, hear, () => send({ kind: 'room' }));
     const batcher = new EventBatcher(events => send({ kind: 'events', events }), options.streamMs);
     const heartbeat = new Heartbeat(shared);
     const loop = new EngineLoop(model, options, events => batcher.put(events), {
@@ -43,10 +46,10 @@ async function serve(thread: ThreadPort, { engine: options, mailbox, heartbeat: 
         heartbeat.beat();
         batcher.tick();
         // The event loop stands still while a step runs.
-        inbox.read();
+        inbox?.read();
       },
     });
-    thread.onMessage(() => inbox.woken());
+    thread.onMessage(message => (inbox && message === ('wake' satisfies Wake) ? inbox.woken() : hear(message)));
     send({ kind: 'ready', info: infoOf(model, source, loop, options) });
   } catch (error) {
     send({ kind: 'failed', failure: failure(asRealmError(error)) });

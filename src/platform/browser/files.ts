@@ -4,6 +4,7 @@ import { newFile } from './opfs.ts';
 
 /** A page has no paths; what Realm keeps for itself lies in the origin's private file system, where there is one. */
 export const files: Files = {
+  areKept: false,
   open: async path => {
     throw new RealmError('model_file_missing', `${path}: a browser opens no paths; give a Blob, a URL or bytes`);
   },

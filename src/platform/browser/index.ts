@@ -1,18 +1,22 @@
-/** A page, or a worker that it started: one thread, no files, and memory that nobody else sees. */
+/** A page, or a worker that it started: no files, and memory that nobody else sees unless the page is isolated. */
 import { RealmError } from '../../errors.ts';
 import type { Platform } from '../platform.ts';
 import { digests } from './digests.ts';
+import { mayWait, sharesMemory } from './features.ts';
 import { files } from './files.ts';
 import { gpus } from './gpu.ts';
 import { later, nextTurn } from './next-turn.ts';
+import { startThread, thread } from './threads.ts';
 
 export const platform: Platform = {
-  availableParallelism: () => 1,
-  sharesMemory: false,
-  startThread: () => {
-    throw new RealmError('kernel_unavailable', 'there is one thread in a browser; load the model with threads: 1');
+  availableParallelism: () => (sharesMemory && mayWait ? navigator.hardwareConcurrency || 1 : 1),
+  sharesMemory,
+  startThread,
+  get thread() {
+    return thread;
   },
-  thread: undefined,
+  // Bundlers would look for it.
+  importModule: url => Promise.reject(new RealmError('internal_error', `${url}: a browser has one file of modules`)),
   nextTurn,
   later,
   files,

@@ -5,6 +5,7 @@ import type { Files, OpenFile } from '../platform.ts';
 import { realmHome } from './home.ts';
 
 export const files: Files = {
+  areKept: true,
   open: openFile,
   readText: path => readFile(path, 'utf8'),
   inHome: name => join(realmHome(), name),

@@ -15,6 +15,7 @@ export const platform: Platform = {
   sharesMemory: true,
   startThread,
   thread,
+  importModule: url => import(url),
   nextTurn,
   later: setImmediate,
   files,

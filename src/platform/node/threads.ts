@@ -1,11 +1,11 @@
 import { parentPort, Worker, workerData } from 'node:worker_threads';
-import type { Thread, ThreadOptions, ThreadPort } from '../platform.ts';
+import type { Thread, ThreadModule, ThreadOptions, ThreadPort } from '../platform.ts';
 import { shareCompileLock } from './compile.ts';
 
-export function startThread(module: URL, data: unknown, { youngHeapMb }: ThreadOptions = {}): Thread {
+export function startThread({ file, from }: ThreadModule, data: unknown, { youngHeapMb }: ThreadOptions = {}): Thread {
   shareCompileLock();
   const resourceLimits = youngHeapMb === undefined ? {} : { maxYoungGenerationSizeMb: youngHeapMb };
-  const worker = new Worker(module, { workerData: data, resourceLimits });
+  const worker = new Worker(new URL(file, from), { workerData: data, resourceLimits });
   const end = Promise.withResolvers<string>();
   worker.on('messageerror', error => end.resolve(`sent a damaged message: ${error.message}`));
   worker.on('error', (error: unknown) => end.resolve(`failed: ${error instanceof Error ? error.message : error}`));
