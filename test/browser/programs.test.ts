@@ -78,7 +78,7 @@ describe('programs in a page', { skip, timeout: 400_000 }, () => {
     folder = await mkdtemp(join(tmpdir(), 'realm-programs-'));
     await bundle(folder);
     const files: Record<string, string> = { '/model.gguf': path };
-    for (const name of ['browser.js', 'guest-worker.js']) files[`/${name}`] = join(folder, name);
+    for (const name of ['browser.js', 'browser-worker.js', 'guest-worker.js']) files[`/${name}`] = join(folder, name);
     for (const [name, make] of Object.entries(programs)) {
       bytes.set(name, await make());
       files[`/${name}.wasm`] = join(folder, `${name}.wasm`);

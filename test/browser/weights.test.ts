@@ -37,7 +37,7 @@ describe('a model that the browser keeps', { skip, timeout: 300_000 }, () => {
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'realm-weights-'));
-    await bundle(join(folder, 'browser.js'));
+    await bundle(folder);
     const half = { entryPoints: ['src/library/page-source.ts'], outfile: join(folder, 'page-source.js') };
     await build({ ...half, bundle: true, format: 'esm', conditions: ['browser'] });
     small = synthetic({});
