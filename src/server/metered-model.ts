@@ -4,6 +4,7 @@ import { type Embedding, embed } from '../llm/embed.ts';
 import type { LoadedModel } from '../llm/load.ts';
 import type { TextEvent } from '../llm/types.ts';
 import type { CallOwner, CallStatus, EngineCall, Meter, Reservation } from '../metering/meter.ts';
+import type { Recordings } from './program-host/recordings.ts';
 
 /**
  * A model as the server has it. Its engine is reached through `generate` and `embed` alone, and both reserve what the call may cost before it
@@ -16,7 +17,7 @@ export interface MeteredModel extends Omit<LoadedModel, 'generate' | 'engine'> {
     owner: CallOwner,
     request: GenerateRequest,
     signal?: AbortSignal,
-    how?: { readonly charge?: Charge; readonly recordings?: { add(recording: Promise<void>): void } },
+    how?: { readonly charge?: Charge; readonly recordings?: Pick<Recordings, 'add' | 'wanted'> },
   ): AsyncIterable<TextEvent>;
   embed(owner: CallOwner, request: EmbedRequest, signal?: AbortSignal): Promise<Embedding>;
 }
@@ -58,7 +59,7 @@ export function metered(model: LoadedModel, meter: Meter): MeteredModel {
       // Only the first says how it ended.
       let ended = false;
       const settle = async (status: CallStatus) => {
-        const recording = reservation.settle(status);
+        const recording = reservation.settle(status, recordings?.wanted);
         if (!recordings) await recording;
         else if (!ended) recordings.add(recording);
         ended = true;

@@ -2,6 +2,13 @@
 export class Recordings {
   readonly #open = new Set<Promise<void>>();
   #failure: { readonly error: unknown } | undefined;
+  readonly #done = Promise.withResolvers<void>();
+  #asked = false;
+
+  /** Resolves when the answer's end waits; undefined: it does. */
+  get wanted(): Promise<void> | undefined {
+    return this.#asked ? undefined : this.#done.promise;
+  }
 
   add(recording: Promise<void>): void {
     const noted = recording.then(
@@ -16,6 +23,8 @@ export class Recordings {
 
   /** Resolves when all are on record. Throws what the first that failed did. */
   async done(): Promise<void> {
+    this.#asked = true;
+    this.#done.resolve();
     while (this.#open.size > 0) await Promise.all(this.#open);
     if (this.#failure) throw this.#failure.error;
   }
