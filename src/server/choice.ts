@@ -59,6 +59,8 @@ export async function* runChoice(
     }
   } catch (error) {
     throw trace.refused ?? error;
+  } finally {
+    trace.recordings.hurry();
   }
   signal.throwIfAborted();
   await trace.recordings.done();

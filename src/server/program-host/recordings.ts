@@ -2,12 +2,18 @@
 export class Recordings {
   readonly #open = new Set<Promise<void>>();
   #failure: { readonly error: unknown } | undefined;
-  readonly #done = Promise.withResolvers<void>();
-  #asked = false;
+  readonly #hurried = Promise.withResolvers<void>();
+  #hurries = false;
 
-  /** Resolves when the answer's end waits; undefined: it does. */
+  /** Resolves when they are wanted at once; undefined: they are. */
   get wanted(): Promise<void> | undefined {
-    return this.#asked ? undefined : this.#done.promise;
+    return this.#hurries ? undefined : this.#hurried.promise;
+  }
+
+  /** The program has ended. */
+  hurry(): void {
+    this.#hurries = true;
+    this.#hurried.resolve();
   }
 
   add(recording: Promise<void>): void {
@@ -23,8 +29,7 @@ export class Recordings {
 
   /** Resolves when all are on record. Throws what the first that failed did. */
   async done(): Promise<void> {
-    this.#asked = true;
-    this.#done.resolve();
+    this.hurry();
     while (this.#open.size > 0) await Promise.all(this.#open);
     if (this.#failure) throw this.#failure.error;
   }
