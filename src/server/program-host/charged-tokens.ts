@@ -1,4 +1,5 @@
 import type { EngineUsage } from '../../engine/request.ts';
+import { listOf } from '../../platform/list-of.ts';
 import type { Charge } from '../metered-model.ts';
 
 /** Tokens that follow on each other in some of a run's sequences, up to where these part. */
@@ -36,7 +37,7 @@ export class ChargedTokens {
     const { spans, length } = this.#path(place, tokens);
     const last = spans.at(-1)!;
     if (length === tokens.length) return;
-    const rest = Array.from(tokens).slice(length);
+    const rest = listOf(tokens, length);
     // A sequence that grows is one span.
     if (last.parent && last.claim === undefined && last.next.size === 0)
       for (const token of rest) last.tokens.push(token);
@@ -56,7 +57,7 @@ export class ChargedTokens {
   #claim({ spans, length }: Path, tokens: Uint32Array, least: number): Claim {
     for (const span of spans) if (span.claim) span.relied = true;
     const claim = new Claim(length, tokens.length - length, least);
-    if (length < tokens.length) claim.take(attach(spans.at(-1)!, Array.from(tokens.subarray(length))));
+    if (length < tokens.length) claim.take(attach(spans.at(-1)!, listOf(tokens, length)));
     return claim;
   }
 

@@ -2,6 +2,7 @@ import { checkLength } from '../../engine/admission.ts';
 import type { GenerateRequest, TokenLogprob } from '../../engine/request.ts';
 import { RealmError } from '../../errors.ts';
 import type { TextEnd, TextEvent } from '../../llm/types.ts';
+import { listOf } from '../../platform/list-of.ts';
 import type { Position, Submission, Submitted } from '../../sandbox/v2/types.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { MeteredModel } from '../metered-model.ts';
@@ -120,7 +121,7 @@ function requestOf(run: SequenceRun, { modelId, tokens, adapter }: Position): Om
   return {
     ...ownedBy(run),
     id: run.nextId(),
-    prompt: Array.from(tokens) as Token[],
+    prompt: listOf(tokens) as Token[],
     adapter: run.models.adapterOf(modelId, adapter),
     keepsTail: true,
   };
