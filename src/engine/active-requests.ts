@@ -42,6 +42,7 @@ export class ActiveRequests {
   readonly #answers: AnswerStates;
   readonly #active = new Map<SequenceId, ActiveRequest>();
   #events: [SequenceId, EngineEvent][] = [];
+  #goesOn = false;
 
   constructor(scheduler: Scheduler, adapters: Adapters, retryAfter: RetryAfterEstimator, answers: AnswerStates) {
     this.#scheduler = scheduler;
@@ -80,7 +81,8 @@ export class ActiveRequests {
   end(id: SequenceId, reason: FinishReason, values: EndValues = {}): void {
     const sequence = this.#take(id, true);
     if (!sequence) return;
-    const { tokens, promptTokens, cachedTokens = 0 } = sequence;
+    const { tokens, promptTokens, cachedTokens = 0, keepsTail = false } = sequence;
+    this.#goesOn ||= keepsTail;
     // The token that ends an answer is no part of it, and was computed as the others were.
     const ended = reason === 'stop' && !values.embedding ? 1 : 0;
     const usage = { promptTokens, cachedTokens, completionTokens: tokens.length - promptTokens + ended };
@@ -90,6 +92,13 @@ export class ActiveRequests {
   /** What a failed request leaves in the cache is not trusted. */
   fail(id: SequenceId, error: RealmError): void {
     if (this.#take(id, false)) this.#events.push([id, failure(error)]);
+  }
+
+  /** Whether, since it was last asked, one has ended that another is likely to go on behind. */
+  takeGoesOn(): boolean {
+    const goesOn = this.#goesOn;
+    this.#goesOn = false;
+    return goesOn;
   }
 
   /** Gives the events since the last time, if there are any, to `deliver`. */

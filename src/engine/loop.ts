@@ -62,6 +62,7 @@ export class EngineLoop {
   readonly #deliver: (events: EventBatch) => void;
   readonly #turn: () => Promise<void>;
   readonly #receive: (() => void) | undefined;
+  readonly #attend: (() => void) | undefined;
   readonly #clock: () => number;
   readonly #heartbeat: Heartbeat | undefined;
   readonly #onBroken: ((error: RealmError) => void) | undefined;
@@ -98,6 +99,7 @@ export class EngineLoop {
     this.#deliver = deliver;
     this.#turn = turn;
     this.#receive = receive;
+    this.#attend = parts.attend;
     this.#clock = clock;
     this.#heartbeat = parts.heartbeat;
     this.#onBroken = parts.onBroken;
@@ -303,6 +305,7 @@ export class EngineLoop {
     await this.#turn();
     while (this.#requests.size > 0) {
       await this.#step();
+      if (this.#requests.takeGoesOn() && this.#requests.size === 0) this.#attend?.();
       await this.#turn();
     }
     this.#working = undefined;

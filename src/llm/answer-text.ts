@@ -30,7 +30,8 @@ export class AnswerText {
     const { prompt, stop = [], minTokens = 0, answered = 0, keepsTail = false } = request;
     this.#tokenizer = tokenizer;
     this.#stream = tokenizer.stream({ special });
-    if (answered > 0) for (const token of prompt.slice(-Math.min(answered, recent))) this.#stream.push(token);
+    if (answered > 0)
+      for (const token of unfinished(prompt.slice(-Math.min(answered, recent)), tokenizer)) this.#stream.push(token);
     this.#goesOn = keepsTail;
     this.#stops = new StopStrings(stop);
     this.#tokens = [...prompt];
@@ -98,4 +99,9 @@ function ofPrompt(logprobs: readonly TextLogprob[]): TextPiece {
 /** The end of a text that a stop string ended after so many tokens. */
 function stoppedAt(event: EventOf<'end'>, completionTokens: number): EventOf<'end'> {
   return { ...event, reason: 'stop', usage: { ...event.usage, completionTokens } };
+}
+
+/** Of tokens that text goes on behind, those that may hold the beginning of a character: what ends with one of ASCII holds none. */
+function unfinished(tokens: readonly Token[], tokenizer: Tokenizer): readonly Token[] {
+  return tokens.slice(1 + tokens.findLastIndex(token => (tokenizer.bytes(token).at(-1) ?? 0x80) < 0x80));
 }

@@ -29,8 +29,9 @@ async function* generate(
   request: GenerateRequest,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<TextEvent, void> {
-  const stop = new AbortController();
-  const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  // Joining signals takes as long as all else here: only where a stop string may come.
+  const stop = request.stop?.length ? new AbortController() : undefined;
+  const either = stop && signal ? AbortSignal.any([signal, stop.signal]) : (stop?.signal ?? signal);
   const text = new AnswerText(tokenizer, request, request.markers ? markers : false);
   if (request.promptLogprobs !== undefined) yield text.first();
   for await (const event of engine.submit(withEnds(request, tokenizer), either)) {
@@ -42,7 +43,7 @@ async function* generate(
         // A step that was under way when the stop string came: nobody asked for its token.
         if (text.stopped) break;
         yield text.token(event);
-        if (text.stopped) stop.abort();
+        if (text.stopped) stop?.abort();
         break;
       case 'end':
         yield* text.end(event);

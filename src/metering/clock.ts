@@ -27,6 +27,8 @@ export const systemClock: Clock = {
 export interface Timings {
   /** How long calls that end are gathered for one commit, where many do. */
   readonly groupMs: number;
+  /** The same for calls whose record nobody waits for. */
+  readonly unwantedMs: number;
   /** How often the others hear that this replica lives, and the store of the calls that run. */
   readonly beatMs: number;
   /** How long the end of an answer waits to be put on record. */
@@ -39,6 +41,7 @@ export interface Timings {
 
 export const defaultTimings: Timings = {
   groupMs: 4,
+  unwantedMs: 100,
   beatMs: 1_000,
   recordMs: 10_000,
   aloneMs: 20_000,

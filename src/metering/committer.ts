@@ -66,7 +66,12 @@ export class Committer {
   #beatDue = false;
   #busy: Promise<void> | undefined;
   #callOff: (() => void) | undefined;
-  /** The last batch had several calls: more are likely to come. */
+  /** The next batch has been put off until somebody waits for it. */
+  #putOff = false;
+  /** Of those that ended, how many somebody waits for. */
+  #wanted = 0;
+  readonly #heard = new WeakSet<Promise<void>>();
+  /** The last batch had several of these: more are likely to come. */
   #crowded = false;
   /** 0: the last batch succeeded. */
   #retryIn = 0;
@@ -94,13 +99,18 @@ export class Committer {
     throw unavailable('and what calls use cannot be put on record');
   }
 
-  /** Resolves when the call is on record. Throws `store_unavailable` where that takes too long; it is tried all the same. */
-  record(call: Running, status: CallStatus): Promise<void> {
+  /**
+   * Resolves when the call is on record; nobody waits for that before `wanted`. Throws `store_unavailable` where it takes
+   * too long; it is tried all the same.
+   */
+  record(call: Running, status: CallStatus, wanted?: Promise<void>): Promise<void> {
     this.running.delete(call);
     const { parts } = call;
     this.#ended.push({ row: call.end(status), parts });
     for (const { lease } of parts) this.#dirty.add(lease);
     this.#group ??= this.#newGroup();
+    if (wanted) this.#hear(wanted);
+    else this.#wanted++;
     this.#soon();
     return this.#group.done.promise;
   }
@@ -150,6 +160,21 @@ export class Committer {
     return this.#retryIn > 0 && this.#options.clock.steady() - this.#triedSince! > patienceMs;
   }
 
+  /** Nothing in the next batch is waited for. */
+  get #isUnwanted(): boolean {
+    return this.#wanted === 0 && this.#draws.size === 0 && !this.#beatDue && this.#retryIn === 0;
+  }
+
+  /** The same promise may come with many calls. */
+  #hear(wanted: Promise<void>): void {
+    if (this.#heard.has(wanted)) return;
+    this.#heard.add(wanted);
+    void wanted.then(() => {
+      if (this.#ended.length > 0) this.#wanted++;
+      this.#soon();
+    });
+  }
+
   #newGroup(): Group {
     const done = Promise.withResolvers<void>();
     // Whoever waits hears of it.
@@ -160,10 +185,14 @@ export class Committer {
   }
 
   #soon(): void {
-    if (this.#busy || this.#callOff || this.#closed || !this.#hasWork) return;
+    if (this.#busy || this.#closed || !this.#hasWork) return;
+    const putOff = this.#isUnwanted;
+    if (this.#callOff && (putOff || !this.#putOff)) return;
+    this.#callOff?.();
+    this.#putOff = putOff;
     const { clock, timings } = this.#options;
     const gather = this.#crowded && this.#draws.size === 0 ? timings.groupMs : 0;
-    this.#callOff = clock.after(this.#retryIn || gather, () => {
+    this.#callOff = clock.after(this.#retryIn || (putOff ? timings.unwantedMs : gather), () => {
       this.#callOff = undefined;
       this.#busy = this.#commit().finally(() => {
         this.#busy = undefined;
@@ -189,7 +218,8 @@ export class Committer {
   /** What there is to tell, and the leases as they are from now on. */
   #take(): Work {
     const [ended, draws, dirty, beat] = [this.#ended, this.#draws, this.#dirty, this.#beatDue];
-    this.#crowded = ended.length > 1;
+    this.#crowded = this.#wanted > 1;
+    this.#wanted = 0;
     for (const { row, parts } of ended) spend(row, parts);
     const running = beat ? [...this.running] : [];
     for (const call of running) call.known = true;

@@ -197,14 +197,14 @@ class Granted implements Reservation {
     this.#running.usage = usage;
   }
 
-  settle(status: CallStatus): Promise<void> {
-    this.#settled ??= this.#record(status);
+  settle(status: CallStatus, wanted?: Promise<void>): Promise<void> {
+    this.#settled ??= this.#record(status, wanted);
     return this.#settled;
   }
 
-  async #record(status: CallStatus): Promise<void> {
+  async #record(status: CallStatus, wanted?: Promise<void>): Promise<void> {
     try {
-      await this.#committer.record(this.#running, status);
+      await this.#committer.record(this.#running, status, wanted);
     } catch (error) {
       // What failed already has its own error to tell.
       if (status !== 'failed') throw error;

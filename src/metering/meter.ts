@@ -33,8 +33,11 @@ export interface Reservation {
   readonly maxTokens: number;
   /** What the call has used until now. */
   count(usage: EngineUsage): void;
-  /** Resolves when the call is on record and what it did not use has been given back. Later calls do nothing. */
-  settle(status: CallStatus): Promise<void>;
+  /**
+   * Resolves when the call is on record; what it did not use is given back at once. Later calls do nothing.
+   * `wanted`: nobody waits for the record until then, so that it may be made with those of others.
+   */
+  settle(status: CallStatus, wanted?: Promise<void>): Promise<void>;
 }
 
 /** Decides which calls may be made. Reserves the most that a call can cost and settles what it did: nothing is spent that was not there. */

@@ -2,6 +2,8 @@
  * Plain data as bytes: JSON, and behind it the arrays of numbers as they lie in memory. What JSON does not know is written as
  * an object with a `$`. Fields that are `undefined` are left out, as JSON does.
  */
+import { listOf } from './list-of.ts';
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -112,13 +114,4 @@ function written32(list: readonly unknown[], numbers: Numbers): Special | undefi
     if (!Object.is(integers[i], list[i])) return undefined;
   }
   return numbers.add('integers', integers);
-}
-
-/** Array.from() asks an iterator. */
-function listOf(integers: Int32Array): number[] {
-  const list = new Array<number>(integers.length);
-  integers.forEach((value, i) => {
-    list[i] = value;
-  });
-  return list;
 }

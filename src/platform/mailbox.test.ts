@@ -105,3 +105,41 @@ test('where no memory is shared messages are posted as they are', () => {
   assert.deepEqual(posted, [{ kind: 'stats' }]);
   assert.equal(outbox.unread, false);
 });
+
+test('a reader that attends is given every message, and its event loop is left alone', {
+  timeout: 20_000,
+}, async () => {
+  const shared = createMailbox(1 << 10);
+  const reader = new Worker(
+    `const { workerData, parentPort } = require('node:worker_threads');
+     import(workerData.module).then(({ Inbox }) => {
+       const received = [];
+       const inbox = new Inbox(workerData.shared, message => received.push(message), () => {});
+       parentPort.postMessage('ready');
+       while (received.length < 30) inbox.attend(10_000);
+       parentPort.postMessage(received);
+     });`,
+    { eval: true, workerData: { shared, module: new URL('./mailbox.ts', import.meta.url).href } },
+  );
+  let woken = 0;
+  const outbox = new Outbox(shared, () => woken++);
+  await once(reader, 'message');
+  const result = once(reader, 'message');
+  for (let i = 0; i < 30; i++) {
+    // Some while it sleeps, some while it reads.
+    if (i % 3 === 0) await new Promise(resolve => setTimeout(resolve, 5));
+    outbox.send(i);
+  }
+  assert.deepEqual(await result, [Array.from({ length: 30 }, (_, i) => i)]);
+  assert.ok(woken <= 1, `woken ${woken} times`);
+  await reader.terminate();
+});
+
+test('a reader that attends waits no longer than it says, and is woken as ever afterwards', () => {
+  const { outbox, inbox, turns, received } = setUp(1 << 10);
+  assert.equal(inbox.attend(5), false);
+  outbox.send('later');
+  assert.equal(turns.length, 1);
+  assert.equal(inbox.attend(10_000), true);
+  assert.deepEqual(received, ['later']);
+});

@@ -12,7 +12,9 @@ const consumed = 1;
 const woken = 2;
 /** The writer waits for room. */
 const waiting = 3;
-const controlBytes = 16;
+/** The reader sleeps until something is written, without its event loop. */
+const attending = 4;
+const controlBytes = 32;
 
 /** Bytes before each message: its length. */
 const headBytes = 4;
@@ -92,7 +94,9 @@ export class Outbox {
       if (this.#write() > 0) continue;
       if (Atomics.exchange(control, waiting, 1) === 1 && this.#full) break;
     }
-    if (this.#ring.filled > 0 && Atomics.exchange(control, woken, 1) === 0) this.#wake();
+    if (this.#ring.filled === 0) return;
+    if (Atomics.load(control, attending) === 1) Atomics.notify(control, written);
+    else if (Atomics.exchange(control, woken, 1) === 0) this.#wake();
   }
 
   get #full(): boolean {
@@ -134,6 +138,22 @@ export class Inbox {
   woken(): void {
     Atomics.store(this.#ring.control, woken, 0);
     this.read();
+  }
+
+  /**
+   * Waits for messages, without the event loop, and hands them on; for a thread that has nothing else to do. Being woken so takes a
+   * third of the time, for both ends. False: none came within `ms`.
+   */
+  attend(ms: number): boolean {
+    const { control } = this.#ring;
+    Atomics.store(control, attending, 1);
+    const seen = Atomics.load(control, written);
+    if (this.#ring.filled === 0) Atomics.wait(control, written, seen, ms);
+    Atomics.store(control, attending, 0);
+    // What was written before that wakes nobody else.
+    const came = this.#ring.filled > 0;
+    this.read();
+    return came;
   }
 
   /** Hands on every message that is complete. */

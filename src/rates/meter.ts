@@ -40,10 +40,10 @@ function limited(inner: Reservation, giveBack: (used: number) => void): Reservat
       used = usage.promptTokens + usage.completionTokens;
       inner.count(usage);
     },
-    async settle(status) {
+    async settle(status, wanted) {
       if (!settled) giveBack(used);
       settled = true;
-      await inner.settle(status);
+      await inner.settle(status, wanted);
     },
   };
 }

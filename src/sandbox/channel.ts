@@ -20,8 +20,16 @@ export class Channel<T> {
   }
 
   push(item: T): void {
-    if (this.#ending) return;
-    this.#items.push(item);
+    this.add(item);
+    this.wake();
+  }
+
+  /** Whoever waits to read is not told before `wake`, or the end. */
+  add(item: T): void {
+    if (!this.#ending) this.#items.push(item);
+  }
+
+  wake(): void {
     this.#readable?.();
   }
 

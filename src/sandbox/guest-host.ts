@@ -118,12 +118,12 @@ export class GuestHost {
     else this.#runs.set(id, run);
   }
 
-  /** All that is sent during one turn of the event loop leaves as one message. */
+  /** What one callback of the event loop sends, with all that follows from it at once, leaves as one message. */
   send(message: ToGuest): void {
     if (this.#loss) return;
     const sliceMs = this.#runs.get(message.run)?.sliceMs ?? COMPILE_MS;
     if (this.#unhandled.push({ run: message.run, sliceMs }) === 1) this.#oldest = this.#now();
-    if (this.#outbox.push(message) === 1) platform.later(() => this.#flush());
+    if (this.#outbox.push(message) === 1) queueMicrotask(() => this.#flush());
   }
 
   /** Whether it is not far behind with its messages, or ended. */

@@ -5,8 +5,8 @@ import { GuestGeneration } from './guest-generation.ts';
 import { encodeText, GuestMemory } from './guest-memory.ts';
 import { GuestOutput } from './guest-output.ts';
 import type { GuestPlace } from './guest-place.ts';
+import { GuestRoom } from './guest-room.ts';
 import { GuestTime } from './guest-time.ts';
-import { PAGE_BYTES } from './limits.ts';
 import type { FromGuest, HostQuery, HostReply, Outcome, ToGuest } from './messages.ts';
 import { classify, Fault } from './outcome.ts';
 import { SequenceGuest } from './v2/guest.ts';
@@ -38,7 +38,7 @@ export class GuestRun {
   readonly #output: GuestOutput;
   readonly #generation: GuestGeneration;
   #memory!: GuestMemory;
-  #alloc: Call | undefined;
+  readonly #room: GuestRoom;
   #fault: Fault | undefined;
   #hostCalls = 0;
   #hostFailed = false;
@@ -47,12 +47,12 @@ export class GuestRun {
   #sequences: SequenceGuest | undefined;
   #query: { resolve(value: HostReply): void; reject(error: Error): void } | undefined;
 
-  #refusedMemory = false;
   constructor(start: Start, module: WebAssembly.Module | undefined, place: GuestPlace) {
     this.#start = start;
     this.#module = module;
     this.#place = place;
     this.#time = new GuestTime(start, start.limits.fuel, place.turns);
+    this.#room = new GuestRoom(start.run, place.memory);
     this.#output = new GuestOutput(start.run, start.limits.outputBytes, message => place.post(message));
     this.#env = new EnvFunctions({
       run: start.run,
@@ -64,7 +64,7 @@ export class GuestRun {
       run: start.run,
       options: start.options,
       memory: () => this.#memory,
-      room: length => this.#room(length),
+      room: length => this.#room.find(length),
       send: message => this.#send(message),
       adapterOf: modelId => this.#env.adapterOf(modelId),
       caughtUp: () => this.#output.caughtUp(),
@@ -88,7 +88,7 @@ export class GuestRun {
     } catch (error) {
       this.#output.send();
       const cause = classify(this.#fault ?? error, this.memoryBytes, this.#start.limits.memoryMb);
-      if (this.#refusedMemory && cause.kind === 'trapped') {
+      if (this.#room.refused && cause.kind === 'trapped') {
         cause.kind = 'out_of_memory';
         cause.message += ', after its process had no memory left';
       }
@@ -133,12 +133,10 @@ export class GuestRun {
     const imports = { env: this.#imports(), realm2: this.#realm2(), [FUEL]: this.#meter() };
     const { exports } = new WebAssembly.Instance(this.#module, imports);
     this.#memory = new GuestMemory(exports.memory as WebAssembly.Memory);
-    if (!this.#place.memory.take(this.#start.run, this.memoryBytes)) {
-      throw new Fault('out_of_memory', `its process has no ${this.memoryBytes} bytes left for it to begin with`);
-    }
+    this.#room.attach(this.#memory);
     if (exports[FUEL]) this.#time.fuel.attach(exports[FUEL] as WebAssembly.Global);
     const call = (name: string) => exports[name] && promising(exports[name] as Export);
-    this.#alloc = call('realm_alloc');
+    this.#room.use(call('realm_alloc'));
     this.#generation.onToken = call('realm_on_token');
     await call(START)?.();
     await call('realm_new')?.();
@@ -159,9 +157,7 @@ export class GuestRun {
   async #run(run: Call): Promise<number> {
     const input = encodeText(runInput(this.#start));
     this.#start.prompt = '';
-    const address = await this.#room(input.length);
-    this.#memory.bytes(address, input.length)!.set(input);
-    return run(address, input.length);
+    return run(await this.#room.put(input), input.length);
   }
 
   #realm2(): Record<string, WebAssembly.ImportValue> {
@@ -183,34 +179,6 @@ export class GuestRun {
     return sequenceImports(this.#sequences);
   }
 
-  /** Finds room for `length` bytes in the guest's memory: by its own allocator if it has one, else in new pages. */
-  async #room(length: number): Promise<number> {
-    const address = this.#alloc ? (await this.#alloc(length)) >>> 0 : this.#addPages(length);
-    if (address === undefined || (this.#alloc && address === 0)) {
-      throw new Fault('out_of_memory', `no room for ${length} bytes of its input`);
-    }
-    if (!this.#memory.holds(address, length)) throw new Fault('failed', `realm_alloc(${length}) answered ${address}`);
-    return address;
-  }
-
-  #addPages(length: number): number | undefined {
-    const pages = this.#grow(Math.ceil(length / PAGE_BYTES));
-    return pages < 0 ? undefined : pages * PAGE_BYTES;
-  }
-
-  /** What `memory.grow` is in a metered program: the place says whether there is memory left. */
-  #grow(pages: number): number {
-    const { run } = this.#start;
-    const bytes = (pages >>> 0) * PAGE_BYTES;
-    if (!this.#place.memory.take(run, bytes)) {
-      this.#refusedMemory = true;
-      return -1;
-    }
-    const before = this.#memory.grow(pages >>> 0);
-    if (before === undefined) this.#place.memory.giveBack(run, bytes);
-    return before ?? -1;
-  }
-
   /** Places the options, their stop tokens and the prompt, one after the other. */
   async #placeInput(): Promise<{ promptAt: number; promptLength: number; optionsAt: number }> {
     const { options } = this.#start;
@@ -218,7 +186,7 @@ export class GuestRun {
     const prompt = encodeText(this.#start.prompt);
     this.#start.prompt = '';
     const head = OPTIONS_BYTES + stopTokens.length * 4;
-    const optionsAt = await this.#room(head + prompt.length);
+    const optionsAt = await this.#room.find(head + prompt.length);
     const view = this.#memory.view(optionsAt, head)!;
     writeOptions(view, { ...options, stopTokens }, optionsAt + OPTIONS_BYTES);
     const promptAt = optionsAt + head;
@@ -256,7 +224,7 @@ export class GuestRun {
         await this.#time.refuel(() => this.#checkAlive()).catch(error => this.#fail(error));
         return 0;
       }),
-      grow: (pages: number) => this.#grow(pages),
+      grow: (pages: number) => this.#room.grow(pages),
     };
   }
 

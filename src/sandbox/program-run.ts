@@ -6,6 +6,7 @@ import { HANG_MS, MAX_UNREAD_PIECES } from './limits.ts';
 import type { FromGuest, HostQuery, HostReply, Outcome } from './messages.ts';
 import type { QueryPace } from './query-pace.ts';
 import { sleep } from './sleep.ts';
+import { StreamPace } from './stream-pace.ts';
 import type { ProgramCall, ProgramLimits } from './types.ts';
 import type { FromSequences } from './v2/messages.ts';
 import { SequenceRun } from './v2/sequence-run.ts';
@@ -33,6 +34,7 @@ export interface SharedByRuns {
 /** The server's side of one run: answers the program's host calls and collects what it streams. */
 export class ProgramRun implements HostedRun {
   readonly #pieces = new Channel<Piece>(MAX_UNREAD_PIECES);
+  readonly #pace: StreamPace;
   readonly sliceMs: number;
   readonly #call: ProgramCall;
   readonly #id: number;
@@ -53,6 +55,7 @@ export class ProgramRun implements HostedRun {
     this.#id = id;
     this.#call = call;
     this.#queries = queries;
+    this.#pace = new StreamPace(() => this.#pieces.wake(), call.streamMs);
     this.#canBeginAgain = !call.program.trusted;
     // A process that tenants share only hangs by a fault of V8 or ours: nothing that a metered guest does takes so long.
     this.sliceMs = call.program.trusted ? call.limits.sliceMs : HANG_MS;
@@ -109,7 +112,7 @@ export class ProgramRun implements HostedRun {
     if (message.kind !== 'end') this.#canBeginAgain = false;
     switch (message.kind) {
       case 'text':
-        for (const text of slices(message.text)) this.#pieces.push({ text, own: true });
+        for (const text of slices(message.text)) this.#say({ text, own: true });
         break;
       case 'generate':
         void this.#generate(message);
@@ -171,7 +174,13 @@ export class ProgramRun implements HostedRun {
 
   #deliver(text: string, pieces: Generate['pieces']): void {
     if (pieces === 'send') this.#place!.send({ kind: 'text', run: this.#id, text });
-    else if (pieces === 'stream') this.#pieces.push({ text, own: false });
+    else if (pieces === 'stream') this.#say({ text, own: false });
+  }
+
+  #say(piece: Piece): void {
+    this.#pieces.add(piece);
+    if (piece.text.length > LONG_PIECE || !this.#pieces.hasRoom) this.#pace.flush();
+    else this.#pace.put();
   }
 
   async #room(): Promise<void> {
@@ -180,7 +189,7 @@ export class ProgramRun implements HostedRun {
   }
 
   #stream(text: string): Promise<void> | undefined {
-    this.#pieces.push({ text, own: false });
+    this.#say({ text, own: false });
     return this.#pieces.hasRoom ? undefined : this.#pieces.room();
   }
 
@@ -229,12 +238,15 @@ export class ProgramRun implements HostedRun {
   }
 
   #end(): void {
+    this.#pace.flush();
     this.#over.abort(ended);
     this.#generation?.abort(ended);
     this.#sequences.end();
   }
 }
 
+/** So many characters need not wait for others. */
+const LONG_PIECE = 1_000;
 /** A program may stream megabytes in one piece; so much is written at a time. */
 const SLICE_CHARACTERS = 16_384;
 

@@ -88,6 +88,8 @@ export interface ProgramCall extends Pick<GenerateRequest<string>, 'tenant' | 'p
   readonly modelId: ModelId;
   readonly options: GenOptions;
   readonly host: ProgramHost;
+  /** How long a short piece of its text may wait for others. Default: 40. */
+  readonly streamMs?: number | undefined;
   readonly signal: AbortSignal;
   /** Called once when the run has ended, which may be after its caller has gone; never when its process was lost. */
   used?(use: { readonly fuel: number; readonly memory: number }): void;

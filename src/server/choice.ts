@@ -45,6 +45,7 @@ export async function* runChoice(
     prompt,
     modelId: slot.modelId,
     options: guestOptions(model, request),
+    streamMs: slot.definition.entry.streamMs,
     host: programHost(context, request, trace, emitted),
     signal,
     used: use => noteFuel(context, use.fuel),
@@ -58,6 +59,8 @@ export async function* runChoice(
     }
   } catch (error) {
     throw trace.refused ?? error;
+  } finally {
+    trace.recordings.hurry();
   }
   signal.throwIfAborted();
   await trace.recordings.done();

@@ -5,6 +5,7 @@ import type { LoadedModel } from '../llm/load.ts';
 import type { Charge } from '../llm/program/charged-tokens.ts';
 import type { TextEvent } from '../llm/types.ts';
 import type { CallOwner, CallStatus, EngineCall, Meter, Reservation } from '../metering/meter.ts';
+import type { Recordings } from './program-host/recordings.ts';
 
 /**
  * A model as the server has it. Its engine is reached through `generate` and `embed` alone, and both reserve what the call may cost before it
@@ -17,7 +18,7 @@ export interface MeteredModel extends Omit<LoadedModel, 'generate' | 'engine'> {
     owner: CallOwner,
     request: GenerateRequest,
     signal?: AbortSignal,
-    how?: { readonly charge?: Charge; readonly recordings?: { add(recording: Promise<void>): void } },
+    how?: { readonly charge?: Charge; readonly recordings?: Pick<Recordings, 'add' | 'wanted'> },
   ): AsyncIterable<TextEvent>;
   embed(owner: CallOwner, request: EmbedRequest, signal?: AbortSignal): Promise<Embedding>;
 }
@@ -47,7 +48,7 @@ export function metered(model: LoadedModel, meter: Meter): MeteredModel {
       // Only the first says how it ended.
       let ended = false;
       const settle = async (status: CallStatus) => {
-        const recording = reservation.settle(status);
+        const recording = reservation.settle(status, recordings?.wanted);
         if (!recordings) await recording;
         else if (!ended) recordings.add(recording);
         ended = true;

@@ -167,10 +167,10 @@ export function watched(meter: Meter, live: LiveFigures): Meter {
       reservation.count(usage);
     };
     let settled = false;
-    const settle: Reservation['settle'] = status => {
+    const settle: Reservation['settle'] = (status, wanted) => {
       if (!settled) activity.calls--;
       settled = true;
-      return reservation.settle(status);
+      return reservation.settle(status, wanted);
     };
     activity.calls++;
     return { maxTokens: reservation.maxTokens, count, settle };

@@ -1,6 +1,6 @@
 /** A sequence that goes on from request to request: it is what one long request makes of it, and nothing is computed twice. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import fc from 'fast-check';
 import { EngineLoop } from '../../src/engine/loop.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
@@ -121,9 +121,11 @@ for (const [name, options, scripted] of continuations) {
       rows += batch.tokens;
     };
     const engine = engineOf(model, options);
+    const copyPages = mock.method(model, 'copyPages');
     const whole = request(3, 50, { maxTokens: 120, sampling: { seed: 3 } });
     const found = await inPieces(engine, whole, [1]);
     assert.deepEqual(found.tokens, expectedAnswer(whole, 32, 512));
+    assert.equal(copyPages.mock.callCount(), 0, 'nobody else has its tail');
     assert.equal(rows, 50 + 119, 'a row for each token but the last, which nothing is asked behind');
     const { pagesUsed, pagesCached } = await engine.stats();
     assert.equal(pagesUsed, pagesCached);

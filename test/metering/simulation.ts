@@ -179,7 +179,13 @@ export async function simulate(seed: number): Promise<Outcome> {
             'a row is what was used',
           );
         };
-        reservation.settle(status).then(acknowledged).then(done.resolve, done.reject);
+        const wanted = Promise.withResolvers<void>();
+        if (below(3) === 0) time.after(below(300), wanted.resolve);
+        else wanted.resolve();
+        reservation
+          .settle(status, below(2) === 0 ? wanted.promise : undefined)
+          .then(acknowledged)
+          .then(done.resolve, done.reject);
       });
       await done.promise;
     } catch (error) {

@@ -2,7 +2,7 @@ import type { Token } from '../../tokenizer/types.ts';
 import type { BlockId } from './block-pool.ts';
 import type { SlotId } from './state-slots.ts';
 
-/** A page of keys and values that can be found again: a full one, or the tail of a sequence, which is never used in place but copied. The cache holds one reference to its block. */
+/** A page of keys and values that can be found again: a full one, or the tail of a sequence, which whoever goes on from it copies, or takes from the cache. The cache holds one reference to its block. */
 export interface CachedPage {
   readonly key: string;
   readonly block: BlockId;

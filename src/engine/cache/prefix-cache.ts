@@ -20,6 +20,13 @@ export interface PrefixCacheOptions {
   readonly shared?: readonly (readonly number[])[] | undefined;
 }
 
+/** Where a sequence can go on, see `begun`. */
+interface Begun {
+  readonly page: BlockId;
+  readonly computed: number;
+  readonly tail: CachedPage | undefined;
+}
+
 /**
  * Finds pages again that hold the same tokens after the same prefix, within one tenant. Each tenant has its own
  * secret, table, quota and least-recently-used order, so none can see or flush another's pages. Pages of a prefix that
@@ -80,16 +87,27 @@ export class PrefixCache {
 
   /**
    * A page that a sequence which has acquired its full ones can go on in a copy of, and how far: another's tail, or for one that
-   * keeps its own the beginning of a full page too. A tail has no state.
+   * keeps its own the beginning of a full page too. A tail has no state. `tail`: it goes on behind all of it and keeps its own, so
+   * that it may {@link take} it.
    */
-  begun(sequence: Sequence): { readonly page: BlockId; readonly computed: number } | undefined {
+  begun(sequence: Sequence): Begun | undefined {
     const tenant = this.#slots.total > 0 ? undefined : this.#tenants.get(sequence.tenant);
     const from = sequence.cached.length * pageTokens;
     const place = this.#place(sequence, Math.min(reusable(sequence), from + pageTokens));
     const found = tenant?.longest(place, sequence.keepsTail === true);
     if (!tenant || !found) return undefined;
-    tenant.touch(found.page);
-    return { page: found.page.block, computed: from + found.tokens };
+    const { page, tokens } = found;
+    tenant.touch(page);
+    const whole = sequence.keepsTail && tokens === page.tokens.length && tokens < pageTokens;
+    const alone = this.#pool.references(page.block) === 1;
+    return { page: page.block, computed: from + tokens, tail: whole && alone ? page : undefined };
+  }
+
+  /** A tail becomes the next page of a sequence, which will leave a longer one. */
+  take(sequence: Sequence, tail: CachedPage): void {
+    this.#pool.retain(tail.block);
+    this.#drop(this.#tenant(tail.holder), tail);
+    sequence.pages.push(tail.block);
   }
 
   /** Makes the full pages that a sequence has computed findable. */

@@ -1,6 +1,7 @@
 /** Requests of one tenant that begin alike compute their common prefix once. */
 import { pageTokens } from '../../backend/backend.ts';
 import type { BlockId } from '../cache/block-pool.ts';
+import type { CachedPage } from '../cache/cached-page.ts';
 import type { SlotId } from '../cache/state-slots.ts';
 import { commonTokens, pending, reusable, type Sequence } from '../sequence.ts';
 import type { TenantQueue } from './tenant-queue.ts';
@@ -19,6 +20,8 @@ export function isPrefixComing(queue: TenantQueue, sequence: Sequence): boolean 
 export interface Fork {
   /** Page to be copied; undefined where it would have nothing of the sequence's yet. */
   readonly page: BlockId | undefined;
+  /** That page where the cache alone has it: it is taken instead. */
+  readonly tail?: CachedPage | undefined;
   /** Slot whose state is to be copied. */
   readonly slot?: SlotId | undefined;
   readonly computed: number;

@@ -1,4 +1,3 @@
-import { pageTokens } from '../../backend/backend.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { BlockPool } from '../cache/block-pool.ts';
 import type { PrefixCache } from '../cache/prefix-cache.ts';
@@ -308,13 +307,14 @@ export class Scheduler {
     const keepsState = this.#slots.total > 0;
     const fork = this.#fork(queue, sequence);
     if (keepsState && !fork) this.#cache.keepToState(sequence);
+    if (fork?.tail) this.#cache.take(sequence, fork.tail);
+    sequence.computed = fork?.computed ?? sequence.computed;
     if (!this.#pages.admit(queue, sequence)) {
       this.#cache.release(sequence, true);
       return false;
     }
-    const copy = sequence.pages[Math.floor(sequence.computed / pageTokens)];
-    if (fork?.page !== undefined && copy !== undefined) this.#copies.push({ from: fork.page, to: copy });
-    sequence.computed = fork?.computed ?? sequence.computed;
+    const copy = sequence.pages[sequence.cached.length];
+    if (fork?.page !== undefined && !fork.tail && copy !== undefined) this.#copies.push({ from: fork.page, to: copy });
     if (this.#queues.running.size >= this.#options.maxRunning) this.#preempt(youngest(holder!), true);
     if (keepsState) this.#cache.takeSlot(sequence, fork?.slot);
     this.#queues.start(sequence);

@@ -12,6 +12,9 @@ import { EventBatcher } from './event-batcher.ts';
 import type { FromEngine, ToEngine, Wake, WorkerData, WorkerOptions } from './handle.ts';
 import { Heartbeat } from './heartbeat.ts';
 
+/** A program that asks for one token after the other is back within a millisecond. Compiled constraints and timers wait so long. */
+const attendMs = 2;
+
 const { thread } = platform;
 const data = thread?.data as WorkerData | undefined;
 if (thread && data?.engine) void serve(thread, data);
@@ -48,6 +51,7 @@ async function serve(thread: ThreadPort, { engine: options, mailbox, heartbeat: 
         // The event loop stands still while a step runs.
         inbox?.read();
       },
+      attend: inbox && (() => inbox.attend(attendMs)),
     });
     thread.onMessage(message => (inbox && message === ('wake' satisfies Wake) ? inbox.woken() : hear(message)));
     send({ kind: 'ready', info: infoOf(model, source, loop, options) });

@@ -1,4 +1,5 @@
 import type { EngineUsage } from '../../engine/request.ts';
+import { listOf } from '../../platform/list-of.ts';
 
 /** What a call is charged for where somebody has paid for a part of its prompt. */
 export interface Charge {
@@ -47,7 +48,7 @@ export class ChargedTokens {
     const { spans, length } = this.#path(place, tokens);
     const last = spans.at(-1)!;
     if (length === tokens.length) return;
-    const rest = Array.from(tokens).slice(length);
+    const rest = listOf(tokens, length);
     // A sequence that grows is one span.
     if (last.parent && last.claim === undefined && last.next.size === 0)
       for (const token of rest) last.tokens.push(token);
@@ -67,7 +68,7 @@ export class ChargedTokens {
   #claim({ spans, length }: Path, tokens: Uint32Array, least: number): Claim {
     for (const span of spans) if (span.claim) span.relied = true;
     const claim = new Claim(length, tokens.length - length, least);
-    if (length < tokens.length) claim.take(attach(spans.at(-1)!, Array.from(tokens.subarray(length))));
+    if (length < tokens.length) claim.take(attach(spans.at(-1)!, listOf(tokens, length)));
     return claim;
   }
 

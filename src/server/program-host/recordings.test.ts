@@ -21,3 +21,17 @@ test('an answer waits for all that its program has left behind, and fails with t
   recordings.add(Promise.reject(new Error('the second')));
   await assert.rejects(recordings.done(), /the first/);
 });
+
+test('they are wanted from the end of the program on, whether its answer waits for them or not', async () => {
+  const recordings = new Recordings();
+  let wanted = false;
+  void recordings.wanted?.then(() => {
+    wanted = true;
+  });
+  await new Promise(setImmediate);
+  assert.equal(wanted, false);
+  recordings.hurry();
+  await new Promise(setImmediate);
+  assert.equal(wanted, true);
+  assert.equal(recordings.wanted, undefined, 'what ends later need not wait');
+});

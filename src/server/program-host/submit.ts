@@ -5,6 +5,7 @@ import { markersIn } from '../../llm/output-format.ts';
 import type { Claim } from '../../llm/program/charged-tokens.ts';
 import { answerOf, submitted, withEnd } from '../../llm/program/submission.ts';
 import type { TextEnd, TextEvent } from '../../llm/types.ts';
+import { listOf } from '../../platform/list-of.ts';
 import type { Position, Submission, Submitted } from '../../sandbox/v2/types.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { MeteredModel } from '../metered-model.ts';
@@ -119,7 +120,7 @@ function requestOf(run: SequenceRun, { modelId, tokens, adapter }: Position): Om
   return {
     ...ownedBy(run),
     id: run.nextId(),
-    prompt: Array.from(tokens) as Token[],
+    prompt: listOf(tokens) as Token[],
     adapter: run.models.adapterOf(modelId, adapter),
     keepsTail: true,
   };
