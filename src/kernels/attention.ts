@@ -2,8 +2,9 @@
  * Attention over a paged cache. A page holds 32 positions of one key-value head: keys as [headDim][32] and values as
  * [32][headDim], so that scores have positions as lanes and the output has dimensions as lanes: no horizontal sums.
  * They are F16; or int8 with an f32 scale for 32 dimensions of a position, keys' scales [headDim / 32][32] behind the keys,
- * values' scales [32][headDim / 32] behind the values (Q8_0). Softmax runs online over the pages of a split (arXiv:2205.14135), pages ascending, and one kernel call serves up
- * to eight query heads of one token that share the key-value head: each key and value is read once for all of them.
+ * values' scales [32][headDim / 32] behind the values (Q8_0).
+ * Softmax runs online over the pages of a split (arXiv:2205.14135), pages ascending, splits are combined, and one kernel
+ * call serves up to eight query heads of one token that share the key-value head: each key and value is read once for all.
  */
 import { Func, type I32, i32 } from './assembler.ts';
 import { type CacheReader, type CacheType, cacheReader } from './attention/cache-format.ts';

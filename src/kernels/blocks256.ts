@@ -4,7 +4,6 @@
  * same short loop in every format. `product256` unpacks weights where it multiplies them; `panelProduct256` takes them
  * from a panel, where `unpack256` has put them (see panel.ts).
  */
-
 import { activationRecord } from './activation.ts';
 import { Func, f32x4, i32, i32x4, type Local, v128 } from './assembler.ts';
 import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
@@ -31,56 +30,48 @@ const constantNames = [
 
 /** One row group at a time: memory is read fastest in one stream. */
 export function product256(format: Format256, tile: number, dot: Dot): ProductFunc {
-  return product(
-    `${format.name}x${tile}`,
-    tile,
-    { atOnce: 1, blockBytes: format.groupBytes, record: activationRecord.q256 },
-    (f, sums, [w]) => {
-      const constantOf = constants(f, constantNames);
-      const { scratch } = f.params;
-      const integers = sumsOf(f, 1, tile);
-      const [scale, minimum] = [pairLocal(f), pairLocal(f)];
-      return x => {
-        expandScales(f, format, constantOf, w, scratch);
-        for (const sum of integers[0]) setPair(f, sum, constantOf('zero'));
-        multiply(f, format, dot, constantOf, w, x, integers);
-        setPair(f, scale, scaleOf(f, format, w, constantOf));
-        if (format.minimumAt) setPair(f, minimum, smallHalves(f, w, format.minimumAt, constantOf));
-        scaleUp(f, format, x, integers, sums, {
-          pairs: (_, i) => pair(h => v128.load(scratch, pairsAt(format) + 32 * i + 16 * h)),
-          scale: () => scale,
-          minimum: () => minimum,
-        });
-        f.advance(w, format.groupBytes);
-        f.advance(x, 308 * tile);
-      };
-    },
-  );
+  const walkers = { atOnce: 1, blockBytes: format.groupBytes, record: activationRecord.q256 };
+  return product(`${format.name}x${tile}`, tile, walkers, (f, sums, [w]) => {
+    const constantOf = constants(f, constantNames);
+    const { scratch } = f.params;
+    const integers = sumsOf(f, 1, tile);
+    const [scale, minimum] = [pairLocal(f), pairLocal(f)];
+    return x => {
+      expandScales(f, format, constantOf, w, scratch);
+      for (const sum of integers[0]) setPair(f, sum, constantOf('zero'));
+      multiply(f, format, dot, constantOf, w, x, integers);
+      setPair(f, scale, scaleOf(f, format, w, constantOf));
+      if (format.minimumAt) setPair(f, minimum, smallHalves(f, w, format.minimumAt, constantOf));
+      scaleUp(f, format, x, integers, sums, {
+        pairs: (_, i) => pair(h => v128.load(scratch, pairsAt(format) + 32 * i + 16 * h)),
+        scale: () => scale,
+        minimum: () => minimum,
+      });
+      f.advance(w, format.groupBytes);
+      f.advance(x, 308 * tile);
+    };
+  });
 }
 
 export function panelProduct256(format: Format256, tile: number, dot: Dot): ProductFunc {
   const blockBytes = panelBytes256(format);
   const at = (p: Local<'i32'>, offset: number): Pair => pair(h => v128.load(p, offset + 16 * h));
-  return product(
-    `${format.name}p${tile}`,
-    tile,
-    { atOnce: panelsAtOnce(dot), blockBytes, record: activationRecord.q256 },
-    (f, sums, panels) => {
-      const constantOf = constants(f, constantNames);
-      const integers = sumsOf(f, panels.length, tile);
-      return x => {
-        for (const sum of integers.flat()) setPair(f, sum, constantOf('zero'));
-        multiplyPanels(f, format, dot, constantOf, panels, x, integers);
-        scaleUp(f, format, x, integers, sums, {
-          pairs: (g, i) => at(panels[g], panelScales + pairsAt(format) + 32 * i),
-          scale: g => at(panels[g], blockBytes - 64),
-          minimum: g => at(panels[g], blockBytes - 32),
-        });
-        for (const panel of panels) f.advance(panel, blockBytes);
-        f.advance(x, 308 * tile);
-      };
-    },
-  );
+  const walkers = { atOnce: panelsAtOnce(dot), blockBytes, record: activationRecord.q256 };
+  return product(`${format.name}p${tile}`, tile, walkers, (f, sums, panels) => {
+    const constantOf = constants(f, constantNames);
+    const integers = sumsOf(f, panels.length, tile);
+    return x => {
+      for (const sum of integers.flat()) setPair(f, sum, constantOf('zero'));
+      multiplyPanels(f, format, dot, constantOf, panels, x, integers);
+      scaleUp(f, format, x, integers, sums, {
+        pairs: (g, i) => at(panels[g], panelScales + pairsAt(format) + 32 * i),
+        scale: g => at(panels[g], blockBytes - 64),
+        minimum: g => at(panels[g], blockBytes - 32),
+      });
+      for (const panel of panels) f.advance(panel, blockBytes);
+      f.advance(x, 308 * tile);
+    };
+  });
 }
 
 /** Row groups to a panel. */

@@ -1,5 +1,4 @@
 /** Matrix kernels of the formats with 32 weights and one f16 scale in a block; formats32.ts says how each unpacks. */
-
 import { activationRecord } from './activation.ts';
 import { Func, f32x4, i32x4, type Local, type V128, v128 } from './assembler.ts';
 import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
@@ -14,27 +13,23 @@ const constantNames = [
 ] as const; // biome-ignore format: a list
 
 export function product32(format: Format32, tile: number, dot: Dot): ProductFunc {
-  return product(
-    `${format.name}x${tile}`,
-    tile,
-    { atOnce: 1, blockBytes: format.groupBytes, record: activationRecord.q32 },
-    (f, sums, [w]) => {
-      const constantOf = constants(f, constantNames);
-      const integers = sumsOf(f, 1, tile);
-      const [scale, minimum] = [pairLocal(f), pairLocal(f)];
-      return x => {
-        format.planes.forEach(({ shift, perSum, weights }, i) => {
-          const steps = stepsOf((word, h) => weights(w, word, h, constantOf));
-          addProducts(f, dot, constantOf, integers, { x, steps, perSum, shift, first: i === 0 });
-        });
-        setPair(f, scale, halves(w, format.scaleAt, constantOf('halfMask')));
-        if (format.minimumAt) setPair(f, minimum, minimumOf(w, format.minimumAt, constantOf));
-        scaleUp(f, format, x, integers, sums, { scale: () => scale, minimum: () => minimum });
-        f.advance(w, format.groupBytes);
-        f.advance(x, 44 * tile);
-      };
-    },
-  );
+  const walkers = { atOnce: 1, blockBytes: format.groupBytes, record: activationRecord.q32 };
+  return product(`${format.name}x${tile}`, tile, walkers, (f, sums, [w]) => {
+    const constantOf = constants(f, constantNames);
+    const integers = sumsOf(f, 1, tile);
+    const [scale, minimum] = [pairLocal(f), pairLocal(f)];
+    return x => {
+      format.planes.forEach(({ shift, perSum, weights }, i) => {
+        const steps = stepsOf((word, h) => weights(w, word, h, constantOf));
+        addProducts(f, dot, constantOf, integers, { x, steps, perSum, shift, first: i === 0 });
+      });
+      setPair(f, scale, halves(w, format.scaleAt, constantOf('halfMask')));
+      if (format.minimumAt) setPair(f, minimum, minimumOf(w, format.minimumAt, constantOf));
+      scaleUp(f, format, x, integers, sums, { scale: () => scale, minimum: () => minimum });
+      f.advance(w, format.groupBytes);
+      f.advance(x, 44 * tile);
+    };
+  });
 }
 
 /** A block of a panel: 8 words of eight rows, scales as {@link halves} makes them, minimums. */

@@ -1,4 +1,4 @@
-/** Matrix kernels of F32, F16 and BF16: one chain of multiplications and additions for each row, columns ascending. */
+/** Matrix kernels of F32, F16 and BF16: chains of multiplications and additions, columns ascending. */
 import type { Scales } from '../quant/fields.ts';
 import type { QuantFormat } from '../quant/format.ts';
 import { activationRecord } from './activation.ts';
@@ -20,26 +20,22 @@ const loads: Readonly<Record<Scales['kind'], Load>> = {
 export function productFloat({ name, blockBytes, scales }: QuantFormat, tile: number): ProductFunc {
   const groupBytes = groupRows * blockBytes;
   const load = loads[scales.kind];
-  return product(
-    `${name}x${tile}`,
-    tile,
-    { atOnce: 1, blockBytes: groupBytes, record: activationRecord.f32 },
-    (f, [sums], [w]) => {
-      const constantOf = constants(f, ['halfMask', 'halfScale']);
-      const [weights, factor] = [pairLocal(f), f.local('v128')];
-      return x => {
-        setPair(f, weights, load(w, constantOf));
-        sums.forEach((sum, t) => {
-          f.set(factor, v128.splat32(x, 4 * t));
-          setPair(
-            f,
-            sum,
-            pair(h => f32x4.add(sum[h], f32x4.mul(weights[h], factor))),
-          );
-        });
-        f.advance(w, groupBytes);
-        f.advance(x, 4 * tile);
-      };
-    },
-  );
+  const walkers = { atOnce: 1, blockBytes: groupBytes, record: activationRecord.f32 };
+  return product(`${name}x${tile}`, tile, walkers, (f, [sums], [w]) => {
+    const constantOf = constants(f, ['halfMask', 'halfScale']);
+    const [weights, factor] = [pairLocal(f), f.local('v128')];
+    return x => {
+      setPair(f, weights, load(w, constantOf));
+      sums.forEach((sum, t) => {
+        f.set(factor, v128.splat32(x, 4 * t));
+        setPair(
+          f,
+          sum,
+          pair(h => f32x4.add(sum[h], f32x4.mul(weights[h], factor))),
+        );
+      });
+      f.advance(w, groupBytes);
+      f.advance(x, 4 * tile);
+    };
+  });
 }

@@ -35,7 +35,7 @@ type Block = (x: Local<'i32'>) => void;
 /** Where the sums of the segments before stand in the scratch. */
 const totalsAt = 1024;
 
-/** Row groups that are walked together, the bytes of a block of one, and a token's record that a block is multiplied with. */
+/** Row groups that are walked together, the bytes of a block of one, and the record that a token has for a block. */
 export interface Walkers {
   readonly atOnce: number;
   readonly blockBytes: number;
@@ -88,8 +88,8 @@ function walkGroups(
 }
 
 /**
- * Adds up a row's blocks, a chain for each segment of the columns (docs/numerics.md). Between two segments the sums are in
- * memory, so that the walk over the blocks has all registers.
+ * Adds up a row's blocks, a chain for each segment of the columns (docs/numerics.md). Between two segments the sums are
+ * in memory, so that the walk over the blocks has all registers.
  */
 function inSegments(f: ProductFunc, zero: Pair, sums: Sums, record: Walkers['record'], block: Block): void {
   const { blocks, scratch } = f.params;

@@ -68,7 +68,7 @@ async function experts(backend: Backend): Promise<void> {
   });
 }
 
-/** A sequence in several chunkings, and beside another sequence: the same rows. The longer one passes a split's border. */
+/** A sequence in several chunkings, and beside another: the same rows. The longer one passes a split's border. */
 async function chunking(backend: Backend): Promise<void> {
   const shape = { kvHeads: 2, headDim: 64 };
   const matrix = await weights(backend, 'Q4_1', 6 * 64, 6 * 64);

@@ -33,14 +33,14 @@ export const maxQueries = 8;
 export const splitPages = 8;
 
 /**
- * Where things stand in the scratch. Eight f32, one for each query. Of a split: the largest score of the pages before, the
- * same with this page's, the sum of the weights, and what the page takes from earlier sums.
+ * Where things stand in the scratch. Eight f32, one for each query. Of a split: the largest score of the pages before,
+ * the same with this page's, the sum of the weights, and what the page takes from earlier sums.
  */
 export const maxAt = 0;
 export const nextMaxAt = 32;
 export const totalAt = 64;
 export const decayAt = 96;
-/** Of all splits so far: the largest score and the sum of the weights; what a split takes from both, and what it adds. */
+/** Of all splits so far: the largest score, the sum of the weights; what is kept of them and added of the next. */
 export const wholeMaxAt = 128;
 export const wholeTotalAt = 160;
 export const keptAt = 192;
@@ -49,7 +49,7 @@ export const addedAt = 224;
 export const eightsAt = 256;
 /** Scores of a page, then its weights: [queries][32] f32. */
 export const scoresAt = 512;
-/** The scaled queries: [headDim / 8][queries][8] f32; behind them the weighted values of a split: [queries][headDim] f32. */
+/** The scaled queries: [headDim / 8][queries][8] f32; behind them a split's weighted values: [queries][headDim] f32. */
 export const queriesAt = 1536;
 
 /** The page that a call is at. */
