@@ -17,7 +17,7 @@ export interface EngineParts {
   /** Takes what has arrived while a step runs: submissions and cancellations that are worth giving it up for. */
   readonly receive?: () => void;
   /** Waits for a moment for what arrives, without the event loop, and takes it: a program is likely to go on where it has just got an answer. */
-  readonly attend?: () => void;
+  readonly attend?: (() => void) | undefined;
   /** Hears that steps begin and end. */
   readonly heartbeat?: Heartbeat | undefined;
   /** Hears that the model failed for good: it is of no use any more. */
