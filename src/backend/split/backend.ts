@@ -68,7 +68,8 @@ export class SplitBackend implements Backend {
   }
 
   get name(): string {
-    return this.#both(side => side.name).join(' + ');
+    const [first, last] = this.#sides;
+    return `${first.name}; layers from ${this.#placement.name} on: ${last.name}`;
   }
 
   async matrix(source: MatrixSource): Promise<SplitMatrix> {
