@@ -14,10 +14,6 @@ function alternating(): Placement {
   };
 }
 
-parity('two references, which take turns', () => {
-  return new SplitBackend([createReferenceBackend(), createReferenceBackend()], alternating());
-});
-
 parity('the CPU and the reference, which take turns', async () => {
   return new SplitBackend([await createWasmBackend({ threads: 1 }), createReferenceBackend()], alternating());
 });
