@@ -12,12 +12,15 @@ import { SplitBackend } from '../../src/backend/split/backend.ts';
 import { splitAt } from '../../src/backend/split/placement.ts';
 import { createWasmBackend } from '../../src/backend/wasm/backend.ts';
 import { createWebGpuBackend } from '../../src/backend/webgpu/backend.ts';
+import { BackOff } from '../../src/engine/supervision/back-off.ts';
+import { RestartingEngine } from '../../src/engine/supervision/restarting-engine.ts';
 import { openEngine } from '../../src/engine/worker/handle.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import { openGguf } from '../../src/gguf/open.ts';
 import { loadModel } from '../../src/model/load.ts';
 import { collect, request, tokensOf } from '../engine/support.ts';
 import { everythingOf } from '../support/everything-of.ts';
+import { losing } from './losing-opener.ts';
 
 let folder: string;
 let file: string;
@@ -62,5 +65,21 @@ describe('a model on the CPU and a GPU', { timeout: 240_000 }, () => {
     const end = again.at(-1)!;
     assert.ok(end.kind === 'end' && end.usage.cachedTokens >= 64);
     await split.close();
+  });
+
+  test('that loses the GPU in the middle of an answer goes on, and the answer is whole', async t => {
+    const opener = losing(4, join(folder, 'lost'), 'gone');
+    const options = { file, context: 256, streamMs: 0, threads: 1 };
+    const engine = await RestartingEngine.start(
+      as => openEngine({ ...options, device: 'gpu', gpuLayers: 1, opener, ...as }),
+      { backOff: new BackOff(10) },
+    );
+    t.after(() => engine.close());
+    const asked = request(5, 20, { maxTokens: 6, sampling: { temperature: 0 } });
+    const answer = await collect(engine.submit(asked));
+    const cpu = await openEngine({ ...options, device: 'cpu' });
+    assert.deepEqual(tokensOf(answer), tokensOf(await collect(cpu.submit(asked))));
+    assert.equal(engine.health().restarts, 1);
+    await cpu.close();
   });
 });
