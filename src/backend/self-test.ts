@@ -2,8 +2,9 @@
 import { cacheTypes } from '../kernels/attention.ts';
 import type { KernelPart } from '../kernels/module.ts';
 import { formats } from '../quant/formats.ts';
+import { segmentColumns } from '../quant/segment.ts';
 import type { QuantType } from '../quant/types.ts';
-import type { Backend, Buffer, CacheType, Matrix } from './backend.ts';
+import { type Backend, type Buffer, type CacheType, type Matrix, pageTokens, splitTokens } from './backend.ts';
 import { floats, layout, shuffledPages, source, weightBytes } from './parity/data.ts';
 
 /** What the part computes on fixed data: on the reference backend, what it must compute. */
@@ -39,12 +40,24 @@ async function weights(backend: Backend, type: QuantType, rows: number, columns:
   return matrix;
 }
 
-/** Every tile, a bias, and an accumulation. */
+/** Every tile, a bias, and an accumulation; rows of one segment, and of two. */
 async function checkProducts(type: QuantType, backend: Backend): Promise<Float32Array> {
-  const [rows, columns] = [19, Math.max(64, 2 * formats[type].blockSize)];
+  const { blockSize } = formats[type];
+  const short = await multiplied(type, backend, 19, Math.max(64, 2 * blockSize), [1, 2, 3, 4, 5, 6, 13, 18]);
+  const long = await multiplied(type, backend, 9, segmentColumns + Math.max(64, 2 * blockSize), [1, 2, 3, 4, 5, 6, 13]);
+  return Float32Array.of(...short, ...long);
+}
+
+async function multiplied(
+  type: QuantType,
+  backend: Backend,
+  rows: number,
+  columns: number,
+  counts: readonly number[],
+): Promise<Float32Array> {
   const matrix = await weights(backend, type, rows, columns);
   const bias = backend.vector(floats(1, rows));
-  const outs = [1, 2, 3, 4, 5, 6, 13, 18].map(tokens => {
+  const outs = counts.map(tokens => {
     const out = filled(backend, 1, tokens, rows);
     const x = filled(backend, tokens, tokens, columns);
     backend.matmul(out, matrix, x, tokens, { bias, accumulate: tokens % 2 === 0 });
@@ -74,7 +87,8 @@ async function checkCommon(backend: Backend): Promise<Float32Array> {
   const gathered = backend.buffer(2, columns);
   backend.gather(gathered, y, Int32Array.of(2, 0));
   const attended = cacheTypes.flatMap(type => [1, 2, 3, 4].map(groupSize => attend(backend, groupSize, type)));
-  return values(backend, [...normed, x, y, silu, gelu, gathered, ...attended]);
+  const split = cacheTypes.flatMap(type => attendSplits(backend, type));
+  return values(backend, [...normed, x, y, silu, gelu, gathered, ...attended, ...split]);
 }
 
 /** 34 tokens of one sequence, `groupSize` query heads to a key head. */
@@ -89,4 +103,20 @@ function attend(backend: Backend, groupSize: number, type: CacheType = 'F16'): B
   backend.storeKv(cache, 0, k, v, batch);
   backend.attention(out, q, cache, 0, batch, { heads, scale: 0.125, softcap: groupSize === 2 ? 20 : undefined });
   return out;
+}
+
+/** Three tokens of a sequence of which the first sees one split, the others two. */
+function attendSplits(backend: Backend, type: CacheType): Buffer[] {
+  const [tokens, headDim] = [splitTokens + 2, 64];
+  const layer = { kvHeads: 1, headDim };
+  const cache = backend.kvCache({ layers: [layer], pages: Math.ceil(tokens / pageTokens), slots: 0, type });
+  const pages = shuffledPages(1, tokens, 1)(0);
+  const [k, v] = [filled(backend, 6, tokens, headDim), filled(backend, 7, tokens, headDim)];
+  backend.storeKv(cache, 0, k, v, layout([{ position: 0, count: tokens, pages }]));
+  const last = layout([{ position: tokens - 3, count: 3, pages }]);
+  return [1, 2, 3, 4].map(heads => {
+    const [q, out] = [filled(backend, 8, 3, heads * headDim), backend.buffer(3, heads * headDim)];
+    backend.attention(out, q, cache, 0, last, { heads, scale: 0.125 });
+    return out;
+  });
 }

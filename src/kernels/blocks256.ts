@@ -4,6 +4,8 @@
  * same short loop in every format. `product256` unpacks weights where it multiplies them; `panelProduct256` takes them
  * from a panel, where `unpack256` has put them (see panel.ts).
  */
+
+import { activationRecord } from './activation.ts';
 import { Func, f32x4, i32, i32x4, type Local, v128 } from './assembler.ts';
 import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
 import { addProducts, type Dot, type Step, type Sums, sumsOf } from './dot.ts';
@@ -32,7 +34,7 @@ export function product256(format: Format256, tile: number, dot: Dot): ProductFu
   return product(
     `${format.name}x${tile}`,
     tile,
-    { atOnce: 1, columns: 256, blockBytes: format.groupBytes },
+    { atOnce: 1, blockBytes: format.groupBytes, record: activationRecord.q256 },
     (f, sums, [w]) => {
       const constantOf = constants(f, constantNames);
       const { scratch } = f.params;
@@ -62,7 +64,7 @@ export function panelProduct256(format: Format256, tile: number, dot: Dot): Prod
   return product(
     `${format.name}p${tile}`,
     tile,
-    { atOnce: panelsAtOnce(dot), columns: 256, blockBytes },
+    { atOnce: panelsAtOnce(dot), blockBytes, record: activationRecord.q256 },
     (f, sums, panels) => {
       const constantOf = constants(f, constantNames);
       const integers = sumsOf(f, panels.length, tile);

@@ -1,4 +1,6 @@
 /** Matrix kernels of the formats with 32 weights and one f16 scale in a block; formats32.ts says how each unpacks. */
+
+import { activationRecord } from './activation.ts';
 import { Func, f32x4, i32x4, type Local, type V128, v128 } from './assembler.ts';
 import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
 import { addProducts, type Dot, type Step, type Sums, sumsOf } from './dot.ts';
@@ -15,7 +17,7 @@ export function product32(format: Format32, tile: number, dot: Dot): ProductFunc
   return product(
     `${format.name}x${tile}`,
     tile,
-    { atOnce: 1, columns: 32, blockBytes: format.groupBytes },
+    { atOnce: 1, blockBytes: format.groupBytes, record: activationRecord.q32 },
     (f, sums, [w]) => {
       const constantOf = constants(f, constantNames);
       const integers = sumsOf(f, 1, tile);
@@ -39,7 +41,7 @@ export function product32(format: Format32, tile: number, dot: Dot): ProductFunc
 export const panelBytes32 = 256 + 64;
 
 export function panelProduct32(format: Format32, tile: number, dot: Dot): ProductFunc {
-  const walkers = { atOnce: panelsAtOnce(dot), columns: 32, blockBytes: panelBytes32 };
+  const walkers = { atOnce: panelsAtOnce(dot), blockBytes: panelBytes32, record: activationRecord.q32 };
   const at = (p: Local<'i32'>, offset: number): Pair => pair(h => v128.load(p, offset + 16 * h));
   return product(`${format.name}p${tile}`, tile, walkers, (f, sums, panels) => {
     const constantOf = constants(f, constantNames);

@@ -35,11 +35,11 @@ type Block = (x: Local<'i32'>) => void;
 /** Where the sums of the segments before stand in the scratch. */
 const totalsAt = 1024;
 
-/** Row groups that are walked together, and the columns and bytes of a block of one. */
+/** Row groups that are walked together, the bytes of a block of one, and a token's record that a block is multiplied with. */
 export interface Walkers {
   readonly atOnce: number;
-  readonly columns: number;
   readonly blockBytes: number;
+  readonly record: { readonly columns: number; readonly bytes: number };
 }
 
 /**
@@ -49,7 +49,7 @@ export interface Walkers {
 export function product(
   name: string,
   tile: number,
-  { atOnce, columns, blockBytes }: Walkers,
+  { atOnce, blockBytes, record }: Walkers,
   setUp: (f: ProductFunc, sums: Sums, w: readonly Local<'i32'>[]) => Block,
 ): ProductFunc {
   const f = new Func(name, productParams);
@@ -61,7 +61,7 @@ export function product(
     const w = [f.params.w, ...Array.from({ length: together - 1 }, () => f.local('i32'))];
     const block = setUp(f, sums, w);
     const enough = () => i32.ltU(i32.const(together - 1), left);
-    const row = (x: Local<'i32'>) => inSegments(f, zero, sums, segmentColumns / columns, () => block(x));
+    const row = () => inSegments(f, zero, sums, record, block);
     f.if(enough(), () => f.doWhile(() => walkGroups(f, sums, w, rowBytes, left, row), enough));
   }
   return f;
@@ -73,11 +73,11 @@ function walkGroups(
   w: readonly Local<'i32'>[],
   rowBytes: Local<'i32'>,
   left: Local<'i32'>,
-  row: (x: Local<'i32'>) => void,
+  row: () => void,
 ): void {
-  const { x, y, bias } = f.params;
+  const { y, bias } = f.params;
   for (let g = 1; g < w.length; g++) f.set(w[g], i32.add(w[g - 1], rowBytes));
-  row(f.local('i32', x));
+  row();
   for (const group of sums) {
     writeOut(f, group);
     f.advance(y, 32);
@@ -91,28 +91,34 @@ function walkGroups(
  * Adds up a row's blocks, a chain for each segment of the columns (docs/numerics.md). Between two segments the sums are in
  * memory, so that the walk over the blocks has all registers.
  */
-function inSegments(f: ProductFunc, zero: Pair, sums: Sums, perSegment: number, block: () => void): void {
+function inSegments(f: ProductFunc, zero: Pair, sums: Sums, record: Walkers['record'], block: Block): void {
   const { blocks, scratch } = f.params;
-  const [left, count] = [f.local('i32', blocks), f.local('i32')];
+  const recordBytes = record.bytes * sums[0].length;
+  const segmentBytes = i32.const((segmentColumns / record.columns) * recordBytes);
+  const x = f.local('i32', f.params.x);
+  const last = f.local('i32', i32.add(x, i32.mul(blocks, i32.const(recordBytes))));
+  const end = f.local('i32', x);
   const totals = sums.flat().map((sum, i) => ({ sum, at: totalsAt + 32 * i }));
   f.doWhile(
     () => {
       for (const { sum } of totals) setPair(f, sum, zero);
-      f.set(count, i32.const(perSegment));
-      f.if(i32.ltU(left, count), () => f.set(count, left));
-      f.for(count, block);
-      f.if(i32.ltU(left, blocks), () => {
+      f.advance(end, segmentBytes);
+      f.if(i32.ltU(last, end), () => f.set(end, last));
+      f.doWhile(
+        () => block(x),
+        () => i32.ltU(x, end),
+      );
+      f.if(i32.ltU(i32.add(f.params.x, segmentBytes), end), () => {
         for (const { sum, at } of totals) {
           const total = pair(h => f32x4.add(v128.load(scratch, at + 16 * h), sum[h]));
           setPair(f, sum, total);
         }
       });
-      f.advance(left, i32.sub(i32.const(0), count));
-      f.if(left, () => {
+      f.if(i32.ltU(x, last), () => {
         for (const { sum, at } of totals) storePair(f, scratch, sum, at);
       });
     },
-    () => left,
+    () => i32.ltU(x, last),
   );
 }
 

@@ -10,11 +10,13 @@ import { invariance } from './invariance.ts';
 import { products, refusesInfinity, types } from './products.ts';
 import { rows } from './rows.ts';
 import { sampling } from './sampling.ts';
-import { assertNear, assertSameBits, type Same } from './suite.ts';
+import { assertNear, assertSameBits, flushed, type Same } from './suite.ts';
 
 /** How far results may be from the reference's, as a fraction of the largest of their row. */
 export interface Tolerance {
   readonly tolerance?: number;
+  /** Numbers below 2⁻¹²⁶ may be zeros: a GPU flushes them. */
+  readonly flushes?: boolean;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface Tolerance {
 export function parity(
   name: string,
   create: () => Backend | Promise<Backend>,
-  { tolerance = 1e-4 }: Tolerance = {},
+  { tolerance = 1e-4, flushes = false }: Tolerance = {},
 ): void {
   describe(`parity of ${name} with the reference`, () => {
     let backend: Backend;
@@ -36,8 +38,11 @@ export function parity(
     const same: Same = (title, scenario) =>
       test(title, async () => {
         const [actual, expected] = [await scenario(backend), await scenario(createReferenceBackend())];
-        if (backend.traits.exact) assertSameBits(actual, expected);
-        else assertNear(actual, expected, tolerance);
+        const compared = flushes
+          ? ([actual.map(flushed), expected.map(flushed)] as const)
+          : ([actual, expected] as const);
+        if (backend.traits.exact) assertSameBits(...compared);
+        else assertNear(...compared, tolerance);
       });
     products(same);
     rows(same);

@@ -15,6 +15,10 @@ export function assertSameBits(actual: readonly Float32Array[], expected: readon
   assertRows(actual, expected, (value, wanted) => Object.is(value, wanted));
 }
 
+/** Subnormal numbers, and the zeros of either sign, as 0. */
+export const flushed = (values: Float32Array): Float32Array =>
+  values.map(value => (Math.abs(value) < 2 ** -126 ? 0 : value));
+
 /** Each value must be as near as `tolerance` times the largest magnitude of its row. */
 export function assertNear(
   actual: readonly Float32Array[],

@@ -145,10 +145,13 @@ const penaltiesOf = (spec: SamplingSpec) => ({
   counts: spec.presencePenalty !== 0 || spec.frequencyPenalty !== 0,
 });
 
+const none = new Int32Array();
+
 /** The tokens whose logits penalties and bias change, ascending. */
 export function changedTokens({ tokens, length, promptTokens }: History, spec: SamplingSpec): Int32Array {
-  const changed = new Set<number>(spec.bias.map(([token]) => token));
   const { repeats, counts } = penaltiesOf(spec);
+  if (!repeats && !counts && spec.bias.length === 0) return none;
+  const changed = new Set<number>(spec.bias.map(([token]) => token));
   if (repeats) for (let i = Math.max(0, length - spec.penaltyWindow); i < length; i++) changed.add(tokens[i]);
   if (counts) for (let i = promptTokens; i < length; i++) changed.add(tokens[i]);
   return Int32Array.from(changed).sort();

@@ -1,18 +1,7 @@
-/**
- * Inputs of products as 8-bit blocks, in a scratch of work memory that the next input overwrites: dispatches run one after the
- * other. A token's words: those of its codes, [8][pieces] (neighbouring invocations have neighbouring pieces); the sums of
- * each 16 codes, two in a word, [pieces]; scales, [blocks].
- */
+/** Inputs of products as 8-bit blocks, in a scratch that the next input overwrites: dispatches run one after the other. */
 import type { Context } from './context.ts';
 import type { GpuWorkBuffer } from './handles.ts';
-import { pieceColumns } from './layout.ts';
-import { quantize } from './ops/quantize.ts';
-
-/** Where tokens of some input lie, in words. */
-export interface Activations {
-  readonly x: number;
-  readonly perToken: number;
-}
+import { type Activations, activationWords, quantize } from './ops/quantize.ts';
 
 export class Quantizer {
   readonly #context: Context;
@@ -23,11 +12,10 @@ export class Quantizer {
     this.#context = context;
   }
 
-  /** `blockSize`: 1 leaves the input as it is. */
+  /** Rows of x for weights in blocks of so many; floats are multiplied as they are. */
   ready(x: GpuWorkBuffer, rows: number, blockSize: number): Activations {
     if (blockSize === 1) return { x: x.at, perToken: x.stride };
-    const pieces = x.columns / pieceColumns;
-    const perToken = Math.ceil((9 * pieces + x.columns / blockSize) / 16) * 16;
+    const perToken = activationWords(x.columns, blockSize);
     const out = { x: this.#reserve(perToken * rows), perToken };
     quantize(this.#context, out, x, rows, blockSize);
     return out;

@@ -40,7 +40,7 @@ const manyRows = 64;
 export class WebGpuBackend implements Backend {
   readonly onGpu = true;
   readonly device: string;
-  traits: Traits = { exact: false, kvLayout: 'webgpu' };
+  traits: Traits = { exact: false, kvLayout: 'wasm' };
   /** See {@link Device.isSoftware}. */
   readonly isSoftware: boolean;
   readonly #context: Context;

@@ -1,10 +1,11 @@
+import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { AttentionOptions, BatchLayout, CacheType } from '../backend.ts';
 import { floats, layout, type Span, shuffledPages } from '../parity/data.ts';
 import { assertSameBits } from '../parity/suite.ts';
+import { attend } from '../reference/attention.ts';
 import { ReferenceKvCache } from '../reference/kv-cache.ts';
 import type { Cuts } from './attention/attend.ts';
-import { attendInSplits } from './attention/split-rule.ts';
 import { Caches } from './caches.ts';
 import { Context } from './context.ts';
 import type { GpuWorkBuffer } from './handles.ts';
@@ -58,9 +59,25 @@ describe('attention over a paged cache on a GPU', () => {
     });
   }
 
-  for (const window of [undefined, 300, 100]) {
-    test(`splits of 256 positions, in one piece and in many, in chunks of every kind, window ${window}`, async () => {
-      const each = { ...long, window };
+  for (const type of ['F16', 'Q8_0'] as const) {
+    test(`what is no number stays none in a ${type} cache`, async () => {
+      const caches = new Caches(context);
+      const cache = caches.create({ layers: [{ kvHeads: 1, headDim: 32 }], pages: 1, slots: 0, type });
+      const batch = layout([{ position: 0, count: 2, pages: Int32Array.of(0) }]);
+      const [k, q] = [upload(context, [floats(1, 32), floats(2, 32)]), upload(context, [floats(3, 96), floats(4, 96)])];
+      const v = upload(context, [floats(5, 32), floats(6, 32).fill(Number.NaN, 3, 4)]);
+      const out = context.buffer(2, 96);
+      caches.store(cache, 0, k, v, batch);
+      caches.attend(out, q, cache, 0, batch, { heads: 3, scale: 0.2 });
+      const [first, second] = await download(context, out);
+      assert.ok(first!.every(Number.isFinite));
+      assert.ok([3, 35, 67].every(d => Number.isNaN(second![d])));
+    });
+  }
+
+  for (const variant of [{}, { window: 300, softcap: 30 }, { type: 'Q8_0', window: 100 }] as const) {
+    test(`is summed in splits of 256 positions, whatever the chunks and cuts: ${JSON.stringify(variant)}`, async () => {
+      const each = { ...long, ...variant };
       const pages = shuffledPages(1, end, 1)(0);
       const whole = [{ position: asked, count: end - asked, pages }];
       const expected = await longOnReference(each, whole[0]!);
@@ -127,7 +144,7 @@ function onGpu(context: Context, each: Case, cuts: Partial<Cuts> = {}): Run {
 }
 
 async function longOnGpu(context: Context, each: Case, spans: readonly Span[], pages: Int32Array, cuts: Partial<Cuts>) {
-  const { heads, kvHeads, headDim, type, window } = each;
+  const { heads, kvHeads, headDim, type, window, softcap } = each;
   const caches = new Caches(context, cuts);
   const cache = caches.create({ layers: [{ kvHeads, headDim }], pages: 40, slots: 0, type });
   const all = layout([{ position: 0, count: end, pages }]);
@@ -136,7 +153,7 @@ async function longOnGpu(context: Context, each: Case, spans: readonly Span[], p
   const batch = layout(spans);
   const out = context.buffer(batch.tokens, heads * headDim);
   const q = upload(context, inputs(each, spans).q);
-  caches.attend(out, q, cache, 0, batch, { heads, scale: scaleOf(each), window });
+  caches.attend(out, q, cache, 0, batch, { heads, scale: scaleOf(each), window, softcap });
   return download(context, out);
 }
 
@@ -178,7 +195,7 @@ function rowOf(
     const kv = cache.head(layer, segment, Math.floor((head * kvHeads) / heads));
     const own = (values: Float32Array) => values.subarray(head * headDim, (head + 1) * headDim);
     const position = segment.position + row - segment.start;
-    attendInSplits(own(out), own(q), position, kv, { ...each, scale: scaleOf(each) });
+    attend(own(out), own(q), position, kv, { ...each, scale: scaleOf(each) });
   }
   return out;
 }

@@ -36,12 +36,12 @@ export interface Kernel<P extends ParamTypes = ParamTypes> extends KernelSpec<P>
 export const paramWords = 64;
 
 /**
- * `rounded(x)` is x as it is. WGSL lets a compiler fuse a product with a sum and make 2 - x of 1 + (1 - x), but not through this:
+ * `kept(x)` is x as it is. WGSL lets a compiler fuse a product with a sum and make 2 - x of 1 + (1 - x), but not through this:
  * `zero` is 0 in every dispatch, which no compiler knows. `product(a, b)` is a * b, rounded before anything is added to it.
  */
 const prelude = `
-fn rounded(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) | p.zero); }
-fn product(a: f32, b: f32) -> f32 { return rounded(a * b); }
+fn kept(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) | p.zero); }
+fn product(a: f32, b: f32) -> f32 { return kept(a * b); }
 `;
 
 export function defineKernel<const P extends ParamTypes>(spec: KernelSpec<P>): Kernel<P> {

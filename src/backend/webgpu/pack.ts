@@ -1,5 +1,14 @@
 /** Brings rows from the file's layout into planes; see layout.ts. */
-import { floatQuads, type Layout, type Plane, type PlaneName, planeNames, planeQuads, rowsTogether } from './layout.ts';
+import {
+  floatQuads,
+  type Layout,
+  type Move,
+  type Plane,
+  type PlaneName,
+  planeNames,
+  planeQuads,
+  rowsTogether,
+} from './layout.ts';
 
 /** The words of some rows, by plane. Floats have one plane, `low`. */
 export type Packed = { readonly [name in PlaneName]?: Uint32Array<ArrayBuffer> };
@@ -14,53 +23,62 @@ export function packRows(layout: Layout, bytes: Uint8Array, rows: number, column
     const plane = layout.planes[name];
     if (!plane) continue;
     const target = new Uint32Array(4 * planeQuads(plane, layout, rows, columns));
-    packQuads(plane, source, layout.blockBytes, blocks, target);
-    packSingles(plane, source, layout.blockBytes, blocks, target);
+    packPlane(plane, source, layout.blockBytes >> 1, blocks, target);
     packed[name] = target;
   }
   return packed;
 }
 
-function packQuads(
-  { quads, bits }: Plane,
+/** Blocks that stay in the nearest cache while one move after the other goes through them. */
+const blocksTogether = 64;
+
+function packPlane(
+  { quads, single, bits }: Plane,
   source: Uint16Array,
-  blockBytes: number,
+  halves: number,
   blocks: number,
   target: Uint32Array,
 ) {
-  const [from, shift, mask] = [
-    quads.map(move => move.from >> 1),
-    quads.map(move => move.shift),
-    quads.map(({ mask }) => mask),
-  ];
-  const [word, up] = [quads.map(({ to }) => to >> 5), quads.map(({ to }) => to & 31)];
-  const spread = quads[0]?.spread ?? false;
-  for (let block = 0; block < blocks; block++) {
-    const [at, to] = [(block * blockBytes) >> 1, (block * bits) >>> 5];
-    for (let i = 0; i < quads.length; i++) {
-      const half = at + from[i]!;
-      const four = spread
-        ? (((source[half]! >>> shift[i]!) & 15) * 0x00204081) & 0x01010101
-        : ((source[half]! | (source[half + 1]! << 16)) >>> shift[i]!) & mask[i]!;
-      target[to + word[i]!]! |= four << up[i]!;
-    }
+  for (let first = 0; first < blocks; first += blocksTogether) {
+    const end = Math.min(blocks, first + blocksTogether);
+    for (const move of quads) packQuad(move, source, halves, first, end, bits >> 5, target);
+    for (const move of single) packSingle(move, source, halves, first, end, bits, target);
   }
 }
 
-function packSingles(
-  { single, bits }: Plane,
+/** One move in blocks from `first` to `end`, of `halves` half words each, to blocks of `words` words. */
+function packQuad(
+  { from, shift, mask, to, spread }: Move,
   source: Uint16Array,
-  blockBytes: number,
-  blocks: number,
+  halves: number,
+  first: number,
+  end: number,
+  words: number,
   target: Uint32Array,
 ) {
-  for (let block = 0; block < blocks; block++) {
-    const [at, to] = [(block * blockBytes) >> 1, block * bits];
-    for (const move of single) {
-      const bit = to + move.to;
-      target[bit >>> 5]! |= ((source[at + (move.from >> 1)]! >>> move.shift) & move.mask) << (bit & 31);
-    }
+  const up = to & 31;
+  let [at, word] = [first * halves + (from >> 1), first * words + (to >> 5)];
+  if (spread) {
+    for (let block = first; block < end; block++, at += halves, word += words)
+      target[word]! |= ((((source[at]! >>> shift) & 15) * 0x00204081) & 0x01010101) << up;
+  } else {
+    for (let block = first; block < end; block++, at += halves, word += words)
+      target[word]! |= (((source[at]! | (source[at + 1]! << 16)) >>> shift) & mask) << up;
   }
+}
+
+function packSingle(
+  { from, shift, mask, to }: Move,
+  source: Uint16Array,
+  halves: number,
+  first: number,
+  end: number,
+  bits: number,
+  target: Uint32Array,
+) {
+  let [at, bit] = [first * halves + (from >> 1), first * bits + to];
+  for (let block = first; block < end; block++, at += halves, bit += bits)
+    target[bit >>> 5]! |= ((source[at]! >>> shift) & mask) << (bit & 31);
 }
 
 /** What is behind the last column and the last row is zero. */

@@ -1,9 +1,10 @@
 /** Weights on the device, and their products. */
-import type { MatmulOptions, MatrixSource, Product } from '../backend.ts';
-import { type Activations, Quantizer } from './activations.ts';
+import type { MatmulOptions, MatrixSource, Product, Vector } from '../backend.ts';
+import { Quantizer } from './activations.ts';
 import type { Context } from './context.ts';
-import type { GpuMatrix, GpuWorkBuffer } from './handles.ts';
-import { recordProduct } from './ops/product.ts';
+import type { GpuMatrix, GpuRouting, GpuTokens, GpuWorkBuffer } from './handles.ts';
+import { embed } from './ops/embed.ts';
+import { recordExperts, recordProducts } from './ops/product.ts';
 import { Upload } from './upload.ts';
 
 export class Products {
@@ -39,22 +40,42 @@ export class Products {
   /** out = matrix * x. */
   one(out: GpuWorkBuffer, matrix: GpuMatrix, x: GpuWorkBuffer, rows: number, options: MatmulOptions): void {
     const input = this.#quantizer.ready(x, rows, matrix.layout.blockSize);
-    this.#multiply(out, matrix, input, rows, options);
+    const { accumulate } = options;
+    recordProducts(this.#context, [{ out, matrix, bias: this.#place(options.bias), accumulate }], input, rows);
   }
 
   /** Several of the same x, which is quantised once for each size of blocks. */
   several(products: readonly Product[], x: GpuWorkBuffer, rows: number): void {
     const { owner } = this.#context;
-    const all = products.map(({ matrix, out, bias }) => ({ matrix: owner.own(matrix), out: owner.own(out), bias }));
+    const all = products.map(({ matrix, out, bias }) => {
+      return { matrix: owner.own(matrix), out: owner.own(out), bias: this.#place(bias) };
+    });
     for (const [blockSize, together] of Map.groupBy(all, ({ matrix }) => matrix.layout.blockSize)) {
-      const input = this.#quantizer.ready(x, rows, blockSize);
-      for (const { out, matrix, bias } of together) this.#multiply(out, matrix, input, rows, { bias });
+      recordProducts(this.#context, together, this.#quantizer.ready(x, rows, blockSize), rows);
     }
   }
 
-  #multiply(out: GpuWorkBuffer, matrix: GpuMatrix, x: Activations, rows: number, options: MatmulOptions): void {
-    const { bias, accumulate } = options;
-    const at = bias && this.#context.owner.own(bias).at;
-    recordProduct(this.#context, out, matrix, x, rows, { bias: at, accumulate });
+  /** out[i] = row ids[i] of table; zeros where an id is below zero. */
+  embed(out: GpuWorkBuffer, table: GpuMatrix, ids: Int32Array | GpuTokens): void {
+    embed(this.#context, out, table, ids, Math.min(out.rows, ids instanceof Int32Array ? ids.length : ids.rows));
+  }
+
+  /** out[slot] = matrix of the slot's expert * x[its token], or * x[slot]. */
+  experts(
+    products: readonly { readonly out: GpuWorkBuffer; readonly matrix: GpuMatrix }[],
+    x: GpuWorkBuffer,
+    from: 'tokens' | 'slots',
+    routing: GpuRouting,
+    rows: number,
+  ): void {
+    const slots = rows * routing.topK;
+    for (const [blockSize, together] of Map.groupBy(products, ({ matrix }) => matrix.layout.blockSize)) {
+      const input = this.#quantizer.ready(x, from === 'tokens' ? rows : slots, blockSize);
+      recordExperts(this.#context, together, input, from, routing, slots);
+    }
+  }
+
+  #place(bias: Vector | undefined): number | undefined {
+    return bias && this.#context.owner.own(bias).at;
   }
 }

@@ -100,6 +100,21 @@ test('tokens that are not listed count with their mass', async () => {
   assert.deepEqual([...(await backend.readTokens(tokens, rows.length))], [...expected]);
 });
 
+test('however many lanes a row has', async () => {
+  const logits = backend.buffer(1, 5000) as GpuWorkBuffer;
+  backend.write(logits, 0, modelLike(9, 5000));
+  const rows = [{ spec: { ...plain, temperature: 1 }, tokens: [1], length: 1, promptTokens: 0 }];
+  const chosen: number[] = [];
+  for (const lanes of [64, 256]) {
+    const sampling = new Sampling(context, lanes);
+    const tokens = sampling.tokens(1);
+    sampling.sample(tokens, logits, rows);
+    await backend.run();
+    chosen.push(...(await sampling.read(tokens, 1)));
+  }
+  assert.equal(chosen[0], chosen[1]);
+});
+
 const copy = defineKernel({
   ...{ name: 'copy', params: { source: 'u32', out: 'u32' }, workgroup: 1 },
   main: 'work[p.out + group.x] = bitcast<u32>(f32(bitcast<i32>(work[p.source + group.x])));',

@@ -7,7 +7,7 @@ import { chooseFew } from '../sampling/few.ts';
 import { Samplers } from '../sampling/sample-rows.ts';
 import type { Context } from './context.ts';
 import type { GpuTokens, GpuWorkBuffer } from './handles.ts';
-import { choose } from './ops/choose.ts';
+import { choose, lanesOf } from './ops/choose.ts';
 import { type ChoicePlan, fewOf, planOf, resultWordsOf } from './sampling-plan.ts';
 
 /** What a step samples, and how. */
@@ -23,13 +23,16 @@ interface Choice {
 
 export class Sampling {
   readonly #context: Context;
+  readonly #lanes: number;
   readonly #samplers = new Samplers();
   /** The ids that are in a buffer, or will be, where the host has to do with them. */
   readonly #ids = new Map<GpuTokens, Promise<Int32Array>>();
   #results = { at: 0, words: 0 };
 
-  constructor(context: Context) {
+  /** `lanes`: of a workgroup that goes through a row. */
+  constructor(context: Context, lanes: number = lanesOf(context.device)) {
     this.#context = context;
+    this.#lanes = lanes;
   }
 
   tokens(rows: number): GpuTokens {
@@ -52,7 +55,7 @@ export class Sampling {
       at += resultWordsOf(plan);
       return { ...row, askedCount: changed.length, capacity, temperature };
     });
-    choose(this.#context, out, logits, told);
+    choose(this.#context, out, logits, told, this.#lanes);
     this.#ids.delete(out);
     if (plans.every(({ kind }) => kind === 'device')) return;
     recorder.host(() => {

@@ -2,11 +2,32 @@
 import type { QuantFormat } from '../../quant/format.ts';
 import { formats } from '../../quant/formats.ts';
 import type { QuantType } from '../../quant/types.ts';
+import type { Binding } from './kernel.ts';
 import { pieceColumns, rowsTogether } from './layout.ts';
 
-/** What every kernel over weights is bound to, and told: where planes begin, in words of 16 bytes. */
-export const weightsBinding = { name: 'weights', type: 'array<vec4u>', access: 'read' } as const;
+/** Where a matrix's planes begin, in words of 16 bytes, as parameters. */
 export const planeParams = { low: 'u32', high: 'u32', parts: 'u32', partsHigh: 'u32', numbers: 'u32' } as const;
+
+/** Buffers of weights, one for each of a dispatch's matrices. */
+export const weightsBindings = (matrices: number): Binding[] =>
+  Array.from({ length: matrices }, (_, i) => ({ name: `weights${i}`, type: 'array<vec4u>', access: 'read' }));
+
+/** What main sets first: which buffer, and where the planes are in it. `quadOf(i)`: 16 bytes; `word(i, j)`: word j from there on. */
+export function bufferCode(matrices: number): string {
+  const last = matrices - 1;
+  const each = (read: (name: string) => string) => {
+    const others = Array.from(
+      { length: last },
+      (_, i) => `if (planes.buffer == ${i}) { return ${read(`weights${i}`)}; }`,
+    );
+    return `${others.join(' ')} return ${read(`weights${last}`)};`;
+  };
+  return `
+struct Planes { buffer: u32, low: u32, high: u32, parts: u32, partsHigh: u32, numbers: u32 }
+var<private> planes: Planes;
+fn quadOf(i: u32) -> vec4u { ${each(name => `${name}[i]`)} }
+fn word(quad: u32, index: u32) -> u32 { ${each(name => `${name}[quad + (index >> 2)][index & 3]`)} }`;
+}
 
 /** A float of 16 bits. Integers keep subnormal halves, which a GPU may flush otherwise. */
 export const halfCode = `
@@ -18,8 +39,7 @@ fn half(h: u32) -> f32 {
 
 /** 32 columns, four in a word: those before column 16, and the others. */
 const pieceCode = `
-struct Piece { a: vec4u, b: vec4u }
-fn word(quad: u32, index: u32) -> u32 { return weights[quad + (index >> 2)][index & 3]; }`;
+struct Piece { a: vec4u, b: vec4u }`;
 
 /** Things that formats differ in, as numbers. */
 export interface Form {
@@ -76,13 +96,13 @@ const shifted = (u: string, subtract = 0): string =>
 /** Declares `let name: Piece`: the codes of plane `name` of piece g, one in a byte. */
 function readPlane(name: 'low' | 'high', width: number): string {
   const mask = `vec4u(${((2 ** width - 1) * 0x01010101) >>> 0})`;
-  const quad = `p.${name}`;
-  if (width === 8) return `let ${name} = Piece(weights[${quad} + 2 * g], weights[${quad} + 2 * g + 1]);`;
+  const quad = `planes.${name}`;
+  if (width === 8) return `let ${name} = Piece(quadOf(${quad} + 2 * g), quadOf(${quad} + 2 * g + 1));`;
   if (width === 4)
-    return `let ${name}4 = weights[${quad} + g];
+    return `let ${name}4 = quadOf(${quad} + g);
   let ${name} = Piece(${name}4 & ${mask}, (${name}4 >> vec4u(4)) & ${mask});`;
   if (width === 2)
-    return `let ${name}4 = weights[${quad} + (g >> 1)];
+    return `let ${name}4 = quadOf(${quad} + (g >> 1));
   let ${name}2 = select(${name}4.xyxy, ${name}4.zwzw, (g & 1) == 1);
   let ${name} = Piece((${name}2 >> vec4u(0, 0, 2, 2)) & ${mask}, (${name}2 >> vec4u(4, 4, 6, 6)) & ${mask});`;
   return `let ${name}1 = vec4u(word(${quad}, g));
@@ -122,19 +142,19 @@ fn parts(g: u32) -> Parts {
 
 /** The `bits` of piece g in a plane. */
 const bitsOf = (plane: 'parts' | 'partsHigh', bits: number): string =>
-  `word(p.${plane}, (g * ${bits}) >> 5) >> ((g * ${bits}) & 31)`;
+  `word(planes.${plane}, (g * ${bits}) >> 5) >> ((g * ${bits}) & 31)`;
 
 function numbersCode({ scales, integers }: QuantFormat): string {
   if (scales.kind === 'F32')
-    return 'fn numbers(block: u32) -> vec2f { return vec2f(bitcast<f32>(word(p.numbers, block)), 0); }';
+    return 'fn numbers(block: u32) -> vec2f { return vec2f(bitcast<f32>(word(planes.numbers, block)), 0); }';
   if (integers!.minimum !== undefined)
     return `
 fn numbers(block: u32) -> vec2f {
-  let both = word(p.numbers, block);
+  let both = word(planes.numbers, block);
   return vec2f(half(both & 0xffff), half(both >> 16));
 }`;
   return `
-fn numbers(block: u32) -> vec2f { return vec2f(half(extractBits(word(p.numbers, block >> 1), 16 * (block & 1), 16)), 0); }`;
+fn numbers(block: u32) -> vec2f { return vec2f(half(extractBits(word(planes.numbers, block >> 1), 16 * (block & 1), 16)), 0); }`;
 }
 
 /** Floats of 16 bytes. */
@@ -151,6 +171,6 @@ export function floatCode(type: FloatType): string {
 fn floatOf(u: vec4u, i: u32) -> f32 { return ${value}; }
 fn floatQuad(row: u32, quad: u32) -> vec4u {
   let quads = (p.columns + ${count - 1}) / ${count};
-  return weights[p.low + (row / ${rowsTogether} * quads + quad) * ${rowsTogether} + row % ${rowsTogether}];
+  return quadOf(planes.low + (row / ${rowsTogether} * quads + quad) * ${rowsTogether} + row % ${rowsTogether});
 }`;
 }

@@ -17,7 +17,7 @@ export interface Cuts {
   readonly scratchWords: number;
 }
 
-const usual: Cuts = { shareFrom: 64, splitBelow: 512, scratchWords: 8 << 20 };
+const usual: Cuts = { shareFrom: 128, splitBelow: 512, scratchWords: 8 << 20 };
 
 export class Attention {
   readonly #context: Context;
@@ -49,26 +49,16 @@ export class Attention {
     const plan = this.#planOf(batch, { window, kvHeads, geometries, shareFrom, splitBelow, slots });
     const pages = recorder.table(plan.words);
     const scratch = this.#scratchOf(plan.slots * slotWords);
-    const shared = {
-      ...{
-        q: q.at,
-        qStride: q.stride,
-        out: out.at,
-        outStride: out.stride,
-        scratch,
-        pages,
-        heads,
-        group,
-        scale,
-        window,
-      },
-      ...{ cap: softcap, inverse: softcap && 1 / Math.fround(softcap), valuesAt: kvHeads * headWords, pageWords },
+    const values = {
+      ...{ q: q.at, qStride: q.stride, out: out.at, outStride: out.stride, scratch, pages, heads, group },
+      ...{ scale, window, cap: softcap, inverse: softcap && 1 / Math.fround(softcap) },
+      ...{ valuesAt: kvHeads * headWords, pageWords },
     };
     for (const { kind, items, itemCount, combine, combineCount } of plan.pieces) {
       const { together, parts } = geometries[kind];
-      const kernel = kernelFor(layer, geometries[kind]);
-      const values = { ...shared, items: pages + items, together, parts };
-      recorder.record(kernel, [itemCount, kvHeads * parts], values, [layer.buffer]);
+      const kernel = kernelFor(layer, geometries[kind], softcap > 0);
+      const own = { items: pages + items, together, parts };
+      recorder.record(kernel, [itemCount, kvHeads * parts], { ...values, ...own }, [layer.buffer]);
       const rows = { rows: pages + combine, out: out.at, outStride: out.stride, scratch, headDim };
       recorder.record(attentionCombine, [combineCount, heads], rows);
     }
@@ -76,7 +66,8 @@ export class Attention {
 
   #planOf(batch: BatchLayout, options: PlanOptions): Plan {
     const { window, kvHeads, slots, geometries } = options;
-    const key = [window, kvHeads, slots, ...kinds.map(kind => geometries[kind].queries)].join(' ');
+    const shares = kinds.flatMap(kind => [geometries[kind].rows, geometries[kind].parts]);
+    const key = [window, kvHeads, slots, ...shares].join(' ');
     const plans = this.#plans.get(batch) ?? new Map<string, Plan>();
     this.#plans.set(batch, plans);
     const plan = plans.get(key) ?? planOf(batch, options);

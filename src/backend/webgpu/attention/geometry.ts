@@ -11,6 +11,8 @@ export interface Geometry {
   /** Positions whose scores lie in workgroup memory at once. */
   readonly positions: 64 | 256;
   readonly lanes: number;
+  /** Words of the cache that a lane asks for before it uses the first: memory is far where few workgroups hide that. */
+  readonly inFlight: 8 | 16 | 32;
   /** Query heads of a row, of those that share a key-value head; workgroups that it takes for all of them; rows of a tile. */
   readonly together: number;
   readonly parts: number;
@@ -33,34 +35,36 @@ export function geometriesOf(layout: PageLayout, group: number, limit: number): 
   const width = group > 2 ? 4 : group === 2 ? 2 : 1;
   const most = Math.min(limit, mostBytes);
   return {
-    head: geometryOf(layout, group, most, { queries: 1, width: 1, positions: 256 }),
+    head: geometryOf(layout, group, most, { queries: 1, width: 1, positions: 256, inFlight: 32 }),
     row: geometryOf(layout, group, most, {
-      ...{ queries: Math.min(16, Math.ceil(group / width) * width), width, positions: 256 },
+      ...{ queries: Math.min(16, Math.ceil(group / width) * width), width, positions: 256, inFlight: 16 },
     }),
-    tile: geometryOf(layout, group, most, { queries: 32, width: 4, positions: 64 }),
+    tile: geometryOf(layout, group, most, { queries: 32, width: 4, positions: 64, inFlight: 8 }),
   };
 }
 
-type Wanted = Pick<Geometry, 'queries' | 'width' | 'positions'>;
+type Wanted = Pick<Geometry, 'queries' | 'width' | 'positions' | 'inFlight'>;
 
 function geometryOf({ headDim, inWord }: PageLayout, group: number, most: number, wanted: Wanted): Geometry {
-  const { width, positions } = wanted;
+  const { width, positions, inFlight } = wanted;
   let { queries } = wanted;
   while (queries > width && workgroupBytes(headDim, queries, positions) > most) queries -= width;
   const lanes = positions === 256 && headDim / inWord <= 128 ? 128 : 256;
   const together = Math.min(group, queries);
   const parts = Math.ceil(group / together);
-  return { queries, width, positions, lanes, together, parts, rows: Math.floor(queries / together) };
+  return { queries, width, positions, lanes, inFlight, together, parts, rows: Math.floor(queries / together) };
 }
 
 /** Queries, scores, eight sums a page; maxima and factors. */
 function workgroupBytes(headDim: number, queries: number, positions: number): number {
   const pages = positions / pageTokens;
-  return 4 * queries * (headDim + positions + 8 * pages + 2 * pages + 8);
+  return 4 * queries * (headDim + positions + 8 * pages + 3 * pages + 8);
 }
 
 /** A layout and a geometry, and what follows from them. */
 export interface Shape extends PageLayout, Geometry {
+  /** Whether scores have a soft cap. */
+  readonly capped: boolean;
   readonly vectors: number;
   /** Pages at once. */
   readonly pages: number;
@@ -73,7 +77,7 @@ export interface Shape extends PageLayout, Geometry {
   readonly vectorsOfLane: number;
 }
 
-export function shapeOf(layout: PageLayout, geometry: Geometry): Shape {
+export function shapeOf(layout: PageLayout, geometry: Geometry, capped: boolean): Shape {
   const { headDim, inWord } = layout;
   const { queries, width, lanes, positions } = geometry;
   const vectors = queries / width;
@@ -84,6 +88,7 @@ export function shapeOf(layout: PageLayout, geometry: Geometry): Shape {
   return {
     ...layout,
     ...geometry,
+    capped,
     vectors,
     pages,
     words: headDim / inWord,

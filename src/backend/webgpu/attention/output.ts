@@ -4,7 +4,7 @@ import { componentOf, type Shape } from './geometry.ts';
 interface Sum {
   /** Number of the dimension among the lane's. */
   readonly k: number;
-  /** Quad of the lane. */
+  /** Number of the vector among the lane's. */
   readonly vector: number;
   readonly name: string;
 }
@@ -20,12 +20,11 @@ const lines = <T>(list: readonly T[], line: (each: T, i: number) => string): str
 export const outputVariables = (s: Shape): string =>
   lines(sumsOf(s), ({ name }) => `  var o${name} = Reals();\n  var total${name} = Reals();`);
 
-const four = [0, 1, 2, 3];
-
-/** Four positions at once: weights are 0 where nothing is to be seen, and values come from where something is. */
+/** Some positions at once: weights are 0 where nothing is to be seen, and values come from where something is. */
 export function outputPhase(s: Shape): string {
   const sums = sumsOf(s);
   const vectors = Array.from({ length: s.vectorsOfLane }, (_, i) => i);
+  const positions = Array.from({ length: s.inFlight }, (_, i) => i);
   return `
       for (var page = max(low, start) / 32; hasOutput && page <= min(high, start + ${s.positions - 1}) / 32; page++) {
         let lo = max(low, page * 32) % 32;
@@ -33,11 +32,11 @@ export function outputPhase(s: Shape): string {
         let inBlock = page - start / 32;
 ${lines(vectors, vector => `        let decay${vector} = decays[(vector0 + ${vector}) * ${s.pages} + inBlock];`)}
 ${lines(sums, ({ name, vector }) => `        o${name} = products(o${name}, decay${vector});`)}
-        let values = tables[pages + page] * p.pageWords + valuesAt;
-        for (var j = lo - lo % 4; j <= hi; j += 4) {
+        let values = pageAt[inBlock] + valuesAt;
+        for (var j = lo - lo % ${s.inFlight}; j <= hi; j += ${s.inFlight}) {
           let at = (inBlock * 32 + j) * ${s.vectors} + vector0;
-${lines(four, i => `          let v${i} = ${valuesOf(s, `clamp(j + ${i}, lo, hi)`)};`)}
-${lines(four, i =>
+${lines(positions, i => `          let v${i} = ${valuesOf(s, `clamp(j + ${i}, lo, hi)`)};`)}
+${lines(positions, i =>
   lines(vectors, vector => {
     const weight = `w${i}_${vector}`;
     const own = sums.filter(sum => sum.vector === vector);
@@ -89,6 +88,10 @@ export function finish(s: Shape): string {
     return { vector: Math.floor(i / s.width), k: i % s.width };
   });
   return `
+  if (whole) {
+    if (lane < ${s.vectors}) { splitSum[lane] = quotients(1, totalSum[lane]); }
+  }
+  workgroupBarrier();
 ${lines(queries, ({ vector, k }) => {
   const own = sumsOf(s).filter(sum => sum.vector === vector);
   const of = (name: string) => componentOf(s, name, k);
@@ -102,7 +105,7 @@ ${lines(queries, ({ vector, k }) => {
       let out = p.out + (row + r) * p.outStride + head * ${s.headDim};
       let at = select(partial + 2, out, whole) + (lane % ${s.lanesOfRow}) * ${s.dims};
       let sum = ${of(`totalSum[vector0 + ${vector}]`)};
-      let factor = select(1, 1 / sum, whole);
+      let factor = select(1, ${of(`splitSum[vector0 + ${vector}]`)}, whole);
 ${lines(own, ({ name, k: d }) => `      work[at + ${d}] = ${of(`total${name}`)} * factor;`)}
       if (!whole && lane % ${s.lanesOfRow} == 0) {
         work[partial] = ${of(`totalMax[vector0 + ${vector}]`)};

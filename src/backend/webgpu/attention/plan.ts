@@ -1,9 +1,7 @@
 /** What the workgroups of a batch's attention do: tiles of rows, whole or in splits, and what is combined of them. */
-import { type BatchLayout, pageTokens, type Segment } from '../../backend.ts';
+import { type BatchLayout, pageTokens, type Segment, splitTokens } from '../../backend.ts';
 import type { Geometries, Kind } from './geometry.ts';
 
-/** Positions whose attention is summed on its own, see docs/numerics.md. */
-export const splitTokens = 256;
 /** In the place of a split: all of them. */
 export const wholeTile = 0xffffffff;
 /** Words of an item: first row, rows, position of the first, where its pages begin, split or {@link wholeTile}, first slot. */

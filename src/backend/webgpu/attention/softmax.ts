@@ -17,10 +17,12 @@ ${four
         eights[unit] = most;
       }
       workgroupBarrier();
+      for (var unit = lane; unit < ${pages * vectors}; unit += ${lanes}) { tops[unit] = pageMax(unit); }
+      workgroupBarrier();
       for (var unit = lane; unit < ${pages * vectors}; unit += ${lanes}) {
         var before = splitMax[unit / ${pages}];
-        for (var page = unit - unit % ${pages}; page < unit; page++) { before = max(before, pageMax(page)); }
-        let here = pageMax(unit);
+        for (var page = unit - unit % ${pages}; page < unit; page++) { before = max(before, tops[page]); }
+        let here = tops[unit];
         let most = max(before, here);
         let decay = select(exps(before - most), Reals(), before == lowest);
         maxima[unit] = most;

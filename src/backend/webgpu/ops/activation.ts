@@ -19,7 +19,7 @@ ${polynomial
   return select(y * bitcast<f32>(u32(i32(n) + 127) << 23u), x, isNan(x));
 }
 
-fn tanh_(u: f32) -> f32 { return rounded(1.0 - divide(2.0, exp_(2.0 * u) + 1.0)); }
+fn tanh_(u: f32) -> f32 { return kept(1.0 - divide(2.0, exp_(2.0 * u) + 1.0)); }
 
 fn silu(x: f32) -> f32 { return divide(x, 1.0 + exp_(-x)); }
 

@@ -3,14 +3,17 @@
  * source for rows and for prompts, so that both sum in one order. Lanes are positions for scores and dimensions for the output;
  * `Reals` are of a vector of queries.
  */
+
+import { splitTokens } from '../../backend.ts';
 import { type Geometry, type Shape, shapeOf } from '../attention/geometry.ts';
 import { addSplit, finish, outputPhase, outputVariables } from '../attention/output.ts';
-import { itemWords, splitTokens, wholeTile } from '../attention/plan.ts';
+import { itemWords, wholeTile } from '../attention/plan.ts';
 import { startQueries } from '../attention/queries.ts';
 import { scorePhase } from '../attention/scores.ts';
 import { softmaxPhase } from '../attention/softmax.ts';
+import { exactArithmetic } from '../exact.ts';
 import { defineKernel } from '../kernel.ts';
-import { mathOf } from '../math.ts';
+import { mathOf, softcaps } from '../math.ts';
 import type { PageLayout } from '../page-layout.ts';
 import { lowest } from './attention-combine.ts';
 
@@ -30,7 +33,7 @@ const params = {
   scale: 'f32',
   /** 0: none. */
   window: 'u32',
-  /** 0: none; `inverse` = f32(1 / cap). */
+  /** Where kernels have one; `inverse` = f32(1 / cap). */
   cap: 'f32',
   inverse: 'f32',
   valuesAt: 'u32',
@@ -45,8 +48,8 @@ fn queryAt(row: u32, column: u32) -> f32 { return work[p.q + row * p.qStride + c
 export type AttentionKernel = ReturnType<typeof attentionKernel>;
 
 /** The kernel for heads of a layout: kernels of equal layouts and geometries are the same, see {@link kernelFor}. */
-export function attentionKernel(layout: PageLayout, geometry: Geometry) {
-  const shape = shapeOf(layout, geometry);
+export function attentionKernel(layout: PageLayout, geometry: Geometry, capped: boolean) {
+  const shape = shapeOf(layout, geometry, capped);
   return defineKernel({
     name: `attention ${layout.type} ${layout.headDim} x ${geometry.queries} x ${geometry.positions}`,
     params,
@@ -60,15 +63,15 @@ export function attentionKernel(layout: PageLayout, geometry: Geometry) {
 
 const kernels = new Map<string, AttentionKernel>();
 
-export function kernelFor(layout: PageLayout, geometry: Geometry): AttentionKernel {
+export function kernelFor(layout: PageLayout, geometry: Geometry, capped: boolean): AttentionKernel {
   const { queries, width, positions, lanes } = geometry;
-  const key = [layout.type, layout.headDim, queries, width, positions, lanes].join(' ');
-  const kernel = kernels.get(key) ?? attentionKernel(layout, geometry);
+  const key = [layout.type, layout.headDim, queries, width, positions, lanes, capped].join(' ');
+  const kernel = kernels.get(key) ?? attentionKernel(layout, geometry, capped);
   kernels.set(key, kernel);
   return kernel;
 }
 
-const declarations = (s: Shape): string => `${queryAt}${mathOf(s.width)}
+const declarations = (s: Shape): string => `${queryAt}${exactArithmetic()}${mathOf(s.width)}${s.capped ? softcaps : ''}
 const lowest = Reals(${lowest});
 // [headDim][vectors], scaled
 var<workgroup> queries: array<Reals, ${s.headDim * s.vectors}>;
@@ -76,6 +79,10 @@ var<workgroup> queries: array<Reals, ${s.headDim * s.vectors}>;
 var<workgroup> scores: array<Reals, ${s.positions * s.vectors}>;
 // [vectors][pages][8]: of the positions j, j + 8, j + 16, j + 24 of a page the maximum, then the sum
 var<workgroup> eights: array<Reals, ${s.vectors * s.pages * 8}>;
+// [pages]: words before them in the cache
+var<workgroup> pageAt: array<u32, ${s.pages}>;
+// [vectors][pages]: the maximum of a page
+var<workgroup> tops: array<Reals, ${s.vectors * s.pages}>;
 // [vectors][pages]: the maximum so far, and what it makes of older sums
 var<workgroup> maxima: array<Reals, ${s.vectors * s.pages}>;
 var<workgroup> decays: array<Reals, ${s.vectors * s.pages}>;

@@ -1,14 +1,15 @@
 /** Finds in each row of logits the greatest, and where a row wants it the likely tokens and the mass of the others. */
 import { unsampled } from '../../backend.ts';
 import type { Context } from '../context.ts';
+import type { Device } from '../device.ts';
 import type { GpuTokens, GpuWorkBuffer } from '../handles.ts';
 import { defineKernel } from '../kernel.ts';
 
-const lanes = 256;
-/** The row's tokens are dealt into as many hands. */
-const hands = 1024;
-/** As many of the hands have a token that is listed: so many of the greatest are listed at least. */
-const listed = 256;
+/** Each lane deals its tokens into four hands. */
+const hands = [0, 1, 2, 3];
+
+/** As many hands have a token that is listed: so many of the greatest are listed at least. */
+const listedOf = (lanes: number): number => Math.min(256, lanes);
 
 /** Words of what comes back of a row: the greatest, its token, the least key listed, how many are, the others' mass. */
 export const resultWords = 5;
@@ -28,15 +29,17 @@ export interface ChoiceRow {
   readonly temperature: number;
 }
 
-const eachToken = (body: string): string => `
-  for (var start = lane; start < p.columns; start += ${hands}u) {
-${[0, 1, 2, 3]
+/** Does something with every token that is allowed; four are read at once. */
+const eachToken = (lanes: number, body: string): string => `
+  for (var start = lane; start < p.columns; start += ${4 * lanes}u) {
+    let four = vec4f(${hands.map(hand => `logitOf(row, start + ${hand * lanes}u)`).join(', ')});
+${hands
   .map(
     hand => `
     {
       let token = start + ${hand * lanes}u;
+      let x = four[${hand}];
       if (token < p.columns && isAllowed(mask, token)) {
-        let x = bitcast<f32>(work[row + token]);
         ${body.replaceAll('HAND', `${hand}`)}
       }
     }`,
@@ -44,11 +47,12 @@ ${[0, 1, 2, 3]
   .join('')}
   }`;
 
-const kernel = defineKernel({
-  name: 'choose',
-  params: { out: 'u32', logits: 'u32', stride: 'u32', columns: 'u32', rows: 'u32' },
-  workgroup: lanes,
-  declarations: `
+const kernelOf = (lanes: number) =>
+  defineKernel({
+    name: `choose with ${lanes} lanes`,
+    params: { out: 'u32', logits: 'u32', stride: 'u32', columns: 'u32', rows: 'u32' },
+    workgroup: lanes,
+    declarations: `
 var<workgroup> values: array<f32, ${lanes}>;
 var<workgroup> tokens: array<u32, ${lanes}>;
 var<workgroup> broken: atomic<u32>;
@@ -65,6 +69,8 @@ fn keyOf(x: f32) -> u32 {
   let bits = bitcast<u32>(x);
   return select(bits | 0x80000000u, ~bits, bits >> 31u == 1u);
 }
+
+fn logitOf(row: u32, token: u32) -> f32 { return bitcast<f32>(work[row + min(token, p.columns - 1u)]); }
 
 fn isFinite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }
 
@@ -96,7 +102,7 @@ fn sumOf(x: f32, lane: u32) -> f32 {
   return values[0];
 }
 `,
-  main: `
+    main: `
   let told = p.rows + group.x * ${rowWords}u;
   let mask = tables[told];
   let results = tables[told + 1u];
@@ -114,9 +120,12 @@ fn sumOf(x: f32, lane: u32) -> f32 {
   var chosen = nobody;
   var isBroken = false;
   var keys = vec4u();
-${eachToken(`if (x > most || chosen == nobody) { most = x; chosen = token; }
+${eachToken(
+  lanes,
+  `if (x > most || chosen == nobody) { most = x; chosen = token; }
         if ((bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u) { isBroken = true; }
-        keys[HAND] = max(keys[HAND], keyOf(x));`)}
+        keys[HAND] = max(keys[HAND], keyOf(x));`,
+)}
   workgroupBarrier();
   if (isBroken) { atomicStore(&broken, 1u); }
   greatest(most, chosen, lane);
@@ -138,27 +147,50 @@ ${eachToken(`if (x > most || chosen == nobody) { most = x; chosen = token; }
     for (var hand = 0u; hand < 4u; hand++) { reaching += select(0u, 1u, keys[hand] >= next); }
     atomicAdd(&counts[bit], reaching);
     workgroupBarrier();
-    if (atomicLoad(&counts[bit]) >= ${listed}u) { least = next; }
+    if (atomicLoad(&counts[bit]) >= ${listedOf(lanes)}u) { least = next; }
   }
   let list = results + ${resultWords}u + askedCount;
   var rest = 0.0;
-${eachToken(`if (keyOf(x) >= least) {
+${eachToken(
+  lanes,
+  `if (keyOf(x) >= least) {
           let i = atomicAdd(&counts[32], 1u);
           if (i < capacity) {
             work[list + 2u * i] = token;
             work[list + 2u * i + 1u] = bitcast<u32>(x);
           }
-        } else { rest = rest + exp2((x - best) * scale); }`)}
+        } else { rest = rest + exp2((x - best) * scale); }`,
+)}
   let others = sumOf(rest, lane);
   if (lane == 0u) {
     work[results + 2u] = least;
     work[results + 3u] = atomicLoad(&counts[32]);
     work[results + 4u] = bitcast<u32>(others);
   }`,
-});
+  });
+
+const kernels = new Map<number, ReturnType<typeof kernelOf>>();
+
+function kernelFor(lanes: number) {
+  const kernel = kernels.get(lanes) ?? kernelOf(lanes);
+  kernels.set(lanes, kernel);
+  return kernel;
+}
+
+/** Lanes of a workgroup: as many as the device has, up to 1,024, as there is one for each row. */
+export function lanesOf({ limits }: Device): number {
+  const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
+  return most >= 1024 ? 1024 : most >= 512 ? 512 : 256;
+}
 
 /** Writes the ids of the greatest, -1 where it is no finite number, -2 where the mask allows none; and what the rows want. */
-export function choose({ recorder }: Context, out: GpuTokens, logits: GpuWorkBuffer, rows: readonly ChoiceRow[]): void {
+export function choose(
+  { recorder }: Context,
+  out: GpuTokens,
+  logits: GpuWorkBuffer,
+  rows: readonly ChoiceRow[],
+  lanes: number,
+): void {
   const told = new Uint32Array(rows.length * rowWords);
   const floats = new Float32Array(told.buffer);
   rows.forEach(({ mask, results, asked, askedCount, capacity, temperature }, i) => {
@@ -166,7 +198,7 @@ export function choose({ recorder }: Context, out: GpuTokens, logits: GpuWorkBuf
     floats[i * rowWords + 5] = Math.LOG2E / temperature;
   });
   const { at, stride, columns } = logits;
-  recorder.record(kernel, [rows.length], {
+  recorder.record(kernelFor(lanes), [rows.length], {
     ...{ out: out.at, logits: at, stride, columns, rows: recorder.table(told) },
   });
 }

@@ -2,10 +2,12 @@
  * Weights that are floats times few tokens. A float's chain is as long as its segment, so an invocation has a row's segment for
  * itself; the invocations beside it have the next rows, whose weights lie beside its own.
  */
+
+import { segmentColumns } from '../../../quant/segment.ts';
 import { defineKernel, type Kernel } from '../kernel.ts';
 import { rowsTogether } from '../layout.ts';
-import { type FloatType, floatCode, floatsOf, weightsBinding } from '../weight-code.ts';
-import { each, fewTokens, type ProductParams, productParams, segmentColumns, storeCode } from './product-code.ts';
+import { type FloatType, floatCode, floatsOf, weightsBindings } from '../weight-code.ts';
+import { each, fewTokens, matrixCode, type ProductParams, productParams, startCode } from './product-code.ts';
 import { placeCode, type Which } from './product-places.ts';
 
 /** To be tuned on a device: segments at once, and loads of 16 bytes that are under way together. */
@@ -14,15 +16,15 @@ const loads = 4;
 
 export const floatFewRows = rowsTogether;
 
-export function floatProductFew(type: FloatType, tokens: 1 | 4, which: Which): Kernel<ProductParams> {
+export function floatProductFew(type: FloatType, tokens: 1 | 4, which: Which, matrices: number): Kernel<ProductParams> {
   return defineKernel({
     name: `${type} times ${tokens === 1 ? 'a token' : 'few tokens'}`,
-    params: productParams,
-    bindings: [weightsBinding],
+    params: productParams(matrices),
+    bindings: weightsBindings(matrices),
     workgroup: segments * rowsTogether,
     declarations: [
       floatCode(type),
-      storeCode,
+      matrixCode(matrices),
       placeCode(which, which === 'all' ? fewTokens : 1),
       chainCode(type, tokens),
     ].join('\n'),
@@ -74,10 +76,7 @@ function mainOf(tokens: 1 | 4, which: Which): string {
   const inputs = tokens === 1 ? own(0) : `vec4u(${[0, 1, 2, 3].map(own).join(', ')})`;
   const store = (t: number) =>
     `if (firstToken + ${t} < count) { store(place.first + firstToken + ${t}, firstRow + lane, total${tokens === 1 ? '' : `[${t}]`}); }`;
-  return `
-  let firstRow = (group.y * groups.x + group.x) * ${rowsTogether};
-  if (firstRow >= p.outRows) { return; }
-  let place = placeOf(group.z);
+  return `${startCode(rowsTogether)}
   let tokenCount = ${which === 'all' ? 'p.tokens' : '1u'};
   let slot = lane / ${rowsTogether};
   let row = weightRow(firstRow + lane % ${rowsTogether}, place.base);

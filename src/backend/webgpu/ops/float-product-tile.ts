@@ -1,7 +1,9 @@
 /** Weights that are floats times many tokens, in tiles: an invocation has 4 x 4 outputs, each a chain of its own. */
+
+import { segmentColumns } from '../../../quant/segment.ts';
 import { defineKernel, type Kernel } from '../kernel.ts';
-import { type FloatType, floatCode, floatsOf, weightsBinding } from '../weight-code.ts';
-import { each, type ProductParams, productParams, segmentColumns, storeCode } from './product-code.ts';
+import { type FloatType, floatCode, floatsOf, weightsBindings } from '../weight-code.ts';
+import { each, matrixCode, type ProductParams, productParams, startCode } from './product-code.ts';
 import { placeCode, type Which } from './product-places.ts';
 import { tileRows, tileTokens } from './product-tile.ts';
 
@@ -11,13 +13,13 @@ const side = 16;
 /** Words between columns: neighbours write different banks. */
 const stride = 65;
 
-export function floatProductTile(type: FloatType, which: Which): Kernel<ProductParams> {
+export function floatProductTile(type: FloatType, which: Which, matrices: number): Kernel<ProductParams> {
   return defineKernel({
     name: `${type} times many tokens`,
-    params: productParams,
-    bindings: [weightsBinding],
+    params: productParams(matrices),
+    bindings: weightsBindings(matrices),
     workgroup: side * side,
-    declarations: [floatCode(type), storeCode, placeCode(which, tileTokens), stageCode(type)].join('\n'),
+    declarations: [floatCode(type), matrixCode(matrices), placeCode(which, tileTokens), stageCode(type)].join('\n'),
     main,
   });
 }
@@ -51,10 +53,7 @@ fn stage(lane: u32, firstRow: u32, place: Place, column: u32) {
 }`;
 }
 
-const main = `
-  let firstRow = (group.y * groups.x + group.x) * ${tileRows};
-  if (firstRow >= p.outRows) { return; }
-  let place = placeOf(group.z);
+const main = `${startCode(tileRows)}
   let tx = lane % ${side};
   let ty = lane / ${side};
   ${each(4, i => `var acc${i} = vec4f(0); var total${i} = vec4f(0);`)}

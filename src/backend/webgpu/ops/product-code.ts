@@ -1,35 +1,57 @@
 /** WGSL that the kernels of products have in common, and what they are told. */
+import { segmentColumns } from '../../../quant/segment.ts';
 import { pieceColumns } from '../layout.ts';
-import { type Form, planeParams } from '../weight-code.ts';
+import { bufferCode, type Form, planeParams } from '../weight-code.ts';
 
 /** docs/numerics.md sums these in a chain of their own, then the segments' sums. */
-export const segmentColumns = 1024;
 export const segmentPieces = segmentColumns / pieceColumns;
 
-export const productParams = {
-  /** Where the inputs are, see activations.ts; words of one. */
-  x: 'u32',
-  perToken: 'u32',
-  tokens: 'u32',
-  /** Of weights, all of them in one buffer: the first one's number, how many; how many a product has. */
+export type ProductParams = Readonly<Record<string, 'u32'>>;
+
+/** What is told of each matrix. */
+const matrixParams = {
+  /** Of its rows that are in its buffer: the first one's number, how many. */
   first: 'u32',
   rows: 'u32',
-  outRows: 'u32',
-  columns: 'u32',
   ...planeParams,
   out: 'u32',
   outStride: 'u32',
   bias: 'u32',
   /** 1: there is a bias; 2: what is in `out` is added. */
   addends: 'u32',
-  /** Where the tables of a routing are; whether the inputs are tokens' or slots'. */
+  /** Workgroups before its own. */
+  start: 'u32',
+} as const;
+
+export type MatrixFields = Readonly<Record<keyof typeof matrixParams, number>>;
+
+const sharedParams = {
+  /** Where the inputs are, see quantize.ts; words of one. */
+  x: 'u32',
+  perToken: 'u32',
+  tokens: 'u32',
+  columns: 'u32',
+  /** Workgroups of all matrices. */
+  groups: 'u32',
+  /** Where the tables of a routing are; whether the inputs are tokens' or slots'; rows of an expert. */
   experts: 'u32',
   starts: 'u32',
   tokenOf: 'u32',
   fromTokens: 'u32',
+  outRows: 'u32',
 } as const;
 
-export type ProductParams = typeof productParams;
+export type SharedFields = Readonly<Record<keyof typeof sharedParams, number>>;
+
+/** Of matrix number i: its name and i. */
+const numbered = <T>(fields: Readonly<Record<string, T>>, i: number): Record<string, T> =>
+  Object.fromEntries(Object.entries(fields).map(([name, value]) => [`${name}${i}`, value]));
+
+export const productParams = (matrices: number): ProductParams =>
+  Object.assign({ ...sharedParams }, ...Array.from({ length: matrices }, (_, i) => numbered(matrixParams, i)));
+
+export const productFields = (shared: SharedFields, matrices: readonly MatrixFields[]): Record<string, number> =>
+  Object.assign({ ...shared }, ...matrices.map(numbered));
 
 export const addends = { bias: 1, accumulate: 2 } as const;
 
@@ -37,17 +59,44 @@ export const addends = { bias: 1, accumulate: 2 } as const;
 export const each = (count: number, line: (i: number) => string): string =>
   Array.from({ length: count }, (_, i) => line(i)).join('\n');
 
-/** Tokens for which weights are read token by token, or some tokens at a time; more are multiplied in tiles. */
-export const fewTokens = 16;
+/**
+ * To be tuned on a device: for so many tokens workgroups have few rows and go through the tokens; more are multiplied in tiles,
+ * which are too few for all cores where tokens are few.
+ */
+export const fewTokens = 32;
 
-export const storeCode = `
+/**
+ * `matrixOf(index)`: makes ready the matrix of a workgroup, and returns its number among that matrix's.
+ * `store(token, row, sum)`: an output
+ */
+export function matrixCode(matrices: number): string {
+  const assign = (i: number) =>
+    `planes = Planes(${i}, p.low${i}, p.high${i}, p.parts${i}, p.partsHigh${i}, p.numbers${i});
+    matrix = Matrix(p.first${i}, p.rows${i}, p.out${i}, p.outStride${i}, p.bias${i}, p.addends${i});
+    return index - p.start${i};`;
+  const last = matrices - 1;
+  return `${bufferCode(matrices)}
+struct Matrix { first: u32, rows: u32, out: u32, outStride: u32, bias: u32, addends: u32 }
+var<private> matrix: Matrix;
+fn matrixOf(index: u32) -> u32 {
+  ${each(last, i => `if (index < p.start${i + 1}) { ${assign(i)} }`)}
+  ${assign(last)}
+}
 fn store(token: u32, row: u32, sum: f32) {
-  let at = p.out + token * p.outStride + row;
+  let at = matrix.out + token * matrix.outStride + row;
   var value = sum;
-  if ((p.addends & ${addends.bias}) != 0) { value += bitcast<f32>(work[p.bias + row]); }
-  if ((p.addends & ${addends.accumulate}) != 0) { value = bitcast<f32>(work[at]) + value; }
+  if ((matrix.addends & ${addends.bias}) != 0) { value += bitcast<f32>(work[matrix.bias + row]); }
+  if ((matrix.addends & ${addends.accumulate}) != 0) { value = bitcast<f32>(work[at]) + value; }
   work[at] = bitcast<u32>(value);
 }`;
+}
+
+/** Begins main: its first row, of workgroups with so many. */
+export const startCode = (rows: number): string => `
+  let groupNumber = group.y * groups.x + group.x;
+  if (groupNumber >= p.groups) { return; }
+  let firstRow = matrixOf(groupNumber) * ${rows};
+  let place = placeOf(group.z);`;
 
 /** Scalar product of 16 bytes and 16 bytes, both signed. */
 const dotCode = {

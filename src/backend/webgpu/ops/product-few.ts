@@ -1,43 +1,68 @@
 /**
- * Integer weights times few tokens. A team of 32 invocations has a segment of some rows at a time, an invocation a piece of it.
+ * Integer weights times few tokens. A team of 32 invocations has segments of some rows at a time, an invocation a piece of each.
  * What the pieces give crosses workgroup memory; then one invocation adds up a segment's chain, and another the segments. For
  * one token and for several that is one order of sums.
  */
+
+import { segmentColumns } from '../../../quant/segment.ts';
 import type { QuantType } from '../../../quant/types.ts';
 import { defineKernel, type Kernel } from '../kernel.ts';
-import { type Form, formOf, weightCode, weightsBinding } from '../weight-code.ts';
+import { type Form, formOf, weightCode, weightsBindings } from '../weight-code.ts';
+import {
+  each,
+  fewTokens,
+  integerCode,
+  matrixCode,
+  type ProductParams,
+  productParams,
+  segmentPieces,
+  startCode,
+} from './product-code.ts';
 import { placeCode, type Which } from './product-places.ts';
-import { each, fewTokens, integerCode, type ProductParams, productParams, segmentPieces, storeCode } from './product-code.ts';
 
 /** To be tuned on a device. Two rows of each of four teams: a prompt's last token has work for every core in small models too. */
 const teams = 4;
 const rowsOfTeam = 2;
-/** Segments between two barriers, as many as workgroup memory has room for. */
+/** Segments between two barriers. Their loads are under way together. */
 const mostSegments = 4;
 /** Bytes of workgroup memory: two workgroups or more in every core. */
 const mostBytes = 10 << 10;
 
 /** Rows of a workgroup. */
 export const fewRows = teams * rowsOfTeam;
+/** Segments between two barriers for rows of so many columns: a power of two. */
+export function fewSegments(columns: number): number {
+  const segments = Math.ceil(columns / segmentColumns);
+  return Math.min(mostSegments, 2 ** Math.floor(Math.log2(segments)));
+}
+
 /** Tokens that a workgroup goes through. */
 const placeTokens = (which: Which): number => (which === 'all' ? fewTokens : 1);
 
-export function fewProduct(type: QuantType, tokens: 1 | 4, which: Which, packed: boolean): Kernel<ProductParams> {
+export function fewProduct(
+  type: QuantType,
+  tokens: 1 | 4,
+  segments: number,
+  which: Which,
+  matrices: number,
+  packed: boolean,
+): Kernel<ProductParams> {
   const form = formOf(type);
-  const shape = shapeOf(form, tokens);
+  const shape = shapeOf(form, tokens, segments);
   return defineKernel({
     name: `${type} times ${tokens === 1 ? 'a token' : 'few tokens'}`,
-    params: productParams,
-    bindings: [weightsBinding],
+    params: productParams(matrices),
+    bindings: weightsBindings(matrices),
     workgroup: teams * segmentPieces,
     declarations: [
       weightCode(type),
       integerCode(form, form.subtract, packed),
       placeCode(which, placeTokens(which)),
-      storeCode,
+      matrixCode(matrices),
       `const blockPieces = ${form.pieces}u;
 var<workgroup> sums: array<f32, ${shape.chains}>;`,
       form.pieces === 1 ? smallBlocks(form, shape) : largeBlocks(form, shape),
+      segmentCode(shape),
     ].join('\n'),
     main: mainOf(shape, which),
   });
@@ -57,11 +82,11 @@ interface Shape {
 /** Numbers of a piece that cross workgroup memory. */
 const crossing = ({ minimumOf }: Form): number => (minimumOf === 'none' ? 1 : 2);
 
-function shapeOf(form: Form, tokens: number): Shape {
+function shapeOf(form: Form, tokens: number, wanted: number): Shape {
   const outputs = fewRows * tokens;
   const stride = segmentPieces * crossing(form) + 1;
   const bytes = 4 * outputs * (stride + 1 + (form.pieces === 1 ? 0 : (2 * segmentPieces) / form.pieces));
-  const segments = Math.max(1, Math.min(mostSegments, Math.floor(mostBytes / bytes)));
+  const segments = Math.max(1, Math.min(wanted, Math.floor(mostBytes / bytes)));
   return { tokens, segments, outputs, chains: outputs * segments, stride };
 }
 
@@ -72,8 +97,8 @@ function smallBlocks(form: Form, { chains, stride }: Shape): string {
 var<workgroup> terms: array<f32, ${chains * stride}>;
 fn cross(chain: u32, piece: u32, inside: bool, i: vec2i, w: vec2f, x: f32) {
   let at = chain * ${stride} + piece * ${crossing(form)};
-  terms[at] = select(0, product(f32(i.x), product(w.x, x)), inside);
-  ${two ? 'terms[at + 1] = select(0, product(w.y, product(x, f32(i.y))), inside);' : ''}
+  terms[at] = select(0.0, product(f32(i.x), product(w.x, x)), inside);
+  ${two ? 'terms[at + 1] = select(0.0, product(w.y, product(x, f32(i.y))), inside);' : ''}
 }
 fn chainOf(chain: u32) -> f32 {
   var acc = 0.0;
@@ -114,38 +139,44 @@ fn chainOf(chain: u32) -> f32 {
 }`;
 }
 
+/** What a lane gives for its piece of a segment, the s-th between two barriers, in all rows of its team. */
+function segmentCode({ tokens, segments }: Shape): string {
+  const own = 'lane % 32';
+  return `
+fn multiply(lane: u32, firstRow: u32, base: u32, tokens: array<u32, ${tokens}>, segment: u32, s: u32) {
+  let pieces = p.columns / 32;
+  let at = segment * ${segmentPieces} + ${own};
+  let inside = at < pieces;
+  let piece = min(at, pieces - 1);
+  ${each(tokens, t => `let x${t} = input(tokens[${t}], piece); let d${t} = inputScale(tokens[${t}], piece / blockPieces);`)}
+  ${each(rowsOfTeam, r => {
+    const output = `(lane / ${segmentPieces} * ${rowsOfTeam} + ${r})`;
+    const cross = (t: number) =>
+      `cross((${output} * ${tokens} + ${t}) * ${segments} + s, ${own}, inside, integers(w${r}, parts${r}, x${t}), scale${r}, d${t});`;
+    return `let g${r} = weightRow(firstRow + ${output}, base) * pieces + piece;
+  let w${r} = codes(g${r});
+  let parts${r} = parts(g${r});
+  let scale${r} = numbers(g${r} / blockPieces);
+  ${each(tokens, cross)}`;
+  })}
+}`;
+}
+
 /** Output (row, token) has number row * tokens + token; its chain of a segment: output * segments + segment. */
 function mainOf({ tokens, segments, outputs, chains }: Shape, which: Which): string {
-  return `
-  let firstRow = (group.y * groups.x + group.x) * ${fewRows};
-  if (firstRow >= p.outRows) { return; }
-  let place = placeOf(group.z);
+  const token = (t: number) => `inputOf(place.first + min(firstToken + ${t}, tokenCount - 1))`;
+  const inputs = Array.from({ length: tokens }, (_, t) => token(t)).join(', ');
+  const multiply = (s: string | number) => `multiply(lane, firstRow, place.base, inputs, first + ${s}, ${s});`;
+  const some = `for (var s = 0u; s < count; s++) { ${multiply('s')} }`;
+  return `${startCode(fewRows)}
   let tokenCount = ${which === 'all' ? 'p.tokens' : '1u'};
-  let pieces = p.columns / 32;
-  let team = lane / ${segmentPieces};
-  let segmentCount = (pieces + ${segmentPieces - 1}) / ${segmentPieces};
+  let segmentCount = (p.columns + ${segmentColumns - 1}) / ${segmentColumns};
   for (var firstToken = 0u; firstToken < tokenCount; firstToken += ${tokens}) {
+    let inputs = array<u32, ${tokens}>(${inputs});
     var total = 0.0;
     for (var first = 0u; first < segmentCount; first += ${segments}) {
       let count = min(${segments}, segmentCount - first);
-      for (var s = 0u; s < count; s++) {
-        let own = lane % ${segmentPieces};
-        let at = (first + s) * ${segmentPieces} + own;
-        let inside = at < pieces;
-        let piece = min(at, pieces - 1);
-        ${each(tokens, t => {
-          const token = `inputOf(place.first + min(firstToken + ${t}, tokenCount - 1))`;
-          return `let x${t} = input(${token}, piece); let d${t} = inputScale(${token}, piece / blockPieces);`;
-        })}
-        for (var r = 0u; r < ${rowsOfTeam}; r++) {
-          let output = team * ${rowsOfTeam} + r;
-          let g = weightRow(firstRow + output, place.base) * pieces + piece;
-          let w = codes(g);
-          let scales = parts(g);
-          let scale = numbers(g / blockPieces);
-          ${each(tokens, t => `cross((output * ${tokens} + ${t}) * ${segments} + s, own, inside, integers(w, scales, x${t}), scale, d${t});`)}
-        }
-      }
+      ${segments === 1 ? some : `if (count == ${segments}) { ${each(segments, multiply)} } else { ${some} }`}
       workgroupBarrier();
       if (lane < ${chains} && lane % ${segments} < count) { sums[lane] = chainOf(lane); }
       workgroupBarrier();

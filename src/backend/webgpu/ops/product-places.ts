@@ -15,8 +15,8 @@ export function placeCode(which: Which, most: number): string {
 
 const allCode = (most: number): string => `
 fn placeOf(number: u32) -> Place { return Place(0, number * ${most}, min(${most}, p.tokens - number * ${most})); }
-fn weightRow(row: u32, base: u32) -> u32 { return min(row, p.rows - 1); }
-fn has(row: u32, base: u32) -> bool { return row < p.rows; }
+fn weightRow(row: u32, base: u32) -> u32 { return min(row, matrix.rows - 1); }
+fn has(row: u32, base: u32) -> bool { return row < matrix.rows; }
 fn inputOf(token: u32) -> u32 { return token; }`;
 
 /** Differences below zero are large numbers. Experts of few slots leave workgroups without any. */
@@ -32,8 +32,8 @@ fn placeOf(number: u32) -> Place {
   }
   return Place(0, 0, 0);
 }
-fn weightRow(row: u32, base: u32) -> u32 { return min(base + row - p.first, p.rows - 1); }
-fn has(row: u32, base: u32) -> bool { return row < p.outRows && base + row - p.first < p.rows; }
+fn weightRow(row: u32, base: u32) -> u32 { return min(base + row - matrix.first, matrix.rows - 1); }
+fn has(row: u32, base: u32) -> bool { return row < p.outRows && base + row - matrix.first < matrix.rows; }
 fn inputOf(slot: u32) -> u32 {
   if (p.fromTokens == 0) { return slot; }
   return work[p.tokenOf + slot];

@@ -4,8 +4,16 @@
  */
 import type { QuantType } from '../../../quant/types.ts';
 import { defineKernel, type Kernel } from '../kernel.ts';
-import { type Form, formOf, weightCode, weightsBinding } from '../weight-code.ts';
-import { each, integerCode, type ProductParams, productParams, segmentPieces, storeCode } from './product-code.ts';
+import { type Form, formOf, weightCode, weightsBindings } from '../weight-code.ts';
+import {
+  each,
+  integerCode,
+  matrixCode,
+  type ProductParams,
+  productParams,
+  segmentPieces,
+  startCode,
+} from './product-code.ts';
 import { placeCode, type Which } from './product-places.ts';
 
 /** To be tuned on a device: 16 x 16 invocations with 4 x 4 outputs each; pieces between barriers, for 13 KB of workgroup memory. */
@@ -14,17 +22,17 @@ export const tileTokens = 64;
 const step = 2;
 const side = 16;
 
-export function tileProduct(type: QuantType, which: Which, packed: boolean): Kernel<ProductParams> {
+export function tileProduct(type: QuantType, which: Which, matrices: number, packed: boolean): Kernel<ProductParams> {
   const form = formOf(type);
   return defineKernel({
     name: `${type} times many tokens`,
-    params: productParams,
-    bindings: [weightsBinding],
+    params: productParams(matrices),
+    bindings: weightsBindings(matrices),
     workgroup: side * side,
     declarations: [
       weightCode(type),
       integerCode(form, 0, packed),
-      storeCode,
+      matrixCode(matrices),
       placeCode(which, tileTokens),
       stageCode(form),
     ].join('\n'),
@@ -59,15 +67,12 @@ fn stageInput(to: u32, token: u32, piece: u32) {
   inputScales[to] = inputScale(token, piece / blockPieces);
 }
 fn staged(at: u32) -> Input { return Input(Piece(inputA[at], inputB[at]), inputSums[at]); }
-fn roundedEach(a: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(a) | vec4u(p.zero)); }`;
+fn rounded(a: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(a) | vec4u(p.zero)); }`;
 }
 
 /** Invocation (tx, ty) has rows tx + 16 i and tokens ty + 16 j: neighbours write neighbouring outputs. */
 function mainOf(form: Form): string {
-  return `
-  let firstRow = (group.y * groups.x + group.x) * ${tileRows};
-  if (firstRow >= p.outRows) { return; }
-  let place = placeOf(group.z);
+  return `${startCode(tileRows)}
   let pieces = p.columns / 32;
   let tx = lane % ${side};
   let ty = lane / ${side};
@@ -112,12 +117,14 @@ function rowCode({ pieces, minimumOf }: Form, i: number): string {
       let ${n} = weightNumbers[${at}];
       ${each(4, j => `let ${found(j)} = integers(${w}, of${i}, x${j});`)}`;
   const terms = (products: string, minimums: string) => `
-        acc${i} += roundedEach(vec4f(${products}) * roundedEach(${n}.x * d));
-        ${{
-          none: '',
-          block: `acc${i} += roundedEach(${n}.y * roundedEach(d * vec4f(${minimums})));`,
-          parts: `acc${i} -= roundedEach(vec4f(${minimums}) * roundedEach(${n}.y * d));`,
-        }[minimumOf]}`;
+        acc${i} += rounded(vec4f(${products}) * rounded(${n}.x * d));
+        ${
+          {
+            none: '',
+            block: `acc${i} += rounded(${n}.y * rounded(d * vec4f(${minimums})));`,
+            parts: `acc${i} -= rounded(vec4f(${minimums}) * rounded(${n}.y * d));`,
+          }[minimumOf]
+        }`;
   if (pieces === 1) return integers + terms(four('x'), four('y'));
   return `${integers}
       products${i} += ${four('x')};

@@ -1,103 +1,168 @@
-/** Chooses a kernel for a product by its number of tokens, and records it. All of them sum in one order. */
-import type { QuantType } from '../../../quant/types.ts';
-import type { Activations } from '../activations.ts';
+/** Records products: chooses kernels by the number of tokens, and brings matrices together that multiply the same input. */
 import type { Context } from '../context.ts';
-import type { GpuMatrix, GpuRouting, GpuWorkBuffer } from '../handles.ts';
+import type { GpuMatrix, GpuRouting, GpuWorkBuffer, MatrixPart } from '../handles.ts';
 import type { Kernel } from '../kernel.ts';
-import { isFloat } from '../weight-code.ts';
-import { floatFewRows, floatProductFew } from './float-product-few.ts';
-import { floatProductTile } from './float-product-tile.ts';
-import { addends, fewTokens, type ProductParams } from './product-code.ts';
-import { fewProduct, fewRows } from './product-few.ts';
+import type { Groups } from '../recorder.ts';
+import {
+  addends,
+  fewTokens,
+  type MatrixFields,
+  type ProductParams,
+  productFields,
+  type SharedFields,
+} from './product-code.ts';
+import { kernelOf, rowsOf, type Shape } from './product-kernels.ts';
 import type { Which } from './product-places.ts';
-import { tileProduct, tileRows, tileTokens } from './product-tile.ts';
+import { tileTokens } from './product-tile.ts';
+import type { Activations } from './quantize.ts';
 
-interface Addends {
+/** One of a dispatch's matrices, and where its product goes. */
+export interface Multiplied {
+  readonly out: GpuWorkBuffer;
+  readonly matrix: GpuMatrix;
   /** Its place in work memory. */
-  readonly bias: number | undefined;
-  readonly accumulate: boolean | undefined;
+  readonly bias?: number | undefined;
+  readonly accumulate?: boolean | undefined;
 }
 
-type Shape = 'one' | 'few' | 'tile';
-
-/** Rows of a workgroup. */
-const rowsOf = (type: QuantType, shape: Shape): number =>
-  shape === 'tile' ? tileRows : isFloat(type) ? floatFewRows : fewRows;
-
+/** Matrices of a dispatch: more bindings than these would leave too few for others. */
+const mostMatrices = 3;
 /** Workgroups of a dimension: the most that every device has is 65,535. */
 const mostGroups = 1 << 15;
 
-/** `count` workgroups and some more, in two dimensions. */
-const spread = (count: number) => [Math.min(count, mostGroups), Math.ceil(count / mostGroups)] as const;
-
-const kernels = new Map<string, Kernel<ProductParams>>();
-
-function kernelOf(type: QuantType, shape: Shape, which: Which, packed: boolean): Kernel<ProductParams> {
-  const key = `${type} ${shape} ${which} ${packed}`;
-  const known = kernels.get(key);
-  if (known) return known;
-  const made = makeKernel(type, shape, which, packed);
-  kernels.set(key, made);
-  return made;
-}
-
-function makeKernel(type: QuantType, shape: Shape, which: Which, packed: boolean): Kernel<ProductParams> {
-  if (isFloat(type)) {
-    return shape === 'tile' ? floatProductTile(type, which) : floatProductFew(type, shape === 'one' ? 1 : 4, which);
-  }
-  return shape === 'tile' ? tileProduct(type, which, packed) : fewProduct(type, shape === 'one' ? 1 : 4, which, packed);
-}
-
-const canPack = ({ device }: Context): boolean => device.language.has('packed_4x8_integer_dot_product');
-const noRouting = { experts: 0, starts: 0, tokenOf: 0, fromTokens: 0 };
-
-/** out = matrix * x (+ bias), or out += that. */
-export function recordProduct(
+/** out = matrix * x (+ bias), or out += that, for matrices that multiply the same x. */
+export function recordProducts(
   context: Context,
-  out: GpuWorkBuffer,
-  matrix: GpuMatrix,
+  products: readonly Multiplied[],
   x: Activations,
   tokens: number,
-  { bias, accumulate }: Addends,
 ): void {
-  const { type, columns } = matrix;
   const shape = tokens === 1 ? 'one' : tokens <= fewTokens ? 'few' : 'tile';
-  const kernel = kernelOf(type, shape, 'all', canPack(context));
-  for (const { buffer, first, rows, planes } of matrix.parts) {
-    const fields = {
-      ...{ ...x, tokens, first, rows, outRows: rows, columns, ...planes, ...noRouting },
-      ...{ out: out.at + first, outStride: out.stride, bias: (bias ?? 0) + first },
-      addends: (bias === undefined ? 0 : addends.bias) | (accumulate ? addends.accumulate : 0),
-    };
-    const [gx, gy] = spread(Math.ceil(rows / rowsOf(type, shape)));
-    const gz = shape === 'tile' ? Math.ceil(tokens / tileTokens) : 1;
-    context.recorder.record(kernel, [gx, gy, gz], fields, [buffer]);
-  }
+  const routing = { experts: 0, starts: 0, tokenOf: 0, fromTokens: 0, outRows: 0 };
+  const places = shape === 'tile' ? Math.ceil(tokens / tileTokens) : 1;
+  record(context, products, shape, 'all', places, { ...x, tokens, ...routing });
 }
 
 /** out[slot] = the rows of the slot's expert * its input. `slots`: tokens * topK. */
 export function recordExperts(
   context: Context,
-  out: GpuWorkBuffer,
-  matrix: GpuMatrix,
+  products: readonly Multiplied[],
   x: Activations,
   from: 'tokens' | 'slots',
-  routing: GpuRouting,
+  { experts, starts, tokenOf }: GpuRouting,
   slots: number,
 ): void {
-  const { type, columns } = matrix;
-  const { experts, starts, tokenOf } = routing;
   const shape = slots <= fewTokens ? 'one' : 'tile';
-  const kernel = kernelOf(type, shape, 'experts', canPack(context));
-  for (const { buffer, first, rows, planes } of matrix.parts) {
-    const fields = {
-      ...{ ...x, tokens: slots, first, rows, outRows: out.columns, columns, ...planes },
-      ...{ out: out.at, outStride: out.stride, bias: 0, addends: 0 },
-      ...{ experts, starts, tokenOf, fromTokens: from === 'tokens' ? 1 : 0 },
-    };
-    const [gx, gy] = spread(Math.ceil(out.columns / rowsOf(type, shape)));
-    // Every expert may have a tile that is not full.
-    const gz = shape === 'tile' ? Math.floor(slots / tileTokens) + Math.min(experts, slots) : slots;
-    context.recorder.record(kernel, [gx, gy, gz], fields, [buffer]);
+  // Every expert may have a tile that is not full.
+  const places = shape === 'tile' ? Math.floor(slots / tileTokens) + Math.min(experts, slots) : slots;
+  for (const [outRows, together] of Map.groupBy(products, ({ out }) => out.columns)) {
+    const routing = { experts, starts, tokenOf, fromTokens: from === 'tokens' ? 1 : 0, outRows };
+    record(context, together, shape, 'experts', places, { ...x, tokens: slots, ...routing });
   }
+}
+
+/** A buffer of weights and its product. */
+interface Piece extends Multiplied {
+  readonly part: MatrixPart;
+}
+
+/** What a product is recorded as. */
+interface Plan {
+  readonly products: readonly Multiplied[];
+  readonly shared: Shared;
+  readonly dispatches: readonly Dispatch[];
+}
+
+interface Dispatch {
+  readonly kernel: Kernel<ProductParams>;
+  readonly groups: Groups;
+  readonly values: Readonly<Record<string, number>>;
+  readonly buffers: readonly GPUBuffer[];
+}
+
+type Shared = Omit<SharedFields, 'columns' | 'groups'>;
+
+/** Steps of decoding record the same products again and again: the last plan of each kind, by the first matrix. */
+const plans = new WeakMap<GpuMatrix, { [key: string]: Plan }>();
+
+function record(
+  { device, recorder }: Context,
+  products: readonly Multiplied[],
+  shape: Shape,
+  which: Which,
+  places: number,
+  shared: Shared,
+): void {
+  const { matrix } = products[0]!;
+  const own = plans.get(matrix) ?? {};
+  plans.set(matrix, own);
+  const key = `${shape} ${which} ${products.length}`;
+  let plan = own[key];
+  if (!plan || !fits(plan, products, shared)) {
+    const packed = device.language.has('packed_4x8_integer_dot_product');
+    const dispatches = dispatchesOf(products).map(pieces => dispatchOf(pieces, shape, which, places, packed, shared));
+    plan = { products, shared, dispatches };
+    own[key] = plan;
+  }
+  for (const { kernel, groups, values, buffers } of plan.dispatches) recorder.record(kernel, groups, values, buffers);
+}
+
+function fits(plan: Plan, products: readonly Multiplied[], shared: Shared): boolean {
+  for (const name in shared) if (plan.shared[name as keyof Shared] !== shared[name as keyof Shared]) return false;
+  return plan.products.length === products.length && products.every((product, i) => isSame(product, plan.products[i]!));
+}
+
+const isSame = (a: Multiplied, b: Multiplied): boolean =>
+  a.matrix === b.matrix &&
+  a.out.at === b.out.at &&
+  a.out.stride === b.out.stride &&
+  a.out.columns === b.out.columns &&
+  a.bias === b.bias &&
+  a.accumulate === b.accumulate;
+
+function dispatchOf(
+  pieces: readonly Piece[],
+  shape: Shape,
+  which: Which,
+  places: number,
+  packed: boolean,
+  shared: Shared,
+): Dispatch {
+  const { type, columns } = pieces[0]!.matrix;
+  const matrices = pieces.length === 1 ? 1 : mostMatrices;
+  let start = 0;
+  // Where there are fewer, the last one stands for those behind it, without a workgroup.
+  const all = Array.from({ length: matrices }, (_, i) => pieces[i] ?? pieces.at(-1)!);
+  const fields = all.map((piece, i) => {
+    const before = start;
+    const rows = which === 'all' ? piece.part.rows : piece.out.columns;
+    if (i < pieces.length) start += Math.ceil(rows / rowsOf(type, shape));
+    return { ...fieldsOf(piece, which), start: before };
+  });
+  return {
+    kernel: kernelOf({ type, shape, which, matrices, columns, packed }),
+    groups: [Math.min(start, mostGroups), Math.ceil(start / mostGroups), places],
+    values: productFields({ ...shared, columns, groups: start }, fields),
+    buffers: all.map(({ part }) => part.buffer),
+  };
+}
+
+/** Matrices of one type go together, as many as a kernel takes. */
+function dispatchesOf(products: readonly Multiplied[]): Piece[][] {
+  const pieces = products.flatMap(product => product.matrix.parts.map((part): Piece => ({ ...product, part })));
+  const dispatches: Piece[][] = [];
+  for (const together of Map.groupBy(pieces, ({ matrix }) => matrix.type).values()) {
+    for (let i = 0; i < together.length; i += mostMatrices) dispatches.push(together.slice(i, i + mostMatrices));
+  }
+  return dispatches;
+}
+
+function fieldsOf({ out, part, bias, accumulate }: Piece, which: Which): Omit<MatrixFields, 'start'> {
+  const { first, rows, planes } = part;
+  // An expert's rows come out from the first column on, wherever they are in the matrix.
+  const column = which === 'all' ? first : 0;
+  return {
+    ...{ first, rows, ...planes, out: out.at + column, outStride: out.stride, bias: (bias ?? 0) + column },
+    addends: (bias === undefined ? 0 : addends.bias) | (accumulate ? addends.accumulate : 0),
+  };
 }

@@ -4,6 +4,13 @@ import type { Context } from '../context.ts';
 import type { GpuWorkBuffer } from '../handles.ts';
 import { defineKernel } from '../kernel.ts';
 
+/** `rotated(x0, x1, c, s)`: the pair behind a rotation. */
+export const rotated = `
+fn rotated(x0: f32, x1: f32, c: f32, s: f32) -> vec2f {
+  return vec2f(product(x0, c) - product(x1, s), product(x0, s) + product(x1, c));
+}
+`;
+
 const kernel = defineKernel({
   name: 'rope',
   params: {
@@ -14,19 +21,17 @@ const kernel = defineKernel({
   work: 'f32',
   tables: 'f32',
   workgroup: 64,
+  declarations: rotated,
   main: `
   let i = group.x * 64 + lane;
   if (i >= p.heads * p.pairs) { return; }
   let pair = i % p.pairs;
   let rotation = p.rotations + 2 * (group.y * p.pairs + pair);
-  let c = tables[rotation];
-  let s = tables[rotation + 1];
   let a = p.x + group.y * p.stride + (i / p.pairs) * p.headDim + pair * p.pairStep;
   let b = a + p.partner;
-  let x0 = work[a];
-  let x1 = work[b];
-  work[a] = product(x0, c) - product(x1, s);
-  work[b] = product(x0, s) + product(x1, c);`,
+  let turned = rotated(work[a], work[b], tables[rotation], tables[rotation + 1]);
+  work[a] = turned.x;
+  work[b] = turned.y;`,
 });
 
 /** rotations: [rows][pairs][cos, sin], see {@link Rotations} */

@@ -1,6 +1,7 @@
 /** Writes rows of keys and values into their pages. */
 import { type BatchLayout, pageTokens } from '../../backend.ts';
 import type { Context } from '../context.ts';
+import { exactArithmetic } from '../exact.ts';
 import { halfBits } from '../halves.ts';
 import type { GpuWorkBuffer, PagedLayer } from '../handles.ts';
 import { defineKernel } from '../kernel.ts';
@@ -35,28 +36,33 @@ const places = (column: string) => `
   let head = column / p.headDim;
   let d = column % p.headDim;
   let keys = (place / 32) * p.pageWords + head * p.headWords;
-  let values = keys + p.valuesAt;
-  let key = p.k + group.y * p.kStride + column;
-  let value = p.v + group.y * p.vStride + column;`;
+  let values = keys + p.valuesAt;`;
+
+/** What is stored: a kernel that makes keys and values itself has these functions of its own. */
+const fromWork = `
+fn keyAt(row: u32, column: u32) -> f32 { return work[p.k + row * p.kStride + column]; }
+fn valueAt(row: u32, column: u32) -> f32 { return work[p.v + row * p.vStride + column]; }
+`;
 
 /** A lane is a column. */
 const halves = defineKernel({
   ...shared,
   name: 'storeKv F16',
   workgroup: 64,
-  declarations: halfBits,
+  declarations: fromWork + halfBits,
   main: `${places('group.x * 64 + lane')}
   if (column >= p.columns) { return; }
   if (count > 0) {
     let at = keys + d * 16 + slot / 2;
     var word = cache[at];
     for (var i = 0u; i < count; i++) {
-      word = insertBits(word, halfBits(work[key + i * p.kStride]), ((slot + i) % 2) * 16, 16);
+      word = insertBits(word, halfBits(keyAt(group.y + i, column)), ((slot + i) % 2) * 16, 16);
     }
     cache[at] = word;
   }
   if (d % 2 == 0) {
-    cache[values + (slot * p.headDim + d) / 2] = halfBits(work[value]) | (halfBits(work[value + 1]) << 16);
+    cache[values + (slot * p.headDim + d) / 2] =
+      halfBits(valueAt(group.y, column)) | (halfBits(valueAt(group.y, column + 1)) << 16);
   }`,
 });
 
@@ -65,19 +71,19 @@ const bytes = defineKernel({
   ...shared,
   name: 'storeKv Q8_0',
   workgroup: 32,
-  declarations: `
-var<workgroup> magnitudes: array<f32, 32>;
+  declarations: `${fromWork}${exactArithmetic()}
+// As bits, whose order is the numbers': what is no number is the largest.
+var<workgroup> magnitudes: array<u32, 32>;
 var<workgroup> quantised: array<u32, 32>;
 struct Byte { bits: u32, scale: f32 }
 fn toByte(x: f32, lane: u32) -> Byte {
   workgroupBarrier();
-  magnitudes[lane] = abs(x);
+  magnitudes[lane] = bitcast<u32>(x) & 0x7fffffff;
   workgroupBarrier();
-  var largest = 0f;
+  var largest = 0u;
   for (var i = 0u; i < 32; i++) { largest = max(largest, magnitudes[i]); }
-  // By a number that no compiler knows: it would multiply by 1 / 127 instead.
-  let d = largest / bitcast<f32>(0x42fe0000u | p.zero);
-  let inverse = select(1 / d, 0f, d < 1e-30);
+  let d = divide(bitcast<f32>(largest), 127);
+  let inverse = select(divide(1, d), 0f, d < 1e-30);
   return Byte(u32(i32(round(x * inverse))) & 255, d);
 }`,
   main: `${places('group.x * 32 + lane')}
@@ -87,13 +93,13 @@ fn toByte(x: f32, lane: u32) -> Byte {
     let at = keys + d * 8 + slot / 4;
     var word = cache[at];
     for (var i = 0u; i < count; i++) {
-      let byte = toByte(work[key + i * p.kStride], lane);
+      let byte = toByte(keyAt(group.y + i, column), lane);
       word = insertBits(word, byte.bits, ((slot + i) % 4) * 8, 8);
       if (lane == 0) { cache[keys + scalesAt + block * 32 + slot + i] = bitcast<u32>(byte.scale); }
     }
     cache[at] = word;
   }
-  let byte = toByte(work[value], lane);
+  let byte = toByte(valueAt(group.y, column), lane);
   quantised[lane] = byte.bits;
   workgroupBarrier();
   if (lane % 4 == 0) {
