@@ -45,8 +45,10 @@ type Load<T> = (backend: Backend) => Promise<T>;
 /** Errors that say something of a device, and nothing of the model. */
 const devicesOwn: readonly ErrorCode[] = ['kernel_unavailable', 'out_of_memory', 'engine_failed'];
 
-/** How often fewer layers are tried: WebGPU does not say how much memory there is. */
-const mostHalvings = 3;
+/** How often layers are tried in all: WebGPU does not say how much memory there is. */
+const mostTries = 4;
+/** Of the memory that weights have found, what they may take beside a cache and work buffers. */
+const weightShare = 0.85;
 
 /**
  * Opens a backend and has `load` put the model there. Layers for which a GPU has no room stay on the CPU. `auto` goes on to the
@@ -69,44 +71,45 @@ export async function openBackend<T>(wish: BackendWish, load: Load<T>, machine =
 }
 
 /** On a GPU as many layers as were asked for, or as find room. */
-async function onGpu<T>(wish: BackendWish, gpu: number, load: Load<T>, machine: Machine): Promise<Opened<T>> {
-  const { gpuLayers, model, onRemark } = wish;
-  const counts = gpuLayers === undefined ? halvings(model.layers) : [gpuLayers];
-  let reason = '';
-  for (const [i, count] of counts.entries()) {
+async function onGpu<T>(wish: BackendWish, index: number, load: Load<T>, machine: Machine): Promise<Opened<T>> {
+  const { gpuLayers, model, types, onRemark } = wish;
+  const most = Math.min(gpuLayers ?? model.layers, model.layers);
+  for (let count = most, tries = 1; ; tries++) {
+    const gpu = await machine.gpu(index, types);
     try {
-      const found = await loaded(await withLayers(count, wish, gpu, machine), load);
-      if (i > 0) onRemark(`${layersOn(count, model)} on the GPU, which has no room for more, the others on the CPU`);
+      const found = await loaded(await withLayers(count, gpu, wish, machine), load);
+      const layers = `${count} of the model's ${model.layers} layers ${count === 1 ? 'is' : 'are'}`;
+      if (tries > 1) onRemark(`${layers} on the GPU, which has no room for more; the others are on the CPU`);
       return found;
     } catch (error) {
       const { code, message } = asRealmError(error);
       if (code !== 'out_of_memory') throw error;
-      reason = message;
+      const fewer = tries === 1 ? layersIn(gpu.memory().weights, model) : Math.floor(count / 2);
+      if (gpuLayers === undefined && tries < mostTries && fewer > 0) count = fewer;
+      else throw noRoom(count < most ? [most, count] : [most], model, message);
     }
   }
-  const [most = 0, ...fewer] = counts;
-  const tried = [`${Math.min(most, model.layers)} of the model's ${model.layers} layers`, ...fewer.slice(-1)];
-  throw new RealmError('out_of_memory', `the GPU has no room for ${tried.join(', nor for ')}: ${reason}`);
 }
 
-const layersOn = (count: number, { layers }: Splittable): string =>
-  `${count} of the model's ${layers} layers ${count === 1 ? 'is' : 'are'}`;
-
-/** All layers, half of them, and so on. */
-function halvings(layers: number): number[] {
-  const counts = Array.from({ length: 1 + mostHalvings }, (_, i) => Math.floor(layers / 2 ** i));
-  return counts.filter((count, i) => i === 0 || count > 0);
+/** How many layers are worth a try, where so many bytes of weights have found room; not all of them. */
+function layersIn(weights: number, { layers, bytes }: Splittable): number {
+  const held = Math.floor((layers * weightShare * weights) / bytes);
+  return Math.min(layers - 1, Math.max(1, held));
 }
 
-async function withLayers(count: number, wish: BackendWish, gpu: number, machine: Machine): Promise<Backend> {
+function noRoom([most, ...fewer]: readonly number[], { layers }: Splittable, reason: string): RealmError {
+  const tried = [`${most} of the model's ${layers} layers`, ...fewer].join(', nor for ');
+  return new RealmError('out_of_memory', `the GPU has no room for ${tried}: ${reason}`);
+}
+
+async function withLayers(count: number, gpu: Backend, wish: BackendWish, machine: Machine): Promise<Backend> {
   const { layers, tied } = wish.model;
-  const last = await machine.gpu(gpu, wish.types);
-  if (count >= layers) return last;
+  if (count >= layers) return gpu;
   try {
-    const first = await machine.cpu(undefined, { threads: wish.threads });
-    return new SplitBackend([first, last], splitAt(layers - count, tied));
+    const cpu = await machine.cpu(undefined, { threads: wish.threads });
+    return new SplitBackend([cpu, gpu], splitAt(layers - count, tied));
   } catch (error) {
-    await last.close();
+    await gpu.close();
     throw error;
   }
 }

@@ -96,7 +96,7 @@ async function backendFor(file: GgufFile, { device = 'cpu', gpuLayers, threads, 
   const onCpu = () => createBackend('wasm', { threads, variant });
   if (!device.startsWith('gpu') || gpuLayers === 0) return onCpu();
   const gpu = await createBackend('webgpu', { gpu: gpuIndex(device) });
-  const { layers, tied } = splittable(file.tensors.keys());
+  const { layers, tied } = splittable(file.tensors);
   if (gpuLayers === undefined || gpuLayers >= layers) return gpu;
   return new SplitBackend([await onCpu(), gpu], splitAt(layers - gpuLayers, tied));
 }

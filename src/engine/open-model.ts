@@ -58,7 +58,7 @@ export async function openModel(options: OpenOptions, onProgress?: Progress): Pr
   const types = new Set(files.flatMap(each => [...each.tensors.values()].map(({ type }) => type)));
   const { backend, opened } = await openBackend(
     {
-      ...{ name, device, gpuLayers, threads, types, model: splittable(file.tensors.keys()) },
+      ...{ name, device, gpuLayers, threads, types, model: splittable(file.tensors) },
       onRemark: remark => remarks.push(remark),
     },
     on,

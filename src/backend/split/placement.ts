@@ -39,12 +39,14 @@ export function splitAt(border: number, tied: boolean): Placement {
 /** What there is to know of a model's tensors before it is split. */
 export interface Splittable {
   readonly layers: number;
+  /** Of all its weights. */
+  readonly bytes: number;
   /** See {@link splitAt}. */
   readonly tied: boolean;
 }
 
-export function splittable(tensors: Iterable<string>): Splittable {
-  const names = [...tensors];
-  const layers = names.reduce((most, name) => Math.max(most, 1 + (layerOf(name) ?? -1)), 0);
-  return { layers, tied: !names.includes('output.weight') };
+export function splittable(tensors: ReadonlyMap<string, { readonly bytes: number }>): Splittable {
+  const layers = tensors.keys().reduce((most, name) => Math.max(most, 1 + (layerOf(name) ?? -1)), 0);
+  const bytes = tensors.values().reduce((sum, tensor) => sum + tensor.bytes, 0);
+  return { layers, bytes, tied: !tensors.has('output.weight') };
 }
