@@ -33,17 +33,28 @@ before(async () => {
 after(() => rm(folder, { recursive: true }));
 
 describe('a model on the CPU and a GPU', { timeout: 240_000 }, () => {
-  test('computes what the CPU does, with adapters, copies of pages and runs that are preempted', async () => {
-    const opened = (model: GgufModel) => openGguf(memoryReader(encodeGguf(model), 'memory.gguf'));
-    const adapter = syntheticAdapter(synthetic.tensors);
-    const everythingOn = async (backend: Backend) => {
-      const options = { kvTokens: 512, maxBatchTokens: 64, maxOutputs: 16 };
-      return everythingOf(await loadModel(await opened(synthetic), backend, options), () => opened(adapter));
-    };
-    const expected = await everythingOn(await createWasmBackend({ threads: 1 }));
-    const sides = [await createWasmBackend({ threads: 1 }), await createWebGpuBackend()] as const;
-    assert.deepEqual(await everythingOn(new SplitBackend(sides, splitAt(1, true))), expected);
-  });
+  const small = { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 360, layers: 2 };
+  const models = {
+    'of one kind': synthetic,
+    'with experts': syntheticModel({ architecture: 'qwen3moe', with: small }),
+  };
+  for (const [kind, model] of Object.entries(models)) {
+    test(`${kind} computes what it does on the CPU, with adapters, copies of pages and runs that are preempted`, async () => {
+      const opened = (content: GgufModel) => openGguf(memoryReader(encodeGguf(content), 'memory.gguf'));
+      const architecture = kind === 'with experts' ? 'qwen3moe' : 'llama';
+      const adapter = syntheticAdapter(model.tensors, {
+        architecture,
+        tensors: /(attn|ffn)_(q|k|v|output|up|down)\.weight/,
+      });
+      const everythingOn = async (backend: Backend) => {
+        const options = { kvTokens: 512, maxBatchTokens: 64, maxOutputs: 16 };
+        return everythingOf(await loadModel(await opened(model), backend, options), () => opened(adapter));
+      };
+      const expected = await everythingOn(await createWasmBackend({ threads: 1 }));
+      const sides = [await createWasmBackend({ threads: 1 }), await createWebGpuBackend()] as const;
+      assert.deepEqual(await everythingOn(new SplitBackend(sides, splitAt(1, kind === 'of one kind'))), expected);
+    });
+  }
 
   test('is an engine like any other: many at once, prefixes, its layers as they were asked for', async () => {
     const asked = Array.from({ length: 4 }, (_, i) => ({
