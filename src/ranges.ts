@@ -37,6 +37,8 @@ export const ranges = {
   minTokens: { field: 'min_tokens', min: 0, max: Number.POSITIVE_INFINITY, integer: true },
   /** Most tokens of one sequence. */
   context: { field: 'context', min: 64, max: 2 ** 24, integer: true },
+  /** Of a model's layers those on a GPU; more than there are: all. */
+  gpuLayers: { field: 'gpu_layers', min: 0, max: 100_000, integer: true },
   priority: { field: 'priority', min: -1000, max: 1000, integer: true },
   /** Milliseconds; timers have 31 bits. */
   queueMs: { field: 'queue_ms', min: 1, max: 2 ** 31 - 1 },

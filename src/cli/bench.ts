@@ -1,8 +1,10 @@
 import { availableParallelism, cpus } from 'node:os';
 import type { Command } from 'commander';
+import type { Backend } from '../backend/backend.ts';
 import type { DeviceChoice } from '../backend/device.ts';
 import type { Result } from '../bench/bench.ts';
-import { device, threads, wholeNumber } from './options.ts';
+import type { GgufFile } from '../gguf/types.ts';
+import { device, gpuLayers, threads, wholeNumber } from './options.ts';
 import { print, printJson, remark, table } from './output.ts';
 
 interface Options {
@@ -13,6 +15,7 @@ interface Options {
   readonly depth: readonly number[];
   readonly threads?: number;
   readonly device?: DeviceChoice;
+  readonly gpuLayers?: number;
   readonly reps: number;
   readonly variant?: string;
   readonly json?: boolean;
@@ -33,6 +36,7 @@ export function addBench(realm: Command): void {
     .option('--depth <n,...>', 'tokens in the cache before generation', list, [0])
     .option('--threads <n>', 'compute threads (default: the processors this process may use)', threads)
     .option('--device <device>', 'cpu, gpu or gpu:N (default: cpu)', device)
+    .option('--gpu-layers <n>', 'layers on the GPU, the others on the CPU (default: all)', gpuLayers)
     .option('--reps <n>', 'repetitions, after one to warm up', wholeNumber(1, 1000), 5)
     .option('--variant <name>', 'kernel variant (default: what the self-test chooses)')
     .option('--json', 'print JSON')
@@ -67,27 +71,34 @@ async function open(options: Options) {
   const { resolveModel } = await import('../catalog/resolve.ts');
   const { openGguf } = await import('../gguf/open.ts');
   const { loadModel } = await import('../model/load.ts');
-  const { createBackend } = await import('../backend/registry.ts');
-  const { gpuIndex } = await import('../backend/device.ts');
   const { maxBatchedTokens, tokensNeeded } = await import('../bench/bench.ts');
   const { path } = await resolveModel(options.model);
   const file = await openGguf(path);
   try {
-    const { device = 'cpu', threads, variant, batch } = options;
-    const onGpu = device.startsWith('gpu');
-    const backend = onGpu
-      ? await createBackend('webgpu', { gpu: gpuIndex(device) })
-      : await createBackend('wasm', { threads, variant });
+    const backend = await backendFor(file, options);
     const kvTokens = tokensNeeded(workOf(options));
     const model = await loadModel(file, backend, {
       kvTokens,
       maxBatchTokens: maxBatchedTokens,
-      maxOutputs: Math.max(1, ...batch),
+      maxOutputs: Math.max(1, ...options.batch),
     });
     return { model, backend: backend.name, close: () => model.close() };
   } finally {
     await file.close();
   }
+}
+
+async function backendFor(file: GgufFile, { device = 'cpu', gpuLayers, threads, variant }: Options): Promise<Backend> {
+  const { createBackend } = await import('../backend/registry.ts');
+  const { gpuIndex } = await import('../backend/device.ts');
+  const { SplitBackend } = await import('../backend/split/backend.ts');
+  const { splitAt, splittable } = await import('../backend/split/placement.ts');
+  const onCpu = () => createBackend('wasm', { threads, variant });
+  if (!device.startsWith('gpu') || gpuLayers === 0) return onCpu();
+  const gpu = await createBackend('webgpu', { gpu: gpuIndex(device) });
+  const { layers, tied } = splittable(file.tensors);
+  if (gpuLayers === undefined || gpuLayers >= layers) return gpu;
+  return new SplitBackend([await onCpu(), gpu], splitAt(layers - gpuLayers, tied));
 }
 
 function resultTable(results: readonly Result[]): string {

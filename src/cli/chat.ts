@@ -19,6 +19,7 @@ export interface RunOptions
   readonly context?: number;
   readonly threads?: number;
   readonly device?: DeviceChoice;
+  readonly gpuLayers?: number;
   readonly system?: string;
   /** Files that say what answers must be. */
   readonly schema?: string;

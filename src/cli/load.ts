@@ -8,15 +8,24 @@ export interface LoadOptions {
   readonly context?: number;
   readonly threads?: number;
   readonly device?: DeviceChoice;
+  readonly gpuLayers?: number;
 }
 
 /** Fetches (where it is not there) and loads the model that a command names, with progress on standard error. */
 export async function loadForRun(options: LoadOptions): Promise<{ model: ServedModel; close(): Promise<void> }> {
-  const { model: name, context, threads, device } = options;
+  const { model: name, context, threads, device, gpuLayers } = options;
   const { observer, onProgress, stop } = loadProgress();
   try {
     const source = name === undefined ? {} : { source: { catalog: name } };
-    const model = await loadModel(source, { context, threads, device, observer, onProgress, onWarning: remark });
+    const model = await loadModel(source, {
+      context,
+      threads,
+      device,
+      gpuLayers,
+      observer,
+      onProgress,
+      onWarning: remark,
+    });
     return { model, close: () => model.engine.close() };
   } finally {
     stop();

@@ -43,7 +43,7 @@ export class LocalRun implements AsyncDisposable {
 
   /** `program`: an absolute path. Throws what is wrong with it, or with the model. */
   static async start(program: string, options: LoadOptions & { readonly memory?: number }): Promise<LocalRun> {
-    const { model, memory, context, threads, device } = options;
+    const { model, memory, context, threads, device, gpuLayers } = options;
     const { key, hash } = createKey('local');
     const tenant = {
       id: 'local',
@@ -64,6 +64,7 @@ export class LocalRun implements AsyncDisposable {
       ...(context && { context }),
       ...(threads && { threads }),
       ...(device && { device }),
+      gpuLayers,
     };
     const server = await startServer({ config, offline: true, logger, ...loading }).finally(stop);
     return new LocalRun(server, key, lines);

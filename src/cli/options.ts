@@ -30,5 +30,10 @@ export function device(text: string): DeviceChoice {
   throw new InvalidArgumentError(`${deviceRefusal(text)}.`);
 }
 
+export const gpuLayers = number(ranges.gpuLayers);
+
+/** What `--gpu-layers` is for, in every command's help. */
+export const gpuLayersHelp = 'layers on a GPU, the others on the CPU; 0: none (default: as many as fit)';
+
 /** What `--device` is for, in every command's help. */
 export const deviceHelp = 'auto, cpu, gpu or gpu:N (default: auto, a GPU that passes the self-test, else the CPU)';

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { DeviceChoice } from '../backend/device.ts';
 import { RealmError } from '../errors.ts';
 import { keptAlive } from './alive.ts';
-import { context, device, deviceHelp, threads, wholeNumber } from './options.ts';
+import { context, device, deviceHelp, gpuLayers, gpuLayersHelp, threads, wholeNumber } from './options.ts';
 import { printJson, remark } from './output.ts';
 
 interface RunProgramOptions {
@@ -15,6 +15,7 @@ interface RunProgramOptions {
   readonly context?: number;
   readonly threads?: number;
   readonly device?: DeviceChoice;
+  readonly gpuLayers?: number;
   readonly json?: boolean;
 }
 
@@ -30,6 +31,7 @@ export function addRunProgram(program: Command): void {
     .option('--context <tokens>', 'longest prompt and answer together', context)
     .option('--threads <n>', 'compute threads', threads)
     .option('--device <device>', deviceHelp, device)
+    .option('--gpu-layers <n>', gpuLayersHelp, gpuLayers)
     .option('--json', 'print answer, calls and usage as JSON')
     .addHelpText(
       'after',

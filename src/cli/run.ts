@@ -1,7 +1,16 @@
 import type { Command } from 'commander';
 import { ranges } from '../ranges.ts';
 import type { RunOptions } from './chat.ts';
-import { context as contextOption, device, deviceHelp, number, seed, threads } from './options.ts';
+import {
+  context as contextOption,
+  device,
+  deviceHelp,
+  gpuLayers,
+  gpuLayersHelp,
+  number,
+  seed,
+  threads,
+} from './options.ts';
 
 export function addRun(realm: Command): void {
   realm
@@ -17,6 +26,7 @@ export function addRun(realm: Command): void {
     .option('--context <tokens>', 'longest prompt and answer together', contextOption)
     .option('--threads <n>', 'compute threads', threads)
     .option('--device <device>', deviceHelp, device)
+    .option('--gpu-layers <n>', gpuLayersHelp, gpuLayers)
     .option('--schema <file>', 'a JSON Schema that answers must fit')
     .option('--grammar <file>', 'a grammar that answers must fit: GBNF, or Lark in a file named .lark')
     .option('--json', 'print the answer and its measurements as JSON (one prompt only)')

@@ -1,5 +1,13 @@
 import type { Command } from 'commander';
-import { context as contextOption, device, deviceHelp, threads, wholeNumber } from './options.ts';
+import {
+  context as contextOption,
+  device,
+  deviceHelp,
+  gpuLayers,
+  gpuLayersHelp,
+  threads,
+  wholeNumber,
+} from './options.ts';
 import type { ServeOptions } from './serving.ts';
 
 export function addServe(realm: Command): void {
@@ -16,6 +24,7 @@ export function addServe(realm: Command): void {
     .option('--context <tokens>', 'longest prompt and answer together', contextOption)
     .option('--threads <n>', 'compute threads of each model', threads)
     .option('--device <device>', deviceHelp, device)
+    .option('--gpu-layers <n>', gpuLayersHelp, gpuLayers)
     .addHelpText(
       'after',
       '\nExamples:\n  $ realm serve\n  $ realm serve --model model.gguf --port 9000\n  $ realm serve --config realm.yaml',

@@ -18,6 +18,7 @@ export interface ServeOptions {
   readonly context?: number;
   readonly threads?: number;
   readonly device?: DeviceChoice;
+  readonly gpuLayers?: number;
 }
 
 /** `realm serve`: starts, says where, and stops on Ctrl-C or SIGTERM: first after draining, the second time at once. */

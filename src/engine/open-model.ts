@@ -3,6 +3,7 @@ import { type Backend, pageTokens } from '../backend/backend.ts';
 import type { DeviceChoice } from '../backend/device.ts';
 import { openBackend } from '../backend/open-backend.ts';
 import type { BackendName } from '../backend/registry.ts';
+import { splittable } from '../backend/split/placement.ts';
 import { fingerprint } from '../gguf/fingerprint.ts';
 import { openGguf } from '../gguf/open.ts';
 import type { FileSource, GgufFile } from '../gguf/types.ts';
@@ -22,6 +23,8 @@ export interface OpenOptions extends EngineOptions {
   readonly backend?: BackendName;
   /** Where it is computed. Default `auto`. */
   readonly device?: DeviceChoice | undefined;
+  /** The last so many layers are on the GPU, the others on the CPU. Default: as many as fit. */
+  readonly gpuLayers?: number | undefined;
   /** File of a smaller model of the same vocabulary that drafts. */
   readonly draft?: FileSource | undefined;
   /** Compute threads. Default: the processors this process may use. */
@@ -50,11 +53,14 @@ export async function openModel(options: OpenOptions, onProgress?: Progress): Pr
   if (draftFile) checkDraft(file, draftFile);
   const files = draftFile ? ([file, draftFile] as const) : ([file] as const);
   const remarks: string[] = [];
-  const { backend: name, device, threads } = options;
+  const { backend: name, device, gpuLayers, threads } = options;
   const on = (backend: Backend) => loadOn(backend, files, options, onProgress);
   const types = new Set(files.flatMap(each => [...each.tensors.values()].map(({ type }) => type)));
   const { backend, opened } = await openBackend(
-    { name, device, threads, types, onRemark: remark => remarks.push(remark) },
+    {
+      ...{ name, device, gpuLayers, threads, types, model: splittable(file.tensors) },
+      onRemark: remark => remarks.push(remark),
+    },
     on,
   );
   const loadMs = performance.now() - started;

@@ -21,6 +21,8 @@ export interface LoadOptions {
   readonly threads?: number;
   /** Where it is computed: on a GPU where there is one that passes the self-test, else on the CPU (`auto`); `cpu`; `gpu`, `gpu:1`. Default `auto`. */
   readonly device?: Device;
+  /** On a GPU the last so many layers, the others on the CPU; 0: none. Default: as many as fit. */
+  readonly gpuLayers?: number;
   /** Tokens that the cache of keys and values holds over all requests. Default: four contexts, at most 1 GiB, at least one context. */
   readonly kvTokens?: number;
   /** What that cache holds: Q8_0 takes a bit over half of F16's memory. Default F16. */

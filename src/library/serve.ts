@@ -18,6 +18,8 @@ export interface ServeOptions {
   readonly threads?: number;
   /** Where models are computed: a GPU where there is one that passes the self-test (`auto`), `cpu`, `gpu`, `gpu:1`. Default: what the configuration says, else `auto`. */
   readonly device?: Device;
+  /** On a GPU the last so many layers of each model, the others on the CPU. Default: what the configuration says, else as many as fit. */
+  readonly gpuLayers?: number;
   /** Hears the log, one JSON object a line. Default: nobody does. */
   readonly onLog?: (line: string) => void;
   /** Hears how far downloads and loading are. */

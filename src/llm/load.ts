@@ -43,6 +43,8 @@ export interface LoadOptions {
   readonly threads?: number | undefined;
   /** Where it is computed; default: what the configuration says, else `auto`. */
   readonly device?: DeviceChoice | undefined;
+  /** Layers on a GPU; default: what the configuration says, else as many as fit. */
+  readonly gpuLayers?: number | undefined;
   /** Tokens that the KV cache holds over all sequences. */
   readonly kvTokens?: number | undefined;
   /** Bytes of memory that it may take; default: what is free. */
@@ -104,6 +106,7 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
       sharedPrefixes: config.sharedPrompts?.flatMap(prompt => prefixOf(prompt, { ...text, defaults: {} }, warn)),
       threads: options.threads,
       device: options.device ?? config.device,
+      gpuLayers: options.gpuLayers ?? config.gpuLayers,
       kvTokens: as?.kvTokens ?? options.kvTokens ?? config.kvTokens,
       memory: options.memory,
       watchdogMs: options.watchdogMs,

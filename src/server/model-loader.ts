@@ -11,7 +11,7 @@ import type { Services } from './services.ts';
 import { watchEngine } from './watch-engine.ts';
 
 export interface LoaderOptions
-  extends Pick<LoadOptions, 'context' | 'threads' | 'device' | 'observer' | 'onProgress' | 'signal'> {
+  extends Pick<LoadOptions, 'context' | 'threads' | 'device' | 'gpuLayers' | 'observer' | 'onProgress' | 'signal'> {
   readonly tenants?: LoadOptions['tenants'];
   readonly onLoaded?: (model: ServedModel) => void;
   /** How a model's engine is watched and opened again; absent: it is not. */

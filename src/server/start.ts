@@ -42,6 +42,8 @@ export interface StartOptions {
   readonly threads?: number;
   /** Of all models; default: what the configuration says of each, else `auto`. */
   readonly device?: DeviceChoice | undefined;
+  /** The same of layers on a GPU; else as many as fit. */
+  readonly gpuLayers?: number | undefined;
   readonly logger?: Logger | undefined;
   /** Hears of downloads. */
   readonly observer?: FetchObserver;

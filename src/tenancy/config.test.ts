@@ -41,7 +41,7 @@ test('a full configuration; paths are relative to the file', async () => {
   const config = await load(`
 server: { host: 0.0.0.0, port: 9000, metrics: public, origins: ['https://app.example', 'app://*'], keep_alive_ms: 5, heartbeat_ms: 1000, log: { level: warn, sample: 0.5 }, telemetry: { otlp: 'http://127.0.0.1:4318' }, limits: { body_bytes: 5000, messages: 3, choices: 2, inputs: 7, lame_duck_ms: 50, drain_ms: 100 }, watchdog_ms: 900, brown_out: { waiting: 9, memory_mb: 1, after_ms: 2 }, programs: { workers: 5, processes: 32, memory_mb: 500 }, admin_keys: ["${hash}"], sessions: { path: kept, per_tenant: 3, megabytes_per_tenant: 2 } }
 models:
-  - { id: small, path: model.gguf, draft: { catalog: smollm2-135m }, context: 512, system: Be brief., shared_prompts: [Be kind.], stream_interval_ms: 0, prefill_ms: 25, first_prefill_ms: 90, sampling: { temperature: 0, top_k: 5 }, chat_template: chat.jinja, tool_format: hermes }
+  - { id: small, path: model.gguf, draft: { catalog: smollm2-135m }, context: 512, system: Be brief., shared_prompts: [Be kind.], stream_interval_ms: 0, prefill_ms: 25, first_prefill_ms: 90, sampling: { temperature: 0, top_k: 5 }, chat_template: chat.jinja, tool_format: hermes, device: 'gpu:1', gpu_layers: 20 }
   - { id: other, catalog: smollm2-135m, chat_template: "{{ messages[0].content }}", adapters: [{ id: legal, path: lora.gguf, tenants: [acme] }, { id: chatty, path: lora.gguf }] }
 tenants:
   - { id: acme, keys: ["${hash}"], adapter: legal, program: shout.wasm, memory_mb: 16, deadline_ms: 1000, program_limits: { fuel: 5000, runs: 3, saved_bytes: 0 }, queue_ms: 500, max_queued: 7, weight: 2.5, parse_special: true, debug: true, budgets: [{ unit: tokens, limit: 100, period: day }], rate: { tokens_per_minute: 9, concurrent: 2 }, pipelines: [triage], tools: [weather] }
@@ -65,6 +65,7 @@ tools:
   assert.deepEqual(config.sessions, { path: join(folder, 'kept'), perTenant: 3, bytesPerTenant: 2e6 });
   assert.deepEqual(config.models?.[0]?.draft, { catalog: 'smollm2-135m' });
   assert.deepEqual(config.models?.[0]?.sharedPrompts, ['Be kind.']);
+  assert.deepEqual([config.models?.[0]?.device, config.models?.[0]?.gpuLayers], ['gpu:1', 20]);
   assert.equal(config.models?.[0]?.streamMs, 0);
   assert.equal(config.models?.[0]?.prefillMs, 25);
   assert.equal(config.models?.[0]?.firstPrefillMs, 90);
@@ -209,6 +210,11 @@ test('models on demand, how long they stay, and their other names', async () => 
     'models[0].aliases[1]: is the same as models[0].id',
   ]);
   assert.match(String(await mistakes(`{ models: [{ ${one}, load: never }] }`)), /models\[0\]\.load: must be/);
+  for (const [field, problem] of [
+    ['gpu_layers: -1', /models\[0\]\.gpu_layers: must be an integer from 0 to/],
+    ['device: tpu', /models\[0\]\.device: "tpu" is no device/],
+  ] as const)
+    assert.match(String(await mistakes(`{ models: [{ ${one}, ${field} }] }`)), problem);
 });
 
 test('models and adapters come from the folders that the operator names', async () => {

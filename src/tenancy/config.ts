@@ -69,6 +69,8 @@ export interface ModelEntry {
   readonly kvType?: 'F16' | 'Q8_0' | undefined;
   /** Where it is computed; default auto. */
   readonly device?: DeviceChoice | undefined;
+  /** Layers on a GPU; default as many as fit. */
+  readonly gpuLayers?: number | undefined;
   /** Guesses at tokens; default lookup. */
   readonly speculation?: 'off' | 'lookup' | undefined;
   /** How long those that stream wait in a step for others' prompts; default 40. */
@@ -320,6 +322,7 @@ function toModel(document: ModelDocument, base: string): ModelEntry {
     kvTokens: document.kv_tokens,
     kvType,
     device: document.device,
+    gpuLayers: document.gpu_layers,
     speculation,
     prefillMs: document.prefill_ms,
     firstPrefillMs: document.first_prefill_ms,

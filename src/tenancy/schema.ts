@@ -218,6 +218,8 @@ export const modelSchema = z.strictObject({
   kv_cache: z.enum(['f16', 'q8_0']).optional(),
   /** Where it is computed: a GPU that passes the self-test or else the CPU (auto), cpu, gpu, gpu:N. Default auto. */
   device: z.custom<DeviceChoice>(isDeviceChoice, { error: ({ input }) => deviceRefusal(String(input)) }).optional(),
+  /** The last so many layers on a GPU, the others on the CPU; default: as many as fit. */
+  gpu_layers: within(ranges.gpuLayers).optional(),
   /** Whether tokens that no constraint forces are guessed and checked several at once; it changes no output. Default lookup. */
   speculation: z.enum(['off', 'lookup']).optional(),
   /** How long those that stream wait in a step for others' prompts; default 40. */

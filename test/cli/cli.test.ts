@@ -98,6 +98,7 @@ describe('mistakes', () => {
     ['a port that is none', ['serve', '--port', '70000'], 'usage'],
     ['a number that is none', ['inspect', 'x.gguf', '--context', '1e3'], 'usage'],
     ['a temperature below 0', ['run', '--temperature', '-1', 'hi'], 'usage'],
+    ['fewer layers than none', ['run', '--gpu-layers', '-1', 'hi'], 'usage'],
     ['a schema that is not there', ['run', '--schema', './nowhere.json', 'hi'], 'usage'],
     ['a schema and a grammar', ['run', '--schema', 'a.json', '--grammar', 'b.gbnf', 'hi'], 'usage'],
     ['a tenant that is no name', ['keys', 'create', '--tenant', 'a b'], 'usage'],
