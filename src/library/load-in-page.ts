@@ -1,4 +1,6 @@
 import { platform } from '#platform';
+import type { DeviceChoice } from '../backend/device.ts';
+import { hasGpu } from '../backend/webgpu/device.ts';
 import { localCompiler, wordsOf } from '../engine/constraint/compiler.ts';
 import { createEngine } from '../engine/engine.ts';
 import { openModel } from '../engine/open-model.ts';
@@ -64,6 +66,7 @@ export async function loadModel(source: FileSource, options: PageOptions = {}): 
     const opening: OpenEngineOptions = {
       ...engineOptions,
       file,
+      device: await deviceOf(options.device),
       threads: worker === false ? 1 : threadsOf(threads, onWarning),
       ...((worker === false || !platform.sharesMemory) && { maxBatchedTokens: shortStep }),
       watchdogMs,
@@ -92,6 +95,11 @@ async function openHere({ onProgress, ...options }: OpenEngineOptions, text: Mod
   const opened = await openModel(options, onProgress);
   const constraints = localCompiler(() => wordsOf(text.tokenizer));
   return createEngine(opened.model, opened.source, options, { ...opened, constraints });
+}
+
+/** A worker that has asked Chromium for an adapter in vain stays after its end: the page asks. */
+async function deviceOf(asked: DeviceChoice = 'auto'): Promise<DeviceChoice> {
+  return asked === 'auto' && !(await hasGpu()) ? 'cpu' : asked;
 }
 
 /** Undefined: the engine's thread finds out. */
