@@ -77,20 +77,6 @@ describe('a model that the browser keeps', { skip, timeout: 300_000 }, () => {
     assert.equal(server.asked.length, 1);
   });
 
-  it('is loaded by kernels that were measured at the first visit', async () => {
-    const page = await visitor.page();
-    const written = () =>
-      page.evaluate(async () => {
-        const root = await navigator.storage.getDirectory();
-        const file = await (await root.getDirectoryHandle('realm')).getFileHandle('kernels.json');
-        return (await file.getFile()).lastModified;
-      });
-    await visitor.load('/small.gguf', {}, page);
-    const first = await written();
-    await visitor.load('/small.gguf');
-    assert.equal(await written(), first);
-  });
-
   it('goes on after its page was killed, with what was written by then', async () => {
     server.files.set('/large.gguf', { bytes: large, etag: '"one"', holdAfter: 9.5 * MiB });
     const page = await visitor.page();

@@ -23,6 +23,12 @@ export function createWorkersFrom(url: string | URL): void {
   create = () => new Worker(url, { type: 'module', name: 'realm' });
 }
 
+/**
+ * Nobody says when a worker that was terminated is gone. Chromium leaves both behind where the worker that has started it ends in the
+ * same moment: so that one waits a little.
+ */
+const goneMs = 100;
+
 /** Nobody says how long a worker has computed. */
 const unknownCpuMs = async (): Promise<number> => 0;
 
@@ -49,7 +55,10 @@ export function startThread(_: ThreadModule, data: unknown): Thread {
     },
     onEnd: listener => void end.promise.then(listener),
     unref: () => {},
-    terminate: async () => finish('ended'),
+    terminate: async () => {
+      finish('ended');
+      await new Promise(resolve => setTimeout(resolve, goneMs));
+    },
     cpuMs: unknownCpuMs,
   };
 }
