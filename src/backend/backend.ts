@@ -191,4 +191,6 @@ export interface MemoryStats {
   readonly kvCache: number;
   /** Work buffers and scratch. */
   readonly work: number;
+  /** Of all this, what lies in a GPU's own memory; absent: nothing. */
+  readonly gpu?: number;
 }

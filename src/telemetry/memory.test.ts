@@ -21,6 +21,15 @@ test('nothing is less than nothing where buffers are not touched yet', () => {
   assert.equal(memoryByKind([{ weights: 900, kvTouched: 0, work: 500 }], own).other, 0);
 });
 
+test('what a GPU holds is not the process’s', () => {
+  const models = [
+    { weights: 300, kvTouched: 20, work: 5, gpu: 325, heap: 7 },
+    { weights: 300, kvTouched: 20, work: 5, gpu: 205 },
+  ];
+  const { weights, kv_cache, work, heap } = memoryByKind(models, own);
+  assert.deepEqual({ weights, kv_cache, work, heap }, { weights: 120, kv_cache: 0, work: 0, heap: 57 });
+});
+
 test('this process has memory', () => {
   const { resident, heap, external, code } = processMemory();
   assert.ok(resident > heap && heap > 0 && external > 0);

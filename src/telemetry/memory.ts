@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { EngineMemory } from '../engine/types.ts';
 
 /** What a model holds outside of this thread's heap, bytes. */
-export type ModelMemory = Pick<EngineMemory, 'weights' | 'kvTouched' | 'work' | 'heap'>;
+export type ModelMemory = Pick<EngineMemory, 'weights' | 'kvTouched' | 'work' | 'heap' | 'gpu'>;
 
 /** The process as the system and V8 see it, bytes. */
 export interface ProcessMemory {
@@ -25,7 +25,8 @@ export function processMemory(): ProcessMemory {
  * heaps of the sandbox's threads. What a server may gain in a long life is in `kv_cache` alone, up to the whole cache.
  */
 export function memoryByKind(models: readonly ModelMemory[], { resident, code, ...own }: ProcessMemory) {
-  const sum = (of: (model: ModelMemory) => number) => models.reduce((total, model) => total + of(model), 0);
+  const here = models.map(inProcess);
+  const sum = (of: (model: ModelMemory) => number) => here.reduce((total, model) => total + of(model), 0);
   const known = {
     weights: sum(({ weights }) => weights),
     kv_cache: sum(({ kvTouched }) => kvTouched),
@@ -37,6 +38,12 @@ export function memoryByKind(models: readonly ModelMemory[], { resident, code, .
   const other = resident - Object.values(known).reduce((total, bytes) => total + bytes);
   // Work buffers are counted whole and touched in part.
   return { ...known, other: Math.max(0, other), resident };
+}
+
+/** What a GPU holds is none of the process's; of a model on both, the rest counts as weights. */
+function inProcess(model: ModelMemory): ModelMemory {
+  const { weights, kvTouched, work, gpu = 0 } = model;
+  return gpu === 0 ? model : { ...model, weights: Math.max(0, weights + kvTouched + work - gpu), kvTouched: 0, work: 0 };
 }
 
 /** Linux counts them; reading that walks no page table. */

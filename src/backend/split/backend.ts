@@ -291,6 +291,7 @@ export class SplitBackend implements Backend {
       weights: first.weights + last.weights,
       kvCache: first.kvCache + last.kvCache,
       work: first.work + last.work,
+      gpu: (first.gpu ?? 0) + (last.gpu ?? 0),
     };
   }
 

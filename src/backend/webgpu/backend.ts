@@ -273,7 +273,8 @@ export class WebGpuBackend implements Backend {
 
   memory(): MemoryStats {
     const weights = this.#products.bytes + this.#vectorBytes;
-    return { weights, kvCache: this.#caches.bytes, work: this.#context.work.bytes - this.#vectorBytes };
+    const [kvCache, work] = [this.#caches.bytes, this.#context.work.bytes - this.#vectorBytes];
+    return { weights, kvCache, work, gpu: weights + kvCache + work };
   }
 
   async close(): Promise<void> {
