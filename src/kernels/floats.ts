@@ -10,7 +10,7 @@ import { type ProductFunc, product } from './product.ts';
 type Load = (w: Local<'i32'>, constantOf: ConstantOf) => Pair;
 
 /** Eight rows of one column as f32. */
-const loads: Readonly<Record<Scales['kind'], Load>> = {
+const loads: Readonly<Partial<Record<Scales['kind'], Load>>> = {
   F32: w => pair(h => v128.load(w, 16 * h)),
   F16: (w, c) =>
     pair(h => f32x4.mul(v128.and(i32x4.shl(v128.load16x4s(w, 8 * h), 13), c('halfMask')[h]), c('halfScale')[h])),
@@ -20,6 +20,7 @@ const loads: Readonly<Record<Scales['kind'], Load>> = {
 export function productFloat({ name, blockBytes, scales }: QuantFormat, tile: number): ProductFunc {
   const groupBytes = groupRows * blockBytes;
   const load = loads[scales.kind];
+  if (!load) throw new Error(`${name}: no kernel multiplies floats of kind ${scales.kind}`);
   return product(
     `${name}x${tile}`,
     tile,

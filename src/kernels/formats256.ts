@@ -1,9 +1,11 @@
 /** What the kernels of blocks of 256 need to know of a format: all of it follows from the format's descriptor. */
 import { codeWidth } from '../quant/codes.ts';
-import type { QuantFormat } from '../quant/format.ts';
+import type { Integers, QuantFormat } from '../quant/format.ts';
 import { formats } from '../quant/formats.ts';
+import { gridOffset } from '../quant/grid-codes.ts';
 import { stepsPerSum } from './dot.ts';
 import { offsetOf } from './formats32.ts';
+import { oddScales, type UnpackWeights, unpackGrid } from './grid256.ts';
 import { groupRows, packedAt } from './layout.ts';
 import { type PartScales, partScalesOf } from './scales256.ts';
 import { type Walk, walkOf } from './weights256.ts';
@@ -26,30 +28,56 @@ export interface Format256 {
   /** The block's scale is f32 instead of f16. */
   readonly wideScale: boolean;
   readonly minimumAt?: number;
-  readonly walk: Walk;
+  /** A power of two for the block's scale. */
+  readonly factor: number;
+  /** How weights unpack where they are multiplied: by a short loop, or all to a block of a panel first. */
+  readonly unpack: { readonly walk: Walk } | { readonly toPanel: UnpackWeights };
 }
 
 /** Undefined: the format is none of theirs. */
 export function format256(format: QuantFormat): Format256 | undefined {
   const { name, blockSize, blockBytes, fields, integers } = format;
   if (blockSize !== 256 || !integers) return undefined;
-  const { weights, parts, scale, minimum } = integers;
-  const offset = offsetOf(integers);
-  const inPlanes = offset === 128;
-  const walk = walkOf(format, weights);
-  if (parts && parts.size !== walk.part) throw new Error(`${name}: its kernel's parts have ${walk.part} weights`);
+  const { scale, factor, minimum } = integers;
   return {
     name,
     groupBytes: groupRows * blockBytes,
+    ...weightsOf(format, integers),
+    scaleAt: packedAt(format, scale),
+    wideScale: fields[scale]?.type === 'F32',
+    ...(minimum !== undefined && { minimumAt: packedAt(format, minimum) }),
+    factor,
+  };
+}
+
+type Weights = Pick<Format256, 'perSum' | 'inPlanes' | 'part' | 'scales' | 'minimums' | 'offsetShift' | 'unpack'>;
+
+function weightsOf(format: QuantFormat, { weights, parts }: Integers): Weights {
+  if ('grid' in weights) {
+    if (!parts || !('slots' in parts)) throw new Error(`${format.name}: kernels want odd scales beside a codebook`);
+    const offsetShift = Math.log2(gridOffset(weights));
+    return {
+      perSum: stepsPerSum(offsetShift + 1),
+      inPlanes: false,
+      part: parts.size,
+      scales: oddScales(format, parts),
+      offsetShift,
+      unpack: { toPanel: unpackGrid(format, weights) },
+    };
+  }
+  if (parts && 'slots' in parts) throw new Error(`${format.name}: kernels want a codebook beside odd scales`);
+  const offset = offsetOf(weights);
+  const inPlanes = offset === 128;
+  const walk = walkOf(format, weights);
+  if (parts && parts.size !== walk.part)
+    throw new Error(`${format.name}: its kernel's parts have ${walk.part} weights`);
+  return {
     perSum: stepsPerSum(inPlanes ? 4 : codeWidth(weights)),
     inPlanes,
     part: walk.part,
     ...(parts && partScalesOf(format, parts)),
-    ...(offset > 1 && { offsetShift: Math.log2(offset) }),
-    scaleAt: packedAt(format, scale),
-    wideScale: fields[scale]?.type === 'F32',
-    ...(minimum !== undefined && { minimumAt: packedAt(format, minimum) }),
-    walk,
+    ...(offset > 0 && { offsetShift: Math.log2(offset) }),
+    unpack: { walk },
   };
 }
 

@@ -1,5 +1,5 @@
-/** f16 as f32. */
-import { type Func, f32x4, i32x4, type Local, v128 } from './assembler.ts';
+/** f16, and bytes that are powers of two, as f32. */
+import { type Func, f32x4, i16x8, i32x4, type Local, v128 } from './assembler.ts';
 import { type ConstantOf, type Pair, pair, pairLocal, setPair } from './constants.ts';
 
 /**
@@ -33,4 +33,12 @@ export function smallHalves(f: Func, w: Local<'i32'>, offset: number, c: Constan
 /** Four f16 of each half as f32 times 2^-112 (the activation's scale carries the rest). */
 export function halves(w: Local<'i32'>, offset: number, mask: Pair): Pair {
   return pair(h => v128.and(i32x4.shl(v128.load16x4s(w, offset + 8 * h), 13), mask[h]));
+}
+
+/** Four E8M0 of each half as f32, halved: byte e is 2^(e - 128), down to where f32 is subnormal. */
+export function powers(w: Local<'i32'>, offset: number, c: ConstantOf): Pair {
+  return pair(h => {
+    const exponents = i32x4.extendLowU(i16x8.extendLowU(v128.load32zero(w, offset + 4 * h)));
+    return f32x4.mul(i32x4.maxS(i32x4.shl(exponents, 23), c('leastPower')[h]), c('half')[h]);
+  });
 }

@@ -15,7 +15,7 @@ export const groupRows = 8;
 export interface Move {
   readonly from: number;
   readonly to: number;
-  readonly bytes: 2 | 4;
+  readonly bytes: 1 | 2 | 4;
   readonly count: number;
 }
 
@@ -57,7 +57,7 @@ export function packedBytes({ blockSize, blockBytes }: Layout, rows: number, col
 }
 
 /**
- * Takes row `row` of a packed matrix back into the file's layout, by halves of words: every field begins at an even byte.
+ * Takes row `row` of a packed matrix back into the file's layout, by halves of words where every field begins at an even byte.
  * @param packed begins at an even byte too
  */
 export function unpackRow(
@@ -68,6 +68,7 @@ export function unpackRow(
   target: Uint8Array,
 ): void {
   const blocks = columns / blockSize;
+  if (blockBytes & 1) return unpackBytes(packed, { blockSize, blockBytes, moves }, blocks, row, target);
   const from16 = new Uint16Array(packed.buffer, packed.byteOffset, packed.length >> 1);
   const to16 = new Uint16Array(target.buffer, target.byteOffset, target.length >> 1);
   const group = Math.floor(row / groupRows) * blocks * blockBytes * groupRows;
@@ -81,6 +82,26 @@ export function unpackRow(
         to16[into] = from16[source];
         if (halves === 2) to16[into + 1] = from16[source + 1];
       }
+    }
+  }
+}
+
+/** The same byte by byte. */
+function unpackBytes(
+  packed: Uint8Array,
+  { blockBytes, moves }: Layout,
+  blocks: number,
+  row: number,
+  target: Uint8Array,
+): void {
+  const group = Math.floor(row / groupRows) * blocks * blockBytes * groupRows;
+  const lane = row % groupRows;
+  for (const { from, to, bytes, count } of moves) {
+    for (let block = 0; block < blocks; block++) {
+      let source = group + block * blockBytes * groupRows + to + lane * bytes;
+      let into = block * blockBytes + from;
+      for (let i = 0; i < count; i++, source += groupRows * bytes, into += bytes)
+        for (let k = 0; k < bytes; k++) target[into + k] = packed[source + k] as number;
     }
   }
 }

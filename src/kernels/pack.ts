@@ -24,7 +24,8 @@ export function pack(format: QuantFormat): Func<typeof params> {
   return f;
 }
 
-function copy(f: Func<typeof params>, source: I32, from: number, target: I32, to: number, bytes: 2 | 4): void {
+function copy(f: Func<typeof params>, source: I32, from: number, target: I32, to: number, bytes: 1 | 2 | 4): void {
   if (bytes === 4) f.store32(target, i32.load(source, from), to);
-  else f.store16(target, i32.load16u(source, from), to);
+  else if (bytes === 2) f.store16(target, i32.load16u(source, from), to);
+  else f.store8(target, i32.load8u(source, from), to);
 }

@@ -24,11 +24,20 @@ export function hasBadScale(type: QuantType, bytes: Uint8Array): boolean {
 function badScale(type: QuantType, bytes: Uint8Array): number {
   const { blockBytes, scales } = formats[type];
   const { offsets, kind } = scales;
+  if (kind === 'E8M0') return badPower(blockBytes, offsets, bytes);
   const exponent = (kind === 'F16' ? F16_EXPONENT : F32_EXPONENT) >>> 8;
   for (const offset of offsets) {
     for (let at = kind === 'F32' ? offset + 2 : offset; at < bytes.length; at += blockBytes) {
       if ((bytes[at + 1] & exponent) === exponent && isBad(kind, bytes[at])) return at;
     }
+  }
+  return -1;
+}
+
+/** The one power of two that is NaN. */
+function badPower(blockBytes: number, offsets: readonly number[], bytes: Uint8Array): number {
+  for (const offset of offsets) {
+    for (let at = offset; at < bytes.length; at += blockBytes) if (bytes[at] === 0xff) return at;
   }
   return -1;
 }

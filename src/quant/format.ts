@@ -1,5 +1,6 @@
 import type { Codes, Parts } from './codes.ts';
 import type { Field, Scales } from './fields.ts';
+import type { GridCodes, OddParts } from './grid-codes.ts';
 import type { Words } from './packing.ts';
 
 /**
@@ -27,10 +28,12 @@ export interface QuantFormat<Name extends string = string> {
 
 /** What a block of integers is made of. */
 export interface Integers {
-  readonly weights: Codes;
-  readonly parts?: Parts;
+  readonly weights: Codes | GridCodes;
+  readonly parts?: Parts | OddParts;
   /** Names of fields. */
   readonly scale: string;
+  /** A power of two that the block's scale is multiplied with. */
+  readonly factor: number;
   readonly minimum?: string;
   /** How the minimum enters: not; + m for every element; or - m * mins of the element's part. */
   readonly minimumOf: 'none' | 'block' | 'parts';
