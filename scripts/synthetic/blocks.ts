@@ -119,14 +119,16 @@ export const levelled =
   (view, deviation) => {
     if (!integers) throw new Error('floats have a shape of their own');
     const block = newBlock(blockSize);
-    const { scale, minimum, minimumOf, unpack } = integers;
+    const { scale, factor, minimum, minimumOf, unpack } = integers;
     unpack(viewBlocks(new Uint8Array(view.buffer, view.byteOffset, view.byteLength)), 0, block);
     const values = Array.from(block.ints, (q, i) => q * (block.scales[i >> 4] ?? 1));
     const mean = (numbers: readonly number[]) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
     const middle = minimum === undefined ? 0 : mean(values);
     const at = (field: string) => fields[field]?.offset ?? 0;
-    const d = vary(view, at(scale), deviation / Math.max(1, rms(values.map(value => value - middle))));
-    if (fields[scale]?.type === 'F32') view.setFloat32(at(scale), d, true);
+    const d = vary(view, at(scale), deviation / factor / Math.max(1, rms(values.map(value => value - middle))));
+    const kind = fields[scale]?.type;
+    if (kind === 'E8M0') view.setUint8(at(scale), 127 + Math.round(Math.log2(Math.abs(d))));
+    else if (kind === 'F32') view.setFloat32(at(scale), d, true);
     else setD(view, at(scale), d);
     if (minimumOf === 'block') setD(view, at(minimum ?? ''), -d * middle);
     if (minimumOf === 'parts') setD(view, at(minimum ?? ''), (d * middle) / Math.max(1, mean([...block.mins])));
