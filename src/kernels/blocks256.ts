@@ -27,7 +27,7 @@ const constantNames = [
   'onesI16', 'byte', 'zero', 'nibble', 'eight', 'bit4', 'bits45', 'three', 'bit2', 'low16', 'high16', 'low4', 'high4',
   'scale45', 'scale2021', 'i16_15', 'i16_63', 'i16_48', 'i16_32', 'iq4Low', 'iq4High', 'low15', 'firstNormal',
   'halfBias', 'smallestNormal', 'sign',
-  'spread', 'bit0', 'bytes17', 'bytes32', 'bytes64',
+  'spread', 'bit0', 'bytes17', 'bytes32', 'bytes64', 'iq2',
 ] as const; // biome-ignore format: a list
 
 /** Where a codebook's weights stand in the scratch, behind the sums of the segments before. */
@@ -279,7 +279,7 @@ interface Scales {
 /** The block's integers, less offset or minimums, times its scales, onto the float sums. */
 function scaleUp(
   f: ProductFunc,
-  { part, offsetShift, minimumAt }: Format256,
+  { part, offsetShift, odd, minimumAt }: Format256,
   x: Local<'i32'>,
   integers: Sums,
   sums: Sums,
@@ -302,8 +302,9 @@ function scaleUp(
     f.set(factor, field(64, t));
     for (const [g, correction] of corrections.entries()) {
       const [sum, whole] = [sums[g][t], integers[g][t]];
+      const meant = odd ? pair(h => i32x4.add(i32x4.shl(whole[h], 1), correction[h])) : whole;
       const exact =
-        offsetShift !== undefined ? pair(h => i32x4.sub(whole[h], i32x4.shl(correction[h], offsetShift))) : whole;
+        offsetShift !== undefined ? pair(h => i32x4.sub(meant[h], i32x4.shl(correction[h], offsetShift))) : meant;
       setPair(
         f,
         sum,

@@ -6,7 +6,7 @@ import { gridOffset } from '../quant/grid-codes.ts';
 import { stepsPerSum } from './dot.ts';
 import { offsetOf } from './formats32.ts';
 import { oddScales, type UnpackWeights, unpackGrid } from './grid256.ts';
-import { groupRows, packedAt } from './layout.ts';
+import { groupRows, kernelForm, packedAt } from './layout.ts';
 import { type PartScales, partScalesOf } from './scales256.ts';
 import { type Walk, walkOf } from './weights256.ts';
 
@@ -24,6 +24,8 @@ export interface Format256 {
   readonly minimums?: PartScales;
   /** log2 of what is subtracted from every weight. */
   readonly offsetShift?: number;
+  /** Weights stand for odd numbers: twice the weight, less the offset, plus one. */
+  readonly odd: boolean;
   readonly scaleAt: number;
   /** The block's scale is f32 instead of f16. */
   readonly wideScale: boolean;
@@ -50,7 +52,10 @@ export function format256(format: QuantFormat): Format256 | undefined {
   };
 }
 
-type Weights = Pick<Format256, 'perSum' | 'inPlanes' | 'part' | 'scales' | 'minimums' | 'offsetShift' | 'unpack'>;
+type Weights = Pick<
+  Format256,
+  'perSum' | 'odd' | 'inPlanes' | 'part' | 'scales' | 'minimums' | 'offsetShift' | 'unpack'
+>;
 
 function weightsOf(format: QuantFormat, { weights, parts }: Integers): Weights {
   if ('grid' in weights) {
@@ -58,6 +63,7 @@ function weightsOf(format: QuantFormat, { weights, parts }: Integers): Weights {
     const offsetShift = Math.log2(gridOffset(weights));
     return {
       perSum: stepsPerSum(offsetShift + 1),
+      odd: false,
       inPlanes: false,
       part: parts.size,
       scales: oddScales(format, parts),
@@ -65,17 +71,17 @@ function weightsOf(format: QuantFormat, { weights, parts }: Integers): Weights {
       unpack: { toPanel: unpackGrid(format, weights) },
     };
   }
-  if (parts && 'slots' in parts) throw new Error(`${format.name}: kernels want a codebook beside odd scales`);
   const offset = offsetOf(weights);
   const inPlanes = offset === 128;
   const walk = walkOf(format, weights);
   if (parts && parts.size !== walk.part)
     throw new Error(`${format.name}: its kernel's parts have ${walk.part} weights`);
   return {
-    perSum: stepsPerSum(inPlanes ? 4 : codeWidth(weights)),
+    perSum: stepsPerSum(inPlanes ? 4 : weights.table ? Math.log2(2 * offset) : codeWidth(weights)),
+    odd: weights.odd === true,
     inPlanes,
     part: walk.part,
-    ...(parts && partScalesOf(format, parts)),
+    ...(parts && ('slots' in parts ? { scales: oddScales(format, parts) } : partScalesOf(format, parts))),
     ...(offset > 0 && { offsetShift: Math.log2(offset) }),
     unpack: { walk },
   };
@@ -83,7 +89,7 @@ function weightsOf(format: QuantFormat, { weights, parts }: Integers): Weights {
 
 export const formats256: ReadonlyMap<string, Format256> = new Map(
   Object.values(formats).flatMap(format => {
-    const found = format256(format);
+    const found = format256(kernelForm(format));
     return found ? [[format.name, found] as const] : [];
   }),
 );

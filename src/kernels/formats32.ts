@@ -96,8 +96,9 @@ export function format32(format: QuantFormat): Format32 | undefined {
 }
 
 /** What kernels subtract from every weight, which they hold as an unsigned number. */
-export function offsetOf({ table, signed, subtract = 0 }: Codes): number {
+export function offsetOf({ bits, table, signed, odd, subtract = 0 }: Codes): number {
   if (table) return tableOffset(table);
+  if (odd) return 2 ** codeWidth({ bits });
   return signed ? 128 : subtract;
 }
 

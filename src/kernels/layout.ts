@@ -1,8 +1,8 @@
 /**
  * How weights lie in memory for the kernels. Eight rows make a group; a group's blocks follow each other, and inside
  * a block the rows' words are interleaved, so that a 16-byte load holds four rows and its neighbour the next four: lanes
- * are rows. Every layout is a permutation of the words of the file's own blocks: nothing is decoded, nothing grows, and
- * a row can be taken back out (for token embeddings).
+ * are rows. Every layout is a permutation of the words of the file's own blocks, or of their expanded form: but for that
+ * nothing is decoded, nothing grows, and a row can be taken back out (for token embeddings).
  */
 import type { QuantFormat } from '../quant/format.ts';
 import { formats } from '../quant/formats.ts';
@@ -39,6 +39,9 @@ export function layoutOf({ name, blockSize, blockBytes, packing }: QuantFormat):
   return { blockSize, blockBytes, moves };
 }
 
+/** The format as it lies in memory. */
+export const kernelForm = (format: QuantFormat): QuantFormat => format.expanded ?? format;
+
 /** Where field `name` of a block begins in a packed group. */
 export function packedAt(format: QuantFormat, name: string): number {
   const from = format.fields[name]?.offset;
@@ -48,7 +51,7 @@ export function packedAt(format: QuantFormat, name: string): number {
 }
 
 export const layouts = Object.fromEntries(
-  Object.entries(formats).map(([type, format]) => [type, layoutOf(format)]),
+  Object.entries(formats).map(([type, format]) => [type, layoutOf(kernelForm(format))]),
 ) as Readonly<Record<QuantType, Layout>>;
 
 /** Bytes of a packed matrix. */

@@ -13,7 +13,7 @@ import { add, gate, ropeAdjacent, ropeHalves, scale, softcap } from './elementwi
 import { productFloat } from './floats.ts';
 import { formats32 } from './formats32.ts';
 import { formats256 } from './formats256.ts';
-import { groupRows } from './layout.ts';
+import { groupRows, layouts } from './layout.ts';
 import { layerNorm, rmsNorm } from './norm.ts';
 import { pack } from './pack.ts';
 
@@ -130,5 +130,5 @@ export function compileKernels(bytes: Uint8Array<ArrayBuffer>, { revectorize }: 
 /** How a weight type's kernels take their input, and the bytes of one block of a row group. */
 export function kernelOf(type: QuantType): { activation: 'q32' | 'q256' | 'f32'; groupBytes: number } {
   const activation = formats32.has(type) ? 'q32' : formats256.has(type) ? 'q256' : 'f32';
-  return { activation, groupBytes: groupRows * formats[type].blockBytes };
+  return { activation, groupBytes: groupRows * layouts[type].blockBytes };
 }

@@ -127,6 +127,11 @@ const threeBits =
     return v128.or(twoBits(place, j, half, stream), v128.and(moved, constantOf('bit2')[half]));
   };
 
+const tableOf =
+  ([table]: readonly ConstantName[], index: ReturnType<typeof threeBits>) =>
+  (place: Place, j: number, half: 0 | 1, stream: number): V128 =>
+    i8x16.swizzle(place.constantOf(table)[half], index(place, j, half, stream));
+
 /** Parts of 32 bytes or of 16 bytes of nibbles, in two planes of four bits. */
 const planes = (bytes: number, plane: (place: Place, j: number, half: 0 | 1, high: 0 | 1) => V128): Walk => ({
   outer: 8,
@@ -171,6 +176,8 @@ const walks: Readonly<Record<string, (at: readonly number[], table?: Int8Array) 
   '2x32': () => streams(128, twoBits),
   '2x32+1x32': ([, high]) => streams(128, threeBits(high)),
   '4x16 of a table': (_, table) => planes(128, tablePlane(tableConstants(table))),
+  '4x32 odd': () => nibbleParts(),
+  '2x32+1x32 of a table': ([, high], table) => streams(128, tableOf(tableConstants(table), threeBits(high))),
   '8x1 signed': () => planes(256, bytePlane),
 };
 

@@ -17,6 +17,8 @@ interface Declaration<Name extends string, F extends string> {
   readonly factor?: number;
   readonly parts?: Parts<NoInfer<F>> | OddParts<NoInfer<F>>;
   readonly minimum?: NoInfer<F>;
+  /** See {@link QuantFormat.expanded}. */
+  readonly expanded?: QuantFormat;
   /** The kernels' order of the weights' words, where it is not field after field. */
   readonly interleaved?: Interleaved<NoInfer<F>>;
 }
@@ -25,14 +27,15 @@ interface Declaration<Name extends string, F extends string> {
 export function defineFormat<const Name extends string, const F extends string>(
   declaration: Declaration<Name, F>,
 ): QuantFormat<Name> {
-  const { name, id, blockSize, weights, parts, scale, minimum, interleaved } = declaration;
+  const { name, id, blockSize, weights, parts, scale, minimum, interleaved, expanded } = declaration;
   const fields: Readonly<Record<string, Field>> = placeFields(declaration.fields);
   const integers = integersOf(declaration, fields);
   const numbers: readonly string[] = minimum === undefined ? [scale] : [scale, minimum];
   const layout = { name, id, blockSize, blockBytes: blockBytesOf(fields) };
   const scales = scalesOf(numbers.map(field => fields[field] as Field));
   const packing = packWords({ fields, weights, parts, numbers, interleaved });
-  return { ...layout, fields, scales, packing, integers, decode: decoder(layout, integers) };
+  const format = { ...layout, fields, scales, packing, integers, decode: decoder(layout, integers) };
+  return expanded ? { ...format, expanded } : format;
 }
 
 interface FloatDeclaration<Name extends string> {

@@ -22,6 +22,8 @@ export interface QuantFormat<Name extends string = string> {
   readonly packing: readonly Words[];
   /** Absent: the elements are floats. */
   readonly integers?: Integers;
+  /** The same integers and scales as kernels keep them, in more bytes that are faster to read; absent: as the file has them. */
+  readonly expanded?: QuantFormat;
   /** Decodes `count` elements (a multiple of blockSize) of `source`, in f32 arithmetic as ggml does it. */
   decode(source: Uint8Array, target: Float32Array, count: number): void;
 }

@@ -1,6 +1,22 @@
+import { bits } from './codes.ts';
 import { defineFormat } from './define.ts';
 import { grids } from './grids.ts';
 import { slots } from './slots.ts';
+
+/** By the two lowest bits of a magnitude, 8, 25 and 43, and its sign. */
+export const iq2Values = Int8Array.of(8, 25, 0, 43, -8, -25, 0, -43);
+
+/** Kernels look up in eight values instead of a codebook of a thousand entries. 106 bytes. */
+const expanded = defineFormat({
+  name: 'IQ2_S',
+  id: 22,
+  blockSize: 256,
+  fields: { low: 64, negative: 32, scales: 8, d: 'F16' },
+  weights: { bits: [bits('low', 2, 32), bits('negative', 1, 32)], table: iq2Values },
+  parts: { size: 16, slots: slots('scales', 4) },
+  scale: 'd',
+  factor: 1 / 8,
+});
 
 /**
  * 256 weights in 82 bytes. An index of 10 bits for every eight weights, its highest two in `qh`; a bit for each sign; a scale of
@@ -15,4 +31,5 @@ export const IQ2_S = defineFormat({
   parts: { size: 16, slots: slots('scales', 4) },
   scale: 'd',
   factor: 1 / 8,
+  expanded,
 });
