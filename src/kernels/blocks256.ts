@@ -6,7 +6,7 @@
  */
 
 import { activationRecord } from './activation.ts';
-import { Func, f32, f32x4, i32, i32x4, type Local, v128 } from './assembler.ts';
+import { Func, f32, f32x4, i32, i32x4, type Local, type V128, v128 } from './assembler.ts';
 import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
 import { addProducts, type Dot, type Step, type Sums, sumsOf } from './dot.ts';
 import type { Format256 } from './formats256.ts';
@@ -27,7 +27,7 @@ const constantNames = [
   'onesI16', 'byte', 'zero', 'nibble', 'eight', 'bit4', 'bits45', 'three', 'bit2', 'low16', 'high16', 'low4', 'high4',
   'scale45', 'scale2021', 'i16_15', 'i16_63', 'i16_48', 'i16_32', 'iq4Low', 'iq4High', 'low15', 'firstNormal',
   'halfBias', 'smallestNormal', 'sign',
-  'spread', 'bit0', 'bytes17', 'bytes32', 'bytes64', 'iq2',
+  'spread', 'bit0', 'bytes17', 'bytes32', 'bytes64', 'i32_43',
 ] as const; // biome-ignore format: a list
 
 /** Where a codebook's weights stand in the scratch, behind the sums of the segments before. */
@@ -72,7 +72,7 @@ function walkedProduct(format: Format256, blockWalk: Walk, tile: number, dot: Do
         multiply(f, format, blockWalk, dot, constantOf, w, x, integers);
         setPair(f, scale, scaleOf(f, format, w, constantOf));
         if (format.minimumAt) setPair(f, minimum, smallHalves(f, w, format.minimumAt, constantOf));
-        scaleUp(f, format, x, integers, sums, {
+        scaleUp(f, format, constantOf, x, integers, sums, {
           pairs: (_, i) => pair(h => v128.load(scratch, pairsAt(format) + 32 * i + 16 * h)),
           scale: () => scale,
           minimum: () => minimum,
@@ -116,7 +116,7 @@ function multiplyBlocks(
   const at = (g: number, offset: number): Pair => pair(h => v128.load(panels[g], offset + 16 * h));
   for (const sum of integers.flat()) setPair(f, sum, constantOf('zero'));
   multiplyPanels(f, format, dot, constantOf, panels, x, integers);
-  scaleUp(f, format, x, integers, sums, {
+  scaleUp(f, format, constantOf, x, integers, sums, {
     pairs: (g, i) => at(g, panelScales + pairsAt(format) + 32 * i),
     scale: g => at(g, panelBytes256(format) - 64),
     minimum: g => at(g, panelBytes256(format) - 32),
@@ -196,7 +196,7 @@ function walk(
     for (const [pointer, perWord, perScale] of followers) f.advance(pointer, words * perWord + scales * perScale);
   };
   const innerTurn = () => {
-    turn({ block, w, outer: i, inner: j, constantOf });
+    turn({ f, block, w, outer: i, inner: j, constantOf });
     advance(innerAdvance);
     f.advance(j, 1);
   };
@@ -279,7 +279,8 @@ interface Scales {
 /** The block's integers, less offset or minimums, times its scales, onto the float sums. */
 function scaleUp(
   f: ProductFunc,
-  { part, offsetShift, odd, minimumAt }: Format256,
+  { part, offset, odd, minimumAt }: Format256,
+  c: ConstantOf,
   x: Local<'i32'>,
   integers: Sums,
   sums: Sums,
@@ -290,6 +291,8 @@ function scaleUp(
   const factor = f.local('v128');
   // Words of the record: 64 of bytes, 1 scale, 8 sums of 16, 4 sums of 32.
   const field = (word: number, token: number) => v128.splat32(x, (word * tile + token) * 4);
+  const timesOffset = (sum: V128, h: 0 | 1): V128 =>
+    offset === 43 ? i32x4.mul(sum, c('i32_43')[h]) : i32x4.shl(sum, Math.log2(offset ?? 1));
   const firstSum = part === 16 ? 65 : 73;
   for (let t = 0; t < tile; t++) {
     for (let i = 0; i < 128 / part; i++) {
@@ -303,8 +306,7 @@ function scaleUp(
     for (const [g, correction] of corrections.entries()) {
       const [sum, whole] = [sums[g][t], integers[g][t]];
       const meant = odd ? pair(h => i32x4.add(i32x4.shl(whole[h], 1), correction[h])) : whole;
-      const exact =
-        offsetShift !== undefined ? pair(h => i32x4.sub(meant[h], i32x4.shl(correction[h], offsetShift))) : meant;
+      const exact = offset ? pair(h => i32x4.sub(meant[h], timesOffset(correction[h], h))) : meant;
       setPair(
         f,
         sum,

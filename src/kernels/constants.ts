@@ -57,8 +57,8 @@ const entries = {
   iq4High: iq4(value => value >> 4),
   /** The values of MXFP4 plus 16. */
   e2m1: new Uint8Array([...e2m1Values, ...e2m1Values].map(value => value + 16)),
-  /** The values of IQ2_S's expanded form plus 64. */
-  iq2: new Uint8Array([...iq2Values, ...iq2Values, ...iq2Values, ...iq2Values].map(value => value + 64)),
+  /** What is added to the values of IQ2_S's expanded form. */
+  i32_43: words(43),
   /** For E8M0: 2^-127 as f32, and a half. */
   leastPower: words(0x00400000),
   half: float(0.5),
@@ -101,13 +101,14 @@ export type ConstantName = keyof typeof entries;
 /** A constant that a kernel has loaded. */
 export type ConstantOf = (name: ConstantName) => Pair;
 
-/** What is added to a table's values: they fit seven bits, or have two planes of nibbles. */
-export const tableOffset = (table: Int8Array): number =>
-  2 ** Math.ceil(Math.log2(Math.max(...table.map(Math.abs)) + 1));
+/** What is added to a table's values: they fit seven bits then, or have two planes of nibbles. */
+export function tableOffset(table: Int8Array): number {
+  if (table === iq2Values) return 43;
+  return 2 ** Math.ceil(Math.log2(Math.max(...table.map(Math.abs)) + 1));
+}
 
 /** The constants with a table's values plus their offset; of values of eight bits the low and the high nibbles. */
 export function tableConstants(table: Int8Array | undefined): readonly ConstantName[] {
-  if (table === iq2Values) return ['iq2'];
   if (table === e2m1Values) return ['e2m1'];
   if (table !== iq4Values) throw new Error('kernels have no constants for this table');
   return ['iq4Low', 'iq4High'];

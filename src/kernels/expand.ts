@@ -27,9 +27,19 @@ const encoders: Readonly<Record<string, readonly Code[]>> = {
         i32.mul(negative, i32.const(15)),
       ),
   ],
-  // The low bits of 8, 25 and 43 are all different.
-  'IQ2_S 2x32+1x32 of a table': [m => i32.and(m, i32.const(0x03030303)), (_, negative) => negative],
+  'IQ2_S 2x32+1x32 of a table': [
+    (m, negative) => i32.and(sixth(m, negative), i32.const(0x03030303)),
+    (m, negative) => i32.and(i32.shrU(sixth(m, negative), i32.const(2)), i32.const(0x01010101)),
+  ],
 };
+
+/** 3 to 5 for 8, 25 and 43, whose lowest bits are none, one and two; 2 to 0 for their opposites. */
+function sixth(m: I32, negative: I32): I32 {
+  const ones = i32.const(0x01010101);
+  const level = i32.add(i32.and(m, ones), i32.and(i32.shrU(m, i32.const(1)), ones));
+  const back = i32.and(i32.mul(negative, i32.const(255)), i32.add(i32.shl(level, i32.const(1)), ones));
+  return i32.sub(i32.add(level, i32.const(0x03030303)), back);
+}
 
 const xor = (a: I32, b: I32): I32 => i32.sub(i32.or(a, b), i32.and(a, b));
 

@@ -22,8 +22,8 @@ export interface Format256 {
   /** Absent: all 1. */
   readonly scales?: PartScales;
   readonly minimums?: PartScales;
-  /** log2 of what is subtracted from every weight. */
-  readonly offsetShift?: number;
+  /** What is subtracted from every weight: a power of two, or 43. */
+  readonly offset?: number;
   /** Weights stand for odd numbers: twice the weight, less the offset, plus one. */
   readonly odd: boolean;
   readonly scaleAt: number;
@@ -52,22 +52,19 @@ export function format256(format: QuantFormat): Format256 | undefined {
   };
 }
 
-type Weights = Pick<
-  Format256,
-  'perSum' | 'odd' | 'inPlanes' | 'part' | 'scales' | 'minimums' | 'offsetShift' | 'unpack'
->;
+type Weights = Pick<Format256, 'perSum' | 'odd' | 'inPlanes' | 'part' | 'scales' | 'minimums' | 'offset' | 'unpack'>;
 
 function weightsOf(format: QuantFormat, { weights, parts }: Integers): Weights {
   if ('grid' in weights) {
     if (!parts || !('slots' in parts)) throw new Error(`${format.name}: kernels want odd scales beside a codebook`);
-    const offsetShift = Math.log2(gridOffset(weights));
+    const offset = gridOffset(weights);
     return {
-      perSum: stepsPerSum(offsetShift + 1),
+      perSum: stepsPerSum(Math.log2(2 * offset)),
       odd: false,
       inPlanes: false,
       part: parts.size,
       scales: oddScales(format, parts),
-      offsetShift,
+      offset,
       unpack: { toPanel: unpackGrid(format, weights) },
     };
   }
@@ -77,12 +74,12 @@ function weightsOf(format: QuantFormat, { weights, parts }: Integers): Weights {
   if (parts && parts.size !== walk.part)
     throw new Error(`${format.name}: its kernel's parts have ${walk.part} weights`);
   return {
-    perSum: stepsPerSum(inPlanes ? 4 : weights.table ? Math.log2(2 * offset) : codeWidth(weights)),
+    perSum: stepsPerSum(inPlanes ? 4 : weights.table ? Math.ceil(Math.log2(2 * offset)) : codeWidth(weights)),
     odd: weights.odd === true,
     inPlanes,
     part: walk.part,
     ...(parts && ('slots' in parts ? { scales: oddScales(format, parts) } : partScalesOf(format, parts))),
-    ...(offset > 0 && { offsetShift: Math.log2(offset) }),
+    ...(offset > 0 && { offset }),
     unpack: { walk },
   };
 }

@@ -3,16 +3,16 @@ import { defineFormat } from './define.ts';
 import { grids } from './grids.ts';
 import { slots } from './slots.ts';
 
-/** By the two lowest bits of a magnitude, 8, 25 and 43, and its sign. */
-export const iq2Values = Int8Array.of(8, 25, 0, 43, -8, -25, 0, -43);
+/** All that a sign and a magnitude of the codebook can make, ascending: -43 + 17 code + (1 for codes 1, 2 and 5). */
+export const iq2Values = Int8Array.of(-43, -25, -8, 8, 25, 43, 60, 76);
 
-/** Kernels look up in eight values instead of a codebook of a thousand entries. 106 bytes. */
+/** Kernels look nothing up: six values take 3 bits. 106 bytes. */
 const expanded = defineFormat({
   name: 'IQ2_S',
   id: 22,
   blockSize: 256,
-  fields: { low: 64, negative: 32, scales: 8, d: 'F16' },
-  weights: { bits: [bits('low', 2, 32), bits('negative', 1, 32)], table: iq2Values },
+  fields: { low: 64, high: 32, scales: 8, d: 'F16' },
+  weights: { bits: [bits('low', 2, 32), bits('high', 1, 32)], table: iq2Values },
   parts: { size: 16, slots: slots('scales', 4) },
   scale: 'd',
   factor: 1 / 8,
