@@ -1,6 +1,7 @@
 import { newBlock, type QuantFormat, viewBlocks } from '../../src/quant/format.ts';
 import { formats } from '../../src/quant/formats.ts';
 import { iq4Values } from '../../src/quant/iq4_nl.ts';
+import { setHalfNibbles } from '../../src/quant/nibbles.ts';
 import type { QuantType } from '../../src/quant/types.ts';
 
 /**
@@ -128,6 +129,7 @@ export const levelled =
     const d = vary(view, at(scale), deviation / factor / Math.max(1, rms(values.map(value => value - middle))));
     const kind = fields[scale]?.type;
     if (kind === 'E8M0') view.setUint8(at(scale), 127 + Math.round(Math.log2(Math.abs(d))));
+    else if (kind === 'F16x4') setHalfNibbles(view, at(scale), d);
     else if (kind === 'F32') view.setFloat32(at(scale), d, true);
     else setD(view, at(scale), d);
     if (minimumOf === 'block') setD(view, at(minimum ?? ''), -d * middle);

@@ -31,13 +31,16 @@ export const fileTypes: Readonly<Partial<Record<Mix, number>>> = {
   IQ3_S: 26,
   IQ2_S: 28,
   IQ4_XS: 30,
+  IQ1_M: 31,
   BF16: 32,
+  TQ1_0: 36,
   TQ2_0: 37,
   MXFP4: 38,
 };
 
 /** What llama.cpp takes when rows are no multiple of 256 (tensor_type_fallback). */
 const fallbacks: Readonly<Partial<Record<QuantType, QuantType>>> = {
+  IQ1_M: 'IQ4_NL',
   IQ1_S: 'IQ4_NL',
   IQ2_S: 'IQ4_NL',
   IQ2_XS: 'IQ4_NL',
@@ -45,6 +48,7 @@ const fallbacks: Readonly<Partial<Record<QuantType, QuantType>>> = {
   IQ3_S: 'IQ4_NL',
   IQ3_XXS: 'IQ4_NL',
   IQ4_XS: 'IQ4_NL',
+  TQ1_0: 'Q4_0',
   TQ2_0: 'Q4_0',
   Q2_K: 'Q4_0',
   Q3_K: 'Q4_0',

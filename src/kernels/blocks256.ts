@@ -10,7 +10,7 @@ import { Func, f32, f32x4, i32, i32x4, type Local, type V128, v128 } from './ass
 import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
 import { addProducts, type Dot, type Step, type Sums, sumsOf } from './dot.ts';
 import type { Format256 } from './formats256.ts';
-import { smallHalves } from './halves.ts';
+import { nibbleHalves, smallHalves } from './halves.ts';
 import { panelsAtOnce, unpackBlocks, unpackParams } from './panel.ts';
 import { type ProductFunc, product } from './product.ts';
 import type { Place, Walk } from './weights256.ts';
@@ -156,9 +156,9 @@ function unpackBlock(f: Func, format: Format256, constantOf: ConstantOf, w: Loca
 }
 
 function scaleOf(f: Func, format: Format256, w: Local<'i32'>, constantOf: ConstantOf): Pair {
-  const { wideScale, scaleAt, factor } = format;
-  if (wideScale) return pair(h => v128.load(w, scaleAt + 16 * h));
-  const scale = smallHalves(f, w, scaleAt, constantOf);
+  const { scaleType, scaleAt, factor } = format;
+  if (scaleType === 'F32') return pair(h => v128.load(w, scaleAt + 16 * h));
+  const scale = (scaleType === 'F16' ? smallHalves : nibbleHalves)(f, w, scaleAt, constantOf);
   if (factor === 1) return scale;
   const splat = f.local('v128', f32x4.splat(f32.const(factor)));
   return pair(h => f32x4.mul(scale[h], splat));

@@ -45,7 +45,8 @@ const xor = (a: I32, b: I32): I32 => i32.sub(i32.or(a, b), i32.and(a, b));
 
 export function packExpanded(format: QuantFormat, form: QuantFormat): PackFunc {
   const [from, to] = [format.integers?.weights, form.integers?.weights];
-  if (!from || !to || !('grid' in from) || 'grid' in to) throw new Error(`${format.name}: only a codebook is expanded`);
+  if (!from || !to || !('grid' in from) || !('bits' in to))
+    throw new Error(`${format.name}: only a codebook is expanded`);
   const encode = encoders[`${from.grid.name} ${codeKey(to)}`];
   if (!encode) throw new Error(`${format.name}: no kernel makes ${codeKey(to)} of it`);
   const f = new Func(`pack_${format.name}`, { source: 'i32', rowBytes: 'i32', blocks: 'i32', target: 'i32' } as const);

@@ -8,6 +8,7 @@ import { offsetOf } from './formats32.ts';
 import { oddScales, type UnpackWeights, unpackGrid } from './grid256.ts';
 import { groupRows, kernelForm, packedAt } from './layout.ts';
 import { type PartScales, partScalesOf } from './scales256.ts';
+import { unpackTrits } from './trits256.ts';
 import { type Walk, walkOf } from './weights256.ts';
 
 export interface Format256 {
@@ -27,8 +28,7 @@ export interface Format256 {
   /** Weights stand for odd numbers: twice the weight, less the offset, plus one. */
   readonly odd: boolean;
   readonly scaleAt: number;
-  /** The block's scale is f32 instead of f16. */
-  readonly wideScale: boolean;
+  readonly scaleType: 'F16' | 'F32' | 'F16x4';
   readonly minimumAt?: number;
   /** A power of two for the block's scale. */
   readonly factor: number;
@@ -41,12 +41,14 @@ export function format256(format: QuantFormat): Format256 | undefined {
   const { name, blockSize, blockBytes, fields, integers } = format;
   if (blockSize !== 256 || !integers) return undefined;
   const { scale, factor, minimum } = integers;
+  const scaleType = fields[scale]?.type;
+  if (scaleType === 'E8M0') throw new Error(`${name}: no kernel of blocks of 256 has scales of ${scaleType}`);
   return {
     name,
     groupBytes: groupRows * blockBytes,
     ...weightsOf(format, integers),
     scaleAt: packedAt(format, scale),
-    wideScale: fields[scale]?.type === 'F32',
+    scaleType: scaleType as Format256['scaleType'],
     ...(minimum !== undefined && { minimumAt: packedAt(format, minimum) }),
     factor,
   };
@@ -67,6 +69,10 @@ function weightsOf(format: QuantFormat, { weights, parts }: Integers): Weights {
       offset,
       unpack: { toPanel: unpackGrid(format, weights) },
     };
+  }
+  if ('trits' in weights) {
+    const toPanel = unpackTrits(format, weights);
+    return { perSum: stepsPerSum(2), odd: false, inPlanes: false, part: 32, offset: 1, unpack: { toPanel } };
   }
   const offset = offsetOf(weights);
   const inPlanes = offset === 128;

@@ -72,7 +72,7 @@ export function format32(format: QuantFormat): Format32 | undefined {
   const { name, blockSize, blockBytes, fields, integers } = format;
   if (blockSize !== 32 || !integers) return undefined;
   const { weights, scale, factor, minimum } = integers;
-  if ('grid' in weights) throw new Error(`${name}: no kernel unpacks a codebook in blocks of 32`);
+  if (!('bits' in weights)) throw new Error(`${name}: no kernel unpacks a codebook in blocks of 32`);
   const powerScale = fields[scale]?.type === 'E8M0';
   if (factor !== (powerScale ? 1 / 2 : 1)) throw new Error(`${name}: no kernel multiplies its scale with ${factor}`);
   const unpack = unpackers[codeKey(weights)];

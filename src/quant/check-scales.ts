@@ -25,6 +25,7 @@ function badScale(type: QuantType, bytes: Uint8Array): number {
   const { blockBytes, scales } = formats[type];
   const { offsets, kind } = scales;
   if (kind === 'E8M0') return badPower(blockBytes, offsets, bytes);
+  if (kind === 'F16x4') return badNibbles(blockBytes, offsets, bytes);
   const exponent = (kind === 'F16' ? F16_EXPONENT : F32_EXPONENT) >>> 8;
   for (const offset of offsets) {
     for (let at = kind === 'F32' ? offset + 2 : offset; at < bytes.length; at += blockBytes) {
@@ -38,6 +39,15 @@ function badScale(type: QuantType, bytes: Uint8Array): number {
 function badPower(blockBytes: number, offsets: readonly number[], bytes: Uint8Array): number {
   for (const offset of offsets) {
     for (let at = offset; at < bytes.length; at += blockBytes) if (bytes[at] === 0xff) return at;
+  }
+  return -1;
+}
+
+/** The exponent is in the two highest nibbles. */
+function badNibbles(blockBytes: number, offsets: readonly number[], bytes: Uint8Array): number {
+  for (const offset of offsets) {
+    for (let at = offset; at < bytes.length; at += blockBytes)
+      if (((bytes[at + 7] as number) & 0x70) === 0x70 && ((bytes[at + 5] as number) & 0xc0) === 0xc0) return at;
   }
   return -1;
 }

@@ -3,14 +3,16 @@ import { checkSizes, decoder } from './decode.ts';
 import { blockBytesOf, type Field, type FieldType, placeFields, type Scales, scalesOf } from './fields.ts';
 import { type Block, type Blocks, type Integers, type QuantFormat, viewBlocks } from './format.ts';
 import { type GridCodes, gridReader, type OddParts, oddPartReader } from './grid-codes.ts';
+import { halfOfNibbles } from './nibbles.ts';
 import { type Interleaved, packWords, wordsOf } from './packing.ts';
+import { type TritCodes, tritReader } from './trits.ts';
 
 interface Declaration<Name extends string, F extends string> {
   readonly name: Name;
   readonly id: number;
   readonly blockSize: 32 | 256;
   readonly fields: Readonly<Record<F, FieldType>>;
-  readonly weights: Codes<NoInfer<F>> | GridCodes<NoInfer<F>>;
+  readonly weights: Codes<NoInfer<F>> | GridCodes<NoInfer<F>> | TritCodes<NoInfer<F>>;
   /** Name of the block's scale. */
   readonly scale: NoInfer<F>;
   /** A power of two that the scale is multiplied with; absent: 1. */
@@ -79,9 +81,9 @@ function integersOf(
 
 type ReadBlock = (blocks: Blocks, at: number, block: Block) => void;
 
-function weightReader(weights: Codes | GridCodes, fields: Readonly<Record<string, Field>>, count: number): ReadBlock {
+function weightReader(weights: Integers['weights'], fields: Readonly<Record<string, Field>>, count: number): ReadBlock {
   if ('grid' in weights) return gridReader(weights, fields);
-  const read = codeReader(weights, fields, count);
+  const read = 'trits' in weights ? tritReader(weights, fields) : codeReader(weights, fields, count);
   return ({ bytes }, at, { ints }) => read(bytes, at, ints);
 }
 
@@ -112,6 +114,7 @@ function partReader(parts: Parts, fields: Readonly<Record<string, Field>>, count
 
 function numberAt({ type, offset }: Field, factor = 1): (view: DataView, at: number) => number {
   if (type === 'F32') return (view, at) => view.getFloat32(at + offset, true) * factor;
+  if (type === 'F16x4') return (view, at) => halfOfNibbles(view, at + offset) * factor;
   if (type === 'E8M0') return (view, at) => 2 ** (view.getUint8(at + offset) - 127) * factor;
   return (view, at) => view.getFloat16(at + offset, true) * factor;
 }

@@ -1,5 +1,5 @@
-/** A number of some kind (E8M0: byte e is 2^(e - 127)), or so many bytes whose meaning {@link Codes} give. */
-export type FieldType = 'F16' | 'BF16' | 'F32' | 'E8M0' | number;
+/** A number of some kind (E8M0: byte e is 2^(e - 127); F16x4: see nibbles.ts), or so many bytes whose meaning {@link Codes} give. */
+export type FieldType = 'F16' | 'BF16' | 'F32' | 'E8M0' | 'F16x4' | number;
 
 /** A field of a block: where it stands and what it is. */
 export interface Field {
@@ -15,7 +15,7 @@ export interface Scales {
   readonly offsets: readonly number[];
 }
 
-const widths = { F32: 4, F16: 2, BF16: 2, E8M0: 1 } as const;
+const widths = { F32: 4, F16: 2, BF16: 2, E8M0: 1, F16x4: 8 } as const;
 
 const bytesOf = (type: FieldType): number => (typeof type === 'number' ? type : widths[type]);
 

@@ -2,6 +2,7 @@ import type { Codes, Parts } from './codes.ts';
 import type { Field, Scales } from './fields.ts';
 import type { GridCodes, OddParts } from './grid-codes.ts';
 import type { Words } from './packing.ts';
+import type { TritCodes } from './trits.ts';
 
 /**
  * One quantisation format. A file names the fields of its block and says what their bits mean; decoder, the integers that
@@ -30,7 +31,7 @@ export interface QuantFormat<Name extends string = string> {
 
 /** What a block of integers is made of. */
 export interface Integers {
-  readonly weights: Codes | GridCodes;
+  readonly weights: Codes | GridCodes | TritCodes;
   readonly parts?: Parts | OddParts;
   /** Names of fields. */
   readonly scale: string;

@@ -4,6 +4,7 @@ import { F16 } from './f16.ts';
 import { F32 } from './f32.ts';
 import type { QuantFormat } from './format.ts';
 import { ggmlTypeNames } from './ggml-types.ts';
+import { IQ1_M } from './iq1_m.ts';
 import { IQ1_S } from './iq1_s.ts';
 import { IQ2_S } from './iq2_s.ts';
 import { IQ2_XS } from './iq2_xs.ts';
@@ -24,6 +25,7 @@ import { Q5_K } from './q5_k.ts';
 import { Q6_K } from './q6_k.ts';
 import { Q8_0 } from './q8_0.ts';
 import { Q8_K } from './q8_k.ts';
+import { TQ1_0 } from './tq1_0.ts';
 import { TQ2_0 } from './tq2_0.ts';
 
 const table = {
@@ -49,6 +51,8 @@ const table = {
   IQ2_XS,
   IQ2_XXS,
   IQ1_S,
+  IQ1_M,
+  TQ1_0,
   TQ2_0,
   MXFP4,
 };

@@ -1,6 +1,7 @@
-import type { Codes, Parts } from './codes.ts';
+import type { Parts } from './codes.ts';
 import type { Field } from './fields.ts';
-import type { GridCodes, OddParts } from './grid-codes.ts';
+import type { Integers } from './format.ts';
+import type { OddParts } from './grid-codes.ts';
 
 /** Words of a block that the kernels keep together: where they start in the block, how long each is, and how many. */
 export interface Words {
@@ -14,19 +15,16 @@ export type Interleaved<F extends string = string> = readonly (readonly [field: 
 
 interface Packed {
   readonly fields: Readonly<Record<string, Field>>;
-  readonly weights: Codes | GridCodes;
+  readonly weights: Integers['weights'];
   readonly parts?: Parts | OddParts | undefined;
   /** The scale, and the minimum. */
   readonly numbers: readonly string[];
   readonly interleaved?: Interleaved | undefined;
 }
 
-/** A number is one word. */
-export const wordsOf = ({ offset, bytes }: Field): Words => ({
-  from: offset,
-  bytes: bytes as Words['bytes'],
-  count: 1,
-});
+/** A number is one word, or two. */
+export const wordsOf = ({ offset, bytes }: Field): Words =>
+  bytes === 8 ? { from: offset, bytes: 4, count: 2 } : { from: offset, bytes: bytes as Words['bytes'], count: 1 };
 
 /**
  * The block's words in the order in which kernels want them: the weights in words of four columns, what nobody multiplies, the
@@ -34,7 +32,7 @@ export const wordsOf = ({ offset, bytes }: Field): Words => ({
  */
 export function packWords(packed: Packed): Words[] {
   const { fields, weights, parts, numbers, interleaved } = packed;
-  if ('grid' in weights || (parts && 'slots' in parts)) return packFields(packed);
+  if (!('bits' in weights) || (parts && 'slots' in parts)) return packFields(packed);
   const ofWeights = weights.bits.map(({ field }) => field);
   const ofParts = new Set(parts?.bits.map(({ field }) => field));
   const named = new Set([...ofWeights, ...ofParts, ...numbers]);
