@@ -9,8 +9,7 @@ import type { GridCodes } from '../quant/grid-codes.ts';
 import { placeOf, type Slots } from '../quant/slots.ts';
 import { Func, type I32, i32, type Local } from './assembler.ts';
 import { gridAddress } from './constants.ts';
-import { groupRows, packedAt } from './layout.ts';
-import type { packParams } from './pack.ts';
+import { groupRows, packedAt, packParams } from './layout.ts';
 
 type PackFunc = Func<typeof packParams>;
 
@@ -49,7 +48,7 @@ export function packExpanded(format: QuantFormat, form: QuantFormat): PackFunc {
     throw new Error(`${format.name}: only a codebook is expanded`);
   const encode = encoders[`${from.grid.name} ${codeKey(to)}`];
   if (!encode) throw new Error(`${format.name}: no kernel makes ${codeKey(to)} of it`);
-  const f = new Func(`pack_${format.name}`, { source: 'i32', rowBytes: 'i32', blocks: 'i32', target: 'i32' } as const);
+  const f = new Func(`pack_${format.name}`, packParams);
   const { source, rowBytes, blocks, target } = f.params;
   const [row, lane] = [f.local('i32'), f.local('i32')];
   const words = Array.from({ length: 64 }, () => [f.local('i32'), f.local('i32')] as const);

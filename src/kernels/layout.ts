@@ -11,6 +11,9 @@ import type { QuantType } from '../quant/types.ts';
 /** Rows in a group. */
 export const groupRows = 8;
 
+/** What a kernel takes that packs a group of rows. */
+export const packParams = { source: 'i32', rowBytes: 'i32', blocks: 'i32', target: 'i32' } as const;
+
 /** `count` words of `bytes` each, at `from` in the file's block; row r's word i goes to `to + (i * 8 + r) * bytes`. */
 export interface Move {
   readonly from: number;

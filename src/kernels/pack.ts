@@ -3,9 +3,7 @@
 import type { QuantFormat } from '../quant/format.ts';
 import { Func, type I32, i32 } from './assembler.ts';
 import { packExpanded } from './expand.ts';
-import { groupRows, layoutOf } from './layout.ts';
-
-export const packParams = { source: 'i32', rowBytes: 'i32', blocks: 'i32', target: 'i32' } as const;
+import { groupRows, layoutOf, packParams } from './layout.ts';
 
 export function pack(format: QuantFormat): Func<typeof packParams> {
   if (format.expanded) return packExpanded(format, format.expanded);

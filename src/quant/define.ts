@@ -1,23 +1,24 @@
-import { type Codes, codeReader, type Parts } from './codes.ts';
+import { codeReader, type Parts } from './codes.ts';
 import { checkSizes, decoder } from './decode.ts';
 import { blockBytesOf, type Field, type FieldType, placeFields, type Scales, scalesOf } from './fields.ts';
 import { type Block, type Blocks, type Integers, type QuantFormat, viewBlocks } from './format.ts';
-import { type GridCodes, gridReader, type OddParts, oddPartReader } from './grid-codes.ts';
+import { gridReader, oddPartReader } from './grid-reader.ts';
 import { halfOfNibbles } from './nibbles.ts';
 import { type Interleaved, packWords, wordsOf } from './packing.ts';
-import { type TritCodes, tritReader } from './trits.ts';
+import { tritReader } from './trits.ts';
+import type { PartScales, Weights } from './weights.ts';
 
 interface Declaration<Name extends string, F extends string> {
   readonly name: Name;
   readonly id: number;
   readonly blockSize: 32 | 256;
   readonly fields: Readonly<Record<F, FieldType>>;
-  readonly weights: Codes<NoInfer<F>> | GridCodes<NoInfer<F>> | TritCodes<NoInfer<F>>;
+  readonly weights: Weights<NoInfer<F>>;
   /** Name of the block's scale. */
   readonly scale: NoInfer<F>;
   /** A power of two that the scale is multiplied with; absent: 1. */
   readonly factor?: number;
-  readonly parts?: Parts<NoInfer<F>> | OddParts<NoInfer<F>>;
+  readonly parts?: PartScales<NoInfer<F>>;
   readonly minimum?: NoInfer<F>;
   /** See {@link QuantFormat.expanded}. */
   readonly expanded?: QuantFormat;
@@ -81,14 +82,14 @@ function integersOf(
 
 type ReadBlock = (blocks: Blocks, at: number, block: Block) => void;
 
-function weightReader(weights: Integers['weights'], fields: Readonly<Record<string, Field>>, count: number): ReadBlock {
+function weightReader(weights: Weights, fields: Readonly<Record<string, Field>>, count: number): ReadBlock {
   if ('grid' in weights) return gridReader(weights, fields);
   const read = 'trits' in weights ? tritReader(weights, fields) : codeReader(weights, fields, count);
   return ({ bytes }, at, { ints }) => read(bytes, at, ints);
 }
 
 function scaleReader(
-  parts: Parts | OddParts,
+  parts: PartScales,
   fields: Readonly<Record<string, Field>>,
   blockSize: number,
   minimums: boolean,

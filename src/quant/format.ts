@@ -1,8 +1,6 @@
-import type { Codes, Parts } from './codes.ts';
 import type { Field, Scales } from './fields.ts';
-import type { GridCodes, OddParts } from './grid-codes.ts';
 import type { Words } from './packing.ts';
-import type { TritCodes } from './trits.ts';
+import type { PartScales, Weights } from './weights.ts';
 
 /**
  * One quantisation format. A file names the fields of its block and says what their bits mean; decoder, the integers that
@@ -31,8 +29,8 @@ export interface QuantFormat<Name extends string = string> {
 
 /** What a block of integers is made of. */
 export interface Integers {
-  readonly weights: Codes | GridCodes | TritCodes;
-  readonly parts?: Parts | OddParts;
+  readonly weights: Weights;
+  readonly parts?: PartScales;
   /** Names of fields. */
   readonly scale: string;
   /** A power of two that the block's scale is multiplied with. */

@@ -1,7 +1,5 @@
-import type { Parts } from './codes.ts';
 import type { Field } from './fields.ts';
-import type { Integers } from './format.ts';
-import type { OddParts } from './grid-codes.ts';
+import type { PartScales, Weights } from './weights.ts';
 
 /** Words of a block that the kernels keep together: where they start in the block, how long each is, and how many. */
 export interface Words {
@@ -15,8 +13,8 @@ export type Interleaved<F extends string = string> = readonly (readonly [field: 
 
 interface Packed {
   readonly fields: Readonly<Record<string, Field>>;
-  readonly weights: Integers['weights'];
-  readonly parts?: Parts | OddParts | undefined;
+  readonly weights: Weights;
+  readonly parts?: PartScales | undefined;
   /** The scale, and the minimum. */
   readonly numbers: readonly string[];
   readonly interleaved?: Interleaved | undefined;
