@@ -36,6 +36,7 @@ export const fileTypes: Readonly<Partial<Record<Mix, number>>> = {
   TQ1_0: 36,
   TQ2_0: 37,
   MXFP4: 38,
+  NVFP4: 39,
 };
 
 /** What llama.cpp takes when rows are no multiple of 256 (tensor_type_fallback). */

@@ -59,6 +59,10 @@ const entries = {
   e2m1: new Uint8Array([...e2m1Values, ...e2m1Values].map(value => value + 16)),
   /** What is added to the values of IQ2_S's expanded form. */
   i32_43: words(43),
+  /** For E4M3: its bits, and half of what makes them its value where an f32's exponent begins. */
+  low7: words(0x7f),
+  smallScale: words((127 + 119) << 23),
+  i32_16: words(16),
   /** For E8M0: 2^-127 as f32, and a half. */
   leastPower: words(0x00400000),
   half: float(0.5),

@@ -16,6 +16,7 @@ import { formats256 } from './formats256.ts';
 import { groupRows, layouts } from './layout.ts';
 import { layerNorm, rmsNorm } from './norm.ts';
 import { pack } from './pack.ts';
+import { productSmallFloat } from './small-floats.ts';
 
 export interface Variant {
   readonly name: string;
@@ -101,7 +102,9 @@ function products(type: QuantType, wanted: readonly number[], dot: Dot) {
   const [blocks32, blocks256] = [formats32.get(type), formats256.get(type)];
   return wanted.map(tile => {
     if (blocks32) return product32(blocks32, tile, dot);
-    return blocks256 ? product256(blocks256, tile, dot) : productFloat(formats[type], tile);
+    return blocks256
+      ? product256(blocks256, tile, dot)
+      : (type === 'NVFP4' ? productSmallFloat : productFloat)(formats[type], tile);
   });
 }
 

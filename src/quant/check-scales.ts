@@ -24,7 +24,8 @@ export function hasBadScale(type: QuantType, bytes: Uint8Array): boolean {
 function badScale(type: QuantType, bytes: Uint8Array): number {
   const { blockBytes, scales } = formats[type];
   const { offsets, kind } = scales;
-  if (kind === 'E8M0') return badPower(blockBytes, offsets, bytes);
+  if (kind === 'E8M0') return badByte(0xff, blockBytes, offsets, bytes);
+  if (kind === 'UE4M3') return badByte(0x7f, blockBytes, offsets, bytes);
   if (kind === 'F16x4') return badNibbles(blockBytes, offsets, bytes);
   const exponent = (kind === 'F16' ? F16_EXPONENT : F32_EXPONENT) >>> 8;
   for (const offset of offsets) {
@@ -35,10 +36,10 @@ function badScale(type: QuantType, bytes: Uint8Array): number {
   return -1;
 }
 
-/** The one power of two that is NaN. */
-function badPower(blockBytes: number, offsets: readonly number[], bytes: Uint8Array): number {
+/** Of bytes, those are NaN whose bits of `nan` are all set. */
+function badByte(nan: number, blockBytes: number, offsets: readonly number[], bytes: Uint8Array): number {
   for (const offset of offsets) {
-    for (let at = offset; at < bytes.length; at += blockBytes) if (bytes[at] === 0xff) return at;
+    for (let at = offset; at < bytes.length; at += blockBytes) if (((bytes[at] as number) & nan) === nan) return at;
   }
   return -1;
 }

@@ -1,6 +1,6 @@
 import { codeReader, type Parts } from './codes.ts';
 import { checkSizes, decoder } from './decode.ts';
-import { blockBytesOf, type Field, type FieldType, placeFields, type Scales, scalesOf } from './fields.ts';
+import { blockBytesOf, type Field, type FieldType, placeFields, scalesOf } from './fields.ts';
 import { type Block, type Blocks, type Integers, type QuantFormat, viewBlocks } from './format.ts';
 import { gridReader, oddPartReader } from './grid-reader.ts';
 import { halfOfNibbles } from './nibbles.ts';
@@ -44,7 +44,7 @@ export function defineFormat<const Name extends string, const F extends string>(
 interface FloatDeclaration<Name extends string> {
   readonly name: Name;
   readonly id: number;
-  readonly type: Scales['kind'];
+  readonly type: 'F32' | 'F16' | 'BF16';
   /** Decodes `count` elements, which source and target have room for. */
   readonly decode: (source: Blocks, target: Float32Array, count: number) => void;
 }

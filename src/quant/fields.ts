@@ -11,7 +11,7 @@ export interface Field {
 
 /** Where the scales of a block stand, in bytes from its start, and as what kind of number. A float is its own scale. */
 export interface Scales {
-  readonly kind: Exclude<FieldType, number>;
+  readonly kind: Exclude<FieldType, number> | 'UE4M3';
   readonly offsets: readonly number[];
 }
 

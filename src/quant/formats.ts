@@ -14,6 +14,7 @@ import { IQ3_XXS } from './iq3_xxs.ts';
 import { IQ4_NL } from './iq4_nl.ts';
 import { IQ4_XS } from './iq4_xs.ts';
 import { MXFP4 } from './mxfp4.ts';
+import { NVFP4 } from './nvfp4.ts';
 import { Q2_K } from './q2_k.ts';
 import { Q3_K } from './q3_k.ts';
 import { Q4_0 } from './q4_0.ts';
@@ -55,6 +56,7 @@ const table = {
   TQ1_0,
   TQ2_0,
   MXFP4,
+  NVFP4,
 };
 
 type Name = keyof typeof table;

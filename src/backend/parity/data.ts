@@ -35,6 +35,7 @@ export function weightBytes(type: QuantType, elements: number, seed: number): Ui
       if (kind === 'F16') view.setFloat16(block + offset, value, true);
       if (kind === 'F32') view.setFloat32(block + offset, value, true);
       if (kind === 'F16x4') setHalfNibbles(view, block + offset, value);
+      if (kind === 'UE4M3') view.setUint8(block + offset, 127 * next());
       if (kind === 'E8M0') view.setUint8(block + offset, 115 + 12 * next());
       if (kind === 'BF16') view.setUint16(block + offset, bf16Bits(value), true);
     }
