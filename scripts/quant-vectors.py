@@ -21,16 +21,25 @@ ELEMENTS = 1024
 F16_AT = {"Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "Q2_K": [80, 82], "Q3_K": [108],
           "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "IQ4_NL": [0], "IQ4_XS": [0]}
 PLAIN = ["F32", "F16", "BF16"]
-CAN_QUANTIZE = ["BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"]
+# Added later, in this order: the random blocks of those before stay as they are.
+LATER = {"IQ3_S": [0], "MXFP4": [], "IQ3_XXS": [0], "IQ2_S": [0], "IQ2_XXS": [0], "IQ2_XS": [0], "IQ1_S": [0], "IQ1_M": [],
+         "TQ1_0": [52], "TQ2_0": [64], "NVFP4": []}
+CAN_QUANTIZE = ["BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "MXFP4", "TQ1_0", "TQ2_0"]
 
 
 def random_blocks(name, rng):
     size, nbytes = GGML_QUANT_SIZES[T[name]]
     blocks = rng.integers(0, 256, (ELEMENTS // size, nbytes), dtype=np.uint8)
-    for at in F16_AT.get(name, []):
+    for at in F16_AT.get(name, LATER.get(name, [])):
         # Any finite f16, subnormal ones included.
         bits = rng.integers(0, 0x7C00, len(blocks), dtype=np.uint16) | (rng.integers(0, 2, len(blocks), dtype=np.uint16) << 15)
         blocks[:, at:at + 2] = bits.astype("<u2").view(np.uint8).reshape(-1, 2)
+    if name == "IQ1_M":  # the fourth nibble of d, exponent 31 of which would not be finite
+        blocks[:, 55] &= 0xBF
+    if name == "MXFP4":
+        blocks[:, 0] = rng.integers(0, 250, len(blocks))
+    if name == "NVFP4":  # 0x7F and the sign bit are no scales
+        blocks[:, :4] = rng.integers(0, 127, (len(blocks), 4))
     if name == "Q8_K":
         blocks[:, :4] = rng.standard_normal(len(blocks)).astype("<f4").view(np.uint8).reshape(-1, 4)
     return blocks
@@ -50,7 +59,7 @@ def decode(name, blocks):
 
 def main(folder):
     rng = np.random.default_rng(20260101)
-    for name in PLAIN + [*F16_AT, "Q8_K"]:
+    for name in PLAIN + [*F16_AT, "Q8_K", *LATER]:
         parts = [plain_values(name, rng)] if name in PLAIN else [random_blocks(name, rng)]
         if name in CAN_QUANTIZE and name not in PLAIN:
             values = rng.standard_normal((1, ELEMENTS)).astype(np.float32)

@@ -1,6 +1,8 @@
 import { newBlock, type QuantFormat, viewBlocks } from '../../src/quant/format.ts';
 import { formats } from '../../src/quant/formats.ts';
 import { iq4Values } from '../../src/quant/iq4_nl.ts';
+import { e2m1Values } from '../../src/quant/mxfp4.ts';
+import { setHalfNibbles } from '../../src/quant/nibbles.ts';
 import type { QuantType } from '../../src/quant/types.ts';
 
 /**
@@ -18,6 +20,7 @@ const centred4 = rms(range(0, 15).map(q => q - 7.5));
 const rms5 = rms(range(-16, 15));
 const centred5 = rms(range(0, 31).map(q => q - 15.5));
 const rms8 = rms(range(-128, 127));
+const rmsE2m1 = rms([...e2m1Values]);
 const rmsIq4 = rms([...iq4Values]);
 /** Scales of the K formats are drawn from 8 to 15: large enough to vary, small enough to keep d above f16's subnormal range. */
 const kScale = rms(range(8, 15));
@@ -56,6 +59,15 @@ const shapes: Readonly<Partial<Record<QuantType, Shape>>> = {
     const value = new DataView(new ArrayBuffer(4));
     value.setFloat32(0, uniform(view.getUint16(0) * 65537, deviation));
     view.setUint16(0, value.getUint16(0), true);
+  },
+  NVFP4: (view, deviation) => {
+    // In eighths of a power of two, which halves of an E4M3 have down to 2^-7.
+    for (let part = 0; part < 4; part++) {
+      const scale = Math.abs(vary(view, part, deviation / rmsE2m1));
+      const exponent = Math.max(-7, Math.floor(Math.log2(scale)));
+      const code = 8 * (exponent + 7) + Math.round((8 * scale) / 2 ** exponent);
+      view.setUint8(part, Math.max(1, Math.min(0x7e, code)));
+    }
   },
   Q4_0: (view, deviation) => setD(view, 0, vary(view, 0, deviation / rms4)),
   Q4_1: (view, deviation) => centred(view, 0, vary(view, 0, deviation / centred4), 7.5),
@@ -119,14 +131,17 @@ export const levelled =
   (view, deviation) => {
     if (!integers) throw new Error('floats have a shape of their own');
     const block = newBlock(blockSize);
-    const { scale, minimum, minimumOf, unpack } = integers;
+    const { scale, factor, minimum, minimumOf, unpack } = integers;
     unpack(viewBlocks(new Uint8Array(view.buffer, view.byteOffset, view.byteLength)), 0, block);
     const values = Array.from(block.ints, (q, i) => q * (block.scales[i >> 4] ?? 1));
     const mean = (numbers: readonly number[]) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
     const middle = minimum === undefined ? 0 : mean(values);
     const at = (field: string) => fields[field]?.offset ?? 0;
-    const d = vary(view, at(scale), deviation / Math.max(1, rms(values.map(value => value - middle))));
-    if (fields[scale]?.type === 'F32') view.setFloat32(at(scale), d, true);
+    const d = vary(view, at(scale), deviation / factor / (rms(values.map(value => value - middle)) || 1));
+    const kind = fields[scale]?.type;
+    if (kind === 'E8M0') view.setUint8(at(scale), 127 + Math.round(Math.log2(Math.abs(d))));
+    else if (kind === 'F16x4') setHalfNibbles(view, at(scale), d);
+    else if (kind === 'F32') view.setFloat32(at(scale), d, true);
     else setD(view, at(scale), d);
     if (minimumOf === 'block') setD(view, at(minimum ?? ''), -d * middle);
     if (minimumOf === 'parts') setD(view, at(minimum ?? ''), (d * middle) / Math.max(1, mean([...block.mins])));

@@ -3,9 +3,9 @@ import type { QuantType } from '../../src/quant/types.ts';
 import type { Shape } from './shapes.ts';
 
 /** One format for all matrices, or llama.cpp's mix of that name. */
-export type Mix = QuantType | 'Q4_K_M';
+export type Mix = QuantType | 'Q4_K_M' | 'UD-Q4_K_M';
 
-export const mixes: readonly Mix[] = [...(Object.keys(formats) as QuantType[]), 'Q4_K_M'];
+export const mixes: readonly Mix[] = [...(Object.keys(formats) as QuantType[]), 'Q4_K_M', 'UD-Q4_K_M'];
 
 /** llama.cpp's number for the file type (general.file_type); it only describes. */
 export const fileTypes: Readonly<Partial<Record<Mix, number>>> = {
@@ -21,15 +21,36 @@ export const fileTypes: Readonly<Partial<Record<Mix, number>>> = {
   Q4_K: 14,
   Q4_K_M: 15,
   Q5_K: 16,
+  'UD-Q4_K_M': 15,
   Q6_K: 18,
+  IQ2_XXS: 19,
+  IQ2_XS: 20,
+  IQ3_XXS: 23,
+  IQ1_S: 24,
   IQ4_NL: 25,
+  IQ3_S: 26,
+  IQ2_S: 28,
   IQ4_XS: 30,
+  IQ1_M: 31,
   BF16: 32,
+  TQ1_0: 36,
+  TQ2_0: 37,
+  MXFP4: 38,
+  NVFP4: 39,
 };
 
 /** What llama.cpp takes when rows are no multiple of 256 (tensor_type_fallback). */
 const fallbacks: Readonly<Partial<Record<QuantType, QuantType>>> = {
+  IQ1_M: 'IQ4_NL',
+  IQ1_S: 'IQ4_NL',
+  IQ2_S: 'IQ4_NL',
+  IQ2_XS: 'IQ4_NL',
+  IQ2_XXS: 'IQ4_NL',
+  IQ3_S: 'IQ4_NL',
+  IQ3_XXS: 'IQ4_NL',
   IQ4_XS: 'IQ4_NL',
+  TQ1_0: 'Q4_0',
+  TQ2_0: 'Q4_0',
   Q2_K: 'Q4_0',
   Q3_K: 'Q4_0',
   Q4_K: 'Q5_0',
@@ -39,7 +60,7 @@ const fallbacks: Readonly<Partial<Record<QuantType, QuantType>>> = {
 
 /** The type of the matrix `name` with rows of `width`; facts from llama.cpp's llama-quant.cpp. */
 export function typeOf(mix: Mix, name: string, width: number, shape: Shape): QuantType {
-  const wanted = mix === 'Q4_K_M' ? q4km(name, shape) : mix;
+  const wanted = mix === 'Q4_K_M' ? q4km(name, shape) : mix === 'UD-Q4_K_M' ? dynamic(name, shape) : mix;
   if (width % formats[wanted].blockSize === 0) return wanted;
   const type = fallbacks[wanted] ?? 'F16';
   return width % formats[type].blockSize === 0 ? type : 'F16';
@@ -54,6 +75,15 @@ function q4km(name: string, { layers, experts = 0, tied = false }: Shape): Quant
   if (name.includes('.attn_output.')) return eight ? 'Q5_K' : 'Q4_K';
   if (name.includes('.attn_qkv.')) return 'Q5_K';
   return name.includes('.ffn_down') && moreBits(layer, layers) ? 'Q6_K' : 'Q4_K';
+}
+
+/** As today's dynamic files of Unsloth: which matrix of which layer gets how many bits is measured, so there is no pattern. */
+function dynamic(name: string, shape: Shape): QuantType {
+  const layer = Number(/^blk\.(\d+)\./.exec(name)?.[1]);
+  if (name.includes('.ffn_gate') || name.includes('.ffn_up'))
+    return (['IQ3_S', 'IQ4_XS', 'Q4_K'] as const)[layer % 3] as QuantType;
+  if (name.includes('.ffn_down')) return layer % 2 ? 'IQ4_XS' : 'Q5_K';
+  return name.includes('.attn_') && layer % 4 === 1 ? 'Q5_K' : q4km(name, shape);
 }
 
 /** The layers that Q4_K_M spends more on: the first and the last eighth and every third between. */

@@ -4,12 +4,13 @@
  * same short loop in every format. `product256` unpacks weights where it multiplies them; `panelProduct256` takes them
  * from a panel, where `unpack256` has put them (see panel.ts).
  */
+
 import { activationRecord } from './activation.ts';
-import { Func, f32x4, i32, i32x4, type Local, v128 } from './assembler.ts';
+import { Func, f32, f32x4, i32, i32x4, type Local, type V128, v128 } from './assembler.ts';
 import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
 import { addProducts, type Dot, type Step, type Sums, sumsOf } from './dot.ts';
 import type { Format256 } from './formats256.ts';
-import { smallHalves } from './halves.ts';
+import { nibbleHalves, smallHalves } from './halves.ts';
 import { panelsAtOnce, unpackBlocks, unpackParams } from './panel.ts';
 import { type ProductFunc, product } from './product.ts';
 import type { Place, Walk } from './weights256.ts';
@@ -26,51 +27,99 @@ const constantNames = [
   'onesI16', 'byte', 'zero', 'nibble', 'eight', 'bit4', 'bits45', 'three', 'bit2', 'low16', 'high16', 'low4', 'high4',
   'scale45', 'scale2021', 'i16_15', 'i16_63', 'i16_48', 'i16_32', 'iq4Low', 'iq4High', 'low15', 'firstNormal',
   'halfBias', 'smallestNormal', 'sign',
+  'spread', 'bit0', 'bytes17', 'bytes32', 'bytes64', 'i32_43',
 ] as const; // biome-ignore format: a list
+
+/** Where a codebook's weights stand in the scratch, behind the sums of the segments before. */
+const blockAt = 2048;
 
 /** One row group at a time: memory is read fastest in one stream. */
 export function product256(format: Format256, tile: number, dot: Dot): ProductFunc {
+  const { unpack } = format;
+  return 'walk' in unpack ? walkedProduct(format, unpack.walk, tile, dot) : unpackedProduct(format, tile, dot);
+}
+
+/** A block of a row group is unpacked, then multiplied. */
+function unpackedProduct(format: Format256, tile: number, dot: Dot): ProductFunc {
   const walkers = { atOnce: 1, blockBytes: format.groupBytes, record: activationRecord.q256 };
   return product(`${format.name}x${tile}`, tile, walkers, (f, sums, [w]) => {
     const constantOf = constants(f, constantNames);
-    const { scratch } = f.params;
     const integers = sumsOf(f, 1, tile);
-    const [scale, minimum] = [pairLocal(f), pairLocal(f)];
+    const block = f.local('i32', i32.add(f.params.scratch, i32.const(blockAt)));
     return x => {
-      expandScales(f, format, constantOf, w, scratch);
-      for (const sum of integers[0]) setPair(f, sum, constantOf('zero'));
-      multiply(f, format, dot, constantOf, w, x, integers);
-      setPair(f, scale, scaleOf(f, format, w, constantOf));
-      if (format.minimumAt) setPair(f, minimum, smallHalves(f, w, format.minimumAt, constantOf));
-      scaleUp(f, format, x, integers, sums, {
-        pairs: (_, i) => pair(h => v128.load(scratch, pairsAt(format) + 32 * i + 16 * h)),
-        scale: () => scale,
-        minimum: () => minimum,
-      });
+      unpackBlock(f, format, constantOf, w, block);
+      multiplyBlocks(f, format, dot, constantOf, [block], x, integers, sums);
       f.advance(w, format.groupBytes);
       f.advance(x, 308 * tile);
     };
   });
 }
 
+/** Weights are unpacked where they are multiplied. */
+function walkedProduct(format: Format256, blockWalk: Walk, tile: number, dot: Dot): ProductFunc {
+  return product(
+    `${format.name}x${tile}`,
+    tile,
+    { atOnce: 1, blockBytes: format.groupBytes, record: activationRecord.q256 },
+    (f, sums, [w]) => {
+      const constantOf = constants(f, constantNames);
+      const { scratch } = f.params;
+      const integers = sumsOf(f, 1, tile);
+      const [scale, minimum] = [pairLocal(f), pairLocal(f)];
+      return x => {
+        expandScales(f, format, constantOf, w, scratch);
+        for (const sum of integers[0]) setPair(f, sum, constantOf('zero'));
+        multiply(f, format, blockWalk, dot, constantOf, w, x, integers);
+        setPair(f, scale, scaleOf(f, format, w, constantOf));
+        if (format.minimumAt) setPair(f, minimum, smallHalves(f, w, format.minimumAt, constantOf));
+        scaleUp(f, format, constantOf, x, integers, sums, {
+          pairs: (_, i) => pair(h => v128.load(scratch, pairsAt(format) + 32 * i + 16 * h)),
+          scale: () => scale,
+          minimum: () => minimum,
+        });
+        f.advance(w, format.groupBytes);
+        f.advance(x, 308 * tile);
+      };
+    },
+  );
+}
+
 export function panelProduct256(format: Format256, tile: number, dot: Dot): ProductFunc {
   const blockBytes = panelBytes256(format);
-  const at = (p: Local<'i32'>, offset: number): Pair => pair(h => v128.load(p, offset + 16 * h));
-  const walkers = { atOnce: panelsAtOnce(dot), blockBytes, record: activationRecord.q256 };
-  return product(`${format.name}p${tile}`, tile, walkers, (f, sums, panels) => {
-    const constantOf = constants(f, constantNames);
-    const integers = sumsOf(f, panels.length, tile);
-    return x => {
-      for (const sum of integers.flat()) setPair(f, sum, constantOf('zero'));
-      multiplyPanels(f, format, dot, constantOf, panels, x, integers);
-      scaleUp(f, format, x, integers, sums, {
-        pairs: (g, i) => at(panels[g], panelScales + pairsAt(format) + 32 * i),
-        scale: g => at(panels[g], blockBytes - 64),
-        minimum: g => at(panels[g], blockBytes - 32),
-      });
-      for (const panel of panels) f.advance(panel, blockBytes);
-      f.advance(x, 308 * tile);
-    };
+  return product(
+    `${format.name}p${tile}`,
+    tile,
+    { atOnce: panelsAtOnce(dot), blockBytes, record: activationRecord.q256 },
+    (f, sums, panels) => {
+      const constantOf = constants(f, constantNames);
+      const integers = sumsOf(f, panels.length, tile);
+      return x => {
+        multiplyBlocks(f, format, dot, constantOf, panels, x, integers, sums);
+        for (const panel of panels) f.advance(panel, blockBytes);
+        f.advance(x, 308 * tile);
+      };
+    },
+  );
+}
+
+/** A block of each panel onto the sums. */
+function multiplyBlocks(
+  f: ProductFunc,
+  format: Format256,
+  dot: Dot,
+  constantOf: ConstantOf,
+  panels: readonly Local<'i32'>[],
+  x: Local<'i32'>,
+  integers: Sums,
+  sums: Sums,
+): void {
+  const at = (g: number, offset: number): Pair => pair(h => v128.load(panels[g], offset + 16 * h));
+  for (const sum of integers.flat()) setPair(f, sum, constantOf('zero'));
+  multiplyPanels(f, format, dot, constantOf, panels, x, integers);
+  scaleUp(f, format, constantOf, x, integers, sums, {
+    pairs: (g, i) => at(g, panelScales + pairsAt(format) + 32 * i),
+    scale: g => at(g, panelBytes256(format) - 64),
+    minimum: g => at(g, panelBytes256(format) - 32),
   });
 }
 
@@ -81,24 +130,38 @@ export function unpack256(format: Format256): Func<typeof unpackParams> {
   const { w, panel } = f.params;
   const constantOf = constants(f, constantNames);
   f.for(unpackBlocks(f, format.groupBytes), () => {
-    const scales = f.local('i32', i32.add(panel, i32.const(panelScales)));
-    expandScales(f, format, constantOf, w, scales);
-    storePair(f, panel, scaleOf(f, format, w, constantOf), blockBytes - 64);
-    if (format.minimumAt) storePair(f, panel, smallHalves(f, w, format.minimumAt, constantOf), blockBytes - 32);
-    const to = f.local('i32', panel);
-    walk(f, format.walk, constantOf, w, [[to, 32, 0]], place => {
-      for (const run of format.walk.runs(place))
-        for (const { word, weights } of run.planes[0].steps) storePair(f, to, pair(weights), 32 * word);
-    });
+    unpackBlock(f, format, constantOf, w, panel);
     f.advance(w, format.groupBytes);
     f.advance(panel, blockBytes);
   });
   return f;
 }
 
+function unpackBlock(f: Func, format: Format256, constantOf: ConstantOf, w: Local<'i32'>, panel: Local<'i32'>): void {
+  const { unpack, minimumAt } = format;
+  const blockBytes = panelBytes256(format);
+  const scales = f.local('i32', i32.add(panel, i32.const(panelScales)));
+  expandScales(f, format, constantOf, w, scales);
+  storePair(f, panel, scaleOf(f, format, w, constantOf), blockBytes - 64);
+  if (minimumAt) storePair(f, panel, smallHalves(f, w, minimumAt, constantOf), blockBytes - 32);
+  if ('toPanel' in unpack) {
+    unpack.toPanel(f, w, panel, constantOf);
+    return;
+  }
+  const to = f.local('i32', panel);
+  walk(f, unpack.walk, constantOf, w, [[to, 32, 0]], place => {
+    for (const run of unpack.walk.runs(place))
+      for (const { word, weights } of run.planes[0].steps) storePair(f, to, pair(weights), 32 * word);
+  });
+}
+
 function scaleOf(f: Func, format: Format256, w: Local<'i32'>, constantOf: ConstantOf): Pair {
-  if (format.wideScale) return pair(h => v128.load(w, format.scaleAt + 16 * h));
-  return smallHalves(f, w, format.scaleAt, constantOf);
+  const { scaleType, scaleAt, factor } = format;
+  if (scaleType === 'F32') return pair(h => v128.load(w, scaleAt + 16 * h));
+  const scale = (scaleType === 'F16' ? smallHalves : nibbleHalves)(f, w, scaleAt, constantOf);
+  if (factor === 1) return scale;
+  const splat = f.local('v128', f32x4.splat(f32.const(factor)));
+  return pair(h => f32x4.mul(scale[h], splat));
 }
 
 /** A block's scales to `to`: every part's twice per row, then in pairs for what is subtracted at the end. */
@@ -133,7 +196,7 @@ function walk(
     for (const [pointer, perWord, perScale] of followers) f.advance(pointer, words * perWord + scales * perScale);
   };
   const innerTurn = () => {
-    turn({ block, w, outer: i, inner: j, constantOf });
+    turn({ f, block, w, outer: i, inner: j, constantOf });
     advance(innerAdvance);
     f.advance(j, 1);
   };
@@ -153,6 +216,7 @@ function walk(
 function multiply(
   f: ProductFunc,
   format: Format256,
+  blockWalk: Walk,
   dot: Dot,
   constantOf: ConstantOf,
   w: Local<'i32'>,
@@ -164,8 +228,8 @@ function multiply(
     [words, 4 * integers[0].length, 0],
     [scales, 0, 32],
   ];
-  walk(f, format.walk, constantOf, w, followers, place => {
-    for (const run of format.walk.runs(place)) {
+  walk(f, blockWalk, constantOf, w, followers, place => {
+    for (const run of blockWalk.runs(place)) {
       const scale = () => pair(h => v128.load(scales, 32 * run.scale + 16 * h));
       for (const { shift, steps } of run.planes) {
         const products = { x: words, steps, perSum: format.perSum, shift, scale, first: false };
@@ -215,7 +279,8 @@ interface Scales {
 /** The block's integers, less offset or minimums, times its scales, onto the float sums. */
 function scaleUp(
   f: ProductFunc,
-  { part, offsetShift, minimumAt }: Format256,
+  { part, offset, odd, minimumAt }: Format256,
+  c: ConstantOf,
   x: Local<'i32'>,
   integers: Sums,
   sums: Sums,
@@ -226,6 +291,8 @@ function scaleUp(
   const factor = f.local('v128');
   // Words of the record: 64 of bytes, 1 scale, 8 sums of 16, 4 sums of 32.
   const field = (word: number, token: number) => v128.splat32(x, (word * tile + token) * 4);
+  const timesOffset = (sum: V128, h: 0 | 1): V128 =>
+    offset === 43 ? i32x4.mul(sum, c('i32_43')[h]) : i32x4.shl(sum, Math.log2(offset ?? 1));
   const firstSum = part === 16 ? 65 : 73;
   for (let t = 0; t < tile; t++) {
     for (let i = 0; i < 128 / part; i++) {
@@ -238,7 +305,8 @@ function scaleUp(
     f.set(factor, field(64, t));
     for (const [g, correction] of corrections.entries()) {
       const [sum, whole] = [sums[g][t], integers[g][t]];
-      const exact = offsetShift ? pair(h => i32x4.sub(whole[h], i32x4.shl(correction[h], offsetShift))) : whole;
+      const meant = odd ? pair(h => i32x4.add(i32x4.shl(whole[h], 1), correction[h])) : whole;
+      const exact = offset ? pair(h => i32x4.sub(meant[h], timesOffset(correction[h], h))) : meant;
       setPair(
         f,
         sum,

@@ -1,35 +1,41 @@
 /** Matrix kernels of the formats with 32 weights and one f16 scale in a block; formats32.ts says how each unpacks. */
+
 import { activationRecord } from './activation.ts';
 import { Func, f32x4, i32x4, type Local, type V128, v128 } from './assembler.ts';
 import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
 import { addProducts, type Dot, type Step, type Sums, sumsOf } from './dot.ts';
 import type { Format32 } from './formats32.ts';
-import { halves } from './halves.ts';
+import { halves, powers } from './halves.ts';
 import { panelsAtOnce, unpackBlocks, unpackParams } from './panel.ts';
 import { type ProductFunc, product } from './product.ts';
 
 const constantNames = [
   'halfMask', 'halfScale', 'onesI16', 'byte', 'zero', 'nibble', 'eight', 'low4', 'spread', 'bit0', 'iq4Low', 'iq4High',
+  'e2m1', 'leastPower', 'half', 'halfUnscale',
 ] as const; // biome-ignore format: a list
 
 export function product32(format: Format32, tile: number, dot: Dot): ProductFunc {
-  const walkers = { atOnce: 1, blockBytes: format.groupBytes, record: activationRecord.q32 };
-  return product(`${format.name}x${tile}`, tile, walkers, (f, sums, [w]) => {
-    const constantOf = constants(f, constantNames);
-    const integers = sumsOf(f, 1, tile);
-    const [scale, minimum] = [pairLocal(f), pairLocal(f)];
-    return x => {
-      format.planes.forEach(({ shift, perSum, weights }, i) => {
-        const steps = stepsOf((word, h) => weights(w, word, h, constantOf));
-        addProducts(f, dot, constantOf, integers, { x, steps, perSum, shift, first: i === 0 });
-      });
-      setPair(f, scale, halves(w, format.scaleAt, constantOf('halfMask')));
-      if (format.minimumAt) setPair(f, minimum, minimumOf(w, format.minimumAt, constantOf));
-      scaleUp(f, format, x, integers, sums, { scale: () => scale, minimum: () => minimum });
-      f.advance(w, format.groupBytes);
-      f.advance(x, 44 * tile);
-    };
-  });
+  return product(
+    `${format.name}x${tile}`,
+    tile,
+    { atOnce: 1, blockBytes: format.groupBytes, record: activationRecord.q32 },
+    (f, sums, [w]) => {
+      const constantOf = constants(f, constantNames);
+      const integers = sumsOf(f, 1, tile);
+      const [scale, minimum] = [pairLocal(f), pairLocal(f)];
+      return x => {
+        format.planes.forEach(({ shift, perSum, weights }, i) => {
+          const steps = stepsOf((word, h) => weights(w, word, h, constantOf));
+          addProducts(f, dot, constantOf, integers, { x, steps, perSum, shift, first: i === 0 });
+        });
+        setPair(f, scale, scaleOf(format, w, constantOf));
+        if (format.minimumAt) setPair(f, minimum, minimumOf(w, format.minimumAt, constantOf));
+        scaleUp(f, format, constantOf, x, integers, sums, { scale: () => scale, minimum: () => minimum });
+        f.advance(w, format.groupBytes);
+        f.advance(x, 44 * tile);
+      };
+    },
+  );
 }
 
 /** A block of a panel: 8 words of eight rows, scales as {@link halves} makes them, minimums. */
@@ -44,7 +50,8 @@ export function panelProduct32(format: Format32, tile: number, dot: Dot): Produc
     const steps = stepsOf((word, h, g) => v128.load(panels[g], 32 * word + 16 * h));
     return x => {
       addProducts(f, dot, constantOf, integers, { x, steps, perSum: format.planes[0].perSum, first: true });
-      scaleUp(f, format, x, integers, sums, { scale: g => at(panels[g], 256), minimum: g => at(panels[g], 288) });
+      const scales = { scale: (g: number) => at(panels[g], 256), minimum: (g: number) => at(panels[g], 288) };
+      scaleUp(f, format, constantOf, x, integers, sums, scales);
       for (const panel of panels) f.advance(panel, panelBytes32);
       f.advance(x, 44 * tile);
     };
@@ -64,7 +71,7 @@ export function unpack32(format: Format32): Func<typeof unpackParams> {
         pair(h => weights(h, 0)),
         32 * word,
       );
-    storePair(f, panel, halves(w, format.scaleAt, constantOf('halfMask')), 256);
+    storePair(f, panel, scaleOf(format, w, constantOf), 256);
     if (format.minimumAt) storePair(f, panel, minimumOf(w, format.minimumAt, constantOf), 288);
     f.advance(w, format.groupBytes);
     f.advance(panel, panelBytes32);
@@ -75,6 +82,10 @@ export function unpack32(format: Format32): Func<typeof unpackParams> {
 const stepsOf = (weights: (word: number, half: 0 | 1, group: number) => V128): Step[] =>
   Array.from({ length: 8 }, (_, word) => ({ word, weights: (half, group) => weights(word, half, group) }));
 
+function scaleOf({ powerScale, scaleAt }: Format32, w: Local<'i32'>, constantOf: ConstantOf): Pair {
+  return powerScale ? powers(w, scaleAt, constantOf) : halves(w, scaleAt, constantOf('halfMask'));
+}
+
 function minimumOf(w: Local<'i32'>, offset: number, constantOf: ConstantOf): Pair {
   const raw = halves(w, offset, constantOf('halfMask'));
   return pair(h => f32x4.mul(raw[h], constantOf('halfScale')[h]));
@@ -83,7 +94,8 @@ function minimumOf(w: Local<'i32'>, offset: number, constantOf: ConstantOf): Pai
 /** The block's integers, less the offset, times its scales, and its minimums, onto the float sums. */
 function scaleUp(
   f: ProductFunc,
-  { offsetShift, minimumAt }: Format32,
+  { offsetShift, minimumAt, powerScale }: Format32,
+  constantOf: ConstantOf,
   x: Local<'i32'>,
   integers: Sums,
   sums: Sums,
@@ -95,7 +107,7 @@ function scaleUp(
     // Words of the record: 8 of bytes, the scale, the sum, their product.
     const field = (index: number) => v128.splat32(x, (8 + index) * 4 * tile + 4 * t);
     if (offsetShift) f.set(offset, i32x4.shl(field(1), offsetShift));
-    f.set(factor, field(0));
+    f.set(factor, powerScale ? f32x4.mul(field(0), constantOf('halfUnscale')[0]) : field(0));
     for (const [g, group] of sums.entries()) {
       const [sum, whole] = [group[t], integers[g][t]];
       const exact = offsetShift ? pair(h => i32x4.sub(whole[h], offset)) : whole;

@@ -4,7 +4,10 @@
  * register. Every entry is 32 bytes: the same vector for both halves of a row pair, adjacent, so that V8's
  * re-vectoriser can take them as one.
  */
+import { type Grid, grids } from '../quant/grids.ts';
+import { iq2Values } from '../quant/iq2_s.ts';
 import { iq4Values } from '../quant/iq4_nl.ts';
+import { e2m1Values } from '../quant/mxfp4.ts';
 import { type Func, i32, type Local, type V128, v128 } from './assembler.ts';
 
 /** Byte address of the table. Address 0 stays unused, so that 0 can mean "none". */
@@ -21,6 +24,9 @@ const entries = {
   high16: words(0xffff0000),
   byte: words(0x00ff00ff),
   three: words(0x03030303),
+  bytes17: words(0x11111111),
+  bytes32: words(0x20202020),
+  bytes64: words(0x40404040),
   bit2: words(0x04040404),
   bit0: words(0x01010101),
   /** Spreads four bits over four bytes by multiplication. */
@@ -49,6 +55,19 @@ const entries = {
   /** The values of IQ4_NL and IQ4_XS plus 128: low and high nibbles. */
   iq4Low: iq4(value => value & 15),
   iq4High: iq4(value => value >> 4),
+  /** The values of MXFP4 plus 16. */
+  e2m1: new Uint8Array([...e2m1Values, ...e2m1Values].map(value => value + 16)),
+  /** What is added to the values of IQ2_S's expanded form. */
+  i32_43: words(43),
+  /** For E4M3: its bits, and half of what makes them its value where an f32's exponent begins. */
+  low7: words(0x7f),
+  smallScale: words((127 + 119) << 23),
+  i32_16: words(16),
+  /** For E8M0: 2^-127 as f32, and a half. */
+  leastPower: words(0x00400000),
+  half: float(0.5),
+  /** 2^-112. */
+  halfUnscale: words((127 - 112) << 23),
   /** The bounds and factors of e^x, see math.ts. */
   expLeast: float(-87),
   expMost: float(88),
@@ -86,8 +105,15 @@ export type ConstantName = keyof typeof entries;
 /** A constant that a kernel has loaded. */
 export type ConstantOf = (name: ConstantName) => Pair;
 
-/** The constants with a table's values plus 128: their low and their high nibbles. */
+/** What is added to a table's values: they fit seven bits then, or have two planes of nibbles. */
+export function tableOffset(table: Int8Array): number {
+  if (table === iq2Values) return 43;
+  return 2 ** Math.ceil(Math.log2(Math.max(...table.map(Math.abs)) + 1));
+}
+
+/** The constants with a table's values plus their offset; of values of eight bits the low and the high nibbles. */
 export function tableConstants(table: Int8Array | undefined): readonly ConstantName[] {
+  if (table === e2m1Values) return ['e2m1'];
   if (table !== iq4Values) throw new Error('kernels have no constants for this table');
   return ['iq4Low', 'iq4High'];
 }
@@ -95,14 +121,24 @@ export function tableConstants(table: Int8Array | undefined): readonly ConstantN
 /** Byte address of the i32 numbers 0..31. */
 export const positionsAddress = tableAddress + names.length * 32;
 
-/** First byte after the table. */
-export const constantsEnd = positionsAddress + positions.length;
+const codebooks: readonly Grid[] = Object.values(grids);
+const codebooksAddress = positionsAddress + positions.length;
+
+/** Byte address of a codebook's values. */
+export function gridAddress(grid: Grid): number {
+  const before = codebooks.slice(0, codebooks.indexOf(grid));
+  return before.reduce((at, { values }) => at + values.length, codebooksAddress);
+}
+
+/** First byte after the constants. */
+export const constantsEnd = codebooks.reduce((at, { values }) => at + values.length, codebooksAddress);
 
 export function writeConstants(memory: Uint8Array): void {
   names.forEach((name, index) => {
     memory.set(entries[name], tableAddress + 32 * index);
   });
   memory.set(positions, positionsAddress);
+  for (const grid of codebooks) memory.set(grid.values, gridAddress(grid));
 }
 
 /** Two vectors that stand beside each other: rows 0-3 and rows 4-7 of a group. */

@@ -1,11 +1,14 @@
 /** What the kernels of blocks of 256 need to know of a format: all of it follows from the format's descriptor. */
 import { codeWidth } from '../quant/codes.ts';
-import type { QuantFormat } from '../quant/format.ts';
+import type { Integers, QuantFormat } from '../quant/format.ts';
 import { formats } from '../quant/formats.ts';
+import { gridOffset } from '../quant/grid-codes.ts';
 import { stepsPerSum } from './dot.ts';
 import { offsetOf } from './formats32.ts';
-import { groupRows, packedAt } from './layout.ts';
+import { oddScales, type UnpackWeights, unpackGrid } from './grid256.ts';
+import { groupRows, kernelForm, packedAt } from './layout.ts';
 import { type PartScales, partScalesOf } from './scales256.ts';
+import { unpackTrits } from './trits256.ts';
 import { type Walk, walkOf } from './weights256.ts';
 
 export interface Format256 {
@@ -20,42 +23,76 @@ export interface Format256 {
   /** Absent: all 1. */
   readonly scales?: PartScales;
   readonly minimums?: PartScales;
-  /** log2 of what is subtracted from every weight. */
-  readonly offsetShift?: number;
+  /** What is subtracted from every weight: a power of two, or 43. */
+  readonly offset?: number;
+  /** Weights stand for odd numbers: twice the weight, less the offset, plus one. */
+  readonly odd: boolean;
   readonly scaleAt: number;
-  /** The block's scale is f32 instead of f16. */
-  readonly wideScale: boolean;
+  readonly scaleType: 'F16' | 'F32' | 'F16x4';
   readonly minimumAt?: number;
-  readonly walk: Walk;
+  /** A power of two for the block's scale. */
+  readonly factor: number;
+  /** How weights unpack where they are multiplied: by a short loop, or all to a block of a panel first. */
+  readonly unpack: { readonly walk: Walk } | { readonly toPanel: UnpackWeights };
 }
 
 /** Undefined: the format is none of theirs. */
 export function format256(format: QuantFormat): Format256 | undefined {
   const { name, blockSize, blockBytes, fields, integers } = format;
   if (blockSize !== 256 || !integers) return undefined;
-  const { weights, parts, scale, minimum } = integers;
-  const offset = offsetOf(integers);
-  const inPlanes = offset === 128;
-  const walk = walkOf(format, weights);
-  if (parts && parts.size !== walk.part) throw new Error(`${name}: its kernel's parts have ${walk.part} weights`);
+  const { scale, factor, minimum } = integers;
+  const scaleType = fields[scale]?.type;
+  if (scaleType === 'E8M0') throw new Error(`${name}: no kernel of blocks of 256 has scales of ${scaleType}`);
   return {
     name,
     groupBytes: groupRows * blockBytes,
-    perSum: stepsPerSum(inPlanes ? 4 : codeWidth(weights)),
+    ...weightsOf(format, integers),
+    scaleAt: packedAt(format, scale),
+    scaleType: scaleType as Format256['scaleType'],
+    ...(minimum !== undefined && { minimumAt: packedAt(format, minimum) }),
+    factor,
+  };
+}
+
+type Weights = Pick<Format256, 'perSum' | 'odd' | 'inPlanes' | 'part' | 'scales' | 'minimums' | 'offset' | 'unpack'>;
+
+function weightsOf(format: QuantFormat, { weights, parts }: Integers): Weights {
+  if ('grid' in weights) {
+    if (!parts || !('slots' in parts)) throw new Error(`${format.name}: kernels want odd scales beside a codebook`);
+    const offset = gridOffset(weights);
+    return {
+      perSum: stepsPerSum(Math.log2(2 * offset)),
+      odd: false,
+      inPlanes: false,
+      part: parts.size,
+      scales: oddScales(format, parts),
+      offset,
+      unpack: { toPanel: unpackGrid(format, weights) },
+    };
+  }
+  if ('trits' in weights) {
+    const toPanel = unpackTrits(format, weights);
+    return { perSum: stepsPerSum(2), odd: false, inPlanes: false, part: 32, offset: 1, unpack: { toPanel } };
+  }
+  const offset = offsetOf(weights);
+  const inPlanes = offset === 128;
+  const walk = walkOf(format, weights);
+  if (parts && parts.size !== walk.part)
+    throw new Error(`${format.name}: its kernel's parts have ${walk.part} weights`);
+  return {
+    perSum: stepsPerSum(inPlanes ? 4 : weights.table ? Math.ceil(Math.log2(2 * offset)) : codeWidth(weights)),
+    odd: weights.odd === true,
     inPlanes,
     part: walk.part,
-    ...(parts && partScalesOf(format, parts)),
-    ...(offset > 1 && { offsetShift: Math.log2(offset) }),
-    scaleAt: packedAt(format, scale),
-    wideScale: fields[scale]?.type === 'F32',
-    ...(minimum !== undefined && { minimumAt: packedAt(format, minimum) }),
-    walk,
+    ...(parts && ('slots' in parts ? { scales: oddScales(format, parts) } : partScalesOf(format, parts))),
+    ...(offset > 0 && { offset }),
+    unpack: { walk },
   };
 }
 
 export const formats256: ReadonlyMap<string, Format256> = new Map(
   Object.values(formats).flatMap(format => {
-    const found = format256(format);
+    const found = format256(kernelForm(format));
     return found ? [[format.name, found] as const] : [];
   }),
 );

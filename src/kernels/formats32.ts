@@ -1,9 +1,9 @@
 /** How the formats with 32 weights in a block unpack. All but the instructions follows from the format's descriptor. */
-import { codeKey, codeWidth } from '../quant/codes.ts';
-import type { Integers, QuantFormat } from '../quant/format.ts';
+import { type Codes, codeKey, codeWidth } from '../quant/codes.ts';
+import type { QuantFormat } from '../quant/format.ts';
 import { formats } from '../quant/formats.ts';
 import { i8x16, i16x8, i32x4, type Local, type V128, v128 } from './assembler.ts';
-import { type ConstantName, type ConstantOf, tableConstants } from './constants.ts';
+import { type ConstantName, type ConstantOf, tableConstants, tableOffset } from './constants.ts';
 import { stepsPerSum } from './dot.ts';
 import { groupRows, packedAt } from './layout.ts';
 
@@ -24,6 +24,8 @@ export interface Format32 {
   /** log2 of what is subtracted from every weight; absent: nothing. */
   readonly offsetShift?: number;
   readonly scaleAt: number;
+  /** The scale is E8M0 instead of f16, twice as large as it should be. */
+  readonly powerScale: boolean;
   /** f16 minimum, added to every weight times the scale. */
   readonly minimumAt?: number;
 }
@@ -58,39 +60,46 @@ const lookUp =
  * the high nibbles of eight bits. A format with another way needs a line here; every other none.
  * @param at where the fields of the bits begin in a packed group
  */
-const unpackers: Readonly<Record<string, (at: readonly number[], integers: Integers) => readonly Weights[]>> = {
+const unpackers: Readonly<Record<string, (at: readonly number[], weights: Codes) => readonly Weights[]>> = {
   '4x16': () => [nibbles],
   '4x16+1x1': ([, high]) => [fifthBits(high)],
-  '4x16 of a table': (_, { weights }) => tableConstants(weights.table).map(lookUp),
+  '4x16 of a table': (_, { table }) => tableConstants(table).map(lookUp),
   '8x1 signed': () => [lowNibbles, highNibbles],
 };
 
 /** What the kernels need to know of a format; undefined: it is none of theirs. */
 export function format32(format: QuantFormat): Format32 | undefined {
-  const { name, blockSize, blockBytes, integers } = format;
+  const { name, blockSize, blockBytes, fields, integers } = format;
   if (blockSize !== 32 || !integers) return undefined;
-  const { weights, scale, minimum } = integers;
+  const { weights, scale, factor, minimum } = integers;
+  if (!('bits' in weights)) throw new Error(`${name}: no kernel unpacks a codebook in blocks of 32`);
+  const powerScale = fields[scale]?.type === 'E8M0';
+  if (factor !== (powerScale ? 1 / 2 : 1)) throw new Error(`${name}: no kernel multiplies its scale with ${factor}`);
   const unpack = unpackers[codeKey(weights)];
   if (!unpack) throw new Error(`${name}: no kernel unpacks ${codeKey(weights)} in blocks of 32`);
   const found = unpack(
     weights.bits.map(({ field }) => packedAt(format, field)),
-    integers,
+    weights,
   );
-  const perSum = stepsPerSum(found.length > 1 ? 4 : codeWidth(weights));
-  const offset = offsetOf(integers);
+  const offset = offsetOf(weights);
+  const width = weights.table ? Math.log2(2 * offset) : codeWidth(weights);
+  const perSum = stepsPerSum(found.length > 1 ? 4 : width);
   return {
     name,
     groupBytes: groupRows * blockBytes,
     planes: found.map((weights, i) => ({ shift: 4 * i, perSum, weights })),
     ...(offset > 1 && { offsetShift: Math.log2(offset) }),
     scaleAt: packedAt(format, scale),
+    powerScale,
     ...(minimum !== undefined && { minimumAt: packedAt(format, minimum) }),
   };
 }
 
 /** What kernels subtract from every weight, which they hold as an unsigned number. */
-export function offsetOf({ weights: { table, signed, subtract = 0 } }: Pick<Integers, 'weights'>): number {
-  return table || signed ? 128 : subtract;
+export function offsetOf({ bits, table, signed, odd, subtract = 0 }: Codes): number {
+  if (table) return tableOffset(table);
+  if (odd) return 2 ** codeWidth({ bits });
+  return signed ? 128 : subtract;
 }
 
 export const formats32: ReadonlyMap<string, Format32> = new Map(

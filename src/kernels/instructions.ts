@@ -114,6 +114,9 @@ export const v128 = {
   splat64: load('v128', simd(0x0a)),
   load32zero: load('v128', simd(0x5c)),
   load64zero: load('v128', simd(0x5d)),
+  /** `vector` with lane `index` from memory. */
+  load32lane: (address: I32, vector: V128, index: number, offset = 0): V128 =>
+    expr('v128', address.code, vector.code, simd(0x56), memoryArgument(offset), [index]),
   and: vv(0x4e),
   andnot: vv(0x4f),
   or: vv(0x50),

@@ -13,9 +13,10 @@ import { add, gate, ropeAdjacent, ropeHalves, scale, softcap } from './elementwi
 import { productFloat } from './floats.ts';
 import { formats32 } from './formats32.ts';
 import { formats256 } from './formats256.ts';
-import { groupRows } from './layout.ts';
+import { groupRows, layouts } from './layout.ts';
 import { layerNorm, rmsNorm } from './norm.ts';
 import { pack } from './pack.ts';
+import { productSmallFloat } from './small-floats.ts';
 
 export interface Variant {
   readonly name: string;
@@ -102,7 +103,9 @@ function products(type: QuantType, wanted: readonly number[], dot: Dot) {
   const [blocks32, blocks256] = [formats32.get(type), formats256.get(type)];
   return wanted.map(tile => {
     if (blocks32) return product32(blocks32, tile, dot);
-    return blocks256 ? product256(blocks256, tile, dot) : productFloat(formats[type], tile);
+    return blocks256
+      ? product256(blocks256, tile, dot)
+      : (type === 'NVFP4' ? productSmallFloat : productFloat)(formats[type], tile);
   });
 }
 
@@ -131,5 +134,5 @@ export function compileKernels(bytes: Uint8Array<ArrayBuffer>, { revectorize }: 
 /** How a weight type's kernels take their input, and the bytes of one block of a row group. */
 export function kernelOf(type: QuantType): { activation: 'q32' | 'q256' | 'f32'; groupBytes: number } {
   const activation = formats32.has(type) ? 'q32' : formats256.has(type) ? 'q256' : 'f32';
-  return { activation, groupBytes: groupRows * formats[type].blockBytes };
+  return { activation, groupBytes: groupRows * layouts[type].blockBytes };
 }

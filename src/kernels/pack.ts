@@ -1,14 +1,14 @@
-/** One kernel per format: eight rows from the file's layout into the interleaved one of layout.ts. */
+/** One kernel per format: eight rows from the file's layout into the interleaved one of layout.ts, or of its expanded form. */
 
 import type { QuantFormat } from '../quant/format.ts';
 import { Func, type I32, i32 } from './assembler.ts';
-import { groupRows, layoutOf } from './layout.ts';
+import { packExpanded } from './expand.ts';
+import { groupRows, layoutOf, packParams } from './layout.ts';
 
-const params = { source: 'i32', rowBytes: 'i32', blocks: 'i32', target: 'i32' } as const;
-
-export function pack(format: QuantFormat): Func<typeof params> {
+export function pack(format: QuantFormat): Func<typeof packParams> {
+  if (format.expanded) return packExpanded(format, format.expanded);
   const { blockBytes, moves } = layoutOf(format);
-  const f = new Func(`pack_${format.name}`, params);
+  const f = new Func(`pack_${format.name}`, packParams);
   const { source, rowBytes, blocks, target } = f.params;
   const row = f.local('i32');
   f.for(blocks, () => {
@@ -24,7 +24,8 @@ export function pack(format: QuantFormat): Func<typeof params> {
   return f;
 }
 
-function copy(f: Func<typeof params>, source: I32, from: number, target: I32, to: number, bytes: 2 | 4): void {
+function copy(f: Func<typeof packParams>, source: I32, from: number, target: I32, to: number, bytes: 1 | 2 | 4): void {
   if (bytes === 4) f.store32(target, i32.load(source, from), to);
-  else f.store16(target, i32.load16u(source, from), to);
+  else if (bytes === 2) f.store16(target, i32.load16u(source, from), to);
+  else f.store8(target, i32.load8u(source, from), to);
 }

@@ -3,7 +3,7 @@
  */
 import { type Codes, codeKey } from '../quant/codes.ts';
 import type { QuantFormat } from '../quant/format.ts';
-import { i8x16, i16x8, i32, type Local, type V128, v128 } from './assembler.ts';
+import { type Func, i8x16, i16x8, i32, type Local, type V128, v128 } from './assembler.ts';
 import { type ConstantName, type ConstantOf, tableConstants } from './constants.ts';
 import { packedAt } from './layout.ts';
 
@@ -16,6 +16,7 @@ export interface Place {
   readonly outer: Local<'i32'>;
   readonly inner: Local<'i32'>;
   readonly constantOf: ConstantOf;
+  readonly f: Func;
 }
 
 /** Four columns of eight rows. */
@@ -127,6 +128,15 @@ const threeBits =
     return v128.or(twoBits(place, j, half, stream), v128.and(moved, constantOf('bit2')[half]));
   };
 
+/** The values of IQ2_S plus 43: 17 times the code, plus its lowest bits' exclusive or. */
+const sixValues =
+  (from: number) =>
+  (place: Place, j: number, half: 0 | 1, stream: number): V128 => {
+    const code = place.f.local('v128', threeBits(from)(place, j, half, stream));
+    const odd = v128.and(v128.xor(code, i16x8.shrU(code, 1)), place.constantOf('bit0')[half]);
+    return i8x16.add(v128.or(code, i16x8.shl(code, 4)), odd);
+  };
+
 /** Parts of 32 bytes or of 16 bytes of nibbles, in two planes of four bits. */
 const planes = (bytes: number, plane: (place: Place, j: number, half: 0 | 1, high: 0 | 1) => V128): Walk => ({
   outer: 8,
@@ -171,6 +181,8 @@ const walks: Readonly<Record<string, (at: readonly number[], table?: Int8Array) 
   '2x32': () => streams(128, twoBits),
   '2x32+1x32': ([, high]) => streams(128, threeBits(high)),
   '4x16 of a table': (_, table) => planes(128, tablePlane(tableConstants(table))),
+  '4x32 odd': () => nibbleParts(),
+  '2x32+1x32 of a table': ([, high]) => streams(128, sixValues(high)),
   '8x1 signed': () => planes(256, bytePlane),
 };
 

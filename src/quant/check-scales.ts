@@ -24,11 +24,31 @@ export function hasBadScale(type: QuantType, bytes: Uint8Array): boolean {
 function badScale(type: QuantType, bytes: Uint8Array): number {
   const { blockBytes, scales } = formats[type];
   const { offsets, kind } = scales;
+  if (kind === 'E8M0') return badByte(0xff, blockBytes, offsets, bytes);
+  if (kind === 'UE4M3') return badByte(0x7f, blockBytes, offsets, bytes);
+  if (kind === 'F16x4') return badNibbles(blockBytes, offsets, bytes);
   const exponent = (kind === 'F16' ? F16_EXPONENT : F32_EXPONENT) >>> 8;
   for (const offset of offsets) {
     for (let at = kind === 'F32' ? offset + 2 : offset; at < bytes.length; at += blockBytes) {
       if ((bytes[at + 1] & exponent) === exponent && isBad(kind, bytes[at])) return at;
     }
+  }
+  return -1;
+}
+
+/** Of bytes, those are NaN whose bits of `nan` are all set. */
+function badByte(nan: number, blockBytes: number, offsets: readonly number[], bytes: Uint8Array): number {
+  for (const offset of offsets) {
+    for (let at = offset; at < bytes.length; at += blockBytes) if (((bytes[at] as number) & nan) === nan) return at;
+  }
+  return -1;
+}
+
+/** The exponent is in the two highest nibbles. */
+function badNibbles(blockBytes: number, offsets: readonly number[], bytes: Uint8Array): number {
+  for (const offset of offsets) {
+    for (let at = offset; at < bytes.length; at += blockBytes)
+      if (((bytes[at + 7] as number) & 0x70) === 0x70 && ((bytes[at + 5] as number) & 0xc0) === 0xc0) return at;
   }
   return -1;
 }

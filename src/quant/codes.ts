@@ -16,6 +16,8 @@ export interface Codes<F extends string = string> {
   readonly bits: readonly [Bits<F>] | readonly [Bits<F>, Bits<F>];
   /** Subtracted from every code: a power of two. */
   readonly subtract?: number;
+  /** A code stands for an odd number: 2 c less the largest code. */
+  readonly odd?: boolean;
   /** Codes of eight bits are two's complement. */
   readonly signed?: boolean;
   /** The values that the codes are indices of. */
@@ -35,9 +37,9 @@ export const bits = <F extends string>(field: F, width: Bits['width'], lanes: nu
 });
 
 /** How codes are stored, as the kernels' tables know it: width x lanes, lowest bits first, and what codes stand for. */
-export function codeKey({ bits, table, signed }: Codes): string {
+export function codeKey({ bits, table, signed, odd }: Codes): string {
   const stored = bits.map(({ width, lanes }) => `${width}x${lanes}`).join('+');
-  return `${stored}${table ? ' of a table' : ''}${signed ? ' signed' : ''}`;
+  return `${stored}${table ? ' of a table' : ''}${signed ? ' signed' : ''}${odd ? ' odd' : ''}`;
 }
 
 /** Bits of a whole code. */
@@ -70,8 +72,10 @@ export function codeReader(codes: Codes, fields: Readonly<Record<string, Field>>
 
 /** What every code stands for. */
 function meaningOf(codes: Codes): Int8Array {
-  const { table, signed, subtract = 0 } = codes;
-  return Int8Array.from({ length: 2 ** codeWidth(codes) }, (_, code) => {
+  const { table, signed, odd, subtract = 0 } = codes;
+  const count = 2 ** codeWidth(codes);
+  return Int8Array.from({ length: count }, (_, code) => {
+    if (odd) return 2 * code - (count - 1);
     if (table) return table[code] as number;
     return signed ? (code << 24) >> 24 : code - subtract;
   });

@@ -1,19 +1,27 @@
-import { type Codes, codeReader, type Parts } from './codes.ts';
+import { codeReader, type Parts } from './codes.ts';
 import { checkSizes, decoder } from './decode.ts';
-import { blockBytesOf, type Field, type FieldType, placeFields, type Scales, scalesOf } from './fields.ts';
+import { blockBytesOf, type Field, type FieldType, placeFields, scalesOf } from './fields.ts';
 import { type Block, type Blocks, type Integers, type QuantFormat, viewBlocks } from './format.ts';
+import { gridReader, oddPartReader } from './grid-reader.ts';
+import { halfOfNibbles } from './nibbles.ts';
 import { type Interleaved, packWords, wordsOf } from './packing.ts';
+import { tritReader } from './trits.ts';
+import type { PartScales, Weights } from './weights.ts';
 
 interface Declaration<Name extends string, F extends string> {
   readonly name: Name;
   readonly id: number;
   readonly blockSize: 32 | 256;
   readonly fields: Readonly<Record<F, FieldType>>;
-  readonly weights: Codes<NoInfer<F>>;
+  readonly weights: Weights<NoInfer<F>>;
   /** Name of the block's scale. */
   readonly scale: NoInfer<F>;
-  readonly parts?: Parts<NoInfer<F>>;
+  /** A power of two that the scale is multiplied with; absent: 1. */
+  readonly factor?: number;
+  readonly parts?: PartScales<NoInfer<F>>;
   readonly minimum?: NoInfer<F>;
+  /** See {@link QuantFormat.expanded}. */
+  readonly expanded?: QuantFormat;
   /** The kernels' order of the weights' words, where it is not field after field. */
   readonly interleaved?: Interleaved<NoInfer<F>>;
 }
@@ -22,20 +30,21 @@ interface Declaration<Name extends string, F extends string> {
 export function defineFormat<const Name extends string, const F extends string>(
   declaration: Declaration<Name, F>,
 ): QuantFormat<Name> {
-  const { name, id, blockSize, weights, parts, scale, minimum, interleaved } = declaration;
+  const { name, id, blockSize, weights, parts, scale, minimum, interleaved, expanded } = declaration;
   const fields: Readonly<Record<string, Field>> = placeFields(declaration.fields);
   const integers = integersOf(declaration, fields);
   const numbers: readonly string[] = minimum === undefined ? [scale] : [scale, minimum];
   const layout = { name, id, blockSize, blockBytes: blockBytesOf(fields) };
   const scales = scalesOf(numbers.map(field => fields[field] as Field));
   const packing = packWords({ fields, weights, parts, numbers, interleaved });
-  return { ...layout, fields, scales, packing, integers, decode: decoder(layout, integers) };
+  const format = { ...layout, fields, scales, packing, integers, decode: decoder(layout, integers) };
+  return expanded ? { ...format, expanded } : format;
 }
 
 interface FloatDeclaration<Name extends string> {
   readonly name: Name;
   readonly id: number;
-  readonly type: Scales['kind'];
+  readonly type: 'F32' | 'F16' | 'BF16';
   /** Decodes `count` elements, which source and target have room for. */
   readonly decode: (source: Blocks, target: Float32Array, count: number) => void;
 }
@@ -53,23 +62,41 @@ export function defineFloats<const Name extends string>(declaration: FloatDeclar
 }
 
 function integersOf(
-  { blockSize, weights, parts, scale, minimum }: Declaration<string, string>,
+  { blockSize, weights, parts, scale, factor = 1, minimum }: Declaration<string, string>,
   fields: Readonly<Record<string, Field>>,
 ): Integers {
-  const readWeights = codeReader(weights, fields, blockSize);
-  const readParts = parts && partReader(parts, fields, blockSize / parts.size, minimum !== undefined);
-  const [d, m] = [
-    numberAt(fields[scale] as Field),
-    minimum === undefined ? undefined : numberAt(fields[minimum] as Field),
-  ];
+  const readWeights = weightReader(weights, fields, blockSize);
+  const readParts = parts && scaleReader(parts, fields, blockSize, minimum !== undefined);
+  const d = numberAt(fields[scale] as Field, factor);
+  const m = minimum === undefined ? undefined : numberAt(fields[minimum] as Field);
   const minimumOf = m ? (parts ? 'parts' : 'block') : 'none';
-  const unpack: Integers['unpack'] = ({ bytes, view }, at, block) => {
-    readWeights(bytes, at, block.ints);
-    readParts?.(bytes, at, block);
-    block.d = d(view, at);
-    if (m) block.m = m(view, at);
+  const unpack: Integers['unpack'] = (blocks, at, block) => {
+    readWeights(blocks, at, block);
+    readParts?.(blocks, at, block);
+    block.d = d(blocks.view, at);
+    if (m) block.m = m(blocks.view, at);
   };
-  return { weights, ...(parts && { parts }), scale, ...(minimum !== undefined && { minimum }), minimumOf, unpack };
+  const named = { scale, factor, ...(minimum !== undefined && { minimum }) };
+  return { weights, ...(parts && { parts }), ...named, minimumOf, unpack };
+}
+
+type ReadBlock = (blocks: Blocks, at: number, block: Block) => void;
+
+function weightReader(weights: Weights, fields: Readonly<Record<string, Field>>, count: number): ReadBlock {
+  if ('grid' in weights) return gridReader(weights, fields);
+  const read = 'trits' in weights ? tritReader(weights, fields) : codeReader(weights, fields, count);
+  return ({ bytes }, at, { ints }) => read(bytes, at, ints);
+}
+
+function scaleReader(
+  parts: PartScales,
+  fields: Readonly<Record<string, Field>>,
+  blockSize: number,
+  minimums: boolean,
+): ReadBlock {
+  if ('slots' in parts) return oddPartReader(parts, fields);
+  const read = partReader(parts, fields, blockSize / parts.size, minimums);
+  return ({ bytes }, at, block) => read(bytes, at, block);
 }
 
 /** Every 16 elements get a scale and a minimum, whether they share it with the next 16 or not. */
@@ -86,8 +113,9 @@ function partReader(parts: Parts, fields: Readonly<Record<string, Field>>, count
   };
 }
 
-function numberAt({ type, offset }: Field): (view: DataView, at: number) => number {
-  return type === 'F32'
-    ? (view, at) => view.getFloat32(at + offset, true)
-    : (view, at) => view.getFloat16(at + offset, true);
+function numberAt({ type, offset }: Field, factor = 1): (view: DataView, at: number) => number {
+  if (type === 'F32') return (view, at) => view.getFloat32(at + offset, true) * factor;
+  if (type === 'F16x4') return (view, at) => halfOfNibbles(view, at + offset) * factor;
+  if (type === 'E8M0') return (view, at) => 2 ** (view.getUint8(at + offset) - 127) * factor;
+  return (view, at) => view.getFloat16(at + offset, true) * factor;
 }

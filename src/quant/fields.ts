@@ -1,5 +1,5 @@
-/** A number of some kind, or so many bytes whose meaning {@link Codes} give. */
-export type FieldType = 'F16' | 'BF16' | 'F32' | number;
+/** A number of some kind (E8M0: byte e is 2^(e - 127); F16x4: see nibbles.ts), or so many bytes whose meaning {@link Codes} give. */
+export type FieldType = 'F16' | 'BF16' | 'F32' | 'E8M0' | 'F16x4' | number;
 
 /** A field of a block: where it stands and what it is. */
 export interface Field {
@@ -11,11 +11,13 @@ export interface Field {
 
 /** Where the scales of a block stand, in bytes from its start, and as what kind of number. A float is its own scale. */
 export interface Scales {
-  readonly kind: 'F16' | 'BF16' | 'F32';
+  readonly kind: Exclude<FieldType, number> | 'UE4M3';
   readonly offsets: readonly number[];
 }
 
-const bytesOf = (type: FieldType): number => (typeof type === 'number' ? type : type === 'F32' ? 4 : 2);
+const widths = { F32: 4, F16: 2, BF16: 2, E8M0: 1, F16x4: 8 } as const;
+
+const bytesOf = (type: FieldType): number => (typeof type === 'number' ? type : widths[type]);
 
 /** The fields one after the other as they are named: no gap and no overlap can be written down. */
 export function placeFields<F extends string>(types: Readonly<Record<F, FieldType>>): Record<F, Field> {

@@ -1,6 +1,6 @@
-import type { Codes, Parts } from './codes.ts';
 import type { Field, Scales } from './fields.ts';
 import type { Words } from './packing.ts';
+import type { PartScales, Weights } from './weights.ts';
 
 /**
  * One quantisation format. A file names the fields of its block and says what their bits mean; decoder, the integers that
@@ -21,16 +21,20 @@ export interface QuantFormat<Name extends string = string> {
   readonly packing: readonly Words[];
   /** Absent: the elements are floats. */
   readonly integers?: Integers;
+  /** The same integers and scales as kernels keep them, in more bytes that are faster to read; absent: as the file has them. */
+  readonly expanded?: QuantFormat;
   /** Decodes `count` elements (a multiple of blockSize) of `source`, in f32 arithmetic as ggml does it. */
   decode(source: Uint8Array, target: Float32Array, count: number): void;
 }
 
 /** What a block of integers is made of. */
 export interface Integers {
-  readonly weights: Codes;
-  readonly parts?: Parts;
+  readonly weights: Weights;
+  readonly parts?: PartScales;
   /** Names of fields. */
   readonly scale: string;
+  /** A power of two that the block's scale is multiplied with. */
+  readonly factor: number;
   readonly minimum?: string;
   /** How the minimum enters: not; + m for every element; or - m * mins of the element's part. */
   readonly minimumOf: 'none' | 'block' | 'parts';

@@ -4,8 +4,17 @@ import { F16 } from './f16.ts';
 import { F32 } from './f32.ts';
 import type { QuantFormat } from './format.ts';
 import { ggmlTypeNames } from './ggml-types.ts';
+import { IQ1_M } from './iq1_m.ts';
+import { IQ1_S } from './iq1_s.ts';
+import { IQ2_S } from './iq2_s.ts';
+import { IQ2_XS } from './iq2_xs.ts';
+import { IQ2_XXS } from './iq2_xxs.ts';
+import { IQ3_S } from './iq3_s.ts';
+import { IQ3_XXS } from './iq3_xxs.ts';
 import { IQ4_NL } from './iq4_nl.ts';
 import { IQ4_XS } from './iq4_xs.ts';
+import { MXFP4 } from './mxfp4.ts';
+import { NVFP4 } from './nvfp4.ts';
 import { Q2_K } from './q2_k.ts';
 import { Q3_K } from './q3_k.ts';
 import { Q4_0 } from './q4_0.ts';
@@ -17,6 +26,8 @@ import { Q5_K } from './q5_k.ts';
 import { Q6_K } from './q6_k.ts';
 import { Q8_0 } from './q8_0.ts';
 import { Q8_K } from './q8_k.ts';
+import { TQ1_0 } from './tq1_0.ts';
+import { TQ2_0 } from './tq2_0.ts';
 
 const table = {
   F32,
@@ -35,6 +46,17 @@ const table = {
   Q8_K,
   IQ4_NL,
   IQ4_XS,
+  IQ3_S,
+  IQ3_XXS,
+  IQ2_S,
+  IQ2_XS,
+  IQ2_XXS,
+  IQ1_S,
+  IQ1_M,
+  TQ1_0,
+  TQ2_0,
+  MXFP4,
+  NVFP4,
 };
 
 type Name = keyof typeof table;

@@ -1,4 +1,5 @@
 import { byteLength, formats } from '../../quant/formats.ts';
+import { setHalfNibbles } from '../../quant/nibbles.ts';
 import type { QuantType } from '../../quant/types.ts';
 import { type BatchLayout, type MatrixSource, pageTokens, type Segment } from '../backend.ts';
 
@@ -33,6 +34,9 @@ export function weightBytes(type: QuantType, elements: number, seed: number): Ui
       const value = (next() * 0.2 - 0.1) * (next() < 0.25 ? 2 ** -12 : 1);
       if (kind === 'F16') view.setFloat16(block + offset, value, true);
       if (kind === 'F32') view.setFloat32(block + offset, value, true);
+      if (kind === 'F16x4') setHalfNibbles(view, block + offset, value);
+      if (kind === 'UE4M3') view.setUint8(block + offset, 127 * next());
+      if (kind === 'E8M0') view.setUint8(block + offset, 115 + 12 * next());
       if (kind === 'BF16') view.setUint16(block + offset, bf16Bits(value), true);
     }
   }

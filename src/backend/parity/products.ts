@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { formats } from '../../quant/formats.ts';
+import { setHalfNibbles } from '../../quant/nibbles.ts';
 import { segmentColumns } from '../../quant/segment.ts';
 import type { QuantType } from '../../quant/types.ts';
 import type { Backend } from '../backend.ts';
@@ -98,7 +99,10 @@ export async function refusesInfinity(backend: Backend, type: QuantType): Promis
   for (const offset of offsets) {
     const bytes = weightBytes(type, 9 * columns, 1);
     const at = bytes.length - formats[type].blockBytes + offset;
-    if (kind === 'F32') bytes.set([0, 0, 0x80, 0x7f], at);
+    if (kind === 'UE4M3') bytes[at] = 0x7f;
+    else if (kind === 'E8M0') bytes[at] = 0xff;
+    else if (kind === 'F16x4') setHalfNibbles(new DataView(bytes.buffer), at, Number.NaN);
+    else if (kind === 'F32') bytes.set([0, 0, 0x80, 0x7f], at);
     else bytes.set(kind === 'F16' ? [1, 0x7c] : [0x80, 0xff], at);
     const load = async () => {
       await backend.matrix(source(type, 9, columns, bytes));

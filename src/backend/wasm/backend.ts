@@ -2,6 +2,7 @@
 import { platform } from '#platform';
 import { RealmError } from '../../errors.ts';
 import { maxTile } from '../../kernels/activation.ts';
+import { constantsEnd } from '../../kernels/constants.ts';
 import { type KernelPart, variants } from '../../kernels/module.ts';
 import {
   type AttentionOptions,
@@ -65,7 +66,7 @@ export interface WasmBackendOptions {
 }
 
 /** Where the threads' scratch begins: behind the kernels' constants. */
-const scratchStart = 4096;
+const scratchStart = align(constantsEnd, 4096);
 
 /** A backend with a pool of `threads` (default: the processors this process may use). */
 export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<WasmBackend> {

@@ -2,6 +2,7 @@
 import { RealmError } from '../../errors.ts';
 import { groupRows } from '../../kernels/layout.ts';
 import { checkScales } from '../../quant/check-scales.ts';
+import { formats } from '../../quant/formats.ts';
 import type { MatrixSource } from '../backend.ts';
 import type { WasmMatrix } from './handles.ts';
 import { pack } from './ops/pack.ts';
@@ -94,8 +95,8 @@ export class Loader {
 }
 
 /** Bytes of a row, and how many rows a half of the staging area takes. */
-function pieceOf({ name, blocks, layout }: WasmMatrix): { rowBytes: number; most: number } {
-  const rowBytes = blocks * layout.blockBytes;
+function pieceOf({ name, type, blocks }: WasmMatrix): { rowBytes: number; most: number } {
+  const rowBytes = blocks * formats[type].blockBytes;
   const most = Math.floor(stagingBytes / 2 / (rowBytes * groupRows)) * groupRows;
   if (most === 0) throw new RealmError('model_invalid', `tensor ${name}: a row of ${rowBytes} bytes is too long`);
   return { rowBytes, most };

@@ -1,5 +1,5 @@
 /** Records copies of rows: out of an embedding table, and out of another buffer. */
-import { packedBytes, unpackRow } from '../../kernels/layout.ts';
+import { kernelForm, packedBytes, unpackRow } from '../../kernels/layout.ts';
 import { formats } from '../../quant/formats.ts';
 import type { WasmBuffer, WasmMatrix } from './handles.ts';
 import type { Memories } from './memories.ts';
@@ -37,7 +37,7 @@ export class Rows {
         continue;
       }
       unpackRow(packed, layout, columns, id, bytes);
-      formats[type].decode(bytes, target, columns);
+      kernelForm(formats[type]).decode(bytes, target, columns);
     }
     this.#copy(block.memory, out, Int32Array.from(ids, address), columns);
   }
