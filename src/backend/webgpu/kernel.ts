@@ -65,13 +65,13 @@ ${spec.main}
   return { ...spec, code };
 }
 
-/** Writes a dispatch's values in the order of the kernel's fields, behind them the zero. */
-export function writeParams<P extends ParamTypes>(
+/** Writes values in the order of the kernel's fields; returns where they end. */
+export function writeValues<P extends ParamTypes>(
   { params }: Kernel<P>,
   values: ParamValues<P>,
   target: DataView,
   at: number,
-): void {
+): number {
   let offset = at;
   for (const name in params) {
     const value = values[name];
@@ -79,5 +79,5 @@ export function writeParams<P extends ParamTypes>(
     else target.setUint32(offset, value, true);
     offset += 4;
   }
-  target.setUint32(offset, 0, true);
+  return offset;
 }

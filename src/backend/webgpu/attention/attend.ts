@@ -59,7 +59,7 @@ export class Attention {
       const kernel = kernelFor(layer, geometries[kind], softcap > 0);
       const own = { items: pages + items, together, parts };
       recorder.record(kernel, [itemCount, kvHeads * parts], { ...values, ...own }, [layer.buffer]);
-      const rows = { rows: pages + combine, out: out.at, outStride: out.stride, scratch, headDim };
+      const rows = { rows: pages + combine, count: combineCount, out: out.at, outStride: out.stride, scratch, headDim };
       recorder.record(attentionCombine, [combineCount, heads], rows);
     }
   }

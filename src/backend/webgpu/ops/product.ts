@@ -1,8 +1,8 @@
 /** Records products: chooses kernels by the number of tokens, and brings matrices together that multiply the same input. */
 import type { Context } from '../context.ts';
+import type { Groups } from '../dispatch.ts';
 import type { GpuMatrix, GpuRouting, GpuWorkBuffer, MatrixPart } from '../handles.ts';
 import type { Kernel } from '../kernel.ts';
-import type { Groups } from '../recorder.ts';
 import {
   addends,
   fewTokens,
