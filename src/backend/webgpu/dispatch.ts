@@ -13,11 +13,19 @@ export interface Dispatch {
   readonly parts?: readonly Dispatch[];
 }
 
+export interface Surroundings {
+  /** What follows. */
+  readonly next: Dispatch | undefined;
+  /** Most of memory that a workgroup shares. */
+  readonly workgroupBytes: number;
+}
+
 /** Kernels that stand one behind the other in steps, and one that does the work of all of them with the same bits. */
 export interface Fusion {
-  readonly kernels: readonly Kernel[];
+  /** Kernels, or families of them. */
+  readonly kernels: readonly (Kernel | string)[];
   /** Undefined where these do not follow from each other as the kernel takes it. */
-  readonly fuse: (parts: readonly Dispatch[]) => Dispatch | undefined;
+  readonly fuse: (parts: readonly Dispatch[], where: Surroundings) => Dispatch | undefined;
 }
 
 /** The parameters of parts, each under its part's name: `norm_x`. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { formats } from '../../quant/formats.ts';
 import { pageTokens, type RopeSpec } from '../backend.ts';
 import { layout } from '../parity/data.ts';
 import { assertSameBits, filled, results, weights } from '../parity/suite.ts';
@@ -15,6 +16,7 @@ const { backend, context } = await partOfBackend(context => {
     gate: elementwise.gate.bind(elementwise),
     rope: elementwise.rope.bind(elementwise),
     matrix: products.matrix.bind(products),
+    matmuls: products.several.bind(products),
     matmul: (...[out, matrix, x, rows]: Parameters<Products['one']>) => products.one(out, matrix, x, rows, {}),
     kvCache: caches.create.bind(caches),
     storeKv: caches.store.bind(caches),
@@ -40,7 +42,7 @@ for (const type of ['Q8_0', 'Q4_K'] as const)
   for (const columns of [256, 1792]) {
     test(`${columns} columns are normed, or gated, and quantised for ${type} at once`, async () => {
       const matrix = await weights(backend, type, 8, columns);
-      for (const rows of [1, 5]) {
+      for (const rows of [5, 9]) {
         const norm = backend.vector(new Float32Array(columns).fill(1.25));
         const normed = async () => {
           const [x, out] = [filled(backend, 2, rows, columns), backend.buffer(rows, 8)];
@@ -66,24 +68,76 @@ for (const type of ['Q8_0', 'Q4_K'] as const)
     });
   }
 
-test('a norm of heads, and one that is read by others, are not fused', async () => {
+test('a norm of heads, or of fewer rows, is a dispatch of its own', async () => {
   const matrix = await weights(backend, 'Q8_0', 8, 256);
-  const norm = backend.vector(new Float32Array(64).fill(1.25));
-  const heads = async () => {
-    const [x, out] = [filled(backend, 2, 2, 256), backend.buffer(2, 8)];
-    backend.rmsNorm(x, x, norm, 1e-5, 2);
-    backend.matmul(out, matrix, x, 2);
-    return results(backend, x, out);
-  };
-  assert.equal(await fewer(heads), 0);
-  const fewerRows = async () => {
-    const [x, out] = [filled(backend, 2, 2, 256), backend.buffer(2, 8)];
-    backend.rmsNorm(x, x, backend.vector(new Float32Array(256).fill(1.25)), 1e-5, 1);
-    backend.matmul(out, matrix, x, 2);
-    return results(backend, x, out);
-  };
-  assert.equal(await fewer(fewerRows), 0);
+  for (const [columns, normed] of [
+    [64, 5],
+    [256, 1],
+  ] as const) {
+    const norm = backend.vector(new Float32Array(columns).fill(1.25));
+    const apart = async () => {
+      const [x, out] = [filled(backend, 2, 5, 256), backend.buffer(5, 8)];
+      backend.rmsNorm(x, x, norm, 1e-5, normed);
+      backend.matmul(out, matrix, x, 5);
+      return results(backend, x, out);
+    };
+    assert.equal(await fewer(apart), 0);
+  }
 });
+
+/** Blocks of either size, with and without what is subtracted. */
+const integers = ['Q4_0', 'Q4_1', 'Q4_K', 'Q6_K'] as const;
+
+for (const type of integers) {
+  test(`a few inputs of ${type} are quantised where they are multiplied, unless others want them too`, async () => {
+    for (const columns of [256, 5376]) {
+      const matrix = await weights(backend, type, 13, columns);
+      for (const rows of [1, 3, 5]) {
+        const multiplied = async () => {
+          const [x, out] = [filled(backend, 2, rows, columns), backend.buffer(rows, 13)];
+          backend.matmul(out, matrix, x, rows);
+          return results(backend, out);
+        };
+        assert.equal(await fewer(multiplied), rows > 4 ? 0 : 1);
+      }
+    }
+    const other = await weights(backend, type === 'Q4_K' ? 'Q6_K' : 'Q4_K', 9, 256);
+    const matrix = await weights(backend, type, 13, 256);
+    const both = async () => {
+      const [x, a, b] = [filled(backend, 2, 1, 256), backend.buffer(1, 13), backend.buffer(1, 9)];
+      const products = [
+        { out: a, matrix },
+        { out: b, matrix: other },
+      ];
+      backend.matmuls(products, x, 1);
+      return results(backend, a, b);
+    };
+    assert.equal(await fewer(both), formats[type].blockSize === 256 ? 0 : 2);
+  });
+
+  test(`${type} is gated in the product`, async () => {
+    for (const columns of [256, 1280]) {
+      const [gateOf, upOf] = [
+        await weights(backend, type, 13, columns, 1),
+        await weights(backend, type, 13, columns, 2),
+      ];
+      const bias = backend.vector(Float32Array.from({ length: 13 }, (_, i) => i / 4));
+      for (const rows of [1, 6]) {
+        const gated = async () => {
+          const [x, gate, up] = [filled(backend, 2, rows, columns), backend.buffer(rows, 13), backend.buffer(rows, 13)];
+          const products = [
+            { out: gate, matrix: gateOf },
+            { out: up, matrix: upOf, bias },
+          ];
+          backend.matmuls(products, x, rows);
+          backend.gate(gate, gate, up, rows === 1 ? 'silu' : 'gelu', rows);
+          return results(backend, gate, up);
+        };
+        assert.equal(await fewer(gated), 1);
+      }
+    }
+  });
+}
 
 const pages = Int32Array.from({ length: 12 }, (_, i) => (5 * i) % 12);
 
@@ -135,13 +189,13 @@ test('splits are combined and quantised at once, beside rows that have one', asy
   );
   await backend.run();
   const batch = layout([
-    { position: 2, count: 1, pages },
+    ...[2, 3, 4, 5].map(position => ({ position, count: 1, pages })),
     { position: 9 * pageTokens - 1, count: 1, pages: long },
   ]);
   const attended = async () => {
-    const [q, out, all] = [filled(backend, 5, 2, 256), backend.buffer(2, 256), backend.buffer(2, 8)];
+    const [q, out, all] = [filled(backend, 5, 5, 256), backend.buffer(5, 256), backend.buffer(5, 8)];
     backend.attention(out, q, cache, 0, batch, { heads, scale: 0.125 });
-    backend.matmul(all, matrix, out, 2);
+    backend.matmul(all, matrix, out, 5);
     return results(backend, out, all);
   };
   assert.equal(await fewer(attended), 1);

@@ -15,6 +15,8 @@ export interface Binding {
 
 export interface KernelSpec<P extends ParamTypes> {
   readonly name: string;
+  /** Kernels that are made for many shapes, and are fused with others alike. */
+  readonly family?: string;
   readonly params: P;
   /** Element of `work`, the memory of all work buffers and vectors, and of `tables`, the step's words. Default u32. */
   readonly work?: 'u32' | 'f32' | 'vec4f' | 'vec4u';

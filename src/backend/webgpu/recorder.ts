@@ -119,7 +119,7 @@ export class Recorder {
   }
 
   #ready(recorded: readonly Dispatch[]): readonly Dispatch[] {
-    return this.fuses ? fused(recorded) : recorded;
+    return this.fuses ? fused(recorded, this.#device.limits.maxComputeWorkgroupStorageSize) : recorded;
   }
 
   /** What is recorded is taken: its tables are written, and the next step begins. */

@@ -5,7 +5,7 @@ import { isFloat } from '../weight-code.ts';
 import { floatFewRows, floatProductFew } from './float-product-few.ts';
 import { floatProductTile } from './float-product-tile.ts';
 import type { ProductParams } from './product-code.ts';
-import { fewProduct, fewRows, fewSegments } from './product-few.ts';
+import { type Extra, type FewOptions, fewProduct, fewRows, fewSegments } from './product-few.ts';
 import type { Which } from './product-places.ts';
 import { tileProduct, tileRows } from './product-tile.ts';
 
@@ -44,5 +44,19 @@ function makeKernel({ type, shape, which, matrices, columns, packed }: Variant):
     return shape === 'tile' ? floatProductTile(type, which, matrices) : floatProductFew(type, tokens, which, matrices);
   }
   if (shape === 'tile') return tileProduct(type, which, matrices, packed);
-  return fewProduct(type, tokens, fewSegments(columns), which, matrices, packed);
+  const options = { type, tokens, segments: fewSegments(columns), which, matrices, packed } as const;
+  const kernel = fewProduct(options);
+  few.set(kernel, { options, with: new Map() });
+  return kernel;
+}
+
+/** What such kernels are made of, and those that were made of them. */
+const few = new WeakMap<Kernel, { readonly options: FewOptions; readonly with: Map<Extra, Kernel> }>();
+
+/** The kernel that does something besides what this one does. */
+export function fewWith(kernel: Kernel, extra: Extra): Kernel {
+  const { options, with: made } = few.get(kernel)!;
+  const known = made.get(extra) ?? fewProduct(options, extra);
+  made.set(extra, known);
+  return known;
 }
