@@ -28,6 +28,9 @@ export interface Fusion {
   readonly fuse: (parts: readonly Dispatch[], where: Surroundings) => Dispatch | undefined;
 }
 
+/** The same work in fewer dispatches. `workgroupBytes`: see {@link Surroundings}. */
+export type Fuse = (dispatches: readonly Dispatch[], workgroupBytes: number) => readonly Dispatch[];
+
 /** The parameters of parts, each under its part's name: `norm_x`. */
 export function paramsOf(parts: Readonly<Record<string, Kernel>>): ParamTypes {
   const fields = Object.entries(parts).flatMap(([part, { params }]) =>

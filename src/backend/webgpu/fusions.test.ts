@@ -5,7 +5,9 @@ import { pageTokens, type RopeSpec } from '../backend.ts';
 import { layout } from '../parity/data.ts';
 import { assertSameBits, filled, results, weights } from '../parity/suite.ts';
 import { Caches } from './caches.ts';
+import type { Dispatch } from './dispatch.ts';
 import { Elementwise } from './elementwise.ts';
+import { fused } from './fusions.ts';
 import { Products } from './products.ts';
 import { partOfBackend } from './testing/part-of-backend.ts';
 
@@ -29,8 +31,8 @@ after(() => backend.close());
 async function fewer(scenario: () => Promise<Float32Array[]>): Promise<number> {
   const { recorder } = context;
   const runs = [];
-  for (const fuses of [false, true]) {
-    recorder.fuses = fuses;
+  for (const fuse of [(dispatches: readonly Dispatch[]) => dispatches, fused]) {
+    recorder.fuse = fuse;
     const before = recorder.dispatches;
     runs.push({ rows: await scenario(), dispatches: recorder.dispatches - before });
   }

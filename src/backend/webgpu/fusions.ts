@@ -1,5 +1,5 @@
 /** Finds in a step's dispatches those that one kernel can do together. */
-import type { Dispatch } from './dispatch.ts';
+import type { Dispatch, Fuse } from './dispatch.ts';
 import { combineQuantize } from './fused/combine-quantize.ts';
 import { gateQuantize } from './fused/gate-quantize.ts';
 import { normQuantize } from './fused/norm-quantize.ts';
@@ -15,8 +15,7 @@ const fusions = Map.groupBy(
   ({ kernels }) => kernels[0]!,
 );
 
-/** The same work in fewer dispatches. */
-export function fused(dispatches: readonly Dispatch[], workgroupBytes: number): readonly Dispatch[] {
+export const fused: Fuse = (dispatches, workgroupBytes) => {
   const fewer: Dispatch[] = [];
   for (let i = 0; i < dispatches.length; ) {
     const found = fusedAt(dispatches, i, workgroupBytes);
@@ -24,7 +23,7 @@ export function fused(dispatches: readonly Dispatch[], workgroupBytes: number): 
     i += found?.parts?.length ?? 1;
   }
   return fewer;
-}
+};
 
 function fusedAt(dispatches: readonly Dispatch[], first: number, workgroupBytes: number): Dispatch | undefined {
   const { kernel } = dispatches[first]!;

@@ -1,8 +1,7 @@
 /** A step as a list of dispatches: recorded, then encoded into one pass and submitted at once. */
 import type { Preempt } from '../backend.ts';
 import { checkFault, type Device, usage } from './device.ts';
-import { type Dispatch, type Groups, writeParams } from './dispatch.ts';
-import { fused } from './fusions.ts';
+import { type Dispatch, type Fuse, type Groups, writeParams } from './dispatch.ts';
 import { type Kernel, type ParamTypes, type ParamValues, paramWords } from './kernel.ts';
 import { Pipelines } from './pipelines.ts';
 import type { Timings } from './timings.ts';
@@ -25,8 +24,8 @@ export class Recorder {
   readonly #pipelines: Pipelines;
   /** Set while kernels are timed: each dispatch is a pass of its own then. */
   timings: Timings | undefined;
-  /** Whether dispatches are fused where they can be: without it there are the same bits, for tests. */
-  fuses = true;
+  /** Makes fewer dispatches of what is recorded, see fusions.ts. */
+  fuse: Fuse = dispatches => dispatches;
   /** How many have been submitted. */
   dispatches = 0;
   #dispatches: Dispatch[] = [];
@@ -119,7 +118,7 @@ export class Recorder {
   }
 
   #ready(recorded: readonly Dispatch[]): readonly Dispatch[] {
-    return this.fuses ? fused(recorded, this.#device.limits.maxComputeWorkgroupStorageSize) : recorded;
+    return this.fuse(recorded, this.#device.limits.maxComputeWorkgroupStorageSize);
   }
 
   /** What is recorded is taken: its tables are written, and the next step begins. */
