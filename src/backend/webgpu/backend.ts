@@ -78,6 +78,7 @@ export class WebGpuBackend implements Backend {
 
   async loaded(): Promise<void> {
     await this.#products.loaded();
+    await this.#caches.loaded();
     await this.#context.device.gpu.queue.onSubmittedWorkDone();
     checkFault(this.#context.device, true);
   }

@@ -46,6 +46,10 @@ fn kept(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) | p.zero); }
 fn product(a: f32, b: f32) -> f32 { return kept(a * b); }
 `;
 
+/** `keptEach(x)`, `kept` of each of four. */
+export const keptEach = `
+fn keptEach(x: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(x) | vec4u(p.zero)); }`;
+
 export function defineKernel<const P extends ParamTypes>(spec: KernelSpec<P>): Kernel<P> {
   const fields = [...Object.entries(spec.params), ['zero', 'u32'] as const];
   if (fields.length > paramWords) throw new Error(`${spec.name}: ${fields.length} parameters`);
