@@ -141,6 +141,28 @@ for (const type of integers) {
   });
 }
 
+for (const types of [
+  ['Q4_K', 'Q4_K', 'Q6_K'],
+  ['Q4_1', 'Q8_0'],
+  ['IQ4_XS', 'Q3_K', 'Q3_K'],
+] as const)
+  test(`${types} of one input are a dispatch, with the bits of each alone`, async () => {
+    context.recorder.fuse = fused;
+    for (const columns of [256, 1280])
+      for (const rows of [1, 6]) {
+        const matrices = await Promise.all(types.map((type, i) => weights(backend, type, 13 + 4 * i, columns, i)));
+        const outs = () => matrices.map(matrix => backend.buffer(rows, matrix.rows));
+        const [x, together, alone] = [filled(backend, 2, rows, columns), outs(), outs()];
+        const products = matrices.map((matrix, i) => ({ matrix, out: together[i]! }));
+        backend.matmuls(products, x, rows);
+        const before = context.recorder.dispatches;
+        const found = await results(backend, ...together);
+        assert.ok(context.recorder.dispatches - before <= 2);
+        matrices.forEach((matrix, i) => void backend.matmul(alone[i]!, matrix, x, rows));
+        assertSameBits(found, await results(backend, ...alone));
+      }
+  });
+
 const pages = Int32Array.from({ length: 12 }, (_, i) => (5 * i) % 12);
 
 for (const type of ['F16', 'Q8_0'] as const)

@@ -63,10 +63,12 @@ export function formOf(type: QuantType): Form {
  * - `codes(piece)`: signed bytes, before {@link Form.subtract} is subtracted; `values(piece)`: after that
  * - `parts(piece)`: integer scales and minimums of its halves, where the format has parts
  * - `numbers(block)`: scale and minimum
+ *
+ * Behind `halfCode`.
  */
 export function weightCode(type: QuantType): string {
   const format: QuantFormat = formats[type];
-  return [pieceCode, halfCode, codesCode(format), partsCode(format), numbersCode(format)].join('\n');
+  return [pieceCode, codesCode(format), partsCode(format), numbersCode(format)].join('\n');
 }
 
 function codesCode({ name, integers }: QuantFormat): string {

@@ -7,7 +7,7 @@
 import { segmentColumns } from '../../../quant/segment.ts';
 import type { QuantType } from '../../../quant/types.ts';
 import { defineKernel, type Kernel } from '../kernel.ts';
-import { type Form, formOf, weightCode, weightsBindings } from '../weight-code.ts';
+import { type Form, formOf, halfCode, weightCode, weightsBindings } from '../weight-code.ts';
 import {
   each,
   fewTokens,
@@ -40,7 +40,8 @@ export function fewSegments(columns: number): number {
 const placeTokens = (which: Which): number => (which === 'all' ? fewTokens : 1);
 
 export interface FewOptions {
-  readonly type: QuantType;
+  /** Of each matrix; two at most differ, with blocks of one size. */
+  readonly types: readonly QuantType[];
   readonly tokens: 1 | 4;
   readonly segments: number;
   readonly which: Which;
@@ -63,29 +64,50 @@ export interface Extra {
 }
 
 export function fewProduct(options: FewOptions, extra?: Extra): Kernel<ProductParams> {
-  const { type, tokens, segments, which, matrices, packed } = options;
-  const form = formOf(type);
-  const shape = shapeOf(form, tokens, segments);
+  const { types, tokens, segments, which, matrices, packed } = options;
+  const forms = [...new Set(types)].map(formOf);
+  const shapes = forms.map(form => shapeOf(form, tokens, segments));
+  const own = shapes.map((shape, i) => ofType(i, ownCode(shape, packed, extra), mainOf(shape, extra)));
+  const params = productParams(matrices);
   return defineKernel({
-    name: `${type} times ${tokens === 1 ? 'a token' : 'few tokens'}${extra ? `, ${extra.name}` : ''}`,
-    ...(which === 'all' && !extra && { family: fewFamily }),
-    params: extra ? extra.params(productParams(matrices)) : productParams(matrices),
+    name: `${forms.map(({ type }) => type).join(', ')} times ${tokens === 1 ? 'a token' : 'few tokens'}${extra ? `, ${extra.name}` : ''}`,
+    ...(which === 'all' && !extra && forms.length === 1 && { family: fewFamily }),
+    params: extra ? extra.params(params) : params,
     bindings: weightsBindings(matrices),
     workgroup: teams * segmentPieces,
     declarations: [
-      weightCode(type),
-      integerCode(form, form.subtract, packed),
+      halfCode,
       placeCode(which, placeTokens(which)),
       matrixCode(matrices),
-      `const blockPieces = ${form.pieces}u;
-var<workgroup> sums: array<f32, ${shape.chains}>;`,
-      form.pieces === 1 ? smallBlocks(form, shape) : largeBlocks(form, shape),
-      extra?.prepare ? '' : workInput,
-      extra?.declarations(shape) ?? '',
-      segmentCode(shape, extra),
+      `var<workgroup> sums: array<f32, ${Math.max(...shapes.map(({ chains }) => chains))}>;`,
+      ...own.map(({ declarations }) => declarations),
     ].join('\n'),
-    main: mainOf(shape, which, extra),
+    main: `${extra?.pairs ? startCode(teams, 'groupNumber') : startCode(fewRows)}
+  let tokenCount = ${which === 'all' ? 'p.tokens' : '1u'};
+  let segmentCount = (p.columns + ${segmentColumns - 1}) / ${segmentColumns};
+  ${own.length === 1 ? own[0]!.main : `if (groupNumber < p.start${types.lastIndexOf(types[0]!) + 1}) {${own[0]!.main}\n} else {${own[1]!.main}\n}`}`,
   });
+}
+
+/** What depends on the type. */
+const ownCode = (shape: FewShape, packed: boolean, extra?: Extra): string =>
+  [
+    weightCode(shape.form.type),
+    integerCode(shape.form, shape.form.subtract, packed),
+    `const blockPieces = ${shape.form.pieces}u;`,
+    shape.form.pieces === 1 ? smallBlocks(shape.form, shape) : largeBlocks(shape.form, shape),
+    extra?.prepare ? '' : workInput,
+    extra?.declarations(shape) ?? '',
+    segmentCode(shape, extra),
+  ].join('\n');
+
+/** The second type's declarations have names of their own. */
+function ofType(number: number, declarations: string, main: string): { declarations: string; main: string } {
+  if (number === 0) return { declarations, main };
+  const names = [...declarations.matchAll(/(?:fn|struct|const|alias|var<workgroup>) (\w+)/g)].map(([, name]) => name);
+  const declared = new RegExp(`(?<!\\.)\\b(?:${names.join('|')})\\b`, 'g');
+  const renamed = (code: string) => code.replace(declared, `$&_${number}`);
+  return { declarations: renamed(declarations), main: renamed(main) };
 }
 
 /** Kernels of this family are fused with others. */
@@ -194,7 +216,7 @@ fn multiply(lane: u32, firstRow: u32, base: u32, tokens: array<u32, ${tokens}>, 
 }
 
 /** Output (row, token) has number row * tokens + token; its chain of a segment: output * segments + segment. */
-function mainOf({ tokens, segments, outputs, chains }: FewShape, which: Which, extra?: Extra): string {
+function mainOf({ tokens, segments, outputs, chains }: FewShape, extra?: Extra): string {
   const token = (t: number) => `inputOf(place.first + min(firstToken + ${t}, tokenCount - 1))`;
   const inputs = Array.from({ length: tokens }, (_, t) => token(t)).join(', ');
   const multiply = (s: string | number) => `multiply(lane, firstRow, place.base, inputs, first + ${s}, ${s});`;
@@ -209,9 +231,7 @@ function mainOf({ tokens, segments, outputs, chains }: FewShape, which: Which, e
       storeBoth(place.first + token, row, sums[at], sums[at + ${tokens}]);
     }`;
   const some = `for (var s = 0u; s < count; s++) { ${multiply('s')} }`;
-  return `${extra?.pairs ? startCode(teams, 'groupNumber') : startCode(fewRows)}
-  let tokenCount = ${which === 'all' ? 'p.tokens' : '1u'};
-  let segmentCount = (p.columns + ${segmentColumns - 1}) / ${segmentColumns};
+  return `
   for (var firstToken = 0u; firstToken < tokenCount; firstToken += ${tokens}) {
     let inputs = array<u32, ${tokens}>(${inputs});
     var total = 0.0;

@@ -18,7 +18,8 @@ export const rowsOf = (type: QuantType, shape: Shape): number =>
 
 /** Which kernel it is. */
 export interface Variant {
-  readonly type: QuantType;
+  /** Of each matrix: for integers times few tokens two may differ. */
+  readonly types: readonly QuantType[];
   readonly shape: Shape;
   readonly which: Which;
   readonly matrices: number;
@@ -29,8 +30,8 @@ export interface Variant {
 const kernels = new Map<string, Kernel<ProductParams>>();
 
 export function kernelOf(variant: Variant): Kernel<ProductParams> {
-  const { type, shape, which, matrices, columns, packed } = variant;
-  const key = [type, shape, which, matrices, fewSegments(columns), packed].join(' ');
+  const { types, shape, which, matrices, columns, packed } = variant;
+  const key = [types, shape, which, matrices, fewSegments(columns), packed].join(' ');
   const known = kernels.get(key);
   if (known) return known;
   const made = makeKernel(variant);
@@ -38,13 +39,14 @@ export function kernelOf(variant: Variant): Kernel<ProductParams> {
   return made;
 }
 
-function makeKernel({ type, shape, which, matrices, columns, packed }: Variant): Kernel<ProductParams> {
+function makeKernel({ types, shape, which, matrices, columns, packed }: Variant): Kernel<ProductParams> {
+  const type = types[0]!;
   const tokens = shape === 'one' ? 1 : 4;
   if (isFloat(type)) {
     return shape === 'tile' ? floatProductTile(type, which, matrices) : floatProductFew(type, tokens, which, matrices);
   }
   if (shape === 'tile') return tileProduct(type, which, matrices, packed);
-  const options = { type, tokens, segments: fewSegments(columns), which, matrices, packed } as const;
+  const options = { types, tokens, segments: fewSegments(columns), which, matrices, packed } as const;
   const kernel = fewProduct(options);
   few.set(kernel, { options, with: new Map() });
   return kernel;

@@ -4,7 +4,7 @@
  */
 import type { QuantType } from '../../../quant/types.ts';
 import { defineKernel, type Kernel, keptEach } from '../kernel.ts';
-import { type Form, formOf, weightCode, weightsBindings } from '../weight-code.ts';
+import { type Form, formOf, halfCode, weightCode, weightsBindings } from '../weight-code.ts';
 import {
   each,
   integerCode,
@@ -30,6 +30,7 @@ export function tileProduct(type: QuantType, which: Which, matrices: number, pac
     bindings: weightsBindings(matrices),
     workgroup: side * side,
     declarations: [
+      halfCode,
       weightCode(type),
       integerCode(form, 0, packed),
       matrixCode(matrices),
