@@ -92,6 +92,8 @@ export class Recorder {
    * wanted. Nobody waits for work that stands last. Resolves to the fraction that was submitted.
    */
   async run(preempt?: Preempt): Promise<number> {
+    // Before anything is taken: what went wrong there leaves the next run what is recorded.
+    if (this.#working && (this.#pieces.length > 0 || this.#dispatches.length > 0)) await this.#worked();
     const pieces: readonly Piece[] = [...this.#pieces, { dispatches: this.#ready(this.#dispatches) }];
     this.#begin();
     const total = pieces.reduce((sum, { dispatches }) => sum + dispatches.length, 0);

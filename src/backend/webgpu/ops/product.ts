@@ -28,6 +28,8 @@ export interface Multiplied {
 
 /** Matrices of a dispatch: more bindings than these would leave too few for others. */
 const mostMatrices = 3;
+/** Kernels of two types share up to 20 KB. */
+const mixedBytes = 32 << 10;
 /** Workgroups of a dimension: the most that every device has is 65,535. */
 const mostGroups = 1 << 15;
 
@@ -101,7 +103,8 @@ function record(
   let plan = own[key];
   if (!plan || !fits(plan, products, shared)) {
     const packed = device.language.has('packed_4x8_integer_dot_product');
-    const dispatches = dispatchesOf(products, which === 'all' && shape !== 'tile').map(pieces =>
+    const mixes = which === 'all' && shape !== 'tile' && device.limits.maxComputeWorkgroupStorageSize >= mixedBytes;
+    const dispatches = dispatchesOf(products, mixes).map(pieces =>
       dispatchOf(pieces, shape, which, places, packed, shared),
     );
     plan = { products, shared, dispatches };
