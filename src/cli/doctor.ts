@@ -131,11 +131,11 @@ async function inspectGpus(): Promise<readonly GpuReport[]> {
 async function verdictOn(gpu: number): Promise<Pick<GpuReport, 'numerics' | 'error'>> {
   const { createWebGpuBackend } = await import('../backend/webgpu/backend.ts');
   const { selfTest } = await import('../backend/webgpu/self-test.ts');
-  const { parts } = await import('../kernels/module.ts');
+  const { gpuTypes } = await import('../backend/webgpu/plain-format.ts');
   try {
     const backend = await createWebGpuBackend({ gpu });
     try {
-      await selfTest(backend, parts);
+      await selfTest(backend, ['common', ...gpuTypes]);
       return { numerics: backend.traits.exact ? 'exact' : 'device' };
     } finally {
       await backend.close();

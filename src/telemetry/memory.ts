@@ -43,7 +43,9 @@ export function memoryByKind(models: readonly ModelMemory[], { resident, code, .
 /** What a GPU holds is none of the process's; of a model on both, the rest counts as weights. */
 function inProcess(model: ModelMemory): ModelMemory {
   const { weights, kvTouched, work, gpu = 0 } = model;
-  return gpu === 0 ? model : { ...model, weights: Math.max(0, weights + kvTouched + work - gpu), kvTouched: 0, work: 0 };
+  return gpu === 0
+    ? model
+    : { ...model, weights: Math.max(0, weights + kvTouched + work - gpu), kvTouched: 0, work: 0 };
 }
 
 /** Linux counts them; reading that walks no page table. */

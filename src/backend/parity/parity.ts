@@ -1,13 +1,14 @@
 /** The tests that every backend must pass; it needs no weights file. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import type { QuantType } from '../../quant/types.ts';
 import type { Backend } from '../backend.ts';
 import { createReferenceBackend } from '../reference/reference.ts';
 import { attention } from './attention.ts';
 import { cache } from './cache.ts';
 import { floats } from './data.ts';
 import { invariance } from './invariance.ts';
-import { products, refusesInfinity, types } from './products.ts';
+import { allTypes, products, refusesInfinity } from './products.ts';
 import { rows } from './rows.ts';
 import { sampling } from './sampling.ts';
 import { assertNear, assertSameBits, flushed, type Same } from './suite.ts';
@@ -17,6 +18,8 @@ export interface Tolerance {
   readonly tolerance?: number;
   /** Numbers below 2⁻¹²⁶ may be zeros: a GPU flushes them. */
   readonly flushes?: boolean;
+  /** Types of matrices that it has kernels for. Default: all. */
+  readonly types?: readonly QuantType[];
 }
 
 /**
@@ -27,7 +30,7 @@ export interface Tolerance {
 export function parity(
   name: string,
   create: () => Backend | Promise<Backend>,
-  { tolerance = 1e-4, flushes = false }: Tolerance = {},
+  { tolerance = 1e-4, flushes = false, types = allTypes }: Tolerance = {},
 ): void {
   describe(`parity of ${name} with the reference`, () => {
     let backend: Backend;
@@ -44,7 +47,7 @@ export function parity(
         if (backend.traits.exact) assertSameBits(...compared);
         else assertNear(...compared, tolerance);
       });
-    products(same);
+    products(same, types);
     rows(same);
     attention(same);
     cache(() => backend, same);
@@ -52,7 +55,7 @@ export function parity(
     for (const type of types) {
       test(`a non-finite scale is refused in ${type}`, () => refusesInfinity(backend, type));
     }
-    invariance(() => backend);
+    invariance(() => backend, types);
     test('handles of another backend, of a closed one, and those given back are refused', () =>
       strangers(backend, create));
     test('a run that is preempted says how far it came', () => preempted(backend));

@@ -7,9 +7,9 @@ import type { Backend } from '../backend.ts';
 import { floats, source, weightBytes } from './data.ts';
 import { filled, results, type Same, weights } from './suite.ts';
 
-export const types = Object.keys(formats) as QuantType[];
+export const allTypes = Object.keys(formats) as QuantType[];
 
-export function products(same: Same): void {
+export function products(same: Same, types: readonly QuantType[]): void {
   for (const type of types) {
     const { blockSize } = formats[type];
     const unit = Math.max(blockSize, 32);

@@ -1,5 +1,6 @@
 import { parity } from '../parity/parity.ts';
 import { createWebGpuBackend } from './backend.ts';
+import { gpuTypes } from './plain-format.ts';
 import { selfTest } from './self-test.ts';
 
 /** Held to the bits where the self-test proves them, as SwiftShader does. */
@@ -9,4 +10,4 @@ async function create() {
   return backend;
 }
 
-parity('webgpu', create, { flushes: true });
+parity('webgpu', create, { flushes: true, types: gpuTypes });

@@ -28,6 +28,7 @@ import { Context } from './context.ts';
 import { checkFault } from './device.ts';
 import { Elementwise } from './elementwise.ts';
 import { Experts } from './experts.ts';
+import { fused } from './fusions.ts';
 import type { GpuCache, GpuMatrix, GpuOwner, GpuRouting, GpuTokens, GpuVector, GpuWorkBuffer } from './handles.ts';
 import { pageBytesIn } from './page-layout.ts';
 import { Products } from './products.ts';
@@ -56,6 +57,7 @@ export class WebGpuBackend implements Backend {
 
   constructor(context: Context) {
     this.#context = context;
+    context.recorder.fuse = fused;
     this.#owner = context.owner;
     this.device = context.device.name;
     this.isSoftware = context.device.isSoftware;
@@ -76,6 +78,7 @@ export class WebGpuBackend implements Backend {
 
   async loaded(): Promise<void> {
     await this.#products.loaded();
+    await this.#caches.loaded();
     await this.#context.device.gpu.queue.onSubmittedWorkDone();
     checkFault(this.#context.device, true);
   }

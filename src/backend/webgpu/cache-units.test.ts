@@ -69,6 +69,18 @@ describe('pages and slots on a GPU', () => {
     assert.throws(() => caches.create(odd), { code: 'kernel_unavailable' });
   });
 
+  test('a cache that the GPU has no memory for is refused when the model is loaded', async () => {
+    const full = {
+      pushErrorScope: () => {},
+      popErrorScope: async () => ({ message: 'full' }),
+      createBuffer: () => ({}),
+    };
+    const device = { ...context.device, gpu: full as unknown as GPUDevice };
+    const caches = new Caches(Object.assign(Object.create(context) as Context, { device }));
+    caches.create(shapeOf('F16'));
+    await assert.rejects(caches.loaded(), { code: 'out_of_memory', message: /no \d+ bytes left for caches/ });
+  });
+
   const upload = (rows: readonly Float32Array[]) => {
     const buffer = context.buffer(rows.length, rows[0]!.length);
     rows.forEach((row, i) => void context.work.write(buffer.at + i * buffer.stride, row));

@@ -19,8 +19,8 @@ interface Case extends Omit<AttentionOptions, 'scale'> {
 /** 520 positions of a sequence, of which the last 22 ask: two tiles of rows, over three splits. */
 const long = { heads: 6, kvHeads: 2, headDim: 32, type: 'F16' } as const;
 const [asked, end] = [498, 520];
-/** Heads of a row in one workgroup, however few there are. */
-const shared = { shareFrom: 0 };
+/** Heads of a row in one workgroup, however few there are; as many words at once as on a GPU. */
+const shared = { shareFrom: 0, inFlight: 32 } as const;
 
 /** A sequence of steps on a cache of two layers, of which the second is used: what each row of each step comes to. */
 type Run = (steps: readonly (readonly Span[])[]) => Promise<Float32Array[][]>;

@@ -3,7 +3,7 @@ import { RealmError } from '../../errors.ts';
 import type { AttentionOptions, BatchLayout, KvShape, LayerShape } from '../backend.ts';
 import { Attention, type Cuts } from './attention/attend.ts';
 import type { Context } from './context.ts';
-import { usage } from './device.ts';
+import { allocate, usage } from './device.ts';
 import type { GpuCache, GpuWorkBuffer, PagedLayer, StateLayer } from './handles.ts';
 import { copyUnits, independent } from './ops/copy-units.ts';
 import { storeKv } from './ops/store-kv.ts';
@@ -16,6 +16,8 @@ export class Caches {
   readonly #context: Context;
   readonly #attention: Attention;
   #bytes = 0;
+  /** Of each layer that was made: whether the device has no memory for it. */
+  #refused: Promise<boolean>[] = [];
 
   constructor(context: Context, cuts: Partial<Cuts> = {}) {
     this.#context = context;
@@ -27,7 +29,15 @@ export class Caches {
     return this.#bytes;
   }
 
-  /** Throws `kernel_unavailable`, `out_of_memory`. */
+  /** Waits until every cache is in place. Throws `out_of_memory`. */
+  async loaded(): Promise<void> {
+    const refused = await Promise.all(this.#refused);
+    this.#refused = [];
+    if (!refused.includes(true)) return;
+    throw new RealmError('out_of_memory', `the GPU has no ${this.#bytes} bytes left for caches; lower kv_tokens`);
+  }
+
+  /** Throws `kernel_unavailable`, `out_of_memory`; a device may say only later that it has no memory, see {@link loaded}. */
   create(shape: KvShape): GpuCache {
     for (const layer of shape.layers) this.#check(layer, shape);
     const layers = shape.layers.map(layer => this.#place(layer, shape));
@@ -45,11 +55,10 @@ export class Caches {
   }
 
   #place(layer: LayerShape, shape: KvShape): PagedLayer | StateLayer {
-    const buffer = this.#context.device.gpu.createBuffer({
-      label: 'cache',
-      size: Math.max(4, bytesIn(layer, shape)),
-      usage: usage.storage | usage.copySrc | usage.copyDst,
-    });
+    const kind = usage.storage | usage.copySrc | usage.copyDst;
+    const size = Math.max(4, bytesIn(layer, shape));
+    const { buffer, refused } = allocate(this.#context.device, 'cache', size, kind);
+    this.#refused.push(refused);
     return 'stateSize' in layer ? { ...layer, buffer } : { ...pageLayout(layer, shape.type), buffer };
   }
 

@@ -70,6 +70,18 @@ export async function openDevice(index = 0): Promise<Device> {
   };
 }
 
+/** A buffer, and whether the device has no memory left for it, which it says later. */
+export function allocate(
+  { gpu }: Pick<Device, 'gpu'>,
+  label: string,
+  size: number,
+  kind: number,
+): { readonly buffer: GPUBuffer; readonly refused: Promise<boolean> } {
+  gpu.pushErrorScope('out-of-memory');
+  const buffer = gpu.createBuffer({ label, size, usage: kind });
+  return { buffer, refused: gpu.popErrorScope().then(error => error !== null) };
+}
+
 /** Throws what a device's fault means to whoever waits for it: `out_of_memory` while a model is loaded, else `engine_failed`. */
 export function checkFault({ fault }: Device, loading = false): void {
   const found = fault();

@@ -20,7 +20,7 @@ fn ${name}(at: u32, columns: u32, lane: u32, shift: f32) -> f32 {
     let count = min(${tile}u, columns - start);
     workgroupBarrier();
     for (var i = lane; i < count; i += ${lanes}u) {
-      let x = work[at + start + i];
+      let x = bitcast<f32>(work[at + start + i]);
       terms[i] = ${term};
     }
     workgroupBarrier();

@@ -15,6 +15,8 @@ export interface Binding {
 
 export interface KernelSpec<P extends ParamTypes> {
   readonly name: string;
+  /** Kernels that are made for many shapes, and are fused with others alike. */
+  readonly family?: string;
   readonly params: P;
   /** Element of `work`, the memory of all work buffers and vectors, and of `tables`, the step's words. Default u32. */
   readonly work?: 'u32' | 'f32' | 'vec4f' | 'vec4u';
@@ -44,6 +46,10 @@ fn kept(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) | p.zero); }
 fn product(a: f32, b: f32) -> f32 { return kept(a * b); }
 `;
 
+/** `keptEach(x)`, `kept` of each of four. */
+export const keptEach = `
+fn keptEach(x: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(x) | vec4u(p.zero)); }`;
+
 export function defineKernel<const P extends ParamTypes>(spec: KernelSpec<P>): Kernel<P> {
   const fields = [...Object.entries(spec.params), ['zero', 'u32'] as const];
   if (fields.length > paramWords) throw new Error(`${spec.name}: ${fields.length} parameters`);
@@ -65,13 +71,13 @@ ${spec.main}
   return { ...spec, code };
 }
 
-/** Writes a dispatch's values in the order of the kernel's fields, behind them the zero. */
-export function writeParams<P extends ParamTypes>(
+/** Writes values in the order of the kernel's fields; returns where they end. */
+export function writeValues<P extends ParamTypes>(
   { params }: Kernel<P>,
   values: ParamValues<P>,
   target: DataView,
   at: number,
-): void {
+): number {
   let offset = at;
   for (const name in params) {
     const value = values[name];
@@ -79,5 +85,5 @@ export function writeParams<P extends ParamTypes>(
     else target.setUint32(offset, value, true);
     offset += 4;
   }
-  target.setUint32(offset, 0, true);
+  return offset;
 }

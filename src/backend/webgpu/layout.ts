@@ -13,6 +13,7 @@ import type { Field } from '../../quant/fields.ts';
 import type { QuantFormat } from '../../quant/format.ts';
 import { formats } from '../../quant/formats.ts';
 import type { QuantType } from '../../quant/types.ts';
+import { plainIntegers } from './plain-format.ts';
 
 /** Columns of a piece. */
 export const pieceColumns = 32;
@@ -70,7 +71,9 @@ export function planeQuads({ bits }: Plane, { blockSize }: Layout, rows: number,
 /** Words of 16 bytes of a row of floats. */
 export const floatQuads = ({ blockBytes }: Layout, columns: number): number => Math.ceil((columns * blockBytes) / 16);
 
-function planesOf({ blockSize, fields, integers }: QuantFormat): Layout['planes'] {
+function planesOf(format: QuantFormat): Layout['planes'] {
+  const { blockSize, fields } = format;
+  const integers = plainIntegers(format);
   if (!integers) return {};
   const { weights, parts, scale, minimum } = integers;
   const [low, high] = weights.bits;

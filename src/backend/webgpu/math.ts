@@ -9,8 +9,8 @@ const polynomial = [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.166579589
 export type Width = 1 | 2 | 4;
 
 /**
- * `Reals`, `Ints` and `Flags` of this width, `products(a, b)`, `quotients(number, b)`, and `exps(x)` by Cephes' polynomial, with 2^n
- * put together from bits.
+ * `Reals`, `Ints` and `Flags` of this width, `products(a, b)`, `quotients(number, b)`, `exps(x)` by Cephes' polynomial, with 2^n
+ * put together from bits, and `tanhs(x)`. What is no number stays none.
  */
 export const mathOf = (width: Width): string => `
 alias Reals = ${width === 1 ? 'f32' : `vec${width}f`};
@@ -28,14 +28,16 @@ ${polynomial
   .map(each => `  y = products(y, r) + Reals(${each});`)
   .join('\n')}
   y = (products(y, products(r, r)) + r) + 1;
-  return y * bitcast<Reals>(Words(Ints(n) + 127) << Words(23));
+  let none = (bitcast<Words>(x) & Words(0x7fffffff)) > Words(0x7f800000);
+  return select(y * bitcast<Reals>(Words(Ints(n) + 127) << Words(23)), x, none);
 }
-${quotientsOf(width)}`;
+${quotientsOf(width)}
+fn tanhs(x: Reals) -> Reals { return products(Reals(1), 1 - quotients(2, exps(2 * x) + 1)); }`;
 
 /** `softcaps(x, cap, inverse)`, inverse = f32(1 / cap). */
 export const softcaps = `
 fn softcaps(x: Reals, cap: f32, inverse: f32) -> Reals {
-  return products(Reals(cap), 1 - quotients(2, exps(2 * products(x, Reals(inverse))) + 1));
+  return products(Reals(cap), tanhs(products(x, Reals(inverse))));
 }
 `;
 

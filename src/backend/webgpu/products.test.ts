@@ -7,10 +7,11 @@ import { dot, prepareInput, unpackRow } from '../reference/dot.ts';
 import { assignSlots } from '../reference/routing.ts';
 import { Context } from './context.ts';
 import type { GpuWorkBuffer } from './handles.ts';
+import { gpuTypes } from './plain-format.ts';
 import { Products } from './products.ts';
 
 const f = Math.fround;
-const types = Object.keys(formats) as QuantType[];
+const types = gpuTypes;
 const unit = (type: QuantType) => Math.max(formats[type].blockSize, 32);
 
 let context: Context;

@@ -1,19 +1,11 @@
 /** A step as a list of dispatches: recorded, then encoded into one pass and submitted at once. */
 import type { Preempt } from '../backend.ts';
 import { checkFault, type Device, usage } from './device.ts';
-import { type Kernel, type ParamTypes, type ParamValues, paramWords, writeParams } from './kernel.ts';
+import { type Dispatch, type Fuse, type Groups, writeParams } from './dispatch.ts';
+import { type Kernel, type ParamTypes, type ParamValues, paramWords } from './kernel.ts';
 import { Pipelines } from './pipelines.ts';
 import type { Timings } from './timings.ts';
 import type { WorkMemory } from './work-memory.ts';
-
-export type Groups = readonly [x: number, y?: number, z?: number];
-
-interface Dispatch {
-  readonly kernel: Kernel;
-  readonly groups: Groups;
-  readonly params: Readonly<Record<string, number>>;
-  readonly buffers: readonly GPUBuffer[];
-}
 
 /** Dispatches, and what the host does when they are submitted. */
 interface Piece {
@@ -24,7 +16,7 @@ interface Piece {
 const paramBytes = paramWords * 4;
 
 /** About four layers: a few milliseconds of a long prompt. */
-const dispatchesInTurn = 64;
+const dispatchesInTurn = 40;
 
 export class Recorder {
   readonly #device: Device;
@@ -32,6 +24,8 @@ export class Recorder {
   readonly #pipelines: Pipelines;
   /** Set while kernels are timed: each dispatch is a pass of its own then. */
   timings: Timings | undefined;
+  /** Makes fewer dispatches of what is recorded, see fusions.ts. */
+  fuse: Fuse = dispatches => dispatches;
   /** How many have been submitted. */
   dispatches = 0;
   #dispatches: Dispatch[] = [];
@@ -89,7 +83,7 @@ export class Recorder {
 
   /** `work` begins when all that was recorded is submitted; what is recorded from now on waits for it. */
   host(work: () => Promise<unknown>): void {
-    this.#pieces.push({ dispatches: this.#dispatches, work });
+    this.#pieces.push({ dispatches: this.#ready(this.#dispatches), work });
     this.#dispatches = [];
   }
 
@@ -98,7 +92,9 @@ export class Recorder {
    * wanted. Nobody waits for work that stands last. Resolves to the fraction that was submitted.
    */
   async run(preempt?: Preempt): Promise<number> {
-    const pieces: readonly Piece[] = [...this.#pieces, { dispatches: this.#dispatches }];
+    // Before anything is taken: what went wrong there leaves the next run what is recorded.
+    if (this.#working && (this.#pieces.length > 0 || this.#dispatches.length > 0)) await this.#worked();
+    const pieces: readonly Piece[] = [...this.#pieces, { dispatches: this.#ready(this.#dispatches) }];
     this.#begin();
     const total = pieces.reduce((sum, { dispatches }) => sum + dispatches.length, 0);
     let done = 0;
@@ -118,9 +114,13 @@ export class Recorder {
 
   /** Submits what is recorded, where the host has nothing to do in between. */
   submit(): void {
-    const dispatches = this.#dispatches;
+    const dispatches = this.#ready(this.#dispatches);
     this.#begin();
     this.#submit(dispatches);
+  }
+
+  #ready(recorded: readonly Dispatch[]): readonly Dispatch[] {
+    return this.fuse(recorded, this.#device.limits.maxComputeWorkgroupStorageSize);
   }
 
   /** What is recorded is taken: its tables are written, and the next step begins. */
@@ -200,7 +200,7 @@ export class Recorder {
       this.#retire(this.#paramBuffer);
       this.#paramBuffer = this.#create('params', this.#params.byteLength, usage.uniform);
     }
-    dispatches.forEach(({ kernel, params }, i) => void writeParams(kernel, params, this.#params, i * paramBytes));
+    dispatches.forEach((dispatch, i) => void writeParams(dispatch, this.#params, i * paramBytes));
     this.#device.gpu.queue.writeBuffer(this.#paramBuffer, 0, this.#params.buffer as ArrayBuffer, 0, bytes);
   }
 

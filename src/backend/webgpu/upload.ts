@@ -3,7 +3,7 @@ import { RealmError } from '../../errors.ts';
 import { checkScales } from '../../quant/check-scales.ts';
 import type { MatrixSource } from '../backend.ts';
 import type { Context } from './context.ts';
-import { checkFault, usage } from './device.ts';
+import { allocate, checkFault, usage } from './device.ts';
 import type { GpuMatrix, MatrixPart } from './handles.ts';
 import { floatQuads, type Layout, layoutOf, type PlaneName, planeNames, planeQuads, rowsTogether } from './layout.ts';
 import { packRows } from './pack.ts';
@@ -79,12 +79,10 @@ export class Upload {
   }
 
   async #create(layout: Layout, source: MatrixSource, first: number, rows: number): Promise<MatrixPart> {
-    const { gpu } = this.#context.device;
     const { planes, quads } = partSize(layout, rows, source.columns);
-    gpu.pushErrorScope('out-of-memory');
-    const buffer = gpu.createBuffer({ label: source.name, size: quads * 16, usage: usage.storage | usage.copyDst });
-    const error = await gpu.popErrorScope();
-    if (!error) return { buffer, first, rows, planes };
+    const kind = usage.storage | usage.copyDst;
+    const { buffer, refused } = allocate(this.#context.device, source.name, quads * 16, kind);
+    if (!(await refused)) return { buffer, first, rows, planes };
     buffer.destroy();
     throw new RealmError('out_of_memory', `tensor ${source.name}: the GPU has no ${quads * 16} bytes left for it`);
   }

@@ -4,6 +4,7 @@ import { formats } from '../../quant/formats.ts';
 import type { QuantType } from '../../quant/types.ts';
 import type { Binding } from './kernel.ts';
 import { pieceColumns, rowsTogether } from './layout.ts';
+import { plainIntegers } from './plain-format.ts';
 
 /** Where a matrix's planes begin, in words of 16 bytes, as parameters. */
 export const planeParams = { low: 'u32', high: 'u32', parts: 'u32', partsHigh: 'u32', numbers: 'u32' } as const;
@@ -54,8 +55,8 @@ export interface Form {
 }
 
 export function formOf(type: QuantType): Form {
-  const { blockSize, integers } = formats[type];
-  const { weights, parts, minimumOf } = integers!;
+  const { blockSize } = formats[type];
+  const { weights, parts, minimumOf } = plainIntegers(formats[type])!;
   return { type, pieces: blockSize / pieceColumns, subtract: weights.subtract ?? 0, part: parts?.size ?? 0, minimumOf };
 }
 
@@ -63,22 +64,25 @@ export function formOf(type: QuantType): Form {
  * - `codes(piece)`: signed bytes, before {@link Form.subtract} is subtracted; `values(piece)`: after that
  * - `parts(piece)`: integer scales and minimums of its halves, where the format has parts
  * - `numbers(block)`: scale and minimum
+ *
+ * Behind `halfCode`.
  */
 export function weightCode(type: QuantType): string {
   const format: QuantFormat = formats[type];
-  return [pieceCode, halfCode, codesCode(format), partsCode(format), numbersCode(format)].join('\n');
+  return [pieceCode, codesCode(format), partsCode(format), numbersCode(format)].join('\n');
 }
 
-function codesCode({ name, integers }: QuantFormat): string {
-  const { table, subtract } = integers!.weights;
-  const [low, high] = integers!.weights.bits;
+function codesCode(format: QuantFormat): string {
+  const { weights } = plainIntegers(format)!;
+  const { table, subtract } = weights;
+  const [low, high] = weights.bits;
   const parts = [readPlane('low', low.width)];
   const codes = (half: 'a' | 'b') => (high ? `low.${half} | (high.${half} << vec4u(${low.width}))` : `low.${half}`);
   if (high) parts.push(readPlane('high', high.width));
   const meant = (half: 'a' | 'b') => (table ? `tabled(${codes(half)})` : codes(half));
   return `
 ${table ? tableCode(table) : ''}
-// ${name}
+// ${format.name}
 fn codes(g: u32) -> Piece {
   ${parts.join('\n  ')}
   return Piece(${meant('a')}, ${meant('b')});
@@ -118,8 +122,8 @@ fn tabledWord(u: u32) -> u32 { return ${[0, 1, 2, 3].map(byte).join(' | ')}; }
 fn tabled(u: vec4u) -> vec4u { return vec4u(tabledWord(u.x), tabledWord(u.y), tabledWord(u.z), tabledWord(u.w)); }`;
 }
 
-function partsCode({ integers }: QuantFormat): string {
-  const { parts, minimum } = integers!;
+function partsCode(format: QuantFormat): string {
+  const { parts, minimum } = plainIntegers(format)!;
   if (!parts) return '';
   const [low, high] = parts.bits[0].width === 6 ? [4, 2] : parts.bits.map(({ width }) => width);
   const each = pieceColumns / parts.size;

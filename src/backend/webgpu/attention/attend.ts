@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import type { GpuWorkBuffer, PagedLayer } from '../handles.ts';
 import { kernelFor } from '../ops/attention.ts';
 import { attentionCombine } from '../ops/attention-combine.ts';
-import { geometriesOf, kinds } from './geometry.ts';
+import { geometriesOf, type InFlight, kinds } from './geometry.ts';
 import { type Plan, type PlanOptions, planOf } from './plan.ts';
 
 /** How the work is cut: it changes speed, and no bits. */
@@ -15,9 +15,13 @@ export interface Cuts {
   readonly splitBelow: number;
   /** Words for partial results, unless one tile needs more. */
   readonly scratchWords: number;
+  /** Words of the cache that are asked for at once, at most. */
+  readonly inFlight: InFlight;
 }
 
-const usual: Cuts = { shareFrom: 128, splitBelow: 512, scratchWords: 8 << 20 };
+const usual: Cuts = { shareFrom: 128, splitBelow: 512, scratchWords: 8 << 20, inFlight: 32 };
+/** A processor that computes as a GPU would has its memory near, and compiles what is written out slowly. */
+const onProcessor: Cuts = { ...usual, inFlight: 4 };
 
 export class Attention {
   readonly #context: Context;
@@ -28,7 +32,7 @@ export class Attention {
 
   constructor(context: Context, cuts: Partial<Cuts> = {}) {
     this.#context = context;
-    this.#cuts = { ...usual, ...cuts };
+    this.#cuts = { ...(context.device.isSoftware ? onProcessor : usual), ...cuts };
   }
 
   attend(
@@ -42,9 +46,9 @@ export class Attention {
     const { kvHeads, headDim, headWords, pageWords } = layer;
     const { maxComputeWorkgroupStorageSize: limit } = device.limits;
     const group = heads / kvHeads;
-    const geometries = geometriesOf(layer, group, limit);
+    const { shareFrom, splitBelow, scratchWords, inFlight } = this.#cuts;
+    const geometries = geometriesOf(layer, group, limit, inFlight);
     const slotWords = heads * (headDim + 2);
-    const { shareFrom, splitBelow, scratchWords } = this.#cuts;
     const slots = Math.floor(scratchWords / slotWords);
     const plan = this.#planOf(batch, { window, kvHeads, geometries, shareFrom, splitBelow, slots });
     const pages = recorder.table(plan.words);
@@ -59,7 +63,7 @@ export class Attention {
       const kernel = kernelFor(layer, geometries[kind], softcap > 0);
       const own = { items: pages + items, together, parts };
       recorder.record(kernel, [itemCount, kvHeads * parts], { ...values, ...own }, [layer.buffer]);
-      const rows = { rows: pages + combine, out: out.at, outStride: out.stride, scratch, headDim };
+      const rows = { rows: pages + combine, count: combineCount, out: out.at, outStride: out.stride, scratch, headDim };
       recorder.record(attentionCombine, [combineCount, heads], rows);
     }
   }

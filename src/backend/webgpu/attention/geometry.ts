@@ -3,6 +3,8 @@ import { pageTokens } from '../../backend.ts';
 import type { Width } from '../math.ts';
 import type { PageLayout } from '../page-layout.ts';
 
+export type InFlight = 4 | 8 | 16 | 32;
+
 export interface Geometry {
   /** Queries (a row's head each) that share a key-value head. */
   readonly queries: number;
@@ -12,7 +14,7 @@ export interface Geometry {
   readonly positions: 64 | 256;
   readonly lanes: number;
   /** Words of the cache that a lane asks for before it uses the first: memory is far where few workgroups hide that. */
-  readonly inFlight: 8 | 16 | 32;
+  readonly inFlight: InFlight;
   /** Query heads of a row, of those that share a key-value head; workgroups that it takes for all of them; rows of a tile. */
   readonly together: number;
   readonly parts: number;
@@ -30,16 +32,22 @@ export type Geometries = Readonly<Record<Kind, Geometry>>;
 /** Workgroup memory that is used at most: more would leave fewer workgroups to a processor. */
 const mostBytes = 32 << 10;
 
-/** `group`: query heads of a key-value head; `limit`: a workgroup's bytes. */
-export function geometriesOf(layout: PageLayout, group: number, limit: number): Geometries {
+/** `group`: query heads of a key-value head; `limit`: a workgroup's bytes; `mostInFlight`: words at once. */
+export function geometriesOf(
+  layout: PageLayout,
+  group: number,
+  limit: number,
+  mostInFlight: InFlight = 32,
+): Geometries {
+  const inFlight = (wanted: InFlight) => Math.min(wanted, mostInFlight) as InFlight;
   const width = group > 2 ? 4 : group === 2 ? 2 : 1;
   const most = Math.min(limit, mostBytes);
   return {
-    head: geometryOf(layout, group, most, { queries: 1, width: 1, positions: 256, inFlight: 32 }),
+    head: geometryOf(layout, group, most, { queries: 1, width: 1, positions: 256, inFlight: inFlight(32) }),
     row: geometryOf(layout, group, most, {
       ...{ queries: Math.min(16, Math.ceil(group / width) * width), width, positions: 256, inFlight: 16 },
     }),
-    tile: geometryOf(layout, group, most, { queries: 32, width: 4, positions: 64, inFlight: 8 }),
+    tile: geometryOf(layout, group, most, { queries: 32, width: 4, positions: 64, inFlight: inFlight(8) }),
   };
 }
 

@@ -29,7 +29,7 @@ const cap = ({ positions, vectors, lanes }: Shape): string => `
 
 /** Numbers of the dimensions whose words are asked for at once. */
 const together = ({ headDim, inFlight }: Shape): number[] =>
-  Array.from({ length: [32, 16, 8].find(each => each <= inFlight && headDim % each === 0)! }, (_, i) => i);
+  Array.from({ length: [32, 16, 8, 4].find(each => each <= inFlight && headDim % each === 0)! }, (_, i) => i);
 
 function halves(s: Shape): string {
   const { headDim, vectors } = s;

@@ -8,40 +8,50 @@ import { mathOf } from '../math.ts';
 /** Below every score: a split with it has none. */
 export const lowest = '-3e38';
 
-/** `combined(first, step, splits, d)`: a dimension's output; `step` words from one split's results to the next. Behind `mathOf(1)`. */
-export const combined = `
-fn combined(first: u32, step: u32, splits: u32, d: u32) -> f32 {
+/**
+ * `combined(first, step, splits, d)`: the output of dimensions from d on, as many as `width`; `step` words from one split's
+ * results to the next. Behind `mathOf(1)`.
+ */
+export function combinedOf(width: 1 | 4): string {
+  const [type, parts] = width === 1 ? ['f32', ['']] : ['vec4f', ['.x', '.y', '.z', '.w']];
+  const make = (line: (part: string, i: number) => string) => `${type}(${parts.map(line).join(', ')})`;
+  return `
+fn partial(at: u32) -> f32 { return bitcast<f32>(work[at]); }
+fn combined(first: u32, step: u32, splits: u32, d: u32) -> ${type} {
   var most = ${lowest};
   var sum = 0f;
-  var o = 0f;
+  var o = ${type}(0);
   for (var split = 0u; split < splits; split++) {
     let at = first + split * step;
-    let next = work[at];
+    let next = partial(at);
     if (next == ${lowest}) { continue; }
+    let own = ${make((_, i) => `partial(at + 2 + d + ${i})`)};
     if (most == ${lowest}) {
       most = next;
-      sum = work[at + 1];
-      o = work[at + 2 + d];
+      sum = partial(at + 1);
+      o = own;
     } else {
       let larger = max(most, next);
       let a = exps(most - larger);
       let b = exps(next - larger);
       most = larger;
-      sum = product(sum, a) + product(work[at + 1], b);
-      o = product(o, a) + product(work[at + 2 + d], b);
+      sum = product(sum, a) + product(partial(at + 1), b);
+      o = ${make(part => `product(o${part}, a) + product(own${part}, b)`)};
     }
   }
-  return o * divide(1, sum);
+  let inverse = divide(1, sum);
+  return ${make(part => `kept(o${part} * inverse)`)};
 }
 `;
+}
 
 /** A workgroup is a row and a head. */
 export const attentionCombine = defineKernel({
   name: 'attentionCombine',
-  params: { rows: 'u32', out: 'u32', outStride: 'u32', scratch: 'u32', headDim: 'u32' },
+  params: { rows: 'u32', count: 'u32', out: 'u32', outStride: 'u32', scratch: 'u32', headDim: 'u32' },
   work: 'f32',
   workgroup: 64,
-  declarations: exactArithmetic() + mathOf(1) + combined,
+  declarations: exactArithmetic() + mathOf(1) + combinedOf(1),
   main: `
   let row = p.rows + group.x * ${combineWords};
   let slotWords = groups.y * (p.headDim + 2);

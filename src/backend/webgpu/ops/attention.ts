@@ -64,8 +64,8 @@ export function attentionKernel(layout: PageLayout, geometry: Geometry, capped: 
 const kernels = new Map<string, AttentionKernel>();
 
 export function kernelFor(layout: PageLayout, geometry: Geometry, capped: boolean): AttentionKernel {
-  const { queries, width, positions, lanes } = geometry;
-  const key = [layout.type, layout.headDim, queries, width, positions, lanes, capped].join(' ');
+  const { queries, width, positions, lanes, inFlight } = geometry;
+  const key = [layout.type, layout.headDim, queries, width, positions, lanes, inFlight, capped].join(' ');
   const kernel = kernels.get(key) ?? attentionKernel(layout, geometry, capped);
   kernels.set(key, kernel);
   return kernel;

@@ -10,6 +10,7 @@ import {
   floatCode,
   floatsOf,
   formOf,
+  halfCode,
   isFloat,
   planeParams,
   weightCode,
@@ -70,7 +71,7 @@ function integersCode(type: Exclude<QuantType, FloatType>): string {
     block: 'product(scale, u) + n.y',
     parts: 'product(scale, u) - product(n.y, f32(s.minimums[half]))',
   }[minimumOf];
-  return `${weightCode(type)}
+  return `${halfCode}${weightCode(type)}
 fn decode(row: u32, at: u32, out: u32) {
   if (at * ${pieceColumns} >= p.columns) { return; }
   let g = row * (p.columns / ${pieceColumns}) + at;

@@ -4,7 +4,7 @@
  */
 
 import { segmentColumns } from '../../../quant/segment.ts';
-import { defineKernel, type Kernel } from '../kernel.ts';
+import { defineKernel, type Kernel, keptEach } from '../kernel.ts';
 import { rowsTogether } from '../layout.ts';
 import { type FloatType, floatCode, floatsOf, weightsBindings } from '../weight-code.ts';
 import { each, fewTokens, matrixCode, type ProductParams, productParams, startCode } from './product-code.ts';
@@ -39,20 +39,21 @@ function chainCode(type: FloatType, tokens: 1 | 4): string {
     const of = (token: string) => `bitcast<f32>(work[p.x + ${token} * p.perToken + ${column}])`;
     return tokens === 1 ? of('tokens') : `vec4f(${['x', 'y', 'z', 'w'].map(i => of(`tokens.${i}`)).join(', ')})`;
   };
+  const kept = tokens === 1 ? 'kept' : 'keptEach';
   return `
 alias Value = ${value};
 alias Tokens = ${tokens === 1 ? 'u32' : 'vec4u'};
 var<workgroup> sums: array<Value, ${segments * rowsTogether}>;
-fn roundedEach(a: Value) -> Value { return bitcast<Value>(bitcast<Tokens>(a) | Tokens(p.zero)); }
+${tokens === 1 ? '' : keptEach}
 fn multiply(sum: Value, u: vec4u, column: u32, tokens: Tokens) -> Value {
   var acc = sum;
-  ${each(count, i => `acc += roundedEach(floatOf(u, ${i}) * ${input(`column + ${i}`)});`)}
+  ${each(count, i => `acc += ${kept}(floatOf(u, ${i}) * ${input(`column + ${i}`)});`)}
   return acc;
 }
 // The row's last columns, where these are fewer.
 fn multiplyLast(sum: Value, u: vec4u, column: u32, tokens: Tokens) -> Value {
   var acc = sum;
-  ${each(count - 1, i => `if (column + ${i} < p.columns) { acc += roundedEach(floatOf(u, ${i}) * ${input(`column + ${i}`)}); }`)}
+  ${each(count - 1, i => `if (column + ${i} < p.columns) { acc += ${kept}(floatOf(u, ${i}) * ${input(`column + ${i}`)}); }`)}
   return acc;
 }
 fn chainOf(row: u32, segment: u32, tokens: Tokens) -> Value {

@@ -1,7 +1,7 @@
 /** Weights that are floats times many tokens, in tiles: an invocation has 4 x 4 outputs, each a chain of its own. */
 
 import { segmentColumns } from '../../../quant/segment.ts';
-import { defineKernel, type Kernel } from '../kernel.ts';
+import { defineKernel, type Kernel, keptEach } from '../kernel.ts';
 import { type FloatType, floatCode, floatsOf, weightsBindings } from '../weight-code.ts';
 import { each, matrixCode, type ProductParams, productParams, startCode } from './product-code.ts';
 import { placeCode, type Which } from './product-places.ts';
@@ -31,7 +31,7 @@ function stageCode(type: FloatType): string {
   return `
 var<workgroup> weightTile: array<f32, ${step * stride}>;
 var<workgroup> inputTile: array<f32, ${step * stride}>;
-fn roundedEach(a: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(a) | vec4u(p.zero)); }
+${keptEach}
 fn stage(lane: u32, firstRow: u32, place: Place, column: u32) {
   let row = lane % ${tileRows};
   let quad = lane / ${tileRows};
@@ -65,7 +65,7 @@ const main = `${startCode(tileRows)}
       let w = k * ${stride} + tx;
       let t = k * ${stride} + ty;
       let x = vec4f(${[0, 1, 2, 3].map(j => `inputTile[t + ${side * j}]`).join(', ')});
-      ${each(4, i => `acc${i} += roundedEach(weightTile[w + ${side * i}] * x);`)}
+      ${each(4, i => `acc${i} += keptEach(weightTile[w + ${side * i}] * x);`)}
     }
     if ((column + ${step}) % ${segmentColumns} == 0 || column + ${step} >= p.columns) {
       let start = column < ${segmentColumns};

@@ -21,7 +21,7 @@ const kernelOf = (kind: 'silu' | 'gelu') =>
   work[p.out + group.y * p.outStride + column] = ${kind}(gate) * work[p.up + group.y * p.upStride + column];`,
   });
 
-const kernels = { silu: kernelOf('silu'), gelu: kernelOf('gelu') };
+export const gateKernels = { silu: kernelOf('silu'), gelu: kernelOf('gelu') };
 
 export function gate(
   { recorder }: Context,
@@ -32,7 +32,7 @@ export function gate(
   rows: number,
 ): void {
   const { columns } = out;
-  recorder.record(kernels[kind], [Math.ceil(columns / 64), rows], {
+  recorder.record(gateKernels[kind], [Math.ceil(columns / 64), rows], {
     ...{ out: out.at, outStride: out.stride, gate: gate.at, gateStride: gate.stride },
     ...{ up: up.at, upStride: up.stride, columns },
   });

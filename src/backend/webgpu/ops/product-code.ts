@@ -66,18 +66,22 @@ export const each = (count: number, line: (i: number) => string): string =>
 export const fewTokens = 32;
 
 /**
+ * `useMatrix0()` and so on: makes a matrix ready
  * `matrixOf(index)`: makes ready the matrix of a workgroup, and returns its number among that matrix's.
  * `store(token, row, sum)`: an output
  */
 export function matrixCode(matrices: number): string {
-  const assign = (i: number) =>
-    `planes = Planes(${i}, p.low${i}, p.high${i}, p.parts${i}, p.partsHigh${i}, p.numbers${i});
-    matrix = Matrix(p.first${i}, p.rows${i}, p.out${i}, p.outStride${i}, p.bias${i}, p.addends${i});
-    return index - p.start${i};`;
+  const use = (i: number) => `
+fn useMatrix${i}() {
+  planes = Planes(${i}, p.low${i}, p.high${i}, p.parts${i}, p.partsHigh${i}, p.numbers${i});
+  matrix = Matrix(p.first${i}, p.rows${i}, p.out${i}, p.outStride${i}, p.bias${i}, p.addends${i});
+}`;
+  const assign = (i: number) => `useMatrix${i}(); return index - p.start${i};`;
   const last = matrices - 1;
   return `${bufferCode(matrices)}
 struct Matrix { first: u32, rows: u32, out: u32, outStride: u32, bias: u32, addends: u32 }
 var<private> matrix: Matrix;
+${each(matrices, use)}
 fn matrixOf(index: u32) -> u32 {
   ${each(last, i => `if (index < p.start${i + 1}) { ${assign(i)} }`)}
   ${assign(last)}
@@ -91,11 +95,11 @@ fn store(token: u32, row: u32, sum: f32) {
 }`;
 }
 
-/** Begins main: its first row, of workgroups with so many. */
-export const startCode = (rows: number): string => `
+/** Begins main: its first row, of workgroups with so many; `number`: of the workgroup, among those of its matrix. */
+export const startCode = (rows: number, number = 'matrixOf(groupNumber)'): string => `
   let groupNumber = group.y * groups.x + group.x;
   if (groupNumber >= p.groups) { return; }
-  let firstRow = matrixOf(groupNumber) * ${rows};
+  let firstRow = ${number} * ${rows};
   let place = placeOf(group.z);`;
 
 /** Scalar product of 16 bytes and 16 bytes, both signed. */

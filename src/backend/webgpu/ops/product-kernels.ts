@@ -5,7 +5,7 @@ import { isFloat } from '../weight-code.ts';
 import { floatFewRows, floatProductFew } from './float-product-few.ts';
 import { floatProductTile } from './float-product-tile.ts';
 import type { ProductParams } from './product-code.ts';
-import { fewProduct, fewRows, fewSegments } from './product-few.ts';
+import { type Extra, type FewOptions, fewProduct, fewRows, fewSegments } from './product-few.ts';
 import type { Which } from './product-places.ts';
 import { tileProduct, tileRows } from './product-tile.ts';
 
@@ -18,7 +18,8 @@ export const rowsOf = (type: QuantType, shape: Shape): number =>
 
 /** Which kernel it is. */
 export interface Variant {
-  readonly type: QuantType;
+  /** Of each matrix: for integers times few tokens two may differ. */
+  readonly types: readonly QuantType[];
   readonly shape: Shape;
   readonly which: Which;
   readonly matrices: number;
@@ -29,8 +30,8 @@ export interface Variant {
 const kernels = new Map<string, Kernel<ProductParams>>();
 
 export function kernelOf(variant: Variant): Kernel<ProductParams> {
-  const { type, shape, which, matrices, columns, packed } = variant;
-  const key = [type, shape, which, matrices, fewSegments(columns), packed].join(' ');
+  const { types, shape, which, matrices, columns, packed } = variant;
+  const key = [types, shape, which, matrices, fewSegments(columns), packed].join(' ');
   const known = kernels.get(key);
   if (known) return known;
   const made = makeKernel(variant);
@@ -38,11 +39,26 @@ export function kernelOf(variant: Variant): Kernel<ProductParams> {
   return made;
 }
 
-function makeKernel({ type, shape, which, matrices, columns, packed }: Variant): Kernel<ProductParams> {
+function makeKernel({ types, shape, which, matrices, columns, packed }: Variant): Kernel<ProductParams> {
+  const type = types[0]!;
   const tokens = shape === 'one' ? 1 : 4;
   if (isFloat(type)) {
     return shape === 'tile' ? floatProductTile(type, which, matrices) : floatProductFew(type, tokens, which, matrices);
   }
   if (shape === 'tile') return tileProduct(type, which, matrices, packed);
-  return fewProduct(type, tokens, fewSegments(columns), which, matrices, packed);
+  const options = { types, tokens, segments: fewSegments(columns), which, matrices, packed } as const;
+  const kernel = fewProduct(options);
+  few.set(kernel, { options, with: new Map() });
+  return kernel;
+}
+
+/** What such kernels are made of, and those that were made of them. */
+const few = new WeakMap<Kernel, { readonly options: FewOptions; readonly with: Map<Extra, Kernel> }>();
+
+/** The kernel that does something besides what this one does. */
+export function fewWith(kernel: Kernel, extra: Extra): Kernel {
+  const { options, with: made } = few.get(kernel)!;
+  const known = made.get(extra) ?? fewProduct(options, extra);
+  made.set(extra, known);
+  return known;
 }

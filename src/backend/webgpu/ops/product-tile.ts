@@ -3,8 +3,8 @@
  * all of the tile; an invocation has 4 x 4 outputs and adds to each the terms of one block after the other.
  */
 import type { QuantType } from '../../../quant/types.ts';
-import { defineKernel, type Kernel } from '../kernel.ts';
-import { type Form, formOf, weightCode, weightsBindings } from '../weight-code.ts';
+import { defineKernel, type Kernel, keptEach } from '../kernel.ts';
+import { type Form, formOf, halfCode, weightCode, weightsBindings } from '../weight-code.ts';
 import {
   each,
   integerCode,
@@ -30,6 +30,7 @@ export function tileProduct(type: QuantType, which: Which, matrices: number, pac
     bindings: weightsBindings(matrices),
     workgroup: side * side,
     declarations: [
+      halfCode,
       weightCode(type),
       integerCode(form, 0, packed),
       matrixCode(matrices),
@@ -66,8 +67,7 @@ fn stageInput(to: u32, token: u32, piece: u32) {
   inputSums[to] = x.sums;
   inputScales[to] = inputScale(token, piece / blockPieces);
 }
-fn staged(at: u32) -> Input { return Input(Piece(inputA[at], inputB[at]), inputSums[at]); }
-fn rounded(a: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(a) | vec4u(p.zero)); }`;
+fn staged(at: u32) -> Input { return Input(Piece(inputA[at], inputB[at]), inputSums[at]); }${keptEach}`;
 }
 
 /** Invocation (tx, ty) has rows tx + 16 i and tokens ty + 16 j: neighbours write neighbouring outputs. */
@@ -117,12 +117,12 @@ function rowCode({ pieces, minimumOf }: Form, i: number): string {
       let ${n} = weightNumbers[${at}];
       ${each(4, j => `let ${found(j)} = integers(${w}, of${i}, x${j});`)}`;
   const terms = (products: string, minimums: string) => `
-        acc${i} += rounded(vec4f(${products}) * rounded(${n}.x * d));
+        acc${i} += keptEach(vec4f(${products}) * keptEach(${n}.x * d));
         ${
           {
             none: '',
-            block: `acc${i} += rounded(${n}.y * rounded(d * vec4f(${minimums})));`,
-            parts: `acc${i} -= rounded(vec4f(${minimums}) * rounded(${n}.y * d));`,
+            block: `acc${i} += keptEach(${n}.y * keptEach(d * vec4f(${minimums})));`,
+            parts: `acc${i} -= keptEach(vec4f(${minimums}) * keptEach(${n}.y * d));`,
           }[minimumOf]
         }`;
   if (pieces === 1) return integers + terms(four('x'), four('y'));

@@ -1,8 +1,9 @@
 /** Records products: chooses kernels by the number of tokens, and brings matrices together that multiply the same input. */
 import type { Context } from '../context.ts';
+import type { Groups } from '../dispatch.ts';
 import type { GpuMatrix, GpuRouting, GpuWorkBuffer, MatrixPart } from '../handles.ts';
 import type { Kernel } from '../kernel.ts';
-import type { Groups } from '../recorder.ts';
+import { isFloat } from '../weight-code.ts';
 import {
   addends,
   fewTokens,
@@ -27,6 +28,8 @@ export interface Multiplied {
 
 /** Matrices of a dispatch: more bindings than these would leave too few for others. */
 const mostMatrices = 3;
+/** Kernels of two types share up to 20 KB. */
+const mixedBytes = 32 << 10;
 /** Workgroups of a dimension: the most that every device has is 65,535. */
 const mostGroups = 1 << 15;
 
@@ -100,7 +103,10 @@ function record(
   let plan = own[key];
   if (!plan || !fits(plan, products, shared)) {
     const packed = device.language.has('packed_4x8_integer_dot_product');
-    const dispatches = dispatchesOf(products).map(pieces => dispatchOf(pieces, shape, which, places, packed, shared));
+    const mixes = which === 'all' && shape !== 'tile' && device.limits.maxComputeWorkgroupStorageSize >= mixedBytes;
+    const dispatches = dispatchesOf(products, mixes).map(pieces =>
+      dispatchOf(pieces, shape, which, places, packed, shared),
+    );
     plan = { products, shared, dispatches };
     own[key] = plan;
   }
@@ -140,22 +146,30 @@ function dispatchOf(
     return { ...fieldsOf(piece, which), start: before };
   });
   return {
-    kernel: kernelOf({ type, shape, which, matrices, columns, packed }),
+    kernel: kernelOf({ types: all.map(({ matrix }) => matrix.type), shape, which, matrices, columns, packed }),
     groups: [Math.min(start, mostGroups), Math.ceil(start / mostGroups), places],
     values: productFields({ ...shared, columns, groups: start }, fields),
     buffers: all.map(({ part }) => part.buffer),
   };
 }
 
-/** Matrices of one type go together, as many as a kernel takes. */
-function dispatchesOf(products: readonly Multiplied[]): Piece[][] {
+/** Matrices of one type go together, as many as a kernel takes; or of two types of integers, where a kernel takes these. */
+function dispatchesOf(products: readonly Multiplied[], mixes: boolean): Piece[][] {
   const pieces = products.flatMap(product => product.matrix.parts.map((part): Piece => ({ ...product, part })));
   const dispatches: Piece[][] = [];
-  for (const together of Map.groupBy(pieces, ({ matrix }) => matrix.type).values()) {
+  for (const [type, together] of Map.groupBy(pieces, ({ matrix }) => matrix.type)) {
+    const last = dispatches.at(-1);
+    if (last && mixes && !isFloat(type) && last.length + together.length <= mostMatrices && isOneType(last)) {
+      last.push(...together);
+      continue;
+    }
     for (let i = 0; i < together.length; i += mostMatrices) dispatches.push(together.slice(i, i + mostMatrices));
   }
   return dispatches;
 }
+
+const isOneType = (pieces: readonly Piece[]): boolean =>
+  !isFloat(pieces[0]!.matrix.type) && pieces.every(({ matrix }) => matrix.type === pieces[0]!.matrix.type);
 
 function fieldsOf({ out, part, bias, accumulate }: Piece, which: Which): Omit<MatrixFields, 'start'> {
   const { first, rows, planes } = part;

@@ -22,16 +22,14 @@ const params = {
   perToken: 'u32',
 } as const;
 
-/** Invocations of four columns each: 256 columns, whole blocks of either size. */
-const lanes = 64;
-
 /**
- * `quantize(lane, x, piece, pieces, out)`: 64 invocations together write 256 columns of the token at word `out`; each has
- * four of them, those of piece number `piece` from lane % 8 * 4 on. Pieces from `pieces` on are not there, and their x is 0.
+ * `quantize(lane, x, piece, pieces, out)`: all `lanes` of a workgroup, a multiple of 64, together write four columns each of the
+ * token at word `out`: those of piece number `piece` from lane % 8 * 4 on. Pieces from `pieces` on are not there, and their x
+ * is 0. Behind `exactArithmetic`; `work` is of u32.
  */
-export function quantizeCode(blockSize: number): string {
+export function quantizeCode(blockSize: number, lanes: number): string {
   const sharing = blockSize / 4;
-  return `${exactArithmetic()}
+  return `
 var<workgroup> largest: array<f32, ${lanes}>;
 var<workgroup> sums: array<i32, ${lanes}>;
 fn quantize(lane: u32, x: vec4f, piece: u32, pieces: u32, out: u32) {
@@ -60,12 +58,15 @@ fn quantize(lane: u32, x: vec4f, piece: u32, pieces: u32, out: u32) {
 }`;
 }
 
+/** Invocations of four columns each: 256 columns, whole blocks of either size. */
+const lanes = 64;
+
 const define = (blockSize: number): Kernel<typeof params> =>
   defineKernel({
     name: `quantize in blocks of ${blockSize}`,
     params,
     workgroup: lanes,
-    declarations: quantizeCode(blockSize),
+    declarations: exactArithmetic() + quantizeCode(blockSize, lanes),
     main: `
   let piece = group.x * 8 + lane / 8;
   let at = p.x + group.y * p.stride + piece * ${pieceColumns} + lane % 8 * 4;
@@ -74,7 +75,8 @@ const define = (blockSize: number): Kernel<typeof params> =>
   quantize(lane, x, piece, p.pieces, p.out + group.y * p.perToken);`,
   });
 
-const kernels = new Map([32, 256].map(blockSize => [blockSize, define(blockSize)]));
+/** By the size of blocks. */
+export const quantizeKernels = new Map([32, 256].map(blockSize => [blockSize, define(blockSize)]));
 
 /** Words of a token's activations. */
 export const activationWords = (columns: number, blockSize: number): number =>
@@ -90,5 +92,5 @@ export function quantize(
   const pieces = x.columns / pieceColumns;
   const { x: at, perToken } = out;
   const fields = { x: x.at, stride: x.stride, pieces, out: at, perToken };
-  recorder.record(kernels.get(blockSize)!, [Math.ceil(pieces / 8), rows], fields);
+  recorder.record(quantizeKernels.get(blockSize)!, [Math.ceil(pieces / 8), rows], fields);
 }

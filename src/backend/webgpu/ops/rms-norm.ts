@@ -32,7 +32,8 @@ const kernelOf = (lanes: number) =>
   });
 
 /** Heads are narrow. */
-const [narrow, wide] = [kernelOf(64), kernelOf(256)];
+export const [narrowNorm, wideNorm] = [kernelOf(64), kernelOf(256)];
+export const normKernels = [narrowNorm, wideNorm];
 
 export function rmsNorm(
   { recorder }: Context,
@@ -43,7 +44,7 @@ export function rmsNorm(
   rows: number,
 ): void {
   const columns = weight.length;
-  recorder.record(columns <= 512 ? narrow : wide, [x.columns / columns, rows], {
+  recorder.record(columns <= 512 ? narrowNorm : wideNorm, [x.columns / columns, rows], {
     ...{ out: out.at, outStride: out.stride, x: x.at, xStride: x.stride },
     ...{ weight: weight.at, columns, epsilon },
   });

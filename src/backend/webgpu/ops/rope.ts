@@ -11,7 +11,7 @@ fn rotated(x0: f32, x1: f32, c: f32, s: f32) -> vec2f {
 }
 `;
 
-const kernel = defineKernel({
+export const ropeKernel = defineKernel({
   name: 'rope',
   params: {
     ...{ x: 'u32', stride: 'u32', headDim: 'u32', heads: 'u32', rotations: 'u32' },
@@ -44,7 +44,7 @@ export function rope(
 ): void {
   const pairs = dimensions / 2;
   const [pairStep, partner] = style === 'adjacent' ? [2, 1] : [1, pairs];
-  recorder.record(kernel, [Math.ceil((heads * pairs) / 64), rotations.length / dimensions], {
+  recorder.record(ropeKernel, [Math.ceil((heads * pairs) / 64), rotations.length / dimensions], {
     ...{ x: x.at, stride: x.stride, headDim: x.columns / heads, heads, rotations: recorder.table(rotations) },
     ...{ pairs, pairStep, partner },
   });

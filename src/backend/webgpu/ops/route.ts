@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import { exactArithmetic } from '../exact.ts';
 import type { GpuRouting, GpuWorkBuffer } from '../handles.ts';
 import { defineKernel } from '../kernel.ts';
-import { activations } from './activation.ts';
+import { mathOf } from '../math.ts';
 
 /** More do not fit into a workgroup's memory. */
 export const mostExperts = 1024;
@@ -14,7 +14,7 @@ const kernel = defineKernel({
   name: 'route',
   params: { logits: 'u32', stride: 'u32', experts: 'u32', topK: 'u32', chosen: 'u32', weights: 'u32' },
   workgroup: lanes,
-  declarations: `${exactArithmetic()}${activations}
+  declarations: `${exactArithmetic()}${mathOf(1)}
 var<workgroup> maxima: array<f32, ${lanes}>;
 var<workgroup> probabilities: array<f32, ${mostExperts}>;
 /** Those of the chosen, in the order of choice. */
@@ -47,7 +47,7 @@ fn rankOf(expert: u32) -> u32 {
   main: `
   let logits = p.logits + group.x * p.stride;
   let most = greatest(logits, lane);
-  for (var e = lane; e < p.experts; e += ${lanes}u) { probabilities[e] = exp_(bitcast<f32>(work[logits + e]) - most); }
+  for (var e = lane; e < p.experts; e += ${lanes}u) { probabilities[e] = exps(bitcast<f32>(work[logits + e]) - most); }
   workgroupBarrier();
   if (lane == 0u) {
     var sum = 0.0;

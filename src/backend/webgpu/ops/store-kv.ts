@@ -1,5 +1,5 @@
 /** Writes rows of keys and values into their pages. */
-import { type BatchLayout, pageTokens } from '../../backend.ts';
+import { type BatchLayout, type CacheType, pageTokens } from '../../backend.ts';
 import type { Context } from '../context.ts';
 import { exactArithmetic } from '../exact.ts';
 import { halfBits } from '../halves.ts';
@@ -22,56 +22,45 @@ const params = {
   pageWords: 'u32',
   valuesAt: 'u32',
 } as const;
-const shared = {
-  params,
-  work: 'f32',
-  bindings: [{ name: 'cache', type: 'array<u32>', access: 'read_write' }],
-} as const;
+/** `store(row, column, lane)`: lanes store columns that stand beside each other. `prefix`: of the parameters' names. */
+export function storeCode(type: CacheType, prefix = ''): string {
+  return (type === 'F16' ? halves : bytes).replaceAll(/\bp\./g, `p.${prefix}`);
+}
 
-const places = (column: string) => `
-  let place = tables[p.places + 2 * group.y];
-  let count = tables[p.places + 2 * group.y + 1];
+const places = `
+  let place = tables[p.places + 2 * row];
+  let count = tables[p.places + 2 * row + 1];
   let slot = place % 32;
-  let column = ${column};
   let head = column / p.headDim;
   let d = column % p.headDim;
   let keys = (place / 32) * p.pageWords + head * p.headWords;
   let values = keys + p.valuesAt;`;
 
-/** What is stored: a kernel that makes keys and values itself has these functions of its own. */
 const fromWork = `
 fn keyAt(row: u32, column: u32) -> f32 { return work[p.k + row * p.kStride + column]; }
 fn valueAt(row: u32, column: u32) -> f32 { return work[p.v + row * p.vStride + column]; }
 `;
 
 /** A lane is a column. */
-const halves = defineKernel({
-  ...shared,
-  name: 'storeKv F16',
-  workgroup: 64,
-  declarations: fromWork + halfBits,
-  main: `${places('group.x * 64 + lane')}
+const halves = `${fromWork}${halfBits}
+fn store(row: u32, column: u32, lane: u32) {${places}
   if (column >= p.columns) { return; }
   if (count > 0) {
     let at = keys + d * 16 + slot / 2;
     var word = cache[at];
     for (var i = 0u; i < count; i++) {
-      word = insertBits(word, halfBits(keyAt(group.y + i, column)), ((slot + i) % 2) * 16, 16);
+      word = insertBits(word, halfBits(keyAt(row + i, column)), ((slot + i) % 2) * 16, 16);
     }
     cache[at] = word;
   }
   if (d % 2 == 0) {
     cache[values + (slot * p.headDim + d) / 2] =
-      halfBits(valueAt(group.y, column)) | (halfBits(valueAt(group.y, column + 1)) << 16);
-  }`,
-});
+      halfBits(valueAt(row, column)) | (halfBits(valueAt(row, column + 1)) << 16);
+  }
+}`;
 
-/** A workgroup is a block of 32 columns: dimensions that share a scale. */
-const bytes = defineKernel({
-  ...shared,
-  name: 'storeKv Q8_0',
-  workgroup: 32,
-  declarations: `${fromWork}${exactArithmetic()}
+/** A workgroup has a block of 32 columns at a time: dimensions that share a scale. Behind `exactArithmetic`. */
+const bytes = `${fromWork}
 // As bits, whose order is the numbers': what is no number is the largest.
 var<workgroup> magnitudes: array<u32, 32>;
 var<workgroup> quantised: array<u32, 32>;
@@ -85,29 +74,39 @@ fn toByte(x: f32, lane: u32) -> Byte {
   let d = divide(bitcast<f32>(largest), 127);
   let inverse = select(divide(1, d), 0f, d < 1e-30);
   return Byte(u32(i32(round(x * inverse))) & 255, d);
-}`,
-  main: `${places('group.x * 32 + lane')}
+}
+fn store(row: u32, column: u32, lane: u32) {${places}
   let block = d / 32;
   let scalesAt = p.headDim * 8;
   if (count > 0) {
     let at = keys + d * 8 + slot / 4;
     var word = cache[at];
     for (var i = 0u; i < count; i++) {
-      let byte = toByte(keyAt(group.y + i, column), lane);
+      let byte = toByte(keyAt(row + i, column), lane);
       word = insertBits(word, byte.bits, ((slot + i) % 4) * 8, 8);
       if (lane == 0) { cache[keys + scalesAt + block * 32 + slot + i] = bitcast<u32>(byte.scale); }
     }
     cache[at] = word;
   }
-  let byte = toByte(valueAt(group.y, column), lane);
+  let byte = toByte(valueAt(row, column), lane);
   quantised[lane] = byte.bits;
   workgroupBarrier();
   if (lane % 4 == 0) {
     let word = quantised[lane] | (quantised[lane + 1] << 8) | (quantised[lane + 2] << 16) | (quantised[lane + 3] << 24);
     cache[values + (slot * p.headDim + d) / 4] = word;
   }
-  if (lane == 0) { cache[values + scalesAt + slot * (p.headDim / 32) + block] = bitcast<u32>(byte.scale); }`,
-});
+  if (lane == 0) { cache[values + scalesAt + slot * (p.headDim / 32) + block] = bitcast<u32>(byte.scale); }
+}`;
+
+const kernelOf = (type: CacheType, workgroup: number) =>
+  defineKernel({
+    ...{ name: `storeKv ${type}`, params, work: 'f32', workgroup },
+    bindings: [{ name: 'cache', type: 'array<u32>', access: 'read_write' }],
+    declarations: exactArithmetic() + storeCode(type),
+    main: `store(group.y, group.x * ${workgroup} + lane, lane);`,
+  });
+
+export const storeKernels = { F16: kernelOf('F16', 64), Q8_0: kernelOf('Q8_0', 32) };
 
 export function storeKv(
   { recorder }: Context,
@@ -118,10 +117,10 @@ export function storeKv(
 ): void {
   const { kvHeads, headDim, headWords, pageWords, inWord } = layer;
   const columns = kvHeads * headDim;
-  const f16 = layer.type === 'F16';
+  const kernel = storeKernels[layer.type];
   recorder.record(
-    f16 ? halves : bytes,
-    [Math.ceil(columns / (f16 ? 64 : 32)), batch.tokens],
+    kernel,
+    [Math.ceil(columns / kernel.workgroup), batch.tokens],
     {
       ...{ k: k.at, kStride: k.stride, v: v.at, vStride: v.stride, places: recorder.table(placesOf(batch, inWord)) },
       ...{ columns, headDim, headWords, pageWords, valuesAt: kvHeads * headWords },
