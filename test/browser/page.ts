@@ -12,6 +12,15 @@ export const executable = places.find(path => path !== undefined && existsSync(p
 /** What makes a page cross-origin isolated: threads may share memory there. */
 const isolation = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
 
+/** A processor that computes as a GPU would. */
+const swiftShader = ['--headless=new', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+
+interface PageKind {
+  readonly isolated?: boolean;
+  /** With WebGPU. */
+  readonly gpu?: boolean;
+}
+
 export interface OpenPage {
   readonly page: Page;
   close(): Promise<void>;
@@ -20,14 +29,15 @@ export interface OpenPage {
 /** Serves files by their paths, with ranges, and an empty page as `/`. */
 export async function openPage(
   files: Readonly<Record<string, string>>,
-  { isolated = false }: { readonly isolated?: boolean } = {},
+  { isolated = false, gpu = false }: PageKind = {},
 ): Promise<OpenPage> {
   const server = createServer((request, response) => {
     for (const [name, value] of isolated ? Object.entries(isolation) : []) response.setHeader(name, value);
     void answer(files, request, response);
   });
   await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
-  const browser = await chromium.launch({ ...(executable && { executablePath: executable }), args: ['--no-sandbox'] });
+  const args = ['--no-sandbox', ...(gpu ? swiftShader : [])];
+  const browser = await chromium.launch({ ...(executable && { executablePath: executable }), args });
   const close = () => closeBoth(browser, server);
   try {
     const page = await browser.newPage();
