@@ -3,11 +3,14 @@ import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { extname } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
 /** Debian's, or the one that `CHROMIUM` names. */
 const places = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 export const executable = places.find(path => path !== undefined && existsSync(path));
+
+const types: Readonly<Record<string, string>> = { '.js': 'text/javascript', '.html': 'text/html; charset=utf-8' };
 
 /** What makes a page cross-origin isolated: threads may share memory there. */
 const isolation = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
@@ -59,7 +62,7 @@ async function closeBoth(browser: Browser, server: Server): Promise<void> {
 }
 
 async function answer(files: Readonly<Record<string, string>>, request: IncomingMessage, response: ServerResponse) {
-  const path = files[request.url ?? ''];
+  const path = files[(request.url ?? '').split('?')[0]!];
   if (path === undefined) {
     response.writeHead(request.url === '/' ? 200 : 404, { 'content-type': 'text/html; charset=utf-8' });
     return response.end('<!doctype html><title>Realm</title>');
@@ -69,7 +72,7 @@ async function answer(files: Readonly<Record<string, string>>, request: Incoming
   const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
   const [start, end] = range ? [Number(range[1]), Math.min(Number(range[2]), size - 1)] : [0, size - 1];
   response.writeHead(range ? 206 : 200, {
-    'content-type': path.endsWith('.js') ? 'text/javascript' : 'application/octet-stream',
+    'content-type': types[extname(path)] ?? 'application/octet-stream',
     'content-length': end - start + 1,
     ...(range && { 'content-range': `bytes ${start}-${end}/${size}` }),
   });
