@@ -21,6 +21,7 @@ export async function askForModel(form, onModel, options = {}) {
     try {
       const model = await loadModel(sourceOf(url.value, files.files), {
         cache: true,
+        sampling: { temperature: 0.2, topP: 0.9 },
         onProgress: ({ phase, done, total }) => {
           status.textContent = `${phase}: ${megabytes(done)} of ${total ? megabytes(total) : 'unknown'} MB`;
         },
