@@ -1,7 +1,9 @@
 /**
  * Makes the library's files for browsers: `browser.js`, `browser-worker.js`, with which every thread begins, and
- * `guest-worker.js`, in which a program runs.
+ * `guest-worker.js`, in which a program runs. Beside them `bench.html`, which measures, with its script.
  */
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 
 export async function bundle(outdir: string): Promise<void> {
@@ -10,6 +12,7 @@ export async function bundle(outdir: string): Promise<void> {
       browser: 'src/browser.ts',
       'browser-worker': 'src/browser-worker.ts',
       'guest-worker': 'src/sandbox/guest-worker.ts',
+      bench: 'src/library/bench/page.ts',
     },
     outdir,
     bundle: true,
@@ -22,4 +25,5 @@ export async function bundle(outdir: string): Promise<void> {
     logLevel: 'warning',
     allowOverwrite: true,
   });
+  await copyFile('src/library/bench/bench.html', join(outdir, 'bench.html'));
 }

@@ -12,6 +12,8 @@ import { type Rates as Summary, summary } from '../../src/bench/bench.ts';
 import type * as Library from '../../src/browser.ts';
 import { resolveModel } from '../../src/catalog/resolve.ts';
 import { table } from '../../src/cli/output.ts';
+import type * as Measuring from '../../src/library/bench/page.ts';
+import type { PageRates, PageWork, Run } from '../../src/library/bench/rates.ts';
 import { openPage } from '../../test/browser/page.ts';
 import { bundle } from '../bundle.ts';
 
@@ -24,16 +26,8 @@ interface Options {
   readonly json?: boolean;
 }
 
-interface Work {
+interface Work extends PageWork {
   readonly threads: number;
-  readonly prompt: number;
-  readonly gen: number;
-}
-
-/** Tokens a second. */
-interface Rates {
-  readonly prompt: number;
-  readonly gen: number;
 }
 
 const program = new Command('bench:browser')
@@ -79,9 +73,9 @@ async function measure(page: Page, model: string, { rounds: count, wllama, json,
   const realm = await page.evaluate(loadRealm, work);
   if (wllama) await page.evaluate(loadWllama, work);
   const names = wllama ? (['realm', 'wllama'] as const) : (['realm'] as const);
-  const rounds: Rates[][] = [];
+  const rounds: PageRates[][] = [];
   for (let round = 0; round <= count; round++) {
-    const rates: Rates[] = [];
+    const rates: PageRates[] = [];
     for (const name of names) rates.push(await page.evaluate(measureOne, { ...work, name, round }));
     if (round > 0) rounds.push(rates);
     const said = rates.map(({ prompt, gen }, i) => `${names[i]} ${prompt.toFixed(1)} ${gen.toFixed(1)}`);
@@ -105,29 +99,20 @@ async function measure(page: Page, model: string, { rounds: count, wllama, json,
 
 const shown = ({ median, min, max }: Summary): string => `${median.toFixed(1)} (${min.toFixed(1)}..${max.toFixed(1)})`;
 
-/** What the page keeps of an engine: runs a text and answers with the milliseconds to its first token and to its last. */
-type Run = (prompt: string, tokens: number) => Promise<{ first: number; last: number; promptTokens: number }>;
+/** What the page keeps of the engines. */
 type Engines = typeof globalThis & { realm: Run; wllama: Run };
 
 // The functions below run in the page: they know nothing of this file.
 
-async function loadRealm({ threads, prompt, gen }: Work) {
-  const url = '/realm/browser.js';
-  const { loadModel }: typeof Library = await import(url);
+async function loadRealm({ threads, ...work }: Work) {
+  const [library, measuring] = ['/realm/browser.js', '/realm/bench.js'];
+  const { loadModel }: typeof Library = await import(library);
+  const { loadRun }: typeof Measuring = await import(measuring);
   const file = await (await fetch('/model.gguf')).blob();
   const start = performance.now();
-  const model = await loadModel(file, { threads, context: prompt + gen + 64, speculation: 'off' });
+  const { model, run } = await loadRun(loadModel, file, work, { threads, device: 'cpu' });
   const loadMs = performance.now() - start;
-  // What ends an answer, in most vocabularies.
-  const logitBias = new Map([0, 1, 2].map(token => [token, -100]));
-  (globalThis as Engines).realm = async (text, maxTokens) => {
-    const start = performance.now();
-    let first = 0;
-    const answer = model.generate(text, { maxTokens, temperature: 0, logitBias });
-    for await (const _ of answer) first ||= performance.now() - start;
-    const { usage } = await answer;
-    return { first, last: performance.now() - start, promptTokens: usage.promptTokens };
-  };
+  (globalThis as Engines).realm = run;
   return { backend: model.info.backend, loadMs };
 }
 
@@ -151,20 +136,10 @@ async function loadWllama({ threads, prompt, gen }: Work) {
   };
 }
 
-async function measureOne({ name, round, prompt, gen }: Work & { name: 'realm' | 'wllama'; round: number }) {
-  const run = (globalThis as Engines)[name];
-  // Every round's differs from its first word on: nothing is found in a cache.
-  const words = Array.from(
-    { length: prompt - 1 },
-    (_, i) => [' a', ' the', ' of', ' in'][(i * 7 + round + (i % 5)) % 4],
-  );
-  const long = await run(`${round % 10}${words.join('')}`, 1);
-  const short = await run(`${round % 10} Once upon a time`, gen);
-  return {
-    prompt: (prompt * 1000) / long.first,
-    gen: ((gen - 1) * 1000) / (short.last - short.first),
-    counted: long.promptTokens,
-  };
+async function measureOne({ name, round, ...work }: Work & { name: 'realm' | 'wllama'; round: number }) {
+  const url = '/realm/bench.js';
+  const { ratesOf }: typeof Measuring = await import(url);
+  return ratesOf((globalThis as Engines)[name], work, round);
 }
 
 await program.parseAsync();

@@ -3,14 +3,26 @@ import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { extname } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
 /** Debian's, or the one that `CHROMIUM` names. */
 const places = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 export const executable = places.find(path => path !== undefined && existsSync(path));
 
+const types: Readonly<Record<string, string>> = { '.js': 'text/javascript', '.html': 'text/html; charset=utf-8' };
+
 /** What makes a page cross-origin isolated: threads may share memory there. */
 const isolation = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
+
+/** A processor that computes as a GPU would. */
+const swiftShader = ['--headless=new', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+
+interface PageKind {
+  readonly isolated?: boolean;
+  /** With WebGPU. */
+  readonly gpu?: boolean;
+}
 
 export interface OpenPage {
   readonly page: Page;
@@ -20,14 +32,15 @@ export interface OpenPage {
 /** Serves files by their paths, with ranges, and an empty page as `/`. */
 export async function openPage(
   files: Readonly<Record<string, string>>,
-  { isolated = false }: { readonly isolated?: boolean } = {},
+  { isolated = false, gpu = false }: PageKind = {},
 ): Promise<OpenPage> {
   const server = createServer((request, response) => {
     for (const [name, value] of isolated ? Object.entries(isolation) : []) response.setHeader(name, value);
     void answer(files, request, response);
   });
   await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
-  const browser = await chromium.launch({ ...(executable && { executablePath: executable }), args: ['--no-sandbox'] });
+  const args = ['--no-sandbox', ...(gpu ? swiftShader : [])];
+  const browser = await chromium.launch({ ...(executable && { executablePath: executable }), args });
   const close = () => closeBoth(browser, server);
   try {
     const page = await browser.newPage();
@@ -49,7 +62,7 @@ async function closeBoth(browser: Browser, server: Server): Promise<void> {
 }
 
 async function answer(files: Readonly<Record<string, string>>, request: IncomingMessage, response: ServerResponse) {
-  const path = files[request.url ?? ''];
+  const path = files[(request.url ?? '').split('?')[0]!];
   if (path === undefined) {
     response.writeHead(request.url === '/' ? 200 : 404, { 'content-type': 'text/html; charset=utf-8' });
     return response.end('<!doctype html><title>Realm</title>');
@@ -59,7 +72,7 @@ async function answer(files: Readonly<Record<string, string>>, request: Incoming
   const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
   const [start, end] = range ? [Number(range[1]), Math.min(Number(range[2]), size - 1)] : [0, size - 1];
   response.writeHead(range ? 206 : 200, {
-    'content-type': path.endsWith('.js') ? 'text/javascript' : 'application/octet-stream',
+    'content-type': types[extname(path)] ?? 'application/octet-stream',
     'content-length': end - start + 1,
     ...(range && { 'content-range': `bytes ${start}-${end}/${size}` }),
   });

@@ -38,18 +38,7 @@ export async function openDevice(index = 0): Promise<Device> {
   const { adapters, language } = await platform.gpus();
   const adapter = adapters[index];
   if (!adapter) throw noAdapter(adapters.length, index);
-  const { limits } = adapter;
-  const device = await adapter.requestDevice({
-    requiredFeatures: wanted.filter(name => adapter.features.has(name)),
-    requiredLimits: {
-      maxBufferSize: limits.maxBufferSize,
-      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-      maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
-      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
-      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
-      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
-    },
-  });
+  const device = await deviceOf(adapter);
   let fault: DeviceFault | undefined;
   void device.lost.then(({ message, reason }) => {
     fault = { kind: 'lost', message: message || reason };
@@ -80,6 +69,28 @@ export function allocate(
   gpu.pushErrorScope('out-of-memory');
   const buffer = gpu.createBuffer({ label, size, usage: kind });
   return { buffer, refused: gpu.popErrorScope().then(error => error !== null) };
+}
+
+/** With all that it can do, as far as it is of use. */
+async function deviceOf(adapter: GPUAdapter): Promise<GPUDevice> {
+  const { features, limits } = adapter;
+  const asked: GPUDeviceDescriptor = {
+    requiredFeatures: wanted.filter(name => features.has(name)),
+    requiredLimits: {
+      maxBufferSize: limits.maxBufferSize,
+      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+      maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+    },
+  };
+  try {
+    return await adapter.requestDevice(asked);
+  } catch (cause) {
+    const reason = `the GPU ${adapterName(adapter)} gives no device: ${(cause as Error).message}`;
+    throw new RealmError('kernel_unavailable', reason, { cause });
+  }
 }
 
 /** Throws what a device's fault means to whoever waits for it: `out_of_memory` while a model is loaded, else `engine_failed`. */

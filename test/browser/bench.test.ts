@@ -1,0 +1,75 @@
+/** `bench.html`, small: its answer is right, and it has numbers. How large they are is not tested. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { bundle } from '../../scripts/bundle.ts';
+import { writeSynthetic } from '../../scripts/synthetic/model.ts';
+import { loadModel } from '../../src/index.ts';
+import type { BenchReport } from '../../src/library/bench/page.ts';
+import { executable, type OpenPage, openPage } from './page.ts';
+
+/** In CI it must not be left out. */
+const skip = executable || process.env.CI ? false : 'there is no Chromium: install Debian’s package, or set CHROMIUM';
+
+type Left = BenchReport & { readonly error?: string };
+
+describe('bench.html', { skip, timeout: 200_000 }, () => {
+  let folder: string;
+  let model: string;
+  let open: OpenPage;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'realm-bench-page-'));
+    await bundle(folder);
+    model = join(folder, 'model.gguf');
+    writeSynthetic(model);
+    const files: Record<string, string> = { '/model.gguf': model };
+    for (const name of ['bench.html', 'bench.js', 'browser.js', 'browser-worker.js']) {
+      files[`/${name}`] = join(folder, name);
+    }
+    open = await openPage(files);
+  });
+  after(async () => {
+    await open?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function left(query: string): Promise<Left> {
+    const { page } = open;
+    await page.goto(new URL(`/bench.html?${query}`, page.url()).href);
+    const report = await page.waitForFunction(() => (globalThis as unknown as { realmBench?: Left }).realmBench);
+    return report.jsonValue() as Promise<Left>;
+  }
+
+  it('measures, and its answer is that of Node', async () => {
+    const { backend, adapter, pp, tg, text, error } = await left(
+      'model=model.gguf&backend=wasm&prompt=8&gen=4&rounds=1',
+    );
+    assert.equal(error, undefined);
+    assert.equal(backend, 'wasm');
+    assert.match(adapter, /threads$/);
+    assert.ok(pp > 0 && Number.isFinite(pp), `pp ${pp}`);
+    assert.ok(tg > 0 && Number.isFinite(tg), `tg ${tg}`);
+    await using here = await loadModel(model, { context: 256, device: 'cpu', threads: 1 });
+    const logitBias = new Map([0, 1, 2].map(token => [token, -100]));
+    assert.equal(text, (await here.generate('1 Once upon a time', { maxTokens: 4, temperature: 0, logitBias })).text);
+    assert.match((await open.page.getByRole('status').textContent()) ?? '', /"tg": /);
+  });
+
+  const refused = {
+    'backend=wasm': /^invalid_request: model: which/,
+    'model=model.gguf&backend=cuda': /^invalid_request: backend: cuda is none; use webgpu or wasm/,
+    'model=model.gguf&gen=1': /^invalid_request: gen: must be an integer from 2/,
+    'model=none.gguf': /^download_failed: /,
+    'model=model.gguf&backend=webgpu': /^kernel_unavailable: no GPU/,
+  };
+  for (const [query, reason] of Object.entries(refused)) {
+    it(`leaves an error, and shows it: ${query}`, async () => {
+      const { error = '' } = await left(query);
+      assert.match(error, reason);
+      assert.equal(await open.page.getByRole('status').textContent(), error);
+    });
+  }
+});
