@@ -18,6 +18,7 @@ type Left = BenchReport & { readonly error?: string };
 describe('bench.html', { skip, timeout: 200_000 }, () => {
   let folder: string;
   let model: string;
+  let files: Record<string, string>;
   let open: OpenPage;
 
   before(async () => {
@@ -25,7 +26,7 @@ describe('bench.html', { skip, timeout: 200_000 }, () => {
     await bundle(folder);
     model = join(folder, 'model.gguf');
     writeSynthetic(model);
-    const files: Record<string, string> = { '/model.gguf': model };
+    files = { '/model.gguf': model };
     for (const name of ['bench.html', 'bench.js', 'browser.js', 'browser-worker.js']) {
       files[`/${name}`] = join(folder, name);
     }
@@ -36,26 +37,43 @@ describe('bench.html', { skip, timeout: 200_000 }, () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  async function left(query: string): Promise<Left> {
-    const { page } = open;
+  async function left(query: string, { page } = open): Promise<Left> {
     await page.goto(new URL(`/bench.html?${query}`, page.url()).href);
-    const report = await page.waitForFunction(() => (globalThis as unknown as { realmBench?: Left }).realmBench);
+    const found = () => (globalThis as unknown as { realmBench?: Left }).realmBench;
+    const report = await page.waitForFunction(found, undefined, { timeout: 150_000 });
     return report.jsonValue() as Promise<Left>;
   }
 
-  it('measures, and its answer is that of Node', async () => {
-    const { backend, adapter, pp, tg, text, error } = await left(
-      'model=model.gguf&backend=wasm&prompt=8&gen=4&rounds=1',
-    );
+  function assertMeasured({ pp, tg, error }: Left): void {
     assert.equal(error, undefined);
-    assert.equal(backend, 'wasm');
-    assert.match(adapter, /threads$/);
     assert.ok(pp > 0 && Number.isFinite(pp), `pp ${pp}`);
     assert.ok(tg > 0 && Number.isFinite(tg), `tg ${tg}`);
+  }
+
+  /** What Node says in the last of so many rounds. */
+  async function expected(round: number, maxTokens: number): Promise<string> {
     await using here = await loadModel(model, { context: 256, device: 'cpu', threads: 1 });
     const logitBias = new Map([0, 1, 2].map(token => [token, -100]));
-    assert.equal(text, (await here.generate('1 Once upon a time', { maxTokens: 4, temperature: 0, logitBias })).text);
+    return (await here.generate(`${round} Once upon a time`, { maxTokens, temperature: 0, logitBias })).text;
+  }
+
+  it('measures, and its answer is that of Node', async () => {
+    const report = await left('model=model.gguf&backend=wasm&prompt=8&gen=4&rounds=2');
+    assertMeasured(report);
+    assert.equal(report.backend, 'wasm');
+    assert.match(report.adapter, /threads$/);
+    assert.equal(report.text, await expected(2, 4));
     assert.match((await open.page.getByRole('status').textContent()) ?? '', /"tg": /);
+  });
+
+  it('measures a GPU, with the same answer', async t => {
+    const gpu = await openPage(files, { gpu: true });
+    t.after(() => gpu.close());
+    const report = await left('model=model.gguf&backend=webgpu&prompt=8&gen=2&rounds=1', gpu);
+    assertMeasured(report);
+    assert.equal(report.backend, 'webgpu');
+    assert.match(report.adapter, /swiftshader/);
+    assert.equal(report.text, await expected(1, 2));
   });
 
   const refused = {

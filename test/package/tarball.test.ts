@@ -97,6 +97,11 @@ describe('the package', () => {
     assert.deepEqual(bundled.match(/new URL\("\.[^)]*\)/g), ['new URL("./browser-worker.js", import.meta.url)']);
     const worker = await readFile(join(folder, 'node_modules/@realm-llm/realm/dist/browser-worker.js'), 'utf8');
     assert.equal(/from ?['"][.#]|from ?['"]node:|new URL\("\./.exec(worker)?.[0], undefined);
+    // The page that measures is beside them.
+    assert.match(
+      await readFile(join(folder, 'node_modules/@realm-llm/realm/dist/bench.html'), 'utf8'),
+      /\.\/bench\.js/,
+    );
   });
 
   it('has types that a strict page passes', async () => {
