@@ -158,7 +158,9 @@ describe('a chat', () => {
   });
 
   it('ends when its reader leaves, and what came until then is its answer', async () => {
-    const story = model.chat('Tell me a very long story.', { temperature: 0 });
+    // It does not end by itself.
+    const constraint = { regex: '[A-Za-z ,.]{2000}' };
+    const story = model.chat('Tell me a very long story.', { temperature: 0, constraint });
     let read = '';
     for await (const { text } of story) {
       read += text;

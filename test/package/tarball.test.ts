@@ -93,8 +93,10 @@ describe('the package', () => {
     assert.equal(stderr, '');
     const bundled = await readFile(join(folder, 'bundled.js'), 'utf8');
     assert.doesNotMatch(bundled, /from ?['"](node:|#)/);
-    // What bundlers look for, and nothing else that they would take for it: the file of the threads, which stands alone.
-    assert.deepEqual(bundled.match(/new URL\("\.[^)]*\)/g), ['new URL("./browser-worker.js", import.meta.url)']);
+    // What bundlers look for, and nothing else that they would take for it: the files of threads, which stand alone.
+    const files = bundled.match(/new URL\("\.[^)]*\)/g)?.sort();
+    const workers = ['browser-worker', 'guest-worker'].map(name => `new URL("./${name}.js", import.meta.url)`);
+    assert.deepEqual(files, workers);
     const worker = await readFile(join(folder, 'node_modules/@realm-llm/realm/dist/browser-worker.js'), 'utf8');
     assert.equal(/from ?['"][.#]|from ?['"]node:|new URL\("\./.exec(worker)?.[0], undefined);
     // The page that measures is beside them.
