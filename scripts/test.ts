@@ -60,6 +60,8 @@ const coverageFlags = [
   '--test-coverage-exclude=src/**/*.test.ts',
   // It runs in a browser: test/page/.
   '--test-coverage-exclude=src/page/**',
+  // Without a GPU, or what stands for one, its tests are left out.
+  ...(gpuTests ? [] : ['--test-coverage-exclude=src/backend/webgpu/**']),
   ...Object.entries(floor).map(([what, percent]) => `--test-coverage-${what}=${percent}`),
 ];
 
