@@ -86,7 +86,9 @@ export class RestartedStream implements AsyncIterableIterator<EngineEvent, undef
     this.#again = true;
     try {
       const next = await this.#wait(this.#engines.after(dead));
-      if (!next) return this.#last(this.#cancelled());
+      if (!next) return this.#last(this.#ended('cancelled'));
+      // The dead one had said all but the end.
+      if (this.#isFull(next)) return this.#last(this.#ended('length'));
       return await this.#pass(await this.#try(next));
     } catch (error) {
       return this.#last(failure(asRealmError(error)));
@@ -127,11 +129,18 @@ export class RestartedStream implements AsyncIterableIterator<EngineEvent, undef
     };
   }
 
-  #cancelled(): EngineEvent {
+  /** Whether no token can follow. */
+  #isFull({ info }: Engine): boolean {
+    const { prompt, maxTokens = info.context } = this.#request;
+    const { length } = this.#tokens;
+    return length > 0 && (length >= maxTokens || prompt.length + length >= info.context);
+  }
+
+  #ended(reason: 'cancelled' | 'length'): EngineEvent {
     if (this.#tokens.length === 0) return neverBegun(this.#request);
     this.#given = this.#tokens.length;
     const usage = this.#usage({ promptTokens: 0, cachedTokens: 0, completionTokens: 0 });
-    return { kind: 'end', reason: 'cancelled', usage };
+    return { kind: 'end', reason, usage };
   }
 
   /** Undefined: nobody waits any more. */

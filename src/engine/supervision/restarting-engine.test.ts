@@ -146,6 +146,19 @@ test('what has not said anything is run again as it was; the rest goes on behind
   assert.ok(second.closed);
 });
 
+test('an answer that lacked only its end has it, and nothing is computed again', async () => {
+  const { engine, engines, began } = await setUp();
+  const answer = collect(engine.submit(request));
+  const first = await began(0, 1);
+  first.say(0, said(5), said(6), said(7));
+  await sleep(1);
+  first.die();
+  const whole = { promptTokens: 2, cachedTokens: 0, completionTokens: 3 };
+  assert.deepEqual((await answer).at(-1), { kind: 'end', reason: 'length', usage: whole });
+  assert.deepEqual(engines.at(-1)!.requests, []);
+  await engine.close();
+});
+
 test('again means once: who loses two engines fails', async () => {
   const { engine, began } = await setUp();
   const answer = collect(engine.submit(request));
