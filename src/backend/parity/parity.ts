@@ -16,7 +16,7 @@ import { assertNear, assertSameBits, flushed, type Same } from './suite.ts';
 /** How far results may be from the reference's, as a fraction of the largest of their row. */
 export interface Tolerance {
   readonly tolerance?: number;
-  /** Numbers below 2⁻¹²⁶ may be zeros: a GPU flushes them. */
+  /** It takes subnormal numbers for zeros, as WGSL allows: what that may change is not compared, see {@link flushed}. */
   readonly flushes?: boolean;
   /** Types of matrices that it has kernels for. Default: all. */
   readonly types?: readonly QuantType[];
