@@ -69,8 +69,41 @@ export interface Backend {
   storeKv(cache: KvCache, layer: number, k: Buffer, v: Buffer, batch: BatchLayout): void;
   /** Causal attention of the batch's queries over their sequences' pages (paged, online softmax, GQA). out, q: [tokens, heads * headDim]. */
   attention(out: Buffer, q: Buffer, cache: KvCache, layer: number, batch: BatchLayout, options: AttentionOptions): void;
+  /**
+   * Causal depthwise convolution over each sequence's tokens, then SiLU where options say so:
+   * out[t][c] = Σ kernel[i][c] * x[t - taps + 1 + i][c] + bias[c], summed from i = 0 on, the bias first. What lies before a
+   * segment's tokens is in its state, `options.at` values from where the layer's begins: [taps - 1, columns], the oldest first. `out`
+   * is not `x`. kernel: [taps, columns]
+   */
+  convolve(
+    out: Buffer,
+    x: Buffer,
+    kernel: Vector,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    options: ConvolutionOptions,
+  ): void;
+  /**
+   * The gated delta rule, arXiv:2412.06464, token by token: for each value head h, with key head h % keyHeads and its state S
+   * [keyDim, valueDim], `options.at` values from where the layer's states begin, head after head:
+   *
+   * S *= exp(decay[h] * softplus(alpha[t][h] + shift[h])); S += k ⊗ ((v - Sᵀk) * sigmoid(beta[t][h])); out = Sᵀq
+   *
+   * with q and k divided by their lengths (of at least `epsilon`), and q by sqrt(keyDim) too. Sums over keyDim go from the first on.
+   * qkv: [tokens, 2 * keyHeads * keyDim + valueHeads * valueDim]; alpha, beta: [tokens, valueHeads];
+   * out: [tokens, valueHeads * valueDim]; decay, shift: [valueHeads]
+   */
+  deltaRule(
+    out: Buffer,
+    inputs: DeltaInputs,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    shape: DeltaShape,
+  ): void;
   /** out = activation(gate) * up; `out` may be `gate`. */
-  gate(out: Buffer, gate: Buffer, up: Buffer, kind: 'silu' | 'gelu', rows: number): void;
+  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void;
   /** out += x. */
   add(out: Buffer, x: Buffer, rows: number): void;
   /** x *= factor. */
@@ -116,7 +149,7 @@ export interface Backend {
 
   /**
    * Runs what was recorded. `preempt` may stop it on the way; a backend need not ask. What a preempted run was to write (buffers,
-   * tokens, the pages of its batch) holds nothing to rely on, but the states in slots are as they were before. Throws
+   * tokens, pages and next slots of its batch) holds nothing to rely on; the states that it began with are as they were. Throws
    * `engine_failed` when the machine failed.
    */
   run(preempt?: Preempt): MaybePromise<RunOutcome>;
@@ -148,6 +181,42 @@ export interface Traits {
   readonly exact: boolean;
   /** Names the order of a page's bytes: pages of one name may be put into another cache of the same shape. */
   readonly kvLayout: string;
+  /** What it can do of that which not every backend can. A model that needs more is refused before its weights are loaded. */
+  readonly features: ReadonlySet<Feature>;
+}
+
+/** states: layers that keep a state of fixed size, {@link Backend.convolve} and {@link Backend.deltaRule}. */
+export type Feature = (typeof everyFeature)[number];
+export const everyFeature = ['states'] as const;
+
+/** What a gate goes through; a sigmoid's is that of an output. */
+export type Activation = (typeof everyActivation)[number];
+export const everyActivation = ['silu', 'gelu', 'sigmoid'] as const;
+
+export interface ConvolutionOptions {
+  /** Tokens that a sum is over, its own the last. */
+  readonly taps: number;
+  readonly bias?: Vector | undefined;
+  readonly activation?: 'silu' | undefined;
+  readonly at?: number | undefined;
+}
+
+export interface DeltaInputs {
+  readonly qkv: Buffer;
+  readonly alpha: Buffer;
+  readonly beta: Buffer;
+  readonly decay: Vector;
+  readonly shift: Vector;
+}
+
+export interface DeltaShape {
+  readonly keyHeads: number;
+  readonly keyDim: number;
+  /** A multiple of keyHeads. */
+  readonly valueHeads: number;
+  readonly valueDim: number;
+  readonly epsilon: number;
+  readonly at?: number | undefined;
 }
 
 /** Asked again and again while a step runs; true: the rest is not wanted any more. */

@@ -59,4 +59,9 @@ export interface Segment {
   readonly pages: Int32Array;
   /** Where its state is, in models whose layers keep one. At position 0 it counts as zeros, whatever the slot holds. */
   readonly slot?: number | undefined;
+  /**
+   * Where its state is put behind the segment's tokens: another slot, so that a run which is preempted, and a guess which is wrong,
+   * leave the state as it was.
+   */
+  readonly nextSlot?: number | undefined;
 }

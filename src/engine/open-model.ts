@@ -7,9 +7,7 @@ import { splittable } from '../backend/split/placement.ts';
 import { fingerprint } from '../gguf/fingerprint.ts';
 import { openGguf } from '../gguf/open.ts';
 import type { FileSource, GgufFile } from '../gguf/types.ts';
-import { cacheLayers } from '../model/cache-layers.ts';
-import { readModelConfig } from '../model/config.ts';
-import { loadModel } from '../model/load.ts';
+import { describeModel, loadModel } from '../model/load.ts';
 import type { Model } from '../model/types.ts';
 import { defaultKvTokens } from './cache-size.ts';
 import type { ModelSource } from './engine.ts';
@@ -113,9 +111,9 @@ function kvTokensOf(
   options: OpenOptions,
 ) {
   const type = options.kvType ?? 'F16';
-  const pageBytes = (each: GgufFile) => backend.kvPageBytes({ layers: cacheLayers(readModelConfig(each)), type });
+  const pageBytes = (each: GgufFile) => backend.kvPageBytes({ layers: describeModel(each).cache, type });
   return defaultKvTokens(options, {
-    trainedContext: readModelConfig(file).trainedContext,
+    trainedContext: describeModel(file).config.trainedContext,
     pageBytes: pageBytes(file) + (draft ? pageBytes(draft) : 0),
     weights: file.size + (draft?.size ?? 0),
     memory: options.memory ?? platform.availableMemory(),

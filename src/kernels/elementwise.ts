@@ -1,18 +1,20 @@
 /** Kernels over plain rows of f32; counts are in vectors of eight, buffers are padded to them. */
 import { Func, f32x4, i32, type Local, v128 } from './assembler.ts';
 import { type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
-import { gelu, silu, tanh } from './math.ts';
+import { gelu, sigmoid, silu, tanh } from './math.ts';
 
 const loadPair = (at: Local<'i32'>): Pair => pair(h => v128.load(at, 16 * h));
 
+const activations = { silu, gelu, sigmoid };
+
 /** out = activation(gate) * up. */
-export function gate(kind: 'silu' | 'gelu') {
+export function gate(kind: keyof typeof activations) {
   const f = new Func(`gate_${kind}`, { out: 'i32', gate: 'i32', up: 'i32', eights: 'i32' });
   const { out, gate, up, eights } = f.params;
   const x = pairLocal(f);
   f.for(eights, () => {
     setPair(f, x, loadPair(gate));
-    const active = (kind === 'silu' ? silu : gelu)(f, x);
+    const active = activations[kind](f, x);
     storePair(
       f,
       out,

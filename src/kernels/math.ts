@@ -93,6 +93,15 @@ export function silu(f: Func, x: Pair): Pair {
   return pair(h => f32x4.div(x[h], f32x4.add(splat(1), e[h])));
 }
 
+/** 1 / (1 + exp(-x)). */
+export function sigmoid(f: Func, x: Pair): Pair {
+  const e = exp(
+    f,
+    pair(h => f32x4.neg(x[h])),
+  );
+  return pair(h => f32x4.div(splat(1), f32x4.add(splat(1), e[h])));
+}
+
 /** The tanh approximation of GELU. arXiv:1606.08415. */
 export function gelu(f: Func, x: Pair): Pair {
   const cube = pair(h => f32x4.mul(f32x4.mul(x[h], x[h]), x[h]));

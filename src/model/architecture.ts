@@ -1,3 +1,7 @@
+import type { Feature } from '../backend/backend.ts';
+import { lacking } from '../backend/lacking.ts';
+import type { GgufFile } from '../gguf/types.ts';
+import { type CacheLayers, cacheLayers } from './cache-layers.ts';
 import { type ModelConfig, readModelConfig } from './config.ts';
 import { type Block, createDecoder } from './decoder.ts';
 import { type Keys, keysOf } from './keys.ts';
@@ -14,6 +18,12 @@ interface Declaration {
   /** In GGUF's `general.architecture`; the file in `architectures/` has the same. */
   readonly name: string;
   readonly layers: LoadLayers;
+  /** What not every backend can do. */
+  readonly needs?: readonly Feature[];
+  /** Layers differ in their heads and widths: the config has the largest, and each layer reads its own by {@link Keys.each}. */
+  readonly mixedLayers?: boolean;
+  /** What each layer keeps of a sequence. Default: keys and values, the same in all of them. */
+  readonly cache?: CacheLayers;
   /** Factor on the embeddings. */
   readonly embeddingScale?: (config: ModelConfig) => number;
   /** The cap on logits, if the file has one: see {@link DecoderSpec.logitCap}. */
@@ -21,16 +31,24 @@ interface Declaration {
 }
 
 /** An architecture: the sizes, the weights at both ends and the layers, loaded in this order. */
-export function defineArchitecture({ name, layers, embeddingScale, logitCap }: Declaration): Architecture {
+export function defineArchitecture(declaration: Declaration): Architecture {
+  const { name, needs = [], mixedLayers, cache = cacheLayers, layers, embeddingScale, logitCap } = declaration;
+  const describe = (file: GgufFile) => {
+    const config = readModelConfig(file, { mixedLayers });
+    return { config, cache: cache(config, keysOf(file)) };
+  };
   return {
     name,
+    describe,
     async load(file, backend, options) {
-      const [config, keys] = [readModelConfig(file), keysOf(file)];
+      const missing = needs.find(feature => !backend.traits.features.has(feature));
+      if (missing) throw lacking(missing);
+      const [{ config, cache }, keys] = [describe(file), keysOf(file)];
       const tensors = new Tensors(file, backend, options.onProgress);
       const ends = await loadEnds(tensors, config);
       const blocks = await layers({ backend, options, keys, config, tensors });
       const extras = { embeddingScale: embeddingScale?.(config), logitCap: logitCap?.(keys) };
-      return createDecoder(backend, options, { config, ...ends, blocks, ...extras });
+      return createDecoder(backend, options, { config, ...ends, blocks, cache, ...extras });
     },
   };
 }

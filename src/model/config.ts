@@ -34,19 +34,20 @@ export const most = {
 };
 
 /** Reads `<architecture>.*`; throws `model_invalid` naming the key for a value that no decoder can have. */
-export function readModelConfig(file: GgufFile): ModelConfig {
+export function readModelConfig(file: GgufFile, { mixedLayers = false } = {}): ModelConfig {
   const keys = keysOf(file);
+  const sizeOf = mixedLayers ? keys.largest : keys.uniform;
   const layers = keys.size('block_count', most.layers);
   const width = keys.size('embedding_length', most.width);
-  const heads = keys.uniform('attention.head_count', layers, most.heads);
-  const kvHeads = keys.uniform('attention.head_count_kv', layers, heads, heads);
+  const heads = sizeOf('attention.head_count', layers, most.heads);
+  const kvHeads = sizeOf('attention.head_count_kv', layers, heads, heads);
   if (heads % kvHeads !== 0)
     keys.fail('attention.head_count_kv', `is ${kvHeads}, which does not divide ${heads} heads`);
   return {
     architecture: keys.architecture,
     layers,
     width,
-    feedForward: keys.uniform('feed_forward_length', layers, most.feedForward),
+    feedForward: sizeOf('feed_forward_length', layers, most.feedForward),
     heads,
     kvHeads,
     headDim: readHeadDim(keys, width, heads),

@@ -2,6 +2,7 @@ import {
   type Backend,
   type Buffer,
   type KvCache,
+  type LayerShape,
   type Matrix,
   pageTokens,
   type TokenBuffer,
@@ -9,7 +10,6 @@ import {
 } from '../backend/backend.ts';
 import { RealmError } from '../errors.ts';
 import { freeAdapter, type LoadedAdapter, loadAdapter } from './adapter.ts';
-import { cacheLayers } from './cache-layers.ts';
 import type { ModelConfig } from './config.ts';
 import { adaptEmbeddings, LowRankBuffers, outputRows, project, type Rows, tokenRows } from './project.ts';
 import type { Linear } from './tensors.ts';
@@ -62,6 +62,8 @@ export interface DecoderSpec {
   readonly embeddingScale?: number | undefined;
   /** One for each layer. */
   readonly blocks: readonly Block[];
+  /** What each layer keeps of a sequence. */
+  readonly cache: readonly LayerShape[];
   readonly outputNorm: Vector;
   readonly output: Linear;
   /** Every matrix that is multiplied by {@link project}. */
@@ -76,7 +78,8 @@ export function createDecoder(backend: Backend, options: ModelOptions, spec: Dec
   const { maxBatchTokens, maxOutputs } = options;
   const work = createWorkspace(backend, config, options);
   const pages = Math.ceil(options.kvTokens / pageTokens);
-  const cache = backend.kvCache({ layers: cacheLayers(config), pages, slots: 0, type: options.kvType ?? 'F16' });
+  const slots = spec.cache.some(layer => 'stateSize' in layer) ? (options.stateSlots ?? 0) : 0;
+  const cache = backend.kvCache({ layers: spec.cache, pages, slots, type: options.kvType ?? 'F16' });
   const low = new LowRankBuffers(backend, Math.max(maxBatchTokens, maxOutputs));
   return {
     architecture: config.architecture,

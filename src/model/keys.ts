@@ -12,6 +12,10 @@ export interface Keys {
   size(key: string, max: number): number;
   /** A positive integer that is given once, or for each layer but the same; `missing` stands in for an absent one. */
   uniform(key: string, layers: number, max: number, missing?: number): number;
+  /** The largest of what each layer has; some may have 0. */
+  largest(key: string, layers: number, max: number, missing?: number): number;
+  /** A number for each layer, where the file gives one for all or one for each; `missing` stands in for an absent key. */
+  each(key: string, layers: number, options: NumberOptions, missing?: number): readonly number[];
   fail(key: string, message: string): never;
 }
 
@@ -20,6 +24,10 @@ export function keysOf(file: GgufFile): Keys {
   const architecture = meta.string('general.architecture');
   const full = (key: string) => `${architecture}.${key}`;
   const fail = (key: string, message: string) => meta.fail(full(key), message);
+  const each: Keys['each'] = (key, layers, options, missing) =>
+    missing !== undefined && !meta.has(full(key))
+      ? new Array(layers).fill(missing)
+      : meta.perLayer(full(key), layers, options);
   return {
     architecture,
     meta,
@@ -27,6 +35,11 @@ export function keysOf(file: GgufFile): Keys {
     number: (key, options) => meta.number(full(key), options),
     maybe: (key, options) => meta.maybeNumber(full(key), options),
     size: (key, max) => meta.number(full(key), { min: 1, max, integer: true }),
+    each,
+    largest(key, layers, max, missing) {
+      const most = Math.max(...each(key, layers, { min: 0, max, integer: true }, missing));
+      return most > 0 ? most : fail(key, 'is 0 in every layer');
+    },
     uniform(key, layers, max, missing) {
       if (missing !== undefined && !meta.has(full(key))) return missing;
       const [first = fail(key, 'is empty'), ...rest] = meta.perLayer(full(key), layers, { min: 1, max, integer: true });

@@ -1,4 +1,4 @@
-import type { AttentionOptions, RopeTable, Vector } from '../backend/backend.ts';
+import type { Activation, AttentionOptions, RopeTable, Vector } from '../backend/backend.ts';
 import type { ModelConfig } from './config.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
@@ -91,7 +91,7 @@ export function attend(
 }
 
 /** activation(gate(x)) * up(x) of `work.normed`, into `work.gate`. */
-export function gated(step: Step, weights: FeedForwardWeights, kind: 'silu' | 'gelu'): void {
+export function gated(step: Step, weights: FeedForwardWeights, kind: Activation): void {
   const { backend, work, batch } = step;
   const { gate, up, normed } = work;
   const products = [

@@ -4,7 +4,7 @@ import { escapeText } from '../gguf/escape.ts';
 import type { GgufFile } from '../gguf/types.ts';
 import { architectures } from './architectures/table.ts';
 import { keysOf } from './keys.ts';
-import type { Architecture, Model, ModelOptions } from './types.ts';
+import type { Architecture, Description, Model, ModelOptions } from './types.ts';
 
 /**
  * Loads a model's weights onto a backend, which the model then owns. The file may be closed afterwards.
@@ -20,6 +20,9 @@ export async function loadModel(file: GgufFile, backend: Backend, options: Model
     throw error;
   }
 }
+
+/** What a file says of its model, by its own architecture. Throws `architecture_unknown`, `model_invalid`. */
+export const describeModel = (file: GgufFile): Description => architectureOf(file).describe(file);
 
 function architectureOf(file: GgufFile): Architecture {
   const { architecture, meta } = keysOf(file);

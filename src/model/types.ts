@@ -2,6 +2,7 @@ import type {
   Backend,
   BatchLayout,
   CacheType,
+  LayerShape,
   MaybePromise,
   MemoryStats,
   Preempt,
@@ -11,6 +12,7 @@ import type {
 } from '../backend/backend.ts';
 import type { GgufFile } from '../gguf/types.ts';
 import type { Token } from '../tokenizer/types.ts';
+import type { ModelConfig } from './config.ts';
 import type { Pooling } from './pooling.ts';
 
 /** One step's input: tokens, where they belong, and which rows' logits are wanted. */
@@ -108,13 +110,23 @@ export interface ModelOptions {
   readonly kvType?: CacheType | undefined;
   readonly maxBatchTokens: number;
   readonly maxOutputs: number;
+  /** States that are held at once, in models whose layers keep one: two for each sequence that runs, and snapshots. */
+  readonly stateSlots?: number | undefined;
   /** Called while weights load, bytes of the file. */
   readonly onProgress?: ((loaded: number, total: number) => void) | undefined;
+}
+
+/** The sizes of a model, and what each of its layers keeps of a sequence. */
+export interface Description {
+  readonly config: ModelConfig;
+  readonly cache: readonly LayerShape[];
 }
 
 /** What {@link loadModel} finds by GGUF's `general.architecture`; made by `defineArchitecture`. */
 export interface Architecture {
   readonly name: string;
+  /** What the file's own numbers say, before anything is loaded. Throws `model_invalid`. */
+  describe(file: GgufFile): Description;
   load(file: GgufFile, backend: Backend, options: ModelOptions): Promise<Model>;
 }
 

@@ -6,7 +6,7 @@ import { parity } from './parity.ts';
 function distant(): Backend {
   const near = createReferenceBackend();
   const overrides: Partial<Backend> = {
-    traits: { exact: false, kvLayout: 'distant' },
+    traits: { exact: false, kvLayout: 'distant', features: near.traits.features },
     run: async preempt => near.run(preempt),
     readTokens: async (tokens, count) => near.readTokens(tokens, count),
     download: async (buffer: Buffer, rows, into) => {

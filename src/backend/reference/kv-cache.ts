@@ -72,6 +72,18 @@ export class ReferenceKvCache implements KvCache, Owned {
     return { key: view(0), value: view(this.#pageSize(layer) / 2) };
   }
 
+  /** Part of a segment's state, from `at` on, where it is to be put: there is already what it begins with. */
+  state(layer: number, { position, slot, nextSlot }: Segment, at: number, count: number): Float32Array {
+    const size = sizeOf(this.layers[layer], 'slot');
+    if (slot === undefined || nextSlot === undefined || slot === nextSlot || at + count > size)
+      throw new RangeError(`layer ${layer} has no state of ${at + count} values from slot ${slot} to ${nextSlot}`);
+    const of = (slot: number) => this.#values[layer].subarray(slot * size + at, slot * size + at + count);
+    const next = of(nextSlot);
+    if (position === 0) next.fill(0);
+    else next.set(of(slot));
+    return next;
+  }
+
   /** A unit, layer by layer. */
   read(unit: Unit, index: number, target: Uint8Array): void {
     let at = 0;

@@ -40,6 +40,27 @@ export function silu(x: number): number {
   return f(x / f(1 + expf(-x)));
 }
 
+export function sigmoid(x: number): number {
+  return f(1 / f(1 + expf(-x)));
+}
+
+/** 1/3, 1/5 .. 1/15: the series of atanh. */
+const ATANH_POLYNOMIAL = [15, 13, 11, 9, 7, 5, 3].map(n => f(1 / n));
+
+/** ln(1 + y) for y in [0, 1], as 2 atanh(y / (2 + y)); about 1 ulp. */
+export function log1pf(y: number): number {
+  const s = f(y / f(2 + y));
+  const square = f(s * s);
+  let p = ATANH_POLYNOMIAL[0];
+  for (let i = 1; i < ATANH_POLYNOMIAL.length; i++) p = f(f(p * square) + ATANH_POLYNOMIAL[i]);
+  return f(2 * f(s + f(s * f(square * p))));
+}
+
+/** ln(1 + e^x) */
+export function softplus(x: number): number {
+  return f(Math.max(x, 0) + log1pf(expf(-Math.abs(x))));
+}
+
 /** The tanh approximation of GELU, arXiv:1606.08415. */
 export function gelu(x: number): number {
   const inner = f(x + f(GELU_CUBIC * f(f(x * x) * x)));

@@ -5,7 +5,7 @@ const LANES = 16;
  * Sum of `term(x[i])` in 16 interleaved partial sums that are folded in halves: an order that vectors of 4, 8 or 16
  * lanes can all follow.
  */
-function foldedSum(x: Float32Array, term: (value: number) => number): number {
+export function foldedSum(x: Float32Array, term: (value: number) => number): number {
   const partial = new Float32Array(LANES);
   for (let i = 0; i < x.length; i++) partial[i % LANES] = f(partial[i % LANES] + term(x[i]));
   for (let half = LANES / 2; half >= 1; half /= 2) {

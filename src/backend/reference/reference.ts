@@ -1,9 +1,14 @@
 import {
+  type Activation,
   type AttentionOptions,
   type Backend,
   type BatchLayout,
   type Buffer,
+  type ConvolutionOptions,
+  type DeltaInputs,
+  type DeltaShape,
   done,
+  everyFeature,
   type KvCache,
   type KvShape,
   type MatmulOptions,
@@ -32,11 +37,12 @@ import {
   type ReferenceVector,
 } from './handles.ts';
 import { pageBytesOf, ReferenceKvCache, type Unit } from './kv-cache.ts';
-import { gelu, silu, softcap } from './math.ts';
+import { gelu, sigmoid, silu, softcap } from './math.ts';
 import { layerNorm, rmsNorm } from './norm.ts';
 import { checkProduct, multiply, multiplyExperts } from './products.ts';
 import { rotate } from './rope.ts';
 import { assignSlots, chooseExperts } from './routing.ts';
+import { convolve, deltaRule } from './states.ts';
 import { ReferenceMatrix } from './weights.ts';
 
 const f = Math.fround;
@@ -48,7 +54,7 @@ export function createReferenceBackend(): Backend {
 
 class ReferenceBackend implements Backend {
   readonly name = 'reference';
-  readonly traits = { exact: true, kvLayout: 'reference' };
+  readonly traits = { exact: true, kvLayout: 'reference', features: new Set(everyFeature) };
   readonly #owner = new Owner<Handles>('reference');
   readonly #samplers = new Samplers();
   readonly #recorded: (() => void)[] = [];
@@ -187,8 +193,63 @@ class ReferenceBackend implements Backend {
     });
   }
 
-  gate(out: Buffer, gate: Buffer, up: Buffer, kind: 'silu' | 'gelu', rows: number): void {
-    const activation = kind === 'silu' ? silu : gelu;
+  convolve(
+    out: Buffer,
+    x: Buffer,
+    kernel: Vector,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    { taps, bias, activation, at = 0 }: ConvolutionOptions,
+  ): void {
+    const [target, source, own] = [this.#owner.own(out), this.#owner.own(x), this.#owner.own(cache)];
+    const weights = { kernel: this.#owner.own(kernel).values, bias: bias && this.#owner.own(bias).values, activation };
+    this.#record(() => {
+      for (const segment of batch.segments) {
+        const window = own.state(layer, segment, at, (taps - 1) * x.columns);
+        for (let row = segment.start; row < segment.start + segment.count; row++)
+          convolve(target.row(row), source.row(row), window, weights);
+      }
+    });
+  }
+
+  deltaRule(
+    out: Buffer,
+    { qkv, alpha, beta, ...vectors }: DeltaInputs,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    shape: DeltaShape,
+  ): void {
+    const [target, source, own] = [this.#owner.own(out), this.#owner.own(qkv), this.#owner.own(cache)];
+    const [alphas, betas] = [this.#owner.own(alpha), this.#owner.own(beta)];
+    const [decay, shift] = [this.#owner.own(vectors.decay).values, this.#owner.own(vectors.shift).values];
+    const { keyHeads, keyDim, valueHeads, valueDim, at = 0 } = shape;
+    this.#record(() => {
+      for (const segment of batch.segments) {
+        const states = own.state(layer, segment, at, valueHeads * keyDim * valueDim);
+        for (let row = segment.start; row < segment.start + segment.count; row++) {
+          const all = source.row(row);
+          const part = (from: number, head: number, size: number) =>
+            all.subarray(from + head * size, from + (head + 1) * size);
+          for (let head = 0; head < valueHeads; head++) {
+            const token = {
+              q: part(0, head % keyHeads, keyDim),
+              k: part(keyHeads * keyDim, head % keyHeads, keyDim),
+              v: part(2 * keyHeads * keyDim, head, valueDim),
+              ...{ alpha: alphas.row(row)[head], beta: betas.row(row)[head], decay: decay[head], shift: shift[head] },
+            };
+            const size = keyDim * valueDim;
+            const output = target.row(row).subarray(head * valueDim, (head + 1) * valueDim);
+            deltaRule(output, token, states.subarray(head * size, (head + 1) * size), shape);
+          }
+        }
+      }
+    });
+  }
+
+  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {
+    const activation = { silu, gelu, sigmoid }[kind];
     const [gated, upper] = [this.#owner.own(gate), this.#owner.own(up)];
     this.#each(out, rows, (row, i) => {
       const gates = gated.row(i);

@@ -1,5 +1,6 @@
 /** A model on two backends: some layers here, some there. What one side makes and the other needs is brought over. */
 import type {
+  Activation,
   AttentionOptions,
   Backend,
   BatchLayout,
@@ -22,6 +23,7 @@ import type {
   Traits,
   Vector,
 } from '../backend.ts';
+import { lacking } from '../lacking.ts';
 import { Caches } from './caches.ts';
 import { Experts } from './experts.ts';
 import {
@@ -59,6 +61,7 @@ export class SplitBackend implements Backend {
     this.onGpu = backends.some(({ onGpu }) => onGpu);
     this.traits = {
       exact: first.traits.exact && last.traits.exact,
+      features: first.traits.features.intersection(last.traits.features),
       kvLayout: `${first.traits.kvLayout} ${placement.name} ${last.traits.kvLayout}`,
     };
     this.#sides = new Sides(backends, placement);
@@ -144,7 +147,15 @@ export class SplitBackend implements Backend {
     this.#each(x, [x], positions.length, (to, _, target) => to.rope(target, rope, positions, heads));
   }
 
-  gate(out: Buffer, gate: Buffer, up: Buffer, kind: 'silu' | 'gelu', rows: number): void {
+  convolve(): never {
+    throw lacking('states');
+  }
+
+  deltaRule(): never {
+    throw lacking('states');
+  }
+
+  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {
     this.#each(out, [gate, up], rows, (to, _, target, [gated, upper]) => to.gate(target, gated!, upper!, kind, rows));
   }
 

@@ -5,11 +5,13 @@ import { maxTile } from '../../kernels/activation.ts';
 import { constantsEnd } from '../../kernels/constants.ts';
 import { type KernelPart, variants } from '../../kernels/module.ts';
 import {
+  type Activation,
   type AttentionOptions,
   type Backend,
   type BatchLayout,
   type Buffer,
   done,
+  type Feature,
   type KvCache,
   type KvShape,
   type MatmulOptions,
@@ -26,6 +28,7 @@ import {
   type TokenBuffer,
   type Vector,
 } from '../backend.ts';
+import { lacking } from '../lacking.ts';
 import { Owner } from '../owner.ts';
 import { Samplers } from '../sampling/sample-rows.ts';
 import { Activations } from './activations.ts';
@@ -96,7 +99,7 @@ export async function createBench(threads: number): Promise<Bench> {
 }
 
 export class WasmBackend implements Backend {
-  readonly traits = { exact: true, kvLayout: 'wasm' };
+  readonly traits = { exact: true, kvLayout: 'wasm', features: new Set<Feature>() };
   readonly #owner = new Owner<Handles>('wasm');
   readonly #samplers = new Samplers();
   readonly #pool: ThreadPool;
@@ -251,7 +254,15 @@ export class WasmBackend implements Backend {
     this.#elementwise.rope(this.#owner.own(x), rope, positions, heads);
   }
 
-  gate(out: Buffer, gate: Buffer, up: Buffer, kind: 'silu' | 'gelu', rows: number): void {
+  convolve(): never {
+    throw lacking('states');
+  }
+
+  deltaRule(): never {
+    throw lacking('states');
+  }
+
+  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {
     this.#elementwise.gate(this.#owner.own(out), this.#owner.own(gate), this.#owner.own(up), kind, rows);
   }
 

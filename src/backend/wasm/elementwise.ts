@@ -1,6 +1,6 @@
 /** Records operations on rows that need no weights but vectors: norms, rotations, gates, sums. */
 import { RealmError } from '../../errors.ts';
-import type { RopeTable } from '../backend.ts';
+import { type Activation, everyActivation, type RopeTable } from '../backend.ts';
 import { areWhole, type WasmBuffer, type WasmVector } from './handles.ts';
 import { add } from './ops/add.ts';
 import { gate } from './ops/gate.ts';
@@ -76,13 +76,13 @@ export class Elementwise {
     });
   }
 
-  gate(out: WasmBuffer, gated: WasmBuffer, up: WasmBuffer, kind: 'silu' | 'gelu', rows: number): void {
+  gate(out: WasmBuffer, gated: WasmBuffer, up: WasmBuffer, kind: Activation, rows: number): void {
     const memory = this.#residency.residentMemory(gated);
     this.#residency.ensure(memory, up, rows);
     this.#residency.writes(memory, out, rows);
     this.#recorder.recordRows(memory, gate, areWhole(out, gated, up), {
       rows,
-      gelu: kind === 'gelu' ? 1 : 0,
+      kind: everyActivation.indexOf(kind),
       out: out.address,
       gate: gated.address,
       up: up.address,

@@ -1,6 +1,7 @@
 /** The backend on GPUs: WGSL kernels over weights and caches on a device of WebGPU. */
 import { RealmError } from '../../errors.ts';
 import {
+  type Activation,
   type AttentionOptions,
   type Backend,
   type BatchLayout,
@@ -23,6 +24,7 @@ import {
   type Traits,
   type Vector,
 } from '../backend.ts';
+import { lacking } from '../lacking.ts';
 import { Caches } from './caches.ts';
 import { Context } from './context.ts';
 import { checkFault } from './device.ts';
@@ -41,7 +43,7 @@ const manyRows = 64;
 export class WebGpuBackend implements Backend {
   readonly onGpu = true;
   readonly device: string;
-  traits: Traits = { exact: false, kvLayout: 'wasm' };
+  traits: Traits = { exact: false, kvLayout: 'wasm', features: new Set() };
   /** See {@link Device.isSoftware}. */
   readonly isSoftware: boolean;
   readonly #context: Context;
@@ -142,7 +144,15 @@ export class WebGpuBackend implements Backend {
     this.#elementwise.rope(this.#owner.own(x), rope, positions, heads);
   }
 
-  gate(out: Buffer, gate: Buffer, up: Buffer, kind: 'silu' | 'gelu', rows: number): void {
+  convolve(): never {
+    throw lacking('states');
+  }
+
+  deltaRule(): never {
+    throw lacking('states');
+  }
+
+  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {
     this.#elementwise.gate(this.#owner.own(out), this.#owner.own(gate), this.#owner.own(up), kind, rows);
   }
 

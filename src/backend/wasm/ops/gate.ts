@@ -1,3 +1,4 @@
+import { everyActivation } from '../../backend.ts';
 import { defineOp } from './op.ts';
 
 /** out = activation(gate) * up. Items: rows. */
@@ -5,8 +6,8 @@ export const gate = defineOp({
   name: 'gate',
   params: {
     rows: 'i32',
-    /** 1: GELU; 0: SiLU. */
-    gelu: 'i32',
+    /** Which of {@link everyActivation}. */
+    kind: 'i32',
     out: 'i32',
     gate: 'i32',
     up: 'i32',
@@ -17,7 +18,7 @@ export const gate = defineOp({
   },
   items: ({ rows }) => rows,
   run: at => (m, _, first, count, ints) => {
-    const kernel = ints[at.gelu] ? m.kernels.gate_gelu : m.kernels.gate_silu;
+    const kernel = m.kernels[`gate_${everyActivation[ints[at.kind]]}`];
     for (let row = first; row < first + count; row++) {
       const offset = row * ints[at.stride];
       kernel(ints[at.out] + offset, ints[at.gate] + offset, ints[at.up] + offset, ints[at.eights]);

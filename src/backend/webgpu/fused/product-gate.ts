@@ -1,4 +1,5 @@
 /** Products of few tokens with two matrices, and the gate of one by the other: a workgroup has the same rows of both. */
+import { type Activation, everyActivation } from '../../backend.ts';
 import { type Dispatch, type Fusion, paramsOf } from '../dispatch.ts';
 import { exactArithmetic } from '../exact.ts';
 import { activations } from '../ops/activation.ts';
@@ -6,7 +7,7 @@ import { gateKernels } from '../ops/gate.ts';
 import { type Extra, fewFamily, fewRows } from '../ops/product-few.ts';
 import { fewWith } from '../ops/product-kernels.ts';
 
-const gated = (kind: 'silu' | 'gelu'): Extra => ({
+const gated = (kind: Activation): Extra => ({
   name: kind,
   pairs: true,
   params: product => ({ ...product, ...(paramsOf({ gate: gateKernels[kind] }) as typeof product) }),
@@ -31,7 +32,7 @@ function isGateOf({ params: to, groups }: Dispatch, { params: of }: Dispatch): b
   return whole && both && of.outStride0 === to.gateStride && of.outStride1 === to.upStride && of.tokens === groups[1];
 }
 
-export const productGate = (['silu', 'gelu'] as const).map((kind): Fusion => {
+export const productGate = everyActivation.map((kind): Fusion => {
   const extra = gated(kind);
   return {
     kernels: [fewFamily, gateKernels[kind]],

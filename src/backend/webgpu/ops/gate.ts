@@ -1,11 +1,12 @@
 /** out = activation(gate) * up. */
+import type { Activation } from '../../backend.ts';
 import type { Context } from '../context.ts';
 import { exactArithmetic } from '../exact.ts';
 import type { GpuWorkBuffer } from '../handles.ts';
 import { defineKernel } from '../kernel.ts';
 import { activations } from './activation.ts';
 
-const kernelOf = (kind: 'silu' | 'gelu') =>
+const kernelOf = (kind: Activation) =>
   defineKernel({
     name: kind,
     params: {
@@ -21,14 +22,14 @@ const kernelOf = (kind: 'silu' | 'gelu') =>
   work[p.out + group.y * p.outStride + column] = ${kind}(gate) * work[p.up + group.y * p.upStride + column];`,
   });
 
-export const gateKernels = { silu: kernelOf('silu'), gelu: kernelOf('gelu') };
+export const gateKernels = { silu: kernelOf('silu'), gelu: kernelOf('gelu'), sigmoid: kernelOf('sigmoid') };
 
 export function gate(
   { recorder }: Context,
   out: GpuWorkBuffer,
   gate: GpuWorkBuffer,
   up: GpuWorkBuffer,
-  kind: 'silu' | 'gelu',
+  kind: Activation,
   rows: number,
 ): void {
   const { columns } = out;
