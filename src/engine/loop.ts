@@ -82,7 +82,7 @@ export class EngineLoop {
     failed: (id, submission, error) => this.#drop(id, submission, failure(error)),
   });
   readonly #sessions: Sessions;
-  readonly #speculation: Speculation | undefined;
+  readonly #speculation: Speculation;
   readonly #runner: Runner;
   readonly #outputs: OutputProcessor;
   #closing = false;
@@ -126,9 +126,7 @@ export class EngineLoop {
     });
     const lookup = (options.speculation ?? defaults.speculation) === 'lookup';
     const drafts = draft && lookup ? new DraftModel(draft, this.pool, model.vocabSize, clock) : undefined;
-    // A wrong guess would have changed the state.
-    const guessing = model.slots === 0;
-    this.#speculation = guessing ? new Speculation(this.scheduler, this.#costs, { lookup, model: drafts }) : undefined;
+    this.#speculation = new Speculation(this.scheduler, this.#costs, { lookup, model: drafts });
     this.#runner = new Runner(model, this.#requests);
     const { scheduler } = this;
     const [requests, speculation, counters] = [this.#requests, this.#speculation, this.#counters];
@@ -272,7 +270,7 @@ export class EngineLoop {
     const sequence = createSequence({ ...owner, limit, prompt, answered, states, rowsFrom, keepsTail });
     const queueTimer = request.queueMs === undefined ? undefined : this.#limitQueue(id, request.queueMs);
     const stopTokens = new Set([...(request.stopTokens ?? []), ...(constraint?.endTokens ?? [])]);
-    if (!pooler) this.#speculation?.begin(sequence, wishes.sampling, constraint, request.draft);
+    if (!pooler) this.#speculation.begin(sequence, wishes.sampling, constraint, request.draft);
     this.#requests.add({ sequence, ...wishes, stopTokens, constraint, pooler, queueTimer });
     this.#working ??= this.#work();
   }

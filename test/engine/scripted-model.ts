@@ -193,8 +193,8 @@ export class ScriptedModel implements Model {
     assert.equal(ids.length, tokens);
     assert.equal(positions.length, tokens);
     const written = new Set<number>();
-    const slots = new Set(segments.map(segment => segment.slot));
-    if (this.slots > 0) assert.equal(slots.size, segments.length, 'two sequences in one slot');
+    const slots = new Set(segments.flatMap(({ slot, nextSlot }) => [slot, nextSlot]));
+    if (this.slots > 0) assert.equal(slots.size, 2 * segments.length, 'two states in one slot');
     let row = 0;
     for (const segment of segments) {
       assert.equal(segment.start, row);
@@ -213,9 +213,10 @@ export class ScriptedModel implements Model {
   }
 
   /** The state is the one behind the token before. */
-  #checkState({ slot: number, pages, position, ...rest }: Segment): void {
+  #checkState({ slot: number, nextSlot, pages, position, ...rest }: Segment): void {
     if (this.slots === 0) return assert.equal(number, undefined);
-    assert.ok(number !== undefined && number < this.slots, 'no slot');
+    for (const each of [number, nextSlot]) assert.ok(each !== undefined && each < this.slots, 'no slot');
+    assert.ok(number !== undefined);
     if (position === 0) return;
     assert.equal(
       this.#slotValues[number],
@@ -226,7 +227,7 @@ export class ScriptedModel implements Model {
 
   #keep(segment: Segment): void {
     if (this.slots > 0)
-      this.#slotValues[segment.slot!] = this.#kv[slot(segment, segment.position + segment.count - 1)]!;
+      this.#slotValues[segment.nextSlot!] = this.#kv[slot(segment, segment.position + segment.count - 1)]!;
   }
 
   #store(segment: AdaptedSegment, ids: Int32Array): void {

@@ -25,8 +25,8 @@ export function schedulerOptions(options: EngineOptions, model: Model, costs: St
       options.maxRunning ?? defaults.maxRunning,
       model.maxOutputs,
       maxBatchedTokens - 1,
-      // One that runs needs a slot where the model keeps states.
-      model.slots || Infinity,
+      // One that runs needs two slots where the model keeps states.
+      model.slots > 0 ? Math.floor(model.slots / 2) : Number.POSITIVE_INFINITY,
     ),
     maxBatchedTokens,
     prefillChunk: options.prefillChunk ?? defaults.prefillChunk,
