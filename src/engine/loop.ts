@@ -126,7 +126,11 @@ export class EngineLoop {
     });
     const lookup = (options.speculation ?? defaults.speculation) === 'lookup';
     const drafts = draft && lookup ? new DraftModel(draft, this.pool, model.vocabSize, clock) : undefined;
-    this.#speculation = new Speculation(this.scheduler, this.#costs, { lookup, model: drafts });
+    this.#speculation = new Speculation(this.scheduler, this.#costs, {
+      lookup,
+      model: drafts,
+      keepsStates: model.slots > 0,
+    });
     this.#runner = new Runner(model, this.#requests);
     const { scheduler } = this;
     const [requests, speculation, counters] = [this.#requests, this.#speculation, this.#counters];

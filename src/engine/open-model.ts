@@ -9,7 +9,7 @@ import { openGguf } from '../gguf/open.ts';
 import type { FileSource, GgufFile } from '../gguf/types.ts';
 import { describeModel, loadModel } from '../model/load.ts';
 import type { Model } from '../model/types.ts';
-import { defaultKvTokens } from './cache-size.ts';
+import { defaultKvTokens, defaultStateSlots } from './cache-size.ts';
 import type { ModelSource } from './engine.ts';
 import { defaults, type EngineOptions } from './options.ts';
 import { checkDraft } from './speculation/check-draft.ts';
@@ -85,7 +85,7 @@ async function loadOn(
   const maxRunning = options.maxRunning ?? defaults.maxRunning;
   const model = await loadModel(file, backend, {
     ...shared,
-    kvTokens: options.kvTokens ?? kvTokensOf([file, draftFile], backend, options),
+    ...cacheOf([file, draftFile], backend, options),
     maxOutputs: maxRunning + defaults.draftRows + defaults.scoredRows,
     onProgress: loaded => onProgress?.(loaded, total),
   });
@@ -104,18 +104,24 @@ async function disposable(opening: Promise<GgufFile>): Promise<GgufFile & AsyncD
   return Object.assign(file, { [Symbol.asyncDispose]: () => file.close() });
 }
 
-/** The draft model, where there is one, has a cache of as many tokens. */
-function kvTokensOf(
+/** How much of what is kept of sequences there is room for. The draft model, where there is one, has a cache of as many tokens. */
+function cacheOf(
   [file, draft]: readonly [GgufFile, (GgufFile | undefined)?],
   backend: Backend,
   options: OpenOptions,
-) {
+): { kvTokens: number; stateSlots: number } {
   const type = options.kvType ?? 'F16';
+  const { config, cache } = describeModel(file);
+  const slotBytes = 4 * cache.reduce((sum, layer) => sum + ('stateSize' in layer ? layer.stateSize : 0), 0);
+  const weights = file.size + (draft?.size ?? 0);
+  const memory = options.memory ?? platform.availableMemory();
+  const stateSlots = defaultStateSlots(options.maxRunning ?? defaults.maxRunning, { slotBytes, weights, memory });
   const pageBytes = (each: GgufFile) => backend.kvPageBytes({ layers: describeModel(each).cache, type });
-  return defaultKvTokens(options, {
-    trainedContext: describeModel(file).config.trainedContext,
+  const needs = {
+    trainedContext: config.trainedContext,
     pageBytes: pageBytes(file) + (draft ? pageBytes(draft) : 0),
-    weights: file.size + (draft?.size ?? 0),
-    memory: options.memory ?? platform.availableMemory(),
-  });
+    weights: weights + stateSlots * slotBytes,
+    memory,
+  };
+  return { kvTokens: options.kvTokens ?? defaultKvTokens(options, needs), stateSlots };
 }

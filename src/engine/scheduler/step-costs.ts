@@ -8,6 +8,8 @@ export interface DraftCosts {
   readonly row: number;
   /** A pass of the model that drafts. */
   readonly pass: number;
+  /** A row that goes through the model again where a draft was not all right; absent: none does. */
+  readonly again?: number | undefined;
 }
 
 /** What one observation weighs against all before it. */
