@@ -90,7 +90,7 @@ export interface Backend {
    *
    * S *= exp(decay[h] * softplus(alpha[t][h] + shift[h])); S += k ⊗ ((v - Sᵀk) * sigmoid(beta[t][h])); out = Sᵀq
    *
-   * with q and k divided by their lengths (of at least `epsilon`), and q by sqrt(keyDim) too. Sums over keyDim go from the first on.
+   * with q and k divided by their lengths, sqrt(Σ x² + epsilon), and q by sqrt(keyDim) too. Sums over keyDim go from the first on.
    * qkv: [tokens, 2 * keyHeads * keyDim + valueHeads * valueDim]; alpha, beta: [tokens, valueHeads];
    * out: [tokens, valueHeads * valueDim]; decay, shift: [valueHeads]
    */
