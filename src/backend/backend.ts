@@ -189,9 +189,9 @@ export interface Traits {
 export type Feature = (typeof everyFeature)[number];
 export const everyFeature = ['states'] as const;
 
-/** What a gate goes through; a sigmoid's is that of an output. */
+/** What a gate goes through; a sigmoid's is that of an output, a linear one is multiplied as it is. */
 export type Activation = (typeof everyActivation)[number];
-export const everyActivation = ['silu', 'gelu', 'sigmoid'] as const;
+export const everyActivation = ['silu', 'gelu', 'sigmoid', 'linear'] as const;
 
 export interface ConvolutionOptions {
   /** Tokens that a sum is over, its own the last. */
