@@ -1,11 +1,12 @@
 import type { MetaValue } from './gguf-writer.ts';
+import { lfm2Metadata, lfm2Mixer, predictor, qwen35Metadata, qwen35Mixer } from './hybrid.ts';
 import type { Shape } from './shapes.ts';
 
 /** One tensor of an architecture; matrices are [inputs, outputs] or [inputs, outputs, experts], in ggml's order. */
 export interface Part {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly kind: 'embedding' | 'matrix' | 'output' | 'norm' | 'bias' | 'router';
+  readonly kind: 'embedding' | 'matrix' | 'output' | 'norm' | 'bias' | 'router' | 'kernel' | 'decay';
 }
 
 /** What tells one architecture from llama; names and keys as llama.cpp expects them. */
@@ -20,6 +21,11 @@ interface Recipe {
   readonly tied?: boolean;
   /** The embedding is multiplied by sqrt(width) when a token enters, and not when it serves as the output matrix. */
   readonly scaledEmbedding?: boolean;
+  /** In the place of attention. */
+  readonly mixer?: (shape: Shape, layer: number, prefix: string) => Part[];
+  /** Names of the norm before the feed-forward network and of the one before the output. */
+  readonly feedForwardNorm?: string;
+  readonly outputNorm?: string;
   readonly extra?: (shape: Shape) => Record<string, MetaValue>;
 }
 
@@ -52,6 +58,8 @@ export const recipes = {
   },
   gemma3: { name: 'gemma3', postNorms: true, headNorms: true, tied: true, scaledEmbedding: true, extra: window },
   phi3: { name: 'phi3', fused: true },
+  lfm2: { name: 'lfm2', mixer: lfm2Mixer, outputNorm: 'token_embd_norm', tied: true, extra: lfm2Metadata },
+  qwen35: { name: 'qwen35', mixer: qwen35Mixer, feedForwardNorm: 'post_attention_norm', extra: qwen35Metadata },
 } as const satisfies Record<string, Recipe>;
 
 export type ArchitectureName = keyof typeof recipes;
@@ -96,24 +104,27 @@ export function embeddingDeviation(architecture: ArchitectureName, shape: Shape)
 
 /** All tensors, in the order of the file. */
 export function parts(architecture: ArchitectureName, shape: Shape): Part[] {
-  const { width, vocab } = shape;
+  const { width, vocab, layers, predicting = 0 } = shape;
+  const recipe: Recipe = recipes[architecture];
   const all: Part[] = [
     { name: 'token_embd.weight', shape: [width, vocab], kind: 'embedding' },
-    { name: 'output_norm.weight', shape: [width], kind: 'norm' },
+    { name: `${recipe.outputNorm ?? 'output_norm'}.weight`, shape: [width], kind: 'norm' },
   ];
   if (!isTied(architecture, shape)) all.push({ name: 'output.weight', shape: [width, vocab], kind: 'output' });
-  for (let layer = 0; layer < shape.layers; layer++)
-    all.push(...layerParts(recipes[architecture], shape, `blk.${layer}.`));
+  for (let layer = 0; layer < layers + predicting; layer++) {
+    all.push(...layerParts(recipe, shape, layer, `blk.${layer}.`));
+    if (layer >= layers) all.push(...predictor(shape, `blk.${layer}.`));
+  }
   return all;
 }
 
-function layerParts(recipe: Recipe, shape: Shape, prefix: string): Part[] {
+function layerParts(recipe: Recipe, shape: Shape, layer: number, prefix: string): Part[] {
   const { width } = shape;
   const norm = (name: string, size = width): Part => ({ name: `${prefix}${name}.weight`, shape: [size], kind: 'norm' });
   const list = [
     norm('attn_norm'),
-    ...attentionParts(recipe, shape, prefix),
-    norm('ffn_norm'),
+    ...(recipe.mixer ? recipe.mixer(shape, layer, prefix) : attentionParts(recipe, shape, prefix)),
+    norm(recipe.feedForwardNorm ?? 'ffn_norm'),
     ...ffnParts(recipe, shape, prefix),
   ];
   const headWidth = shape.headWidth ?? width / shape.heads;

@@ -24,6 +24,8 @@ interface Declaration {
   readonly mixedLayers?: boolean;
   /** What each layer keeps of a sequence. Default: keys and values, the same in all of them. */
   readonly cache?: CacheLayers;
+  /** The norm before the output matrix, where it has another name than usual. */
+  readonly outputNorm?: string;
   /** Factor on the embeddings. */
   readonly embeddingScale?: (config: ModelConfig) => number;
   /** The cap on logits, if the file has one: see {@link DecoderSpec.logitCap}. */
@@ -32,7 +34,16 @@ interface Declaration {
 
 /** An architecture: the sizes, the weights at both ends and the layers, loaded in this order. */
 export function defineArchitecture(declaration: Declaration): Architecture {
-  const { name, needs = [], mixedLayers, cache = cacheLayers, layers, embeddingScale, logitCap } = declaration;
+  const {
+    name,
+    needs = [],
+    mixedLayers,
+    cache = cacheLayers,
+    layers,
+    outputNorm,
+    embeddingScale,
+    logitCap,
+  } = declaration;
   const describe = (file: GgufFile) => {
     const config = readModelConfig(file, { mixedLayers });
     return { config, cache: cache(config, keysOf(file)) };
@@ -45,7 +56,7 @@ export function defineArchitecture(declaration: Declaration): Architecture {
       if (missing) throw lacking(missing);
       const [{ config, cache }, keys] = [describe(file), keysOf(file)];
       const tensors = new Tensors(file, backend, options.onProgress);
-      const ends = await loadEnds(tensors, config);
+      const ends = await loadEnds(tensors, config, outputNorm);
       const blocks = await layers({ backend, options, keys, config, tensors });
       const extras = { embeddingScale: embeddingScale?.(config), logitCap: logitCap?.(keys) };
       return createDecoder(backend, options, { config, ...ends, blocks, cache, ...extras });

@@ -37,7 +37,8 @@ export const most = {
 export function readModelConfig(file: GgufFile, { mixedLayers = false } = {}): ModelConfig {
   const keys = keysOf(file);
   const sizeOf = mixedLayers ? keys.largest : keys.uniform;
-  const layers = keys.size('block_count', most.layers);
+  const blocks = keys.size('block_count', most.layers);
+  const layers = blocks - (keys.maybe('nextn_predict_layers', { min: 0, max: blocks - 1, integer: true }) ?? 0);
   const width = keys.size('embedding_length', most.width);
   const heads = sizeOf('attention.head_count', layers, most.heads);
   const kvHeads = sizeOf('attention.head_count_kv', layers, heads, heads);

@@ -24,10 +24,11 @@ export function keysOf(file: GgufFile): Keys {
   const architecture = meta.string('general.architecture');
   const full = (key: string) => `${architecture}.${key}`;
   const fail = (key: string, message: string) => meta.fail(full(key), message);
+  // Files count blocks that predict further tokens among their layers; nothing is asked of those.
+  const perLayer = (key: string, layers: number, options: NumberOptions) =>
+    meta.perLayer(full(key), meta.maybeNumber(full('block_count')) ?? layers, options).slice(0, layers);
   const each: Keys['each'] = (key, layers, options, missing) =>
-    missing !== undefined && !meta.has(full(key))
-      ? new Array(layers).fill(missing)
-      : meta.perLayer(full(key), layers, options);
+    missing !== undefined && !meta.has(full(key)) ? new Array(layers).fill(missing) : perLayer(key, layers, options);
   return {
     architecture,
     meta,
@@ -42,7 +43,7 @@ export function keysOf(file: GgufFile): Keys {
     },
     uniform(key, layers, max, missing) {
       if (missing !== undefined && !meta.has(full(key))) return missing;
-      const [first = fail(key, 'is empty'), ...rest] = meta.perLayer(full(key), layers, { min: 1, max, integer: true });
+      const [first = fail(key, 'is empty'), ...rest] = perLayer(key, layers, { min: 1, max, integer: true });
       if (rest.some(value => value !== first)) fail(key, 'differs between layers, which is not supported');
       return first;
     },

@@ -1,4 +1,4 @@
-import type { Activation, AttentionOptions, RopeTable, Vector } from '../backend/backend.ts';
+import type { Activation, AttentionOptions, Buffer, RopeTable, Vector } from '../backend/backend.ts';
 import type { ModelConfig } from './config.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
@@ -53,11 +53,11 @@ export async function loadFeedForward({ tensors, config }: Loading, prefix: stri
 }
 
 /** The embeddings and the way out. Without an output matrix the embeddings serve as one (tied). */
-export async function loadEnds(tensors: Tensors, config: ModelConfig) {
+export async function loadEnds(tensors: Tensors, config: ModelConfig, outputNorm = 'output_norm.weight') {
   const embeddings = await tensors.matrix('token_embd.weight', config.vocabSize, config.width);
   return {
     embeddings,
-    outputNorm: await tensors.vector('output_norm.weight', config.width),
+    outputNorm: await tensors.vector(outputNorm, config.width),
     output: tensors.has('output.weight')
       ? await tensors.linear('output', config.vocabSize, config.width)
       : { matrix: embeddings },
@@ -65,22 +65,22 @@ export async function loadEnds(tensors: Tensors, config: ModelConfig) {
   };
 }
 
-/** Queries, keys and values of `work.normed`; keys and values into the cache; what each token gathers into `work.mixed`. */
+/**
+ * Queries, keys and values of `work.normed`, and what else is made of it; keys and values into the cache; what each token gathers
+ * into `work.mixed`.
+ */
 export function attend(
   step: Step,
   layer: number,
   weights: AttentionWeights,
   rope: RopeTable,
   options: AttentionOptions,
+  also: readonly (Linear & { readonly out: Buffer })[] = [],
 ): void {
   const { backend, config, work, cache, batch } = step;
   const { q, k, v, mixed, normed } = work;
   const { heads, kvHeads, epsilon } = config;
-  const products = [
-    { out: q, ...weights.q },
-    { out: k, ...weights.k },
-    { out: v, ...weights.v },
-  ];
+  const products = [{ out: q, ...weights.q }, { out: k, ...weights.k }, { out: v, ...weights.v }, ...also];
   project(step, products, normed);
   if (weights.qNorm) backend.rmsNorm(q, q, weights.qNorm, epsilon, batch.tokens);
   if (weights.kNorm) backend.rmsNorm(k, k, weights.kNorm, epsilon, batch.tokens);

@@ -36,6 +36,15 @@ const variants: readonly Variant[] = [
     options: { architecture, with: { layers: 2, heads: 4, kvHeads: 2 } },
     mixture: true,
   })),
+  { title: 'lfm2', options: { architecture: 'lfm2', with: { layers: 5, heads: 4, kvHeads: 2 } } },
+  {
+    title: 'lfm2, a window, four taps',
+    options: {
+      architecture: 'lfm2',
+      with: { layers: 3, taps: 4 },
+      metadata: { 'lfm2.attention.sliding_window': { type: 'u32', value: 40 } },
+    },
+  },
   { title: 'llama, wide heads', options: { with: { headWidth: 128, heads: 6, kvHeads: 2 } } },
   { title: 'llama, linear rope', options: { metadata: scaling('llama', 'linear', 4) } },
   { title: 'llama, YaRN', options: { metadata: scaling('llama', 'yarn', 4, 4096) } },
@@ -107,8 +116,9 @@ describe('architectures agree with llama.cpp', () => {
         const path = join(folder, `${title}-${quant}.gguf`);
         const model = syntheticModel({ quant, ...options });
         writeGguf(path, { ...model, tensors: [...model.tensors, ...extra] });
-        const { meanKl, logDifference, medianLogDifference } = await compare(path);
+        const { sameTop, meanKl, logDifference, medianLogDifference } = await compare(path);
         const difference = mixture ? medianLogDifference : logDifference;
+        console.error(title, quant, difference, meanKl, sameTop);
         assert.ok(difference < bounds[quant], `logarithms differ by ${difference}, mean KL ${meanKl}`);
       });
     }
@@ -119,7 +129,7 @@ async function compare(path: string) {
   const next = random(1);
   const file = await openGguf(path);
   const backend = createReferenceBackend();
-  const model = await loadModel(file, backend, { kvTokens: 512, maxBatchTokens: 64, maxOutputs: 64 });
+  const model = await loadModel(file, backend, { kvTokens: 512, maxBatchTokens: 64, maxOutputs: 64, stateSlots: 2 });
   const tokens = Int32Array.from({ length: positions }, () => next() * model.vocabSize);
   const theirs = await withLlama(path, llama => evaluate(llama, tokens));
   const result = agreement(theirs, await probabilitiesOf(model, tokens));
