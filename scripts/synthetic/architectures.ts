@@ -36,6 +36,14 @@ const expertCounts = ({ experts = 8, expertsUsed = 2 }: Shape) => ({
   expert_count: u32(experts),
   expert_used_count: u32(expertsUsed),
 });
+const i32s = (...values: number[]): MetaValue => ({ array: 'i32', values });
+/** How the pairs of a head are shared among time, height and width: no pair is left over, which llama.cpp would not turn. */
+const sections = ({ width, heads, headWidth = width / heads }: Shape) => {
+  const pairs = headWidth / 2;
+  const third = (rest: number) => Math.ceil((pairs - rest) / 3);
+  return { 'rope.dimension_sections': i32s(third(0), third(1), third(2), 0) };
+};
+const narrowExperts = (shape: Shape) => ({ ...expertCounts(shape), expert_feed_forward_length: u32(shape.ffn) });
 const window = ({ window: tokens = 64 }: Shape) => ({ 'attention.sliding_window': u32(tokens) });
 
 export const recipes = {
@@ -47,7 +55,37 @@ export const recipes = {
     name: 'qwen3moe',
     headNorms: true,
     experts: true,
-    extra: shape => ({ ...expertCounts(shape), expert_feed_forward_length: u32(shape.ffn) }),
+    extra: narrowExperts,
+  },
+  qwen3vl: { name: 'qwen3vl', headNorms: true, extra: sections },
+  qwen3vlmoe: {
+    name: 'qwen3vlmoe',
+    headNorms: true,
+    experts: true,
+    extra: shape => ({ ...narrowExperts(shape), ...sections(shape) }),
+  },
+  mistral3: {
+    name: 'mistral3',
+    extra: () => ({
+      'attention.temperature_scale': f32(0.1),
+      'rope.scaling.type': { type: 'string', value: 'yarn' },
+      'rope.scaling.factor': f32(16),
+      'rope.scaling.original_context_length': u32(32),
+      'rope.scaling.yarn_beta_fast': f32(24),
+      'rope.scaling.yarn_beta_slow': f32(2),
+      'rope.scaling.yarn_log_multiplier': f32(1),
+    }),
+  },
+  smollm3: { name: 'smollm3', tied: true },
+  granite: {
+    name: 'granite',
+    tied: true,
+    extra: () => ({
+      'attention.scale': f32(0.11),
+      embedding_scale: f32(12),
+      residual_scale: f32(0.22),
+      logit_scale: f32(8),
+    }),
   },
   gemma2: {
     name: 'gemma2',

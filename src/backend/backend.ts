@@ -238,6 +238,8 @@ export interface RopeSpec {
   readonly frequencies: Float64Array;
   /** Factor on cos and sin (YaRN's attention factor); 1 otherwise. */
   readonly magnitude: number;
+  /** A further factor by position: queries that are sharpened far behind the context a model was first trained for. */
+  readonly temperature?: ((position: number) => number) | undefined;
   readonly maxPosition: number;
 }
 

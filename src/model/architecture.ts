@@ -27,7 +27,9 @@ interface Declaration {
   /** The norm before the output matrix, where it has another name than usual. */
   readonly outputNorm?: string;
   /** Factor on the embeddings. */
-  readonly embeddingScale?: (config: ModelConfig) => number;
+  readonly embeddingScale?: (config: ModelConfig, keys: Keys) => number | undefined;
+  /** Factor on the logits. */
+  readonly logitScale?: (keys: Keys) => number | undefined;
   /** The cap on logits, if the file has one: see {@link DecoderSpec.logitCap}. */
   readonly logitCap?: (keys: Keys) => number | undefined;
 }
@@ -42,6 +44,7 @@ export function defineArchitecture(declaration: Declaration): Architecture {
     layers,
     outputNorm,
     embeddingScale,
+    logitScale,
     logitCap,
   } = declaration;
   const describe = (file: GgufFile) => {
@@ -58,8 +61,8 @@ export function defineArchitecture(declaration: Declaration): Architecture {
       const tensors = new Tensors(file, backend, options.onProgress);
       const ends = await loadEnds(tensors, config, outputNorm);
       const blocks = await layers({ backend, options, keys, config, tensors });
-      const extras = { embeddingScale: embeddingScale?.(config), logitCap: logitCap?.(keys) };
-      return createDecoder(backend, options, { config, ...ends, blocks, cache, ...extras });
+      const scales = { embeddingScale: embeddingScale?.(config, keys), logitScale: logitScale?.(keys) };
+      return createDecoder(backend, options, { config, ...ends, blocks, cache, ...scales, logitCap: logitCap?.(keys) });
     },
   };
 }

@@ -27,11 +27,24 @@ interface Variant {
 }
 
 const variants: readonly Variant[] = [
-  ...(['llama', 'qwen2', 'qwen3', 'phi3', 'gemma2', 'gemma3'] satisfies ArchitectureName[]).map(architecture => ({
+  ...(
+    [
+      'llama',
+      'mistral3',
+      'smollm3',
+      'granite',
+      'qwen2',
+      'qwen3',
+      'qwen3vl',
+      'phi3',
+      'gemma2',
+      'gemma3',
+    ] satisfies ArchitectureName[]
+  ).map(architecture => ({
     title: architecture,
     options: { architecture, with: { layers: 7, heads: 4, kvHeads: 2 } },
   })),
-  ...(['mixtral', 'qwen3moe'] satisfies ArchitectureName[]).map(architecture => ({
+  ...(['mixtral', 'qwen3moe', 'qwen3vlmoe'] satisfies ArchitectureName[]).map(architecture => ({
     title: architecture,
     options: { architecture, with: { layers: 2, heads: 4, kvHeads: 2 } },
     mixture: true,

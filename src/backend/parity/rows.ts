@@ -34,6 +34,7 @@ export function rows(same: Same): void {
     ] as const) {
       same(`rope ${style}, ${dimensions} of ${headDim}`, backend => rotated(backend, style, headDim, dimensions));
     }
+    same(`rope ${style} with a factor by position`, backend => rotated(backend, style, 64, 64, at => 1 + at / 7));
   }
   for (const columns of [1, 7, 96, 1536]) {
     same(`row operations over ${columns} columns`, backend => elementwise(backend, columns));
@@ -45,9 +46,11 @@ async function rotated(
   style: 'adjacent' | 'halves',
   headDim: number,
   dimensions: number,
+  temperature?: (position: number) => number,
 ): Promise<Float32Array[]> {
   const frequencies = Float64Array.from({ length: dimensions / 2 }, (_, i) => 10000 ** ((-2 * i) / dimensions));
-  const rope = backend.ropeTable({ headDim, dimensions, style, frequencies, magnitude: 1.125, maxPosition: 1000 });
+  const spec = { headDim, dimensions, style, frequencies, magnitude: 1.125, maxPosition: 1000 };
+  const rope = backend.ropeTable({ ...spec, temperature });
   const x = filled(backend, 7, 6, 3 * headDim);
   backend.rope(x, rope, Int32Array.of(0, 1, 2, 999, 31), 3);
   return results(backend, x);
