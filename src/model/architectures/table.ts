@@ -11,6 +11,7 @@ import { qwen3 } from './qwen3.ts';
 import { qwen3moe } from './qwen3moe.ts';
 import { qwen3vl } from './qwen3vl.ts';
 import { qwen3vlmoe } from './qwen3vlmoe.ts';
+import { qwen35 } from './qwen35.ts';
 import { smollm3 } from './smollm3.ts';
 
 /** Every architecture Realm runs. Adding one is adding a file and a name here. */
@@ -28,4 +29,5 @@ export const architectures: readonly Architecture[] = [
   qwen3vlmoe,
   granite,
   lfm2,
+  qwen35,
 ];
