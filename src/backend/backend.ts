@@ -90,7 +90,8 @@ export interface Backend {
    *
    * S *= exp(decay[h] * softplus(alpha[t][h] + shift[h])); S += k ⊗ ((v - Sᵀk) * sigmoid(beta[t][h])); out = Sᵀq
    *
-   * with q and k divided by their lengths, sqrt(Σ x² + epsilon), and q by sqrt(keyDim) too. Sums over keyDim go from the first on.
+   * with q and k divided by their lengths, sqrt(Σ x² + epsilon), and q by sqrt(keyDim) too. Sums over keyDim go from the first on. How
+   * a state lies in a slot is the backend's affair, see {@link Traits.kvLayout}.
    * qkv: [tokens, 2 * keyHeads * keyDim + valueHeads * valueDim]; alpha, beta: [tokens, valueHeads];
    * out: [tokens, valueHeads * valueDim]; decay, shift: [valueHeads]
    */
@@ -179,7 +180,7 @@ export interface Backend {
 export interface Traits {
   /** Whether results are the bits of docs/numerics.md; otherwise they are near to them, and the same on one device. */
   readonly exact: boolean;
-  /** Names the order of a page's bytes: pages of one name may be put into another cache of the same shape. */
+  /** Names the order of a page's bytes and of a slot's: those of one name may be put into another cache of the same shape. */
   readonly kvLayout: string;
   /** What it can do of that which not every backend can. A model that needs more is refused before its weights are loaded. */
   readonly features: ReadonlySet<Feature>;

@@ -6,6 +6,7 @@ import { segmentColumns } from '../quant/segment.ts';
 import type { QuantType } from '../quant/types.ts';
 import { type Backend, type Buffer, type CacheType, type Matrix, pageTokens, splitTokens } from './backend.ts';
 import { floats, layout, shuffledPages, source, weightBytes } from './parity/data.ts';
+import { layers, type StateLayer } from './parity/state-layers.ts';
 
 /** What the part computes on fixed data: on the reference backend, what it must compute. */
 export function check(part: KernelPart, backend: Backend): Promise<Float32Array> {
@@ -88,7 +89,20 @@ async function checkCommon(backend: Backend): Promise<Float32Array> {
   backend.gather(gathered, y, Int32Array.of(2, 0));
   const attended = cacheTypes.flatMap(type => [1, 2, 3, 4].map(groupSize => attend(backend, groupSize, type)));
   const split = cacheTypes.flatMap(type => attendSplits(backend, type));
-  return values(backend, [...normed, x, y, silu, gelu, gathered, ...attended, ...split]);
+  // They come last: those of a device without states are compared with what is before.
+  const states = backend.traits.features.has('states') ? layers.map(layer => passed(backend, layer)) : [];
+  return values(backend, [...normed, x, y, silu, gelu, gathered, ...attended, ...split, ...states]);
+}
+
+/** A few tokens of a sequence in a layer with a state. */
+function passed(backend: Backend, layer: StateLayer): Buffer {
+  const shapes = [{ kvHeads: 1, headDim: 64 }, { stateSize: layer.at + layer.stateSize }];
+  const cache = backend.kvCache({ layers: shapes, pages: 1, slots: 2, type: 'F16' });
+  const segment = { start: 0, count: 5, position: 0, pages: Int32Array.of(0), slot: 0, nextSlot: 1 };
+  const out = backend.buffer(5, layer.outColumns);
+  const inputs = layer.inputs.map((columns, i) => filled(backend, i, 5, columns));
+  layer.on(backend)(out, inputs, cache, { tokens: 5, segments: [segment] });
+  return out;
 }
 
 /** 34 tokens of one sequence, `groupSize` query heads to a key head. */

@@ -102,6 +102,23 @@ export function sigmoid(f: Func, x: Pair): Pair {
   return pair(h => f32x4.div(splat(1), f32x4.add(splat(1), e[h])));
 }
 
+/** ln(1 + e^x), as max(x, 0) + ln(1 + e^-|x|). */
+export function softplus(f: Func, x: Pair): Pair<Local<'v128'>> {
+  const y = exp(
+    f,
+    pair(h => f32x4.neg(f32x4.abs(x[h]))),
+  );
+  const [s, square, p] = [pairLocal(f), pairLocal(f), pairLocal(f)];
+  const set = (target: Pair<Local<'v128'>>, value: (h: 0 | 1) => V128) => setPair(f, target, pair(value));
+  set(s, h => f32x4.div(y[h], f32x4.add(splat(2), y[h])));
+  set(square, h => f32x4.mul(s[h], s[h]));
+  set(p, () => splat(1 / 15));
+  for (const n of [13, 11, 9, 7, 5, 3]) set(p, h => f32x4.add(f32x4.mul(p[h], square[h]), splat(1 / n)));
+  set(p, h => f32x4.mul(splat(2), f32x4.add(s[h], f32x4.mul(s[h], f32x4.mul(square[h], p[h])))));
+  set(p, h => f32x4.add(f32x4.max(x[h], splat(0)), p[h]));
+  return p;
+}
+
 /** The tanh approximation of GELU. arXiv:1606.08415. */
 export function gelu(f: Func, x: Pair): Pair {
   const cube = pair(h => f32x4.mul(f32x4.mul(x[h], x[h]), x[h]));

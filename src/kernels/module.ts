@@ -14,9 +14,10 @@ import { productFloat } from './floats.ts';
 import { formats32 } from './formats32.ts';
 import { formats256 } from './formats256.ts';
 import { groupRows, layouts } from './layout.ts';
-import { layerNorm, rmsNorm } from './norm.ts';
+import { layerNorm, rmsNorm, unitLength } from './norm.ts';
 import { pack } from './pack.ts';
 import { productSmallFloat } from './small-floats.ts';
+import { convolutionTaps, convolve, deltaGates, deltaRule, tileColumns } from './states.ts';
 
 export interface Variant {
   readonly name: string;
@@ -95,17 +96,10 @@ function commonFunctions() {
   return [
     ...cacheTypes.flatMap(type => Array.from({ length: maxQueries }, (_, i) => attention(type, i + 1))),
     ...[quantize32(), quantize256(), interleaveFloats(), rmsNorm(), layerNorm(), storeKv(), storeKvBytes()],
-    ...[
-      gate('silu'),
-      gate('gelu'),
-      gate('sigmoid'),
-      gate('linear'),
-      add(),
-      scale(),
-      softcap(),
-      ropeAdjacent(),
-      ropeHalves(),
-    ],
+    ...[gate('silu'), gate('gelu'), gate('sigmoid'), gate('linear')],
+    ...[add(), scale(), softcap(), ropeAdjacent(), ropeHalves()],
+    ...convolutionTaps.flatMap(taps => [convolve(taps, false), convolve(taps, true)]),
+    ...[unitLength(), deltaGates(), deltaRule(tileColumns), deltaRule(8)],
   ];
 }
 

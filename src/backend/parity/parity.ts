@@ -11,6 +11,7 @@ import { invariance } from './invariance.ts';
 import { allTypes, products, refusesInfinity } from './products.ts';
 import { rows } from './rows.ts';
 import { sampling } from './sampling.ts';
+import { states } from './states.ts';
 import { assertNear, assertSameBits, flushed, type Same } from './suite.ts';
 
 /** How far results may be from the reference's, as a fraction of the largest of their row. */
@@ -51,6 +52,7 @@ export function parity(
     rows(same);
     attention(same);
     cache(() => backend, same);
+    states(() => backend, same);
     sampling(() => backend, same);
     for (const type of types) {
       test(`a non-finite scale is refused in ${type}`, () => refusesInfinity(backend, type));

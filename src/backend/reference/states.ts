@@ -60,17 +60,14 @@ export function deltaRule(
   const known = new Float32Array(valueDim);
   for (let i = 0; i < keyDim; i++) {
     const values = row(i);
-    for (let c = 0; c < valueDim; c++) {
-      values[c] = f(values[c] * keep);
-      known[c] = f(known[c] + f(values[c] * k[i]));
-    }
+    for (let c = 0; c < valueDim; c++) known[c] = f(known[c] + f(values[c] * k[i]));
   }
-  const change = known.map((value, c) => f(f(token.v[c] - value) * rate));
+  const change = known.map((value, c) => f(f(token.v[c] - f(value * keep)) * rate));
   out.fill(0);
   for (let i = 0; i < keyDim; i++) {
     const values = row(i);
     for (let c = 0; c < valueDim; c++) {
-      values[c] = f(values[c] + f(k[i] * change[c]));
+      values[c] = f(f(values[c] * keep) + f(k[i] * change[c]));
       out[c] = f(out[c] + f(values[c] * q[i]));
     }
   }

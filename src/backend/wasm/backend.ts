@@ -10,8 +10,11 @@ import {
   type Backend,
   type BatchLayout,
   type Buffer,
+  type ConvolutionOptions,
+  type DeltaInputs,
+  type DeltaShape,
   done,
-  type Feature,
+  everyFeature,
   type KvCache,
   type KvShape,
   type MatmulOptions,
@@ -28,7 +31,6 @@ import {
   type TokenBuffer,
   type Vector,
 } from '../backend.ts';
-import { lacking } from '../lacking.ts';
 import { Owner } from '../owner.ts';
 import { Samplers } from '../sampling/sample-rows.ts';
 import { Activations } from './activations.ts';
@@ -55,6 +57,7 @@ import { Recorder } from './recorder.ts';
 import { Residency } from './residency.ts';
 import { Rows } from './rows.ts';
 import { type Bench, chooseKernels, type Kernels, kernelsOf, variantNamed } from './selection.ts';
+import { States } from './states.ts';
 import { StepTables, tableBytes } from './step-tables.ts';
 import { scratchBytes } from './thread-context.ts';
 import { ThreadPool } from './thread-pool.ts';
@@ -99,7 +102,7 @@ export async function createBench(threads: number): Promise<Bench> {
 }
 
 export class WasmBackend implements Backend {
-  readonly traits = { exact: true, kvLayout: 'wasm', features: new Set<Feature>() };
+  readonly traits = { exact: true, kvLayout: 'wasm', features: new Set(everyFeature) };
   readonly #owner = new Owner<Handles>('wasm');
   readonly #samplers = new Samplers();
   readonly #pool: ThreadPool;
@@ -116,6 +119,7 @@ export class WasmBackend implements Backend {
   readonly #elementwise: Elementwise;
   readonly #rows: Rows;
   readonly #caches: Caches;
+  readonly #states: States;
   /** Bytes of tables, staging and work buffers. */
   #work: number;
 
@@ -140,6 +144,7 @@ export class WasmBackend implements Backend {
     this.#elementwise = new Elementwise(recorder, residency, this.#tables);
     this.#rows = new Rows(memories, recorder, residency, this.#tables);
     this.#caches = new Caches(memories, recorder, residency, this.#tables);
+    this.#states = new States(recorder, residency, this.#tables);
   }
 
   get name(): string {
@@ -254,12 +259,33 @@ export class WasmBackend implements Backend {
     this.#elementwise.rope(this.#owner.own(x), rope, positions, heads);
   }
 
-  convolve(): never {
-    throw lacking('states');
+  convolve(
+    out: Buffer,
+    x: Buffer,
+    kernel: Vector,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    { bias, ...options }: ConvolutionOptions,
+  ): void {
+    const [target, source, own] = [this.#owner.own(out), this.#owner.own(x), this.#owner.own(cache)];
+    const weights = { kernel: this.#owner.own(kernel), bias: bias && this.#owner.own(bias) };
+    this.#states.convolve(target, source, weights, own, layer, batch, options);
   }
 
-  deltaRule(): never {
-    throw lacking('states');
+  deltaRule(
+    out: Buffer,
+    { qkv, alpha, beta, decay, shift }: DeltaInputs,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    shape: DeltaShape,
+  ): void {
+    const inputs = {
+      ...{ qkv: this.#owner.own(qkv), alpha: this.#owner.own(alpha), beta: this.#owner.own(beta) },
+      ...{ decay: this.#owner.own(decay), shift: this.#owner.own(shift) },
+    };
+    this.#states.deltaRule(this.#owner.own(out), inputs, this.#owner.own(cache), layer, batch, shape);
   }
 
   gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {

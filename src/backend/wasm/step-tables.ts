@@ -1,6 +1,6 @@
 /** Tables that live for one run, at the same address in every memory: block tables, rotations, embedded rows. */
 import { RealmError } from '../../errors.ts';
-import { type BatchLayout, pageTokens, type RopeTable } from '../backend.ts';
+import { type BatchLayout, pageTokens, type RopeTable, type Segment } from '../backend.ts';
 import { magnitudeAt } from '../reference/rope.ts';
 import { align, type Memories } from './memories.ts';
 
@@ -14,6 +14,8 @@ export class StepTables {
   readonly #rotations = new Map<RopeTable, { positions: Int32Array; address: number }>();
   readonly #places = new Map<number, { batch: BatchLayout; address: number }>();
   readonly #reaches = new Map<number, { batch: BatchLayout; address: number }>();
+  #segments: { batch: BatchLayout; address: number } | undefined;
+  #rows: { batch: BatchLayout; address: number } | undefined;
 
   /** `start`: where the room begins. */
   constructor(memories: Memories, start: number) {
@@ -28,6 +30,8 @@ export class StepTables {
     this.#rotations.clear();
     this.#reaches.clear();
     this.#places.clear();
+    this.#segments = undefined;
+    this.#rows = undefined;
   }
 
   /** Space for a table. */
@@ -86,7 +90,31 @@ export class StepTables {
     this.#reaches.set(window, { batch, address });
     return address;
   }
+
+  /** Per segment its first row, how many it has, the slot that its state is in (-1: it counts as zeros), and the one it is put in. */
+  segments(batch: BatchLayout): number {
+    if (this.#segments?.batch === batch) return this.#segments.address;
+    const words = batch.segments.flatMap(segment => [segment.start, segment.count, ...slotsOf(segment)]);
+    const address = this.words(Int32Array.from(words));
+    this.#segments = { batch, address };
+    return address;
+  }
+
+  /** Per token its number in its segment, how many follow there, and the slots, as {@link segments} has them. */
+  segmentRows(batch: BatchLayout): number {
+    if (this.#rows?.batch === batch) return this.#rows.address;
+    const words = new Int32Array(4 * batch.tokens);
+    for (const segment of batch.segments) {
+      const slots = slotsOf(segment);
+      for (let i = 0; i < segment.count; i++) words.set([i, segment.count - 1 - i, ...slots], 4 * (segment.start + i));
+    }
+    const address = this.words(words);
+    this.#rows = { batch, address };
+    return address;
+  }
 }
+
+const slotsOf = ({ position, slot, nextSlot }: Segment): [number, number] => [position > 0 ? slot! : -1, nextSlot!];
 
 /** [positions][cos of each pair, sin of each pair] (halves); or cos, cos for each pair, then -sin, sin (adjacent). */
 function rotationsOf(rope: RopeTable, positions: Int32Array): Float32Array {

@@ -3,7 +3,9 @@ import { add } from './add.ts';
 import { assign } from './assign.ts';
 import { attention } from './attention.ts';
 import { combine } from './combine.ts';
+import { convolve } from './convolve.ts';
 import { copy } from './copy.ts';
+import { deltaRule } from './delta-rule.ts';
 import { expertProduct } from './expert-product.ts';
 import { gate } from './gate.ts';
 import { layerNorm } from './layer-norm.ts';
@@ -24,7 +26,7 @@ import { transfer } from './transfer.ts';
 // biome-ignore format: a line for each would be a page
 const table = [
   quantize, product, panelProduct, rmsNorm, layerNorm, rope, storeKv, attention, gate, add, scale, softcap, copy,
-  transfer, pack, route, assign, quantizeSlots, expertProduct, combine,
+  transfer, pack, route, assign, quantizeSlots, expertProduct, combine, convolve, deltaRule,
 ];
 for (const [i, op] of table.entries()) op.number = i;
 
