@@ -15,7 +15,10 @@ interface DeltaSizes extends Pick<DeltaShape, 'keyHeads' | 'keyDim' | 'valueHead
   readonly window: number;
 }
 
-const mostTaps = 64;
+/** As far as there are kernels. */
+const mostTaps = 4;
+const headMultiple = 16;
+const mostHeadWidth = 256;
 /** Values of one layer's state: two orders of magnitude above the largest models'. */
 const mostState = 1 << 26;
 
@@ -23,7 +26,8 @@ function readSizes(keys: Keys): DeltaSizes {
   const taps = keys.number('ssm.conv_kernel', { min: 2, max: mostTaps, integer: true });
   const keyHeads = keys.size('ssm.group_count', most.heads);
   const valueHeads = keys.size('ssm.time_step_rank', most.heads);
-  const size = keys.size('ssm.state_size', most.headDim);
+  const size = keys.size('ssm.state_size', mostHeadWidth);
+  if (size % headMultiple !== 0) keys.fail('ssm.state_size', `is ${size}, which must be a multiple of ${headMultiple}`);
   if (valueHeads % keyHeads !== 0)
     keys.fail('ssm.time_step_rank', `is ${valueHeads}, no multiple of the ${keyHeads} heads of keys`);
   const values = keys.size('ssm.inner_size', most.heads * most.headDim);

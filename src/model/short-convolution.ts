@@ -5,7 +5,8 @@ import type { Keys } from './keys.ts';
 import type { Loading } from './loading.ts';
 import { project } from './project.ts';
 
-const mostTaps = 64;
+/** As far as there are kernels. */
+const mostTaps = 4;
 
 /** Tokens that a convolution is over. */
 const readTaps = (keys: Keys): number => keys.number('shortconv.l_cache', { min: 2, max: mostTaps, integer: true });
