@@ -12,6 +12,8 @@ import { readWindow } from './window.ts';
 
 export const lfm2Cache: CacheLayers = (config, keys) => {
   const { kvHeads, headDim } = config;
+  if (keys.meta.maybeBoolean(`${keys.architecture}.attention.causal`) === false)
+    keys.fail('attention.causal', 'is false: it is an encoder, whose convolutions look ahead; that is not supported');
   return attentionLayers(keys, config).map(attends =>
     attends ? { kvHeads, headDim } : convolutionState(keys, config),
   );
@@ -29,8 +31,6 @@ function attentionLayers(keys: Keys, { layers, kvHeads }: ModelConfig): boolean[
 /** Attention where a layer has heads for keys and values, a convolution elsewhere. */
 export function lfm2Mixer(loading: Loading): LoadPart {
   const { backend, keys, config, options } = loading;
-  if (keys.meta.maybeBoolean(`${keys.architecture}.attention.causal`) === false)
-    keys.fail('attention.causal', 'is false; only models that see what came before are supported');
   const rope = backend.ropeTable(readRope(keys, config, { style: 'halves', kvTokens: options.kvTokens }));
   const attention = {
     heads: config.heads,
