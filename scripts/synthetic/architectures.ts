@@ -1,11 +1,12 @@
 import type { MetaValue } from './gguf-writer.ts';
+import { lfm2Metadata, lfm2Mixer, predictor, qwen35Metadata, qwen35Mixer } from './hybrid.ts';
 import type { Shape } from './shapes.ts';
 
 /** One tensor of an architecture; matrices are [inputs, outputs] or [inputs, outputs, experts], in ggml's order. */
 export interface Part {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly kind: 'embedding' | 'matrix' | 'output' | 'norm' | 'bias' | 'router';
+  readonly kind: 'embedding' | 'matrix' | 'output' | 'norm' | 'bias' | 'router' | 'kernel' | 'decay';
 }
 
 /** What tells one architecture from llama; names and keys as llama.cpp expects them. */
@@ -20,6 +21,11 @@ interface Recipe {
   readonly tied?: boolean;
   /** The embedding is multiplied by sqrt(width) when a token enters, and not when it serves as the output matrix. */
   readonly scaledEmbedding?: boolean;
+  /** In the place of attention. */
+  readonly mixer?: (shape: Shape, layer: number, prefix: string) => Part[];
+  /** Names of the norm before the feed-forward network and of the one before the output. */
+  readonly feedForwardNorm?: string;
+  readonly outputNorm?: string;
   readonly extra?: (shape: Shape) => Record<string, MetaValue>;
 }
 
@@ -30,6 +36,14 @@ const expertCounts = ({ experts = 8, expertsUsed = 2 }: Shape) => ({
   expert_count: u32(experts),
   expert_used_count: u32(expertsUsed),
 });
+const i32s = (...values: number[]): MetaValue => ({ array: 'i32', values });
+/** How the pairs of a head are shared among time, height and width: no pair is left over, which llama.cpp would not turn. */
+const sections = ({ width, heads, headWidth = width / heads }: Shape) => {
+  const pairs = headWidth / 2;
+  const third = (rest: number) => Math.ceil((pairs - rest) / 3);
+  return { 'rope.dimension_sections': i32s(third(0), third(1), third(2), 0) };
+};
+const narrowExperts = (shape: Shape) => ({ ...expertCounts(shape), expert_feed_forward_length: u32(shape.ffn) });
 const window = ({ window: tokens = 64 }: Shape) => ({ 'attention.sliding_window': u32(tokens) });
 
 export const recipes = {
@@ -41,7 +55,37 @@ export const recipes = {
     name: 'qwen3moe',
     headNorms: true,
     experts: true,
-    extra: shape => ({ ...expertCounts(shape), expert_feed_forward_length: u32(shape.ffn) }),
+    extra: narrowExperts,
+  },
+  qwen3vl: { name: 'qwen3vl', headNorms: true, extra: sections },
+  qwen3vlmoe: {
+    name: 'qwen3vlmoe',
+    headNorms: true,
+    experts: true,
+    extra: shape => ({ ...narrowExperts(shape), ...sections(shape) }),
+  },
+  mistral3: {
+    name: 'mistral3',
+    extra: () => ({
+      'attention.temperature_scale': f32(0.1),
+      'rope.scaling.type': { type: 'string', value: 'yarn' },
+      'rope.scaling.factor': f32(16),
+      'rope.scaling.original_context_length': u32(32),
+      'rope.scaling.yarn_beta_fast': f32(24),
+      'rope.scaling.yarn_beta_slow': f32(2),
+      'rope.scaling.yarn_log_multiplier': f32(1),
+    }),
+  },
+  smollm3: { name: 'smollm3', tied: true },
+  granite: {
+    name: 'granite',
+    tied: true,
+    extra: () => ({
+      'attention.scale': f32(0.11),
+      embedding_scale: f32(12),
+      residual_scale: f32(0.22),
+      logit_scale: f32(8),
+    }),
   },
   gemma2: {
     name: 'gemma2',
@@ -52,6 +96,8 @@ export const recipes = {
   },
   gemma3: { name: 'gemma3', postNorms: true, headNorms: true, tied: true, scaledEmbedding: true, extra: window },
   phi3: { name: 'phi3', fused: true },
+  lfm2: { name: 'lfm2', mixer: lfm2Mixer, outputNorm: 'token_embd_norm', tied: true, extra: lfm2Metadata },
+  qwen35: { name: 'qwen35', mixer: qwen35Mixer, feedForwardNorm: 'post_attention_norm', extra: qwen35Metadata },
 } as const satisfies Record<string, Recipe>;
 
 export type ArchitectureName = keyof typeof recipes;
@@ -96,24 +142,27 @@ export function embeddingDeviation(architecture: ArchitectureName, shape: Shape)
 
 /** All tensors, in the order of the file. */
 export function parts(architecture: ArchitectureName, shape: Shape): Part[] {
-  const { width, vocab } = shape;
+  const { width, vocab, layers, predicting = 0 } = shape;
+  const recipe: Recipe = recipes[architecture];
   const all: Part[] = [
     { name: 'token_embd.weight', shape: [width, vocab], kind: 'embedding' },
-    { name: 'output_norm.weight', shape: [width], kind: 'norm' },
+    { name: `${recipe.outputNorm ?? 'output_norm'}.weight`, shape: [width], kind: 'norm' },
   ];
   if (!isTied(architecture, shape)) all.push({ name: 'output.weight', shape: [width, vocab], kind: 'output' });
-  for (let layer = 0; layer < shape.layers; layer++)
-    all.push(...layerParts(recipes[architecture], shape, `blk.${layer}.`));
+  for (let layer = 0; layer < layers + predicting; layer++) {
+    all.push(...layerParts(recipe, shape, layer, `blk.${layer}.`));
+    if (layer >= layers) all.push(...predictor(shape, `blk.${layer}.`));
+  }
   return all;
 }
 
-function layerParts(recipe: Recipe, shape: Shape, prefix: string): Part[] {
+function layerParts(recipe: Recipe, shape: Shape, layer: number, prefix: string): Part[] {
   const { width } = shape;
   const norm = (name: string, size = width): Part => ({ name: `${prefix}${name}.weight`, shape: [size], kind: 'norm' });
   const list = [
     norm('attn_norm'),
-    ...attentionParts(recipe, shape, prefix),
-    norm('ffn_norm'),
+    ...(recipe.mixer ? recipe.mixer(shape, layer, prefix) : attentionParts(recipe, shape, prefix)),
+    norm(recipe.feedForwardNorm ?? 'ffn_norm'),
     ...ffnParts(recipe, shape, prefix),
   ];
   const headWidth = shape.headWidth ?? width / shape.heads;

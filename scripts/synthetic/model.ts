@@ -38,7 +38,7 @@ export function syntheticModel(options: SyntheticOptions = {}): GgufModel {
     experts: 'experts' in recipes[architecture] ? (base.experts ?? 8) : 0,
   };
   const tensors = parts(architecture, shape).map(part => {
-    const plain = part.kind === 'norm' || part.kind === 'bias' || part.kind === 'router';
+    const plain = ['norm', 'bias', 'router', 'kernel', 'decay'].includes(part.kind);
     const type = plain ? 'F32' : typeOf(quant, part.name, part.shape[0] ?? 0, shape);
     return randomTensor(part.name, part.shape, type, valuesOf(part, embeddingDeviation(architecture, shape)), seed);
   });
@@ -60,6 +60,8 @@ function valuesOf({ kind, shape: [inputs = 1] }: Part, embedding: number): Value
   switch (kind) {
     case 'norm':
       return { deviation: 0.1, mean: 1 };
+    case 'decay':
+      return { deviation: 0.1, mean: -0.5 };
     case 'bias':
       return { deviation: 0.1 };
     case 'embedding':
@@ -68,6 +70,7 @@ function valuesOf({ kind, shape: [inputs = 1] }: Part, embedding: number): Value
       return { deviation: 3 * unit };
     case 'matrix':
     case 'router':
+    case 'kernel':
       return { deviation: unit };
   }
 }

@@ -17,6 +17,16 @@ export interface Shape {
   readonly expertsUsed?: number;
   /** Tokens of the sliding window, for the architectures that have one. */
   readonly window?: number;
+  /** Attention in every so many layers, in the architectures whose others keep a state. */
+  readonly interval?: number;
+  /** Tokens that a convolution is over. */
+  readonly taps?: number;
+  /** Heads of the delta rule, and their width. */
+  readonly keyHeads?: number;
+  readonly valueHeads?: number;
+  readonly stateWidth?: number;
+  /** Blocks behind the layers that predict the token after the next. */
+  readonly predicting?: number;
 }
 
 /** Shapes of known models, and small ones for tests. K formats need widths that are multiples of 256. */
@@ -45,6 +55,14 @@ export const shapes = {
     context: 131_072,
     ropeBase: 500_000,
     tied: true,
+  },
+  'qwen3.5-0.8b': {
+    ...{ width: 1024, layers: 24, heads: 8, kvHeads: 2, headWidth: 256, ffn: 3584, vocab: 248_320, context: 262_144 },
+    ...{ ropeBase: 1e7, tied: true, interval: 4, taps: 4, keyHeads: 16, valueHeads: 16, stateWidth: 128 },
+  },
+  'qwen3.5-4b': {
+    ...{ width: 2560, layers: 32, heads: 16, kvHeads: 4, headWidth: 256, ffn: 9216, vocab: 248_320, context: 262_144 },
+    ...{ ropeBase: 1e7, tied: true, interval: 4, taps: 4, keyHeads: 16, valueHeads: 32, stateWidth: 128 },
   },
   llama7b: { width: 4096, layers: 32, heads: 32, kvHeads: 32, ffn: 11_008, vocab: 32_000, context: 4096 },
 } as const satisfies Record<string, Shape>;

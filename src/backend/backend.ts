@@ -90,7 +90,7 @@ export interface Backend {
    *
    * S *= exp(decay[h] * softplus(alpha[t][h] + shift[h])); S += k ⊗ ((v - Sᵀk) * sigmoid(beta[t][h])); out = Sᵀq
    *
-   * with q and k divided by their lengths (of at least `epsilon`), and q by sqrt(keyDim) too. Sums over keyDim go from the first on. How
+   * with q and k divided by their lengths, sqrt(Σ x² + epsilon), and q by sqrt(keyDim) too. Sums over keyDim go from the first on. How
    * a state lies in a slot is the backend's affair, see {@link Traits.kvLayout}.
    * qkv: [tokens, 2 * keyHeads * keyDim + valueHeads * valueDim]; alpha, beta: [tokens, valueHeads];
    * out: [tokens, valueHeads * valueDim]; decay, shift: [valueHeads]
@@ -190,9 +190,9 @@ export interface Traits {
 export type Feature = (typeof everyFeature)[number];
 export const everyFeature = ['states'] as const;
 
-/** What a gate goes through; a sigmoid's is that of an output. */
+/** What a gate goes through; a sigmoid's is that of an output, a linear one is multiplied as it is. */
 export type Activation = (typeof everyActivation)[number];
-export const everyActivation = ['silu', 'gelu', 'sigmoid'] as const;
+export const everyActivation = ['silu', 'gelu', 'sigmoid', 'linear'] as const;
 
 export interface ConvolutionOptions {
   /** Tokens that a sum is over, its own the last. */
@@ -239,6 +239,8 @@ export interface RopeSpec {
   readonly frequencies: Float64Array;
   /** Factor on cos and sin (YaRN's attention factor); 1 otherwise. */
   readonly magnitude: number;
+  /** A further factor by position: queries that are sharpened far behind the context a model was first trained for. */
+  readonly temperature?: ((position: number) => number) | undefined;
   readonly maxPosition: number;
 }
 

@@ -5,7 +5,7 @@ import { gelu, sigmoid, silu, tanh } from './math.ts';
 
 const loadPair = (at: Local<'i32'>): Pair => pair(h => v128.load(at, 16 * h));
 
-const activations = { silu, gelu, sigmoid };
+const activations = { silu, gelu, sigmoid, linear: (_: Func, x: Pair) => x };
 
 /** out = activation(gate) * up. */
 export function gate(kind: keyof typeof activations) {

@@ -111,13 +111,13 @@ export function layerNorm() {
   return f;
 }
 
-/** out = (x / its length, of at least `epsilon`) * factor, in one row of `columns`. */
+/** out = (x / its length, sqrt(Σ x² + epsilon)) * factor, in one row of `columns`. */
 export function unitLength() {
   const params = { out: 'i32', x: 'i32', columns: 'i32', epsilon: 'f32', factor: 'f32' } as const;
   const f = new Func('unit_length', params);
   const { out, x, columns, epsilon, factor } = f.params;
   const squares = total(f, x, columns, v => f32x4.mul(v, v));
-  const r = f.local('f32', f32.div(f32.const(1), f32.max(f32.sqrt(squares), epsilon)));
+  const r = f.local('f32', f32.div(f32.const(1), f32.sqrt(f32.add(squares, epsilon))));
   f.for(eightsOf(columns), () => {
     storePair(
       f,

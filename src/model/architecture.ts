@@ -24,15 +24,29 @@ interface Declaration {
   readonly mixedLayers?: boolean;
   /** What each layer keeps of a sequence. Default: keys and values, the same in all of them. */
   readonly cache?: CacheLayers;
+  /** The norm before the output matrix, where it has another name than usual. */
+  readonly outputNorm?: string;
   /** Factor on the embeddings. */
-  readonly embeddingScale?: (config: ModelConfig) => number;
+  readonly embeddingScale?: (config: ModelConfig, keys: Keys) => number | undefined;
+  /** Factor on the logits. */
+  readonly logitScale?: (keys: Keys) => number | undefined;
   /** The cap on logits, if the file has one: see {@link DecoderSpec.logitCap}. */
   readonly logitCap?: (keys: Keys) => number | undefined;
 }
 
 /** An architecture: the sizes, the weights at both ends and the layers, loaded in this order. */
 export function defineArchitecture(declaration: Declaration): Architecture {
-  const { name, needs = [], mixedLayers, cache = cacheLayers, layers, embeddingScale, logitCap } = declaration;
+  const {
+    name,
+    needs = [],
+    mixedLayers,
+    cache = cacheLayers,
+    layers,
+    outputNorm,
+    embeddingScale,
+    logitScale,
+    logitCap,
+  } = declaration;
   const describe = (file: GgufFile) => {
     const config = readModelConfig(file, { mixedLayers });
     return { config, cache: cache(config, keysOf(file)) };
@@ -45,10 +59,10 @@ export function defineArchitecture(declaration: Declaration): Architecture {
       if (missing) throw lacking(missing);
       const [{ config, cache }, keys] = [describe(file), keysOf(file)];
       const tensors = new Tensors(file, backend, options.onProgress);
-      const ends = await loadEnds(tensors, config);
+      const ends = await loadEnds(tensors, config, outputNorm);
       const blocks = await layers({ backend, options, keys, config, tensors });
-      const extras = { embeddingScale: embeddingScale?.(config), logitCap: logitCap?.(keys) };
-      return createDecoder(backend, options, { config, ...ends, blocks, cache, ...extras });
+      const scales = { embeddingScale: embeddingScale?.(config, keys), logitScale: logitScale?.(keys) };
+      return createDecoder(backend, options, { config, ...ends, blocks, cache, ...scales, logitCap: logitCap?.(keys) });
     },
   };
 }

@@ -37,17 +37,19 @@ export const most = {
 export function readModelConfig(file: GgufFile, { mixedLayers = false } = {}): ModelConfig {
   const keys = keysOf(file);
   const sizeOf = mixedLayers ? keys.largest : keys.uniform;
-  const layers = keys.size('block_count', most.layers);
+  const blocks = keys.size('block_count', most.layers);
+  // Blocks that guess the tokens after the next come last, and are not run.
+  const layers = blocks - (keys.maybe('nextn_predict_layers', { min: 0, max: blocks - 1, integer: true }) ?? 0);
   const width = keys.size('embedding_length', most.width);
-  const heads = sizeOf('attention.head_count', layers, most.heads);
-  const kvHeads = sizeOf('attention.head_count_kv', layers, heads, heads);
+  const heads = sizeOf('attention.head_count', blocks, most.heads);
+  const kvHeads = sizeOf('attention.head_count_kv', blocks, heads, heads);
   if (heads % kvHeads !== 0)
     keys.fail('attention.head_count_kv', `is ${kvHeads}, which does not divide ${heads} heads`);
   return {
     architecture: keys.architecture,
     layers,
     width,
-    feedForward: sizeOf('feed_forward_length', layers, most.feedForward),
+    feedForward: sizeOf('feed_forward_length', blocks, most.feedForward),
     heads,
     kvHeads,
     headDim: readHeadDim(keys, width, heads),

@@ -58,7 +58,7 @@ export type Block = (step: Step, layer: number) => void;
 export interface DecoderSpec {
   readonly config: ModelConfig;
   readonly embeddings: Matrix;
-  /** Factor on the embeddings (gemma). */
+  /** Factor on the embeddings (gemma, granite). */
   readonly embeddingScale?: number | undefined;
   /** One for each layer. */
   readonly blocks: readonly Block[];
@@ -68,6 +68,8 @@ export interface DecoderSpec {
   readonly output: Linear;
   /** Every matrix that is multiplied by {@link project}. */
   readonly linears: readonly Linear[];
+  /** Factor on the logits (granite). */
+  readonly logitScale?: number | undefined;
   /** Logits become cap * tanh(logit / cap) (gemma 2). */
   readonly logitCap?: number | undefined;
 }
@@ -139,6 +141,7 @@ function record(step: Step, spec: DecoderSpec): void {
   backend.gather(work.outputs, work.hidden, batch.outputs);
   backend.rmsNorm(work.outputs, work.outputs, spec.outputNorm, config.epsilon, rows.count);
   project(step, [{ out: work.logits, ...spec.output }], work.outputs, { rows });
+  if (spec.logitScale) backend.scale(work.logits, spec.logitScale, rows.count);
   if (spec.logitCap) backend.softcap(work.logits, spec.logitCap, rows.count);
   if (batch.sampling) backend.sample(work.tokens, work.logits, batch.sampling.rows, batch.sampling.mask);
 }

@@ -1,4 +1,4 @@
-import type { Activation, AttentionOptions, RopeTable, Vector } from '../backend/backend.ts';
+import type { Activation, AttentionOptions, Buffer, RopeTable, Vector } from '../backend/backend.ts';
 import type { ModelConfig } from './config.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
@@ -53,11 +53,11 @@ export async function loadFeedForward({ tensors, config }: Loading, prefix: stri
 }
 
 /** The embeddings and the way out. Without an output matrix the embeddings serve as one (tied). */
-export async function loadEnds(tensors: Tensors, config: ModelConfig) {
+export async function loadEnds(tensors: Tensors, config: ModelConfig, outputNorm = 'output_norm.weight') {
   const embeddings = await tensors.matrix('token_embd.weight', config.vocabSize, config.width);
   return {
     embeddings,
-    outputNorm: await tensors.vector('output_norm.weight', config.width),
+    outputNorm: await tensors.vector(outputNorm, config.width),
     output: tensors.has('output.weight')
       ? await tensors.linear('output', config.vocabSize, config.width)
       : { matrix: embeddings },
@@ -65,29 +65,48 @@ export async function loadEnds(tensors: Tensors, config: ModelConfig) {
   };
 }
 
-/** Queries, keys and values of `work.normed`; keys and values into the cache; what each token gathers into `work.mixed`. */
+/** What few architectures do otherwise in {@link attend}. */
+interface AttendExtras {
+  /** What queries, keys and values are made of. Default `work.normed`. */
+  readonly x?: Buffer;
+  /** What else is made of it. */
+  readonly also?: readonly (Linear & { readonly out: Buffer })[];
+  /** Queries' own rotations. */
+  readonly queryRope?: RopeTable | undefined;
+}
+
+/**
+ * Queries, keys and values of `work.normed`; keys and values into the cache; what each token gathers into `work.mixed`.
+ * Without `rope` nothing tells positions apart but what a token can see.
+ */
 export function attend(
   step: Step,
   layer: number,
   weights: AttentionWeights,
-  rope: RopeTable,
+  rope: RopeTable | undefined,
   options: AttentionOptions,
+  { x = step.work.normed, also = [], queryRope = rope }: AttendExtras = {},
 ): void {
   const { backend, config, work, cache, batch } = step;
-  const { q, k, v, mixed, normed } = work;
+  const { q, k, v, mixed } = work;
   const { heads, kvHeads, epsilon } = config;
-  const products = [
-    { out: q, ...weights.q },
-    { out: k, ...weights.k },
-    { out: v, ...weights.v },
-  ];
-  project(step, products, normed);
+  const products = [{ out: q, ...weights.q }, { out: k, ...weights.k }, { out: v, ...weights.v }, ...also];
+  project(step, products, x);
   if (weights.qNorm) backend.rmsNorm(q, q, weights.qNorm, epsilon, batch.tokens);
   if (weights.kNorm) backend.rmsNorm(k, k, weights.kNorm, epsilon, batch.tokens);
-  backend.rope(q, rope, batch.positions, heads);
-  backend.rope(k, rope, batch.positions, kvHeads);
+  if (queryRope) backend.rope(q, queryRope, batch.positions, heads);
+  if (rope) backend.rope(k, rope, batch.positions, kvHeads);
   backend.storeKv(cache, layer, k, v, batch);
   backend.attention(mixed, q, cache, layer, batch, options);
+}
+
+/** hidden += factor * linear(x); `work.normed` is lost where there is a factor. */
+export function addProduct(step: Step, linear: Linear, x: Buffer, factor?: number): void {
+  const { backend, work, batch } = step;
+  if (factor === undefined) return project(step, [{ out: work.hidden, ...linear }], x, { accumulate: true });
+  project(step, [{ out: work.normed, ...linear }], x);
+  backend.scale(work.normed, factor, batch.tokens);
+  backend.add(work.hidden, work.normed, batch.tokens);
 }
 
 /** activation(gate(x)) * up(x) of `work.normed`, into `work.gate`. */

@@ -1,4 +1,5 @@
 import type { Buffer, Matrix, Routing } from '../backend/backend.ts';
+import { most } from './config.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
 import type { Tensors } from './tensors.ts';
@@ -72,3 +73,11 @@ export class MoE {
     backend.combine(work.hidden, this.#down, routing, rows);
   }
 }
+
+/** Experts of a width of their own. */
+export const readNarrowExperts = (loading: Loading): MoE =>
+  new MoE(loading, loading.keys.size('expert_feed_forward_length', most.feedForward));
+
+/** Experts as wide as a layer's feed-forward network, where a file says that it has any. */
+export const readExperts = (loading: Loading): MoE | undefined =>
+  loading.keys.maybe('expert_count') ? new MoE(loading, loading.config.feedForward) : undefined;

@@ -6,7 +6,14 @@ import type { Keys } from './keys.ts';
 export type RopeScaling =
   | { readonly kind: 'none' }
   | { readonly kind: 'linear'; readonly factor: number }
-  | { readonly kind: 'yarn'; readonly factor: number; readonly originalContext: number };
+  | {
+      readonly kind: 'yarn';
+      readonly factor: number;
+      readonly originalContext: number;
+      /** Rotations in which a frequency is left alone (more than `fast`) or stretched fully (fewer than `slow`). */
+      readonly fast: number;
+      readonly slow: number;
+    };
 
 interface FrequencyOptions {
   readonly dimensions: number;
@@ -16,27 +23,28 @@ interface FrequencyOptions {
   readonly factors?: Float32Array | undefined;
 }
 
-/** Rotations in which YaRN leaves the frequency alone (more than 32) or stretches it fully (fewer than 1). */
-const yarnFast = 32;
-const yarnSlow = 1;
-
 /** Angles per position of each pair of dimensions. arXiv:2104.09864, arXiv:2306.15595 (linear), arXiv:2309.00071 (YaRN) */
 export function ropeFrequencies({ dimensions, base, scaling, factors }: FrequencyOptions): Float64Array {
   return Float64Array.from({ length: dimensions / 2 }, (_, i) => {
     const plain = base ** ((-2 * i) / dimensions) / (factors?.[i] ?? 1);
     if (scaling.kind === 'none') return plain;
     if (scaling.kind === 'linear') return plain / scaling.factor;
-    const keep = yarnRamp(i, dimensions, base, scaling.originalContext);
+    const keep = yarnRamp(i, dimensions, base, scaling);
     return (plain / scaling.factor) * (1 - keep) + plain * keep;
   });
 }
 
 /** 1 for pairs that turn fast, 0 for slow ones, a straight line between. */
-function yarnRamp(pair: number, dimensions: number, base: number, originalContext: number): number {
+function yarnRamp(
+  pair: number,
+  dimensions: number,
+  base: number,
+  { originalContext, fast, slow }: Extract<RopeScaling, { kind: 'yarn' }>,
+): number {
   const pairThatTurns = (times: number) =>
     (dimensions * Math.log(originalContext / (times * 2 * Math.PI))) / (2 * Math.log(base));
-  const low = Math.max(0, Math.floor(pairThatTurns(yarnFast)));
-  const high = Math.min(dimensions - 1, Math.ceil(pairThatTurns(yarnSlow)));
+  const low = Math.max(0, Math.floor(pairThatTurns(fast)));
+  const high = Math.min(dimensions - 1, Math.ceil(pairThatTurns(slow)));
   const ramp = (pair - low) / Math.max(0.001, high - low);
   return 1 - Math.min(1, Math.max(0, ramp));
 }
@@ -70,6 +78,17 @@ export function readRope(keys: Keys, config: ModelConfig, { style, kvTokens, fac
     magnitude: stretched * attention,
     maxPosition: longest(config, kvTokens),
   };
+}
+
+/** 1 + scale * ln(floor(position / original context) + 1): what sharpens the queries of Ministral 3. */
+export function readTemperature(keys: Keys, config: ModelConfig): RopeSpec['temperature'] {
+  const scale = keys.maybe('attention.temperature_scale', { min: 0, max: 1e3 }) ?? 0;
+  if (scale === 0) return undefined;
+  const dimensions = ropeDimensions(keys, config);
+  if (dimensions !== config.headDim)
+    keys.fail('rope.dimension_count', `is ${dimensions} of ${config.headDim}; attention.temperature_scale needs all`);
+  const length = originalContext(keys, config);
+  return position => 1 + scale * Math.log(Math.floor(position / length) + 1);
 }
 
 /** The rotations of layers with a sliding window: a base of their own, no scaling. */
@@ -112,6 +131,7 @@ function readScaling(keys: Keys, config: ModelConfig): RopeScaling {
   const key = `${keys.architecture}.rope.scaling.type`;
   const kind = keys.meta.maybeString(key) ?? 'linear';
   const bounds = { min: 0, max: 1e6 };
+  const betas = { min: 1e-3, max: 1e6 };
   const factor = (keys.maybe('rope.scaling.factor', bounds) ?? keys.maybe('rope.scale_linear', bounds)) || 1;
   switch (kind) {
     case 'none':
@@ -120,7 +140,13 @@ function readScaling(keys: Keys, config: ModelConfig): RopeScaling {
     case 'longrope':
       return { kind: 'linear', factor };
     case 'yarn':
-      return { kind: 'yarn', factor, originalContext: originalContext(keys, config) };
+      return {
+        kind: 'yarn',
+        factor,
+        originalContext: originalContext(keys, config),
+        fast: keys.maybe('rope.scaling.yarn_beta_fast', betas) ?? 32,
+        slow: keys.maybe('rope.scaling.yarn_beta_slow', betas) ?? 1,
+      };
     default:
       return keys.meta.fail(key, `is ${kind}; known are none, linear, yarn and longrope`);
   }

@@ -10,13 +10,30 @@ export interface Linear {
   readonly matrix: Matrix;
   readonly bias?: Vector | undefined;
   /** Which rows of the file's tensor, when they are not all. */
-  readonly part?: { readonly first: number; readonly of: number } | undefined;
+  readonly part?: (RowRange & { readonly of: number }) | undefined;
 }
 
-/** Consecutive output rows of a fused matrix. */
+/** Output rows of a fused matrix: consecutive ones, or runs of `run` rows that begin `step` rows apart. */
 export interface RowRange {
   readonly first: number;
   readonly count: number;
+  readonly run?: number | undefined;
+  readonly step?: number | undefined;
+}
+
+/** Where a range's row `row` is in the fused matrix, and how many of the range follow there, itself included. */
+export function runAt({ first, count, run = count, step = run }: RowRange, row: number): { at: number; left: number } {
+  return { at: first + Math.floor(row / run) * step + (row % run), left: run - (row % run) };
+}
+
+/** A range's rows of `values`, whose rows are of `width`. */
+export function rowsOf(range: RowRange, values: Float32Array, width = 1): Float32Array {
+  const rows = new Float32Array(range.count * width);
+  for (let row = 0; row < range.count; row++) {
+    const from = runAt(range, row).at * width;
+    rows.set(values.subarray(from, from + width), row * width);
+  }
+  return rows;
 }
 
 /**
@@ -70,7 +87,7 @@ export class Tensors {
     const linear: Linear = {
       matrix: await this.matrix(`${name}.weight`, rows, columns, range),
       bias: await this.#maybeBias(`${name}.bias`, rows, range),
-      part: range && { first: range.first, of: rows },
+      part: range && { ...range, of: rows },
     };
     this.linears.push(linear);
     return linear;
@@ -84,9 +101,21 @@ export class Tensors {
     return this.has(name) ? this.floats(name, length) : undefined;
   }
 
+  /** The kernel of a depthwise convolution, [taps, columns]; files have the taps of a column beside each other. */
+  async kernel(name: string, taps: number, columns: number): Promise<Vector> {
+    this.#checkBlocks(this.#find(name, [taps, columns]), taps);
+    const values = await this.#values(name, [taps, columns]);
+    return this.#backend.vector(values.map((_, i) => values[(i % columns) * taps + Math.floor(i / columns)]!));
+  }
+
   /** The values of a one-dimensional tensor, all finite. */
-  async floats(name: string, length: number): Promise<Float32Array> {
-    const tensor = this.#find(name, [length]);
+  floats(name: string, length: number): Promise<Float32Array> {
+    return this.#values(name, [length]);
+  }
+
+  async #values(name: string, shape: readonly number[]): Promise<Float32Array> {
+    const tensor = this.#find(name, shape);
+    const length = shape.reduce((product, size) => product * size, 1);
     const bytes = await readerOf(this.#file, tensor.file).read(tensor.offset, tensor.bytes);
     const values = new Float32Array(length);
     formats[tensor.type].decode(bytes, values, length);
@@ -97,7 +126,7 @@ export class Tensors {
 
   async #maybeBias(name: string, length: number, range: RowRange = { first: 0, count: length }) {
     const values = await this.maybeFloats(name, length);
-    return values && this.#backend.vector(values.subarray(range.first, range.first + range.count));
+    return values && this.#backend.vector(rowsOf(range, values));
   }
 
   #source(tensor: TensorInfo, columns: number, range: RowRange): MatrixSource {
@@ -109,9 +138,16 @@ export class Tensors {
       rows: range.count,
       columns,
       readRows: async (first, count, target) => {
-        const bytes = target.subarray(0, count * rowBytes);
-        await reader.readInto(tensor.offset + (range.first + first) * rowBytes, bytes);
-        this.#progress(bytes.length);
+        for (let row = 0; row < count; ) {
+          const { at, left } = runAt(range, first + row);
+          const rows = Math.min(left, count - row);
+          await reader.readInto(
+            tensor.offset + at * rowBytes,
+            target.subarray(row * rowBytes, (row + rows) * rowBytes),
+          );
+          row += rows;
+        }
+        this.#progress(count * rowBytes);
       },
     };
   }

@@ -28,16 +28,22 @@ const cases: readonly { title: string; model?: SyntheticOptions; adapter?: Adapt
     model: { architecture, with: { layers: 7 } },
     adapter: { architecture },
   })),
+  ...(['lfm2', 'qwen35'] satisfies ArchitectureName[]).map(architecture => ({
+    title: architecture,
+    model: { architecture, with: { layers: 4 } },
+    adapter: { architecture, tensors: /(attn|ffn|alpha|beta|out|proj).*weight$/ },
+  })),
   { title: 'embeddings and output too', adapter: { tensors: everything } },
   { title: 'rank 5, alpha 12', adapter: { rank: 5, alpha: 12, strength: 0.3 } },
   { title: 'rank 40 as F16, attention only', adapter: { rank: 40, type: 'F16', tensors: /attn_[qv]/ } },
   { title: 'rank 64 as Q8_0', adapter: { rank: 64, type: 'Q8_0' } },
 ];
 
+const limits = { kvTokens: 512, maxBatchTokens: 64, maxOutputs: 64 };
 const open = (model: GgufModel) => openGguf(memoryReader(encodeGguf(model), 'memory.gguf'));
 
 async function load(model: GgufModel, backend: Backend): Promise<Model> {
-  return loadModel(await open(model), backend, { kvTokens: 512, maxBatchTokens: 64, maxOutputs: 64 });
+  return loadModel(await open(model), backend, { ...limits, stateSlots: 2 });
 }
 
 describe('an adapter has the effect that it has in llama.cpp', () => {

@@ -24,18 +24,56 @@ interface Variant {
   readonly extra?: readonly TensorPlan[];
   /** Where two experts are about equal, the last bit of a score decides which a token goes to: positions are judged one by one. */
   readonly mixture?: boolean;
+  /** Default: F16, and Q4_K_M of those that add nothing to their architecture. */
+  readonly quants?: readonly (keyof typeof bounds)[];
 }
 
+/** In F32 too, where nothing is rounded to 16 bits: what states gather must be right. */
+const all = ['F32', 'F16', 'Q4_K_M'] as const;
+
 const variants: readonly Variant[] = [
-  ...(['llama', 'qwen2', 'qwen3', 'phi3', 'gemma2', 'gemma3'] satisfies ArchitectureName[]).map(architecture => ({
+  ...(
+    [
+      'llama',
+      'mistral3',
+      'smollm3',
+      'granite',
+      'qwen2',
+      'qwen3',
+      'qwen3vl',
+      'phi3',
+      'gemma2',
+      'gemma3',
+    ] satisfies ArchitectureName[]
+  ).map(architecture => ({
     title: architecture,
     options: { architecture, with: { layers: 7, heads: 4, kvHeads: 2 } },
   })),
-  ...(['mixtral', 'qwen3moe'] satisfies ArchitectureName[]).map(architecture => ({
+  ...(['mixtral', 'qwen3moe', 'qwen3vlmoe'] satisfies ArchitectureName[]).map(architecture => ({
     title: architecture,
     options: { architecture, with: { layers: 2, heads: 4, kvHeads: 2 } },
     mixture: true,
   })),
+  { title: 'lfm2', options: { architecture: 'lfm2', with: { layers: 5 } }, quants: all },
+  {
+    title: 'lfm2, a window, four taps',
+    options: {
+      architecture: 'lfm2',
+      with: { layers: 3, taps: 4 },
+      metadata: { 'lfm2.attention.sliding_window': { type: 'u32', value: 40 } },
+    },
+    quants: ['F32'],
+  },
+  { title: 'qwen35', options: { architecture: 'qwen35', with: { layers: 5, headWidth: 64 } }, quants: all },
+  {
+    title: 'qwen35, tied, with a block that predicts, layers of either kind as the file says',
+    options: {
+      architecture: 'qwen35',
+      with: { layers: 3, interval: 2, headWidth: 64, tied: true, taps: 3, predicting: 1 },
+      metadata: { 'qwen35.attention.recurrent_layers': { array: 'bool', values: [true, false, true, false] } },
+    },
+    quants: ['F32'],
+  },
   { title: 'llama, wide heads', options: { with: { headWidth: 128, heads: 6, kvHeads: 2 } } },
   { title: 'llama, linear rope', options: { metadata: scaling('llama', 'linear', 4) } },
   { title: 'llama, YaRN', options: { metadata: scaling('llama', 'yarn', 4, 4096) } },
@@ -92,7 +130,7 @@ function vector(name: string, values: Float32Array): TensorPlan {
 
 const positions = 100;
 /** Most that the logarithms of all probabilities may differ by, root mean square. */
-const bounds = { F16: 0.005, Q4_K_M: 0.2 } as const;
+const bounds = { F32: 0.0002, F16: 0.005, Q4_K_M: 0.2 } as const;
 
 describe('architectures agree with llama.cpp', () => {
   let folder: string;
@@ -101,8 +139,8 @@ describe('architectures agree with llama.cpp', () => {
   });
   after(() => rm(folder, { recursive: true }));
 
-  for (const { title, options, extra = [], mixture } of variants) {
-    for (const quant of extra.length || options.metadata ? (['F16'] as const) : (['F16', 'Q4_K_M'] as const)) {
+  for (const { title, options, extra = [], mixture, quants } of variants) {
+    for (const quant of quants ?? (extra.length || options.metadata ? ['F16'] : ['F16', 'Q4_K_M'])) {
       test(`${title}, ${quant}`, async () => {
         const path = join(folder, `${title}-${quant}.gguf`);
         const model = syntheticModel({ quant, ...options });
@@ -119,7 +157,7 @@ async function compare(path: string) {
   const next = random(1);
   const file = await openGguf(path);
   const backend = createReferenceBackend();
-  const model = await loadModel(file, backend, { kvTokens: 512, maxBatchTokens: 64, maxOutputs: 64 });
+  const model = await loadModel(file, backend, { kvTokens: 512, maxBatchTokens: 64, maxOutputs: 64, stateSlots: 2 });
   const tokens = Int32Array.from({ length: positions }, () => next() * model.vocabSize);
   const theirs = await withLlama(path, llama => evaluate(llama, tokens));
   const result = agreement(theirs, await probabilitiesOf(model, tokens));

@@ -18,22 +18,31 @@ const mixtures = (['mixtral', 'qwen3moe'] as const).map(architecture => ({
   architecture,
   bytes: encodeGguf(syntheticModel({ architecture, quant: 'Q4_K_M', with: { ...shape, ffn: 256, layers: 2 } })),
 }));
+const withState = (['lfm2', 'qwen35'] as const).map(architecture => ({
+  architecture,
+  bytes: encodeGguf(syntheticModel({ architecture, quant: 'Q4_K_M', with: { ...shape, layers: 3, interval: 3 } })),
+}));
 const tokens = Int32Array.from({ length: 21 }, (_, i) => (i * 97 + 5) % 400);
 const sequences = 16;
+const limits = { kvTokens: 32 * sequences, maxBatchTokens: 128, maxOutputs: sequences, stateSlots: 2 * sequences };
 
 async function load(backend: Backend, kvType: CacheType = 'F16', model = bytes): Promise<Model> {
   const file = await openGguf(memoryReader(model, 'bits.gguf'));
-  return loadModel(file, backend, { kvTokens: 32 * sequences, kvType, maxBatchTokens: 128, maxOutputs: sequences });
+  return loadModel(file, backend, { kvType, ...limits });
 }
 
 /** Logits after the last token: the sequence in chunks that end at `ends`, in the last step beside `others` others. */
 async function logits(model: Model, ends: readonly number[], others: number): Promise<Float32Array> {
   let from = 0;
+  let slot = 0;
   for (const to of ends) {
     const neighbours = to === tokens.length ? others : 0;
     // The neighbours each have a token of their own at position 0; the sequence comes in their midst.
     const before = neighbours >> 1;
-    const neighbour = (page: number, start: number) => ({ start, count: 1, position: 0, pages: Int32Array.of(page) });
+    const neighbour = (page: number, start: number) => {
+      const slots = { slot: 2 * page, nextSlot: 2 * page + 1 };
+      return { start, count: 1, position: 0, pages: Int32Array.of(page), ...slots };
+    };
     const rows = to - from;
     const ids = [...tokens.slice(0, before), ...tokens.slice(from, to), ...tokens.slice(0, neighbours - before)];
     await model.run({
@@ -43,11 +52,11 @@ async function logits(model: Model, ends: readonly number[], others: number): Pr
       outputs: Int32Array.of(before + rows - 1),
       segments: [
         ...Array.from({ length: before }, (_, i) => neighbour(1 + i, i)),
-        { start: before, count: rows, position: from, pages: Int32Array.of(0) },
+        { start: before, count: rows, position: from, pages: Int32Array.of(0), slot, nextSlot: 1 - slot },
         ...Array.from({ length: neighbours - before }, (_, i) => neighbour(1 + before + i, before + rows + i)),
       ],
     });
-    from = to;
+    [from, slot] = [to, 1 - slot];
   }
   return logitsOf(model, 0);
 }
@@ -99,8 +108,8 @@ test('so it does when the weights take several memories', async () => {
   await same(options);
 });
 
-for (const { architecture, bytes } of mixtures) {
-  test(`a mixture of experts, ${architecture}, has the reference's logits in any batch and chunking`, async () => {
+for (const { architecture, bytes } of [...mixtures, ...withState]) {
+  test(`${architecture} has the reference's logits in any batch and chunking`, async () => {
     const reference = await load(createReferenceBackend(), 'F16', bytes);
     const wanted = await logits(reference, [tokens.length], 0);
     assert.ok(wanted.every(Number.isFinite) && new Set(wanted).size > 300);

@@ -15,7 +15,7 @@ import type { ModelOptions } from '../../src/model/types.ts';
 import { logitsOf } from '../support/logits.ts';
 
 const limits: ModelOptions = { kvTokens: 64, maxBatchTokens: 16, maxOutputs: 16 };
-const small = { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 2 };
+const small = { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 2, interval: 2 };
 
 async function load(model: GgufModel, options = limits, backend: Backend = createReferenceBackend()) {
   return loadModel(await openGguf(memoryReader(encodeGguf(model), 'small.gguf')), backend, options);
@@ -162,19 +162,22 @@ describe('a model', () => {
     test(`${name}: chunks and neighbours change no bit of its logits`, async () => {
       const architecture = name as ArchitectureName;
       const metadata = { [`${name}.attention.sliding_window`]: u32(5) };
-      const model = await load(synthetic(metadata, { architecture }));
+      const model = await load(synthetic(metadata, { architecture }), { ...limits, stateSlots: 4 });
       const [own, others] = [Int32Array.of(1), Int32Array.of(0)];
       const ids = Int32Array.of(5, 90, 17, 255, 31, 8, 120);
+      let slot = 2;
       const run = async (from: number, to: number, neighbour: number) => {
         const rows = neighbour + to - from;
+        const slots = { slot, nextSlot: 5 - slot };
+        slot = slots.nextSlot;
         await model.run({
           tokens: rows,
           ids: Int32Array.of(...ids.slice(0, neighbour), ...ids.slice(from, to)),
           positions: Int32Array.from({ length: rows }, (_, i) => (i < neighbour ? i : from + i - neighbour)),
           outputs: Int32Array.of(rows - 1),
           segments: [
-            { start: 0, count: neighbour, position: 0, pages: others },
-            { start: neighbour, count: to - from, position: from, pages: own },
+            { start: 0, count: neighbour, position: 0, pages: others, slot: 0, nextSlot: 1 },
+            { start: neighbour, count: to - from, position: from, pages: own, ...slots },
           ].slice(neighbour ? 0 : 1),
         });
         return logitsOf(model, 0);

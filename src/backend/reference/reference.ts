@@ -249,7 +249,7 @@ class ReferenceBackend implements Backend {
   }
 
   gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {
-    const activation = { silu, gelu, sigmoid }[kind];
+    const activation = { silu, gelu, sigmoid, linear: (x: number) => x }[kind];
     const [gated, upper] = [this.#owner.own(gate), this.#owner.own(up)];
     this.#each(out, rows, (row, i) => {
       const gates = gated.row(i);

@@ -73,9 +73,9 @@ export function deltaRule(
   }
 }
 
-/** x / max(|x|, epsilon) */
+/** x / sqrt(|x|² + epsilon) */
 function unit(x: Float32Array, epsilon: number): Float32Array {
-  const length = f(Math.sqrt(foldedSum(x, value => f(value * value))));
-  const inverse = f(1 / Math.max(length, f(epsilon)));
+  const square = f(foldedSum(x, value => f(value * value)) + f(epsilon));
+  const inverse = f(1 / f(Math.sqrt(square)));
   return x.map(value => f(value * inverse));
 }

@@ -1,6 +1,7 @@
 /** Tables that live for one run, at the same address in every memory: block tables, rotations, embedded rows. */
 import { RealmError } from '../../errors.ts';
 import { type BatchLayout, pageTokens, type RopeTable, type Segment } from '../backend.ts';
+import { magnitudeAt } from '../reference/rope.ts';
 import { align, type Memories } from './memories.ts';
 
 /** Room for them. */
@@ -116,12 +117,14 @@ export class StepTables {
 const slotsOf = ({ position, slot, nextSlot }: Segment): [number, number] => [position > 0 ? slot! : -1, nextSlot!];
 
 /** [positions][cos of each pair, sin of each pair] (halves); or cos, cos for each pair, then -sin, sin (adjacent). */
-function rotationsOf({ dimensions, frequencies, magnitude, style }: RopeTable, positions: Int32Array): Float32Array {
+function rotationsOf(rope: RopeTable, positions: Int32Array): Float32Array {
+  const { dimensions, frequencies, style } = rope;
   const half = dimensions / 2;
   const width = style === 'halves' ? dimensions : 2 * dimensions;
   const table = new Float32Array(positions.length * width);
   positions.forEach((position, row) => {
     const at = row * width;
+    const magnitude = magnitudeAt(rope, position);
     for (let i = 0; i < half; i++) {
       const cos = Math.cos(position * frequencies[i]) * magnitude;
       const sin = Math.sin(position * frequencies[i]) * magnitude;

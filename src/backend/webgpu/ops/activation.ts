@@ -8,6 +8,8 @@ fn silu(x: f32) -> f32 { return divide(x, 1.0 + exps(-x)); }
 
 fn sigmoid(x: f32) -> f32 { return divide(1.0, 1.0 + exps(-x)); }
 
+fn linear(x: f32) -> f32 { return x; }
+
 fn gelu(x: f32) -> f32 {
   let inner = x + product(${f(0.044715)}, product(x, x) * x);
   return (0.5 * x) * (1.0 + tanhs(${f(0.79788456)} * inner));

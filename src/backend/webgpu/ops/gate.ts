@@ -22,7 +22,12 @@ const kernelOf = (kind: Activation) =>
   work[p.out + group.y * p.outStride + column] = ${kind}(gate) * work[p.up + group.y * p.upStride + column];`,
   });
 
-export const gateKernels = { silu: kernelOf('silu'), gelu: kernelOf('gelu'), sigmoid: kernelOf('sigmoid') };
+export const gateKernels = {
+  silu: kernelOf('silu'),
+  gelu: kernelOf('gelu'),
+  sigmoid: kernelOf('sigmoid'),
+  linear: kernelOf('linear'),
+};
 
 export function gate(
   { recorder }: Context,

@@ -1,0 +1,32 @@
+/** What Qwen 3.5's architectures have in common. */
+import type { CacheLayers } from './cache-layers.ts';
+import type { ModelConfig } from './config.ts';
+import { deltaNet, deltaState } from './delta-net.ts';
+import { gatedAttention } from './gated-attention.ts';
+import type { LoadPart } from './hybrid.ts';
+import type { Keys } from './keys.ts';
+import type { Loading } from './loading.ts';
+
+export const qwen35Cache: CacheLayers = (config, keys) => {
+  const { kvHeads, headDim } = config;
+  return attentionLayers(keys, config).map(attends => (attends ? { kvHeads, headDim } : deltaState(keys)));
+};
+
+/** Which layers attend: every n-th, where the file may say n, or say for each layer that it does not. */
+function attentionLayers(keys: Keys, { layers }: ModelConfig): boolean[] {
+  const flags = 'attention.recurrent_layers';
+  const recurrent = keys.flags(flags, layers);
+  if (recurrent?.every(Boolean)) keys.fail(flags, `is true for all ${layers} layers; one at least must attend`);
+  if (recurrent) return recurrent.map(flag => !flag);
+  const key = 'full_attention_interval';
+  const interval = keys.maybe(key, { min: 1, integer: true }) ?? 4;
+  if (interval > layers) keys.fail(key, `is ${interval}, of ${layers} layers; one at least must attend`);
+  return Array.from({ length: layers }, (_, layer) => (layer + 1) % interval === 0);
+}
+
+/** Attention in some layers, delta nets in the others. */
+export function qwen35Mixer(loading: Loading): LoadPart {
+  const attends = attentionLayers(loading.keys, loading.config);
+  const [attention, delta] = [gatedAttention(loading), deltaNet(loading)];
+  return (prefix, layer) => (attends[layer] ? attention : delta)(prefix, layer);
+}
