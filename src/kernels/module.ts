@@ -95,7 +95,17 @@ function commonFunctions() {
   return [
     ...cacheTypes.flatMap(type => Array.from({ length: maxQueries }, (_, i) => attention(type, i + 1))),
     ...[quantize32(), quantize256(), interleaveFloats(), rmsNorm(), layerNorm(), storeKv(), storeKvBytes()],
-    ...[gate('silu'), gate('gelu'), gate('sigmoid'), add(), scale(), softcap(), ropeAdjacent(), ropeHalves()],
+    ...[
+      gate('silu'),
+      gate('gelu'),
+      gate('sigmoid'),
+      gate('swiglu_oai'),
+      add(),
+      scale(),
+      softcap(),
+      ropeAdjacent(),
+      ropeHalves(),
+    ],
   ];
 }
 
