@@ -46,6 +46,20 @@ export const shapes = {
     ropeBase: 500_000,
     tied: true,
   },
+  'gpt-oss-20b': {
+    width: 2880,
+    layers: 24,
+    heads: 64,
+    kvHeads: 8,
+    headWidth: 64,
+    ffn: 2880,
+    vocab: 201_088,
+    context: 131_072,
+    ropeBase: 150_000,
+    experts: 32,
+    expertsUsed: 4,
+    window: 128,
+  },
   llama7b: { width: 4096, layers: 32, heads: 32, kvHeads: 32, ffn: 11_008, vocab: 32_000, context: 4096 },
 } as const satisfies Record<string, Shape>;
 

@@ -22,6 +22,8 @@ interface Variant {
   readonly title: string;
   readonly options: SyntheticOptions;
   readonly extra?: readonly TensorPlan[];
+  /** Default Q4_K_M. */
+  readonly quant?: keyof typeof bounds;
   /** Where two experts are about equal, the last bit of a score decides which a token goes to: positions are judged one by one. */
   readonly mixture?: boolean;
 }
@@ -36,6 +38,15 @@ const variants: readonly Variant[] = [
     options: { architecture, with: { layers: 2, heads: 4, kvHeads: 2 } },
     mixture: true,
   })),
+  {
+    title: 'gpt-oss',
+    options: {
+      architecture: 'gpt-oss',
+      with: { layers: 3, heads: 8, kvHeads: 2, headWidth: 64, window: 20, experts: 4 },
+    },
+    mixture: true,
+    quant: 'MXFP4_MOE',
+  },
   { title: 'llama, wide heads', options: { with: { headWidth: 128, heads: 6, kvHeads: 2 } } },
   { title: 'llama, linear rope', options: { metadata: scaling('llama', 'linear', 4) } },
   { title: 'llama, YaRN', options: { metadata: scaling('llama', 'yarn', 4, 4096) } },
@@ -92,7 +103,7 @@ function vector(name: string, values: Float32Array): TensorPlan {
 
 const positions = 100;
 /** Most that the logarithms of all probabilities may differ by, root mean square. */
-const bounds = { F16: 0.005, Q4_K_M: 0.2 } as const;
+const bounds = { F16: 0.005, Q4_K_M: 0.2, MXFP4_MOE: 0.2 } as const;
 
 describe('architectures agree with llama.cpp', () => {
   let folder: string;
@@ -101,8 +112,8 @@ describe('architectures agree with llama.cpp', () => {
   });
   after(() => rm(folder, { recursive: true }));
 
-  for (const { title, options, extra = [], mixture } of variants) {
-    for (const quant of extra.length || options.metadata ? (['F16'] as const) : (['F16', 'Q4_K_M'] as const)) {
+  for (const { title, options, extra = [], mixture, quant: usual = 'Q4_K_M' } of variants) {
+    for (const quant of extra.length || options.metadata ? (['F16'] as const) : (['F16', usual] as const)) {
       test(`${title}, ${quant}`, async () => {
         const path = join(folder, `${title}-${quant}.gguf`);
         const model = syntheticModel({ quant, ...options });
