@@ -6,7 +6,7 @@ import type { Shape } from './shapes.ts';
 export interface Part {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly kind: 'embedding' | 'matrix' | 'output' | 'norm' | 'bias' | 'router' | 'kernel' | 'decay';
+  readonly kind: 'embedding' | 'matrix' | 'output' | 'norm' | 'bias' | 'router' | 'kernel' | 'decay' | 'sinks';
 }
 
 /** What tells one architecture from llama; names and keys as llama.cpp expects them. */
@@ -18,6 +18,9 @@ interface Recipe {
   readonly postNorms?: boolean;
   readonly fused?: boolean;
   readonly experts?: boolean;
+  /** Biases of all experts and of their router, and of attention's output. */
+  readonly expertBiases?: boolean;
+  readonly sinks?: boolean;
   readonly tied?: boolean;
   /** The embedding is multiplied by sqrt(width) when a token enters, and not when it serves as the output matrix. */
   readonly scaledEmbedding?: boolean;
@@ -98,6 +101,22 @@ export const recipes = {
   phi3: { name: 'phi3', fused: true },
   lfm2: { name: 'lfm2', mixer: lfm2Mixer, outputNorm: 'token_embd_norm', tied: true, extra: lfm2Metadata },
   qwen35: { name: 'qwen35', mixer: qwen35Mixer, feedForwardNorm: 'post_attention_norm', extra: qwen35Metadata },
+  'gpt-oss': {
+    name: 'gpt-oss',
+    biases: true,
+    experts: true,
+    expertBiases: true,
+    sinks: true,
+    feedForwardNorm: 'post_attention_norm',
+    extra: shape => ({
+      ...expertCounts(shape),
+      ...window(shape),
+      expert_feed_forward_length: u32(shape.ffn),
+      'rope.scaling.type': { type: 'string', value: 'yarn' },
+      'rope.scaling.factor': f32(32),
+      'rope.scaling.original_context_length': u32(4096),
+    }),
+  },
 } as const satisfies Record<string, Recipe>;
 
 export type ArchitectureName = keyof typeof recipes;
@@ -167,6 +186,7 @@ function layerParts(recipe: Recipe, shape: Shape, layer: number, prefix: string)
   ];
   const headWidth = shape.headWidth ?? width / shape.heads;
   if (recipe.headNorms) list.push(norm('attn_q_norm', headWidth), norm('attn_k_norm', headWidth));
+  if (recipe.sinks) list.push({ name: `${prefix}attn_sinks.weight`, shape: [shape.heads], kind: 'sinks' });
   if (recipe.postNorms) list.push(norm('post_attention_norm'), norm('post_ffw_norm'));
   return list;
 }
@@ -181,7 +201,9 @@ function attentionParts(recipe: Recipe, shape: Shape, prefix: string): Part[] {
   const output = matrix('attn_output', q, width);
   if (recipe.fused) return [matrix('attn_qkv', width, q + 2 * kv), output];
   const list = [matrix('attn_q', width, q), matrix('attn_k', width, kv), matrix('attn_v', width, kv), output];
-  return recipe.biases ? [...list, bias('attn_q', q), bias('attn_k', kv), bias('attn_v', kv)] : list;
+  if (recipe.biases) list.push(bias('attn_q', q), bias('attn_k', kv), bias('attn_v', kv));
+  if (recipe.expertBiases) list.push(bias('attn_output', width));
+  return list;
 }
 
 function ffnParts(recipe: Recipe, { width, ffn, experts = 8 }: Shape, prefix: string): Part[] {
@@ -194,10 +216,15 @@ function ffnParts(recipe: Recipe, { width, ffn, experts = 8 }: Shape, prefix: st
   if (recipe.fused) return [matrix('ffn_up', width, 2 * ffn), matrix('ffn_down', ffn, width)];
   if (!recipe.experts)
     return [matrix('ffn_gate', width, ffn), matrix('ffn_up', width, ffn), matrix('ffn_down', ffn, width)];
-  return [
-    { name: `${prefix}ffn_gate_inp.weight`, shape: [width, experts], kind: 'router' },
+  const list = [
     matrix('ffn_gate_exps', width, ffn, experts),
     matrix('ffn_up_exps', width, ffn, experts),
     matrix('ffn_down_exps', ffn, width, experts),
   ];
+  const router: Part = { name: `${prefix}ffn_gate_inp.weight`, shape: [width, experts], kind: 'router' };
+  if (!recipe.expertBiases) return [router, ...list];
+  const biases = [router, ...list].map(({ name, shape: [, ...shape] }): Part => {
+    return { name: name.replace('.weight', '.bias'), shape, kind: 'bias' };
+  });
+  return [router, ...list, ...biases];
 }

@@ -38,7 +38,7 @@ export function syntheticModel(options: SyntheticOptions = {}): GgufModel {
     experts: 'experts' in recipes[architecture] ? (base.experts ?? 8) : 0,
   };
   const tensors = parts(architecture, shape).map(part => {
-    const plain = ['norm', 'bias', 'router', 'kernel', 'decay'].includes(part.kind);
+    const plain = ['norm', 'bias', 'router', 'kernel', 'decay', 'sinks'].includes(part.kind);
     const type = plain ? 'F32' : typeOf(quant, part.name, part.shape[0] ?? 0, shape);
     return randomTensor(part.name, part.shape, type, valuesOf(part, embeddingDeviation(architecture, shape)), seed);
   });
@@ -64,6 +64,9 @@ function valuesOf({ kind, shape: [inputs = 1] }: Part, embedding: number): Value
       return { deviation: 0.1, mean: -0.5 };
     case 'bias':
       return { deviation: 0.1 };
+    // As large as scores are.
+    case 'sinks':
+      return { deviation: 1, mean: 1 };
     case 'embedding':
       return { deviation: embedding };
     case 'output':

@@ -64,6 +64,10 @@ export const shapes = {
     ...{ width: 2560, layers: 32, heads: 16, kvHeads: 4, headWidth: 256, ffn: 9216, vocab: 248_320, context: 262_144 },
     ...{ ropeBase: 1e7, tied: true, interval: 4, taps: 4, keyHeads: 16, valueHeads: 32, stateWidth: 128 },
   },
+  'gpt-oss-20b': {
+    ...{ width: 2880, layers: 24, heads: 64, kvHeads: 8, headWidth: 64, ffn: 2880, vocab: 201_088, context: 131_072 },
+    ...{ ropeBase: 150_000, experts: 32, expertsUsed: 4, window: 128 },
+  },
   llama7b: { width: 4096, layers: 32, heads: 32, kvHeads: 32, ffn: 11_008, vocab: 32_000, context: 4096 },
 } as const satisfies Record<string, Shape>;
 

@@ -128,10 +128,10 @@ export interface Backend {
   route(routing: Routing, logits: Buffer, rows: number): void;
   /**
    * out[slot] = expert's matrix * x[slot's token], or * x[slot]; a slot for each token and expert that it takes. The
-   * experts' matrices lie one below the other in `matrix`, each of out.columns rows, a multiple of 8.
+   * experts' matrices lie one below the other in `matrix`, each of out.columns rows, a multiple of 8; so do their biases.
    */
   expertMatmuls(
-    products: readonly { out: Buffer; matrix: Matrix }[],
+    products: readonly Product[],
     x: Buffer,
     from: 'tokens' | 'slots',
     routing: Routing,
@@ -186,13 +186,19 @@ export interface Traits {
   readonly features: ReadonlySet<Feature>;
 }
 
-/** states: layers that keep a state of fixed size, {@link Backend.convolve} and {@link Backend.deltaRule}. */
+/**
+ * states: layers that keep a state of fixed size, {@link Backend.convolve} and {@link Backend.deltaRule}; sinks: those of
+ * {@link AttentionOptions}; expertBiases: those of {@link Backend.expertMatmuls}.
+ */
 export type Feature = (typeof everyFeature)[number];
-export const everyFeature = ['states'] as const;
+export const everyFeature = ['states', 'sinks', 'expertBiases'] as const;
 
-/** What a gate goes through; a sigmoid's is that of an output, a linear one is multiplied as it is. */
+/**
+ * What a gate goes through; a sigmoid's is that of an output, a linear one is multiplied as it is. swiglu_oai clamps both, and what
+ * is gated is up + 1 (gpt-oss).
+ */
 export type Activation = (typeof everyActivation)[number];
-export const everyActivation = ['silu', 'gelu', 'sigmoid', 'linear'] as const;
+export const everyActivation = ['silu', 'gelu', 'sigmoid', 'linear', 'swiglu_oai'] as const;
 
 export interface ConvolutionOptions {
   /** Tokens that a sum is over, its own the last. */
@@ -254,6 +260,8 @@ export interface AttentionOptions {
   readonly window?: number | undefined;
   /** Scores become cap * tanh(score / cap) (gemma2). */
   readonly softcap?: number | undefined;
+  /** A score for each head that has no value: it takes its share of the softmax, arXiv:2309.17453 (gpt-oss). [heads] */
+  readonly sinks?: Vector | undefined;
 }
 
 /** What a backend holds, in bytes. */

@@ -3,6 +3,8 @@ import type { Feature } from './backend.ts';
 
 const words: Record<Feature, string> = {
   states: 'layers that keep a state of fixed size',
+  sinks: 'attention with sinks',
+  expertBiases: 'experts with biases',
 };
 
 /** What is thrown for something that a backend cannot do, see {@link Traits.features}. */

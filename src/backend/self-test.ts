@@ -70,13 +70,14 @@ async function multiplied(
 async function checkCommon(backend: Backend): Promise<Float32Array> {
   const columns = 192;
   const input = (seed: number) => filled(backend, seed, 3, columns);
-  const [x, y, silu, gelu] = [input(1), input(2), input(3), input(4)];
+  const [x, y, silu, gelu, clamped] = [input(1), input(2), input(3), input(4), input(9)];
   const weight = backend.vector(floats(5, columns));
   const normed = [backend.buffer(3, columns), backend.buffer(3, columns)] as const;
   backend.rmsNorm(normed[0], x, weight, 1e-5, 3);
   backend.layerNorm(normed[1], x, weight, weight, 1e-5, 3);
   backend.gate(silu, silu, x, 'silu', 3);
   backend.gate(gelu, gelu, x, 'gelu', 3);
+  backend.gate(clamped, clamped, x, 'swiglu_oai', 3);
   for (const style of ['adjacent', 'halves'] as const) {
     const frequencies = Float64Array.from({ length: 32 }, (_, i) => 0.7 ** i);
     const rope = { headDim: 64, dimensions: 64, style, frequencies, magnitude: 1, maxPosition: 64 };
@@ -91,7 +92,7 @@ async function checkCommon(backend: Backend): Promise<Float32Array> {
   const split = cacheTypes.flatMap(type => attendSplits(backend, type));
   // They come last: those of a device without states are compared with what is before.
   const states = backend.traits.features.has('states') ? layers.map(layer => passed(backend, layer)) : [];
-  return values(backend, [...normed, x, y, silu, gelu, gathered, ...attended, ...split, ...states]);
+  return values(backend, [...normed, x, y, silu, gelu, clamped, gathered, ...attended, ...split, ...states]);
 }
 
 /** A few tokens of a sequence in a layer with a state. */
@@ -115,7 +116,11 @@ function attend(backend: Backend, groupSize: number, type: CacheType = 'F16'): B
   const [k, v] = [filled(backend, 6, tokens, kvHeads * headDim), filled(backend, 7, tokens, kvHeads * headDim)];
   const [q, out] = [filled(backend, 8, tokens, heads * headDim), backend.buffer(tokens, heads * headDim)];
   backend.storeKv(cache, 0, k, v, batch);
-  backend.attention(out, q, cache, 0, batch, { heads, scale: 0.125, softcap: groupSize === 2 ? 20 : undefined });
+  const [softcap, sinks] = [
+    groupSize === 2 ? 20 : undefined,
+    groupSize === 3 ? backend.vector(floats(10, 3)) : undefined,
+  ];
+  backend.attention(out, q, cache, 0, batch, { heads, scale: 0.125, softcap, sinks });
   return out;
 }
 

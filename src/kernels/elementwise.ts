@@ -1,11 +1,11 @@
 /** Kernels over plain rows of f32; counts are in vectors of eight, buffers are padded to them. */
 import { Func, f32x4, i32, type Local, v128 } from './assembler.ts';
 import { type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
-import { gelu, sigmoid, silu, tanh } from './math.ts';
+import { clampedPlusOne, gelu, sigmoid, silu, swigluOai, tanh } from './math.ts';
 
 const loadPair = (at: Local<'i32'>): Pair => pair(h => v128.load(at, 16 * h));
 
-const activations = { silu, gelu, sigmoid, linear: (_: Func, x: Pair) => x };
+const activations = { silu, gelu, sigmoid, linear: (_: Func, x: Pair) => x, swiglu_oai: swigluOai };
 
 /** out = activation(gate) * up. */
 export function gate(kind: keyof typeof activations) {
@@ -15,10 +15,11 @@ export function gate(kind: keyof typeof activations) {
   f.for(eights, () => {
     setPair(f, x, loadPair(gate));
     const active = activations[kind](f, x);
+    const gated = kind === 'swiglu_oai' ? clampedPlusOne(loadPair(up)) : loadPair(up);
     storePair(
       f,
       out,
-      pair(h => f32x4.mul(active[h], v128.load(up, 16 * h))),
+      pair(h => f32x4.mul(active[h], gated[h])),
     );
     for (const pointer of [out, gate, up]) f.advance(pointer, 32);
   });

@@ -119,6 +119,28 @@ export function softplus(f: Func, x: Pair): Pair<Local<'v128'>> {
   return p;
 }
 
+/** What gpt-oss's gate clamps to. */
+const limit = 7;
+
+/** x / (1 + exp(-1.702 x)), where x is at most the limit. */
+export function swigluOai(f: Func, x: Pair): Pair {
+  const clamped = pairLocal(f);
+  setPair(
+    f,
+    clamped,
+    pair(h => f32x4.min(x[h], splat(limit))),
+  );
+  const e = exp(
+    f,
+    pair(h => f32x4.mul(splat(1.702), f32x4.neg(clamped[h]))),
+  );
+  return pair(h => f32x4.div(clamped[h], f32x4.add(splat(1), e[h])));
+}
+
+/** What it multiplies: within the limit, plus one. */
+export const clampedPlusOne = (up: Pair): Pair =>
+  pair(h => f32x4.add(f32x4.min(f32x4.max(up[h], splat(-limit)), splat(limit)), splat(1)));
+
 /** The tanh approximation of GELU. arXiv:1606.08415. */
 export function gelu(f: Func, x: Pair): Pair {
   const cube = pair(h => f32x4.mul(f32x4.mul(x[h], x[h]), x[h]));

@@ -96,7 +96,7 @@ function commonFunctions() {
   return [
     ...cacheTypes.flatMap(type => Array.from({ length: maxQueries }, (_, i) => attention(type, i + 1))),
     ...[quantize32(), quantize256(), interleaveFloats(), rmsNorm(), layerNorm(), storeKv(), storeKvBytes()],
-    ...[gate('silu'), gate('gelu'), gate('sigmoid'), gate('linear')],
+    ...[gate('silu'), gate('gelu'), gate('sigmoid'), gate('linear'), gate('swiglu_oai')],
     ...[add(), scale(), softcap(), ropeAdjacent(), ropeHalves()],
     ...convolutionTaps.flatMap(taps => [convolve(taps, false), convolve(taps, true)]),
     ...[unitLength(), deltaGates(), deltaRule(tileColumns), deltaRule(8)],

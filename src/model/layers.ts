@@ -14,6 +14,8 @@ export interface AttentionWeights {
   /** Norms over each head before the rotation (qwen 3, gemma 3). [headDim] */
   readonly qNorm?: Vector;
   readonly kNorm?: Vector;
+  /** Of each head a score without a value, see {@link AttentionOptions}. [heads] */
+  readonly sinks?: Vector;
 }
 
 /** The weights of a gated feed-forward network. arXiv:2002.05202 */

@@ -25,6 +25,8 @@ interface PreNormLayer {
   /** Absent in a layer that does not rotate. */
   readonly rope: RopeTable | undefined;
   readonly queryRope: RopeTable | undefined;
+  /** Positions that a token sees in this layer; all of them when absent. */
+  readonly window?: number | undefined;
 }
 
 /** How such layers differ between architectures. */
@@ -39,6 +41,8 @@ interface PreNormOptions {
   readonly rotates?: (layer: number) => boolean;
   readonly attention?: (loading: Loading, prefix: string) => Promise<AttentionWeights>;
   readonly feedForward?: (loading: Loading, prefix: string) => Promise<FeedForwardWeights>;
+  /** The window of each layer that has one. */
+  readonly windows?: (loading: Loading) => readonly (number | undefined)[];
   /** What the norm before the feed-forward network is called. Default `ffn_norm`. */
   readonly feedForwardNorm?: string;
   /** What a feed-forward network's gate goes through. Default SiLU. */
@@ -66,6 +70,7 @@ export function preNorm(options: PreNormOptions): LoadLayers {
     const { rope, queryRope } = await ropes(options, loading);
     const moe = options.experts?.(loading);
     const dense = options.dense?.(loading);
+    const windows = options.windows?.(loading);
     const { activation } = options;
     const how = { activation, ...options.scales?.(keys, config) };
     return eachLayer(config, async (prefix, layer) => {
@@ -77,6 +82,7 @@ export function preNorm(options: PreNormOptions): LoadLayers {
         feedForward: moe && !dense?.(layer) ? await moe.load(tensors, prefix) : await feedForward(loading, prefix),
         rope: rotates ? rope : undefined,
         queryRope: rotates ? queryRope : undefined,
+        window: windows?.[layer],
       };
       return preNormBlock(weights, how);
     });
@@ -95,14 +101,15 @@ async function ropes(options: PreNormOptions, loading: Loading): Promise<{ rope:
 
 /** x += residual * attention(norm(x)); x += residual * feedForward(norm(x)) */
 function preNormBlock(
-  { attentionNorm, attention, feedForwardNorm, feedForward, rope, queryRope }: PreNormLayer,
+  { attentionNorm, attention, feedForwardNorm, feedForward, rope, queryRope, window }: PreNormLayer,
   { activation = 'silu', attention: scale, residual }: PreNormScales & { activation?: Activation | undefined },
 ): Block {
+  const { sinks } = attention;
   return (step, layer) => {
     const { backend, config, work, batch } = step;
 
     backend.rmsNorm(work.normed, work.hidden, attentionNorm, config.epsilon, batch.tokens);
-    const options = { heads: config.heads, scale: scale ?? 1 / Math.sqrt(config.headDim) };
+    const options = { heads: config.heads, scale: scale ?? 1 / Math.sqrt(config.headDim), window, sinks };
     attend(step, layer, attention, rope, options, { queryRope });
     addProduct(step, attention.output, work.mixed, residual);
 

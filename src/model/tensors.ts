@@ -36,6 +36,13 @@ export function rowsOf(range: RowRange, values: Float32Array, width = 1): Float3
   return rows;
 }
 
+/** A tensor with rows for each expert, and which of them are meant when they are not all. */
+export interface ExpertRows {
+  readonly experts: number;
+  readonly rows: number;
+  readonly part?: RowRange | undefined;
+}
+
 /**
  * Uploads a file's tensors to a backend by name. Each is checked against the shape that the model needs; anything else
  * throws `model_invalid` with the tensor, the shape expected and the one found.
@@ -74,12 +81,24 @@ export class Tensors {
     return this.#backend.matrix(this.#source(tensor, columns, range));
   }
 
-  /** [rows, columns] matrices of all experts, one below the other. */
-  async experts(name: string, experts: number, rows: number, columns: number): Promise<Matrix> {
+  /** [rows, columns] matrices of all experts, one below the other. `part`: of each expert's rows these alone. */
+  async experts(name: string, { experts, rows, part }: ExpertRows, columns: number): Promise<Matrix> {
     const tensor = this.#find(name, [columns, rows, experts]);
     if (rows % 8 !== 0) throw invalid(name, `has ${rows} rows for each expert, which must be a multiple of 8`);
     this.#checkBlocks(tensor, columns);
-    return this.#backend.matrix(this.#source(tensor, columns, { first: 0, count: rows * experts }));
+    const all = this.#source(tensor, columns, { first: 0, count: rows * experts });
+    return this.#backend.matrix(part ? eachPart(all, { experts, rows, part }) : all);
+  }
+
+  /** Their biases, one behind the other. */
+  async expertBiases(name: string, { experts, rows, part = { first: 0, count: rows } }: ExpertRows): Promise<Vector> {
+    const all = await this.floats(name, rows, experts);
+    const values = new Float32Array(part.count * experts);
+    for (let expert = 0; expert < experts; expert++) {
+      const from = expert * rows + part.first;
+      values.set(all.subarray(from, from + part.count), expert * part.count);
+    }
+    return this.#backend.vector(values);
   }
 
   /** `<name>.weight` and, when the file has it, `<name>.bias`; or a range of the rows of both. */
@@ -104,16 +123,12 @@ export class Tensors {
   /** The kernel of a depthwise convolution, [taps, columns]; files have the taps of a column beside each other. */
   async kernel(name: string, taps: number, columns: number): Promise<Vector> {
     this.#checkBlocks(this.#find(name, [taps, columns]), taps);
-    const values = await this.#values(name, [taps, columns]);
+    const values = await this.floats(name, taps, columns);
     return this.#backend.vector(values.map((_, i) => values[(i % columns) * taps + Math.floor(i / columns)]!));
   }
 
-  /** The values of a one-dimensional tensor, all finite. */
-  floats(name: string, length: number): Promise<Float32Array> {
-    return this.#values(name, [length]);
-  }
-
-  async #values(name: string, shape: readonly number[]): Promise<Float32Array> {
+  /** The values of a tensor that is no matrix of weights, all finite. */
+  async floats(name: string, ...shape: readonly number[]): Promise<Float32Array> {
     const tensor = this.#find(name, shape);
     const length = shape.reduce((product, size) => product * size, 1);
     const bytes = await readerOf(this.#file, tensor.file).read(tensor.offset, tensor.bytes);
@@ -167,6 +182,23 @@ export class Tensors {
     if (found.length === shape.length && found.every((size, i) => size === shape[i])) return tensor;
     throw invalid(name, `has shape [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`);
   }
+}
+
+/** Of each expert's rows a part, one below the other. */
+function eachPart(all: MatrixSource, { experts, rows, part }: ExpertRows & { readonly part: RowRange }): MatrixSource {
+  const rowBytes = byteLength(all.type, all.columns);
+  return {
+    ...all,
+    rows: part.count * experts,
+    async readRows(first, count, target) {
+      for (let done = 0; done < count; ) {
+        const [expert, at] = [Math.floor((first + done) / part.count), (first + done) % part.count];
+        const run = Math.min(part.count - at, count - done);
+        await all.readRows(expert * rows + part.first + at, run, target.subarray(done * rowBytes));
+        done += run;
+      }
+    },
+  };
 }
 
 function invalid(name: string, why: string): RealmError {

@@ -74,6 +74,15 @@ const variants: readonly Variant[] = [
     },
     quants: ['F32'],
   },
+  {
+    title: 'gpt-oss',
+    options: {
+      architecture: 'gpt-oss',
+      with: { layers: 3, heads: 8, kvHeads: 2, headWidth: 64, window: 20, experts: 4 },
+    },
+    mixture: true,
+    quants: ['F16', 'MXFP4_MOE'],
+  },
   { title: 'llama, wide heads', options: { with: { headWidth: 128, heads: 6, kvHeads: 2 } } },
   { title: 'llama, linear rope', options: { metadata: scaling('llama', 'linear', 4) } },
   { title: 'llama, YaRN', options: { metadata: scaling('llama', 'yarn', 4, 4096) } },
@@ -130,7 +139,7 @@ function vector(name: string, values: Float32Array): TensorPlan {
 
 const positions = 100;
 /** Most that the logarithms of all probabilities may differ by, root mean square. */
-const bounds = { F32: 0.0002, F16: 0.005, Q4_K_M: 0.2 } as const;
+const bounds = { F32: 0.0002, F16: 0.005, Q4_K_M: 0.2, MXFP4_MOE: 0.2 } as const;
 
 describe('architectures agree with llama.cpp', () => {
   let folder: string;

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { ArchitectureName } from '../../scripts/synthetic/architectures.ts';
 import { encodeGguf, type GgufModel, type MetaValue, type TensorPlan } from '../../scripts/synthetic/gguf-writer.ts';
 import { type SyntheticOptions, syntheticModel } from '../../scripts/synthetic/model.ts';
-import type { Backend } from '../../src/backend/backend.ts';
+import type { Backend, Feature } from '../../src/backend/backend.ts';
 import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import { openGguf } from '../../src/gguf/open.ts';
@@ -156,6 +156,78 @@ describe('tensors that do not fit are refused by name', () => {
     assert.equal(closed, 1);
   });
 });
+
+describe('gpt-oss', () => {
+  const gptOss = (metadata: Record<string, MetaValue> = {}) => synthetic(metadata, { architecture: 'gpt-oss' });
+  const cases: [key: string, value: MetaValue, message: RegExp][] = [
+    ['attention.sliding_window', u32(0), /sliding_window" is 0/],
+    ['attention.sliding_window_pattern', { array: 'bool', values: [true] }, /has 1 layers of 2/],
+    ['expert_count', u32(0), /expert_count" is 0/],
+    ['expert_used_count', u32(0), /expert_used_count" is 0/],
+    ['expert_used_count', u32(9), /from 1 to 8/],
+    ['expert_feed_forward_length', u32(0), /expert_feed_forward_length" is 0/],
+    ['expert_feed_forward_length', u32(64), /expected \[64, 64, 8\]/],
+  ];
+  for (const [key, value, message] of cases) {
+    test(`refuses ${key} ${JSON.stringify(value)}`, async () => {
+      await assert.rejects(load(gptOss({ [`gpt-oss.${key}`]: value })), { code: 'model_invalid', message });
+    });
+  }
+
+  const names = ['attn_sinks.weight', 'ffn_gate_exps.bias', 'ffn_down_exps.bias', 'ffn_gate_inp.bias'];
+  for (const name of names) {
+    test(`refuses a file without ${name}, and one of another shape`, async () => {
+      const tensor = `blk.1.${name}`;
+      const cut = ({ shape: [first = 0, ...rest], ...plan }: TensorPlan): TensorPlan => ({
+        ...{ ...plan, shape: [first - 1, ...rest] },
+        bytes: () => [new Uint8Array(4 * rest.reduce((product, size) => product * size, first - 1))],
+      });
+      for (const replace of [undefined, cut]) {
+        const message = new RegExp(`${tensor} ${replace ? 'has shape' : 'is missing'}`);
+        await assert.rejects(load(withTensor(gptOss(), tensor, replace)), { code: 'model_invalid', message });
+      }
+    });
+  }
+
+  test('refuses a backend without sinks before its weights are loaded', async () => {
+    const backend = createReferenceBackend();
+    const traits = { ...backend.traits, features: new Set<Feature>(['expertBiases']) };
+    const lacking = Object.defineProperty(backend, 'traits', { value: traits });
+    await assert.rejects(load(gptOss(), limits, lacking), { code: 'kernel_unavailable', message: /sinks/ });
+  });
+
+  test("experts' gates and ups in one tensor are the same model", async () => {
+    const model = gptOss();
+    const logits: Float32Array[] = [];
+    for (const each of [model, fused(model)]) {
+      const loaded = await load(each);
+      const segments = [{ start: 0, count: 3, position: 0, pages: Int32Array.of(0) }];
+      const [ids, positions, outputs] = [Int32Array.of(5, 7, 9), Int32Array.of(0, 1, 2), Int32Array.of(2)];
+      await loaded.run({ tokens: 3, ids, positions, outputs, segments });
+      logits.push(await logitsOf(loaded, 0));
+      await loaded.close();
+    }
+    assert.deepEqual(logits[1], logits[0]);
+  });
+});
+
+/** Each expert's gate and up one below the other. */
+function fused(model: GgufModel): GgufModel {
+  const tensors = model.tensors.flatMap((gate): TensorPlan[] => {
+    if (gate.name.includes('.ffn_up_exps.')) return [];
+    if (!gate.name.includes('.ffn_gate_exps.')) return [gate];
+    const up = model.tensors.find(({ name }) => name === gate.name.replace('_gate_', '_up_'))!;
+    const shape = gate.shape.with(-2, 2 * gate.shape.at(-2)!);
+    function* bytes() {
+      const both = [gate, up].map(tensor => Buffer.concat([...tensor.bytes()]));
+      const expert = both[0]!.length / gate.shape.at(-1)!;
+      for (let at = 0; at < both[0]!.length; at += expert)
+        for (const half of both) yield new Uint8Array(half.subarray(at, at + expert));
+    }
+    return [{ name: gate.name.replace('_gate_', '_gate_up_'), shape, type: gate.type, bytes }];
+  });
+  return { ...model, tensors };
+}
 
 describe('a model', () => {
   for (const { name } of architectures) {

@@ -20,7 +20,7 @@ export function attend(
   q: Float32Array,
   position: number,
   kv: KvHead,
-  options: AttentionOptions,
+  { sink, ...options }: Omit<AttentionOptions, 'sinks'> & { readonly sink?: number | undefined },
 ): void {
   const scaled = q.map(value => f(value * f(options.scale)));
   const first = Math.max(0, position - (options.window ?? position + 1) + 1);
@@ -31,8 +31,15 @@ export function attend(
     attendSplit(split, scaled, kv, reach, options.softcap);
     if (split !== whole) combine(whole, split);
   }
-  const inverse = f(1 / whole.total);
-  for (let d = 0; d < out.length; d++) out[d] = f(out[d] * inverse);
+  const factor = sink === undefined ? f(1 / whole.total) : withSink(whole, sink);
+  for (let d = 0; d < out.length; d++) out[d] = f(out[d] * factor);
+}
+
+/** What the sums are multiplied with where a score without a value takes its share of the softmax. */
+function withSink({ max, total }: Online, sink: number): number {
+  const most = Math.max(max, sink);
+  const kept = expf(f(max - most));
+  return f(kept / f(f(total * kept) + expf(f(sink - most))));
 }
 
 /** The last multiple of `size` up to `position`. */

@@ -37,7 +37,7 @@ import {
   type ReferenceVector,
 } from './handles.ts';
 import { pageBytesOf, ReferenceKvCache, type Unit } from './kv-cache.ts';
-import { gelu, sigmoid, silu, softcap } from './math.ts';
+import { gelu, sigmoid, silu, softcap, swigluOai } from './math.ts';
 import { layerNorm, rmsNorm } from './norm.ts';
 import { checkProduct, multiply, multiplyExperts } from './products.ts';
 import { rotate } from './rope.ts';
@@ -46,6 +46,8 @@ import { convolve, deltaRule } from './states.ts';
 import { ReferenceMatrix } from './weights.ts';
 
 const f = Math.fround;
+
+const plain = (activation: (x: number) => number) => (gate: number, up: number) => f(activation(gate) * up);
 
 /** The oracle: every operation written out naively, one row after the other. Slow; needs nothing but JavaScript. */
 export function createReferenceBackend(): Backend {
@@ -180,13 +182,15 @@ class ReferenceBackend implements Backend {
     const [target, queries, own] = [this.#owner.own(out), this.#owner.own(q), this.#owner.own(cache)];
     const { headDim, kvHeads } = own.paged(layer);
     const sharing = options.heads / kvHeads;
+    const { sinks, ...shape } = options;
+    const values = sinks && this.#owner.own(sinks).values;
     this.#record(() => {
       for (const segment of batch.segments) {
         for (let head = 0; head < options.heads; head++) {
           const kv = own.head(layer, segment, Math.floor(head / sharing));
           for (let i = 0; i < segment.count; i++) {
             const part = (buffer: ReferenceBuffer) => groups(buffer.row(segment.start + i), headDim)[head];
-            attend(part(target), part(queries), segment.position + i, kv, options);
+            attend(part(target), part(queries), segment.position + i, kv, { ...shape, sink: values?.[head] });
           }
         }
       }
@@ -249,12 +253,14 @@ class ReferenceBackend implements Backend {
   }
 
   gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {
-    const activation = { silu, gelu, sigmoid, linear: (x: number) => x }[kind];
+    const linear = plain(x => x);
+    const smooth = { silu: plain(silu), gelu: plain(gelu), sigmoid: plain(sigmoid) };
+    const activation = { ...smooth, linear, swiglu_oai: swigluOai }[kind];
     const [gated, upper] = [this.#owner.own(gate), this.#owner.own(up)];
     this.#each(out, rows, (row, i) => {
       const gates = gated.row(i);
       const ups = upper.row(i);
-      for (let c = 0; c < row.length; c++) row[c] = f(activation(gates[c]) * ups[c]);
+      for (let c = 0; c < row.length; c++) row[c] = activation(gates[c], ups[c]);
     });
   }
 
@@ -312,16 +318,12 @@ class ReferenceBackend implements Backend {
     });
   }
 
-  expertMatmuls(
-    products: readonly { out: Buffer; matrix: Matrix }[],
-    x: Buffer,
-    from: 'tokens' | 'slots',
-    routing: Routing,
-  ): void {
+  expertMatmuls(products: readonly Product[], x: Buffer, from: 'tokens' | 'slots', routing: Routing): void {
     const [source, own] = [this.#owner.own(x), this.#owner.own(routing)];
-    for (const { out, matrix } of products) {
+    for (const { out, matrix, bias } of products) {
       const [target, weights] = [this.#owner.own(out), this.#owner.own(matrix)];
-      this.#record(() => multiplyExperts(target, weights, source, from, own));
+      const biases = bias && this.#owner.own(bias).values;
+      this.#record(() => multiplyExperts(target, weights, source, from, own, biases));
     }
   }
 

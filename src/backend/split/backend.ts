@@ -209,7 +209,8 @@ export class SplitBackend implements Backend {
     options: AttentionOptions,
   ): void {
     const [target, queries] = [this.#owner.own(out), this.#owner.own(q)];
-    this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, options);
+    const sinks = options.sinks && this.#owner.own(options.sinks);
+    this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, { ...options, sinks });
   }
 
   routing(tokens: number, experts: number, topK: number): SplitRouting {
@@ -221,14 +222,16 @@ export class SplitBackend implements Backend {
   }
 
   expertMatmuls(
-    products: readonly { out: Buffer; matrix: Matrix }[],
+    products: readonly Product[],
     x: Buffer,
     from: 'tokens' | 'slots',
     routing: Routing,
     rows: number,
   ): void {
     const [source, own] = [this.#owner.own(x), this.#owner.own(routing)];
-    const owned = products.map(({ out, matrix }) => ({ out: this.#owner.own(out), matrix: this.#owner.own(matrix) }));
+    const owned = products.map(({ out, matrix, bias }) => ({
+      ...{ out: this.#owner.own(out), matrix: this.#owner.own(matrix), bias: bias && this.#owner.own(bias) },
+    }));
     this.#experts.multiply(owned, source, from, own, rows);
   }
 

@@ -1,6 +1,6 @@
 /** The cache: each layer's pages and states on the side that the placement names. */
 import type { AttentionOptions, Backend, BatchLayout, KvShape, LayerShape, MaybePromise } from '../backend.ts';
-import type { Both, SplitBuffer, SplitCache, Use } from './handles.ts';
+import type { Both, SplitBuffer, SplitCache, SplitVector, Use } from './handles.ts';
 import type { Side } from './placement.ts';
 import { eachSide, type Sides } from './sides.ts';
 
@@ -47,11 +47,11 @@ export class Caches {
     { on, places }: SplitCache,
     layer: number,
     batch: BatchLayout,
-    options: AttentionOptions,
+    options: AttentionOptions & { readonly sinks?: SplitVector | undefined },
   ): void {
     const { side, layer: there } = places[layer]!;
     this.#sides.stages.record(side, [[q, batch.tokens]], [[out, batch.tokens]], to =>
-      to.attention(out.on[side], q.on[side], on[side], there, batch, options),
+      to.attention(out.on[side], q.on[side], on[side], there, batch, { ...options, sinks: options.sinks?.on[side] }),
     );
   }
 

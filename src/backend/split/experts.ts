@@ -1,7 +1,7 @@
 /** Products of experts, each on the side of its matrix. */
 import { RealmError } from '../../errors.ts';
 import type { Routing } from '../backend.ts';
-import { bitOf, type SplitBuffer, type SplitMatrix, type SplitRouting, type Use } from './handles.ts';
+import { bitOf, type SplitBuffer, type SplitMatrix, type SplitRouting, type SplitVector, type Use } from './handles.ts';
 import type { Side } from './placement.ts';
 import type { Sides } from './sides.ts';
 import { other } from './stages.ts';
@@ -26,7 +26,7 @@ export class Experts {
   }
 
   multiply(
-    products: readonly { out: SplitBuffer; matrix: SplitMatrix }[],
+    products: readonly { out: SplitBuffer; matrix: SplitMatrix; bias: SplitVector | undefined }[],
     x: SplitBuffer,
     from: 'tokens' | 'slots',
     routing: SplitRouting,
@@ -36,7 +36,9 @@ export class Experts {
     const reads: Use[] = [[x, from === 'tokens' ? rows : slots]];
     for (const [side, some] of Map.groupBy(products, ({ matrix }) => this.#sides.sideOf(matrix, reads))) {
       const known = this.#on(routing, side);
-      const there = some.map(({ out, matrix }) => ({ out: out.on[side], matrix: matrix.on[side]! }));
+      const there = some.map(({ out, matrix, bias }) => {
+        return { out: out.on[side], matrix: matrix.on[side]!, bias: bias?.on[side] };
+      });
       const writes = some.map(({ out }): Use => [out, slots]);
       this.#sides.stages.record(side, reads, writes, to => to.expertMatmuls(there, x.on[side], from, known, rows));
     }

@@ -351,7 +351,8 @@ export class WasmBackend implements Backend {
     options: AttentionOptions,
   ): void {
     const [target, queries] = [this.#owner.own(out), this.#owner.own(q)];
-    this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, options);
+    const sinks = options.sinks ? this.#owner.own(options.sinks).address : 0;
+    this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, options, sinks);
   }
 
   routing(tokens: number, experts: number, topK: number): WasmRouting {
@@ -363,15 +364,17 @@ export class WasmBackend implements Backend {
   }
 
   expertMatmuls(
-    products: readonly { out: Buffer; matrix: Matrix }[],
+    products: readonly Product[],
     x: Buffer,
     from: 'tokens' | 'slots',
     routing: Routing,
     rows: number,
   ): void {
     const [source, own] = [this.#owner.own(x), this.#owner.own(routing)];
-    for (const { out, matrix } of products)
-      this.#experts.multiply(this.#owner.own(out), this.#owner.own(matrix), source, from, own, rows);
+    for (const { out, matrix, bias } of products) {
+      const place = bias ? this.#owner.own(bias).address : 0;
+      this.#experts.multiply(this.#owner.own(out), this.#owner.own(matrix), place, source, from, own, rows);
+    }
   }
 
   combine(out: Buffer, slots: Buffer, routing: Routing, rows: number): void {

@@ -45,6 +45,8 @@ export class Experts {
   multiply(
     out: WasmBuffer,
     matrix: WasmMatrix,
+    /** Address of the experts' biases, or 0. */
+    bias: number,
     x: WasmBuffer,
     from: 'tokens' | 'slots',
     routing: WasmRouting,
@@ -81,6 +83,7 @@ export class Experts {
       perToken,
       out: out.address,
       outStride: out.stride,
+      bias,
       starts,
     });
   }

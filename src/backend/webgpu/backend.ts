@@ -220,6 +220,7 @@ export class WebGpuBackend implements Backend {
     batch: BatchLayout,
     options: AttentionOptions,
   ): void {
+    if (options.sinks) throw lacking('sinks');
     const [target, queries] = [this.#owner.own(out), this.#owner.own(q)];
     this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, options);
   }
@@ -233,12 +234,13 @@ export class WebGpuBackend implements Backend {
   }
 
   expertMatmuls(
-    products: readonly { out: Buffer; matrix: Matrix }[],
+    products: readonly Product[],
     x: Buffer,
     from: 'tokens' | 'slots',
     routing: Routing,
     rows: number,
   ): void {
+    if (products.some(({ bias }) => bias)) throw lacking('expertBiases');
     const [source, own] = [this.#owner.own(x), this.#owner.own(routing)];
     const owned = products.map(({ out, matrix }) => ({ out: this.#owner.own(out), matrix: this.#owner.own(matrix) }));
     this.#products.experts(owned, source, from, own, rows);

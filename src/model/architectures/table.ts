@@ -1,6 +1,7 @@
 import type { Architecture } from '../types.ts';
 import { gemma2 } from './gemma2.ts';
 import { gemma3 } from './gemma3.ts';
+import { gptOss } from './gpt-oss.ts';
 import { granite } from './granite.ts';
 import { lfm2 } from './lfm2.ts';
 import { llama } from './llama.ts';
@@ -16,18 +17,6 @@ import { smollm3 } from './smollm3.ts';
 
 /** Every architecture Realm runs. Adding one is adding a file and a name here. */
 export const architectures: readonly Architecture[] = [
-  llama,
-  qwen2,
-  qwen3,
-  qwen3moe,
-  phi3,
-  gemma2,
-  gemma3,
-  mistral3,
-  smollm3,
-  qwen3vl,
-  qwen3vlmoe,
-  granite,
-  lfm2,
-  qwen35,
+  ...[llama, qwen2, qwen3, qwen3moe, phi3, gemma2, gemma3, mistral3, smollm3, qwen3vl, qwen3vlmoe, granite],
+  ...[lfm2, qwen35, gptOss],
 ];

@@ -2,7 +2,7 @@
 import { type Activation, everyActivation } from '../../backend.ts';
 import { type Dispatch, type Fusion, paramsOf } from '../dispatch.ts';
 import { exactArithmetic } from '../exact.ts';
-import { activations } from '../ops/activation.ts';
+import { activations, gatedBy } from '../ops/activation.ts';
 import { gateKernels } from '../ops/gate.ts';
 import { type Extra, fewFamily, fewRows } from '../ops/product-few.ts';
 import { fewWith } from '../ops/product-kernels.ts';
@@ -20,7 +20,7 @@ fn storeBoth(token: u32, row: u32, gate: f32, up: f32) {
   // With what was added to the products.
   let a = bitcast<f32>(work[p.out0 + token * p.outStride0 + row]);
   let b = bitcast<f32>(work[p.out1 + token * p.outStride1 + row]);
-  work[p.gate_out + token * p.gate_outStride + row] = bitcast<u32>(${kind}(a) * b);
+  work[p.gate_out + token * p.gate_outStride + row] = bitcast<u32>(${gatedBy(kind, 'a', 'b')});
 }`,
 });
 

@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { exactArithmetic } from '../exact.ts';
 import type { GpuWorkBuffer } from '../handles.ts';
 import { defineKernel } from '../kernel.ts';
-import { activations } from './activation.ts';
+import { activations, gatedBy } from './activation.ts';
 
 const kernelOf = (kind: Activation) =>
   defineKernel({
@@ -19,7 +19,7 @@ const kernelOf = (kind: Activation) =>
   let column = group.x * 64 + lane;
   if (column >= p.columns) { return; }
   let gate = work[p.gate + group.y * p.gateStride + column];
-  work[p.out + group.y * p.outStride + column] = ${kind}(gate) * work[p.up + group.y * p.upStride + column];`,
+  work[p.out + group.y * p.outStride + column] = ${gatedBy(kind, 'gate', 'work[p.up + group.y * p.upStride + column]')};`,
   });
 
 export const gateKernels = {
@@ -27,6 +27,7 @@ export const gateKernels = {
   gelu: kernelOf('gelu'),
   sigmoid: kernelOf('sigmoid'),
   linear: kernelOf('linear'),
+  swiglu_oai: kernelOf('swiglu_oai'),
 };
 
 export function gate(
