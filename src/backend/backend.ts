@@ -67,7 +67,10 @@ export interface Backend {
   ropeTable(spec: RopeSpec): RopeTable;
   /** Writes the keys and values of the batch's tokens into their pages. */
   storeKv(cache: KvCache, layer: number, k: Buffer, v: Buffer, batch: BatchLayout): void;
-  /** Causal attention of the batch's queries over their sequences' pages (paged, online softmax, GQA). out, q: [tokens, heads * headDim]. */
+  /**
+   * Attention of the batch's queries over their sequences' pages (paged, online softmax, GQA): causal, or both ways, see
+   * {@link AttentionOptions.twoWay}. out, q: [tokens, heads * headDim].
+   */
   attention(out: Buffer, q: Buffer, cache: KvCache, layer: number, batch: BatchLayout, options: AttentionOptions): void;
   /**
    * Causal depthwise convolution over each sequence's tokens, then SiLU where options say so:
@@ -104,6 +107,8 @@ export interface Backend {
   ): void;
   /** out = activation(gate) * up; `out` may be `gate`. */
   gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void;
+  /** x = activation(x). */
+  activate(x: Buffer, kind: Activation, rows: number): void;
   /** out += x. */
   add(out: Buffer, x: Buffer, rows: number): void;
   /** x *= factor. */
@@ -185,9 +190,12 @@ export interface Traits {
   readonly features: ReadonlySet<Feature>;
 }
 
-/** states: layers that keep a state of fixed size, {@link Backend.convolve} and {@link Backend.deltaRule}. */
+/**
+ * states: layers that keep a state of fixed size, {@link Backend.convolve} and {@link Backend.deltaRule}; two-way: attention to what
+ * follows, {@link AttentionOptions.twoWay}; activate: {@link Backend.activate}.
+ */
 export type Feature = (typeof everyFeature)[number];
-export const everyFeature = ['states'] as const;
+export const everyFeature = ['states', 'two-way', 'activate'] as const;
 
 /** What a gate goes through; a sigmoid's is that of an output. */
 export type Activation = (typeof everyActivation)[number];
@@ -249,6 +257,11 @@ export interface AttentionOptions {
   readonly scale: number;
   /** Sliding window: a token sees itself and the window - 1 before it. */
   readonly window?: number | undefined;
+  /**
+   * A token sees its whole text, which must be in one segment from position 0 on; with a window those at most half of it, rounded
+   * down, before and behind it.
+   */
+  readonly twoWay?: boolean | undefined;
   /** Scores become cap * tanh(score / cap) (gemma2). */
   readonly softcap?: number | undefined;
 }

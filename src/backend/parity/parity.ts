@@ -38,8 +38,9 @@ export function parity(
       backend = await create();
     });
     after(() => backend.close());
-    const same: Same = (title, scenario) =>
-      test(title, async () => {
+    const same: Same = (title, scenario, needs) =>
+      test(title, async t => {
+        if (needs && !backend.traits.features.has(needs)) return t.skip(`no ${needs}`);
         const [actual, expected] = [await scenario(backend), await scenario(createReferenceBackend())];
         const compared = flushes
           ? ([actual.map(flushed), expected.map(flushed)] as const)

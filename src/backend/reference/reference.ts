@@ -27,7 +27,7 @@ import {
 } from '../backend.ts';
 import { Owner } from '../owner.ts';
 import { Samplers } from '../sampling/sample-rows.ts';
-import { attend } from './attention.ts';
+import { attend, reachOf } from './attention.ts';
 import {
   groups,
   type Handles,
@@ -46,6 +46,7 @@ import { convolve, deltaRule } from './states.ts';
 import { ReferenceMatrix } from './weights.ts';
 
 const f = Math.fround;
+const activations = { silu, gelu, sigmoid };
 
 /** The oracle: every operation written out naively, one row after the other. Slow; needs nothing but JavaScript. */
 export function createReferenceBackend(): Backend {
@@ -186,7 +187,7 @@ class ReferenceBackend implements Backend {
           const kv = own.head(layer, segment, Math.floor(head / sharing));
           for (let i = 0; i < segment.count; i++) {
             const part = (buffer: ReferenceBuffer) => groups(buffer.row(segment.start + i), headDim)[head];
-            attend(part(target), part(queries), segment.position + i, kv, options);
+            attend(part(target), part(queries), reachOf(segment, i, options), kv, options);
           }
         }
       }
@@ -249,12 +250,20 @@ class ReferenceBackend implements Backend {
   }
 
   gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {
-    const activation = { silu, gelu, sigmoid }[kind];
+    const activation = activations[kind];
     const [gated, upper] = [this.#owner.own(gate), this.#owner.own(up)];
     this.#each(out, rows, (row, i) => {
       const gates = gated.row(i);
       const ups = upper.row(i);
       for (let c = 0; c < row.length; c++) row[c] = f(activation(gates[c]) * ups[c]);
+    });
+  }
+
+  activate(x: Buffer, kind: Activation, rows: number): void {
+    this.#each(x, rows, row => {
+      row.forEach((value, c) => {
+        row[c] = activations[kind](value);
+      });
     });
   }
 

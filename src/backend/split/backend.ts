@@ -159,6 +159,10 @@ export class SplitBackend implements Backend {
     this.#each(out, [gate, up], rows, (to, _, target, [gated, upper]) => to.gate(target, gated!, upper!, kind, rows));
   }
 
+  activate(x: Buffer, kind: Activation, rows: number): void {
+    this.#each(x, [x], rows, (to, _, target) => to.activate(target, kind, rows));
+  }
+
   add(out: Buffer, x: Buffer, rows: number): void {
     this.#each(out, [out, x], rows, (to, _, target, [, source]) => to.add(target, source!, rows));
   }

@@ -99,7 +99,7 @@ export async function createBench(threads: number): Promise<Bench> {
 }
 
 export class WasmBackend implements Backend {
-  readonly traits = { exact: true, kvLayout: 'wasm', features: new Set<Feature>() };
+  readonly traits = { exact: true, kvLayout: 'wasm', features: new Set<Feature>(['two-way', 'activate']) };
   readonly #owner = new Owner<Handles>('wasm');
   readonly #samplers = new Samplers();
   readonly #pool: ThreadPool;
@@ -264,6 +264,10 @@ export class WasmBackend implements Backend {
 
   gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {
     this.#elementwise.gate(this.#owner.own(out), this.#owner.own(gate), this.#owner.own(up), kind, rows);
+  }
+
+  activate(x: Buffer, kind: Activation, rows: number): void {
+    this.#elementwise.activate(this.#owner.own(x), kind, rows);
   }
 
   add(out: Buffer, x: Buffer, rows: number): void {

@@ -2,6 +2,7 @@
 import { RealmError } from '../../errors.ts';
 import { type Activation, everyActivation, type RopeTable } from '../backend.ts';
 import { areWhole, type WasmBuffer, type WasmVector } from './handles.ts';
+import { activate } from './ops/activate.ts';
 import { add } from './ops/add.ts';
 import { gate } from './ops/gate.ts';
 import { layerNorm } from './ops/layer-norm.ts';
@@ -89,6 +90,13 @@ export class Elementwise {
       stride: out.stride,
       eights: out.stride / 32,
     });
+  }
+
+  activate(x: WasmBuffer, kind: Activation, rows: number): void {
+    const { address, stride } = x;
+    const memory = this.#residency.through(x, x, rows);
+    const fields = { rows, kind: everyActivation.indexOf(kind), x: address, stride, eights: stride / 32 };
+    this.#recorder.recordRows(memory, activate, areWhole(x), fields);
   }
 
   add(out: WasmBuffer, x: WasmBuffer, rows: number): void {

@@ -156,6 +156,10 @@ export class WebGpuBackend implements Backend {
     this.#elementwise.gate(this.#owner.own(out), this.#owner.own(gate), this.#owner.own(up), kind, rows);
   }
 
+  activate(): never {
+    throw lacking('activate');
+  }
+
   add(out: Buffer, x: Buffer, rows: number): void {
     this.#elementwise.add(this.#owner.own(out), this.#owner.own(x), rows);
   }
@@ -220,6 +224,7 @@ export class WebGpuBackend implements Backend {
     batch: BatchLayout,
     options: AttentionOptions,
   ): void {
+    if (options.twoWay) throw lacking('two-way');
     const [target, queries] = [this.#owner.own(out), this.#owner.own(q)];
     this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, options);
   }
