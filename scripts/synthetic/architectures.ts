@@ -1,3 +1,4 @@
+import { type EncoderRecipe, encoderParts } from './encoders.ts';
 import type { MetaValue } from './gguf-writer.ts';
 import type { Shape } from './shapes.ts';
 
@@ -5,7 +6,7 @@ import type { Shape } from './shapes.ts';
 export interface Part {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly kind: 'embedding' | 'matrix' | 'output' | 'norm' | 'bias' | 'router';
+  readonly kind: 'embedding' | 'matrix' | 'output' | 'norm' | 'bias' | 'router' | 'table';
 }
 
 /** What tells one architecture from llama; names and keys as llama.cpp expects them. */
@@ -20,6 +21,7 @@ interface Recipe {
   readonly tied?: boolean;
   /** The embedding is multiplied by sqrt(width) when a token enters, and not when it serves as the output matrix. */
   readonly scaledEmbedding?: boolean;
+  readonly encoder?: EncoderRecipe;
   readonly extra?: (shape: Shape) => Record<string, MetaValue>;
 }
 
@@ -31,6 +33,8 @@ const expertCounts = ({ experts = 8, expertsUsed = 2 }: Shape) => ({
   expert_used_count: u32(expertsUsed),
 });
 const window = ({ window: tokens = 64 }: Shape) => ({ 'attention.sliding_window': u32(tokens) });
+
+const ranks = () => ({ pooling_type: u32(4) });
 
 export const recipes = {
   llama: { name: 'llama' },
@@ -52,6 +56,9 @@ export const recipes = {
   },
   gemma3: { name: 'gemma3', postNorms: true, headNorms: true, tied: true, scaledEmbedding: true, extra: window },
   phi3: { name: 'phi3', fused: true },
+  bert: { name: 'bert', encoder: { positions: true, biases: true } },
+  bertReranker: { name: 'bert', encoder: { positions: true, biases: true, ranks: true }, extra: ranks },
+  nomicBert: { name: 'nomic-bert', encoder: { fused: true, gated: true } },
 } as const satisfies Record<string, Recipe>;
 
 export type ArchitectureName = keyof typeof recipes;
@@ -70,7 +77,9 @@ export function architectureMetadata(architecture: ArchitectureName, shape: Shap
     'attention.head_count_kv': u32(shape.kvHeads),
     'attention.key_length': u32(headWidth),
     'attention.value_length': u32(headWidth),
-    'attention.layer_norm_rms_epsilon': f32(1e-5),
+    ...(recipe.encoder
+      ? { 'attention.layer_norm_epsilon': f32(1e-5), 'attention.causal': { type: 'bool', value: false } as const }
+      : { 'attention.layer_norm_rms_epsilon': f32(1e-5) }),
     'rope.dimension_count': u32(headWidth),
     'rope.freq_base': f32(shape.ropeBase ?? 10_000),
     ...recipe.extra?.(shape),
@@ -97,6 +106,8 @@ export function embeddingDeviation(architecture: ArchitectureName, shape: Shape)
 /** All tensors, in the order of the file. */
 export function parts(architecture: ArchitectureName, shape: Shape): Part[] {
   const { width, vocab } = shape;
+  const { encoder }: Recipe = recipes[architecture];
+  if (encoder) return encoderParts(encoder, shape);
   const all: Part[] = [
     { name: 'token_embd.weight', shape: [width, vocab], kind: 'embedding' },
     { name: 'output_norm.weight', shape: [width], kind: 'norm' },

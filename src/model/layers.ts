@@ -1,4 +1,4 @@
-import type { Activation, AttentionOptions, RopeTable, Vector } from '../backend/backend.ts';
+import type { Activation, AttentionOptions, Buffer, RopeTable, Vector } from '../backend/backend.ts';
 import type { ModelConfig } from './config.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
@@ -30,6 +30,20 @@ export async function loadAttention({ tensors, config }: Loading, prefix: string
     k: await tensors.linear(`${prefix}.attn_k`, kvHeads * headDim, width),
     v: await tensors.linear(`${prefix}.attn_v`, kvHeads * headDim, width),
     output: await tensors.linear(`${prefix}.attn_output`, width, heads * headDim),
+  };
+}
+
+/** With queries, keys and values in one matrix, cut apart by rows. */
+export async function loadFusedAttention({ tensors, config }: Loading, prefix: string): Promise<AttentionWeights> {
+  const { width, heads, kvHeads, headDim } = config;
+  const [q, kv] = [heads * headDim, kvHeads * headDim];
+  const part = (first: number, count: number) =>
+    tensors.linear(`${prefix}.attn_qkv`, q + 2 * kv, width, { first, count });
+  return {
+    q: await part(0, q),
+    k: await part(q, kv),
+    v: await part(q + kv, kv),
+    output: await tensors.linear(`${prefix}.attn_output`, width, q),
   };
 }
 
@@ -65,39 +79,47 @@ export async function loadEnds(tensors: Tensors, config: ModelConfig) {
   };
 }
 
-/** Queries, keys and values of `work.normed`; keys and values into the cache; what each token gathers into `work.mixed`. */
+/** Queries, keys and values of `x`; keys and values into the cache; what each token gathers into `work.mixed`. */
 export function attend(
   step: Step,
   layer: number,
   weights: AttentionWeights,
-  rope: RopeTable,
+  rope: RopeTable | undefined,
   options: AttentionOptions,
+  x: Buffer = step.work.normed,
 ): void {
   const { backend, config, work, cache, batch } = step;
-  const { q, k, v, mixed, normed } = work;
+  const { q, k, v, mixed } = work;
   const { heads, kvHeads, epsilon } = config;
   const products = [
     { out: q, ...weights.q },
     { out: k, ...weights.k },
     { out: v, ...weights.v },
   ];
-  project(step, products, normed);
+  project(step, products, x);
   if (weights.qNorm) backend.rmsNorm(q, q, weights.qNorm, epsilon, batch.tokens);
   if (weights.kNorm) backend.rmsNorm(k, k, weights.kNorm, epsilon, batch.tokens);
-  backend.rope(q, rope, batch.positions, heads);
-  backend.rope(k, rope, batch.positions, kvHeads);
+  if (rope) {
+    backend.rope(q, rope, batch.positions, heads);
+    backend.rope(k, rope, batch.positions, kvHeads);
+  }
   backend.storeKv(cache, layer, k, v, batch);
   backend.attention(mixed, q, cache, layer, batch, options);
 }
 
-/** activation(gate(x)) * up(x) of `work.normed`, into `work.gate`. */
-export function gated(step: Step, weights: FeedForwardWeights, kind: Activation): void {
+/** activation(gate(x)) * up(x), into `work.gate`. */
+export function gated(
+  step: Step,
+  weights: FeedForwardWeights,
+  kind: Activation,
+  x: Buffer = step.work.normed,
+): void {
   const { backend, work, batch } = step;
-  const { gate, up, normed } = work;
+  const { gate, up } = work;
   const products = [
     { out: gate, ...weights.gate },
     { out: up, ...weights.up },
   ];
-  project(step, products, normed);
+  project(step, products, x);
   backend.gate(gate, gate, up, kind, batch.tokens);
 }

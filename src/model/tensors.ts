@@ -80,13 +80,28 @@ export class Tensors {
     return this.#backend.vector(await this.floats(name, length));
   }
 
+  /** A norm's weight and bias. */
+  async norm(name: string, length: number): Promise<{ weight: Vector; bias: Vector }> {
+    return { weight: await this.vector(`${name}.weight`, length), bias: await this.vector(`${name}.bias`, length) };
+  }
+
   async maybeFloats(name: string, length: number): Promise<Float32Array | undefined> {
     return this.has(name) ? this.floats(name, length) : undefined;
   }
 
   /** The values of a one-dimensional tensor, all finite. */
-  async floats(name: string, length: number): Promise<Float32Array> {
-    const tensor = this.#find(name, [length]);
+  floats(name: string, length: number): Promise<Float32Array> {
+    return this.#decoded(name, this.#find(name, [length]), length);
+  }
+
+  /** Those of a small matrix, which is no backend's. [rows, columns] */
+  table(name: string, rows: number, columns: number): Promise<Float32Array> {
+    const tensor = this.#find(name, [columns, rows]);
+    this.#checkBlocks(tensor, columns);
+    return this.#decoded(name, tensor, rows * columns);
+  }
+
+  async #decoded(name: string, tensor: TensorInfo, length: number): Promise<Float32Array> {
     const bytes = await readerOf(this.#file, tensor.file).read(tensor.offset, tensor.bytes);
     const values = new Float32Array(length);
     formats[tensor.type].decode(bytes, values, length);
@@ -126,9 +141,9 @@ export class Tensors {
   #find(name: string, shape: readonly number[]): TensorInfo {
     const tensor = this.#file.tensors.get(name);
     if (!tensor) throw invalid(name, `is missing; expected one of shape [${shape.join(', ')}]`);
-    const found = tensor.shape.slice();
-    while (found.length > shape.length && found.at(-1) === 1) found.pop();
-    if (found.length === shape.length && found.every((size, i) => size === shape[i])) return tensor;
+    // Sizes of 1 at the end may be left out.
+    const longest = Math.max(tensor.shape.length, shape.length);
+    if (Array.from({ length: longest }, (_, i) => i).every(i => (tensor.shape[i] ?? 1) === (shape[i] ?? 1))) return tensor;
     throw invalid(name, `has shape [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`);
   }
 }
