@@ -54,7 +54,10 @@ export function checkLength(
 
 /** The error of a request for an answer to a model that makes none. */
 export function noDecoder({ pooling }: Pick<Model, 'pooling'>): RealmError {
-  const what = pooling === 'rank' ? 'ranks texts and makes none: use /v1/rerank' : 'embeds texts and makes none: use /v1/embeddings';
+  const what =
+    pooling === 'rank'
+      ? 'ranks texts and makes none: use /v1/rerank'
+      : 'embeds texts and makes none: use /v1/embeddings';
   return new RealmError('invalid_request', `the model ${what}, or another model`, { param: 'model' });
 }
 

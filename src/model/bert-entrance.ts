@@ -1,5 +1,5 @@
-import type { Step } from './decoder.ts';
 import { normalise } from './bert-layers.ts';
+import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
 
 /** Types of tokens, such as those of a pair's two texts. */

@@ -108,12 +108,7 @@ export function attend(
 }
 
 /** activation(gate(x)) * up(x), into `work.gate`. */
-export function gated(
-  step: Step,
-  weights: FeedForwardWeights,
-  kind: Activation,
-  x: Buffer = step.work.normed,
-): void {
+export function gated(step: Step, weights: FeedForwardWeights, kind: Activation, x: Buffer = step.work.normed): void {
   const { backend, work, batch } = step;
   const { gate, up } = work;
   const products = [

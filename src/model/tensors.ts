@@ -143,7 +143,8 @@ export class Tensors {
     if (!tensor) throw invalid(name, `is missing; expected one of shape [${shape.join(', ')}]`);
     // Sizes of 1 at the end may be left out.
     const longest = Math.max(tensor.shape.length, shape.length);
-    if (Array.from({ length: longest }, (_, i) => i).every(i => (tensor.shape[i] ?? 1) === (shape[i] ?? 1))) return tensor;
+    if (Array.from({ length: longest }, (_, i) => i).every(i => (tensor.shape[i] ?? 1) === (shape[i] ?? 1)))
+      return tensor;
     throw invalid(name, `has shape [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`);
   }
 }

@@ -61,7 +61,9 @@ describe('embeddings point where those of llama.cpp do', () => {
       if (number === 0 && 'encoder' in recipes[architecture]) continue;
       test(`${architecture}, ${title}`, async () => {
         const path = join(folder, `${architecture}-${number}.gguf`);
-        const said = number > 0 && { [`${recipes[architecture].name}.pooling_type`]: { type: 'u32', value: number } as const };
+        const said = number > 0 && {
+          [`${recipes[architecture].name}.pooling_type`]: { type: 'u32', value: number } as const,
+        };
         writeSynthetic(path, { architecture, quant: 'F16', metadata: said || {} });
         const next = random(number);
         const { tokens, vector } = await theirs(path, () => Int32Array.from({ length: 90 }, () => next() * 500));

@@ -10,4 +10,14 @@ import { qwen3 } from './qwen3.ts';
 import { qwen3moe } from './qwen3moe.ts';
 
 /** Every architecture Realm runs. Adding one is adding a file and a name here. */
-export const architectures: readonly Architecture[] = [llama, qwen2, qwen3, qwen3moe, phi3, gemma2, gemma3, bert, nomicBert];
+export const architectures: readonly Architecture[] = [
+  llama,
+  qwen2,
+  qwen3,
+  qwen3moe,
+  phi3,
+  gemma2,
+  gemma3,
+  bert,
+  nomicBert,
+];
