@@ -1,3 +1,4 @@
+import { type EncoderRecipe, encoderParts } from './encoders.ts';
 import type { MetaValue } from './gguf-writer.ts';
 import { lfm2Metadata, lfm2Mixer, predictor, qwen35Metadata, qwen35Mixer } from './hybrid.ts';
 import type { Shape } from './shapes.ts';
@@ -6,7 +7,17 @@ import type { Shape } from './shapes.ts';
 export interface Part {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly kind: 'embedding' | 'matrix' | 'output' | 'norm' | 'bias' | 'router' | 'kernel' | 'decay' | 'sinks';
+  readonly kind:
+    | 'embedding'
+    | 'matrix'
+    | 'output'
+    | 'norm'
+    | 'bias'
+    | 'router'
+    | 'kernel'
+    | 'decay'
+    | 'sinks'
+    | 'table';
 }
 
 /** What tells one architecture from llama; names and keys as llama.cpp expects them. */
@@ -29,6 +40,7 @@ interface Recipe {
   /** Names of the norm before the feed-forward network and of the one before the output. */
   readonly feedForwardNorm?: string;
   readonly outputNorm?: string;
+  readonly encoder?: EncoderRecipe;
   readonly extra?: (shape: Shape) => Record<string, MetaValue>;
 }
 
@@ -48,6 +60,8 @@ const sections = ({ width, heads, headWidth = width / heads }: Shape) => {
 };
 const narrowExperts = (shape: Shape) => ({ ...expertCounts(shape), expert_feed_forward_length: u32(shape.ffn) });
 const window = ({ window: tokens = 64 }: Shape) => ({ 'attention.sliding_window': u32(tokens) });
+
+const ranks = () => ({ pooling_type: u32(4) });
 
 export const recipes = {
   llama: { name: 'llama' },
@@ -117,6 +131,9 @@ export const recipes = {
       'rope.scaling.original_context_length': u32(4096),
     }),
   },
+  bert: { name: 'bert', encoder: { positions: true, biases: true } },
+  bertReranker: { name: 'bert', encoder: { positions: true, biases: true, ranks: true }, extra: ranks },
+  nomicBert: { name: 'nomic-bert', encoder: { fused: true, gated: true } },
 } as const satisfies Record<string, Recipe>;
 
 export type ArchitectureName = keyof typeof recipes;
@@ -135,7 +152,9 @@ export function architectureMetadata(architecture: ArchitectureName, shape: Shap
     'attention.head_count_kv': u32(shape.kvHeads),
     'attention.key_length': u32(headWidth),
     'attention.value_length': u32(headWidth),
-    'attention.layer_norm_rms_epsilon': f32(1e-5),
+    ...(recipe.encoder
+      ? { 'attention.layer_norm_epsilon': f32(1e-5), 'attention.causal': { type: 'bool', value: false } as const }
+      : { 'attention.layer_norm_rms_epsilon': f32(1e-5) }),
     'rope.dimension_count': u32(headWidth),
     'rope.freq_base': f32(shape.ropeBase ?? 10_000),
     ...recipe.extra?.(shape),
@@ -163,6 +182,7 @@ export function embeddingDeviation(architecture: ArchitectureName, shape: Shape)
 export function parts(architecture: ArchitectureName, shape: Shape): Part[] {
   const { width, vocab, layers, predicting = 0 } = shape;
   const recipe: Recipe = recipes[architecture];
+  if (recipe.encoder) return encoderParts(recipe.encoder, shape);
   const all: Part[] = [
     { name: 'token_embd.weight', shape: [width, vocab], kind: 'embedding' },
     { name: `${recipe.outputNorm ?? 'output_norm'}.weight`, shape: [width], kind: 'norm' },

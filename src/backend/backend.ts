@@ -67,7 +67,10 @@ export interface Backend {
   ropeTable(spec: RopeSpec): RopeTable;
   /** Writes the keys and values of the batch's tokens into their pages. */
   storeKv(cache: KvCache, layer: number, k: Buffer, v: Buffer, batch: BatchLayout): void;
-  /** Causal attention of the batch's queries over their sequences' pages (paged, online softmax, GQA). out, q: [tokens, heads * headDim]. */
+  /**
+   * Attention of the batch's queries over their sequences' pages (paged, online softmax, GQA): causal, or both ways, see
+   * {@link AttentionOptions.twoWay}. out, q: [tokens, heads * headDim].
+   */
   attention(out: Buffer, q: Buffer, cache: KvCache, layer: number, batch: BatchLayout, options: AttentionOptions): void;
   /**
    * Causal depthwise convolution over each sequence's tokens, then SiLU where options say so:
@@ -104,7 +107,9 @@ export interface Backend {
     shape: DeltaShape,
   ): void;
   /** out = activation(gate) * up; `out` may be `gate`. */
-  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void;
+  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Gate, rows: number): void;
+  /** x = activation(x). */
+  activate(x: Buffer, kind: Activation, rows: number): void;
   /** out += x. */
   add(out: Buffer, x: Buffer, rows: number): void;
   /** x *= factor. */
@@ -188,17 +193,22 @@ export interface Traits {
 
 /**
  * states: layers that keep a state of fixed size, {@link Backend.convolve} and {@link Backend.deltaRule}; sinks: those of
- * {@link AttentionOptions}; expertBiases: those of {@link Backend.expertMatmuls}.
+ * {@link AttentionOptions}; expertBiases: those of {@link Backend.expertMatmuls}; two-way: attention to what follows,
+ * {@link AttentionOptions.twoWay}; activate: {@link Backend.activate}.
  */
 export type Feature = (typeof everyFeature)[number];
-export const everyFeature = ['states', 'sinks', 'expertBiases'] as const;
+export const everyFeature = ['states', 'sinks', 'expertBiases', 'two-way', 'activate'] as const;
+
+/** What a value goes through on its own. */
+export type Activation = (typeof everyActivation)[number];
+export const everyActivation = ['silu', 'gelu', 'sigmoid'] as const;
 
 /**
  * What a gate goes through; a sigmoid's is that of an output, a linear one is multiplied as it is. swiglu_oai clamps both, and what
  * is gated is up + 1 (gpt-oss).
  */
-export type Activation = (typeof everyActivation)[number];
-export const everyActivation = ['silu', 'gelu', 'sigmoid', 'linear', 'swiglu_oai'] as const;
+export type Gate = (typeof everyGate)[number];
+export const everyGate = [...everyActivation, 'linear', 'swiglu_oai'] as const;
 
 export interface ConvolutionOptions {
   /** Tokens that a sum is over, its own the last. */
@@ -258,6 +268,11 @@ export interface AttentionOptions {
   readonly scale: number;
   /** Sliding window: a token sees itself and the window - 1 before it. */
   readonly window?: number | undefined;
+  /**
+   * A token sees its whole text, which must be in one segment from position 0 on; with a window those at most half of it, rounded
+   * down, before and behind it.
+   */
+  readonly twoWay?: boolean | undefined;
   /** Scores become cap * tanh(score / cap) (gemma2). */
   readonly softcap?: number | undefined;
   /** A score for each head that has no value: it takes its share of the softmax, arXiv:2309.17453 (gpt-oss). [heads] */

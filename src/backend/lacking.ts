@@ -5,6 +5,8 @@ const words: Record<Feature, string> = {
   states: 'layers that keep a state of fixed size',
   sinks: 'attention with sinks',
   expertBiases: 'experts with biases',
+  'two-way': 'attention to what follows a token, as encoders have it',
+  activate: 'feed-forward networks without a gate',
 };
 
 /** What is thrown for something that a backend cannot do, see {@link Traits.features}. */

@@ -44,5 +44,6 @@ export function infoOf(model: Model, source: ModelSource, { context }: EngineLoo
   const { architecture, vocabSize, width, trainedContext } = model;
   const isAsked = options.context !== undefined || options.kvTokens !== undefined;
   const contextFrom = context === trainedContext ? 'training' : isAsked ? 'configuration' : 'memory';
-  return { architecture, vocabSize, width, trainedContext, context, contextFrom, ...source };
+  const makes = model.pooling === 'rank' ? 'scores' : model.encoder ? 'embeddings' : undefined;
+  return { architecture, vocabSize, width, trainedContext, context, contextFrom, ...(makes && { makes }), ...source };
 }

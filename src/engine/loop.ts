@@ -6,7 +6,7 @@ import type { Model } from '../model/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { ActiveRequests } from './active-requests.ts';
 import { type AdapterInUse, Adapters } from './adapters.ts';
-import { checkRequest, queueFull, queueTimeout } from './admission.ts';
+import { checkRequest, noDecoder, queueFull, queueTimeout } from './admission.ts';
 import { BrownOut } from './brown-out.ts';
 import { BlockPool } from './cache/block-pool.ts';
 import { PrefixCache } from './cache/prefix-cache.ts';
@@ -264,12 +264,13 @@ export class EngineLoop {
     if (!this.scheduler.canSubmit(tenant, compiling))
       throw queueFull(this.scheduler.queued(tenant) + compiling, this.#retryAfter.seconds());
     const constraint = prepared ? prepared.constraint : this.#constrained(request);
-    const pooler = request.embed ? createPooler(this.#model) : undefined;
+    const pooler = request.embed ? createPooler(this.#model, request) : undefined;
+    if (!pooler && this.#model.encoder) throw noDecoder(this.#model);
     const adapter = prepared ? prepared.adapter : this.#adapterOf(request);
     if (constraint instanceof Promise) return this.#compiling.add(id, { request, adapter }, constraint);
     const limit = Math.min(prompt.length + maxTokens, this.context);
     const states = pooler !== undefined;
-    const rowsFrom = wantsAllRows(request, pooler) ? 0 : undefined;
+    const rowsFrom = this.#model.encoder || wantsAllRows(request, pooler) ? 0 : undefined;
     const owner = { id, tenant, priority, adapter };
     const sequence = createSequence({ ...owner, limit, prompt, answered, states, rowsFrom, keepsTail });
     const queueTimer = request.queueMs === undefined ? undefined : this.#limitQueue(id, request.queueMs);

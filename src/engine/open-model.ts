@@ -81,7 +81,7 @@ async function loadOn(
   onProgress: Progress | undefined,
 ): Promise<Pick<OpenedModel, 'model' | 'draft'>> {
   const total = file.size + (draftFile?.size ?? 0);
-  const shared = { kvType: options.kvType, maxBatchTokens: options.maxBatchedTokens ?? defaults.maxBatchedTokens };
+  const shared = { kvType: options.kvType, maxBatchTokens: batchTokens(file, options) };
   const maxRunning = options.maxRunning ?? defaults.maxRunning;
   const model = await loadModel(file, backend, {
     ...shared,
@@ -97,6 +97,13 @@ async function loadOn(
     onProgress: loaded => onProgress?.(file.size + loaded, total),
   });
   return { model, draft };
+}
+
+/** An encoder's batch must hold the longest text whole. */
+function batchTokens(file: GgufFile, { maxBatchedTokens = defaults.maxBatchedTokens, context }: EngineOptions): number {
+  const { encoder, config } = describeModel(file);
+  if (!encoder) return maxBatchedTokens;
+  return Math.max(maxBatchedTokens, Math.min(context ?? Number.POSITIVE_INFINITY, config.trainedContext));
 }
 
 async function disposable(opening: Promise<GgufFile>): Promise<GgufFile & AsyncDisposable> {

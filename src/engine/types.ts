@@ -50,6 +50,8 @@ export interface EngineInfo {
   readonly contextFrom: 'training' | 'configuration' | 'memory';
   /** Numbers of an embedding. */
   readonly width: number;
+  /** What it makes of texts instead of answers; absent: answers, and embeddings too. */
+  readonly makes?: 'embeddings' | 'scores' | undefined;
   /** Kernel variant and threads, for logs: `wasm relaxed-simd+revec, 2 threads`. */
   readonly backend: string;
   /** Whether a GPU computes it. */

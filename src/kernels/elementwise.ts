@@ -26,6 +26,19 @@ export function gate(kind: keyof typeof activations) {
   return f;
 }
 
+/** x = activation(x). */
+export function activate(kind: keyof typeof activations) {
+  const f = new Func(`activate_${kind}`, { x: 'i32', eights: 'i32' });
+  const { x, eights } = f.params;
+  const value = pairLocal(f);
+  f.for(eights, () => {
+    setPair(f, value, loadPair(x));
+    storePair(f, x, activations[kind](f, value));
+    f.advance(x, 32);
+  });
+  return f;
+}
+
 /** out += x. */
 export function add() {
   const f = new Func('add', { out: 'i32', x: 'i32', eights: 'i32' });

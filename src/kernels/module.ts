@@ -9,7 +9,7 @@ import { attention, cacheTypes, maxQueries } from './attention.ts';
 import { panelBytes32, panelProduct32, product32, unpack32 } from './blocks32.ts';
 import { panelBytes256, panelProduct256, product256, unpack256 } from './blocks256.ts';
 import type { Dot } from './dot.ts';
-import { add, gate, ropeAdjacent, ropeHalves, scale, softcap } from './elementwise.ts';
+import { activate, add, gate, ropeAdjacent, ropeHalves, scale, softcap } from './elementwise.ts';
 import { productFloat } from './floats.ts';
 import { formats32 } from './formats32.ts';
 import { formats256 } from './formats256.ts';
@@ -97,6 +97,7 @@ function commonFunctions() {
     ...cacheTypes.flatMap(type => Array.from({ length: maxQueries }, (_, i) => attention(type, i + 1))),
     ...[quantize32(), quantize256(), interleaveFloats(), rmsNorm(), layerNorm(), storeKv(), storeKvBytes()],
     ...[gate('silu'), gate('gelu'), gate('sigmoid'), gate('linear'), gate('swiglu_oai')],
+    ...[activate('silu'), activate('gelu'), activate('sigmoid')],
     ...[add(), scale(), softcap(), ropeAdjacent(), ropeHalves()],
     ...convolutionTaps.flatMap(taps => [convolve(taps, false), convolve(taps, true)]),
     ...[unitLength(), deltaGates(), deltaRule(tileColumns), deltaRule(8)],

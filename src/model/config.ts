@@ -2,7 +2,7 @@ import type { GgufFile } from '../gguf/types.ts';
 import { type Keys, keysOf } from './keys.ts';
 import { type Pooling, readPooling } from './pooling.ts';
 
-/** The sizes of a decoder, as validated: every one a positive integer, every quotient below exact. */
+/** The sizes of a model, as validated: every one a positive integer, every quotient below exact. */
 export interface ModelConfig {
   readonly architecture: string;
   readonly layers: number;
@@ -16,7 +16,7 @@ export interface ModelConfig {
   /** Rows of the embedding table. */
   readonly vocabSize: number;
   readonly trainedContext: number;
-  /** What the RMS norms add under the root. */
+  /** What the norms add under the root. */
   readonly epsilon: number;
   /** How embeddings are pooled, if the file says so. */
   readonly pooling?: Pooling | undefined;
@@ -34,7 +34,10 @@ export const most = {
 };
 
 /** Reads `<architecture>.*`; throws `model_invalid` naming the key for a value that no decoder can have. */
-export function readModelConfig(file: GgufFile, { mixedLayers = false } = {}): ModelConfig {
+export function readModelConfig(
+  file: GgufFile,
+  { mixedLayers = false, epsilon = 'attention.layer_norm_rms_epsilon' } = {},
+): ModelConfig {
   const keys = keysOf(file);
   const sizeOf = mixedLayers ? keys.largest : keys.uniform;
   const blocks = keys.size('block_count', most.layers);
@@ -55,7 +58,7 @@ export function readModelConfig(file: GgufFile, { mixedLayers = false } = {}): M
     headDim: readHeadDim(keys, width, heads),
     vocabSize: readVocabSize(file, keys),
     trainedContext: keys.size('context_length', most.context),
-    epsilon: keys.number('attention.layer_norm_rms_epsilon', { min: 0, max: 1 }),
+    epsilon: keys.number(epsilon, { min: 0, max: 1 }),
     pooling: readPooling(keys),
   };
 }

@@ -1,4 +1,4 @@
-import type { Activation, AttentionOptions, Buffer, RopeTable, Vector } from '../backend/backend.ts';
+import type { AttentionOptions, Buffer, Gate, RopeTable, Vector } from '../backend/backend.ts';
 import type { ModelConfig } from './config.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
@@ -32,6 +32,20 @@ export async function loadAttention({ tensors, config }: Loading, prefix: string
     k: await tensors.linear(`${prefix}.attn_k`, kvHeads * headDim, width),
     v: await tensors.linear(`${prefix}.attn_v`, kvHeads * headDim, width),
     output: await tensors.linear(`${prefix}.attn_output`, width, heads * headDim),
+  };
+}
+
+/** With queries, keys and values in one matrix, cut apart by rows. */
+export async function loadFusedAttention({ tensors, config }: Loading, prefix: string): Promise<AttentionWeights> {
+  const { width, heads, kvHeads, headDim } = config;
+  const [q, kv] = [heads * headDim, kvHeads * headDim];
+  const part = (first: number, count: number) =>
+    tensors.linear(`${prefix}.attn_qkv`, q + 2 * kv, width, { first, count });
+  return {
+    q: await part(0, q),
+    k: await part(q, kv),
+    v: await part(q + kv, kv),
+    output: await tensors.linear(`${prefix}.attn_output`, width, q),
   };
 }
 
@@ -111,14 +125,14 @@ export function addProduct(step: Step, linear: Linear, x: Buffer, factor?: numbe
   backend.add(work.hidden, work.normed, batch.tokens);
 }
 
-/** activation(gate(x)) * up(x) of `work.normed`, into `work.gate`. */
-export function gated(step: Step, weights: FeedForwardWeights, kind: Activation): void {
+/** activation(gate(x)) * up(x), into `work.gate`. */
+export function gated(step: Step, weights: FeedForwardWeights, kind: Gate, x: Buffer = step.work.normed): void {
   const { backend, work, batch } = step;
-  const { gate, up, normed } = work;
+  const { gate, up } = work;
   const products = [
     { out: gate, ...weights.gate },
     { out: up, ...weights.up },
   ];
-  project(step, products, normed);
+  project(step, products, x);
   backend.gate(gate, gate, up, kind, batch.tokens);
 }

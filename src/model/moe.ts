@@ -1,4 +1,4 @@
-import type { Activation, Buffer, Matrix, Routing, Vector } from '../backend/backend.ts';
+import type { Buffer, Gate, Matrix, Routing, Vector } from '../backend/backend.ts';
 import { most } from './config.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
@@ -25,7 +25,7 @@ export interface ExpertWeights {
 /** How experts differ between architectures. */
 export interface ExpertOptions {
   /** Default silu. */
-  readonly activation?: Activation | undefined;
+  readonly activation?: Gate | undefined;
   /** Whether experts and their router have biases. */
   readonly biases?: boolean | undefined;
 }

@@ -1,4 +1,4 @@
-import type { Activation, RopeTable, Vector } from '../backend/backend.ts';
+import type { Gate, RopeTable, Vector } from '../backend/backend.ts';
 import type { LoadLayers } from './architecture.ts';
 import { eachLayer, type ModelConfig } from './config.ts';
 import type { Block } from './decoder.ts';
@@ -46,7 +46,7 @@ interface PreNormOptions {
   /** What the norm before the feed-forward network is called. Default `ffn_norm`. */
   readonly feedForwardNorm?: string;
   /** What a feed-forward network's gate goes through. Default SiLU. */
-  readonly activation?: Activation;
+  readonly activation?: Gate;
   /** The mixture of experts, where a file has one. */
   readonly experts?: (loading: Loading) => MoE | undefined;
   /** Whether a layer of a model with experts has one feed-forward network instead. Default: none has. */
@@ -102,7 +102,7 @@ async function ropes(options: PreNormOptions, loading: Loading): Promise<{ rope:
 /** x += residual * attention(norm(x)); x += residual * feedForward(norm(x)) */
 function preNormBlock(
   { attentionNorm, attention, feedForwardNorm, feedForward, rope, queryRope, window }: PreNormLayer,
-  { activation = 'silu', attention: scale, residual }: PreNormScales & { activation?: Activation | undefined },
+  { activation = 'silu', attention: scale, residual }: PreNormScales & { activation?: Gate | undefined },
 ): Block {
   const { sinks } = attention;
   return (step, layer) => {

@@ -116,15 +116,25 @@ export class Tensors {
     return this.#backend.vector(await this.floats(name, length));
   }
 
+  /** A norm's weight and bias. */
+  async norm(name: string, length: number): Promise<{ weight: Vector; bias: Vector }> {
+    return { weight: await this.vector(`${name}.weight`, length), bias: await this.vector(`${name}.bias`, length) };
+  }
+
   async maybeFloats(name: string, length: number): Promise<Float32Array | undefined> {
     return this.has(name) ? this.floats(name, length) : undefined;
   }
 
   /** The kernel of a depthwise convolution, [taps, columns]; files have the taps of a column beside each other. */
   async kernel(name: string, taps: number, columns: number): Promise<Vector> {
-    this.#checkBlocks(this.#find(name, [taps, columns]), taps);
-    const values = await this.floats(name, taps, columns);
+    const values = await this.table(name, columns, taps);
     return this.#backend.vector(values.map((_, i) => values[(i % columns) * taps + Math.floor(i / columns)]!));
+  }
+
+  /** Those of a small matrix, which is no backend's. [rows, columns] */
+  table(name: string, rows: number, columns: number): Promise<Float32Array> {
+    this.#checkBlocks(this.#find(name, [columns, rows]), columns);
+    return this.floats(name, columns, rows);
   }
 
   /** The values of a tensor that is no matrix of weights, all finite. */
@@ -177,9 +187,10 @@ export class Tensors {
   #find(name: string, shape: readonly number[]): TensorInfo {
     const tensor = this.#file.tensors.get(name);
     if (!tensor) throw invalid(name, `is missing; expected one of shape [${shape.join(', ')}]`);
-    const found = tensor.shape.slice();
-    while (found.length > shape.length && found.at(-1) === 1) found.pop();
-    if (found.length === shape.length && found.every((size, i) => size === shape[i])) return tensor;
+    // Sizes of 1 at the end may be left out.
+    const longest = Math.max(tensor.shape.length, shape.length);
+    if (Array.from({ length: longest }, (_, i) => i).every(i => (tensor.shape[i] ?? 1) === (shape[i] ?? 1)))
+      return tensor;
     throw invalid(name, `has shape [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`);
   }
 }

@@ -48,6 +48,11 @@ export interface Adapter {
   readonly bytes: number;
 }
 
+/** What follows the pooling of a text: makes another vector of a pooled one, or a score where the model ranks. */
+export interface Head {
+  apply(pooled: ArrayLike<number>): Float64Array;
+}
+
 /** A loaded model: weights on a backend and the decoder that runs a batch through them. */
 export interface Model {
   readonly architecture: string;
@@ -73,6 +78,10 @@ export interface Model {
   readonly kvBytesPerToken: number;
   /** How the hidden states of a text become one embedding, as the file says. */
   readonly pooling: Pooling | undefined;
+  /** What becomes of what was pooled: of each text's embedding, or its score where the pooling is `rank`. */
+  readonly head?: Head | undefined;
+  /** It sees whole texts, which must be in one batch each, and makes no tokens: `logits` and `tokens` fail. */
+  readonly encoder?: boolean | undefined;
   /** Runs one batch, behind the copies that were asked for. One that was preempted counts as not run at all. */
   run(batch: Batch, preempt?: Preempt): MaybePromise<RunOutcome>;
   /** The tokens chosen behind the first `count` outputs, or what stands in place of one; valid until the next run. */
@@ -120,6 +129,7 @@ export interface ModelOptions {
 export interface Description {
   readonly config: ModelConfig;
   readonly cache: readonly LayerShape[];
+  readonly encoder?: boolean | undefined;
 }
 
 /** What {@link loadModel} finds by GGUF's `general.architecture`; made by `defineArchitecture`. */

@@ -16,6 +16,7 @@ interface Variant extends Omit<AttentionOptions, 'heads' | 'scale' | 'sinks'> {
 
 export function attention(same: Same): void {
   acrossSplits(same);
+  bothWays(same);
   const variants: Variant[] = [{}, { window: 33 }, { window: 5, softcap: 20 }, { softcap: 50 }, { sinks: 8 }];
   const shapes: Omit<Heads, 'type'>[] = [
     { heads: 4, kvHeads: 4, headDim: 64 },
@@ -80,6 +81,29 @@ function acrossSplits(same: Same): void {
           return [...(await run(spans, 2)), ...(await run([{ position: 517, count: 1, pages }], 3))];
         },
         variant.sinks ? 'sinks' : undefined,
+      );
+    }
+  }
+}
+
+/** Whole texts, some of them longer than a split, beside each other and alone. */
+function bothWays(same: Same): void {
+  const shapes: Heads[] = [
+    { heads: 12, kvHeads: 12, headDim: 32, type: 'F16' },
+    { heads: 3, kvHeads: 1, headDim: 64, type: 'F16' },
+    { heads: 2, kvHeads: 2, headDim: 64, type: 'Q8_0' },
+  ];
+  for (const shape of shapes) {
+    for (const window of [undefined, 1, 8, 301]) {
+      same(
+        `attention both ways, ${shape.heads} heads of ${shape.headDim}, ${shape.type}, window ${window}`,
+        async backend => {
+          const run = sequences(backend, shape, { twoWay: true, window }, 30);
+          const pages = shuffledPages(3, 300, 1);
+          const texts = [33, 280, 1].map((count, i) => ({ position: 0, count, pages: pages(i) }));
+          return [...(await run(texts, 1)), ...(await run(texts.slice(1, 2), 2))];
+        },
+        'two-way',
       );
     }
   }

@@ -1,4 +1,4 @@
-import type { Backend } from '../backend.ts';
+import { type Backend, type Buffer, everyActivation } from '../backend.ts';
 import { floats } from './data.ts';
 import { filled, results, type Same } from './suite.ts';
 
@@ -38,6 +38,7 @@ export function rows(same: Same): void {
   }
   for (const columns of [1, 7, 96, 1536]) {
     same(`row operations over ${columns} columns`, backend => elementwise(backend, columns));
+    same(`activations over ${columns} columns`, backend => activated(backend, columns), 'activate');
   }
 }
 
@@ -59,13 +60,24 @@ async function rotated(
 /** Activations far outside where they matter, at the borders of exp's range, and the two zeros. */
 const borders = [0, -0, 1e-30, -1e-30, 0.5, -0.5, 43, -43, 87, -87, 88, -88, 89, -89, 1e4, -1e4, 1e12, -1e12];
 
-async function elementwise(backend: Backend, columns: number): Promise<Float32Array[]> {
-  const inputs = (seed: number) => {
-    const buffer = filled(backend, seed, 5, columns, 20);
-    const edge = Float32Array.from({ length: columns }, (_, i) => borders[i % borders.length] ?? 0);
-    backend.write(buffer, 0, edge);
+function atBorders(backend: Backend, seed: number, columns: number): Buffer {
+  const buffer = filled(backend, seed, 5, columns, 20);
+  const edge = Float32Array.from({ length: columns }, (_, i) => borders[i % borders.length] ?? 0);
+  backend.write(buffer, 0, edge);
+  return buffer;
+}
+
+async function activated(backend: Backend, columns: number): Promise<Float32Array[]> {
+  const buffers = everyActivation.map((kind, i) => {
+    const buffer = atBorders(backend, i, columns);
+    backend.activate(buffer, kind, 4);
     return buffer;
-  };
+  });
+  return results(backend, ...buffers);
+}
+
+async function elementwise(backend: Backend, columns: number): Promise<Float32Array[]> {
+  const inputs = (seed: number) => atBorders(backend, seed, columns);
   const [silu, gelu, inPlace, sigmoid, linear] = [inputs(1), inputs(2), inputs(3), inputs(10), inputs(11)];
   const clamped = inputs(13);
   const [capped, sum, scaled] = [inputs(4), inputs(5), inputs(6)];

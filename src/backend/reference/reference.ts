@@ -9,6 +9,7 @@ import {
   type DeltaShape,
   done,
   everyFeature,
+  type Gate,
   type KvCache,
   type KvShape,
   type MatmulOptions,
@@ -27,7 +28,7 @@ import {
 } from '../backend.ts';
 import { Owner } from '../owner.ts';
 import { Samplers } from '../sampling/sample-rows.ts';
-import { attend } from './attention.ts';
+import { attend, reachOf } from './attention.ts';
 import {
   groups,
   type Handles,
@@ -46,6 +47,7 @@ import { convolve, deltaRule } from './states.ts';
 import { ReferenceMatrix } from './weights.ts';
 
 const f = Math.fround;
+const activations = { silu, gelu, sigmoid };
 
 const plain = (activation: (x: number) => number) => (gate: number, up: number) => f(activation(gate) * up);
 
@@ -190,7 +192,8 @@ class ReferenceBackend implements Backend {
           const kv = own.head(layer, segment, Math.floor(head / sharing));
           for (let i = 0; i < segment.count; i++) {
             const part = (buffer: ReferenceBuffer) => groups(buffer.row(segment.start + i), headDim)[head];
-            attend(part(target), part(queries), segment.position + i, kv, { ...shape, sink: values?.[head] });
+            const reach = reachOf(segment, i, options);
+            attend(part(target), part(queries), reach, kv, { ...shape, sink: values?.[head] });
           }
         }
       }
@@ -252,7 +255,7 @@ class ReferenceBackend implements Backend {
     });
   }
 
-  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {
+  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Gate, rows: number): void {
     const linear = plain(x => x);
     const smooth = { silu: plain(silu), gelu: plain(gelu), sigmoid: plain(sigmoid) };
     const activation = { ...smooth, linear, swiglu_oai: swigluOai }[kind];
@@ -261,6 +264,14 @@ class ReferenceBackend implements Backend {
       const gates = gated.row(i);
       const ups = upper.row(i);
       for (let c = 0; c < row.length; c++) row[c] = activation(gates[c], ups[c]);
+    });
+  }
+
+  activate(x: Buffer, kind: Activation, rows: number): void {
+    this.#each(x, rows, row => {
+      row.forEach((value, c) => {
+        row[c] = activations[kind](value);
+      });
     });
   }
 

@@ -5,6 +5,7 @@ import type {
   Backend,
   BatchLayout,
   Buffer,
+  Gate,
   KvCache,
   KvShape,
   MatmulOptions,
@@ -155,8 +156,12 @@ export class SplitBackend implements Backend {
     throw lacking('states');
   }
 
-  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {
+  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Gate, rows: number): void {
     this.#each(out, [gate, up], rows, (to, _, target, [gated, upper]) => to.gate(target, gated!, upper!, kind, rows));
+  }
+
+  activate(x: Buffer, kind: Activation, rows: number): void {
+    this.#each(x, [x], rows, (to, _, target) => to.activate(target, kind, rows));
   }
 
   add(out: Buffer, x: Buffer, rows: number): void {

@@ -15,6 +15,7 @@ import {
   type DeltaShape,
   done,
   everyFeature,
+  type Gate,
   type KvCache,
   type KvShape,
   type MatmulOptions,
@@ -288,8 +289,12 @@ export class WasmBackend implements Backend {
     this.#states.deltaRule(this.#owner.own(out), inputs, this.#owner.own(cache), layer, batch, shape);
   }
 
-  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {
+  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Gate, rows: number): void {
     this.#elementwise.gate(this.#owner.own(out), this.#owner.own(gate), this.#owner.own(up), kind, rows);
+  }
+
+  activate(x: Buffer, kind: Activation, rows: number): void {
+    this.#elementwise.activate(this.#owner.own(x), kind, rows);
   }
 
   add(out: Buffer, x: Buffer, rows: number): void {

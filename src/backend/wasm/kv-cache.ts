@@ -128,7 +128,7 @@ export class Caches {
       qStride: q.stride,
       out: out.address,
       outStride: out.stride,
-      reaches: this.#tables.reaches(batch, options.window ?? 0),
+      reaches: this.#tables.reaches(batch, options.window ?? 0, options.twoWay),
       base: address,
       pageBytes,
       valuesAt: kvHeads * headBytes,

@@ -74,20 +74,23 @@ export class StepTables {
     return address;
   }
 
-  /** Per token its block table and the positions that it sees; the same for all layers with this window. */
-  reaches(batch: BatchLayout, window: number): number {
-    const known = this.#reaches.get(window);
+  /** Per token its block table and the positions that it sees; the same for all layers with this window and direction. */
+  reaches(batch: BatchLayout, window: number, twoWay = false): number {
+    const key = twoWay ? -1 - window : window;
+    const known = this.#reaches.get(key);
     if (known?.batch === batch) return known.address;
     const reaches = new Int32Array(3 * batch.tokens);
     for (const { start, count, position, pages } of batch.segments) {
       const table = this.words(pages);
       for (let i = 0; i < count; i++) {
-        const to = position + i + 1;
-        reaches.set([table, window ? Math.max(0, to - window) : 0, to], 3 * (start + i));
+        const own = position + i;
+        const before = window ? (twoWay ? window >> 1 : window - 1) : own;
+        const to = twoWay ? Math.min(position + count, window ? own + before + 1 : Infinity) : own + 1;
+        reaches.set([table, Math.max(0, own - before), to], 3 * (start + i));
       }
     }
     const address = this.words(reaches);
-    this.#reaches.set(window, { batch, address });
+    this.#reaches.set(key, { batch, address });
     return address;
   }
 

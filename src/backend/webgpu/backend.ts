@@ -1,12 +1,12 @@
 /** The backend on GPUs: WGSL kernels over weights and caches on a device of WebGPU. */
 import { RealmError } from '../../errors.ts';
 import {
-  type Activation,
   type AttentionOptions,
   type Backend,
   type BatchLayout,
   type Buffer,
   done,
+  type Gate,
   type KvCache,
   type KvShape,
   type MatmulOptions,
@@ -152,8 +152,12 @@ export class WebGpuBackend implements Backend {
     throw lacking('states');
   }
 
-  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {
+  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Gate, rows: number): void {
     this.#elementwise.gate(this.#owner.own(out), this.#owner.own(gate), this.#owner.own(up), kind, rows);
+  }
+
+  activate(): never {
+    throw lacking('activate');
   }
 
   add(out: Buffer, x: Buffer, rows: number): void {
@@ -221,6 +225,7 @@ export class WebGpuBackend implements Backend {
     options: AttentionOptions,
   ): void {
     if (options.sinks) throw lacking('sinks');
+    if (options.twoWay) throw lacking('two-way');
     const [target, queries] = [this.#owner.own(out), this.#owner.own(q)];
     this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, options);
   }

@@ -1,5 +1,5 @@
 /** Records operations on rows that need no weights but vectors: norms, rotations, gates, sums, copies of rows. */
-import type { Activation, RopeTable } from '../backend.ts';
+import type { Gate, RopeTable } from '../backend.ts';
 import type { Context } from './context.ts';
 import type { GpuVector, GpuWorkBuffer } from './handles.ts';
 import { add } from './ops/add.ts';
@@ -40,7 +40,7 @@ export class Elementwise {
     rope(this.#context, x, table, this.#rotations.of(table, positions), heads);
   }
 
-  gate(out: GpuWorkBuffer, gated: GpuWorkBuffer, up: GpuWorkBuffer, kind: Activation, rows: number): void {
+  gate(out: GpuWorkBuffer, gated: GpuWorkBuffer, up: GpuWorkBuffer, kind: Gate, rows: number): void {
     gate(this.#context, out, gated, up, kind, rows);
   }
 

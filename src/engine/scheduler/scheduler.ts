@@ -278,6 +278,7 @@ export class Scheduler {
     const first =
       only && pending(sequence) <= this.#options.maxBatchedTokens && [...decoding].every(other => before(queue, other));
     const fits = room.fits(sequence.computed, first);
+    if (this.#options.wholeTexts) return pending(sequence) <= fits || this.#plan.size === 0 ? pending(sequence) : 0;
     return isScored(sequence) ? Math.min(Math.ceil(fits / scoredPrice), this.#outputsFor(sequence)) : fits;
   }
 

@@ -1,5 +1,5 @@
 import { defineArchitecture } from '../architecture.ts';
-import type { AttentionWeights, FeedForwardWeights } from '../layers.ts';
+import { type FeedForwardWeights, loadFusedAttention } from '../layers.ts';
 import type { Loading } from '../loading.ts';
 import { preNorm } from '../pre-norm.ts';
 import { longest, originalContext, ropeDimensions } from '../rope.ts';
@@ -23,19 +23,6 @@ function loadFactors({ keys, config, options, tensors }: Loading): Promise<Float
   const long = longest(config, options.kvTokens) > originalContext(keys, config);
   const divisors = `rope_factors_${long ? 'long' : 'short'}.weight`;
   return tensors.maybeFloats(divisors, ropeDimensions(keys, config) / 2);
-}
-
-async function loadFusedAttention({ tensors, config }: Loading, prefix: string): Promise<AttentionWeights> {
-  const { width, heads, kvHeads, headDim } = config;
-  const [q, kv] = [heads * headDim, kvHeads * headDim];
-  const part = (first: number, count: number) =>
-    tensors.linear(`${prefix}.attn_qkv`, q + 2 * kv, width, { first, count });
-  return {
-    q: await part(0, q),
-    k: await part(q, kv),
-    v: await part(q + kv, kv),
-    output: await tensors.linear(`${prefix}.attn_output`, width, q),
-  };
 }
 
 async function loadFusedFeedForward({ tensors, config }: Loading, prefix: string): Promise<FeedForwardWeights> {

@@ -1,4 +1,5 @@
 import type { Architecture } from '../types.ts';
+import { bert } from './bert.ts';
 import { gemma2 } from './gemma2.ts';
 import { gemma3 } from './gemma3.ts';
 import { gptOss } from './gpt-oss.ts';
@@ -6,6 +7,7 @@ import { granite } from './granite.ts';
 import { lfm2 } from './lfm2.ts';
 import { llama } from './llama.ts';
 import { mistral3 } from './mistral3.ts';
+import { nomicBert } from './nomic-bert.ts';
 import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
@@ -18,5 +20,5 @@ import { smollm3 } from './smollm3.ts';
 /** Every architecture Realm runs. Adding one is adding a file and a name here. */
 export const architectures: readonly Architecture[] = [
   ...[llama, qwen2, qwen3, qwen3moe, phi3, gemma2, gemma3, mistral3, smollm3, qwen3vl, qwen3vlmoe, granite],
-  ...[lfm2, qwen35, gptOss],
+  ...[lfm2, qwen35, gptOss, bert, nomicBert],
 ];

@@ -1,4 +1,5 @@
 /** Every operation: a command says which by its place here. */
+import { activate } from './activate.ts';
 import { add } from './add.ts';
 import { assign } from './assign.ts';
 import { attention } from './attention.ts';
@@ -26,7 +27,7 @@ import { transfer } from './transfer.ts';
 // biome-ignore format: a line for each would be a page
 const table = [
   quantize, product, panelProduct, rmsNorm, layerNorm, rope, storeKv, attention, gate, add, scale, softcap, copy,
-  transfer, pack, route, assign, quantizeSlots, expertProduct, combine, convolve, deltaRule,
+  transfer, pack, route, assign, quantizeSlots, expertProduct, combine, convolve, deltaRule, activate,
 ];
 for (const [i, op] of table.entries()) op.number = i;
 

@@ -1,5 +1,5 @@
 /** A gate, and what it writes as 8-bit blocks. */
-import { type Activation, everyActivation } from '../../backend.ts';
+import { everyGate, type Gate } from '../../backend.ts';
 import { paramsOf } from '../dispatch.ts';
 import { exactArithmetic } from '../exact.ts';
 import { defineKernel, type Kernel } from '../kernel.ts';
@@ -8,7 +8,7 @@ import { gateKernels } from '../ops/gate.ts';
 import { quantizeCode } from '../ops/quantize.ts';
 import { thenQuantize } from './then-quantize.ts';
 
-const kernelOf = (kind: Activation, gate: Kernel, quantize: Kernel, blockSize: number): Kernel =>
+const kernelOf = (kind: Gate, gate: Kernel, quantize: Kernel, blockSize: number): Kernel =>
   defineKernel({
     name: `${gate.name}, ${quantize.name}`,
     params: paramsOf({ gate, to: quantize }),
@@ -27,7 +27,7 @@ const kernelOf = (kind: Activation, gate: Kernel, quantize: Kernel, blockSize: n
   quantize(lane, values, piece, p.to_pieces, p.to_out + group.y * p.to_perToken);`,
   });
 
-export const gateQuantize = everyActivation.flatMap(kind => {
+export const gateQuantize = everyGate.flatMap(kind => {
   const before = gateKernels[kind];
   return thenQuantize({
     before,

@@ -1,5 +1,5 @@
 /** Products of few tokens with two matrices, and the gate of one by the other: a workgroup has the same rows of both. */
-import { type Activation, everyActivation } from '../../backend.ts';
+import { everyGate, type Gate } from '../../backend.ts';
 import { type Dispatch, type Fusion, paramsOf } from '../dispatch.ts';
 import { exactArithmetic } from '../exact.ts';
 import { activations, gatedBy } from '../ops/activation.ts';
@@ -7,7 +7,7 @@ import { gateKernels } from '../ops/gate.ts';
 import { type Extra, fewFamily, fewRows } from '../ops/product-few.ts';
 import { fewWith } from '../ops/product-kernels.ts';
 
-const gated = (kind: Activation): Extra => ({
+const gated = (kind: Gate): Extra => ({
   name: kind,
   pairs: true,
   params: product => ({ ...product, ...(paramsOf({ gate: gateKernels[kind] }) as typeof product) }),
@@ -32,7 +32,7 @@ function isGateOf({ params: to, groups }: Dispatch, { params: of }: Dispatch): b
   return whole && both && of.outStride0 === to.gateStride && of.outStride1 === to.upStride && of.tokens === groups[1];
 }
 
-export const productGate = everyActivation.map((kind): Fusion => {
+export const productGate = everyGate.map((kind): Fusion => {
   const extra = gated(kind);
   return {
     kernels: [fewFamily, gateKernels[kind]],

@@ -1,5 +1,5 @@
 /** The activations of docs/numerics.md in WGSL, for a kernel's declarations behind `exactArithmetic`: each step rounded on its own. */
-import type { Activation } from '../../backend.ts';
+import type { Gate } from '../../backend.ts';
 import { mathOf } from '../math.ts';
 
 const f = Math.fround;
@@ -23,5 +23,5 @@ fn swiglu_oai(x: f32) -> f32 {
 `;
 
 /** What a gate gives, in the names of what it takes. */
-export const gatedBy = (kind: Activation, gate: string, up: string): string =>
+export const gatedBy = (kind: Gate, gate: string, up: string): string =>
   kind === 'swiglu_oai' ? `${kind}(${gate}) * (clamp(${up}, -7.0, 7.0) + 1.0)` : `${kind}(${gate}) * ${up}`;

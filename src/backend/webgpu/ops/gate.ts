@@ -1,12 +1,12 @@
 /** out = activation(gate) * up. */
-import type { Activation } from '../../backend.ts';
+import type { Gate } from '../../backend.ts';
 import type { Context } from '../context.ts';
 import { exactArithmetic } from '../exact.ts';
 import type { GpuWorkBuffer } from '../handles.ts';
 import { defineKernel } from '../kernel.ts';
 import { activations, gatedBy } from './activation.ts';
 
-const kernelOf = (kind: Activation) =>
+const kernelOf = (kind: Gate) =>
   defineKernel({
     name: kind,
     params: {
@@ -35,7 +35,7 @@ export function gate(
   out: GpuWorkBuffer,
   gate: GpuWorkBuffer,
   up: GpuWorkBuffer,
-  kind: Activation,
+  kind: Gate,
   rows: number,
 ): void {
   const { columns } = out;
