@@ -152,6 +152,10 @@ export class WebGpuBackend implements Backend {
     throw lacking('states');
   }
 
+  scan(): never {
+    throw lacking('states');
+  }
+
   gate(out: Buffer, gate: Buffer, up: Buffer, kind: Gate, rows: number): void {
     this.#elementwise.gate(this.#owner.own(out), this.#owner.own(gate), this.#owner.own(up), kind, rows);
   }
