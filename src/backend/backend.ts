@@ -125,7 +125,7 @@ export interface Backend {
   /** Which experts each of a batch's tokens goes to, for `tokens` at most. */
   routing(tokens: number, experts: number, topK: number): Routing;
   /** Chooses the experts of rows by their scores, see {@link chooseExperts}. logits: [rows, experts] */
-  route(routing: Routing, logits: Buffer, rows: number): void;
+  route(routing: Routing, logits: Buffer, rows: number, options?: RouterOptions): void;
   /**
    * out[slot] = expert's matrix * x[slot's token], or * x[slot]; a slot for each token and expert that it takes. The
    * experts' matrices lie one below the other in `matrix`, each of out.columns rows, a multiple of 8.
@@ -186,9 +186,12 @@ export interface Traits {
   readonly features: ReadonlySet<Feature>;
 }
 
-/** states: layers that keep a state of fixed size, {@link Backend.convolve} and {@link Backend.deltaRule}. */
+/**
+ * states: layers that keep a state of fixed size, {@link Backend.convolve} and {@link Backend.deltaRule}; routers:
+ * {@link RouterOptions}.
+ */
 export type Feature = (typeof everyFeature)[number];
-export const everyFeature = ['states'] as const;
+export const everyFeature = ['states', 'routers'] as const;
 
 /** What a gate goes through; a sigmoid's is that of an output, a linear one is multiplied as it is. */
 export type Activation = (typeof everyActivation)[number];
@@ -254,6 +257,20 @@ export interface AttentionOptions {
   readonly window?: number | undefined;
   /** Scores become cap * tanh(score / cap) (gemma2). */
   readonly softcap?: number | undefined;
+}
+
+/** How experts are chosen and weighted, where that is not by the softmax of all scores, divided by the sum of the chosen. */
+export interface RouterOptions {
+  /** What becomes of scores; `chosen`: the softmax of those of the chosen only, by their scores (gpt-oss). Default softmax. */
+  readonly kind?: 'softmax' | 'sigmoid' | 'chosen' | undefined;
+  /** Added where experts are chosen, and not to their weights, arXiv:2408.15664. [experts] */
+  readonly bias?: Vector | undefined;
+  /** Only experts of the `used` best of `count` groups are chosen, arXiv:2412.19437. A group has two experts or more. */
+  readonly groups?: { readonly count: number; readonly used: number } | undefined;
+  /** Whether the chosen's weights are divided by their sum; so are always those of `chosen`. Default true. */
+  readonly normalised?: boolean | undefined;
+  /** Factor on the weights, after that. */
+  readonly scale?: number | undefined;
 }
 
 /** What a backend holds, in bytes. */

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { QuantType } from '../../quant/types.ts';
 import type { Backend } from '../backend.ts';
+import { lacking } from '../lacking.ts';
 import { createReferenceBackend } from '../reference/reference.ts';
 import { attention } from './attention.ts';
 import { cache } from './cache.ts';
 import { floats } from './data.ts';
+import { experts } from './experts.ts';
 import { invariance } from './invariance.ts';
 import { allTypes, products, refusesInfinity } from './products.ts';
 import { rows } from './rows.ts';
@@ -39,8 +41,9 @@ export function parity(
       backend = await create();
     });
     after(() => backend.close());
-    const same: Same = (title, scenario) =>
-      test(title, async () => {
+    const same: Same = (title, scenario, needs) =>
+      test(title, async t => {
+        if (needs && !backend.traits.features.has(needs)) return t.skip(lacking(needs).message);
         const [actual, expected] = [await scenario(backend), await scenario(createReferenceBackend())];
         const compared = flushes
           ? ([actual.map(flushed), expected.map(flushed)] as const)
@@ -50,6 +53,7 @@ export function parity(
       });
     products(same, types);
     rows(same);
+    experts(same);
     attention(same);
     cache(() => backend, same);
     states(() => backend, same);

@@ -19,6 +19,7 @@ import {
   type Product,
   type RopeSpec,
   type RopeTable,
+  type RouterOptions,
   type Routing,
   type RunOutcome,
   type SampleRow,
@@ -300,13 +301,14 @@ class ReferenceBackend implements Backend {
     return { owner: this.#owner, experts, topK, chosen: slots(), weights, ...table };
   }
 
-  route(routing: Routing, logits: Buffer, rows: number): void {
+  route(routing: Routing, logits: Buffer, rows: number, options: RouterOptions = {}): void {
     const { topK, chosen, weights, ...table } = this.#owner.own(routing);
     const source = this.#owner.own(logits);
+    const router = { ...options, bias: options.bias && this.#owner.own(options.bias).values };
     this.#record(() => {
       source.first(rows).forEach((scores, row) => {
         const [from, to] = [row * topK, (row + 1) * topK];
-        chooseExperts(scores, chosen.subarray(from, to), weights.subarray(from, to));
+        chooseExperts(scores, chosen.subarray(from, to), weights.subarray(from, to), router);
       });
       assignSlots(chosen.subarray(0, rows * topK), topK, table);
     });

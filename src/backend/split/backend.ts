@@ -16,6 +16,7 @@ import type {
   Product,
   RopeSpec,
   RopeTable,
+  RouterOptions,
   Routing,
   RunOutcome,
   SampleRow,
@@ -216,8 +217,9 @@ export class SplitBackend implements Backend {
     return this.#experts.routing(tokens, experts, topK);
   }
 
-  route(routing: Routing, logits: Buffer, rows: number): void {
-    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows);
+  route(routing: Routing, logits: Buffer, rows: number, options: RouterOptions = {}): void {
+    const bias = options.bias && this.#owner.own(options.bias);
+    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows, options, bias);
   }
 
   expertMatmuls(

@@ -25,6 +25,7 @@ import {
   type Product,
   type RopeSpec,
   type RopeTable,
+  type RouterOptions,
   type Routing,
   type RunOutcome,
   type SampleRow,
@@ -358,8 +359,9 @@ export class WasmBackend implements Backend {
     return routingIn(this.buffer(1, routingWords(tokens, experts, topK)), tokens, experts, topK);
   }
 
-  route(routing: Routing, logits: Buffer, rows: number): void {
-    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows);
+  route(routing: Routing, logits: Buffer, rows: number, options: RouterOptions = {}): void {
+    const bias = options.bias && this.#owner.own(options.bias);
+    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows, options, bias);
   }
 
   expertMatmuls(
