@@ -85,8 +85,8 @@ export interface Backend {
     options: ConvolutionOptions,
   ): void;
   /**
-   * The gated delta rule, arXiv:2412.06464, token by token: for each value head h, with key head h % keyHeads and its state S
-   * [keyDim, valueDim], `options.at` values from where the layer's states begin, head after head:
+   * The gated delta rule, arXiv:2412.06464, token by token: for each value head h, with key head h % keyHeads or as `grouped` has it,
+   * and its state S [keyDim, valueDim], `options.at` values from where the layer's states begin, head after head:
    *
    * S *= exp(decay[h] * softplus(alpha[t][h] + shift[h])); S += k ⊗ ((v - Sᵀk) * sigmoid(beta[t][h])); out = Sᵀq
    *
@@ -219,6 +219,8 @@ export interface DeltaShape {
   /** A multiple of keyHeads. */
   readonly valueHeads: number;
   readonly valueDim: number;
+  /** Whether neighbouring value heads share a key head, floor(h / (valueHeads / keyHeads)), in place of h % keyHeads. */
+  readonly grouped?: boolean | undefined;
   readonly epsilon: number;
   readonly at?: number | undefined;
 }

@@ -77,7 +77,7 @@ export class States {
     cache: WasmCache,
     layer: number,
     batch: BatchLayout,
-    { keyHeads, keyDim, valueHeads: heads, valueDim, epsilon, at = 0 }: DeltaShape,
+    { keyHeads, keyDim, valueHeads: heads, valueDim, grouped, epsilon, at = 0 }: DeltaShape,
   ): void {
     checkHeads(keyDim, valueDim);
     expect(heads % keyHeads === 0, `${heads} value heads with ${keyHeads} key heads`);
@@ -106,7 +106,7 @@ export class States {
       outStride: out.stride,
       states: block.address + 4 * at,
       slotBytes,
-      keyHeads,
+      keyHeads: grouped ? -keyHeads : keyHeads,
       keyDim,
       heads,
       valueDim,
