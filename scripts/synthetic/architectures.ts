@@ -17,6 +17,14 @@ interface Recipe {
   readonly postNorms?: boolean;
   readonly fused?: boolean;
   readonly experts?: boolean;
+  /** A shared expert; `gated`: of which tokens take a share. */
+  readonly shared?: 'plain' | 'gated';
+  /** A bias for choosing experts. */
+  readonly selectionBias?: boolean;
+  /** Leading layers that have one feed-forward network instead of experts. */
+  readonly leadingDense?: number;
+  /** What the norm before the feed-forward network is called. */
+  readonly ffnNorm?: string;
   readonly tied?: boolean;
   /** The embedding is multiplied by sqrt(width) when a token enters, and not when it serves as the output matrix. */
   readonly scaledEmbedding?: boolean;
@@ -38,6 +46,12 @@ const sections = ({ width, heads, headWidth = width / heads }: Shape) => {
   return { 'rope.dimension_sections': i32s(third(0), third(1), third(2), 0) };
 };
 const narrowExperts = (shape: Shape) => ({ ...expertCounts(shape), expert_feed_forward_length: u32(shape.ffn) });
+const graniteFactors = () => ({
+  'attention.scale': f32(0.11),
+  embedding_scale: f32(12),
+  residual_scale: f32(0.22),
+  logit_scale: f32(8),
+});
 const window = ({ window: tokens = 64 }: Shape) => ({ 'attention.sliding_window': u32(tokens) });
 
 export const recipes = {
@@ -71,14 +85,42 @@ export const recipes = {
     }),
   },
   smollm3: { name: 'smollm3', tied: true },
-  granite: {
-    name: 'granite',
+  granite: { name: 'granite', tied: true, extra: graniteFactors },
+  granitemoe: {
+    name: 'granitemoe',
     tied: true,
-    extra: () => ({
-      'attention.scale': f32(0.11),
-      embedding_scale: f32(12),
-      residual_scale: f32(0.22),
-      logit_scale: f32(8),
+    experts: true,
+    shared: 'plain',
+    extra: shape => ({
+      ...graniteFactors(),
+      ...expertCounts(shape),
+      expert_shared_feed_forward_length: u32(shape.ffn),
+    }),
+  },
+  qwen2moe: {
+    name: 'qwen2moe',
+    biases: true,
+    experts: true,
+    shared: 'gated',
+    extra: shape => ({ ...narrowExperts(shape), expert_shared_feed_forward_length: u32(shape.ffn) }),
+  },
+  glm4moe: {
+    name: 'glm4moe',
+    biases: true,
+    headNorms: true,
+    experts: true,
+    shared: 'plain',
+    selectionBias: true,
+    leadingDense: 1,
+    ffnNorm: 'post_attention_norm',
+    extra: ({ width, heads, headWidth = width / heads, ...shape }) => ({
+      ...narrowExperts({ width, heads, ...shape }),
+      expert_shared_count: u32(1),
+      leading_dense_block_count: u32(1),
+      expert_gating_func: u32(2),
+      expert_weights_scale: f32(1.5),
+      expert_weights_norm: { type: 'bool', value: true },
+      'rope.dimension_count': u32(headWidth / 2),
     }),
   },
   gemma2: {
@@ -140,19 +182,19 @@ export function parts(architecture: ArchitectureName, shape: Shape): Part[] {
     { name: 'output_norm.weight', shape: [width], kind: 'norm' },
   ];
   if (!isTied(architecture, shape)) all.push({ name: 'output.weight', shape: [width, vocab], kind: 'output' });
-  for (let layer = 0; layer < shape.layers; layer++)
-    all.push(...layerParts(recipes[architecture], shape, `blk.${layer}.`));
+  for (let layer = 0; layer < shape.layers; layer++) all.push(...layerParts(recipes[architecture], shape, layer));
   return all;
 }
 
-function layerParts(recipe: Recipe, shape: Shape, prefix: string): Part[] {
+function layerParts(recipe: Recipe, shape: Shape, layer: number): Part[] {
   const { width } = shape;
+  const prefix = `blk.${layer}.`;
   const norm = (name: string, size = width): Part => ({ name: `${prefix}${name}.weight`, shape: [size], kind: 'norm' });
   const list = [
     norm('attn_norm'),
     ...attentionParts(recipe, shape, prefix),
-    norm('ffn_norm'),
-    ...ffnParts(recipe, shape, prefix),
+    norm(recipe.ffnNorm ?? 'ffn_norm'),
+    ...ffnParts(recipe, shape, prefix, layer < (recipe.leadingDense ?? 0)),
   ];
   const headWidth = shape.headWidth ?? width / shape.heads;
   if (recipe.headNorms) list.push(norm('attn_q_norm', headWidth), norm('attn_k_norm', headWidth));
@@ -173,7 +215,7 @@ function attentionParts(recipe: Recipe, shape: Shape, prefix: string): Part[] {
   return recipe.biases ? [...list, bias('attn_q', q), bias('attn_k', kv), bias('attn_v', kv)] : list;
 }
 
-function ffnParts(recipe: Recipe, { width, ffn, experts = 8 }: Shape, prefix: string): Part[] {
+function ffnParts(recipe: Recipe, { width, ffn, experts = 8 }: Shape, prefix: string, dense: boolean): Part[] {
   const matrix = (name: string, ...shape: number[]): Part => ({
     name: `${prefix}${name}.weight`,
     shape,
@@ -181,12 +223,19 @@ function ffnParts(recipe: Recipe, { width, ffn, experts = 8 }: Shape, prefix: st
   });
   // The fused matrix holds the gate's rows first.
   if (recipe.fused) return [matrix('ffn_up', width, 2 * ffn), matrix('ffn_down', ffn, width)];
-  if (!recipe.experts)
+  if (!recipe.experts || dense)
     return [matrix('ffn_gate', width, ffn), matrix('ffn_up', width, ffn), matrix('ffn_down', ffn, width)];
   return [
     { name: `${prefix}ffn_gate_inp.weight`, shape: [width, experts], kind: 'router' },
     matrix('ffn_gate_exps', width, ffn, experts),
     matrix('ffn_up_exps', width, ffn, experts),
     matrix('ffn_down_exps', ffn, width, experts),
+    ...(recipe.selectionBias ? [{ name: `${prefix}exp_probs_b.bias`, shape: [experts], kind: 'bias' } as const] : []),
+    ...(recipe.shared
+      ? [matrix('ffn_gate_shexp', width, ffn), matrix('ffn_up_shexp', width, ffn), matrix('ffn_down_shexp', ffn, width)]
+      : []),
+    ...(recipe.shared === 'gated'
+      ? [{ name: `${prefix}ffn_gate_inp_shexp.weight`, shape: [width], kind: 'router' } as const]
+      : []),
   ];
 }

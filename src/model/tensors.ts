@@ -57,12 +57,20 @@ export class Tensors {
     return this.#backend.matrix(this.#source(tensor, columns, range));
   }
 
-  /** [rows, columns] matrices of all experts, one below the other. */
-  async experts(name: string, experts: number, rows: number, columns: number): Promise<Matrix> {
+  /** [rows, columns] matrices of all experts, one below the other; or a range of the rows of each. */
+  async experts(
+    name: string,
+    experts: number,
+    rows: number,
+    columns: number,
+    range: RowRange = { first: 0, count: rows },
+  ): Promise<Matrix> {
     const tensor = this.#find(name, [columns, rows, experts]);
-    if (rows % 8 !== 0) throw invalid(name, `has ${rows} rows for each expert, which must be a multiple of 8`);
+    if (range.count % 8 !== 0)
+      throw invalid(name, `has ${range.count} rows for each expert, which must be a multiple of 8`);
     this.#checkBlocks(tensor, columns);
-    return this.#backend.matrix(this.#source(tensor, columns, { first: 0, count: rows * experts }));
+    const source = this.#source(tensor, columns, { first: 0, count: rows * experts });
+    return this.#backend.matrix(range.count === rows ? source : partOfEach(source, rows, range));
   }
 
   /** `<name>.weight` and, when the file has it, `<name>.bias`; or a range of the rows of both. */
@@ -128,9 +136,27 @@ export class Tensors {
     if (!tensor) throw invalid(name, `is missing; expected one of shape [${shape.join(', ')}]`);
     const found = tensor.shape.slice();
     while (found.length > shape.length && found.at(-1) === 1) found.pop();
+    while (found.length < shape.length && shape[found.length] === 1) found.push(1);
     if (found.length === shape.length && found.every((size, i) => size === shape[i])) return tensor;
     throw invalid(name, `has shape [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`);
   }
+}
+
+/** The same rows of each of the matrices that lie one below the other. */
+function partOfEach(source: MatrixSource, rows: number, { first, count }: RowRange): MatrixSource {
+  const rowBytes = byteLength(source.type, source.columns);
+  return {
+    ...source,
+    rows: (source.rows / rows) * count,
+    async readRows(from, wanted, target) {
+      for (let done = 0; done < wanted; ) {
+        const [each, within] = [Math.floor((from + done) / count), (from + done) % count];
+        const some = Math.min(count - within, wanted - done);
+        await source.readRows(each * rows + first + within, some, target.subarray(done * rowBytes));
+        done += some;
+      }
+    },
+  };
 }
 
 function invalid(name: string, why: string): RealmError {

@@ -44,11 +44,28 @@ const variants: readonly Variant[] = [
     title: architecture,
     options: { architecture, with: { layers: 7, heads: 4, kvHeads: 2 } },
   })),
-  ...(['mixtral', 'qwen3moe', 'qwen3vlmoe'] satisfies ArchitectureName[]).map(architecture => ({
-    title: architecture,
-    options: { architecture, with: { layers: 2, heads: 4, kvHeads: 2 } },
+  ...(['mixtral', 'qwen3moe', 'qwen3vlmoe', 'granitemoe', 'qwen2moe', 'glm4moe'] satisfies ArchitectureName[]).map(
+    architecture => ({
+      title: architecture,
+      options: { architecture, with: { layers: 2, heads: 4, kvHeads: 2 } },
+      mixture: true,
+    }),
+  ),
+  {
+    title: 'glm4moe, groups of experts, softmax, a block that guesses ahead',
+    options: {
+      architecture: 'glm4moe',
+      with: { layers: 3 },
+      metadata: {
+        'glm4moe.block_count': { type: 'u32', value: 4 },
+        'glm4moe.nextn_predict_layers': { type: 'u32', value: 1 },
+        'glm4moe.expert_group_count': { type: 'u32', value: 4 },
+        'glm4moe.expert_group_used_count': { type: 'u32', value: 2 },
+        'glm4moe.expert_gating_func': { type: 'u32', value: 1 },
+      },
+    },
     mixture: true,
-  })),
+  },
   { title: 'llama, wide heads', options: { with: { headWidth: 128, heads: 6, kvHeads: 2 } } },
   { title: 'llama, linear rope', options: { metadata: scaling('llama', 'linear', 4) } },
   { title: 'llama, YaRN', options: { metadata: scaling('llama', 'yarn', 4, 4096) } },
