@@ -18,13 +18,20 @@ interface Recipe {
   readonly postNorms?: boolean;
   readonly fused?: boolean;
   readonly experts?: boolean;
+  /** A shared expert; `gated`: of which tokens take a share. */
+  readonly shared?: 'plain' | 'gated';
+  /** A bias for choosing experts. */
+  readonly selectionBias?: boolean;
+  /** Leading layers that have one feed-forward network instead of experts. */
+  readonly leadingDense?: number;
+  /** What the norm before the feed-forward network is called. */
+  readonly ffnNorm?: string;
   readonly tied?: boolean;
   /** The embedding is multiplied by sqrt(width) when a token enters, and not when it serves as the output matrix. */
   readonly scaledEmbedding?: boolean;
   /** In the place of attention. */
   readonly mixer?: (shape: Shape, layer: number, prefix: string) => Part[];
-  /** Names of the norm before the feed-forward network and of the one before the output. */
-  readonly feedForwardNorm?: string;
+  /** What the norm before the output is called. */
   readonly outputNorm?: string;
   readonly extra?: (shape: Shape) => Record<string, MetaValue>;
 }
@@ -44,6 +51,12 @@ const sections = ({ width, heads, headWidth = width / heads }: Shape) => {
   return { 'rope.dimension_sections': i32s(third(0), third(1), third(2), 0) };
 };
 const narrowExperts = (shape: Shape) => ({ ...expertCounts(shape), expert_feed_forward_length: u32(shape.ffn) });
+const graniteFactors = () => ({
+  'attention.scale': f32(0.11),
+  embedding_scale: f32(12),
+  residual_scale: f32(0.22),
+  logit_scale: f32(8),
+});
 const window = ({ window: tokens = 64 }: Shape) => ({ 'attention.sliding_window': u32(tokens) });
 
 export const recipes = {
@@ -77,14 +90,42 @@ export const recipes = {
     }),
   },
   smollm3: { name: 'smollm3', tied: true },
-  granite: {
-    name: 'granite',
+  granite: { name: 'granite', tied: true, extra: graniteFactors },
+  granitemoe: {
+    name: 'granitemoe',
     tied: true,
-    extra: () => ({
-      'attention.scale': f32(0.11),
-      embedding_scale: f32(12),
-      residual_scale: f32(0.22),
-      logit_scale: f32(8),
+    experts: true,
+    shared: 'plain',
+    extra: shape => ({
+      ...graniteFactors(),
+      ...expertCounts(shape),
+      expert_shared_feed_forward_length: u32(shape.ffn),
+    }),
+  },
+  qwen2moe: {
+    name: 'qwen2moe',
+    biases: true,
+    experts: true,
+    shared: 'gated',
+    extra: shape => ({ ...narrowExperts(shape), expert_shared_feed_forward_length: u32(shape.ffn) }),
+  },
+  glm4moe: {
+    name: 'glm4moe',
+    biases: true,
+    headNorms: true,
+    experts: true,
+    shared: 'plain',
+    selectionBias: true,
+    leadingDense: 1,
+    ffnNorm: 'post_attention_norm',
+    extra: ({ width, heads, headWidth = width / heads, ...shape }) => ({
+      ...narrowExperts({ width, heads, ...shape }),
+      expert_shared_count: u32(1),
+      leading_dense_block_count: u32(1),
+      expert_gating_func: u32(2),
+      expert_weights_scale: f32(1.5),
+      expert_weights_norm: { type: 'bool', value: true },
+      'rope.dimension_count': u32(headWidth / 2),
     }),
   },
   gemma2: {
@@ -97,7 +138,7 @@ export const recipes = {
   gemma3: { name: 'gemma3', postNorms: true, headNorms: true, tied: true, scaledEmbedding: true, extra: window },
   phi3: { name: 'phi3', fused: true },
   lfm2: { name: 'lfm2', mixer: lfm2Mixer, outputNorm: 'token_embd_norm', tied: true, extra: lfm2Metadata },
-  qwen35: { name: 'qwen35', mixer: qwen35Mixer, feedForwardNorm: 'post_attention_norm', extra: qwen35Metadata },
+  qwen35: { name: 'qwen35', mixer: qwen35Mixer, ffnNorm: 'post_attention_norm', extra: qwen35Metadata },
 } as const satisfies Record<string, Recipe>;
 
 export type ArchitectureName = keyof typeof recipes;
@@ -150,20 +191,21 @@ export function parts(architecture: ArchitectureName, shape: Shape): Part[] {
   ];
   if (!isTied(architecture, shape)) all.push({ name: 'output.weight', shape: [width, vocab], kind: 'output' });
   for (let layer = 0; layer < layers + predicting; layer++) {
-    all.push(...layerParts(recipe, shape, layer, `blk.${layer}.`));
+    all.push(...layerParts(recipe, shape, layer));
     if (layer >= layers) all.push(...predictor(shape, `blk.${layer}.`));
   }
   return all;
 }
 
-function layerParts(recipe: Recipe, shape: Shape, layer: number, prefix: string): Part[] {
+function layerParts(recipe: Recipe, shape: Shape, layer: number): Part[] {
   const { width } = shape;
+  const prefix = `blk.${layer}.`;
   const norm = (name: string, size = width): Part => ({ name: `${prefix}${name}.weight`, shape: [size], kind: 'norm' });
   const list = [
     norm('attn_norm'),
     ...(recipe.mixer ? recipe.mixer(shape, layer, prefix) : attentionParts(recipe, shape, prefix)),
-    norm(recipe.feedForwardNorm ?? 'ffn_norm'),
-    ...ffnParts(recipe, shape, prefix),
+    norm(recipe.ffnNorm ?? 'ffn_norm'),
+    ...ffnParts(recipe, shape, prefix, layer < (recipe.leadingDense ?? 0)),
   ];
   const headWidth = shape.headWidth ?? width / shape.heads;
   if (recipe.headNorms) list.push(norm('attn_q_norm', headWidth), norm('attn_k_norm', headWidth));
@@ -184,7 +226,7 @@ function attentionParts(recipe: Recipe, shape: Shape, prefix: string): Part[] {
   return recipe.biases ? [...list, bias('attn_q', q), bias('attn_k', kv), bias('attn_v', kv)] : list;
 }
 
-function ffnParts(recipe: Recipe, { width, ffn, experts = 8 }: Shape, prefix: string): Part[] {
+function ffnParts(recipe: Recipe, { width, ffn, experts = 8 }: Shape, prefix: string, dense: boolean): Part[] {
   const matrix = (name: string, ...shape: number[]): Part => ({
     name: `${prefix}${name}.weight`,
     shape,
@@ -192,12 +234,19 @@ function ffnParts(recipe: Recipe, { width, ffn, experts = 8 }: Shape, prefix: st
   });
   // The fused matrix holds the gate's rows first.
   if (recipe.fused) return [matrix('ffn_up', width, 2 * ffn), matrix('ffn_down', ffn, width)];
-  if (!recipe.experts)
+  if (!recipe.experts || dense)
     return [matrix('ffn_gate', width, ffn), matrix('ffn_up', width, ffn), matrix('ffn_down', ffn, width)];
   return [
     { name: `${prefix}ffn_gate_inp.weight`, shape: [width, experts], kind: 'router' },
     matrix('ffn_gate_exps', width, ffn, experts),
     matrix('ffn_up_exps', width, ffn, experts),
     matrix('ffn_down_exps', ffn, width, experts),
+    ...(recipe.selectionBias ? [{ name: `${prefix}exp_probs_b.bias`, shape: [experts], kind: 'bias' } as const] : []),
+    ...(recipe.shared
+      ? [matrix('ffn_gate_shexp', width, ffn), matrix('ffn_up_shexp', width, ffn), matrix('ffn_down_shexp', ffn, width)]
+      : []),
+    ...(recipe.shared === 'gated'
+      ? [{ name: `${prefix}ffn_gate_inp_shexp.weight`, shape: [width], kind: 'router' } as const]
+      : []),
   ];
 }

@@ -1,28 +1,45 @@
-import type { Buffer, Matrix, Routing } from '../backend/backend.ts';
+import type { Activation, Buffer, Matrix, RouterOptions, Routing } from '../backend/backend.ts';
 import { most } from './config.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
+import type { Router } from './router.ts';
+import { SharedExpert, type SharedExpertOptions, type SharedExpertWeights } from './shared-expert.ts';
 import type { Tensors } from './tensors.ts';
 
 /** The weights of a mixture of experts; those of all experts one below the other. */
 export interface ExpertWeights {
   /** [experts, width] */
   readonly router: Matrix;
+  /** How experts are chosen by what the router gives. */
+  readonly choice: RouterOptions;
   /** [experts * feedForward, width] */
   readonly gate: Matrix;
   readonly up: Matrix;
   /** [experts * width, feedForward] */
   readonly down: Matrix;
+  readonly shared: SharedExpertWeights | undefined;
   readonly moe: MoE;
+}
+
+export interface MoEOptions {
+  /** Default: the softmax of scores, divided by the sum of the chosen. */
+  readonly router?: Router;
+  /** Whether a layer brings a bias for choosing. */
+  readonly biased?: (tensors: Tensors, prefix: string) => boolean;
+  /** What an expert's gate goes through. Default SiLU. */
+  readonly activation?: Activation;
+  readonly shared?: SharedExpertOptions | undefined;
 }
 
 const mostExperts = 1024;
 
 /** The feed-forward networks of which each token takes a few. arXiv:2401.04088 */
 export class MoE {
+  readonly #loading: Loading;
   readonly #experts: number;
-  readonly #width: number;
   readonly #feedForward: number;
+  readonly #options: MoEOptions;
+  readonly #shared: SharedExpert | undefined;
   readonly #routing: Routing;
   /** [tokens, experts] */
   readonly #scores: Buffer;
@@ -32,45 +49,63 @@ export class MoE {
   readonly #down: Buffer;
 
   /** @param feedForward width of an expert's network */
-  constructor({ backend, keys, config: { width }, options }: Loading, feedForward: number) {
+  constructor(loading: Loading, feedForward: number, options: MoEOptions = {}) {
+    const { backend, keys, config, options: limits } = loading;
     const experts = keys.size('expert_count', mostExperts);
     const topK = keys.size('expert_used_count', experts);
-    const slots = options.maxBatchTokens * topK;
+    const slots = limits.maxBatchTokens * topK;
+    this.#loading = loading;
     this.#experts = experts;
-    this.#width = width;
     this.#feedForward = feedForward;
-    this.#routing = backend.routing(options.maxBatchTokens, experts, topK);
-    this.#scores = backend.buffer(options.maxBatchTokens, experts);
+    this.#options = options;
+    this.#shared = options.shared && new SharedExpert(loading, options.shared);
+    this.#routing = backend.routing(limits.maxBatchTokens, experts, topK);
+    this.#scores = backend.buffer(limits.maxBatchTokens, experts);
     this.#gate = backend.buffer(slots, feedForward);
     this.#up = backend.buffer(slots, feedForward);
-    this.#down = backend.buffer(slots, width);
+    this.#down = backend.buffer(slots, config.width);
   }
 
   async load(tensors: Tensors, prefix: string): Promise<ExpertWeights> {
-    const [experts, width, inner] = [this.#experts, this.#width, this.#feedForward];
+    const [experts, width, inner] = [this.#experts, this.#loading.config.width, this.#feedForward];
+    const { router = {}, biased } = this.#options;
+    const bias = biased?.(tensors, prefix) && (await tensors.vector(`${prefix}.exp_probs_b.bias`, experts));
     return {
       router: await tensors.matrix(`${prefix}.ffn_gate_inp.weight`, experts, width),
-      gate: await tensors.experts(`${prefix}.ffn_gate_exps.weight`, experts, inner, width),
-      up: await tensors.experts(`${prefix}.ffn_up_exps.weight`, experts, inner, width),
+      choice: bias ? { ...router, bias } : router,
+      gate: await this.#half(tensors, prefix, 'gate'),
+      up: await this.#half(tensors, prefix, 'up'),
       down: await tensors.experts(`${prefix}.ffn_down_exps.weight`, experts, width, inner),
+      shared: await this.#shared?.load(this.#loading, prefix),
       moe: this,
     };
   }
 
-  /** hidden += what the chosen experts make of `work.normed`, weighted. */
-  apply({ backend, work, batch }: Step, { router, gate, up, down }: ExpertWeights): void {
+  /** Some files have the rows of each expert's gate and up in one matrix, in this order. */
+  #half(tensors: Tensors, prefix: string, half: 'gate' | 'up'): Promise<Matrix> {
+    const [experts, width, inner] = [this.#experts, this.#loading.config.width, this.#feedForward];
+    const fused = `${prefix}.ffn_gate_up_exps.weight`;
+    if (!tensors.has(fused)) return tensors.experts(`${prefix}.ffn_${half}_exps.weight`, experts, inner, width);
+    const range = { first: half === 'gate' ? 0 : inner, count: inner };
+    return tensors.experts(fused, experts, 2 * inner, width, range);
+  }
+
+  /** hidden += what the chosen experts and the shared one make of `work.normed`, weighted. */
+  apply(step: Step, { router, choice, gate, up, down, shared }: ExpertWeights): void {
+    const { backend, work, batch } = step;
     const rows = batch.tokens;
     const routing = this.#routing;
     backend.matmul(this.#scores, router, work.normed, rows);
-    backend.route(routing, this.#scores, rows);
+    backend.route(routing, this.#scores, rows, choice);
     const products = [
       { out: this.#gate, matrix: gate },
       { out: this.#up, matrix: up },
     ];
     backend.expertMatmuls(products, work.normed, 'tokens', routing, rows);
-    backend.gate(this.#gate, this.#gate, this.#up, 'silu', rows * routing.topK);
+    backend.gate(this.#gate, this.#gate, this.#up, this.#options.activation ?? 'silu', rows * routing.topK);
     backend.expertMatmuls([{ out: this.#down, matrix: down }], this.#gate, 'slots', routing, rows);
     backend.combine(work.hidden, this.#down, routing, rows);
+    if (shared) this.#shared?.apply(step, shared);
   }
 }
 

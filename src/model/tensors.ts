@@ -74,12 +74,21 @@ export class Tensors {
     return this.#backend.matrix(this.#source(tensor, columns, range));
   }
 
-  /** [rows, columns] matrices of all experts, one below the other. */
-  async experts(name: string, experts: number, rows: number, columns: number): Promise<Matrix> {
+  /** [rows, columns] matrices of all experts, one below the other; or a range of the rows of each. */
+  async experts(
+    name: string,
+    experts: number,
+    rows: number,
+    columns: number,
+    range: RowRange = { first: 0, count: rows },
+  ): Promise<Matrix> {
     const tensor = this.#find(name, [columns, rows, experts]);
-    if (rows % 8 !== 0) throw invalid(name, `has ${rows} rows for each expert, which must be a multiple of 8`);
+    if (range.count % 8 !== 0)
+      throw invalid(name, `has ${range.count} rows for each expert, which must be a multiple of 8`);
     this.#checkBlocks(tensor, columns);
-    return this.#backend.matrix(this.#source(tensor, columns, { first: 0, count: rows * experts }));
+    const { first, count } = range;
+    const ranges = { first, count: count * experts, run: count, step: rows };
+    return this.#backend.matrix(this.#source(tensor, columns, ranges));
   }
 
   /** `<name>.weight` and, when the file has it, `<name>.bias`; or a range of the rows of both. */
@@ -164,6 +173,7 @@ export class Tensors {
     if (!tensor) throw invalid(name, `is missing; expected one of shape [${shape.join(', ')}]`);
     const found = tensor.shape.slice();
     while (found.length > shape.length && found.at(-1) === 1) found.pop();
+    while (found.length < shape.length && shape[found.length] === 1) found.push(1);
     if (found.length === shape.length && found.every((size, i) => size === shape[i])) return tensor;
     throw invalid(name, `has shape [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`);
   }

@@ -49,11 +49,28 @@ const variants: readonly Variant[] = [
     title: architecture,
     options: { architecture, with: { layers: 7, heads: 4, kvHeads: 2 } },
   })),
-  ...(['mixtral', 'qwen3moe', 'qwen3vlmoe'] satisfies ArchitectureName[]).map(architecture => ({
-    title: architecture,
-    options: { architecture, with: { layers: 2, heads: 4, kvHeads: 2 } },
+  ...(['mixtral', 'qwen3moe', 'qwen3vlmoe', 'granitemoe', 'qwen2moe', 'glm4moe'] satisfies ArchitectureName[]).map(
+    architecture => ({
+      title: architecture,
+      options: { architecture, with: { layers: 2, heads: 4, kvHeads: 2 } },
+      mixture: true,
+    }),
+  ),
+  {
+    title: 'glm4moe, groups of experts, softmax, a block that guesses ahead',
+    options: {
+      architecture: 'glm4moe',
+      with: { layers: 3 },
+      metadata: {
+        'glm4moe.block_count': { type: 'u32', value: 4 },
+        'glm4moe.nextn_predict_layers': { type: 'u32', value: 1 },
+        'glm4moe.expert_group_count': { type: 'u32', value: 4 },
+        'glm4moe.expert_group_used_count': { type: 'u32', value: 2 },
+        'glm4moe.expert_gating_func': { type: 'u32', value: 1 },
+      },
+    },
     mixture: true,
-  })),
+  },
   { title: 'lfm2', options: { architecture: 'lfm2', with: { layers: 5 } }, quants: all },
   {
     title: 'lfm2, a window, four taps',

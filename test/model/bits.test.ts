@@ -14,7 +14,7 @@ import { logitsOf } from '../support/logits.ts';
 
 const shape = { width: 256, heads: 4, kvHeads: 2, ffn: 512, vocab: 400 };
 const bytes = encodeGguf(syntheticModel({ quant: 'Q4_K_M', with: { ...shape, layers: 8 } }));
-const mixtures = (['mixtral', 'qwen3moe'] as const).map(architecture => ({
+const mixtures = (['mixtral', 'qwen3moe', 'qwen2moe', 'glm4moe'] as const).map(architecture => ({
   architecture,
   bytes: encodeGguf(syntheticModel({ architecture, quant: 'Q4_K_M', with: { ...shape, ffn: 256, layers: 2 } })),
 }));

@@ -1,12 +1,15 @@
 import type { Architecture } from '../types.ts';
 import { gemma2 } from './gemma2.ts';
 import { gemma3 } from './gemma3.ts';
+import { glm4moe } from './glm4moe.ts';
 import { granite } from './granite.ts';
+import { granitemoe } from './granitemoe.ts';
 import { lfm2 } from './lfm2.ts';
 import { llama } from './llama.ts';
 import { mistral3 } from './mistral3.ts';
 import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
+import { qwen2moe } from './qwen2moe.ts';
 import { qwen3 } from './qwen3.ts';
 import { qwen3moe } from './qwen3moe.ts';
 import { qwen3vl } from './qwen3vl.ts';
@@ -28,6 +31,9 @@ export const architectures: readonly Architecture[] = [
   qwen3vl,
   qwen3vlmoe,
   granite,
+  granitemoe,
+  qwen2moe,
+  glm4moe,
   lfm2,
   qwen35,
 ];
