@@ -1,5 +1,5 @@
 import type { MetaValue } from './gguf-writer.ts';
-import { lfm2Metadata, lfm2Mixer, predictor, qwen35Metadata, qwen35Mixer } from './hybrid.ts';
+import { lfm2Metadata, lfm2Mixer, predictor, qwen3nextMixer, qwen35Metadata, qwen35Mixer } from './hybrid.ts';
 import type { Shape } from './shapes.ts';
 
 /** One tensor of an architecture; matrices are [inputs, outputs] or [inputs, outputs, experts], in ggml's order. */
@@ -58,6 +58,17 @@ const graniteFactors = () => ({
   logit_scale: f32(8),
 });
 const window = ({ window: tokens = 64 }: Shape) => ({ 'attention.sliding_window': u32(tokens) });
+
+const sharedExperts = {
+  ffnNorm: 'post_attention_norm',
+  experts: true,
+  shared: 'gated',
+  extra: (shape: Shape) => ({
+    ...qwen35Metadata(shape),
+    ...narrowExperts(shape),
+    expert_shared_feed_forward_length: u32(shape.ffn),
+  }),
+} as const;
 
 export const recipes = {
   llama: { name: 'llama' },
@@ -139,6 +150,22 @@ export const recipes = {
   phi3: { name: 'phi3', fused: true },
   lfm2: { name: 'lfm2', mixer: lfm2Mixer, outputNorm: 'token_embd_norm', tied: true, extra: lfm2Metadata },
   qwen35: { name: 'qwen35', mixer: qwen35Mixer, ffnNorm: 'post_attention_norm', extra: qwen35Metadata },
+  qwen35moe: { ...sharedExperts, name: 'qwen35moe', mixer: qwen35Mixer },
+  qwen3next: { ...sharedExperts, name: 'qwen3next', mixer: qwen3nextMixer },
+  lfm2moe: {
+    name: 'lfm2moe',
+    mixer: lfm2Mixer,
+    outputNorm: 'token_embd_norm',
+    experts: true,
+    selectionBias: true,
+    leadingDense: 1,
+    extra: shape => ({
+      ...lfm2Metadata(shape),
+      ...narrowExperts(shape),
+      leading_dense_block_count: u32(1),
+      expert_gating_func: u32(2),
+    }),
+  },
 } as const satisfies Record<string, Recipe>;
 
 export type ArchitectureName = keyof typeof recipes;

@@ -83,6 +83,17 @@ export function qwen35Metadata(shape: Shape): Record<string, MetaValue> {
 /** How many pairs turn with time, height and width: [11, 11, 10, 0] of 32. */
 const sections = (pairs: number): number[] => [...[2, 1, 0].map(i => Math.floor((pairs + i) / 3)), 0];
 
+/** Neighbouring heads of values share one of keys, and their alphas and betas lie in one matrix. */
+export function qwen3nextMixer(shape: Shape, layer: number, prefix: string): Part[] {
+  const { valueHeads } = delta(shape);
+  return qwen35Mixer(shape, layer, prefix).flatMap(part => {
+    if (part.name.includes('ssm_beta')) return [];
+    return part.name.includes('ssm_alpha')
+      ? [{ ...part, name: `${prefix}ssm_ba.weight`, shape: [shape.width, 2 * valueHeads] }]
+      : [part];
+  });
+}
+
 export function qwen35Mixer(shape: Shape, layer: number, prefix: string): Part[] {
   if (layer >= shape.layers || attends(shape, layer, 4)) return attention(shape, prefix, 2);
   const { width } = shape;

@@ -64,6 +64,12 @@ export const shapes = {
     ...{ width: 2560, layers: 32, heads: 16, kvHeads: 4, headWidth: 256, ffn: 9216, vocab: 248_320, context: 262_144 },
     ...{ ropeBase: 1e7, tied: true, interval: 4, taps: 4, keyHeads: 16, valueHeads: 32, stateWidth: 128 },
   },
+  /** Four of its forty layers. */
+  'qwen3.5-35b-a3b-cut': {
+    ...{ width: 2048, layers: 4, heads: 16, kvHeads: 2, headWidth: 256, ffn: 512, vocab: 248_320, context: 262_144 },
+    ...{ ropeBase: 1e7, interval: 4, taps: 4, keyHeads: 16, valueHeads: 32, stateWidth: 128 },
+    ...{ experts: 256, expertsUsed: 8 },
+  },
   llama7b: { width: 4096, layers: 32, heads: 32, kvHeads: 32, ffn: 11_008, vocab: 32_000, context: 4096 },
 } as const satisfies Record<string, Shape>;
 

@@ -91,6 +91,12 @@ const variants: readonly Variant[] = [
     },
     quants: ['F32'],
   },
+  ...(['qwen35moe', 'qwen3next', 'lfm2moe'] satisfies ArchitectureName[]).map(architecture => ({
+    title: architecture,
+    options: { architecture, with: { layers: 3, interval: 3, headWidth: 64, ffn: 256 } },
+    mixture: true,
+    quants: all,
+  })),
   { title: 'llama, wide heads', options: { with: { headWidth: 128, heads: 6, kvHeads: 2 } } },
   { title: 'llama, linear rope', options: { metadata: scaling('llama', 'linear', 4) } },
   { title: 'llama, YaRN', options: { metadata: scaling('llama', 'yarn', 4, 4096) } },

@@ -18,9 +18,11 @@ const mixtures = (['mixtral', 'qwen3moe', 'qwen2moe', 'glm4moe'] as const).map(a
   architecture,
   bytes: encodeGguf(syntheticModel({ architecture, quant: 'Q4_K_M', with: { ...shape, ffn: 256, layers: 2 } })),
 }));
-const withState = (['lfm2', 'qwen35'] as const).map(architecture => ({
+const withState = (['lfm2', 'qwen35', 'qwen35moe', 'qwen3next', 'lfm2moe'] as const).map(architecture => ({
   architecture,
-  bytes: encodeGguf(syntheticModel({ architecture, quant: 'Q4_K_M', with: { ...shape, layers: 3, interval: 3 } })),
+  bytes: encodeGguf(
+    syntheticModel({ architecture, quant: 'Q4_K_M', with: { ...shape, ffn: 256, layers: 3, interval: 3 } }),
+  ),
 }));
 const tokens = Int32Array.from({ length: 21 }, (_, i) => (i * 97 + 5) % 400);
 const sequences = 16;

@@ -5,6 +5,7 @@ import { glm4moe } from './glm4moe.ts';
 import { granite } from './granite.ts';
 import { granitemoe } from './granitemoe.ts';
 import { lfm2 } from './lfm2.ts';
+import { lfm2moe } from './lfm2moe.ts';
 import { llama } from './llama.ts';
 import { mistral3 } from './mistral3.ts';
 import { phi3 } from './phi3.ts';
@@ -12,9 +13,11 @@ import { qwen2 } from './qwen2.ts';
 import { qwen2moe } from './qwen2moe.ts';
 import { qwen3 } from './qwen3.ts';
 import { qwen3moe } from './qwen3moe.ts';
+import { qwen3next } from './qwen3next.ts';
 import { qwen3vl } from './qwen3vl.ts';
 import { qwen3vlmoe } from './qwen3vlmoe.ts';
 import { qwen35 } from './qwen35.ts';
+import { qwen35moe } from './qwen35moe.ts';
 import { smollm3 } from './smollm3.ts';
 
 /** Every architecture Realm runs. Adding one is adding a file and a name here. */
@@ -36,4 +39,7 @@ export const architectures: readonly Architecture[] = [
   glm4moe,
   lfm2,
   qwen35,
+  qwen35moe,
+  lfm2moe,
+  qwen3next,
 ];
