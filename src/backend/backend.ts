@@ -103,6 +103,17 @@ export interface Backend {
     batch: BatchLayout,
     shape: DeltaShape,
   ): void;
+  /**
+   * The selective state space step of Mamba-2, arXiv:2405.21060, token by token: for each head h, of group floor(h * groups / heads),
+   * with its state S [stateDim, headDim], `shape.at` values from where the layer's states begin, head after head:
+   *
+   * rate = softplus(dt[t][h] + shift[h]); S = S * exp(decay[h] * rate) + B ⊗ (x * rate); out = Sᵀ C + skip[h] * x
+   *
+   * Sums over stateDim go from the first on. How a state lies in a slot is the backend's affair, as with {@link deltaRule}.
+   * xbc: [tokens, heads * headDim + 2 * groups * stateDim], every head's x, every group's B, every group's C; dt: [tokens, heads];
+   * out: [tokens, heads * headDim]; decay (negative), shift, skip: [heads]
+   */
+  scan(out: Buffer, inputs: ScanInputs, cache: KvCache, layer: number, batch: BatchLayout, shape: ScanShape): void;
   /** out = activation(gate) * up; `out` may be `gate`. */
   gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void;
   /** out += x. */
@@ -187,8 +198,8 @@ export interface Traits {
 }
 
 /**
- * states: layers that keep a state of fixed size, {@link Backend.convolve} and {@link Backend.deltaRule}; routers:
- * {@link RouterOptions}.
+ * states: layers that keep a state of fixed size, {@link Backend.convolve}, {@link Backend.deltaRule} and {@link Backend.scan};
+ * routers: {@link RouterOptions}.
  */
 export type Feature = (typeof everyFeature)[number];
 export const everyFeature = ['states', 'routers'] as const;
@@ -222,6 +233,23 @@ export interface DeltaShape {
   /** Whether neighbouring value heads share a key head, floor(h / (valueHeads / keyHeads)), in place of h % keyHeads. */
   readonly grouped?: boolean | undefined;
   readonly epsilon: number;
+  readonly at?: number | undefined;
+}
+
+export interface ScanInputs {
+  readonly xbc: Buffer;
+  readonly dt: Buffer;
+  readonly decay: Vector;
+  readonly shift: Vector;
+  readonly skip: Vector;
+}
+
+export interface ScanShape {
+  /** A multiple of groups. */
+  readonly heads: number;
+  readonly headDim: number;
+  readonly groups: number;
+  readonly stateDim: number;
   readonly at?: number | undefined;
 }
 

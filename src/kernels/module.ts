@@ -17,7 +17,7 @@ import { groupRows, layouts } from './layout.ts';
 import { layerNorm, rmsNorm, unitLength } from './norm.ts';
 import { pack } from './pack.ts';
 import { productSmallFloat } from './small-floats.ts';
-import { convolutionTaps, convolve, deltaGates, deltaRule, tileColumns } from './states.ts';
+import { convolutionTaps, convolve, deltaGates, deltaRule, scan, scanGates, tileColumns } from './states.ts';
 
 export interface Variant {
   readonly name: string;
@@ -99,7 +99,7 @@ function commonFunctions() {
     ...[gate('silu'), gate('gelu'), gate('sigmoid'), gate('linear')],
     ...[add(), scale(), softcap(), ropeAdjacent(), ropeHalves()],
     ...convolutionTaps.flatMap(taps => [convolve(taps, false), convolve(taps, true)]),
-    ...[unitLength(), deltaGates(), deltaRule(tileColumns), deltaRule(8)],
+    ...[unitLength(), deltaGates(), scanGates(), ...[tileColumns, 8].flatMap(width => [deltaRule(width), scan(width)])],
   ];
 }
 

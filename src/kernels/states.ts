@@ -13,8 +13,9 @@ export const tileColumns = 16;
 /** Tokens that pass over a tile before the next one's turn. */
 export const tokensAtOnce = 16;
 
-/** Kernels of a state's tile, by their columns. */
+/** Kernels of a state's tile, by its columns. */
 export const deltaName = (columns: number): string => `delta_rule_${columns}`;
+export const scanName = (columns: number): string => `scan_${columns}`;
 
 /** Taps that a convolution may have. */
 export const convolutionTaps = [2, 3, 4] as const;
@@ -63,35 +64,58 @@ function silu(f: Func, x: Pair, get: ReturnType<typeof constants>): Pair {
 }
 
 /**
- * What up to {@link tokensAtOnce} tokens do to a head's state: exp(decay * softplus(alpha + shift)), by which it is multiplied, at
- * `out`; and sigmoid(beta), the part of a change that is made, 64 bytes behind. Tokens are `stride` bytes apart.
+ * What up to {@link tokensAtOnce} tokens of the delta rule do to a head's state, at `out`: exp(`decay` * softplus(alpha + `shift`)), by
+ * which it is multiplied; and, {@link ratesAt} bytes behind, sigmoid(beta), the part of a change that is made.
  */
 export function deltaGates() {
-  const names = ['out', 'alpha', 'beta', 'stride', 'tokens', 'decay', 'shift'] as const;
-  const f = new Func(
-    'delta_gates',
-    Object.fromEntries(names.map(name => [name, 'i32'])) as Record<(typeof names)[number], 'i32'>,
-  );
-  const { out, alpha, beta, stride, tokens, decay, shift } = f.params;
+  const f = new Func('delta_gates', { ...gateParams, beta: 'i32' });
+  return gates(f, [f.params.alpha, f.params.beta], beta => sigmoid(f, beta));
+}
+
+/** The same of a state space layer: the part of a change that is made is softplus(alpha + `shift`). */
+export function scanGates() {
+  const f = new Func('scan_gates', gateParams);
+  return gates(f, [f.params.alpha], (_, rate) => rate);
+}
+
+const gateParams = {
+  out: 'i32',
+  /** The first token's gate; the others' follow, `stride` bytes apart. */
+  alpha: 'i32',
+  stride: 'i32',
+  tokens: 'i32',
+  decay: 'i32',
+  shift: 'i32',
+} as const;
+
+export const ratesAt = 4 * tokensAtOnce;
+
+function gates<F extends Func<typeof gateParams>>(
+  f: F,
+  inputs: readonly Local<'i32'>[],
+  rateOf: (second: Pair<Local<'v128'>>, softened: Pair) => Pair,
+): F {
+  const { out, stride, tokens, decay, shift } = f.params;
   const at = f.local('i32', out);
   f.for(tokens, () => {
-    f.storeF32(at, f32.load(alpha));
-    f.storeF32(at, f32.load(beta), 4 * tokensAtOnce);
+    for (const [i, input] of inputs.entries()) {
+      f.storeF32(at, f32.load(input), ratesAt * i);
+      f.advance(input, stride);
+    }
     f.advance(at, 4);
-    for (const pointer of [alpha, beta]) f.advance(pointer, stride);
   });
   const x = pairLocal(f);
   f.for(i32.shrU(i32.add(tokens, i32.const(7)), i32.const(3)), () => {
     const shifted = pair(h => f32x4.add(v128.load(out, 16 * h), v128.splat32(shift)));
     setPair(f, x, shifted);
-    const rate = softplus(f, x);
+    const softened = softplus(f, x);
     const kept = exp(
       f,
-      pair(h => f32x4.mul(v128.splat32(decay), rate[h])),
+      pair(h => f32x4.mul(v128.splat32(decay), softened[h])),
     );
     storePair(f, out, kept);
-    setPair(f, x, load(out, 4 * tokensAtOnce));
-    storePair(f, out, sigmoid(f, x), 4 * tokensAtOnce);
+    setPair(f, x, load(out, ratesAt));
+    storePair(f, out, rateOf(x, softened), ratesAt);
     f.advance(out, 32);
   });
   return f;
@@ -108,7 +132,7 @@ const tileParams = {
   keys: 'i32',
   queries: 'i32',
   stride: 'i32',
-  /** For each token what the state is multiplied by, then, 64 bytes behind, what its change is. */
+  /** For each token what the state is multiplied by, and its change, see {@link deltaGates}. */
   gates: 'i32',
   /** The columns' values, and where the results go. */
   values: 'i32',
@@ -136,21 +160,53 @@ export function deltaRule(columns: number): TileFunc {
       const missing = pair(h =>
         f32x4.mul(
           f32x4.sub(v128.load(values, 32 * w + 16 * h), f32x4.mul(known[w]![h], keep)),
-          v128.splat32(gates, 4 * tokensAtOnce),
+          v128.splat32(gates, ratesAt),
         ),
       );
       setPair(f, part, missing);
     });
     f.set(nextKeys, i32.add(keys, stride));
     // The state is read once for each token: what the next one's key finds in it is summed on the way.
+    const output = (sums: readonly Pair[]) => sums.forEach((sum, w) => void storePair(f, out, sum, 32 * w));
     f.if(
       i32.ltU(i32.add(token, i32.const(1)), tokens),
-      () => step(f, columns, keep, change, { known, keys: nextKeys }),
-      () => step(f, columns, keep, change),
+      () => output(step(f, columns, keep, change, { known, keys: nextKeys })),
+      () => output(step(f, columns, keep, change)),
     );
     f.set(from, to);
     f.set(keys, nextKeys);
     f.advance(queries, stride);
+    f.advance(gates, 4);
+    f.advance(values, valuesStride);
+    f.advance(out, outStride);
+  });
+  return f;
+}
+
+/** Tokens of a state space layer on a tile of a state. arXiv:2405.21060 */
+export function scan(columns: number) {
+  const f = new Func(scanName(columns), { ...tileParams, skip: 'i32' });
+  const { from, to, tokens, keys, queries, stride, gates, values, valuesStride, out, outStride, skip } = f.params;
+  const change = accumulators(f, columns);
+  const [keep, rate] = [f.local('v128'), f.local('v128')];
+  const value = (w: number) => load(values, 32 * w);
+  f.for(tokens, () => {
+    f.set(keep, v128.splat32(gates));
+    f.set(rate, v128.splat32(gates, ratesAt));
+    change.forEach((part, w) => {
+      setPair(
+        f,
+        part,
+        pair(h => f32x4.mul(value(w)[h], rate)),
+      );
+    });
+    const sums = step(f, columns, keep, change);
+    sums.forEach((sum, w) => {
+      const skipped = pair(h => f32x4.add(sum[h], f32x4.mul(v128.splat32(skip), value(w)[h])));
+      storePair(f, out, skipped, 32 * w);
+    });
+    f.set(from, to);
+    for (const pointer of [keys, queries]) f.advance(pointer, stride);
     f.advance(gates, 4);
     f.advance(values, valuesStride);
     f.advance(out, outStride);
@@ -205,15 +261,15 @@ function recall(f: TileFunc, columns: number, known: readonly Pair<Local<'v128'>
   });
 }
 
-/** state = state * keep + key ⊗ change; out = Σ state * query; and, for the next token, known = Σ state * its key. */
+/** state = state * keep + key ⊗ change; Σ state * query; and, for the next token, known = Σ state * its key. */
 function step(
   f: TileFunc,
   columns: number,
   keep: V128,
   change: readonly Pair[],
   next?: { known: readonly Pair<Local<'v128'>>[]; keys: Local<'i32'> },
-): void {
-  const { from, to, keys, queries, out } = f.params;
+): readonly Pair[] {
+  const { from, to, keys, queries } = f.params;
   const [source, target] = [f.local('i32', from), f.local('i32', to)];
   const [key, query, nextKey] = [f.local('i32', keys), f.local('i32', queries), f.local('i32', next?.keys)];
   const [k, q, n] = [f.local('v128'), f.local('v128'), f.local('v128')];
@@ -241,5 +297,5 @@ function step(
       if (next) accumulate(f, next.known[w]!, state, n);
     });
   });
-  sums.forEach((sum, w) => void storePair(f, out, sum, 32 * w));
+  return sums;
 }

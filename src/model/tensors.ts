@@ -47,10 +47,12 @@ export class Tensors {
   /** What {@link linear} has loaded: the matrices that adapters may change. */
   readonly linears: Linear[] = [];
 
-  constructor(file: GgufFile, backend: Backend, onProgress?: ModelOptions['onProgress']) {
+  /** @param layers how many are loaded of the file's blocks */
+  constructor(file: GgufFile, backend: Backend, layers: number, onProgress?: ModelOptions['onProgress']) {
     this.#file = file;
     this.#backend = backend;
-    const total = file.tensors.values().reduce((sum, tensor) => sum + tensor.bytes, 0);
+    const wanted = file.tensors.values().filter(({ name }) => !(blockOf(name) >= layers));
+    const total = wanted.reduce((sum, tensor) => sum + tensor.bytes, 0);
     let loaded = 0;
     this.#progress = bytes => {
       loaded += bytes;
@@ -178,6 +180,9 @@ export class Tensors {
     throw invalid(name, `has shape [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`);
   }
 }
+
+/** The number of a tensor's block; NaN: it is in none. */
+const blockOf = (name: string): number => Number(/^blk\.(\d+)\./.exec(name)?.[1]);
 
 function invalid(name: string, why: string): RealmError {
   return new RealmError('model_invalid', `tensor ${name} ${why}; the file does not fit its architecture`, {

@@ -198,7 +198,9 @@ describe('a model', () => {
       seen.push(loaded);
       total = all;
     };
-    await (await load(synthetic(), { ...limits, onProgress })).close();
+    const predicting = { ...small, predicting: 1 };
+    const model = syntheticModel({ architecture: 'qwen35', quant: 'Q4_0', with: predicting });
+    await (await load(model, { ...limits, onProgress })).close();
     assert.ok(seen.every((loaded, i) => i === 0 || loaded >= seen[i - 1]!));
     assert.equal(seen.at(-1), total);
   });

@@ -1,5 +1,5 @@
 /** Layers with a state, in shapes that meet every kind of tile. */
-import type { Backend, BatchLayout, Buffer, ConvolutionOptions, DeltaShape, KvCache } from '../backend.ts';
+import type { Backend, BatchLayout, Buffer, ConvolutionOptions, DeltaShape, KvCache, ScanShape } from '../backend.ts';
 import { floats } from './data.ts';
 
 export interface StateLayer {
@@ -24,6 +24,9 @@ export const layers: readonly StateLayer[] = [
   delta({ keyHeads: 1, keyDim: 24, valueHeads: 5, valueDim: 8, epsilon: 0.5 }),
   delta({ keyHeads: 2, keyDim: 64, valueHeads: 4, valueDim: 64, epsilon: 1e-6 }),
   delta({ keyHeads: 2, keyDim: 16, valueHeads: 6, valueDim: 16, grouped: true, epsilon: 1e-6 }),
+  scan({ heads: 6, headDim: 24, groups: 2, stateDim: 16, at: 7 }),
+  scan({ heads: 3, headDim: 8, groups: 1, stateDim: 40 }),
+  scan({ heads: 2, headDim: 40, groups: 2, stateDim: 64 }),
 ];
 
 function convolution(
@@ -59,6 +62,24 @@ function delta(shape: DeltaShape): StateLayer {
       return (out, [qkv, alpha, beta], cache, batch) => {
         const inputs = { qkv: qkv!, alpha: alpha!, beta: beta!, decay, shift };
         backend.deltaRule(out, inputs, cache, stateLayer, batch, shape);
+      };
+    },
+  };
+}
+
+function scan(shape: ScanShape): StateLayer {
+  const { heads, headDim, groups, stateDim, at = 0 } = shape;
+  return {
+    title: `state space step of ${heads} heads of ${headDim} in ${groups} groups, ${stateDim} dimensions`,
+    inputs: [heads * headDim + 2 * groups * stateDim, heads],
+    outColumns: heads * headDim,
+    at,
+    stateSize: heads * headDim * stateDim,
+    on(backend) {
+      const decay = backend.vector(floats(1, heads).map(value => -Math.abs(value)));
+      const [shift, skip] = [backend.vector(floats(2, heads)), backend.vector(floats(3, heads))];
+      return (out, [xbc, dt], cache, batch) => {
+        backend.scan(out, { xbc: xbc!, dt: dt!, decay, shift, skip }, cache, stateLayer, batch, shape);
       };
     },
   };

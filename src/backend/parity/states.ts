@@ -80,7 +80,8 @@ const sequences = (backend: Backend, layer: StateLayer) => new Sequences(backend
 
 /** Inputs of a token: some far out, some zero. */
 function token(seed: number, input: number, columns: number): Float32Array {
-  return seed % 7 === 5 ? new Float32Array(columns) : floats(10 * seed + input, columns, 3);
+  const scale = [3, 3, 300, 3, 3, 0, 3][seed % 7]!;
+  return floats(10 * seed + input, columns, scale);
 }
 
 /** Three sequences side by side; the first begins with fewer tokens than a convolution has taps. */

@@ -23,6 +23,8 @@ import {
   type Routing,
   type RunOutcome,
   type SampleRow,
+  type ScanInputs,
+  type ScanShape,
   type TokenBuffer,
   type Vector,
 } from '../backend.ts';
@@ -43,7 +45,7 @@ import { layerNorm, rmsNorm } from './norm.ts';
 import { checkProduct, multiply, multiplyExperts } from './products.ts';
 import { rotate } from './rope.ts';
 import { assignSlots, chooseExperts } from './routing.ts';
-import { convolve, deltaRule } from './states.ts';
+import { convolve, deltaRule, scan } from './states.ts';
 import { ReferenceMatrix } from './weights.ts';
 
 const f = Math.fround;
@@ -246,6 +248,36 @@ class ReferenceBackend implements Backend {
             const output = target.row(row).subarray(head * valueDim, (head + 1) * valueDim);
             deltaRule(output, token, states.subarray(head * size, (head + 1) * size), shape);
           }
+        }
+      }
+    });
+  }
+
+  scan(
+    out: Buffer,
+    { xbc, dt, ...vectors }: ScanInputs,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    { heads, headDim, groups: count, stateDim, at = 0 }: ScanShape,
+  ): void {
+    const [target, source, own] = [this.#owner.own(out), this.#owner.own(xbc), this.#owner.own(cache)];
+    const rates = this.#owner.own(dt);
+    const [decay, shift, skip] = [vectors.decay, vectors.shift, vectors.skip].map(
+      vector => this.#owner.own(vector).values,
+    );
+    const [size, from] = [stateDim * headDim, heads * headDim];
+    this.#record(() => {
+      for (const segment of batch.segments) {
+        const states = groups(own.state(layer, segment, at, heads * size), size);
+        for (let row = segment.start; row < segment.start + segment.count; row++) {
+          const [xs, outs] = [source.row(row).subarray(0, from), target.row(row)].map(all => groups(all, headDim));
+          const shared = groups(source.row(row).subarray(from), stateDim);
+          states.forEach((state, head) => {
+            const group = Math.floor((head * count) / heads);
+            const own = { decay: decay[head], shift: shift[head], skip: skip[head], dt: rates.row(row)[head] };
+            scan(outs[head], { x: xs[head], b: shared[group], c: shared[count + group], ...own }, state);
+          });
         }
       }
     });

@@ -73,6 +73,34 @@ export function deltaRule(
   }
 }
 
+/** One head's part of a token in a state space layer, and what that head always has. */
+export interface ScanToken {
+  readonly x: Float32Array; // [headDim]
+  readonly b: Float32Array; // [stateDim]
+  readonly c: Float32Array; // [stateDim]
+  readonly dt: number;
+  readonly decay: number;
+  readonly shift: number;
+  readonly skip: number;
+}
+
+/** One token of Mamba-2's state space step, in one head. state: [stateDim, headDim]. arXiv:2405.21060 */
+export function scan(out: Float32Array, token: ScanToken, state: Float32Array): void {
+  const { x, b, c } = token;
+  const rate = softplus(f(token.dt + token.shift));
+  const keep = expf(f(token.decay * rate));
+  const change = x.map(value => f(value * rate));
+  out.fill(0);
+  b.forEach((factor, n) => {
+    const values = state.subarray(n * x.length, (n + 1) * x.length);
+    for (let d = 0; d < x.length; d++) {
+      values[d] = f(f(values[d] * keep) + f(factor * change[d]));
+      out[d] = f(out[d] + f(values[d] * c[n]));
+    }
+  });
+  for (let d = 0; d < x.length; d++) out[d] = f(out[d] + f(token.skip * x[d]));
+}
+
 /** x / sqrt(|x|² + epsilon) */
 function unit(x: Float32Array, epsilon: number): Float32Array {
   const square = f(foldedSum(x, value => f(value * value)) + f(epsilon));

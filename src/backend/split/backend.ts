@@ -5,6 +5,9 @@ import type {
   Backend,
   BatchLayout,
   Buffer,
+  ConvolutionOptions,
+  DeltaInputs,
+  DeltaShape,
   KvCache,
   KvShape,
   MatmulOptions,
@@ -20,11 +23,12 @@ import type {
   Routing,
   RunOutcome,
   SampleRow,
+  ScanInputs,
+  ScanShape,
   TokenBuffer,
   Traits,
   Vector,
 } from '../backend.ts';
-import { lacking } from '../lacking.ts';
 import { Caches } from './caches.ts';
 import { Experts } from './experts.ts';
 import {
@@ -148,12 +152,42 @@ export class SplitBackend implements Backend {
     this.#each(x, [x], positions.length, (to, _, target) => to.rope(target, rope, positions, heads));
   }
 
-  convolve(): never {
-    throw lacking('states');
+  convolve(
+    out: Buffer,
+    x: Buffer,
+    kernel: Vector,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    options: ConvolutionOptions,
+  ): void {
+    const [{ on: sources }, { on: kernels }] = [this.#owner.own(x), this.#owner.own(kernel)];
+    const bias = options.bias && this.#owner.own(options.bias).on;
+    this.#pass(out, [x], cache, layer, batch, (to, side, target, own, there) =>
+      to.convolve(target, sources[side], kernels[side], own, there, batch, { ...options, bias: bias?.[side] }),
+    );
   }
 
-  deltaRule(): never {
-    throw lacking('states');
+  deltaRule(
+    out: Buffer,
+    inputs: DeltaInputs,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    shape: DeltaShape,
+  ): void {
+    const on = this.#inputs(inputs);
+    const { qkv, alpha, beta } = inputs;
+    this.#pass(out, [qkv, alpha, beta], cache, layer, batch, (to, side, target, own, there) =>
+      to.deltaRule(target, on[side], own, there, batch, shape),
+    );
+  }
+
+  scan(out: Buffer, inputs: ScanInputs, cache: KvCache, layer: number, batch: BatchLayout, shape: ScanShape): void {
+    const on = this.#inputs(inputs);
+    this.#pass(out, [inputs.xbc, inputs.dt], cache, layer, batch, (to, side, target, own, there) =>
+      to.scan(target, on[side], own, there, batch, shape),
+    );
   }
 
   gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {
@@ -312,6 +346,27 @@ export class SplitBackend implements Backend {
     this.#owner.close();
     this.#sides.stages.clear();
     await Promise.all(this.#sides.both(side => side.close()));
+  }
+
+  /** What each side knows of an operation's buffers and vectors. */
+  #inputs<T extends DeltaInputs | ScanInputs>(inputs: T): Both<T> {
+    const own = Object.entries(inputs).map(
+      ([name, handle]) => [name, this.#owner.own(handle as Buffer | Vector).on] as const,
+    );
+    return this.#sides.both((_, side) => Object.fromEntries(own.map(([name, on]) => [name, on[side]])) as unknown as T);
+  }
+
+  /** A layer with a state, on that layer's side. */
+  #pass(
+    out: Buffer,
+    reads: readonly Buffer[],
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    work: Parameters<Caches['pass']>[5],
+  ): void {
+    const sources = reads.map(read => this.#owner.own(read));
+    this.#caches.pass(this.#owner.own(out), sources, this.#owner.own(cache), layer, batch, work);
   }
 
   /** An operation row by row, where its inputs are. */

@@ -29,6 +29,8 @@ import {
   type Routing,
   type RunOutcome,
   type SampleRow,
+  type ScanInputs,
+  type ScanShape,
   type TokenBuffer,
   type Vector,
 } from '../backend.ts';
@@ -287,6 +289,21 @@ export class WasmBackend implements Backend {
       ...{ decay: this.#owner.own(decay), shift: this.#owner.own(shift) },
     };
     this.#states.deltaRule(this.#owner.own(out), inputs, this.#owner.own(cache), layer, batch, shape);
+  }
+
+  scan(
+    out: Buffer,
+    { xbc, dt, decay, shift, skip }: ScanInputs,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    shape: ScanShape,
+  ): void {
+    const inputs = {
+      ...{ xbc: this.#owner.own(xbc), dt: this.#owner.own(dt) },
+      ...{ decay: this.#owner.own(decay), shift: this.#owner.own(shift), skip: this.#owner.own(skip) },
+    };
+    this.#states.scan(this.#owner.own(out), inputs, this.#owner.own(cache), layer, batch, shape);
   }
 
   gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {

@@ -1,10 +1,11 @@
 /** Records what layers with a state of fixed size compute. */
 import { RealmError } from '../../errors.ts';
 import { convolutionTaps } from '../../kernels/states.ts';
-import type { BatchLayout, ConvolutionOptions, DeltaShape } from '../backend.ts';
+import type { BatchLayout, ConvolutionOptions, DeltaShape, ScanShape } from '../backend.ts';
 import type { StateLayer, WasmBuffer, WasmCache, WasmVector } from './handles.ts';
 import { convolve } from './ops/convolve.ts';
 import { deltaRule } from './ops/delta-rule.ts';
+import { scan } from './ops/scan.ts';
 import type { Recorder } from './recorder.ts';
 import type { Residency } from './residency.ts';
 import { partsOf } from './state-passes.ts';
@@ -18,8 +19,16 @@ export interface WasmDeltaInputs {
   readonly shift: WasmVector;
 }
 
-/** Most rows of a head's state, so that the keys and queries of some tokens fit a thread's scratch. */
-const mostRows = 504;
+export interface WasmScanInputs {
+  readonly xbc: WasmBuffer;
+  readonly dt: WasmBuffer;
+  readonly decay: WasmVector;
+  readonly shift: WasmVector;
+  readonly skip: WasmVector;
+}
+
+/** Most dimensions of a key, so that the keys and queries of some tokens fit a thread's scratch. */
+const mostKeyDim = 504;
 
 export class States {
   readonly #recorder: Recorder;
@@ -80,6 +89,7 @@ export class States {
     { keyHeads, keyDim, valueHeads: heads, valueDim, grouped, epsilon, at = 0 }: DeltaShape,
   ): void {
     checkHeads(keyDim, valueDim);
+    if (keyDim > mostKeyDim) throw unavailable(`keys of ${keyDim}`);
     expect(heads % keyHeads === 0, `${heads} value heads with ${keyHeads} key heads`);
     expect(
       qkv.columns === 2 * keyHeads * keyDim + heads * valueDim,
@@ -114,6 +124,46 @@ export class States {
       epsilon,
     });
   }
+
+  scan(
+    out: WasmBuffer,
+    { xbc, dt, decay, shift, skip }: WasmScanInputs,
+    cache: WasmCache,
+    layer: number,
+    batch: BatchLayout,
+    { heads, headDim, groups, stateDim, at = 0 }: ScanShape,
+  ): void {
+    checkHeads(stateDim, headDim);
+    expect(heads % groups === 0, `${heads} heads in ${groups} groups`);
+    expect(xbc.columns === heads * headDim + 2 * groups * stateDim, `x, B and C of ${xbc.columns} columns`);
+    expect(out.columns === heads * headDim, `${heads} heads of ${headDim} into ${out.columns} columns`);
+    for (const length of [dt.columns, decay.length, shift.length, skip.length])
+      expect(length === heads, `${length} rates, decays, shifts or skips for ${heads} heads`);
+    const { block, slotBytes } = stateOf(cache, layer, batch, at, heads * stateDim * headDim);
+    for (const input of [xbc, dt]) this.#residency.ensure(block.memory, input, batch.tokens);
+    this.#residency.writes(block.memory, out, batch.tokens);
+    const segments = batch.segments.length;
+    this.#recorder.record(block.memory, scan, {
+      segments,
+      places: this.#tables.segments(batch),
+      xbc: xbc.address,
+      stride: xbc.stride,
+      dt: dt.address,
+      dtStride: dt.stride,
+      decay: decay.address,
+      shift: shift.address,
+      skip: skip.address,
+      out: out.address,
+      outStride: out.stride,
+      states: block.address + 4 * at,
+      slotBytes,
+      heads,
+      headDim,
+      groups,
+      stateDim,
+      parts: partsOf(segments, heads, headDim, this.#recorder.threads),
+    });
+  }
 }
 
 /** The layer whose states the segments read and write from value `at` on. */
@@ -130,9 +180,9 @@ function stateOf(cache: WasmCache, index: number, batch: BatchLayout, at: number
   return layer;
 }
 
-/** Kernels take columns in eights, and rows as far as there is room. */
+/** Kernels take both in eights. */
 function checkHeads(rows: number, columns: number): void {
-  if (rows % 8 || columns % 8 || rows > mostRows) throw unavailable(`states of ${rows} x ${columns} in a head`);
+  if (rows % 8 || columns % 8) throw unavailable(`states of ${rows} x ${columns} in a head`);
 }
 
 const unavailable = (what: string) => new RealmError('kernel_unavailable', `no kernel for ${what}`);

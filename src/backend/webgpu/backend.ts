@@ -153,6 +153,10 @@ export class WebGpuBackend implements Backend {
     throw lacking('states');
   }
 
+  scan(): never {
+    throw lacking('states');
+  }
+
   gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {
     this.#elementwise.gate(this.#owner.own(out), this.#owner.own(gate), this.#owner.own(up), kind, rows);
   }

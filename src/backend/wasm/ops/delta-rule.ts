@@ -1,9 +1,9 @@
-import { deltaName } from '../../../kernels/states.ts';
+import { deltaName, ratesAt } from '../../../kernels/states.ts';
 import { eachPass, eachTile } from '../state-passes.ts';
 import { defineOp } from './op.ts';
 
 /** Where a thread's scratch has tokens' keys and queries: behind their gates. */
-const keysAt = 128;
+const keysAt = 2 * ratesAt;
 
 /** The gated delta rule, segment by segment and head by head. Items: segments * heads * parts of a head's columns. */
 export const deltaRule = defineOp({
@@ -59,7 +59,7 @@ export const deltaRule = defineOp({
             unitLength(queries + 2 * i * keyBytes, q + i * stride, rows, epsilon, scale);
           }
           const [alpha, beta] = [at.alpha, at.beta].map(gate => ints[gate] + row * gateStride + 4 * head);
-          gates(scratch, alpha, beta, gateStride, tokens, ints[at.decay] + 4 * head, ints[at.shift] + 4 * head);
+          gates(scratch, alpha, gateStride, tokens, ints[at.decay] + 4 * head, ints[at.shift] + 4 * head, beta);
           const values = ints[at.qkv] + row * stride + 2 * keyHeads * keyBytes + 4 * head * columns;
           const out = ints[at.out] + row * outStride + 4 * head * columns;
           eachTile(pass, rows, (from, to, column, width) => {

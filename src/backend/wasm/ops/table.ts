@@ -19,6 +19,7 @@ import { rmsNorm } from './rms-norm.ts';
 import { rope } from './rope.ts';
 import { route } from './route.ts';
 import { scale } from './scale.ts';
+import { scan } from './scan.ts';
 import { softcap } from './softcap.ts';
 import { storeKv } from './store-kv.ts';
 import { transfer } from './transfer.ts';
@@ -26,7 +27,7 @@ import { transfer } from './transfer.ts';
 // biome-ignore format: a line for each would be a page
 const table = [
   quantize, product, panelProduct, rmsNorm, layerNorm, rope, storeKv, attention, gate, add, scale, softcap, copy,
-  transfer, pack, route, assign, quantizeSlots, expertProduct, combine, convolve, deltaRule,
+  transfer, pack, route, assign, quantizeSlots, expertProduct, combine, convolve, deltaRule, scan,
 ];
 for (const [i, op] of table.entries()) op.number = i;
 
