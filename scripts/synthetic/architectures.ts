@@ -13,9 +13,13 @@ interface Recipe {
   /** general.architecture. */
   readonly name: string;
   readonly biases?: boolean;
-  readonly headNorms?: boolean;
+  /** Norms over each head of queries and keys; `whole`: over all of them. */
+  readonly headNorms?: boolean | 'whole';
   readonly postNorms?: boolean;
-  readonly fused?: boolean;
+  /** Whether there are norms before attention and feed-forward network. Default true. */
+  readonly preNorms?: boolean;
+  /** Queries, keys and values in one matrix, gate and up in another; `ffn`: only the latter. */
+  readonly fused?: boolean | 'ffn';
   readonly experts?: boolean;
   /** A shared expert; `gated`: of which tokens take a share. */
   readonly shared?: 'plain' | 'gated';
@@ -132,6 +136,33 @@ export const recipes = {
   },
   gemma3: { name: 'gemma3', postNorms: true, headNorms: true, tied: true, scaledEmbedding: true, extra: window },
   phi3: { name: 'phi3', fused: true },
+  gemma: { name: 'gemma', tied: true, scaledEmbedding: true },
+  olmo2: { name: 'olmo2', headNorms: 'whole', postNorms: true, preNorms: false },
+  olmo3: { name: 'olmo2', headNorms: 'whole', postNorms: true, preNorms: false, extra: window },
+  exaone4: { name: 'exaone4', headNorms: true, postNorms: true, preNorms: false },
+  glm4: {
+    name: 'glm4',
+    biases: true,
+    postNorms: true,
+    fused: 'ffn',
+    extra: ({ width, heads, headWidth = width / heads }) => ({ 'rope.dimension_count': u32(headWidth / 2) }),
+  },
+  'hunyuan-dense': { name: 'hunyuan-dense', headNorms: true, tied: true },
+  seed_oss: { name: 'seed_oss', biases: true, ffnNorm: 'post_attention_norm' },
+  ernie4_5: { name: 'ernie4_5', tied: true },
+  'ernie4_5-moe': {
+    name: 'ernie4_5-moe',
+    experts: true,
+    shared: 'plain',
+    selectionBias: true,
+    leadingDense: 1,
+    extra: shape => ({
+      ...narrowExperts(shape),
+      expert_shared_feed_forward_length: u32(shape.ffn),
+      leading_dense_block_count: u32(1),
+      interleave_moe_layer_step: u32(1),
+    }),
+  },
 } as const satisfies Record<string, Recipe>;
 
 export type ArchitectureName = keyof typeof recipes;
@@ -190,14 +221,16 @@ function layerParts(recipe: Recipe, shape: Shape, layer: number): Part[] {
   const { width } = shape;
   const prefix = `blk.${layer}.`;
   const norm = (name: string, size = width): Part => ({ name: `${prefix}${name}.weight`, shape: [size], kind: 'norm' });
+  const before = (name: string) => (recipe.preNorms === false ? [] : [norm(name)]);
   const list = [
-    norm('attn_norm'),
+    ...before('attn_norm'),
     ...attentionParts(recipe, shape, prefix),
-    norm(recipe.ffnNorm ?? 'ffn_norm'),
+    ...before(recipe.ffnNorm ?? 'ffn_norm'),
     ...ffnParts(recipe, shape, prefix, layer < (recipe.leadingDense ?? 0)),
   ];
   const headWidth = shape.headWidth ?? width / shape.heads;
-  if (recipe.headNorms) list.push(norm('attn_q_norm', headWidth), norm('attn_k_norm', headWidth));
+  const normed = (heads: number) => (recipe.headNorms === 'whole' ? heads * headWidth : headWidth);
+  if (recipe.headNorms) list.push(norm('attn_q_norm', normed(shape.heads)), norm('attn_k_norm', normed(shape.kvHeads)));
   if (recipe.postNorms) list.push(norm('post_attention_norm'), norm('post_ffw_norm'));
   return list;
 }
@@ -210,7 +243,7 @@ function attentionParts(recipe: Recipe, shape: Shape, prefix: string): Part[] {
   };
   const bias = (name: string, size: number): Part => ({ name: `${prefix}${name}.bias`, shape: [size], kind: 'bias' });
   const output = matrix('attn_output', q, width);
-  if (recipe.fused) return [matrix('attn_qkv', width, q + 2 * kv), output];
+  if (recipe.fused === true) return [matrix('attn_qkv', width, q + 2 * kv), output];
   const list = [matrix('attn_q', width, q), matrix('attn_k', width, kv), matrix('attn_v', width, kv), output];
   return recipe.biases ? [...list, bias('attn_q', q), bias('attn_k', kv), bias('attn_v', kv)] : list;
 }
