@@ -59,7 +59,7 @@ const variants: readonly Variant[] = [
     title: 'exaone4 of 64 layers, windows',
     options: {
       architecture: 'exaone4',
-      with: { width: 256, heads: 4, kvHeads: 1, ffn: 64, layers: 64 },
+      with: { width: 128, heads: 4, kvHeads: 1, ffn: 64, layers: 64 },
       metadata: { 'exaone4.attention.sliding_window': { type: 'u32', value: 40 } },
     },
   },
