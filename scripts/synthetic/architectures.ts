@@ -1,5 +1,6 @@
 import type { MetaValue } from './gguf-writer.ts';
-import { lfm2Metadata, lfm2Mixer, predictor, qwen3nextMixer, qwen35Metadata, qwen35Mixer } from './hybrid.ts';
+import { hybridRecipes, predictor } from './hybrid.ts';
+import { expertCounts, f32, narrowExperts, u32 } from './metadata.ts';
 import type { Shape } from './shapes.ts';
 
 /** One tensor of an architecture; matrices are [inputs, outputs] or [inputs, outputs, experts], in ggml's order. */
@@ -10,13 +11,17 @@ export interface Part {
 }
 
 /** What tells one architecture from llama; names and keys as llama.cpp expects them. */
-interface Recipe {
+export interface Recipe {
   /** general.architecture. */
   readonly name: string;
   readonly biases?: boolean;
-  readonly headNorms?: boolean;
+  /** Norms over each head of queries and keys; `whole`: over all of them. */
+  readonly headNorms?: boolean | 'whole';
   readonly postNorms?: boolean;
-  readonly fused?: boolean;
+  /** Whether there are norms before attention and feed-forward network. Default true. */
+  readonly preNorms?: boolean;
+  /** Queries, keys and values in one matrix, gate and up in another; `ffn`: only the latter. */
+  readonly fused?: boolean | 'ffn';
   readonly experts?: boolean;
   /** A shared expert; `gated`: of which tokens take a share. */
   readonly shared?: 'plain' | 'gated';
@@ -36,13 +41,6 @@ interface Recipe {
   readonly extra?: (shape: Shape) => Record<string, MetaValue>;
 }
 
-const u32 = (value: number): MetaValue => ({ type: 'u32', value });
-const f32 = (value: number): MetaValue => ({ type: 'f32', value });
-
-const expertCounts = ({ experts = 8, expertsUsed = 2 }: Shape) => ({
-  expert_count: u32(experts),
-  expert_used_count: u32(expertsUsed),
-});
 const i32s = (...values: number[]): MetaValue => ({ array: 'i32', values });
 /** How the pairs of a head are shared among time, height and width: no pair is left over, which llama.cpp would not turn. */
 const sections = ({ width, heads, headWidth = width / heads }: Shape) => {
@@ -50,7 +48,6 @@ const sections = ({ width, heads, headWidth = width / heads }: Shape) => {
   const third = (rest: number) => Math.ceil((pairs - rest) / 3);
   return { 'rope.dimension_sections': i32s(third(0), third(1), third(2), 0) };
 };
-const narrowExperts = (shape: Shape) => ({ ...expertCounts(shape), expert_feed_forward_length: u32(shape.ffn) });
 const graniteFactors = () => ({
   'attention.scale': f32(0.11),
   embedding_scale: f32(12),
@@ -58,17 +55,6 @@ const graniteFactors = () => ({
   logit_scale: f32(8),
 });
 const window = ({ window: tokens = 64 }: Shape) => ({ 'attention.sliding_window': u32(tokens) });
-
-const sharedExperts = {
-  ffnNorm: 'post_attention_norm',
-  experts: true,
-  shared: 'gated',
-  extra: (shape: Shape) => ({
-    ...qwen35Metadata(shape),
-    ...narrowExperts(shape),
-    expert_shared_feed_forward_length: u32(shape.ffn),
-  }),
-} as const;
 
 export const recipes = {
   llama: { name: 'llama' },
@@ -148,24 +134,34 @@ export const recipes = {
   },
   gemma3: { name: 'gemma3', postNorms: true, headNorms: true, tied: true, scaledEmbedding: true, extra: window },
   phi3: { name: 'phi3', fused: true },
-  lfm2: { name: 'lfm2', mixer: lfm2Mixer, outputNorm: 'token_embd_norm', tied: true, extra: lfm2Metadata },
-  qwen35: { name: 'qwen35', mixer: qwen35Mixer, ffnNorm: 'post_attention_norm', extra: qwen35Metadata },
-  qwen35moe: { ...sharedExperts, name: 'qwen35moe', mixer: qwen35Mixer },
-  qwen3next: { ...sharedExperts, name: 'qwen3next', mixer: qwen3nextMixer },
-  lfm2moe: {
-    name: 'lfm2moe',
-    mixer: lfm2Mixer,
-    outputNorm: 'token_embd_norm',
+  gemma: { name: 'gemma', tied: true, scaledEmbedding: true },
+  olmo2: { name: 'olmo2', headNorms: 'whole', postNorms: true, preNorms: false },
+  olmo3: { name: 'olmo2', headNorms: 'whole', postNorms: true, preNorms: false, extra: window },
+  exaone4: { name: 'exaone4', headNorms: true, postNorms: true, preNorms: false },
+  glm4: {
+    name: 'glm4',
+    biases: true,
+    postNorms: true,
+    fused: 'ffn',
+    extra: ({ width, heads, headWidth = width / heads }) => ({ 'rope.dimension_count': u32(headWidth / 2) }),
+  },
+  'hunyuan-dense': { name: 'hunyuan-dense', headNorms: true, tied: true },
+  seed_oss: { name: 'seed_oss', biases: true, ffnNorm: 'post_attention_norm' },
+  ernie4_5: { name: 'ernie4_5', tied: true },
+  'ernie4_5-moe': {
+    name: 'ernie4_5-moe',
     experts: true,
+    shared: 'plain',
     selectionBias: true,
     leadingDense: 1,
     extra: shape => ({
-      ...lfm2Metadata(shape),
       ...narrowExperts(shape),
+      expert_shared_feed_forward_length: u32(shape.ffn),
       leading_dense_block_count: u32(1),
-      expert_gating_func: u32(2),
+      interleave_moe_layer_step: u32(1),
     }),
   },
+  ...hybridRecipes,
 } as const satisfies Record<string, Recipe>;
 
 export type ArchitectureName = keyof typeof recipes;
@@ -228,14 +224,16 @@ function layerParts(recipe: Recipe, shape: Shape, layer: number): Part[] {
   const { width } = shape;
   const prefix = `blk.${layer}.`;
   const norm = (name: string, size = width): Part => ({ name: `${prefix}${name}.weight`, shape: [size], kind: 'norm' });
+  const before = (name: string) => (recipe.preNorms === false ? [] : [norm(name)]);
   const list = [
-    norm('attn_norm'),
+    ...before('attn_norm'),
     ...(recipe.mixer ? recipe.mixer(shape, layer, prefix) : attentionParts(recipe, shape, prefix)),
-    norm(recipe.ffnNorm ?? 'ffn_norm'),
+    ...before(recipe.ffnNorm ?? 'ffn_norm'),
     ...ffnParts(recipe, shape, prefix, layer < (recipe.leadingDense ?? 0)),
   ];
   const headWidth = shape.headWidth ?? width / shape.heads;
-  if (recipe.headNorms) list.push(norm('attn_q_norm', headWidth), norm('attn_k_norm', headWidth));
+  const normed = (heads: number) => (recipe.headNorms === 'whole' ? heads * headWidth : headWidth);
+  if (recipe.headNorms) list.push(norm('attn_q_norm', normed(shape.heads)), norm('attn_k_norm', normed(shape.kvHeads)));
   if (recipe.postNorms) list.push(norm('post_attention_norm'), norm('post_ffw_norm'));
   return list;
 }
@@ -248,7 +246,7 @@ function attentionParts(recipe: Recipe, shape: Shape, prefix: string): Part[] {
   };
   const bias = (name: string, size: number): Part => ({ name: `${prefix}${name}.bias`, shape: [size], kind: 'bias' });
   const output = matrix('attn_output', q, width);
-  if (recipe.fused) return [matrix('attn_qkv', width, q + 2 * kv), output];
+  if (recipe.fused === true) return [matrix('attn_qkv', width, q + 2 * kv), output];
   const list = [matrix('attn_q', width, q), matrix('attn_k', width, kv), matrix('attn_v', width, kv), output];
   return recipe.biases ? [...list, bias('attn_q', q), bias('attn_k', kv), bias('attn_v', kv)] : list;
 }

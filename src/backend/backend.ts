@@ -299,7 +299,9 @@ export interface RouterOptions {
   readonly groups?: { readonly count: number; readonly used: number } | undefined;
   /** Whether the chosen's weights are divided by their sum; so are always those of `chosen`. Default true. */
   readonly normalised?: boolean | undefined;
-  /** Factor on the weights, after that. */
+  /** Factors on the weights of each expert, after that (gemma 4). [experts] */
+  readonly scales?: Vector | undefined;
+  /** Factor on all weights, last. */
   readonly scale?: number | undefined;
 }
 

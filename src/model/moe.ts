@@ -1,4 +1,5 @@
-import type { Activation, Buffer, Matrix, RouterOptions, Routing } from '../backend/backend.ts';
+import type { Activation, Buffer, Matrix, RouterOptions, Routing, Vector } from '../backend/backend.ts';
+import { lacking } from '../backend/lacking.ts';
 import { most } from './config.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
@@ -68,17 +69,31 @@ export class MoE {
 
   async load(tensors: Tensors, prefix: string): Promise<ExpertWeights> {
     const [experts, width, inner] = [this.#experts, this.#loading.config.width, this.#feedForward];
-    const { router = {}, biased } = this.#options;
-    const bias = biased?.(tensors, prefix) && (await tensors.vector(`${prefix}.exp_probs_b.bias`, experts));
     return {
       router: await tensors.matrix(`${prefix}.ffn_gate_inp.weight`, experts, width),
-      choice: bias ? { ...router, bias } : router,
+      choice: await this.#choice(tensors, prefix),
       gate: await this.#half(tensors, prefix, 'gate'),
       up: await this.#half(tensors, prefix, 'up'),
       down: await tensors.experts(`${prefix}.ffn_down_exps.weight`, experts, width, inner),
       shared: await this.#shared?.load(this.#loading, prefix),
       moe: this,
     };
+  }
+
+  async #choice(tensors: Tensors, prefix: string): Promise<RouterOptions> {
+    const { router = {}, biased } = this.#options;
+    const [bias, scales] = [`${prefix}.exp_probs_b.bias`, `${prefix}.ffn_down_exps.scale`];
+    return {
+      ...router,
+      ...(biased?.(tensors, prefix) && { bias: await tensors.vector(bias, this.#experts) }),
+      ...(tensors.has(scales) && { scales: await this.#scales(tensors, scales) }),
+    };
+  }
+
+  /** What each expert gives is multiplied with, where a file says so: its weight is. */
+  #scales(tensors: Tensors, name: string): Promise<Vector> {
+    if (!this.#loading.backend.traits.features.has('routers')) throw lacking('routers');
+    return tensors.vector(name, this.#experts);
   }
 
   /** Some files have the rows of each expert's gate and up in one matrix, in this order. */
@@ -90,21 +105,25 @@ export class MoE {
     return tensors.experts(fused, experts, 2 * inner, width, range);
   }
 
-  /** hidden += what the chosen experts and the shared one make of `work.normed`, weighted. */
-  apply(step: Step, { router, choice, gate, up, down, shared }: ExpertWeights): void {
-    const { backend, work, batch } = step;
+  /** out += what the chosen experts make of `x`, weighted; chosen by what the router makes of `judged`. A shared one adds to hidden. */
+  apply(
+    step: Step,
+    { router, choice, gate, up, down, shared }: ExpertWeights,
+    { out = step.work.hidden, x = step.work.normed, judged = x }: { out?: Buffer; x?: Buffer; judged?: Buffer } = {},
+  ): void {
+    const { backend, batch } = step;
     const rows = batch.tokens;
     const routing = this.#routing;
-    backend.matmul(this.#scores, router, work.normed, rows);
+    backend.matmul(this.#scores, router, judged, rows);
     backend.route(routing, this.#scores, rows, choice);
     const products = [
       { out: this.#gate, matrix: gate },
       { out: this.#up, matrix: up },
     ];
-    backend.expertMatmuls(products, work.normed, 'tokens', routing, rows);
+    backend.expertMatmuls(products, x, 'tokens', routing, rows);
     backend.gate(this.#gate, this.#gate, this.#up, this.#options.activation ?? 'silu', rows * routing.topK);
     backend.expertMatmuls([{ out: this.#down, matrix: down }], this.#gate, 'slots', routing, rows);
-    backend.combine(work.hidden, this.#down, routing, rows);
+    backend.combine(out, this.#down, routing, rows);
     if (shared) this.#shared?.apply(step, shared);
   }
 }

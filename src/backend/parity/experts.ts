@@ -2,7 +2,7 @@ import type { Backend, RouterOptions } from '../backend.ts';
 import { floats } from './data.ts';
 import { filled, results, type Same, weights } from './suite.ts';
 
-type Router = Omit<RouterOptions, 'bias'> & { readonly biased?: boolean };
+type Router = Omit<RouterOptions, 'bias' | 'scales'> & { readonly biased?: boolean; readonly scaled?: boolean };
 
 /** What each kind of router chooses, and what becomes of what its experts give. */
 export function experts(same: Same): void {
@@ -10,20 +10,22 @@ export function experts(same: Same): void {
   const routers: readonly Router[] = [
     { normalised: false },
     { scale: 2.5 },
+    { scaled: true },
     { kind: 'sigmoid' },
     { kind: 'sigmoid', biased: true, normalised: false },
     { kind: 'sigmoid', biased: true, groups: { count: 4, used: 2 }, scale: 1.8 },
     { biased: true, groups: { count: 8, used: 3 } },
     { kind: 'chosen' },
-    { kind: 'chosen', biased: true, scale: 0.3 },
+    { kind: 'chosen', biased: true, scaled: true, scale: 0.3 },
   ];
   for (const router of routers)
     same(`experts by ${JSON.stringify(router)}`, backend => routed(backend, router), 'routers');
 }
 
-async function routed(backend: Backend, { biased, ...router }: Router): Promise<Float32Array[]> {
+async function routed(backend: Backend, { biased, scaled, ...router }: Router): Promise<Float32Array[]> {
   const [rows, count, topK, width, inner] = [6, 16, 3, 64, 32];
   const bias = biased ? backend.vector(floats(9, count, 0.2)) : undefined;
+  const scales = scaled ? backend.vector(floats(8, count)) : undefined;
   const scores = filled(backend, 1, rows, count, 2);
   // One whose scores are all equal, and one with the borders of exp.
   backend.write(scores, 1, new Float32Array(count).fill(0.5));
@@ -38,7 +40,7 @@ async function routed(backend: Backend, { biased, ...router }: Router): Promise<
   const middle = backend.buffer(rows * topK, inner);
   const up = await weights(backend, 'Q8_0', count * inner, width, 4);
   const down = await weights(backend, 'Q8_0', count * width, inner, 5);
-  backend.route(routing, scores, rows, { ...router, bias });
+  backend.route(routing, scores, rows, { ...router, bias, scales });
   backend.expertMatmuls([{ out: middle, matrix: up }], x, 'tokens', routing, rows);
   backend.expertMatmuls([{ out: slots, matrix: down }], middle, 'slots', routing, rows);
   backend.combine(out, slots, routing, rows);

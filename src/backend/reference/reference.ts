@@ -338,7 +338,8 @@ class ReferenceBackend implements Backend {
   route(routing: Routing, logits: Buffer, rows: number, options: RouterOptions = {}): void {
     const { topK, chosen, weights, ...table } = this.#owner.own(routing);
     const source = this.#owner.own(logits);
-    const router = { ...options, bias: options.bias && this.#owner.own(options.bias).values };
+    const values = (vector: Vector | undefined) => vector && this.#owner.own(vector).values;
+    const router = { ...options, bias: values(options.bias), scales: values(options.scales) };
     this.#record(() => {
       source.first(rows).forEach((scores, row) => {
         const [from, to] = [row * topK, (row + 1) * topK];

@@ -8,7 +8,10 @@ const f = Math.fround;
 const leastSum = 2 ** -14;
 
 /** {@link RouterOptions} with the values of its vectors. */
-export type RouterValues = Omit<RouterOptions, 'bias'> & { readonly bias?: Float32Array | undefined };
+export type RouterValues = Omit<RouterOptions, 'bias' | 'scales'> & {
+  readonly bias?: Float32Array | undefined;
+  readonly scales?: Float32Array | undefined;
+};
 
 /**
  * The `chosen.length` likeliest experts of a token, the likeliest first (of equals the lower number), and their weights.
@@ -20,8 +23,7 @@ export function chooseExperts(
   weights: Float32Array,
   router: RouterValues = {},
 ): void {
-  const { kind = 'softmax', bias, groups } = router;
-  const scale = f(router.scale ?? 1);
+  const { kind = 'softmax', bias, groups, normalised = true, scales, scale = 1 } = router;
   const p = probabilities(logits, kind);
   const preference = bias ? p.map((value, i) => f(value + bias[i])) : p;
   if (groups) banOtherGroups(preference, groups);
@@ -32,8 +34,9 @@ export function chooseExperts(
     preference[best] = -Infinity;
   }
   if (kind === 'chosen') exponentiate(weights);
-  if (kind === 'chosen' || (router.normalised ?? true)) normalise(weights);
-  if (scale !== 1) for (let choice = 0; choice < weights.length; choice++) weights[choice] = f(weights[choice] * scale);
+  if (kind === 'chosen' || normalised) normalise(weights);
+  if (scales) for (let i = 0; i < chosen.length; i++) weights[i] = f(weights[i] * scales[chosen[i]]);
+  if (scale !== 1) for (let i = 0; i < chosen.length; i++) weights[i] = f(weights[i] * f(scale));
 }
 
 function probabilities(logits: Float32Array, kind: RouterOptions['kind']): Float32Array {

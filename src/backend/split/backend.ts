@@ -252,8 +252,9 @@ export class SplitBackend implements Backend {
   }
 
   route(routing: Routing, logits: Buffer, rows: number, options: RouterOptions = {}): void {
-    const bias = options.bias && this.#owner.own(options.bias);
-    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows, options, bias);
+    const own = (vector: Vector | undefined) => vector && this.#owner.own(vector);
+    const router = { ...options, bias: own(options.bias), scales: own(options.scales) };
+    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows, router);
   }
 
   expertMatmuls(

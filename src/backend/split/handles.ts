@@ -52,12 +52,17 @@ export interface SplitTokens extends TokenBuffer, Owned {
   side: Side;
 }
 
+/** {@link RouterOptions} with vectors of this backend. */
+export type SplitRouter = Omit<RouterOptions, 'bias' | 'scales'> & {
+  readonly bias?: SplitVector | undefined;
+  readonly scales?: SplitVector | undefined;
+};
+
 /** Scores, and how experts are chosen by them. */
 interface RoutedBy {
   readonly use: Use;
   readonly writes: number;
-  readonly options: RouterOptions;
-  readonly bias: SplitVector | undefined;
+  readonly router: SplitRouter;
 }
 
 export interface SplitRouting extends Routing, Owned {

@@ -24,6 +24,12 @@ export function routingIn(table: WasmBuffer, tokens: number, experts: number, to
   };
 }
 
+/** {@link RouterOptions} with vectors of this backend. */
+type WasmRouter = Omit<RouterOptions, 'bias' | 'scales'> & {
+  readonly bias?: WasmVector | undefined;
+  readonly scales?: WasmVector | undefined;
+};
+
 export class Experts {
   readonly #recorder: Recorder;
   readonly #residency: Residency;
@@ -39,8 +45,7 @@ export class Experts {
     routing: WasmRouting,
     logits: WasmBuffer,
     rows: number,
-    { kind = 'softmax', groups, normalised = true, scale = 1 }: RouterOptions,
-    bias: WasmVector | undefined,
+    { kind = 'softmax', bias, groups, normalised = true, scales, scale = 1 }: WasmRouter,
   ): void {
     const { experts, topK, table, chosen, weights, slotOf, tokenOf, starts } = routing;
     const { address, stride } = logits;
@@ -48,7 +53,8 @@ export class Experts {
     this.#recorder.record(memory, route, {
       ...{ rows, logits: address, stride, experts, topK, chosen, weights },
       ...{ kind: routerKinds.indexOf(kind), bias: bias?.address ?? 0 },
-      ...{ groups: groups?.count ?? 0, groupsUsed: groups?.used ?? 0, normalised: Number(normalised), scale },
+      ...{ groups: groups?.count ?? 0, groupsUsed: groups?.used ?? 0, normalised: Number(normalised) },
+      ...{ scales: scales?.address ?? 0, scale },
     });
     this.#recorder.record(memory, assign, { rows, topK, experts, chosen, slotOf, tokenOf, starts });
   }

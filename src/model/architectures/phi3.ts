@@ -1,5 +1,5 @@
 import { defineArchitecture } from '../architecture.ts';
-import type { AttentionWeights, FeedForwardWeights } from '../layers.ts';
+import { type AttentionWeights, loadFusedFeedForward } from '../layers.ts';
 import type { Loading } from '../loading.ts';
 import { preNorm } from '../pre-norm.ts';
 import { longest, originalContext, ropeDimensions } from '../rope.ts';
@@ -35,16 +35,5 @@ async function loadFusedAttention({ tensors, config }: Loading, prefix: string):
     k: await part(q, kv),
     v: await part(q + kv, kv),
     output: await tensors.linear(`${prefix}.attn_output`, width, q),
-  };
-}
-
-async function loadFusedFeedForward({ tensors, config }: Loading, prefix: string): Promise<FeedForwardWeights> {
-  const { width, feedForward } = config;
-  const part = (first: number) =>
-    tensors.linear(`${prefix}.ffn_up`, 2 * feedForward, width, { first, count: feedForward });
-  return {
-    gate: await part(0),
-    up: await part(feedForward),
-    down: await tensors.linear(`${prefix}.ffn_down`, width, feedForward),
   };
 }

@@ -1,13 +1,20 @@
 import type { Architecture } from '../types.ts';
+import { ernie4_5 } from './ernie4_5.ts';
+import { ernie4_5Moe } from './ernie4_5-moe.ts';
+import { exaone4 } from './exaone4.ts';
+import { gemma } from './gemma.ts';
 import { gemma2 } from './gemma2.ts';
 import { gemma3 } from './gemma3.ts';
+import { glm4 } from './glm4.ts';
 import { glm4moe } from './glm4moe.ts';
 import { granite } from './granite.ts';
 import { granitemoe } from './granitemoe.ts';
+import { hunyuanDense } from './hunyuan-dense.ts';
 import { lfm2 } from './lfm2.ts';
 import { lfm2moe } from './lfm2moe.ts';
 import { llama } from './llama.ts';
 import { mistral3 } from './mistral3.ts';
+import { olmo2 } from './olmo2.ts';
 import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen2moe } from './qwen2moe.ts';
@@ -18,6 +25,7 @@ import { qwen3vl } from './qwen3vl.ts';
 import { qwen3vlmoe } from './qwen3vlmoe.ts';
 import { qwen35 } from './qwen35.ts';
 import { qwen35moe } from './qwen35moe.ts';
+import { seed_oss } from './seed_oss.ts';
 import { smollm3 } from './smollm3.ts';
 
 /** Every architecture Realm runs. Adding one is adding a file and a name here. */
@@ -36,7 +44,15 @@ export const architectures: readonly Architecture[] = [
   granite,
   granitemoe,
   qwen2moe,
+  glm4,
   glm4moe,
+  gemma,
+  olmo2,
+  exaone4,
+  hunyuanDense,
+  seed_oss,
+  ernie4_5,
+  ernie4_5Moe,
   lfm2,
   qwen35,
   qwen35moe,

@@ -24,6 +24,7 @@ export const route = defineOp({
     groups: 'i32',
     groupsUsed: 'i32',
     normalised: 'i32',
+    scales: 'i32',
     scale: 'f32',
   },
   items: ({ rows }) => rows,
@@ -35,6 +36,7 @@ export const route = defineOp({
       bias: ints[at.bias] ? floatsAt(m, ints[at.bias], experts) : undefined,
       groups: ints[at.groups] ? { count: ints[at.groups], used: ints[at.groupsUsed] } : undefined,
       normalised: ints[at.normalised] === 1,
+      scales: ints[at.scales] ? floatsAt(m, ints[at.scales], experts) : undefined,
       scale: floats[at.scale],
     };
     for (let row = first; row < first + count; row++) {
