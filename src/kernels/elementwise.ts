@@ -1,7 +1,7 @@
 /** Kernels over plain rows of f32; counts are in vectors of eight, buffers are padded to them. */
 import { Func, f32x4, i32, type Local, v128 } from './assembler.ts';
-import { type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
-import { gelu, sigmoid, silu, tanh } from './math.ts';
+import { constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
+import { gelu, mathConstants, sigmoid, silu, tanh } from './math.ts';
 
 const loadPair = (at: Local<'i32'>): Pair => pair(h => v128.load(at, 16 * h));
 
@@ -11,10 +11,10 @@ const activations = { silu, gelu, sigmoid, linear: (_: Func, x: Pair) => x };
 export function gate(kind: keyof typeof activations) {
   const f = new Func(`gate_${kind}`, { out: 'i32', gate: 'i32', up: 'i32', eights: 'i32' });
   const { out, gate, up, eights } = f.params;
-  const x = pairLocal(f);
+  const [x, get] = [pairLocal(f), constants(f, mathConstants)];
   f.for(eights, () => {
     setPair(f, x, loadPair(gate));
-    const active = activations[kind](f, x);
+    const active = activations[kind](f, x, get);
     storePair(
       f,
       out,
@@ -60,14 +60,14 @@ export function scale() {
 export function softcap() {
   const f = new Func('softcap', { x: 'i32', eights: 'i32', cap: 'f32', inverse: 'f32' });
   const { x, eights, cap, inverse } = f.params;
-  const value = pairLocal(f);
+  const [value, get] = [pairLocal(f), constants(f, mathConstants)];
   f.for(eights, () => {
     setPair(
       f,
       value,
       pair(h => f32x4.mul(v128.load(x, 16 * h), f32x4.splat(inverse))),
     );
-    const t = tanh(f, value);
+    const t = tanh(f, value, get);
     storePair(
       f,
       x,

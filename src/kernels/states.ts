@@ -4,8 +4,8 @@
  * tile], each of which stays in the first-level cache while tokens pass over it.
  */
 import { Func, f32, f32x4, i32, type Local, type V128, v128 } from './assembler.ts';
-import { constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
-import { exp, expConstants, expOf, sigmoid, softplus } from './math.ts';
+import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
+import { exp, mathConstants, sigmoid, silu, softplus } from './math.ts';
 
 /** Columns of a state that lie together; the last tile may have eight. */
 export const tileColumns = 16;
@@ -32,7 +32,7 @@ export function convolve(taps: number, activated: boolean) {
     Object.fromEntries(names.map(name => [name, 'i32'])) as Record<string, 'i32'>,
   );
   const param = (name: string) => f.params[name]!;
-  const get = constants(f, activated ? ['zero', ...expConstants] : ['zero']);
+  const get = constants(f, activated ? mathConstants : []);
   const kernels = sources.map((_, i) =>
     f.local('i32', i32.add(param('kernel'), i32.mul(param('stride'), i32.const(i)))),
   );
@@ -53,23 +53,13 @@ export function convolve(taps: number, activated: boolean) {
   return f;
 }
 
-/** x / (1 + exp(-x)) in instructions that the re-vectoriser knows. */
-function silu(f: Func, x: Pair, get: ReturnType<typeof constants>): Pair {
-  const e = expOf(
-    f,
-    pair(h => f32x4.sub(get('zero')[h], x[h])),
-    get,
-  );
-  return pair(h => f32x4.div(x[h], f32x4.add(get('one')[h], e[h])));
-}
-
 /**
  * What up to {@link tokensAtOnce} tokens of the delta rule do to a head's state, at `out`: exp(`decay` * softplus(alpha + `shift`)), by
  * which it is multiplied; and, {@link ratesAt} bytes behind, sigmoid(beta), the part of a change that is made.
  */
 export function deltaGates() {
   const f = new Func('delta_gates', { ...gateParams, beta: 'i32' });
-  return gates(f, [f.params.alpha, f.params.beta], beta => sigmoid(f, beta));
+  return gates(f, [f.params.alpha, f.params.beta], (beta, _, get) => sigmoid(f, beta, get));
 }
 
 /** The same of a state space layer: the part of a change that is made is softplus(alpha + `shift`). */
@@ -93,7 +83,7 @@ export const ratesAt = 4 * tokensAtOnce;
 function gates<F extends Func<typeof gateParams>>(
   f: F,
   inputs: readonly Local<'i32'>[],
-  rateOf: (second: Pair<Local<'v128'>>, softened: Pair) => Pair,
+  rateOf: (second: Pair<Local<'v128'>>, softened: Pair, get: ConstantOf) => Pair,
 ): F {
   const { out, stride, tokens, decay, shift } = f.params;
   const at = f.local('i32', out);
@@ -104,18 +94,15 @@ function gates<F extends Func<typeof gateParams>>(
     }
     f.advance(at, 4);
   });
-  const x = pairLocal(f);
+  const [x, get] = [pairLocal(f), constants(f, mathConstants)];
   f.for(i32.shrU(i32.add(tokens, i32.const(7)), i32.const(3)), () => {
     const shifted = pair(h => f32x4.add(v128.load(out, 16 * h), v128.splat32(shift)));
     setPair(f, x, shifted);
-    const softened = softplus(f, x);
-    const kept = exp(
-      f,
-      pair(h => f32x4.mul(v128.splat32(decay), softened[h])),
-    );
-    storePair(f, out, kept);
+    const softened = softplus(f, x, get);
+    const decayed = pair(h => f32x4.mul(v128.splat32(decay), softened[h]));
+    storePair(f, out, exp(f, decayed, get));
     setPair(f, x, load(out, ratesAt));
-    storePair(f, out, rateOf(x, softened), ratesAt);
+    storePair(f, out, rateOf(x, softened, get), ratesAt);
     f.advance(out, 32);
   });
   return f;
@@ -125,7 +112,7 @@ const tileParams = {
   /** The tile as it was, and where it is put; they may be the same. */
   from: 'i32',
   to: 'i32',
-  /** Rows, a multiple of 4. */
+  /** Rows, a multiple of 8. */
   rows: 'i32',
   tokens: 'i32',
   /** The first token's key and query, f32 for each row; the next token's are `stride` bytes behind. */
@@ -144,7 +131,7 @@ const tileParams = {
 type TileFunc = Func<typeof tileParams>;
 
 /** Rows that are walked without a jump. */
-const rowsInARow = 4;
+const rowsInARow = 8;
 
 /** Tokens of the gated delta rule on a tile of a state. arXiv:2412.06464 */
 export function deltaRule(columns: number): TileFunc {
@@ -240,7 +227,7 @@ function eachRow(
   pointers: readonly (readonly [Local<'i32'>, number])[],
   body: (row: number) => void,
 ): void {
-  f.for(i32.shrU(f.params.rows, i32.const(2)), () => {
+  f.for(i32.shrU(f.params.rows, i32.const(3)), () => {
     for (let row = 0; row < rowsInARow; row++) body(row);
     for (const [pointer, bytes] of pointers) f.advance(pointer, rowsInARow * bytes);
   });

@@ -1,7 +1,7 @@
 /** Splits of the positions: each is summed on its own, then combined with those before it. */
 import { f32x4, i32, type Local, v128 } from '../assembler.ts';
 import { constants, pair, pairLocal, setPair, storePair } from '../constants.ts';
-import { expConstants, expOf } from '../math.ts';
+import { exp, mathConstants } from '../math.ts';
 import { type AttentionFunc, addedAt, keptAt, maxAt, queriesAt, totalAt, wholeMaxAt, wholeTotalAt } from './frame.ts';
 
 /**
@@ -46,7 +46,7 @@ function keep(f: AttentionFunc): void {
 /** Everything = everything * exp(its maximum - the new one) + the split * exp(its maximum - the new one). */
 function combine(f: AttentionFunc, queries: number, part: Local<'i32'>): void {
   const { scratch } = f.params;
-  const get = constants(f, expConstants);
+  const get = constants(f, mathConstants);
   const eight = (at: number) => pair(h => v128.load(scratch, at + 16 * h));
   const max = pairLocal(f);
   const [before, split] = [eight(wholeMaxAt), eight(maxAt)];
@@ -60,7 +60,7 @@ function combine(f: AttentionFunc, queries: number, part: Local<'i32'>): void {
     [split, addedAt],
   ] as const) {
     const difference = pair(h => f32x4.sub(from[h], max[h]));
-    storePair(f, scratch, expOf(f, difference, get), to);
+    storePair(f, scratch, exp(f, difference, get), to);
   }
   const [total, added] = [eight(wholeTotalAt), eight(totalAt)];
   const [kept, share] = [eight(keptAt), eight(addedAt)];
