@@ -1,6 +1,7 @@
 import { type EncoderRecipe, encoderParts } from './encoders.ts';
 import type { MetaValue } from './gguf-writer.ts';
-import { lfm2Metadata, lfm2Mixer, predictor, qwen35Metadata, qwen35Mixer } from './hybrid.ts';
+import { hybridRecipes, predictor } from './hybrid.ts';
+import { expertCounts, f32, narrowExperts, u32 } from './metadata.ts';
 import type { Shape } from './shapes.ts';
 
 /** One tensor of an architecture; matrices are [inputs, outputs] or [inputs, outputs, experts], in ggml's order. */
@@ -21,36 +22,40 @@ export interface Part {
 }
 
 /** What tells one architecture from llama; names and keys as llama.cpp expects them. */
-interface Recipe {
+export interface Recipe {
   /** general.architecture. */
   readonly name: string;
   readonly biases?: boolean;
-  readonly headNorms?: boolean;
+  /** Norms over each head of queries and keys; `whole`: over all of them. */
+  readonly headNorms?: boolean | 'whole';
   readonly postNorms?: boolean;
-  readonly fused?: boolean;
+  /** Whether there are norms before attention and feed-forward network. Default true. */
+  readonly preNorms?: boolean;
+  /** Queries, keys and values in one matrix, gate and up in another; `ffn`: only the latter. */
+  readonly fused?: boolean | 'ffn';
   readonly experts?: boolean;
   /** Biases of all experts and of their router, and of attention's output. */
   readonly expertBiases?: boolean;
   readonly sinks?: boolean;
+  /** A shared expert; `gated`: of which tokens take a share. */
+  readonly shared?: 'plain' | 'gated';
+  /** A bias for choosing experts. */
+  readonly selectionBias?: boolean;
+  /** Leading layers that have one feed-forward network instead of experts. */
+  readonly leadingDense?: number;
+  /** What the norm before the feed-forward network is called. */
+  readonly ffnNorm?: string;
   readonly tied?: boolean;
   /** The embedding is multiplied by sqrt(width) when a token enters, and not when it serves as the output matrix. */
   readonly scaledEmbedding?: boolean;
   /** In the place of attention. */
   readonly mixer?: (shape: Shape, layer: number, prefix: string) => Part[];
-  /** Names of the norm before the feed-forward network and of the one before the output. */
-  readonly feedForwardNorm?: string;
+  /** What the norm before the output is called. */
   readonly outputNorm?: string;
   readonly encoder?: EncoderRecipe;
   readonly extra?: (shape: Shape) => Record<string, MetaValue>;
 }
 
-const u32 = (value: number): MetaValue => ({ type: 'u32', value });
-const f32 = (value: number): MetaValue => ({ type: 'f32', value });
-
-const expertCounts = ({ experts = 8, expertsUsed = 2 }: Shape) => ({
-  expert_count: u32(experts),
-  expert_used_count: u32(expertsUsed),
-});
 const i32s = (...values: number[]): MetaValue => ({ array: 'i32', values });
 /** How the pairs of a head are shared among time, height and width: no pair is left over, which llama.cpp would not turn. */
 const sections = ({ width, heads, headWidth = width / heads }: Shape) => {
@@ -58,7 +63,12 @@ const sections = ({ width, heads, headWidth = width / heads }: Shape) => {
   const third = (rest: number) => Math.ceil((pairs - rest) / 3);
   return { 'rope.dimension_sections': i32s(third(0), third(1), third(2), 0) };
 };
-const narrowExperts = (shape: Shape) => ({ ...expertCounts(shape), expert_feed_forward_length: u32(shape.ffn) });
+const graniteFactors = () => ({
+  'attention.scale': f32(0.11),
+  embedding_scale: f32(12),
+  residual_scale: f32(0.22),
+  logit_scale: f32(8),
+});
 const window = ({ window: tokens = 64 }: Shape) => ({ 'attention.sliding_window': u32(tokens) });
 
 const ranks = () => ({ pooling_type: u32(4) });
@@ -94,14 +104,42 @@ export const recipes = {
     }),
   },
   smollm3: { name: 'smollm3', tied: true },
-  granite: {
-    name: 'granite',
+  granite: { name: 'granite', tied: true, extra: graniteFactors },
+  granitemoe: {
+    name: 'granitemoe',
     tied: true,
-    extra: () => ({
-      'attention.scale': f32(0.11),
-      embedding_scale: f32(12),
-      residual_scale: f32(0.22),
-      logit_scale: f32(8),
+    experts: true,
+    shared: 'plain',
+    extra: shape => ({
+      ...graniteFactors(),
+      ...expertCounts(shape),
+      expert_shared_feed_forward_length: u32(shape.ffn),
+    }),
+  },
+  qwen2moe: {
+    name: 'qwen2moe',
+    biases: true,
+    experts: true,
+    shared: 'gated',
+    extra: shape => ({ ...narrowExperts(shape), expert_shared_feed_forward_length: u32(shape.ffn) }),
+  },
+  glm4moe: {
+    name: 'glm4moe',
+    biases: true,
+    headNorms: true,
+    experts: true,
+    shared: 'plain',
+    selectionBias: true,
+    leadingDense: 1,
+    ffnNorm: 'post_attention_norm',
+    extra: ({ width, heads, headWidth = width / heads, ...shape }) => ({
+      ...narrowExperts({ width, heads, ...shape }),
+      expert_shared_count: u32(1),
+      leading_dense_block_count: u32(1),
+      expert_gating_func: u32(2),
+      expert_weights_scale: f32(1.5),
+      expert_weights_norm: { type: 'bool', value: true },
+      'rope.dimension_count': u32(headWidth / 2),
     }),
   },
   gemma2: {
@@ -113,15 +151,13 @@ export const recipes = {
   },
   gemma3: { name: 'gemma3', postNorms: true, headNorms: true, tied: true, scaledEmbedding: true, extra: window },
   phi3: { name: 'phi3', fused: true },
-  lfm2: { name: 'lfm2', mixer: lfm2Mixer, outputNorm: 'token_embd_norm', tied: true, extra: lfm2Metadata },
-  qwen35: { name: 'qwen35', mixer: qwen35Mixer, feedForwardNorm: 'post_attention_norm', extra: qwen35Metadata },
   'gpt-oss': {
     name: 'gpt-oss',
     biases: true,
     experts: true,
     expertBiases: true,
     sinks: true,
-    feedForwardNorm: 'post_attention_norm',
+    ffnNorm: 'post_attention_norm',
     extra: shape => ({
       ...expertCounts(shape),
       ...window(shape),
@@ -134,6 +170,34 @@ export const recipes = {
   bert: { name: 'bert', encoder: { positions: true, biases: true } },
   bertReranker: { name: 'bert', encoder: { positions: true, biases: true, ranks: true }, extra: ranks },
   nomicBert: { name: 'nomic-bert', encoder: { fused: true, gated: true } },
+  gemma: { name: 'gemma', tied: true, scaledEmbedding: true },
+  olmo2: { name: 'olmo2', headNorms: 'whole', postNorms: true, preNorms: false },
+  olmo3: { name: 'olmo2', headNorms: 'whole', postNorms: true, preNorms: false, extra: window },
+  exaone4: { name: 'exaone4', headNorms: true, postNorms: true, preNorms: false },
+  glm4: {
+    name: 'glm4',
+    biases: true,
+    postNorms: true,
+    fused: 'ffn',
+    extra: ({ width, heads, headWidth = width / heads }) => ({ 'rope.dimension_count': u32(headWidth / 2) }),
+  },
+  'hunyuan-dense': { name: 'hunyuan-dense', headNorms: true, tied: true },
+  seed_oss: { name: 'seed_oss', biases: true, ffnNorm: 'post_attention_norm' },
+  ernie4_5: { name: 'ernie4_5', tied: true },
+  'ernie4_5-moe': {
+    name: 'ernie4_5-moe',
+    experts: true,
+    shared: 'plain',
+    selectionBias: true,
+    leadingDense: 1,
+    extra: shape => ({
+      ...narrowExperts(shape),
+      expert_shared_feed_forward_length: u32(shape.ffn),
+      leading_dense_block_count: u32(1),
+      interleave_moe_layer_step: u32(1),
+    }),
+  },
+  ...hybridRecipes,
 } as const satisfies Record<string, Recipe>;
 
 export type ArchitectureName = keyof typeof recipes;
@@ -189,23 +253,26 @@ export function parts(architecture: ArchitectureName, shape: Shape): Part[] {
   ];
   if (!isTied(architecture, shape)) all.push({ name: 'output.weight', shape: [width, vocab], kind: 'output' });
   for (let layer = 0; layer < layers + predicting; layer++) {
-    all.push(...layerParts(recipe, shape, layer, `blk.${layer}.`));
+    all.push(...layerParts(recipe, shape, layer));
     if (layer >= layers) all.push(...predictor(shape, `blk.${layer}.`));
   }
   return all;
 }
 
-function layerParts(recipe: Recipe, shape: Shape, layer: number, prefix: string): Part[] {
+function layerParts(recipe: Recipe, shape: Shape, layer: number): Part[] {
   const { width } = shape;
+  const prefix = `blk.${layer}.`;
   const norm = (name: string, size = width): Part => ({ name: `${prefix}${name}.weight`, shape: [size], kind: 'norm' });
+  const before = (name: string) => (recipe.preNorms === false ? [] : [norm(name)]);
   const list = [
-    norm('attn_norm'),
+    ...before('attn_norm'),
     ...(recipe.mixer ? recipe.mixer(shape, layer, prefix) : attentionParts(recipe, shape, prefix)),
-    norm(recipe.feedForwardNorm ?? 'ffn_norm'),
-    ...ffnParts(recipe, shape, prefix),
+    ...before(recipe.ffnNorm ?? 'ffn_norm'),
+    ...ffnParts(recipe, shape, prefix, layer < (recipe.leadingDense ?? 0)),
   ];
   const headWidth = shape.headWidth ?? width / shape.heads;
-  if (recipe.headNorms) list.push(norm('attn_q_norm', headWidth), norm('attn_k_norm', headWidth));
+  const normed = (heads: number) => (recipe.headNorms === 'whole' ? heads * headWidth : headWidth);
+  if (recipe.headNorms) list.push(norm('attn_q_norm', normed(shape.heads)), norm('attn_k_norm', normed(shape.kvHeads)));
   if (recipe.sinks) list.push({ name: `${prefix}attn_sinks.weight`, shape: [shape.heads], kind: 'sinks' });
   if (recipe.postNorms) list.push(norm('post_attention_norm'), norm('post_ffw_norm'));
   return list;
@@ -219,14 +286,14 @@ function attentionParts(recipe: Recipe, shape: Shape, prefix: string): Part[] {
   };
   const bias = (name: string, size: number): Part => ({ name: `${prefix}${name}.bias`, shape: [size], kind: 'bias' });
   const output = matrix('attn_output', q, width);
-  if (recipe.fused) return [matrix('attn_qkv', width, q + 2 * kv), output];
+  if (recipe.fused === true) return [matrix('attn_qkv', width, q + 2 * kv), output];
   const list = [matrix('attn_q', width, q), matrix('attn_k', width, kv), matrix('attn_v', width, kv), output];
   if (recipe.biases) list.push(bias('attn_q', q), bias('attn_k', kv), bias('attn_v', kv));
   if (recipe.expertBiases) list.push(bias('attn_output', width));
   return list;
 }
 
-function ffnParts(recipe: Recipe, { width, ffn, experts = 8 }: Shape, prefix: string): Part[] {
+function ffnParts(recipe: Recipe, { width, ffn, experts = 8 }: Shape, prefix: string, dense: boolean): Part[] {
   const matrix = (name: string, ...shape: number[]): Part => ({
     name: `${prefix}${name}.weight`,
     shape,
@@ -234,12 +301,19 @@ function ffnParts(recipe: Recipe, { width, ffn, experts = 8 }: Shape, prefix: st
   });
   // The fused matrix holds the gate's rows first.
   if (recipe.fused) return [matrix('ffn_up', width, 2 * ffn), matrix('ffn_down', ffn, width)];
-  if (!recipe.experts)
+  if (!recipe.experts || dense)
     return [matrix('ffn_gate', width, ffn), matrix('ffn_up', width, ffn), matrix('ffn_down', ffn, width)];
   const list = [
     matrix('ffn_gate_exps', width, ffn, experts),
     matrix('ffn_up_exps', width, ffn, experts),
     matrix('ffn_down_exps', ffn, width, experts),
+    ...(recipe.selectionBias ? [{ name: `${prefix}exp_probs_b.bias`, shape: [experts], kind: 'bias' } as const] : []),
+    ...(recipe.shared
+      ? [matrix('ffn_gate_shexp', width, ffn), matrix('ffn_up_shexp', width, ffn), matrix('ffn_down_shexp', ffn, width)]
+      : []),
+    ...(recipe.shared === 'gated'
+      ? [{ name: `${prefix}ffn_gate_inp_shexp.weight`, shape: [width], kind: 'router' } as const]
+      : []),
   ];
   const router: Part = { name: `${prefix}ffn_gate_inp.weight`, shape: [width, experts], kind: 'router' };
   if (!recipe.expertBiases) return [router, ...list];

@@ -1,9 +1,8 @@
 /** Layers that mix tokens by something with a state, and by attention only now and then: LFM2, Qwen 3.5. */
-import type { Part } from './architectures.ts';
+import type { Part, Recipe } from './architectures.ts';
 import type { MetaValue } from './gguf-writer.ts';
+import { narrowExperts, u32 } from './metadata.ts';
 import type { Shape } from './shapes.ts';
-
-const u32 = (value: number): MetaValue => ({ type: 'u32', value });
 
 /** Attention in every so many layers. */
 const attends = ({ interval }: Shape, layer: number, every: number): boolean => (layer + 1) % (interval ?? every) === 0;
@@ -37,7 +36,7 @@ function attention(shape: Shape, prefix: string, gates = 1): Part[] {
   ];
 }
 
-export const lfm2Metadata = (shape: Shape): Record<string, MetaValue> => ({
+const lfm2Metadata = (shape: Shape): Record<string, MetaValue> => ({
   'attention.head_count_kv': {
     array: 'i32',
     values: Array.from({ length: shape.layers }, (_, layer) => (attends(shape, layer, 3) ? shape.kvHeads : 0)),
@@ -45,7 +44,7 @@ export const lfm2Metadata = (shape: Shape): Record<string, MetaValue> => ({
   'shortconv.l_cache': u32(shape.taps ?? 3),
 });
 
-export function lfm2Mixer(shape: Shape, layer: number, prefix: string): Part[] {
+function lfm2Mixer(shape: Shape, layer: number, prefix: string): Part[] {
   if (attends(shape, layer, 3)) return attention(shape, prefix);
   const { width, taps = 3 } = shape;
   const { matrix, kernel } = under(prefix);
@@ -62,7 +61,7 @@ function delta({ keyHeads = 2, valueHeads = 4, stateWidth = 32, taps = 4 }: Shap
   return { keyHeads, valueHeads, stateWidth, taps, values, columns: 2 * keys + values };
 }
 
-export function qwen35Metadata(shape: Shape): Record<string, MetaValue> {
+function qwen35Metadata(shape: Shape): Record<string, MetaValue> {
   const { keyHeads, valueHeads, stateWidth, taps, values } = delta(shape);
   const { width, heads, headWidth = width / heads, layers, predicting = 0 } = shape;
   const dimensions = headWidth / 4;
@@ -83,7 +82,18 @@ export function qwen35Metadata(shape: Shape): Record<string, MetaValue> {
 /** How many pairs turn with time, height and width: [11, 11, 10, 0] of 32. */
 const sections = (pairs: number): number[] => [...[2, 1, 0].map(i => Math.floor((pairs + i) / 3)), 0];
 
-export function qwen35Mixer(shape: Shape, layer: number, prefix: string): Part[] {
+/** Neighbouring heads of values share one of keys, and their alphas and betas lie in one matrix. */
+function qwen3nextMixer(shape: Shape, layer: number, prefix: string): Part[] {
+  const { valueHeads } = delta(shape);
+  return qwen35Mixer(shape, layer, prefix).flatMap(part => {
+    if (part.name.includes('ssm_beta')) return [];
+    return part.name.includes('ssm_alpha')
+      ? [{ ...part, name: `${prefix}ssm_ba.weight`, shape: [shape.width, 2 * valueHeads] }]
+      : [part];
+  });
+}
+
+function qwen35Mixer(shape: Shape, layer: number, prefix: string): Part[] {
   if (layer >= shape.layers || attends(shape, layer, 4)) return attention(shape, prefix, 2);
   const { width } = shape;
   const { valueHeads, stateWidth, taps, values, columns } = delta(shape);
@@ -107,3 +117,35 @@ export function predictor({ width }: Shape, prefix: string): Part[] {
   const norms = ['enorm', 'hnorm', 'shared_head_norm'].map(name => norm(`nextn.${name}`, width));
   return [matrix('nextn.eh_proj', 2 * width, width), ...norms];
 }
+
+const sharedExperts = {
+  ffnNorm: 'post_attention_norm',
+  experts: true,
+  shared: 'gated',
+  extra: (shape: Shape) => ({
+    ...qwen35Metadata(shape),
+    ...narrowExperts(shape),
+    expert_shared_feed_forward_length: u32(shape.ffn),
+  }),
+} as const;
+
+export const hybridRecipes = {
+  lfm2: { name: 'lfm2', mixer: lfm2Mixer, outputNorm: 'token_embd_norm', tied: true, extra: lfm2Metadata },
+  lfm2moe: {
+    name: 'lfm2moe',
+    mixer: lfm2Mixer,
+    outputNorm: 'token_embd_norm',
+    experts: true,
+    selectionBias: true,
+    leadingDense: 1,
+    extra: shape => ({
+      ...lfm2Metadata(shape),
+      ...narrowExperts(shape),
+      leading_dense_block_count: u32(1),
+      expert_gating_func: u32(2),
+    }),
+  },
+  qwen35: { name: 'qwen35', mixer: qwen35Mixer, ffnNorm: 'post_attention_norm', extra: qwen35Metadata },
+  qwen35moe: { ...sharedExperts, name: 'qwen35moe', mixer: qwen35Mixer },
+  qwen3next: { ...sharedExperts, name: 'qwen3next', mixer: qwen3nextMixer },
+} as const satisfies Record<string, Recipe>;

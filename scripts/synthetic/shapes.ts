@@ -68,6 +68,12 @@ export const shapes = {
     ...{ width: 2880, layers: 24, heads: 64, kvHeads: 8, headWidth: 64, ffn: 2880, vocab: 201_088, context: 131_072 },
     ...{ ropeBase: 150_000, experts: 32, expertsUsed: 4, window: 128 },
   },
+  /** Four of its forty layers. */
+  'qwen3.5-35b-a3b-cut': {
+    ...{ width: 2048, layers: 4, heads: 16, kvHeads: 2, headWidth: 256, ffn: 512, vocab: 248_320, context: 262_144 },
+    ...{ ropeBase: 1e7, interval: 4, taps: 4, keyHeads: 16, valueHeads: 32, stateWidth: 128 },
+    ...{ experts: 256, expertsUsed: 8 },
+  },
   llama7b: { width: 4096, layers: 32, heads: 32, kvHeads: 32, ffn: 11_008, vocab: 32_000, context: 4096 },
 } as const satisfies Record<string, Shape>;
 

@@ -88,8 +88,8 @@ export interface Backend {
     options: ConvolutionOptions,
   ): void;
   /**
-   * The gated delta rule, arXiv:2412.06464, token by token: for each value head h, with key head h % keyHeads and its state S
-   * [keyDim, valueDim], `options.at` values from where the layer's states begin, head after head:
+   * The gated delta rule, arXiv:2412.06464, token by token: for each value head h, with key head h % keyHeads or as `grouped` has it,
+   * and its state S [keyDim, valueDim], `options.at` values from where the layer's states begin, head after head:
    *
    * S *= exp(decay[h] * softplus(alpha[t][h] + shift[h])); S += k ⊗ ((v - Sᵀk) * sigmoid(beta[t][h])); out = Sᵀq
    *
@@ -141,7 +141,7 @@ export interface Backend {
   /** Which experts each of a batch's tokens goes to, for `tokens` at most. */
   routing(tokens: number, experts: number, topK: number): Routing;
   /** Chooses the experts of rows by their scores, see {@link chooseExperts}. logits: [rows, experts] */
-  route(routing: Routing, logits: Buffer, rows: number): void;
+  route(routing: Routing, logits: Buffer, rows: number, options?: RouterOptions): void;
   /**
    * out[slot] = expert's matrix * x[slot's token], or * x[slot]; a slot for each token and expert that it takes. The
    * experts' matrices lie one below the other in `matrix`, each of out.columns rows, a multiple of 8; so do their biases.
@@ -204,11 +204,11 @@ export interface Traits {
 
 /**
  * states: layers that keep a state of fixed size, {@link Backend.convolve}, {@link Backend.deltaRule} and {@link Backend.scan}; sinks:
- * those of {@link AttentionOptions}; expertBiases: those of {@link Backend.expertMatmuls}; two-way: attention to what follows,
- * {@link AttentionOptions.twoWay}; activate: {@link Backend.activate}.
+ * those of {@link AttentionOptions}; expertBiases: those of {@link Backend.expertMatmuls}; routers: {@link RouterOptions}; two-way:
+ * attention to what follows, {@link AttentionOptions.twoWay}; activate: {@link Backend.activate}.
  */
 export type Feature = (typeof everyFeature)[number];
-export const everyFeature = ['states', 'sinks', 'expertBiases', 'two-way', 'activate'] as const;
+export const everyFeature = ['states', 'sinks', 'expertBiases', 'routers', 'two-way', 'activate'] as const;
 
 /** What a value goes through on its own. */
 export type Activation = (typeof everyActivation)[number];
@@ -243,6 +243,8 @@ export interface DeltaShape {
   /** A multiple of keyHeads. */
   readonly valueHeads: number;
   readonly valueDim: number;
+  /** Whether neighbouring value heads share a key head, floor(h / (valueHeads / keyHeads)), in place of h % keyHeads. */
+  readonly grouped?: boolean | undefined;
   readonly epsilon: number;
   readonly at?: number | undefined;
 }
@@ -305,6 +307,22 @@ export interface AttentionOptions {
   readonly softcap?: number | undefined;
   /** A score for each head that has no value: it takes its share of the softmax, arXiv:2309.17453 (gpt-oss). [heads] */
   readonly sinks?: Vector | undefined;
+}
+
+/** How experts are chosen and weighted, where that is not by the softmax of all scores, divided by the sum of the chosen. */
+export interface RouterOptions {
+  /** What becomes of scores; `chosen`: the softmax of those of the chosen only, by their scores (gpt-oss). Default softmax. */
+  readonly kind?: 'softmax' | 'sigmoid' | 'chosen' | undefined;
+  /** Added where experts are chosen, and not to their weights, arXiv:2408.15664. [experts] */
+  readonly bias?: Vector | undefined;
+  /** Only experts of the `used` best of `count` groups are chosen, arXiv:2412.19437. A group has two experts or more. */
+  readonly groups?: { readonly count: number; readonly used: number } | undefined;
+  /** Whether the chosen's weights are divided by their sum; so are always those of `chosen`. Default true. */
+  readonly normalised?: boolean | undefined;
+  /** Factors on the weights of each expert, after that (gemma 4). [experts] */
+  readonly scales?: Vector | undefined;
+  /** Factor on all weights, last. */
+  readonly scale?: number | undefined;
 }
 
 /** What a backend holds, in bytes. */

@@ -52,7 +52,7 @@ export function readModelConfig(
     architecture: keys.architecture,
     layers,
     width,
-    feedForward: sizeOf('feed_forward_length', blocks, most.feedForward),
+    feedForward: sizeOf('feed_forward_length', blocks, most.feedForward, expertWidth(keys)),
     heads,
     kvHeads,
     headDim: readHeadDim(keys, width, heads),
@@ -61,6 +61,12 @@ export function readModelConfig(
     epsilon: keys.number(epsilon, { min: 0, max: 1 }),
     pooling: readPooling(keys),
   };
+}
+
+/** What stands in for the width of feed-forward networks where there are only experts. */
+function expertWidth(keys: Keys): number | undefined {
+  if (keys.meta.has(`${keys.architecture}.feed_forward_length`)) return undefined;
+  return keys.maybe('expert_feed_forward_length', { min: 1, max: most.feedForward, integer: true });
 }
 
 function readHeadDim(keys: Keys, width: number, heads: number): number {

@@ -45,25 +45,40 @@ export function deltaState(keys: Keys): StateShape {
   return keys.fail('ssm.state_size', `makes a state of ${stateSize} values a layer; ${mostState} are supported`);
 }
 
+export interface DeltaNetOptions {
+  /**
+   * Whether neighbouring heads of values share one of keys; then one matrix has, for each head of keys, the rows of beta and of
+   * alpha for its heads of values.
+   */
+  readonly grouped?: boolean;
+}
+
 /**
  * Gated delta nets: queries, keys and values are convolved and go through the delta rule; what comes out is normalised head by head
  * and gated. arXiv:2412.06464
  */
-export function deltaNet({ backend, keys, config, options, tensors }: Loading): LoadPart {
+export function deltaNet(loading: Loading, { grouped = false }: DeltaNetOptions = {}): LoadPart {
+  const { backend, keys, config, options, tensors } = loading;
   const { taps, columns, window, ...sizes } = readSizes(keys);
   const { valueHeads, valueDim } = sizes;
   const { width, epsilon } = config;
   const values = valueHeads * valueDim;
-  const shape = { ...sizes, epsilon, at: window };
+  const shape = { ...sizes, grouped, epsilon, at: window };
   const buffer = (columns: number) => backend.buffer(options.maxBatchTokens, columns);
   const [projected, qkv, mixed, gate] = [buffer(columns), buffer(columns), buffer(values), buffer(values)];
   const [alpha, beta] = [buffer(valueHeads), buffer(valueHeads)];
+  const gateOf = (name: 'alpha' | 'beta', prefix: string) => {
+    if (!grouped) return tensors.linear(`${prefix}.ssm_${name}`, valueHeads, width);
+    const run = valueHeads / sizes.keyHeads;
+    const range = { first: name === 'beta' ? 0 : run, count: valueHeads, run, step: 2 * run };
+    return tensors.linear(`${prefix}.ssm_ba`, 2 * valueHeads, width, range);
+  };
   return async prefix => {
     const products = [
       { out: projected, ...(await tensors.linear(`${prefix}.attn_qkv`, columns, width)) },
       { out: gate, ...(await tensors.linear(`${prefix}.attn_gate`, values, width)) },
-      { out: alpha, ...(await tensors.linear(`${prefix}.ssm_alpha`, valueHeads, width)) },
-      { out: beta, ...(await tensors.linear(`${prefix}.ssm_beta`, valueHeads, width)) },
+      { out: alpha, ...(await gateOf('alpha', prefix)) },
+      { out: beta, ...(await gateOf('beta', prefix)) },
     ];
     const kernel = await tensors.kernel(`${prefix}.ssm_conv1d.weight`, taps, columns);
     const decay = await tensors.vector(`${prefix}.ssm_a`, valueHeads);

@@ -3,6 +3,7 @@ import { eachLayer } from './config.ts';
 import type { Block } from './decoder.ts';
 import { gated, loadFeedForward } from './layers.ts';
 import type { Loading } from './loading.ts';
+import type { MoE } from './moe.ts';
 import { project } from './project.ts';
 
 /** Loads a part of layer `layer`, whose tensors begin with `prefix`: a block that adds to the stream what it makes of `work.normed`. */
@@ -45,5 +46,15 @@ export function denseFeedForward(loading: Loading): LoadPart {
       gated(step, weights, 'silu');
       project(step, [{ out: step.work.hidden, ...weights.down }], step.work.gate, { accumulate: true });
     };
+  };
+}
+
+/** A mixture of experts; the first `dense` layers have one network instead. */
+export function expertFeedForward(loading: Loading, moe: MoE, dense = 0): LoadPart {
+  const one = denseFeedForward(loading);
+  return async (prefix, layer) => {
+    if (layer < dense) return one(prefix, layer);
+    const weights = await moe.load(loading.tensors, prefix);
+    return step => moe.apply(step, weights);
   };
 }

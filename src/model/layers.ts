@@ -11,11 +11,13 @@ export interface AttentionWeights {
   readonly k: Linear;
   readonly v: Linear;
   readonly output: Linear;
-  /** Norms over each head before the rotation (qwen 3, gemma 3). [headDim] */
+  /** Norms over each head before the rotation (qwen 3, gemma 3), [headDim]; or over all of them (olmo 2). */
   readonly qNorm?: Vector;
   readonly kNorm?: Vector;
   /** Of each head a score without a value, see {@link AttentionOptions}. [heads] */
   readonly sinks?: Vector;
+  /** Whether those come behind the rotation instead. */
+  readonly rotatesFirst?: boolean;
 }
 
 /** The weights of a gated feed-forward network. arXiv:2002.05202 */
@@ -59,11 +61,34 @@ export async function loadNormedAttention(loading: Loading, prefix: string): Pro
   };
 }
 
+/** With one norm over all heads of queries, and one over those of keys. */
+export async function loadWholeNormedAttention(loading: Loading, prefix: string): Promise<AttentionWeights> {
+  const { tensors, config } = loading;
+  const { heads, kvHeads, headDim } = config;
+  return {
+    ...(await loadAttention(loading, prefix)),
+    qNorm: await tensors.vector(`${prefix}.attn_q_norm.weight`, heads * headDim),
+    kNorm: await tensors.vector(`${prefix}.attn_k_norm.weight`, kvHeads * headDim),
+  };
+}
+
 export async function loadFeedForward({ tensors, config }: Loading, prefix: string): Promise<FeedForwardWeights> {
   const { width, feedForward } = config;
   return {
     gate: await tensors.linear(`${prefix}.ffn_gate`, feedForward, width),
     up: await tensors.linear(`${prefix}.ffn_up`, feedForward, width),
+    down: await tensors.linear(`${prefix}.ffn_down`, width, feedForward),
+  };
+}
+
+/** With the rows of gate and up in one matrix, in this order. */
+export async function loadFusedFeedForward({ tensors, config }: Loading, prefix: string): Promise<FeedForwardWeights> {
+  const { width, feedForward } = config;
+  const part = (first: number) =>
+    tensors.linear(`${prefix}.ffn_up`, 2 * feedForward, width, { first, count: feedForward });
+  return {
+    gate: await part(0),
+    up: await part(feedForward),
     down: await tensors.linear(`${prefix}.ffn_down`, width, feedForward),
   };
 }
@@ -108,10 +133,14 @@ export function attend(
   const { heads, kvHeads, epsilon } = config;
   const products = [{ out: q, ...weights.q }, { out: k, ...weights.k }, { out: v, ...weights.v }, ...also];
   project(step, products, x);
-  if (weights.qNorm) backend.rmsNorm(q, q, weights.qNorm, epsilon, batch.tokens);
-  if (weights.kNorm) backend.rmsNorm(k, k, weights.kNorm, epsilon, batch.tokens);
+  const normalise = () => {
+    if (weights.qNorm) backend.rmsNorm(q, q, weights.qNorm, epsilon, batch.tokens);
+    if (weights.kNorm) backend.rmsNorm(k, k, weights.kNorm, epsilon, batch.tokens);
+  };
+  if (!weights.rotatesFirst) normalise();
   if (queryRope) backend.rope(q, queryRope, batch.positions, heads);
   if (rope) backend.rope(k, rope, batch.positions, kvHeads);
+  if (weights.rotatesFirst) normalise();
   backend.storeKv(cache, layer, k, v, batch);
   backend.attention(mixed, q, cache, layer, batch, options);
 }

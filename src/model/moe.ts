@@ -1,8 +1,11 @@
-import type { Buffer, Gate, Matrix, Routing, Vector } from '../backend/backend.ts';
+import type { Buffer, Gate, Matrix, RouterOptions, Routing, Vector } from '../backend/backend.ts';
+import { lacking } from '../backend/lacking.ts';
 import { most } from './config.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
-import type { Linear, Tensors } from './tensors.ts';
+import type { Router } from './router.ts';
+import { SharedExpert, type SharedExpertOptions, type SharedExpertWeights } from './shared-expert.ts';
+import type { Linear, RowRange, Tensors } from './tensors.ts';
 
 /** The matrices of all experts one below the other, and so their biases. */
 interface Experts {
@@ -14,30 +17,38 @@ interface Experts {
 export interface ExpertWeights {
   /** [experts, width] */
   readonly router: Linear;
+  /** How experts are chosen by what the router gives. */
+  readonly choice: RouterOptions;
   /** [experts * feedForward, width] */
   readonly gate: Experts;
   readonly up: Experts;
   /** [experts * width, feedForward] */
   readonly down: Experts;
+  readonly shared: SharedExpertWeights | undefined;
   readonly moe: MoE;
 }
 
-/** How experts differ between architectures. */
-export interface ExpertOptions {
-  /** Default silu. */
-  readonly activation?: Gate | undefined;
+export interface MoEOptions {
+  /** Default: the softmax of scores, divided by the sum of the chosen. */
+  readonly router?: Router;
+  /** Whether a layer brings a bias for choosing. */
+  readonly biased?: (tensors: Tensors, prefix: string) => boolean;
+  /** What an expert's gate goes through. Default SiLU. */
+  readonly activation?: Gate;
   /** Whether experts and their router have biases. */
-  readonly biases?: boolean | undefined;
+  readonly biases?: boolean;
+  readonly shared?: SharedExpertOptions | undefined;
 }
 
 const mostExperts = 1024;
 
 /** The feed-forward networks of which each token takes a few. arXiv:2401.04088 */
 export class MoE {
+  readonly #loading: Loading;
   readonly #experts: number;
-  readonly #width: number;
   readonly #feedForward: number;
-  readonly #options: ExpertOptions;
+  readonly #options: MoEOptions;
+  readonly #shared: SharedExpert | undefined;
   readonly #routing: Routing;
   /** [tokens, experts] */
   readonly #scores: Buffer;
@@ -47,62 +58,90 @@ export class MoE {
   readonly #down: Buffer;
 
   /** @param feedForward width of an expert's network */
-  constructor({ backend, keys, config: { width }, options }: Loading, feedForward: number, how: ExpertOptions = {}) {
+  constructor(loading: Loading, feedForward: number, options: MoEOptions = {}) {
+    const { backend, keys, config, options: limits } = loading;
     const experts = keys.size('expert_count', mostExperts);
     const topK = keys.size('expert_used_count', experts);
-    const slots = options.maxBatchTokens * topK;
+    const slots = limits.maxBatchTokens * topK;
+    this.#loading = loading;
     this.#experts = experts;
-    this.#width = width;
     this.#feedForward = feedForward;
-    this.#options = how;
-    this.#routing = backend.routing(options.maxBatchTokens, experts, topK);
-    this.#scores = backend.buffer(options.maxBatchTokens, experts);
+    this.#options = options;
+    this.#shared = options.shared && new SharedExpert(loading, options.shared);
+    this.#routing = backend.routing(limits.maxBatchTokens, experts, topK);
+    this.#scores = backend.buffer(limits.maxBatchTokens, experts);
     this.#gate = backend.buffer(slots, feedForward);
     this.#up = backend.buffer(slots, feedForward);
-    this.#down = backend.buffer(slots, width);
+    this.#down = backend.buffer(slots, config.width);
   }
 
   async load(tensors: Tensors, prefix: string): Promise<ExpertWeights> {
-    const [experts, width, inner] = [this.#experts, this.#width, this.#feedForward];
-    const { biases } = this.#options;
-    const load = async (name: string, rows: number, columns: number, part?: { first: number; count: number }) => {
-      const shape = { experts, rows, part };
-      const matrix = await tensors.experts(`${prefix}.${name}.weight`, shape, columns);
-      return { matrix, bias: biases ? await tensors.expertBiases(`${prefix}.${name}.bias`, shape) : undefined };
-    };
-    // In a fused matrix each expert has the gate's rows first.
-    const fused = tensors.has(`${prefix}.ffn_gate_up_exps.weight`);
-    const half = (name: string, first: number) =>
-      fused
-        ? load('ffn_gate_up_exps', 2 * inner, width, { first, count: inner })
-        : load(`ffn_${name}_exps`, inner, width);
+    const [experts, width, inner] = [this.#experts, this.#loading.config.width, this.#feedForward];
     const router = `${prefix}.ffn_gate_inp`;
     return {
       router: {
         matrix: await tensors.matrix(`${router}.weight`, experts, width),
-        bias: biases ? await tensors.vector(`${router}.bias`, experts) : undefined,
+        bias: this.#options.biases ? await tensors.vector(`${router}.bias`, experts) : undefined,
       },
-      gate: await half('gate', 0),
-      up: await half('up', inner),
-      down: await load('ffn_down_exps', width, inner),
+      choice: await this.#choice(tensors, prefix),
+      gate: await this.#half(tensors, prefix, 'gate'),
+      up: await this.#half(tensors, prefix, 'up'),
+      down: await this.#load(tensors, `${prefix}.ffn_down_exps`, width, inner),
+      shared: await this.#shared?.load(this.#loading, prefix),
       moe: this,
     };
   }
 
-  /** hidden += what the chosen experts make of `work.normed`, weighted. */
-  apply({ backend, work, batch }: Step, { router, gate, up, down }: ExpertWeights): void {
+  async #choice(tensors: Tensors, prefix: string): Promise<RouterOptions> {
+    const { router = {}, biased } = this.#options;
+    const [bias, scales] = [`${prefix}.exp_probs_b.bias`, `${prefix}.ffn_down_exps.scale`];
+    return {
+      ...router,
+      ...(biased?.(tensors, prefix) && { bias: await tensors.vector(bias, this.#experts) }),
+      ...(tensors.has(scales) && { scales: await this.#scales(tensors, scales) }),
+    };
+  }
+
+  /** What each expert gives is multiplied with, where a file says so: its weight is. */
+  #scales(tensors: Tensors, name: string): Promise<Vector> {
+    if (!this.#loading.backend.traits.features.has('routers')) throw lacking('routers');
+    return tensors.vector(name, this.#experts);
+  }
+
+  /** Some files have the rows of each expert's gate and up in one matrix, in this order. */
+  #half(tensors: Tensors, prefix: string, half: 'gate' | 'up'): Promise<Experts> {
+    const [width, inner] = [this.#loading.config.width, this.#feedForward];
+    const fused = `${prefix}.ffn_gate_up_exps`;
+    if (!tensors.has(`${fused}.weight`)) return this.#load(tensors, `${prefix}.ffn_${half}_exps`, inner, width);
+    return this.#load(tensors, fused, 2 * inner, width, { first: half === 'gate' ? 0 : inner, count: inner });
+  }
+
+  async #load(tensors: Tensors, name: string, rows: number, columns: number, range?: RowRange): Promise<Experts> {
+    const shape = { experts: this.#experts, rows, range };
+    const matrix = await tensors.experts(`${name}.weight`, shape, columns);
+    return { matrix, bias: this.#options.biases ? await tensors.expertBiases(`${name}.bias`, shape) : undefined };
+  }
+
+  /** out += what the chosen experts make of `x`, weighted; chosen by what the router makes of `judged`. A shared one adds to hidden. */
+  apply(
+    step: Step,
+    { router, choice, gate, up, down, shared }: ExpertWeights,
+    { out = step.work.hidden, x = step.work.normed, judged = x }: { out?: Buffer; x?: Buffer; judged?: Buffer } = {},
+  ): void {
+    const { backend, batch } = step;
     const rows = batch.tokens;
     const routing = this.#routing;
-    backend.matmul(this.#scores, router.matrix, work.normed, rows, router);
-    backend.route(routing, this.#scores, rows);
+    backend.matmul(this.#scores, router.matrix, judged, rows, router);
+    backend.route(routing, this.#scores, rows, choice);
     const products = [
       { out: this.#gate, ...gate },
       { out: this.#up, ...up },
     ];
-    backend.expertMatmuls(products, work.normed, 'tokens', routing, rows);
+    backend.expertMatmuls(products, x, 'tokens', routing, rows);
     backend.gate(this.#gate, this.#gate, this.#up, this.#options.activation ?? 'silu', rows * routing.topK);
     backend.expertMatmuls([{ out: this.#down, ...down }], this.#gate, 'slots', routing, rows);
-    backend.combine(work.hidden, this.#down, routing, rows);
+    backend.combine(out, this.#down, routing, rows);
+    if (shared) this.#shared?.apply(step, shared);
   }
 }
 

@@ -1,11 +1,12 @@
 /** What Qwen 3.5's architectures have in common. */
 import type { CacheLayers } from './cache-layers.ts';
-import type { ModelConfig } from './config.ts';
-import { deltaNet, deltaState } from './delta-net.ts';
+import { type ModelConfig, most } from './config.ts';
+import { type DeltaNetOptions, deltaNet, deltaState } from './delta-net.ts';
 import { gatedAttention } from './gated-attention.ts';
-import type { LoadPart } from './hybrid.ts';
+import { expertFeedForward, type LoadPart } from './hybrid.ts';
 import type { Keys } from './keys.ts';
 import type { Loading } from './loading.ts';
+import { MoE } from './moe.ts';
 
 export const qwen35Cache: CacheLayers = (config, keys) => {
   const { kvHeads, headDim } = config;
@@ -25,8 +26,22 @@ function attentionLayers(keys: Keys, { layers }: ModelConfig): boolean[] {
 }
 
 /** Attention in some layers, delta nets in the others. */
-export function qwen35Mixer(loading: Loading): LoadPart {
-  const attends = attentionLayers(loading.keys, loading.config);
-  const [attention, delta] = [gatedAttention(loading), deltaNet(loading)];
-  return (prefix, layer) => (attends[layer] ? attention : delta)(prefix, layer);
+const mixer =
+  (options?: DeltaNetOptions) =>
+  (loading: Loading): LoadPart => {
+    const attends = attentionLayers(loading.keys, loading.config);
+    const [attention, delta] = [gatedAttention(loading), deltaNet(loading, options)];
+    return (prefix, layer) => (attends[layer] ? attention : delta)(prefix, layer);
+  };
+
+export const qwen35Mixer = mixer();
+export const qwen3nextMixer = mixer({ grouped: true });
+
+/** Many small experts, and a shared one of which each token takes a share. */
+export function qwen35Experts(loading: Loading): LoadPart {
+  const { keys, config } = loading;
+  const width = keys.size('expert_feed_forward_length', most.feedForward);
+  const bounds = { min: 0, max: most.feedForward, integer: true };
+  const shared = keys.maybe('expert_shared_feed_forward_length', bounds) || config.feedForward;
+  return expertFeedForward(loading, new MoE(loading, width, { shared: { width: shared, gated: true } }));
 }

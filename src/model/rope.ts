@@ -69,7 +69,7 @@ export function readRope(keys: Keys, config: ModelConfig, { style, kvTokens, fac
   const logMultiplier = keys.maybe('rope.scaling.yarn_log_multiplier', { min: 0, max: 1e3 }) ?? 0;
   const stretched = scaling.kind === 'yarn' ? yarnMagnitude(scaling.factor, logMultiplier) : 1;
   const dimensions = ropeDimensions(keys, config);
-  const base = readBase(keys, 'rope.freq_base');
+  const base = readBase(keys, 'rope.freq_base') * ntkFactor(keys, config);
   return {
     headDim: config.headDim,
     dimensions,
@@ -91,10 +91,15 @@ export function readTemperature(keys: Keys, config: ModelConfig): RopeSpec['temp
   return position => 1 + scale * Math.log(Math.floor(position / length) + 1);
 }
 
-/** The rotations of layers with a sliding window: a base of their own, no scaling. */
-export function readLocalRope(keys: Keys, config: ModelConfig, { style, kvTokens }: RopeOptions): RopeSpec {
+/** The rotations of layers with a sliding window: a base of their own where there is one, no scaling. */
+export function readLocalRope(
+  keys: Keys,
+  config: ModelConfig,
+  { style, kvTokens }: RopeOptions,
+  baseKey = 'rope.freq_base_swa',
+): RopeSpec {
   const dimensions = ropeDimensions(keys, config);
-  const base = readBase(keys, 'rope.freq_base_swa');
+  const base = readBase(keys, baseKey);
   return {
     headDim: config.headDim,
     dimensions,
@@ -103,6 +108,12 @@ export function readLocalRope(keys: Keys, config: ModelConfig, { style, kvTokens
     magnitude: 1,
     maxPosition: longest(config, kvTokens),
   };
+}
+
+/** What a base is stretched by for longer contexts (Hunyuan): alpha^(d / (d - 2)). */
+function ntkFactor(keys: Keys, { headDim }: ModelConfig): number {
+  const alpha = keys.maybe('rope.scaling.alpha', { min: 0, max: 1e6 }) || 1;
+  return headDim > 2 ? alpha ** (headDim / (headDim - 2)) : 1;
 }
 
 function readBase(keys: Keys, key: string): number {

@@ -40,7 +40,7 @@ export function rowsOf(range: RowRange, values: Float32Array, width = 1): Float3
 export interface ExpertRows {
   readonly experts: number;
   readonly rows: number;
-  readonly part?: RowRange | undefined;
+  readonly range?: RowRange | undefined;
 }
 
 /**
@@ -54,10 +54,12 @@ export class Tensors {
   /** What {@link linear} has loaded: the matrices that adapters may change. */
   readonly linears: Linear[] = [];
 
-  constructor(file: GgufFile, backend: Backend, onProgress?: ModelOptions['onProgress']) {
+  /** @param layers how many are loaded of the file's blocks */
+  constructor(file: GgufFile, backend: Backend, layers: number, onProgress?: ModelOptions['onProgress']) {
     this.#file = file;
     this.#backend = backend;
-    const total = file.tensors.values().reduce((sum, tensor) => sum + tensor.bytes, 0);
+    const wanted = file.tensors.values().filter(({ name }) => !(blockOf(name) >= layers));
+    const total = wanted.reduce((sum, tensor) => sum + tensor.bytes, 0);
     let loaded = 0;
     this.#progress = bytes => {
       loaded += bytes;
@@ -81,24 +83,21 @@ export class Tensors {
     return this.#backend.matrix(this.#source(tensor, columns, range));
   }
 
-  /** [rows, columns] matrices of all experts, one below the other. `part`: of each expert's rows these alone. */
-  async experts(name: string, { experts, rows, part }: ExpertRows, columns: number): Promise<Matrix> {
+  /** [rows, columns] matrices of all experts, one below the other; or a range of the rows of each. */
+  async experts(name: string, { experts, rows, range }: ExpertRows, columns: number): Promise<Matrix> {
+    const { first, count } = range ?? { first: 0, count: rows };
     const tensor = this.#find(name, [columns, rows, experts]);
-    if (rows % 8 !== 0) throw invalid(name, `has ${rows} rows for each expert, which must be a multiple of 8`);
+    if (count % 8 !== 0) throw invalid(name, `has ${count} rows for each expert, which must be a multiple of 8`);
     this.#checkBlocks(tensor, columns);
-    const all = this.#source(tensor, columns, { first: 0, count: rows * experts });
-    return this.#backend.matrix(part ? eachPart(all, { experts, rows, part }) : all);
+    const ranges = { first, count: count * experts, run: count, step: rows };
+    return this.#backend.matrix(this.#source(tensor, columns, ranges));
   }
 
   /** Their biases, one behind the other. */
-  async expertBiases(name: string, { experts, rows, part = { first: 0, count: rows } }: ExpertRows): Promise<Vector> {
-    const all = await this.floats(name, rows, experts);
-    const values = new Float32Array(part.count * experts);
-    for (let expert = 0; expert < experts; expert++) {
-      const from = expert * rows + part.first;
-      values.set(all.subarray(from, from + part.count), expert * part.count);
-    }
-    return this.#backend.vector(values);
+  async expertBiases(name: string, { experts, rows, range }: ExpertRows): Promise<Vector> {
+    const { first, count } = range ?? { first: 0, count: rows };
+    const values = await this.floats(name, rows, experts);
+    return this.#backend.vector(rowsOf({ first, count: count * experts, run: count, step: rows }, values));
   }
 
   /** `<name>.weight` and, when the file has it, `<name>.bias`; or a range of the rows of both. */
@@ -195,22 +194,8 @@ export class Tensors {
   }
 }
 
-/** Of each expert's rows a part, one below the other. */
-function eachPart(all: MatrixSource, { experts, rows, part }: ExpertRows & { readonly part: RowRange }): MatrixSource {
-  const rowBytes = byteLength(all.type, all.columns);
-  return {
-    ...all,
-    rows: part.count * experts,
-    async readRows(first, count, target) {
-      for (let done = 0; done < count; ) {
-        const [expert, at] = [Math.floor((first + done) / part.count), (first + done) % part.count];
-        const run = Math.min(part.count - at, count - done);
-        await all.readRows(expert * rows + part.first + at, run, target.subarray(done * rowBytes));
-        done += run;
-      }
-    },
-  };
-}
+/** The number of a tensor's block; NaN: it is in none. */
+const blockOf = (name: string): number => Number(/^blk\.(\d+)\./.exec(name)?.[1]);
 
 function invalid(name: string, why: string): RealmError {
   return new RealmError('model_invalid', `tensor ${name} ${why}; the file does not fit its architecture`, {

@@ -30,30 +30,65 @@ interface Variant {
 
 /** In F32 too, where nothing is rounded to 16 bits: what states gather must be right. */
 const all = ['F32', 'F16', 'Q4_K_M'] as const;
+const dense = ['llama', 'qwen2', 'qwen3', 'phi3', 'gemma2', 'gemma3', 'mistral3', 'smollm3', 'granite', 'qwen3vl'];
+const olderDense = ['gemma', 'olmo2', 'olmo3', 'exaone4', 'glm4', 'hunyuan-dense', 'seed_oss', 'ernie4_5'];
+const mixtures = ['mixtral', 'qwen3moe', 'qwen3vlmoe', 'granitemoe', 'qwen2moe', 'glm4moe', 'ernie4_5-moe'];
 
 const variants: readonly Variant[] = [
-  ...(
-    [
-      'llama',
-      'mistral3',
-      'smollm3',
-      'granite',
-      'qwen2',
-      'qwen3',
-      'qwen3vl',
-      'phi3',
-      'gemma2',
-      'gemma3',
-    ] satisfies ArchitectureName[]
-  ).map(architecture => ({
-    title: architecture,
-    options: { architecture, with: { layers: 7, heads: 4, kvHeads: 2 } },
+  ...[...dense, ...olderDense].map(name => ({
+    title: name,
+    options: { architecture: name as ArchitectureName, with: { layers: 7, heads: 4, kvHeads: 2 } },
   })),
-  ...(['mixtral', 'qwen3moe', 'qwen3vlmoe'] satisfies ArchitectureName[]).map(architecture => ({
-    title: architecture,
-    options: { architecture, with: { layers: 2, heads: 4, kvHeads: 2 } },
+  ...mixtures.map(name => ({
+    title: name,
+    options: { architecture: name as ArchitectureName, with: { layers: 2, heads: 4, kvHeads: 2 } },
     mixture: true,
   })),
+  {
+    title: 'glm4moe, groups of experts, softmax, a block that guesses ahead',
+    options: {
+      architecture: 'glm4moe',
+      with: { layers: 3 },
+      metadata: {
+        'glm4moe.block_count': { type: 'u32', value: 4 },
+        'glm4moe.nextn_predict_layers': { type: 'u32', value: 1 },
+        'glm4moe.expert_group_count': { type: 'u32', value: 4 },
+        'glm4moe.expert_group_used_count': { type: 'u32', value: 2 },
+        'glm4moe.expert_gating_func': { type: 'u32', value: 1 },
+      },
+    },
+    mixture: true,
+  },
+  {
+    title: 'exaone4 of 64 layers, windows',
+    options: {
+      architecture: 'exaone4',
+      with: { width: 128, heads: 4, kvHeads: 1, ffn: 64, layers: 64 },
+      metadata: { 'exaone4.attention.sliding_window': { type: 'u32', value: 40 } },
+    },
+  },
+  {
+    title: 'olmo3, YaRN',
+    options: { architecture: 'olmo3', with: { layers: 5 }, metadata: scaling('olmo2', 'yarn', 8) },
+  },
+  {
+    title: 'hunyuan-dense, a stretched base',
+    options: {
+      architecture: 'hunyuan-dense',
+      metadata: { 'hunyuan-dense.rope.scaling.alpha': { type: 'f32', value: 1000 } },
+    },
+  },
+  {
+    title: 'mistral3, far behind its first context',
+    options: {
+      architecture: 'mistral3',
+      metadata: {
+        'mistral3.rope.scaling.original_context_length': { type: 'u32', value: 7 },
+        'mistral3.attention.temperature_scale': { type: 'f32', value: 0.4 },
+      },
+    },
+  },
+  { title: 'granite, untied', options: { architecture: 'granite', with: { tied: false }, metadata: {} } },
   { title: 'lfm2', options: { architecture: 'lfm2', with: { layers: 5 } }, quants: all },
   {
     title: 'lfm2, a window, four taps',
@@ -83,6 +118,12 @@ const variants: readonly Variant[] = [
     mixture: true,
     quants: ['F16', 'MXFP4_MOE'],
   },
+  ...(['qwen35moe', 'qwen3next', 'lfm2moe'] satisfies ArchitectureName[]).map(architecture => ({
+    title: architecture,
+    options: { architecture, with: { layers: 3, interval: 3, headWidth: 64, ffn: 256 } },
+    mixture: true,
+    quants: all,
+  })),
   { title: 'llama, wide heads', options: { with: { headWidth: 128, heads: 6, kvHeads: 2 } } },
   { title: 'llama, linear rope', options: { metadata: scaling('llama', 'linear', 4) } },
   { title: 'llama, YaRN', options: { metadata: scaling('llama', 'yarn', 4, 4096) } },

@@ -14,13 +14,15 @@ import { logitsOf } from '../support/logits.ts';
 
 const shape = { width: 256, heads: 4, kvHeads: 2, ffn: 512, vocab: 400 };
 const bytes = encodeGguf(syntheticModel({ quant: 'Q4_K_M', with: { ...shape, layers: 8 } }));
-const mixtures = (['mixtral', 'qwen3moe', 'gpt-oss'] as const).map(architecture => ({
+const mixtures = (['mixtral', 'qwen3moe', 'qwen2moe', 'glm4moe', 'gpt-oss'] as const).map(architecture => ({
   architecture,
   bytes: encodeGguf(syntheticModel({ architecture, quant: 'Q4_K_M', with: { ...shape, ffn: 256, layers: 2 } })),
 }));
-const withState = (['lfm2', 'qwen35'] as const).map(architecture => ({
+const withState = (['lfm2', 'qwen35', 'qwen35moe', 'qwen3next', 'lfm2moe'] as const).map(architecture => ({
   architecture,
-  bytes: encodeGguf(syntheticModel({ architecture, quant: 'Q4_K_M', with: { ...shape, layers: 3, interval: 3 } })),
+  bytes: encodeGguf(
+    syntheticModel({ architecture, quant: 'Q4_K_M', with: { ...shape, ffn: 256, layers: 3, interval: 3 } }),
+  ),
 }));
 const tokens = Int32Array.from({ length: 21 }, (_, i) => (i * 97 + 5) % 400);
 const sequences = 16;

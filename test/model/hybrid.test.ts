@@ -8,6 +8,7 @@ import { createReferenceBackend } from '../../src/backend/reference/reference.ts
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import { openGguf } from '../../src/gguf/open.ts';
 import { describeModel, loadModel } from '../../src/model/load.ts';
+import { probabilitiesOf } from '../support/agreement.ts';
 
 const limits = { kvTokens: 64, maxBatchTokens: 16, maxOutputs: 16, stateSlots: 2 };
 const small = { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 2, interval: 2 };
@@ -88,3 +89,36 @@ describe('tensors that do not fit are refused by name', () => {
     await assert.rejects(load({ ...model, tensors }), { code: 'model_invalid', message });
   });
 });
+
+test('gate and up of experts in one matrix, and no width but that of experts, change nothing', async () => {
+  const plain = synthetic('qwen35moe');
+  const metadata = new Map(plain.metadata);
+  assert.ok(metadata.delete('qwen35moe.feed_forward_length'));
+  const models = [plain, { metadata, tensors: plain.tensors.flatMap(tensor => fused(tensor, plain)) }];
+  const [wanted, found] = await Promise.all(
+    models.map(async model => {
+      const loaded = await load(model);
+      const probabilities = await probabilitiesOf(loaded, Int32Array.of(5, 90, 17, 255, 31));
+      await loaded.close();
+      return probabilities;
+    }),
+  );
+  assert.deepEqual(found, wanted);
+});
+
+/** In the place of a gate of experts: its matrices and those of up, expert after expert; nothing in the place of up. */
+function fused(tensor: TensorPlan, { tensors }: GgufModel): TensorPlan[] {
+  if (tensor.name.includes('ffn_up_exps')) return [];
+  const up = tensors.find(({ name }) => name === tensor.name.replace('gate_exps', 'up_exps'));
+  if (!tensor.name.includes('ffn_gate_exps') || !up) return [tensor];
+  const [columns = 0, rows = 0, experts = 0] = tensor.shape;
+  const halves = [tensor, up].map(({ bytes }) => Buffer.concat([...bytes()]));
+  const bytes = function* () {
+    for (let expert = 0; expert < experts; expert++)
+      for (const half of halves) {
+        const size = half.length / experts;
+        yield half.subarray(expert * size, (expert + 1) * size);
+      }
+  };
+  return [{ ...tensor, name: tensor.name.replace('gate', 'gate_up'), shape: [columns, 2 * rows, experts], bytes }];
+}

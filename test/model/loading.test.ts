@@ -96,6 +96,43 @@ describe('metadata that no decoder can have is refused by its key', () => {
     });
   }
 
+  const special: [architecture: ArchitectureName, key: string, value: MetaValue, message: RegExp][] = [
+    ['mistral3', 'attention.temperature_scale', f32(Number.NaN), /must be finite/],
+    ['mistral3', 'rope.dimension_count', u32(8), /is 8 of 16; attention.temperature_scale needs all/],
+    ['mistral3', 'rope.scaling.original_context_length', u32(0), /at least 1/],
+    ['mistral3', 'rope.scaling.yarn_beta_fast', f32(0), /yarn_beta_fast" is 0/],
+    ['granite', 'logit_scale', f32(0), /logit_scale" is 0/],
+    ['granite', 'residual_scale', f32(Number.POSITIVE_INFINITY), /must be finite/],
+    ['qwen2moe', 'expert_count', u32(0), /expert_count" is 0/],
+    ['qwen2moe', 'expert_used_count', u32(0), /expert_used_count" is 0/],
+    ['qwen2moe', 'expert_used_count', u32(9), /from 1 to 8/],
+    ['qwen2moe', 'expert_shared_feed_forward_length', u32(2 ** 31), /from 0 to/],
+    ['granitemoe', 'expert_count', u32(2048), /from 1 to 1024/],
+    ['glm4moe', 'expert_gating_func', u32(4), /from 0 to 3/],
+    ['glm4moe', 'expert_group_count', u32(3), /does not divide 8 experts/],
+    ['glm4moe', 'expert_group_count', u32(8), /groups of 2 or more/],
+    ['glm4moe', 'expert_group_count', u32(4), /expert_group_used_count" is missing/],
+    ['glm4moe', 'expert_weights_norm', u32(1), /must be true or false/],
+    ['glm4moe', 'expert_weights_scale', f32(-1), /from 0/],
+    ['glm4moe', 'expert_shared_count', u32(65), /from 0 to 64/],
+    ['glm4moe', 'leading_dense_block_count', u32(3), /from 0 to 2/],
+    ['glm4moe', 'nextn_predict_layers', u32(2), /from 0 to 1/],
+    ['ernie4_5-moe', 'interleave_moe_layer_step', u32(0), /interleave_moe_layer_step" is 0/],
+  ];
+  for (const [architecture, key, value, message] of special) {
+    test(`${architecture}: ${key} ${JSON.stringify(value)}`, async () => {
+      const model = synthetic({ [`${architecture}.${key}`]: value }, { architecture });
+      await assert.rejects(load(model), { code: 'model_invalid', message });
+    });
+  }
+
+  test('more experts for a token than its groups have', async () => {
+    const groups = { expert_group_count: u32(4), expert_group_used_count: u32(1), expert_used_count: u32(3) };
+    const metadata = Object.fromEntries(Object.entries(groups).map(([key, value]) => [`glm4moe.${key}`, value]));
+    const message = /is 3; 1 groups have 2 experts/;
+    await assert.rejects(load(synthetic(metadata, { architecture: 'glm4moe' })), { code: 'model_invalid', message });
+  });
+
   test('per-layer values that are all the same are one value', async () => {
     await (await load(synthetic({ 'llama.attention.head_count': perLayer(4, 4) }))).close();
   });
@@ -123,6 +160,35 @@ describe('tensors that do not fit are refused by name', () => {
       code: 'model_invalid',
       message: /blk.1.ffn_up.weight is missing; expected one of shape \[64, 96\]/,
     });
+  });
+
+  test('those of experts and norms that an architecture cannot do without', async () => {
+    const cases: [architecture: ArchitectureName, name: string][] = [
+      ['glm4moe', 'blk.1.exp_probs_b.bias'],
+      ['glm4moe', 'blk.1.ffn_down_shexp.weight'],
+      ['qwen2moe', 'blk.0.ffn_gate_inp_shexp.weight'],
+      ['granitemoe', 'blk.1.ffn_gate_inp.weight'],
+      ['olmo2', 'blk.0.attn_q_norm.weight'],
+      ['seed_oss', 'blk.1.post_attention_norm.weight'],
+      ['glm4', 'blk.1.post_ffw_norm.weight'],
+    ];
+    for (const [architecture, name] of cases) {
+      const whole = synthetic({}, { architecture });
+      const message = new RegExp(name);
+      await assert.rejects(load(withTensor(whole, name)), { code: 'model_invalid', message });
+      const longer = withTensor(whole, name, ({ shape: [columns, ...rest], bytes, ...tensor }) => {
+        return { ...tensor, shape: [columns! * 2, ...rest], bytes: () => [...bytes(), ...bytes()] };
+      });
+      await assert.rejects(load(longer), { code: 'model_invalid', message });
+    }
+  });
+
+  test('rope factors of another length', async () => {
+    const model = synthetic({}, { architecture: 'mistral3' });
+    const bytes = () => [new Uint8Array(new Float32Array(7).fill(1).buffer)];
+    const factors: TensorPlan = { name: 'rope_freqs.weight', shape: [7], type: 'F32', bytes };
+    const message = /rope_freqs.weight has shape \[7\], expected \[8\]/;
+    await assert.rejects(load({ ...model, tensors: [...model.tensors, factors] }), { code: 'model_invalid', message });
   });
 
   test('one of another shape', async () => {
@@ -263,6 +329,33 @@ describe('a model', () => {
     });
   }
 
+  test('gate and up of experts may be in one matrix', async () => {
+    const apart = synthetic({}, { architecture: 'qwen3moe' });
+    const together = apart.tensors.flatMap(tensor => {
+      if (tensor.name.endsWith('ffn_gate_exps.weight')) return [];
+      if (!tensor.name.endsWith('ffn_up_exps.weight')) return [tensor];
+      const name = tensor.name.replace('up', 'gate_up');
+      const gate = apart.tensors.find(each => each.name === tensor.name.replace('up', 'gate'))!;
+      const [columns, rows, experts] = tensor.shape as [number, number, number];
+      const halves = [gate, tensor].map(({ bytes }) => Buffer.concat([...bytes()]));
+      const size = halves[0]!.length / experts;
+      const parts = Array.from({ length: experts }, (_, e) =>
+        halves.map(half => half.subarray(e * size, (e + 1) * size)),
+      );
+      return [{ ...tensor, name, shape: [columns, 2 * rows, experts], bytes: () => [Buffer.concat(parts.flat())] }];
+    });
+    const logits = [];
+    for (const tensors of [apart.tensors, together]) {
+      const model = await load({ ...apart, tensors });
+      const [ids, positions, outputs] = [Int32Array.of(5, 7, 9), Int32Array.of(0, 1, 2), Int32Array.of(2)];
+      const segments = [{ start: 0, count: 3, position: 0, pages: Int32Array.of(0) }];
+      await model.run({ tokens: 3, ids, positions, outputs, segments });
+      logits.push(await logitsOf(model, 0));
+      await model.close();
+    }
+    assert.deepEqual(logits[1], logits[0]);
+  });
+
   test('reports how much of the file is loaded, up to all of it', async () => {
     const seen: number[] = [];
     let total = 0;
@@ -270,7 +363,9 @@ describe('a model', () => {
       seen.push(loaded);
       total = all;
     };
-    await (await load(synthetic(), { ...limits, onProgress })).close();
+    const predicting = { ...small, predicting: 1 };
+    const model = syntheticModel({ architecture: 'qwen35', quant: 'Q4_0', with: predicting });
+    await (await load(model, { ...limits, onProgress })).close();
     assert.ok(seen.every((loaded, i) => i === 0 || loaded >= seen[i - 1]!));
     assert.equal(seen.at(-1), total);
   });

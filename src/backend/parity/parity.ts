@@ -8,7 +8,7 @@ import { createReferenceBackend } from '../reference/reference.ts';
 import { attention } from './attention.ts';
 import { cache } from './cache.ts';
 import { floats } from './data.ts';
-import { expertBiases } from './experts.ts';
+import { expertBiases, experts } from './experts.ts';
 import { invariance } from './invariance.ts';
 import { allTypes, products, refusesInfinity } from './products.ts';
 import { rows } from './rows.ts';
@@ -53,6 +53,7 @@ export function parity(
       });
     products(same, types);
     rows(same);
+    experts(same);
     attention(same);
     expertBiases(same);
     cache(() => backend, same);

@@ -23,6 +23,7 @@ export const layers: readonly StateLayer[] = [
   delta({ keyHeads: 3, keyDim: 16, valueHeads: 3, valueDim: 24, epsilon: 1e-6, at: 6 }),
   delta({ keyHeads: 1, keyDim: 24, valueHeads: 5, valueDim: 8, epsilon: 0.5 }),
   delta({ keyHeads: 2, keyDim: 64, valueHeads: 4, valueDim: 64, epsilon: 1e-6 }),
+  delta({ keyHeads: 2, keyDim: 16, valueHeads: 6, valueDim: 16, grouped: true, epsilon: 1e-6 }),
   scan({ heads: 6, headDim: 24, groups: 2, stateDim: 16, at: 7 }),
   scan({ heads: 3, headDim: 8, groups: 1, stateDim: 40 }),
   scan({ heads: 2, headDim: 40, groups: 2, stateDim: 64 }),
@@ -48,9 +49,9 @@ function convolution(
 }
 
 function delta(shape: DeltaShape): StateLayer {
-  const { keyHeads, keyDim, valueHeads, valueDim, at = 0 } = shape;
+  const { keyHeads, keyDim, valueHeads, valueDim, grouped, at = 0 } = shape;
   return {
-    title: `delta rule of ${keyHeads}/${valueHeads} heads of ${keyDim} x ${valueDim}`,
+    title: `delta rule of ${keyHeads}/${valueHeads}${grouped ? ' grouped' : ''} heads of ${keyDim} x ${valueDim}`,
     inputs: [2 * keyHeads * keyDim + valueHeads * valueDim, valueHeads, valueHeads],
     outColumns: valueHeads * valueDim,
     at,

@@ -20,6 +20,7 @@ import {
   type Product,
   type RopeSpec,
   type RopeTable,
+  type RouterOptions,
   type Routing,
   type RunOutcome,
   type SampleRow,
@@ -233,7 +234,8 @@ class ReferenceBackend implements Backend {
     const [target, source, own] = [this.#owner.own(out), this.#owner.own(qkv), this.#owner.own(cache)];
     const [alphas, betas] = [this.#owner.own(alpha), this.#owner.own(beta)];
     const [decay, shift] = [this.#owner.own(vectors.decay).values, this.#owner.own(vectors.shift).values];
-    const { keyHeads, keyDim, valueHeads, valueDim, at = 0 } = shape;
+    const { keyHeads, keyDim, valueHeads, valueDim, grouped, at = 0 } = shape;
+    const sharing = grouped ? valueHeads / keyHeads : 1;
     this.#record(() => {
       for (const segment of batch.segments) {
         const states = own.state(layer, segment, at, valueHeads * keyDim * valueDim);
@@ -242,9 +244,10 @@ class ReferenceBackend implements Backend {
           const part = (from: number, head: number, size: number) =>
             all.subarray(from + head * size, from + (head + 1) * size);
           for (let head = 0; head < valueHeads; head++) {
+            const keyHead = Math.floor(head / sharing) % keyHeads;
             const token = {
-              q: part(0, head % keyHeads, keyDim),
-              k: part(keyHeads * keyDim, head % keyHeads, keyDim),
+              q: part(0, keyHead, keyDim),
+              k: part(keyHeads * keyDim, keyHead, keyDim),
               v: part(2 * keyHeads * keyDim, head, valueDim),
               ...{ alpha: alphas.row(row)[head], beta: betas.row(row)[head], decay: decay[head], shift: shift[head] },
             };
@@ -349,13 +352,15 @@ class ReferenceBackend implements Backend {
     return { owner: this.#owner, experts, topK, chosen: slots(), weights, ...table };
   }
 
-  route(routing: Routing, logits: Buffer, rows: number): void {
+  route(routing: Routing, logits: Buffer, rows: number, options: RouterOptions = {}): void {
     const { topK, chosen, weights, ...table } = this.#owner.own(routing);
     const source = this.#owner.own(logits);
+    const values = (vector: Vector | undefined) => vector && this.#owner.own(vector).values;
+    const router = { ...options, bias: values(options.bias), scales: values(options.scales) };
     this.#record(() => {
       source.first(rows).forEach((scores, row) => {
         const [from, to] = [row * topK, (row + 1) * topK];
-        chooseExperts(scores, chosen.subarray(from, to), weights.subarray(from, to));
+        chooseExperts(scores, chosen.subarray(from, to), weights.subarray(from, to), router);
       });
       assignSlots(chosen.subarray(0, rows * topK), topK, table);
     });

@@ -20,6 +20,7 @@ import type {
   Product,
   RopeSpec,
   RopeTable,
+  RouterOptions,
   Routing,
   RunOutcome,
   SampleRow,
@@ -256,8 +257,10 @@ export class SplitBackend implements Backend {
     return this.#experts.routing(tokens, experts, topK);
   }
 
-  route(routing: Routing, logits: Buffer, rows: number): void {
-    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows);
+  route(routing: Routing, logits: Buffer, rows: number, options: RouterOptions = {}): void {
+    const own = (vector: Vector | undefined) => vector && this.#owner.own(vector);
+    const router = { ...options, bias: own(options.bias), scales: own(options.scales) };
+    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows, router);
   }
 
   expertMatmuls(

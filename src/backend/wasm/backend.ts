@@ -26,6 +26,7 @@ import {
   type Product,
   type RopeSpec,
   type RopeTable,
+  type RouterOptions,
   type Routing,
   type RunOutcome,
   type SampleRow,
@@ -381,8 +382,10 @@ export class WasmBackend implements Backend {
     return routingIn(this.buffer(1, routingWords(tokens, experts, topK)), tokens, experts, topK);
   }
 
-  route(routing: Routing, logits: Buffer, rows: number): void {
-    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows);
+  route(routing: Routing, logits: Buffer, rows: number, options: RouterOptions = {}): void {
+    const own = (vector: Vector | undefined) => vector && this.#owner.own(vector);
+    const router = { ...options, bias: own(options.bias), scales: own(options.scales) };
+    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows, router);
   }
 
   expertMatmuls(

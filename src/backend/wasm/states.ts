@@ -86,7 +86,7 @@ export class States {
     cache: WasmCache,
     layer: number,
     batch: BatchLayout,
-    { keyHeads, keyDim, valueHeads: heads, valueDim, epsilon, at = 0 }: DeltaShape,
+    { keyHeads, keyDim, valueHeads: heads, valueDim, grouped, epsilon, at = 0 }: DeltaShape,
   ): void {
     checkHeads(keyDim, valueDim);
     if (keyDim > mostKeyDim) throw unavailable(`keys of ${keyDim}`);
@@ -116,7 +116,7 @@ export class States {
       outStride: out.stride,
       states: block.address + 4 * at,
       slotBytes,
-      keyHeads,
+      keyHeads: grouped ? -keyHeads : keyHeads,
       keyDim,
       heads,
       valueDim,

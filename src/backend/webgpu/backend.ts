@@ -17,6 +17,7 @@ import {
   type Product,
   type RopeSpec,
   type RopeTable,
+  type RouterOptions,
   type Routing,
   type RunOutcome,
   type SampleRow,
@@ -238,7 +239,8 @@ export class WebGpuBackend implements Backend {
     return this.#experts.routing(tokens, experts, topK);
   }
 
-  route(routing: Routing, logits: Buffer, rows: number): void {
+  route(routing: Routing, logits: Buffer, rows: number, options: RouterOptions = {}): void {
+    if (Object.values(options).some(option => option !== undefined)) throw lacking('routers');
     this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows);
   }
 

@@ -26,6 +26,7 @@ export const deltaRule = defineOp({
     /** The layer's first state in slot 0. */
     states: 'i32',
     slotBytes: 'i32',
+    /** Below 0 where neighbouring heads share one: there is no room for another parameter. */
     keyHeads: 'i32',
     keyDim: 'i32',
     heads: 'i32',
@@ -39,7 +40,9 @@ export const deltaRule = defineOp({
   run:
     at =>
     (m, { scratch }, first, count, ints, floats) => {
-      const [keyHeads, rows, columns] = [ints[at.keyHeads], ints[at.keyDim], ints[at.valueDim]];
+      const keyHeads = Math.abs(ints[at.keyHeads]);
+      const sharing = ints[at.keyHeads] < 0 ? ints[at.heads] / keyHeads : 1;
+      const [rows, columns] = [ints[at.keyDim], ints[at.valueDim]];
       const [stride, gateStride, outStride] = [ints[at.stride], ints[at.gateStride], ints[at.outStride]];
       const { unit_length: unitLength, delta_gates: gates } = m.kernels;
       const [epsilon, scale] = [floats[at.epsilon], Math.fround(1 / Math.fround(Math.sqrt(rows)))];
@@ -50,7 +53,7 @@ export const deltaRule = defineOp({
       for (let item = first; item < first + count; item++)
         eachPass(m, states, item, pass => {
           const { head, row, tokens } = pass;
-          const q = ints[at.qkv] + row * stride + (head % keyHeads) * keyBytes;
+          const q = ints[at.qkv] + row * stride + (Math.floor(head / sharing) % keyHeads) * keyBytes;
           for (let i = 0; i < tokens; i++) {
             unitLength(keys + 2 * i * keyBytes, q + i * stride + keyHeads * keyBytes, rows, epsilon, 1);
             unitLength(queries + 2 * i * keyBytes, q + i * stride, rows, epsilon, scale);
