@@ -1,3 +1,4 @@
+import { localLink } from './local-link.ts';
 import type { ModelSlot } from './model-slot.ts';
 
 /** A model as its operator sees it. */
@@ -23,6 +24,8 @@ export async function modelStatus(slot: ModelSlot) {
     /** Sequences that are being computed, and what waits: for it to be loaded, or in its queues. */
     running: stats?.running ?? 0,
     waiting: slot.waiting + (stats?.waiting ?? 0),
+    /** Where a browser runs it itself. */
+    local_page: localLink(definition),
   };
 }
 

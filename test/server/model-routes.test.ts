@@ -109,6 +109,7 @@ test('the first request has a model loaded; the list says what is known of it', 
     leases: 0,
     running: 0,
     waiting: 0,
+    local_page: null,
   });
   assert.equal((await send('GET', '/api/ps')).json.models[0].name, 'b');
   assert.equal(await textOf('a'), 'a');

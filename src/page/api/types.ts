@@ -61,6 +61,8 @@ export interface Model {
   readonly waiting?: number | null;
   readonly leases?: number | null;
   readonly loaded_at?: string | null;
+  /** A page of this server that runs it in the browser. */
+  readonly local_page?: string | null;
 }
 
 export interface OpenRequest {
