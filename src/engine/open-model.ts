@@ -1,6 +1,6 @@
 import { platform } from '#platform';
 import { type Backend, pageTokens } from '../backend/backend.ts';
-import type { DeviceChoice } from '../backend/device.ts';
+import { type DeviceChoice, gpuIndex } from '../backend/device.ts';
 import { openBackend } from '../backend/open-backend.ts';
 import type { BackendName } from '../backend/registry.ts';
 import { splittable } from '../backend/split/placement.ts';
@@ -68,6 +68,7 @@ export async function openModel(options: OpenOptions, onProgress?: Progress): Pr
     fingerprint: platform.files.areKept ? await fingerprint(file) : undefined,
     source: {
       ...{ backend: backend.name, fileSize: file.size, loadMs, onGpu: backend.onGpu ?? false },
+      device: backend.onGpu ? `gpu:${gpuIndex(device ?? 'auto')}` : 'cpu',
       ...(remarks.length > 0 && { remarks }),
     },
   };
@@ -116,6 +117,7 @@ function kvTokensOf(
     trainedContext: describeModel(file).config.trainedContext,
     pageBytes: pageBytes(file) + (draft ? pageBytes(draft) : 0),
     weights: file.size + (draft?.size ?? 0),
-    memory: options.memory ?? platform.availableMemory(),
+    // Nobody knows how much memory a GPU has.
+    memory: backend.onGpu ? undefined : (options.memory ?? platform.availableMemory()),
   });
 }

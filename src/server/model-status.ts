@@ -14,7 +14,10 @@ export async function modelStatus(slot: ModelSlot) {
     state: slot.state,
     error: slot.state === 'failed' && failure ? { code: failure.error.code, message: failure.error.message } : null,
     progress: progress ? { loaded: progress.loaded, total: progress.total } : null,
+    /** Where it is computed. */
+    device: slot.device ?? null,
     memory_bytes: slot.memory,
+    gpu_memory_bytes: slot.gpuMemory,
     pinned: settings.pinned,
     aliases: settings.aliases,
     idle_seconds: settings.idleMs === undefined ? null : settings.idleMs / 1000,
