@@ -37,7 +37,7 @@ export function ModelButtons({ model: { id, state, pinned, source, local_page: l
       )}
       {local && (
         // In a tab of its own: the chat here would be lost.
-        <a href={local} target="_blank" rel="noopener" aria-label={`Run ${id} in this browser`}>
+        <a href={local} target="_blank" rel="noopener" aria-label={`Run in this browser: ${id}`}>
           Run in this browser
         </a>
       )}
