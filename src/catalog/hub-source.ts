@@ -24,23 +24,29 @@ export async function askHub(
   env: NodeJS.ProcessEnv,
   signal?: AbortSignal,
 ): Promise<HubFile> {
-  const hubUrl = (env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '');
   const accessToken = env.HF_TOKEN?.startsWith('hf_') ? env.HF_TOKEN : undefined;
   const limits = [AbortSignal.timeout(questionMs), ...(signal ? [signal] : [])];
   const [file] = await pathsInfo({
     repo: { type: 'model', name: source.repo },
     revision: source.revision,
     paths: [source.path],
-    hubUrl,
+    hubUrl: hubUrl(env),
     accessToken,
     fetch: (input, init) => fetch(input, { ...init, signal: AbortSignal.any(limits) }),
   });
   return {
-    url: `${hubUrl}/${source.repo}/resolve/${encodeURIComponent(source.revision)}/${source.path}`,
+    url: fileUrl(source, env),
     headers: accessToken ? { Authorization: `Bearer ${accessToken}` } : {},
     pin: agreedPin(source, entry, file?.lfs),
   };
 }
+
+/** Without a slash at the end. */
+export const hubUrl = (env: NodeJS.ProcessEnv): string =>
+  (env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '');
+
+export const fileUrl = ({ repo, revision, path }: HubSource, env: NodeJS.ProcessEnv): string =>
+  `${hubUrl(env)}/${repo}/resolve/${encodeURIComponent(revision)}/${path}`;
 
 function agreedPin(source: HubSource, entry: CatalogEntry, lfs?: { oid: string; size: number }): Pin {
   if (!lfs || !/^[0-9a-f]{64}$/.test(lfs.oid) || !Number.isSafeInteger(lfs.size)) {

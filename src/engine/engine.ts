@@ -7,7 +7,7 @@ import type { Engine, EngineInfo } from './types.ts';
 import { RequestStreams } from './worker/request-streams.ts';
 
 /** What is known of a model besides the model itself. */
-export type ModelSource = Pick<EngineInfo, 'backend' | 'fileSize' | 'loadMs' | 'onGpu' | 'remarks'>;
+export type ModelSource = Pick<EngineInfo, 'backend' | 'fileSize' | 'loadMs' | 'onGpu' | 'device' | 'remarks'>;
 
 /** An engine in this thread; it owns the model and closes it. */
 export function createEngine(

@@ -1,6 +1,6 @@
 import { platform } from '#platform';
 import { type Backend, pageTokens } from '../backend/backend.ts';
-import type { DeviceChoice } from '../backend/device.ts';
+import { type DeviceChoice, gpuIndex } from '../backend/device.ts';
 import { openBackend } from '../backend/open-backend.ts';
 import type { BackendName } from '../backend/registry.ts';
 import { splittable } from '../backend/split/placement.ts';
@@ -68,6 +68,7 @@ export async function openModel(options: OpenOptions, onProgress?: Progress): Pr
     fingerprint: platform.files.areKept ? await fingerprint(file) : undefined,
     source: {
       ...{ backend: backend.name, fileSize: file.size, loadMs, onGpu: backend.onGpu ?? false },
+      device: backend.onGpu ? `gpu:${gpuIndex(device ?? 'auto')}` : 'cpu',
       ...(remarks.length > 0 && { remarks }),
     },
   };
@@ -121,7 +122,8 @@ function cacheOf(
   const { config, cache } = describeModel(file);
   const slotBytes = 4 * cache.reduce((sum, layer) => sum + ('stateSize' in layer ? layer.stateSize : 0), 0);
   const weights = file.size + (draft?.size ?? 0);
-  const memory = options.memory ?? platform.availableMemory();
+  // Nobody knows how much memory a GPU has.
+  const memory = backend.onGpu ? undefined : (options.memory ?? platform.availableMemory());
   const stateSlots = defaultStateSlots(options.maxRunning ?? defaults.maxRunning, { slotBytes, weights, memory });
   const pageBytes = (each: GgufFile) => backend.kvPageBytes({ layers: describeModel(each).cache, type });
   const needs = {

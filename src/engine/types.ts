@@ -56,6 +56,8 @@ export interface EngineInfo {
   readonly backend: string;
   /** Whether a GPU computes it. */
   readonly onGpu?: boolean;
+  /** `cpu`, or the GPU by its place in what `realm doctor` lists, `gpu:0`; some layers may be on the CPU then. */
+  readonly device?: string;
   /** What could not be as it was wished, and what was done instead. */
   readonly remarks?: readonly string[];
   /** Bytes of the file. */

@@ -1,4 +1,5 @@
 import type { DeviceChoice } from '../backend/device.ts';
+import { defaultModel } from '../catalog/catalog.ts';
 import type { FetchObserver } from '../catalog/types.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { loadModel, ServedModel } from '../llm/load.ts';
@@ -234,8 +235,7 @@ async function loadNamed({ directory, programOf, logger }: Services): Promise<vo
 }
 
 function modelsOf(config: RealmConfig, { model }: StartOptions): readonly Partial<ModelEntry>[] {
-  if (model === undefined) return config.models ?? [{}];
-  return [{ source: { catalog: model } }];
+  return (model === undefined && config.models) || [{ source: { catalog: model ?? defaultModel } }];
 }
 
 async function stop(services: Services, listener: Listener, limits: DrainLimits): Promise<void> {

@@ -101,7 +101,9 @@ test('the first request has a model loaded; the list says what is known of it', 
     state: 'ready',
     error: null,
     progress: null,
+    device: 'cpu',
     memory_bytes: 3,
+    gpu_memory_bytes: 0,
     pinned: false,
     aliases: [],
     idle_seconds: 300,
@@ -109,6 +111,7 @@ test('the first request has a model loaded; the list says what is known of it', 
     leases: 0,
     running: 0,
     waiting: 0,
+    local_page: null,
   });
   assert.equal((await send('GET', '/api/ps')).json.models[0].name, 'b');
   assert.equal(await textOf('a'), 'a');
@@ -143,7 +146,7 @@ test('a model that cannot be loaded: 503 for its requests, why for the operator,
   assert.ok(!json.error.message.includes(folder));
   const [a] = (await send('GET', '/admin/v1/models')).json.data;
   assert.deepEqual([a.state, a.error.code, a.error.message], ['failed', 'gguf_invalid', `${folder}/a.gguf: is none`]);
-  assert.deepEqual((await send('GET', '/health')).json, { status: 'degraded', failed_models: 1 });
+  assert.deepEqual((await send('GET', '/health')).json, { status: 'degraded', failed_models: 1, devices: [] });
   assert.equal((await send('POST', '/admin/v1/models/a/load')).json.error.code, 'gguf_invalid');
   loader.error = undefined;
   assert.equal(await textOf('b'), 'b');

@@ -3,7 +3,7 @@ import { platform } from '#platform';
 import { RealmError } from '../../errors.ts';
 import { maxTile } from '../../kernels/activation.ts';
 import { constantsEnd } from '../../kernels/constants.ts';
-import { type KernelPart, variants } from '../../kernels/module.ts';
+import type { KernelPart } from '../../kernels/module.ts';
 import {
   type Activation,
   type AttentionOptions,
@@ -60,7 +60,7 @@ import { Products } from './products.ts';
 import { Recorder } from './recorder.ts';
 import { Residency } from './residency.ts';
 import { Rows } from './rows.ts';
-import { type Bench, chooseKernels, type Kernels, kernelsOf, variantNamed } from './selection.ts';
+import { type Bench, chooseKernels, firstVariant, type Kernels, kernelsOf, variantNamed } from './selection.ts';
 import { States } from './states.ts';
 import { StepTables, tableBytes } from './step-tables.ts';
 import { scratchBytes } from './thread-context.ts';
@@ -83,7 +83,10 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
   const threads = options.threads ?? platform.availableParallelism();
   const name = options.variant ?? platform.setting('REALM_KERNELS');
   const forced = name ? variantNamed(name) : undefined;
-  const pool = await ThreadPool.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
+  const starting = ThreadPool.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
+  // The self-test needs no other thread: it runs while they begin, and what it finds is kept for `use`.
+  if (!forced) chooseKernels('common', createBench).catch(() => {});
+  const pool = await starting;
   try {
     const backend = new WasmBackend(pool, part => chooseKernels(part, createBench, forced), options.memoryPages);
     await backend.use('common');
@@ -100,7 +103,11 @@ const benchPages = 4096;
 /** A pool with kernels that nothing has checked: what the self-test works with. */
 export async function createBench(threads: number): Promise<Bench> {
   const pool = await ThreadPool.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
-  const bench = new WasmBackend(pool, async part => kernelsOf(part, everywhere(part, variants[0].name)), benchPages);
+  const bench = new WasmBackend(
+    pool,
+    async part => kernelsOf(part, everywhere(part, firstVariant(part).name)),
+    benchPages,
+  );
   await bench.use('common');
   return bench;
 }
