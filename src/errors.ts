@@ -29,6 +29,8 @@ export const errorCodes = {
   tools_unsupported: 400,
   constraint_dead_end: 500,
   model_not_found: 404,
+  model_gated: 403,
+  quantization_not_found: 404,
   model_exists: 409,
   model_unavailable: 503,
   route_not_found: 404,

@@ -75,7 +75,7 @@ export async function loadModel(source: FileSource, options: PageOptions = {}): 
     if (worker) createWorkersFrom(worker);
     const engine = await openUnless(signal, worker === false ? openHere(opening, text) : openEngine(opening));
     for (const remark of engine.info.remarks ?? []) onWarning?.(remark);
-    const defaults = { system, sampling: samplingOf(sampling ?? {}) };
+    const defaults = { system, sampling: { ...text.defaults.sampling, ...samplingOf(sampling ?? {}) } };
     const model = {
       id: name.replace(/^.*\/|\.gguf$/gi, ''),
       engine,
