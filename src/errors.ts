@@ -27,6 +27,7 @@ export const errorCodes = {
   grammar_limit: 400,
   schema_unsupported: 400,
   tools_unsupported: 400,
+  media_unsupported: 400,
   constraint_dead_end: 500,
   model_not_found: 404,
   model_gated: 403,

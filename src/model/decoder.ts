@@ -11,6 +11,7 @@ import {
 import { RealmError } from '../errors.ts';
 import { freeAdapter, type LoadedAdapter, loadAdapter } from './adapter.ts';
 import type { ModelConfig } from './config.ts';
+import { Given } from './given.ts';
 import { adaptEmbeddings, LowRankBuffers, outputRows, project, type Rows, tokenRows } from './project.ts';
 import type { Linear } from './tensors.ts';
 import type { Batch, Model, ModelOptions } from './types.ts';
@@ -49,6 +50,7 @@ export interface Step {
   /** The batch's tokens, and whose adapters they go through. */
   readonly rows: Rows;
   readonly low: LowRankBuffers;
+  readonly given: Given;
 }
 
 /** Adds the attention and the feed-forward network of layer `layer` to `work.hidden`. */
@@ -81,6 +83,7 @@ export function createDecoder(backend: Backend, options: ModelOptions, spec: Dec
   const slots = spec.cache.some(layer => 'stateSize' in layer) ? (options.stateSlots ?? 0) : 0;
   const cache = backend.kvCache({ layers: spec.cache, pages, slots, type: options.kvType ?? 'F16' });
   const low = new LowRankBuffers(backend, Math.max(maxBatchTokens, maxOutputs));
+  const given = new Given(backend, maxBatchTokens, config.width);
   return {
     architecture: config.architecture,
     vocabSize: config.vocabSize,
@@ -98,7 +101,8 @@ export function createDecoder(backend: Backend, options: ModelOptions, spec: Dec
     pooling: config.pooling,
     run(batch, preempt) {
       checkBatch(batch, options, config.vocabSize);
-      record({ backend, config, work, cache, batch, rows: tokenRows(batch), low }, spec);
+      given.write(batch);
+      record({ backend, config, work, cache, batch, rows: tokenRows(batch), low, given }, spec);
       return backend.run(preempt);
     },
     tokens: count => backend.readTokens(work.tokens, count),
@@ -132,6 +136,7 @@ function record(step: Step, spec: DecoderSpec): void {
   backend.embed(work.hidden, spec.embeddings, batch.ids);
   adaptEmbeddings(step, work.hidden, batch.ids);
   if (spec.embeddingScale) backend.scale(work.hidden, spec.embeddingScale, batch.tokens);
+  step.given.put(batch, work.hidden);
   spec.blocks.forEach((block, layer) => void block(step, layer));
   if (batch.states) backend.rmsNorm(work.normed, work.hidden, spec.outputNorm, config.epsilon, batch.tokens);
   const rows = outputRows(batch);
