@@ -42,18 +42,24 @@ async function modelsInFolders(store: Store): Promise<LocalModel[]> {
   const known = new Set(catalog.map(({ file }) => file));
   const found = new Map<string, LocalModel>();
   for (const folder of store.localFolders) {
-    const paths = (await readdir(folder, { recursive: true }).catch(() => [])).slice(0, mostFiles);
-    const parts = paths.filter(path => isPart(path) && path.split(sep).length <= depth && !known.has(path));
-    const own = folder === store.folder ? parts.filter(path => !path.startsWith(`hub${sep}`)) : parts;
-    const groups = Map.groupBy(own.sort(), path => path.replace(splitEnd, '').replace(/\.gguf$/i, ''));
-    for (const [stem, [first = '', ...more]] of groups) {
-      const name = basename(stem);
-      if (found.has(name)) continue;
-      const size = await sizeOf([first, ...more].map(path => join(folder, path)));
-      if (size !== undefined) found.set(name, { name, source: 'folder', path: join(folder, first), size });
-    }
+    // What the catalog names, and what hubs gave, has names of its own.
+    const isOther = (path: string) => !known.has(path) && (folder !== store.folder || !path.startsWith(`hub${sep}`));
+    for (const model of await modelsIn(folder, isOther)) if (!found.has(model.name)) found.set(model.name, model);
   }
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The models whose files lie in a folder or a little below it; none where there is no such folder. */
+export async function modelsIn(folder: string, isWanted = (_path: string) => true): Promise<LocalModel[]> {
+  const all = await readdir(folder, { recursive: true }).catch(() => []);
+  const paths = all.slice(0, mostFiles).filter(path => isPart(path) && path.split(sep).length <= depth);
+  const groups = Map.groupBy(paths.filter(isWanted).sort(), path => path.replace(splitEnd, '').replace(/\.gguf$/i, ''));
+  const models: LocalModel[] = [];
+  for (const [stem, [first = '', ...more]] of groups) {
+    const size = await sizeOf([first, ...more].map(path => join(folder, path)));
+    if (size !== undefined) models.push({ name: basename(stem), source: 'folder', path: join(folder, first), size });
+  }
+  return models;
 }
 
 const splitEnd = /-\d{5}-of-\d{5}\.gguf$/i;
