@@ -88,7 +88,9 @@ function noFile(model: string, path: string, isThere: boolean): RealmError {
 }
 
 function noModel(model: string): RealmError {
-  const names = catalog.map(known => known.name).join(', ');
   const others = 'a path to a GGUF file, hf:OWNER/REPO and ollama:NAME work too';
-  return new RealmError('model_not_found', `No model "${model}"; the catalog has ${names}, and ${others}.`);
+  return new RealmError(
+    'model_not_found',
+    `No model "${model}"; \`realm models\` lists those that are known, and ${others}.`,
+  );
 }

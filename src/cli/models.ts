@@ -148,12 +148,11 @@ async function hubReference(name: string): Promise<HubReference | undefined> {
 }
 
 async function known(name: string) {
-  const { catalog, findEntry } = await import('../catalog/catalog.ts');
+  const { findEntry } = await import('../catalog/catalog.ts');
   const entry = findEntry(name);
   if (entry) return entry;
-  const names = catalog.map(each => each.name).join(', ');
   throw new RealmError(
     'model_not_found',
-    `No model "${name}" in the catalog; there are ${names}, and OWNER/REPO of a hub works too.`,
+    `No model "${name}" in the catalog; \`realm models\` lists it, and OWNER/REPO of a hub works too.`,
   );
 }
