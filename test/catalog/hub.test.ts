@@ -34,6 +34,7 @@ before(async () => {
         licence: 'mit',
       },
       'org/big-GGUF': { files: split },
+      'org/huge-GGUF': { files: split, sizes: { 'big-Q4_K_M-00002-of-00002.gguf': 1e15 } },
       'org/gated-GGUF': { files: { 'g-Q4_K_M.gguf': bytes('g') }, token: secret },
       'org/false-GGUF': { files: { 'f-Q4_K_M.gguf': bytes('f') }, lies: { 'f-Q4_K_M.gguf': bytes('F') } },
       'org/odd-GGUF': { files: { '../../x-Q4_K_M.gguf': bytes('x'), 'a\\b-Q4_K_M.gguf': bytes('y') } },
@@ -131,6 +132,7 @@ describe('a pull from a hub', () => {
       ['org/gated-GGUF', { HF_TOKEN: 'hf_other' }, 'model_gated', /accept its terms at/],
       ['org/small-GGUF:Q5_K_M', {}, 'quantization_not_found', /there are Q4_K_M, Q8_0, z\./],
       ['org/false-GGUF', {}, 'checksum_mismatch', /has SHA-256/],
+      ['org/huge-GGUF', {}, 'download_failed', /bytes free, and 1000000000003000 are needed/],
       ['org/odd-GGUF', {}, 'model_not_found', /no GGUF files/],
     ];
     for (const [name, more, code, message] of cases) {
@@ -138,6 +140,8 @@ describe('a pull from a hub', () => {
       assert.equal(error.code, code, name);
       assert.match(error.message, message);
     }
+    // That there is no room for the second part was known before the first was fetched.
+    assert.ok(hub.delivered.every(({ path }) => !path.includes('huge')));
     assert.deepEqual(
       (await readdir(store.folder)).filter(name => name.endsWith('.gguf')),
       [],

@@ -1,7 +1,9 @@
+import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type FetchOptions, fetchModel } from '../fetch.ts';
 import { removeDownloads } from '../installed.ts';
 import { type HubReference, hubText } from '../reference.ts';
+import { bytesAt, checkRoom } from '../room.ts';
 import type { Store } from '../store.ts';
 import type { ModelFile, Wanted } from '../types.ts';
 import { listRepo } from './ask.ts';
@@ -20,6 +22,7 @@ export async function pullFromHub(store: Store, reference: HubReference, options
   const { repo, quantization } = reference;
   const known = await findPulled(store, reference);
   const chosen = known ?? (await ask(reference, options));
+  await checkParts(store, repo, chosen.files);
   for (const file of chosen.files) await fetchModel(store, wanted(reference, file), options);
   if (!known) {
     const { quantization: label, files } = chosen;
@@ -44,6 +47,16 @@ export function fileOf(store: Store, repo: string, { files, quantization }: Choi
   const { path } = files[0]!;
   const name = basename(path).replace(/(-00001-of-\d{5})?\.gguf$/i, '');
   return { name, path: join(store.folder, folderOf(repo), path), origin: `Hugging Face ${repo} (${quantization})` };
+}
+
+/** That there is no room for the last part is said before the first one is fetched. */
+async function checkParts(store: Store, repo: string, files: readonly RepoFile[]): Promise<void> {
+  if (files.length === 1) return;
+  const there = await Promise.all(files.map(({ path }) => bytesAt(join(store.folder, folderOf(repo), path))));
+  const missing = files.filter(({ size }, i) => there[i] !== size).reduce((sum, { size }) => sum + size, 0);
+  if (missing === 0) return;
+  await mkdir(store.folder, { recursive: true });
+  await checkRoom(store.folder, missing);
 }
 
 async function ask({ repo, quantization }: HubReference, { env = process.env, signal }: FetchOptions): Promise<Choice> {

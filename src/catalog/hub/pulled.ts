@@ -58,7 +58,7 @@ const names = async (folder: string): Promise<string[]> => (await readdir(folder
 async function pulledOf(store: Store, repo: string): Promise<Pulled[]> {
   try {
     const value = JSON.parse(await readFile(join(store.folder, folderOf(repo), recordName), 'utf8'));
-    return Array.isArray(value) ? value : [];
+    return Array.isArray(value) ? value.filter(each => each?.files?.[0]?.path !== undefined) : [];
   } catch {
     return []; // Missing or damaged: what lies there is pulled again, which only checks it.
   }
