@@ -148,6 +148,13 @@ describe('a pull from a hub', () => {
     );
   });
 
+  it('repeats no token that cannot be sent', async () => {
+    const error = await refusal(pull('org/small-GGUF', { HF_TOKEN: `${secret}\nx` }));
+    assert.equal(error.code, 'download_failed');
+    assert.match(error.message, /HF_TOKEN has characters/);
+    assert.deepEqual(hub.asked, []);
+  });
+
   it('says when there is no hub', async () => {
     const error = await refusal(pull('org/small-GGUF', { HF_ENDPOINT: 'http://127.0.0.1:9' }));
     assert.equal(error.code, 'download_failed');

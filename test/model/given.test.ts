@@ -5,6 +5,8 @@ import { encodeGguf } from '../../scripts/synthetic/gguf-writer.ts';
 import { syntheticModel } from '../../scripts/synthetic/model.ts';
 import type { Backend } from '../../src/backend/backend.ts';
 import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
+import { SplitBackend } from '../../src/backend/split/backend.ts';
+import { splitAt } from '../../src/backend/split/placement.ts';
 import { createWasmBackend } from '../../src/backend/wasm/backend.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import { openGguf } from '../../src/gguf/open.ts';
@@ -29,6 +31,10 @@ const backends: Record<string, () => Promise<Backend> | Backend> = {
   reference: createReferenceBackend,
   wasm: () => createWasmBackend({ threads: 1 }),
   'wasm on two threads': () => createWasmBackend({ threads: 2 }),
+  'two that have a layer each': async () => {
+    const sides = [await createWasmBackend({ threads: 1 }), createReferenceBackend()] as const;
+    return new SplitBackend(sides, splitAt(1, true));
+  },
 };
 
 async function load(backend: Backend, architecture: Architecture): Promise<Model> {

@@ -18,8 +18,7 @@ export interface Hub {
 /** `HF_ENDPOINT` names another hub, `HF_TOKEN` an access token, as for Hugging Face's own tools. */
 export function hubOf(env: NodeJS.ProcessEnv, signal?: AbortSignal): Hub {
   const url = (env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '');
-  const token = env.HF_TOKEN?.trim();
-  const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}` } : {};
+  const headers = headersOf(env.HF_TOKEN?.trim());
   const { origin } = addressOf(url);
   return {
     url,
@@ -31,6 +30,13 @@ export function hubOf(env: NodeJS.ProcessEnv, signal?: AbortSignal): Hub {
       return fetch(input, { ...init, headers: all, signal: AbortSignal.any(limits) });
     },
   };
+}
+
+/** What cannot be in a header is refused here: the message of the one that refuses it later would repeat it. */
+function headersOf(token: string | undefined): Record<string, string> {
+  if (!token) return {};
+  if (/^[\x21-\x7e]+$/.test(token)) return { Authorization: `Bearer ${token}` };
+  throw new RealmError('download_failed', 'HF_TOKEN has characters that no access token has; copy it again.');
 }
 
 function addressOf(url: string): URL {
