@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { realmHome } from '../platform/node/home.ts';
+import { addedFolders } from './folders.ts';
 import type { Pin } from './types.ts';
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
@@ -16,13 +17,14 @@ export interface Store {
 }
 
 /**
- * `REALM_HOME` (default `~/.realm`) holds `models/`; `REALM_TEST_MODELS` and the folder `../shared/models` beside the
- * checkout are looked through first.
+ * `REALM_HOME` (default `~/.realm`) holds `models/`; `REALM_TEST_MODELS`, the folder `../shared/models` beside the
+ * checkout and the folders that were added (`realm models add`) are looked through first.
  */
 export function openStore(env: NodeJS.ProcessEnv = process.env): Store {
   const folder = join(realmHome(env), 'models');
   const test = env.REALM_TEST_MODELS ? [resolve(env.REALM_TEST_MODELS)] : [];
-  return { folder, localFolders: [...test, join(checkout, '..', 'shared', 'models'), folder] };
+  const added = addedFolders(folder);
+  return { folder, localFolders: [...test, join(checkout, '..', 'shared', 'models'), ...added, folder] };
 }
 
 /** A file that was hashed, and how to see that it has not changed since. */

@@ -78,7 +78,7 @@ export async function loadModel(source: FileSource, options: PageOptions = {}): 
     });
     const engine = await openUnless(signal, elsewhere ?? openHere(opening, text));
     for (const remark of engine.info.remarks ?? []) onWarning?.(remark);
-    const defaults = { system, sampling: samplingOf(sampling ?? {}) };
+    const defaults = { system, sampling: { ...text.defaults.sampling, ...samplingOf(sampling ?? {}) } };
     const model = {
       id: name.replace(/^.*\/|\.gguf$/gi, ''),
       engine,

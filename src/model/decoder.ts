@@ -1,5 +1,6 @@
 import type { Backend, Buffer, KvCache, LayerShape, Matrix, TokenBuffer, Vector } from '../backend/backend.ts';
 import type { ModelConfig } from './config.ts';
+import { Given } from './given.ts';
 import { checkBatch, modelOn } from './model-on.ts';
 import { adaptEmbeddings, type LowRankBuffers, outputRows, project, type Rows, tokenRows } from './project.ts';
 import type { Linear } from './tensors.ts';
@@ -74,12 +75,14 @@ export function createDecoder(backend: Backend, options: ModelOptions, spec: Dec
   const { config } = spec;
   const work = createWorkspace(backend, config, options);
   const { model, cache, low } = modelOn(backend, options, spec);
+  const given = new Given(backend, options.maxBatchTokens, config.width);
   return {
     ...model,
     head: spec.head,
     run(batch, preempt) {
       checkBatch(batch, options, config.vocabSize);
-      record({ backend, config, work, cache, batch, rows: tokenRows(batch), low }, work, spec);
+      given.write(batch);
+      record({ backend, config, work, cache, batch, rows: tokenRows(batch), low }, work, spec, given);
       return backend.run(preempt);
     },
     tokens: count => backend.readTokens(work.tokens, count),
@@ -88,11 +91,12 @@ export function createDecoder(backend: Backend, options: ModelOptions, spec: Dec
   };
 }
 
-function record(step: Step, work: Workspace, spec: DecoderSpec): void {
+function record(step: Step, work: Workspace, spec: DecoderSpec, given: Given): void {
   const { backend, config, batch } = step;
   backend.embed(work.hidden, spec.embeddings, batch.ids);
   adaptEmbeddings(step, work.hidden, batch.ids);
   if (spec.embeddingScale) backend.scale(work.hidden, spec.embeddingScale, batch.tokens);
+  given.put(batch, work.hidden);
   spec.blocks.forEach((block, layer) => void block(step, layer));
   if (batch.states) backend.rmsNorm(work.normed, work.hidden, spec.outputNorm, config.epsilon, batch.tokens);
   const rows = outputRows(batch);

@@ -22,12 +22,25 @@ export interface Batch extends BatchLayout {
   readonly ids: Int32Array;
   /** [tokens] */
   readonly positions: Int32Array;
+  /** Embeddings that the caller has, in the place of what {@link ids} names there; absent: none. */
+  readonly given?: GivenRows | undefined;
   /** Rows of the batch whose logits are computed. */
   readonly outputs: Int32Array;
   /** How the tokens behind the first of the outputs are chosen; absent: none is. See {@link Model.tokens}. */
   readonly sampling?: BatchSampling | undefined;
   /** Whether the final hidden states are wanted: see {@link Model.states}. */
   readonly states?: boolean;
+}
+
+/**
+ * The seam for what is no token, such as the patches of an image that an encoder has turned into rows of this width. They are what
+ * the first layer gets: a scale that the model puts on its tokens' embeddings, or an adapter of these, does not touch them.
+ */
+export interface GivenRows {
+  /** Rows of the batch, rising. Their ids are any tokens. */
+  readonly rows: Int32Array;
+  /** [rows.length, width] */
+  readonly values: Float32Array;
 }
 
 export interface BatchSampling {

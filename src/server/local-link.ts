@@ -1,5 +1,5 @@
 import { findEntry } from '../catalog/catalog.ts';
-import { fileUrl } from '../catalog/hub-source.ts';
+import { fileUrl, hubUrl } from '../catalog/hub/hub.ts';
 import type { CatalogEntry, Source } from '../catalog/types.ts';
 import type { ModelDefinition } from './model-slot.ts';
 import { localFiles } from './page-files.ts';
@@ -18,7 +18,9 @@ export function localLink(
   const known = place && 'catalog' in place ? findEntry(place.catalog) : undefined;
   const source = known?.sources.find(isHub);
   if (!known || !source || known.approximateSize > mostBytes || localFiles().size === 0) return null;
-  return `/local/?${new URLSearchParams({ model: fileUrl(source, env), ...promised(known), load: '' })}`;
+  const { repo, revision, path } = source;
+  const address = fileUrl({ url: hubUrl(env) }, repo, revision, path);
+  return `/local/?${new URLSearchParams({ model: address, ...promised(known), load: '' })}`;
 }
 
 const isHub = (source: Source): source is Extract<Source, { kind: 'hub' }> => source.kind === 'hub';

@@ -28,6 +28,8 @@ const entry: CatalogEntry = {
   pin,
   approximateSize: pin.size,
   memory: 0,
+  context: 512,
+  can: ['chat'],
   sources: [{ kind: 'local' }, { kind: 'hub', repo: 'org/tiny', revision: 'main', path: 'file.gguf' }],
 };
 
@@ -143,7 +145,7 @@ describe('a download', () => {
   it('of other bytes is refused and leaves nothing', async () => {
     const server = await hub({ content: randomBytes(content.length) });
     const error = await refusal(fetchModel(store, entry, from(server)));
-    assert.equal(error.code, 'download_failed');
+    assert.equal(error.code, 'checksum_mismatch');
     assert.match(error.message, /has SHA-256 .*, expected/);
     assert.deepEqual(await files(), []);
   });
@@ -179,7 +181,7 @@ describe('a download', () => {
     assert.match((await fetchModel(store, open, from(good))).origin, /Hugging Face/);
     await rm(join(store.folder, 'tiny.gguf'));
     const bad = await hub({ content: randomBytes(content.length) });
-    assert.equal((await refusal(fetchModel(store, open, from(bad)))).code, 'download_failed');
+    assert.equal((await refusal(fetchModel(store, open, from(bad)))).code, 'checksum_mismatch');
   });
 
   it('can be cancelled', async () => {

@@ -187,11 +187,25 @@ test('what is wrong with a new model is said before it is one', async t => {
   assert.deepEqual(await refusal({ id: 'b', path: '/etc/hostname' }), [400, 'invalid_request', 'path']);
   assert.deepEqual(await refusal({ id: 'b', path: `${folder}/none.gguf` }), [400, 'invalid_request', 'path']);
   assert.deepEqual(await refusal({ id: 'b', catalog: 'none' }), [400, 'invalid_request', 'catalog']);
+  // A path has to come as one, and to lie within the folders of the server.
+  for (const catalog of ['/etc/hostname', `${folder}/b.gguf`, 'hf:none', 'org/repo'])
+    assert.deepEqual(await refusal({ id: 'b', catalog }), [400, 'invalid_request', 'catalog'], catalog);
   assert.deepEqual(await refusal({ id: 'b', catalog: 'smollm2-135m', size: 1 }), [400, 'invalid_request', 'size']);
   const template = { id: 'b', path: `${folder}/b.gguf`, chat_template: '/etc/hostname' };
   assert.deepEqual(await refusal(template), [400, 'invalid_request', 'chat_template']);
   assert.equal(models.all.length, 1);
   assert.equal((await send('PATCH', '/admin/v1/models/none', {})).status, 404);
+});
+
+test('a model of a hub or of Ollama is added by its name', async t => {
+  const { send } = await server(t, ['a']);
+  for (const [id, catalog] of [
+    ['h', 'hf:org/repo:Q8_0'],
+    ['o', 'ollama:qwen3:4b'],
+  ]) {
+    const { status, json } = await send('POST', '/admin/v1/models', { id, catalog, load: 'demand' });
+    assert.deepEqual([status, json.id, json.state], [200, id, 'unloaded']);
+  }
 });
 
 test('changes are events: what is there, how far loading is, what is gone', async t => {

@@ -1,4 +1,4 @@
-import { hubUrl } from '../../catalog/hub-source.ts';
+import { hubUrl } from '../../catalog/hub/hub.ts';
 import { RealmError } from '../../errors.ts';
 import { localFiles, sendFile } from '../page-files.ts';
 import type { AppContext, Route } from '../route.ts';
