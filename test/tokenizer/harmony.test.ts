@@ -3,56 +3,17 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { decode, encode } from 'gpt-tokenizer/encoding/o200k_harmony';
-import type { Metadata } from '../../src/gguf/types.ts';
-import { byteChar } from '../../src/tokenizer/byte-level.ts';
 import { chatTokens } from '../../src/tokenizer/chat-prompt.ts';
 import { chatTemplate } from '../../src/tokenizer/chat-template.ts';
 import { createTokenizer } from '../../src/tokenizer/create.ts';
-import { kinds } from '../../src/tokenizer/kinds.ts';
 import type { ChatMessage } from '../../src/tokenizer/types.ts';
+import { harmonyMetadata, words } from '../support/harmony.ts';
 import { llamaBundle } from '../support/llama-bundle.ts';
 
-const words = 199_998;
-const size = 201_088;
 const harmony = ['<|channel|>', '<|message|>', '<|start|>', '<|constrain|>', '<|end|>', '<|call|>', '<|return|>'];
-
-/** The bytes of every token but the special ones, each as a character. */
-const tokens = readFileSync(fileURLToPath(import.meta.resolve('gpt-tokenizer/data/o200k_base.tiktoken')), 'utf8')
-  .trim()
-  .split('\n')
-  .map(line => [...Buffer.from(line.split(' ')[0]!, 'base64')].map(byteChar).join(''));
 const metadata = harmonyMetadata();
 const tokenizer = createTokenizer(metadata);
-
-/** With every pair of tokens that makes a token as a merge, which is how a tokenizer by ranks becomes one by merges. */
-function harmonyMetadata(): Metadata {
-  assert.equal(tokens.length, words);
-  const ids = new Map(tokens.map((token, id) => [token, id]));
-  const merges = tokens.flatMap(token =>
-    Array.from({ length: token.length - 1 }, (_, i) => [token.slice(0, i + 1), token.slice(i + 1)] as const)
-      .filter(([left, right]) => ids.has(left) && ids.has(right))
-      .sort(([a, b], [c, d]) => ids.get(a)! - ids.get(c)! || ids.get(b)! - ids.get(d)!)
-      .map(pair => pair.join(' ')),
-  );
-  // As many as gpt-oss's own files have.
-  assert.equal(merges.length, 446_189);
-  const special = Array.from({ length: size - words }, (_, i) => decode([words + i]));
-  return new Map<string, never>(
-    Object.entries({
-      'tokenizer.ggml.model': 'gpt2',
-      'tokenizer.ggml.pre': 'gpt-4o',
-      'tokenizer.ggml.tokens': [...tokens, ...special],
-      'tokenizer.ggml.token_type': Int32Array.from({ length: size }, (_, id) =>
-        id < words ? kinds.normal : kinds.control,
-      ),
-      'tokenizer.ggml.merges': merges,
-      'tokenizer.ggml.bos_token_id': words,
-      'tokenizer.ggml.eos_token_id': 200_002,
-    }) as [string, never][],
-  );
-}
 
 const special =
   /(<\|(?:startoftext|endoftext|endofprompt|return|constrain|channel|start|end|message|call|reserved_20\d{4})\|>)/;
@@ -61,7 +22,7 @@ const expected = (text: string) =>
   text.split(special).flatMap(part => encode(part, special.test(part) ? { allowedSpecial: 'all' } : {}));
 const fixture = (name: string) => JSON.parse(readFileSync(new URL(`fixtures/${name}.json`, import.meta.url), 'utf8'));
 const texts: Record<string, string> = fixture('texts');
-/** By tiktoken 0.12, with gpt-oss's ranks, pattern and special tokens. */
+/** By tiktoken 0.14, with gpt-oss's ranks, pattern and special tokens. */
 const theirs: Record<string, number[]> = fixture('harmony');
 
 describe("gpt-oss's vocabulary", () => {
