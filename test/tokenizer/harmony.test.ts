@@ -76,6 +76,17 @@ describe("gpt-oss's chat template", async () => {
     assert.deepEqual(ids, expected(text));
   });
 
+  test('keeps the thoughts before calls, until a final answer has come', () => {
+    const [system, user, called, result] = messages as [ChatMessage, ChatMessage, ChatMessage, ChatMessage];
+    const thought = '<|start|>assistant<|channel|>analysis<|message|>Rome, surely.<|end|>';
+    for (const content of ['', 'I look.']) {
+      const turns = [system, user, { ...called, content, reasoning_content: 'Rome, surely.' }, result];
+      assert.ok(template.render(turns, { tools: [tool] }).includes(`${thought}<|start|>assistant to=functions.look`));
+      const later = [...turns, { role: 'assistant', content: 'In Rome.' }, user];
+      assert.ok(!template.render(later, { tools: [tool] }).includes('surely'));
+    }
+  });
+
   test('what users and tools say is no control token', () => {
     const said = harmony.join('');
     const ids = chatTokens(template, tokenizer, [{ role: 'user', content: said }]);
