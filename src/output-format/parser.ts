@@ -3,7 +3,7 @@ import type { OutputEvent, Reading, Steps, ToolSchemas } from './events.ts';
 import { fence, readBareCall, readFencedCall } from './fenced-call.ts';
 import { Input } from './input.ts';
 import { hasStart, literal, matchRun, skipSpace } from './literal.ts';
-import { openingOf } from './opening.ts';
+import { markersOf, openingOf } from './opening.ts';
 import type { OutputFormat, ReasoningFormat } from './types.ts';
 import { textUntil } from './until.ts';
 
@@ -89,9 +89,8 @@ export class OutputParser {
   /** Text, and the other parts in it. */
   *#content(format: OutputFormat): Steps<void> {
     const { reasoning, text: marked, tools } = format;
-    const marker = tools && openingOf(tools, marked).marker;
     const ends = [
-      ...(marker === undefined ? [] : [marker]),
+      ...(tools ? markersOf(tools, marked) : []),
       ...(tools ? [fence] : []),
       ...(marked ? [...marked.silent, ...(reasoning ? [reasoning.open] : [])] : []),
     ];

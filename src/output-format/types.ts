@@ -28,6 +28,8 @@ export interface TextFormat {
 export interface ToolFormat {
   readonly begin: string;
   readonly call: readonly CallPart[];
+  /** Other ways in which models write a call: they are read, and never asked for. */
+  readonly also?: readonly (readonly CallPart[])[];
   /** Absent: one call to an answer. */
   readonly between?: string | undefined;
   readonly end: string;

@@ -6,7 +6,12 @@ const USER = 'Is it raining?';
 const ANSWER = 'It is not.';
 const NEWS = 'The wind has turned.';
 
+const THOUGHT = 'The barometer would know.';
+
 const usual: TemplateHabits = { content: 'text', system: 'own' };
+
+const thinks = { role: 'assistant', reasoning_content: THOUGHT };
+const call = { name: 'look', arguments: {} };
 
 type Render = (messages: readonly ChatMessage[]) => string;
 
@@ -28,7 +33,15 @@ function tryHabits(render: Render): TemplateHabits {
   const user = { role: 'user', content: USER };
   const system = { role: 'system', content: SYSTEM };
   const needsParts = !shows([user], USER) && shows(adapt([user], { ...usual, content: 'parts' }), USER);
-  const own: TemplateHabits = { ...usual, content: needsParts ? 'parts' : 'text' };
+  const called: ChatMessage = { ...thinks, content: '', tool_calls: [{ type: 'function', function: call }] };
+  const reads = (habits: TemplateHabits, content: string) =>
+    shows(adapt([user, { ...called, content }], habits), THOUGHT);
+  const thinking: TemplateHabits = { ...usual, thoughts: 'thinking' };
+  const named = !reads(usual, '') && reads(thinking, '');
+  const own: TemplateHabits = {
+    ...{ ...usual, content: needsParts ? 'parts' : 'text' },
+    ...(named && { thoughts: reads(thinking, ANSWER) ? 'thinking' : 'thinking alone' }),
+  };
   const folded: TemplateHabits = { ...own, system: 'folded' };
   if (shows(adapt([system, user], own), SYSTEM)) {
     // Agents say what is new in the middle.
@@ -50,8 +63,12 @@ function attempt(render: Render, messages: readonly ChatMessage[]): string | und
 }
 
 /** The messages in the form that the template takes. */
-export function adapt(messages: readonly ChatMessage[], { content, system }: TemplateHabits): readonly ChatMessage[] {
-  const turns = system === 'own' ? messages : foldSystem(messages, system === 'first');
+export function adapt(
+  messages: readonly ChatMessage[],
+  { content, system, thoughts }: TemplateHabits,
+): readonly ChatMessage[] {
+  const named = thoughts ? messages.map(turn => withThinking(turn, thoughts)) : messages;
+  const turns = system === 'own' ? named : foldSystem(named, system === 'first');
   if (content === 'text') return turns;
   return turns.map(turn =>
     // The type says text, as nearly all templates want it.
@@ -59,6 +76,13 @@ export function adapt(messages: readonly ChatMessage[], { content, system }: Tem
       ? ({ ...turn, content: [{ type: 'text', text: turn.content }] } as unknown as ChatMessage)
       : turn,
   );
+}
+
+function withThinking(turn: ChatMessage, thoughts: 'thinking' | 'thinking alone'): ChatMessage {
+  const { reasoning_content: thinking = turn.thinking, tool_calls } = turn;
+  if (typeof thinking !== 'string' || thinking === '') return turn;
+  const alone = thoughts === 'thinking alone' && Array.isArray(tool_calls);
+  return { ...turn, thinking, ...(alone && { content: '' }) };
 }
 
 /** System prompts as parts of the user's turn before or, where there is none, behind them; but for one that is the first of all and may stay there. */

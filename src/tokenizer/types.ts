@@ -82,6 +82,8 @@ export interface TemplateHabits {
   readonly content: 'text' | 'parts';
   /** A turn of its own, everywhere or only as the `first` of all, or `folded` into the next turn of the user. */
   readonly system: 'own' | 'first' | 'folded';
+  /** Thoughts are read from `thinking`, not from `reasoning_content`; `alone`: beside calls there may be no content then. */
+  readonly thoughts?: 'thinking' | 'thinking alone';
 }
 
 export interface ChatTemplate {
