@@ -22,6 +22,10 @@ interface Recipe {
   /** The embedding is multiplied by sqrt(width) when a token enters, and not when it serves as the output matrix. */
   readonly scaledEmbedding?: boolean;
   readonly encoder?: EncoderRecipe;
+  /** Width between two matrices behind the pooling. */
+  readonly dense?: number;
+  /** Scores of a head behind the pooling. */
+  readonly labels?: number;
   readonly extra?: (shape: Shape) => Record<string, MetaValue>;
 }
 
@@ -58,6 +62,29 @@ export const recipes = {
   phi3: { name: 'phi3', fused: true },
   bert: { name: 'bert', encoder: { positions: true, biases: true } },
   bertReranker: { name: 'bert', encoder: { positions: true, biases: true, ranks: true }, extra: ranks },
+  gemmaEmbedding: {
+    name: 'gemma-embedding',
+    postNorms: true,
+    headNorms: true,
+    tied: true,
+    scaledEmbedding: true,
+    dense: 640,
+    extra: shape => ({
+      ...window(shape),
+      'attention.sliding_window_pattern': u32(2),
+      'attention.causal': { type: 'bool', value: false },
+      dense_2_feat_in: u32(shape.width),
+      dense_2_feat_out: u32(640),
+      dense_3_feat_in: u32(640),
+      dense_3_feat_out: u32(shape.width),
+    }),
+  },
+  qwen3Reranker: {
+    name: 'qwen3',
+    headNorms: true,
+    labels: 2,
+    extra: () => ({ ...ranks(), 'classifier.output_labels': { array: 'string', values: ['yes', 'no'] } }),
+  },
   nomicBert: { name: 'nomic-bert', encoder: { fused: true, gated: true } },
 } as const satisfies Record<string, Recipe>;
 
@@ -113,6 +140,12 @@ export function parts(architecture: ArchitectureName, shape: Shape): Part[] {
     { name: 'output_norm.weight', shape: [width], kind: 'norm' },
   ];
   if (!isTied(architecture, shape)) all.push({ name: 'output.weight', shape: [width, vocab], kind: 'output' });
+  const { dense, labels }: Recipe = recipes[architecture];
+  if (labels) all.push({ name: 'cls.output.weight', shape: [width, labels], kind: 'output' });
+  if (dense) {
+    all.push({ name: 'dense_2.weight', shape: [width, dense], kind: 'matrix' });
+    all.push({ name: 'dense_3.weight', shape: [dense, width], kind: 'matrix' });
+  }
   for (let layer = 0; layer < shape.layers; layer++)
     all.push(...layerParts(recipes[architecture], shape, `blk.${layer}.`));
   return all;

@@ -38,7 +38,7 @@ test('a head makes another vector, again of length 1; or a score, which is read 
   const head = { apply: (pooled: ArrayLike<number>) => Float64Array.from(pooled, value => 2 * value).reverse() };
   const turned = new Pooler('cls', 2, { head });
   const scored = [true, false].map(encoder =>
-    createPooler({ pooling: 'rank', width: 2, head, encoder } as Model, { rank: true }),
+    createPooler({ pooling: 'rank', width: 2, head, encoder }, { rank: true }),
   );
   for (const pooler of [turned, ...scored]) for (const [i, state] of states.entries()) pooler.add(i, state);
   assert.deepEqual(
@@ -53,7 +53,7 @@ test('a head makes another vector, again of length 1; or a score, which is read 
 
 test('scores are for models that rank, and embeddings for all others', () => {
   const head = { apply: () => Float64Array.of(1) };
-  const model = (pooling: Model['pooling']) => ({ pooling, width: 2, head }) as Model;
+  const model = (pooling: Model['pooling']) => ({ pooling, width: 2, head });
   assert.throws(() => createPooler(model('mean'), { rank: true }), /does not rank/);
   assert.throws(() => createPooler(model('rank')), /ranks texts and has no embeddings/);
 });

@@ -27,6 +27,7 @@ interface SandwichOptions {
   readonly place: (layer: number) => Placement;
   readonly scale: number;
   readonly softcap?: number | undefined;
+  readonly twoWay?: boolean;
 }
 
 /** The layers of Gemma 2 and 3. */

@@ -1,5 +1,6 @@
 import type { Architecture } from '../types.ts';
 import { bert } from './bert.ts';
+import { gemmaEmbedding } from './gemma-embedding.ts';
 import { gemma2 } from './gemma2.ts';
 import { gemma3 } from './gemma3.ts';
 import { llama } from './llama.ts';
@@ -20,4 +21,5 @@ export const architectures: readonly Architecture[] = [
   gemma3,
   bert,
   nomicBert,
+  gemmaEmbedding,
 ];
