@@ -21,6 +21,8 @@ interface Recipe {
   readonly tied?: boolean;
   /** The embedding is multiplied by sqrt(width) when a token enters, and not when it serves as the output matrix. */
   readonly scaledEmbedding?: boolean;
+  /** It embeds or ranks texts, and is not there to answer. */
+  readonly embeds?: boolean;
   readonly encoder?: EncoderRecipe;
   /** Width between two matrices behind the pooling. */
   readonly dense?: number;
@@ -60,10 +62,11 @@ export const recipes = {
   },
   gemma3: { name: 'gemma3', postNorms: true, headNorms: true, tied: true, scaledEmbedding: true, extra: window },
   phi3: { name: 'phi3', fused: true },
-  bert: { name: 'bert', encoder: { positions: true, biases: true } },
-  bertReranker: { name: 'bert', encoder: { positions: true, biases: true, ranks: true }, extra: ranks },
+  bert: { name: 'bert', embeds: true, encoder: { positions: true, biases: true } },
+  bertReranker: { name: 'bert', embeds: true, encoder: { positions: true, biases: true, ranks: true }, extra: ranks },
   gemmaEmbedding: {
     name: 'gemma-embedding',
+    embeds: true,
     postNorms: true,
     headNorms: true,
     tied: true,
@@ -81,14 +84,18 @@ export const recipes = {
   },
   qwen3Reranker: {
     name: 'qwen3',
+    embeds: true,
     headNorms: true,
     labels: 2,
     extra: () => ({ ...ranks(), 'classifier.output_labels': { array: 'string', values: ['yes', 'no'] } }),
   },
-  nomicBert: { name: 'nomic-bert', encoder: { fused: true, gated: true } },
+  nomicBert: { name: 'nomic-bert', embeds: true, encoder: { fused: true, gated: true } },
 } as const satisfies Record<string, Recipe>;
 
 export type ArchitectureName = keyof typeof recipes;
+
+/** Those that answer. */
+export const decoders = (Object.keys(recipes) as ArchitectureName[]).filter(name => !('embeds' in recipes[name]));
 
 /** The architecture's own metadata keys. */
 export function architectureMetadata(architecture: ArchitectureName, shape: Shape): Map<string, MetaValue> {
