@@ -118,6 +118,9 @@ function kvTokensOf(
   options: OpenOptions,
 ) {
   const type = options.kvType ?? 'F16';
+  // Nothing stays in its cache: it holds one step.
+  if (describeModel(file).encoder)
+    return batchTokens(file, options) + (options.maxRunning ?? defaults.maxRunning) * pageTokens;
   const pageBytes = (each: GgufFile) => backend.kvPageBytes({ layers: describeModel(each).cache, type });
   return defaultKvTokens(options, {
     trainedContext: describeModel(file).config.trainedContext,

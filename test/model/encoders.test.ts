@@ -127,13 +127,15 @@ describe('what does not fit is refused by name', () => {
 });
 
 test('a batch holds the longest text, whatever was asked for', async () => {
-  const file = memoryReader(encodeGguf(synthetic('bert')), 'small.gguf');
+  const file = new Blob([encodeGguf(synthetic('bert'))]);
   for (const [context, most] of [
     [undefined, 64],
     [40, 40],
   ] as const) {
     const { model } = await openModel({ file, backend: 'reference', maxBatchedTokens: 16, context });
     assert.deepEqual([model.maxBatchTokens, model.encoder], [most, true]);
+    // Room for a page that is not full of each text that runs.
+    assert.equal(model.pages, Math.ceil(most / 32) + 16);
     await model.close();
   }
 });
