@@ -52,7 +52,13 @@ export interface Recipe {
   readonly mixer?: (shape: Shape, layer: number, prefix: string) => Part[];
   /** What the norm before the output is called. */
   readonly outputNorm?: string;
+  /** It embeds or ranks texts, and is not there to answer. */
+  readonly embeds?: boolean;
   readonly encoder?: EncoderRecipe;
+  /** Width between two matrices behind the pooling. */
+  readonly dense?: number;
+  /** Scores of a head behind the pooling. */
+  readonly labels?: number;
   readonly extra?: (shape: Shape) => Record<string, MetaValue>;
 }
 
@@ -167,9 +173,6 @@ export const recipes = {
       'rope.scaling.original_context_length': u32(4096),
     }),
   },
-  bert: { name: 'bert', encoder: { positions: true, biases: true } },
-  bertReranker: { name: 'bert', encoder: { positions: true, biases: true, ranks: true }, extra: ranks },
-  nomicBert: { name: 'nomic-bert', encoder: { fused: true, gated: true } },
   gemma: { name: 'gemma', tied: true, scaledEmbedding: true },
   olmo2: { name: 'olmo2', headNorms: 'whole', postNorms: true, preNorms: false },
   olmo3: { name: 'olmo2', headNorms: 'whole', postNorms: true, preNorms: false, extra: window },
@@ -198,9 +201,40 @@ export const recipes = {
     }),
   },
   ...hybridRecipes,
+  bert: { name: 'bert', embeds: true, encoder: { positions: true, biases: true } },
+  bertReranker: { name: 'bert', embeds: true, encoder: { positions: true, biases: true, ranks: true }, extra: ranks },
+  gemmaEmbedding: {
+    name: 'gemma-embedding',
+    embeds: true,
+    postNorms: true,
+    headNorms: true,
+    tied: true,
+    scaledEmbedding: true,
+    dense: 640,
+    extra: shape => ({
+      ...window(shape),
+      'attention.sliding_window_pattern': u32(2),
+      'attention.causal': { type: 'bool', value: false },
+      dense_2_feat_in: u32(shape.width),
+      dense_2_feat_out: u32(640),
+      dense_3_feat_in: u32(640),
+      dense_3_feat_out: u32(shape.width),
+    }),
+  },
+  qwen3Reranker: {
+    name: 'qwen3',
+    embeds: true,
+    headNorms: true,
+    labels: 2,
+    extra: () => ({ ...ranks(), 'classifier.output_labels': { array: 'string', values: ['yes', 'no'] } }),
+  },
+  nomicBert: { name: 'nomic-bert', embeds: true, encoder: { fused: true, gated: true } },
 } as const satisfies Record<string, Recipe>;
 
 export type ArchitectureName = keyof typeof recipes;
+
+/** Those that answer. */
+export const decoders = (Object.keys(recipes) as ArchitectureName[]).filter(name => !('embeds' in recipes[name]));
 
 /** The architecture's own metadata keys. */
 export function architectureMetadata(architecture: ArchitectureName, shape: Shape): Map<string, MetaValue> {
@@ -252,6 +286,11 @@ export function parts(architecture: ArchitectureName, shape: Shape): Part[] {
     { name: `${recipe.outputNorm ?? 'output_norm'}.weight`, shape: [width], kind: 'norm' },
   ];
   if (!isTied(architecture, shape)) all.push({ name: 'output.weight', shape: [width, vocab], kind: 'output' });
+  if (recipe.labels) all.push({ name: 'cls.output.weight', shape: [width, recipe.labels], kind: 'output' });
+  if (recipe.dense) {
+    all.push({ name: 'dense_2.weight', shape: [width, recipe.dense], kind: 'matrix' });
+    all.push({ name: 'dense_3.weight', shape: [recipe.dense, width], kind: 'matrix' });
+  }
   for (let layer = 0; layer < layers + predicting; layer++) {
     all.push(...layerParts(recipe, shape, layer));
     if (layer >= layers) all.push(...predictor(shape, `blk.${layer}.`));

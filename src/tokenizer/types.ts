@@ -24,6 +24,8 @@ export interface Tokenizer {
   readonly endOfGeneration: ReadonlySet<Token>;
   /** Absent: the model was not trained to fill in. */
   readonly fillInTheMiddle?: FillInTheMiddle | undefined;
+  /** What stands between the texts of a pair, beside the tokens that addSpecial ends the first of them with. */
+  readonly separator?: Token | undefined;
   /** The texts of the tokens that nobody may write in a value. */
   readonly controlTexts: readonly string[];
   /** The most bytes of a text (UTF-8) that one token stands for; absent where there is no bound. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { ArchitectureName } from '../../scripts/synthetic/architectures.ts';
+import { type ArchitectureName, decoders, recipes } from '../../scripts/synthetic/architectures.ts';
 import { encodeGguf, type GgufModel, type MetaValue, type TensorPlan } from '../../scripts/synthetic/gguf-writer.ts';
 import { type SyntheticOptions, syntheticModel } from '../../scripts/synthetic/model.ts';
 import type { Backend, Feature } from '../../src/backend/backend.ts';
@@ -296,7 +296,8 @@ function fused(model: GgufModel): GgufModel {
 }
 
 describe('a model', () => {
-  for (const { name } of architectures) {
+  const generating = new Set<string>(decoders.map(name => recipes[name].name));
+  for (const { name } of architectures.filter(each => generating.has(each.name))) {
     test(`${name}: chunks and neighbours change no bit of its logits`, async () => {
       const architecture = name as ArchitectureName;
       const metadata = { [`${name}.attention.sliding_window`]: u32(5) };

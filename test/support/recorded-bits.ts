@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ArchitectureName, recipes } from '../../scripts/synthetic/architectures.ts';
+import { type ArchitectureName, decoders } from '../../scripts/synthetic/architectures.ts';
 import type { Mix } from '../../scripts/synthetic/mixes.ts';
 import { syntheticBytes } from '../../scripts/synthetic/model.ts';
 import { type Backend, type CacheType, pageTokens } from '../../src/backend/backend.ts';
@@ -46,7 +46,7 @@ const formats = parts.filter((part): part is QuantType => part !== 'common');
 
 export const recordedModels: readonly RecordedModel[] = [
   ...withBothCaches('SmolLM2-135M-Instruct Q4_1', () => new Uint8Array(readFileSync(smol))),
-  ...(Object.keys(recipes) as ArchitectureName[]).flatMap(name => withBothCaches(`${name} Q4_K_M`, synthetic(name))),
+  ...decoders.flatMap(name => withBothCaches(`${name} Q4_K_M`, synthetic(name))),
   ...formats.map(format => ({ title: `llama ${format}`, kvType: 'F16' as const, bytes: synthetic('llama', format) })),
 ];
 

@@ -4,6 +4,7 @@ import { ernie4_5 } from './ernie4_5.ts';
 import { ernie4_5Moe } from './ernie4_5-moe.ts';
 import { exaone4 } from './exaone4.ts';
 import { gemma } from './gemma.ts';
+import { gemmaEmbedding } from './gemma-embedding.ts';
 import { gemma2 } from './gemma2.ts';
 import { gemma3 } from './gemma3.ts';
 import { glm4 } from './glm4.ts';
@@ -36,5 +37,5 @@ export const architectures: readonly Architecture[] = [
   ...[llama, qwen2, qwen3, qwen3moe, phi3, gemma, gemma2, gemma3, mistral3, smollm3, qwen3vl, qwen3vlmoe],
   ...[granite, granitemoe, qwen2moe, glm4, glm4moe, olmo2, exaone4, hunyuanDense, seed_oss, ernie4_5, ernie4_5Moe],
   ...[lfm2, lfm2moe, qwen35, qwen35moe, qwen3next, gptOss],
-  ...[bert, nomicBert],
+  ...[bert, nomicBert, gemmaEmbedding],
 ];
