@@ -1,3 +1,4 @@
+import { gemma4Recipe } from './gemma4.ts';
 import type { MetaValue } from './gguf-writer.ts';
 import type { Shape } from './shapes.ts';
 
@@ -5,7 +6,7 @@ import type { Shape } from './shapes.ts';
 export interface Part {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly kind: 'embedding' | 'matrix' | 'output' | 'norm' | 'bias' | 'router';
+  readonly kind: 'embedding' | 'matrix' | 'output' | 'norm' | 'bias' | 'router' | 'divisors' | 'scaling norm';
 }
 
 /** What tells one architecture from llama; names and keys as llama.cpp expects them. */
@@ -21,6 +22,9 @@ interface Recipe {
   /** The embedding is multiplied by sqrt(width) when a token enters, and not when it serves as the output matrix. */
   readonly scaledEmbedding?: boolean;
   readonly extra?: (shape: Shape) => Record<string, MetaValue>;
+  /** Tensors beside the layers, and those of a layer, of an architecture that is like no other. */
+  readonly ends?: (shape: Shape) => Part[];
+  readonly layer?: (shape: Shape, layer: number, prefix: string) => Part[];
 }
 
 const u32 = (value: number): MetaValue => ({ type: 'u32', value });
@@ -51,6 +55,9 @@ export const recipes = {
     extra: shape => ({ ...window(shape), attn_logit_softcapping: f32(50), final_logit_softcapping: f32(30) }),
   },
   gemma3: { name: 'gemma3', postNorms: true, headNorms: true, tied: true, scaledEmbedding: true, extra: window },
+  gemma4: gemma4Recipe({}),
+  'gemma4-e2b': gemma4Recipe({ perLayer: true }),
+  'gemma4-a4b': gemma4Recipe({ experts: true }),
   phi3: { name: 'phi3', fused: true },
 } as const satisfies Record<string, Recipe>;
 
@@ -102,8 +109,10 @@ export function parts(architecture: ArchitectureName, shape: Shape): Part[] {
     { name: 'output_norm.weight', shape: [width], kind: 'norm' },
   ];
   if (!isTied(architecture, shape)) all.push({ name: 'output.weight', shape: [width, vocab], kind: 'output' });
-  for (let layer = 0; layer < shape.layers; layer++)
-    all.push(...layerParts(recipes[architecture], shape, `blk.${layer}.`));
+  const recipe: Recipe = recipes[architecture];
+  all.push(...(recipe.ends?.(shape) ?? []));
+  const { layer: partsOf = (_, _layer, prefix) => layerParts(recipe, shape, prefix) } = recipe;
+  for (let layer = 0; layer < shape.layers; layer++) all.push(...partsOf(shape, layer, `blk.${layer}.`));
   return all;
 }
 

@@ -38,7 +38,7 @@ export function syntheticModel(options: SyntheticOptions = {}): GgufModel {
     experts: 'experts' in recipes[architecture] ? (base.experts ?? 8) : 0,
   };
   const tensors = parts(architecture, shape).map(part => {
-    const plain = part.kind === 'norm' || part.kind === 'bias' || part.kind === 'router';
+    const plain = part.kind !== 'matrix' && part.kind !== 'embedding' && part.kind !== 'output';
     const type = plain ? 'F32' : typeOf(quant, part.name, part.shape[0] ?? 0, shape);
     return randomTensor(part.name, part.shape, type, valuesOf(part, embeddingDeviation(architecture, shape)), seed);
   });
@@ -60,6 +60,10 @@ function valuesOf({ kind, shape: [inputs = 1] }: Part, embedding: number): Value
   switch (kind) {
     case 'norm':
       return { deviation: 0.1, mean: 1 };
+    case 'scaling norm':
+      return { deviation: 0.1 * unit, mean: unit };
+    case 'divisors':
+      return { deviation: 0.5, mean: 2 };
     case 'bias':
       return { deviation: 0.1 };
     case 'embedding':

@@ -17,6 +17,12 @@ export interface Shape {
   readonly expertsUsed?: number;
   /** Tokens of the sliding window, for the architectures that have one. */
   readonly window?: number;
+  /** Width of a head in layers with a window, and how many layers it takes for one without, where it is not the architecture's own. */
+  readonly windowHeadWidth?: number;
+  readonly fullEvery?: number;
+  /** Last layers that see the keys of earlier ones, and width of the embedding that each layer has for itself. */
+  readonly sharedLayers?: number;
+  readonly perLayerWidth?: number;
 }
 
 /** Shapes of known models, and small ones for tests. K formats need widths that are multiples of 256. */
@@ -44,6 +50,23 @@ export const shapes = {
     vocab: 128_256,
     context: 131_072,
     ropeBase: 500_000,
+    tied: true,
+  },
+  'gemma4-e2b': {
+    width: 1536,
+    layers: 35,
+    heads: 8,
+    kvHeads: 1,
+    headWidth: 512,
+    windowHeadWidth: 256,
+    ffn: 6144,
+    vocab: 262_144,
+    context: 131_072,
+    ropeBase: 1e6,
+    window: 512,
+    fullEvery: 5,
+    sharedLayers: 20,
+    perLayerWidth: 256,
     tied: true,
   },
   llama7b: { width: 4096, layers: 32, heads: 32, kvHeads: 32, ffn: 11_008, vocab: 32_000, context: 4096 },

@@ -124,7 +124,7 @@ export interface Backend {
   /** Which experts each of a batch's tokens goes to, for `tokens` at most. */
   routing(tokens: number, experts: number, topK: number): Routing;
   /** Chooses the experts of rows by their scores, see {@link chooseExperts}. logits: [rows, experts] */
-  route(routing: Routing, logits: Buffer, rows: number): void;
+  route(routing: Routing, logits: Buffer, rows: number, options?: RouteOptions): void;
   /**
    * out[slot] = expert's matrix * x[slot's token], or * x[slot]; a slot for each token and expert that it takes. The
    * experts' matrices lie one below the other in `matrix`, each of out.columns rows, a multiple of 8.
@@ -185,9 +185,12 @@ export interface Traits {
   readonly features: ReadonlySet<Feature>;
 }
 
-/** states: layers that keep a state of fixed size, {@link Backend.convolve} and {@link Backend.deltaRule}. */
+/**
+ * states: layers that keep a state of fixed size, {@link Backend.convolve} and {@link Backend.deltaRule}.
+ * expertScales: {@link RouteOptions.scales}.
+ */
 export type Feature = (typeof everyFeature)[number];
-export const everyFeature = ['states'] as const;
+export const everyFeature = ['states', 'expertScales'] as const;
 
 /** What a gate goes through; a sigmoid's is that of an output. */
 export type Activation = (typeof everyActivation)[number];
@@ -242,6 +245,11 @@ export interface RopeSpec {
 }
 
 export type RopeTable = RopeSpec;
+
+export interface RouteOptions {
+  /** What the weight of each expert is multiplied with behind the division by their sum (gemma 4). [experts] */
+  readonly scales?: Vector | undefined;
+}
 
 export interface AttentionOptions {
   readonly heads: number;

@@ -1,4 +1,4 @@
-import type { Activation, AttentionOptions, RopeTable, Vector } from '../backend/backend.ts';
+import type { Activation, AttentionOptions, Buffer, RopeTable, Vector } from '../backend/backend.ts';
 import type { ModelConfig } from './config.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
@@ -90,10 +90,15 @@ export function attend(
   backend.attention(mixed, q, cache, layer, batch, options);
 }
 
-/** activation(gate(x)) * up(x) of `work.normed`, into `work.gate`. */
-export function gated(step: Step, weights: FeedForwardWeights, kind: Activation): void {
+/** activation(gate(x)) * up(x) of `work.normed`, into `gate`. */
+export function gated(
+  step: Step,
+  weights: FeedForwardWeights,
+  kind: Activation,
+  { gate, up }: { gate: Buffer; up: Buffer } = step.work,
+): void {
   const { backend, work, batch } = step;
-  const { gate, up, normed } = work;
+  const { normed } = work;
   const products = [
     { out: gate, ...weights.gate },
     { out: up, ...weights.up },

@@ -73,8 +73,12 @@ export function readRope(keys: Keys, config: ModelConfig, { style, kvTokens, fac
 }
 
 /** The rotations of layers with a sliding window: a base of their own, no scaling. */
-export function readLocalRope(keys: Keys, config: ModelConfig, { style, kvTokens }: RopeOptions): RopeSpec {
-  const dimensions = ropeDimensions(keys, config);
+export function readLocalRope(
+  keys: Keys,
+  config: Pick<ModelConfig, 'headDim' | 'trainedContext'>,
+  { style, kvTokens, dimensionsKey }: RopeOptions & { readonly dimensionsKey?: string },
+): RopeSpec {
+  const dimensions = ropeDimensions(keys, config, dimensionsKey);
   const base = readBase(keys, 'rope.freq_base_swa');
   return {
     headDim: config.headDim,
@@ -91,15 +95,18 @@ function readBase(keys: Keys, key: string): number {
 }
 
 /** Positions that a sequence can reach: what the model was trained for, or what the cache holds when that is less. */
-export function longest(config: ModelConfig, kvTokens: number): number {
+export function longest(config: Pick<ModelConfig, 'trainedContext'>, kvTokens: number): number {
   return Math.min(config.trainedContext, kvTokens);
 }
 
 /** Leading dimensions of a head that are rotated. */
-export function ropeDimensions(keys: Keys, config: ModelConfig): number {
-  const dimensions =
-    keys.maybe('rope.dimension_count', { min: 2, max: config.headDim, integer: true }) ?? config.headDim;
-  return dimensions % 2 === 0 ? dimensions : keys.fail('rope.dimension_count', `is ${dimensions} and must be even`);
+export function ropeDimensions(
+  keys: Keys,
+  { headDim }: Pick<ModelConfig, 'headDim'>,
+  key = 'rope.dimension_count',
+): number {
+  const dimensions = keys.maybe(key, { min: 2, max: headDim, integer: true }) ?? headDim;
+  return dimensions % 2 === 0 ? dimensions : keys.fail(key, `is ${dimensions} and must be even`);
 }
 
 /** The context a stretched model was first trained for. */

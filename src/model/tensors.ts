@@ -57,12 +57,27 @@ export class Tensors {
     return this.#backend.matrix(this.#source(tensor, columns, range));
   }
 
-  /** [rows, columns] matrices of all experts, one below the other. */
-  async experts(name: string, experts: number, rows: number, columns: number): Promise<Matrix> {
-    const tensor = this.#find(name, [columns, rows, experts]);
-    if (rows % 8 !== 0) throw invalid(name, `has ${rows} rows for each expert, which must be a multiple of 8`);
+  /** A matrix [rows, pieces * columns] as one of [rows * pieces, columns]. */
+  async pieces(name: string, rows: number, pieces: number, columns: number): Promise<Matrix> {
+    const tensor = this.#find(name, [pieces * columns, rows]);
     this.#checkBlocks(tensor, columns);
-    return this.#backend.matrix(this.#source(tensor, columns, { first: 0, count: rows * experts }));
+    return this.#backend.matrix(this.#source(tensor, columns, { first: 0, count: rows * pieces }));
+  }
+
+  /** [rows, columns] matrices of all experts, one below the other; or a range of each one's rows. */
+  async experts(
+    name: string,
+    experts: number,
+    rows: number,
+    columns: number,
+    range: RowRange = { first: 0, count: rows },
+  ): Promise<Matrix> {
+    const tensor = this.#find(name, [columns, rows, experts]);
+    const { first, count } = range;
+    if (count % 8 !== 0) throw invalid(name, `has ${count} rows for each expert, which must be a multiple of 8`);
+    this.#checkBlocks(tensor, columns);
+    const whole = this.#source(tensor, columns, { first: 0, count: rows * experts });
+    return this.#backend.matrix(count === rows ? whole : partOfEach(whole, experts, first, count));
   }
 
   /** `<name>.weight` and, when the file has it, `<name>.bias`; or a range of the rows of both. */
@@ -93,6 +108,12 @@ export class Tensors {
     if (!values.every(Number.isFinite)) throw invalid(name, 'holds an infinite value or NaN');
     this.#progress(tensor.bytes);
     return values;
+  }
+
+  /** What rotations' frequencies are divided by: none may be 0. */
+  async divisors(name: string, length: number): Promise<Float32Array> {
+    const values = await this.floats(name, length);
+    return values.every(value => value > 0) ? values : Promise.reject(invalid(name, 'must hold numbers above 0'));
   }
 
   async #maybeBias(name: string, length: number, range: RowRange = { first: 0, count: length }) {
@@ -131,6 +152,24 @@ export class Tensors {
     if (found.length === shape.length && found.every((size, i) => size === shape[i])) return tensor;
     throw invalid(name, `has shape [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`);
   }
+}
+
+/** Rows [first, first + count) of each of the matrices that lie one below the other. */
+function partOfEach(whole: MatrixSource, matrices: number, first: number, count: number): MatrixSource {
+  const [each, rowBytes] = [whole.rows / matrices, byteLength(whole.type, whole.columns)];
+  return {
+    ...whole,
+    rows: count * matrices,
+    async readRows(from, rows, target) {
+      for (let row = from; row < from + rows; ) {
+        const [matrix, inside] = [Math.floor(row / count), row % count];
+        const some = Math.min(from + rows - row, count - inside);
+        const bytes = target.subarray((row - from) * rowBytes, (row - from + some) * rowBytes);
+        await whole.readRows(matrix * each + first + inside, some, bytes);
+        row += some;
+      }
+    },
+  };
 }
 
 function invalid(name: string, why: string): RealmError {

@@ -7,6 +7,7 @@ import { createReferenceBackend } from '../reference/reference.ts';
 import { attention } from './attention.ts';
 import { cache } from './cache.ts';
 import { floats } from './data.ts';
+import { experts } from './experts.ts';
 import { invariance } from './invariance.ts';
 import { allTypes, products, refusesInfinity } from './products.ts';
 import { rows } from './rows.ts';
@@ -55,6 +56,7 @@ export function parity(
     for (const type of types) {
       test(`a non-finite scale is refused in ${type}`, () => refusesInfinity(backend, type));
     }
+    experts(() => backend, tolerance);
     invariance(() => backend, types);
     test('handles of another backend, of a closed one, and those given back are refused', () =>
       strangers(backend, create));

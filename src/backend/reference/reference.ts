@@ -19,6 +19,7 @@ import {
   type Product,
   type RopeSpec,
   type RopeTable,
+  type RouteOptions,
   type Routing,
   type RunOutcome,
   type SampleRow,
@@ -300,13 +301,14 @@ class ReferenceBackend implements Backend {
     return { owner: this.#owner, experts, topK, chosen: slots(), weights, ...table };
   }
 
-  route(routing: Routing, logits: Buffer, rows: number): void {
+  route(routing: Routing, logits: Buffer, rows: number, { scales }: RouteOptions = {}): void {
     const { topK, chosen, weights, ...table } = this.#owner.own(routing);
     const source = this.#owner.own(logits);
+    const factors = scales && this.#owner.own(scales).values;
     this.#record(() => {
       source.first(rows).forEach((scores, row) => {
         const [from, to] = [row * topK, (row + 1) * topK];
-        chooseExperts(scores, chosen.subarray(from, to), weights.subarray(from, to));
+        chooseExperts(scores, chosen.subarray(from, to), weights.subarray(from, to), factors);
       });
       assignSlots(chosen.subarray(0, rows * topK), topK, table);
     });

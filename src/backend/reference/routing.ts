@@ -8,9 +8,14 @@ const leastSum = 2 ** -14;
 
 /**
  * The `chosen.length` most likely experts of a token, most likely first (of equals the lower number), and their softmax
- * probabilities, divided by the sum of the chosen. arXiv:2401.04088. logits: [experts]
+ * probabilities, divided by the sum of the chosen, times the experts' scales. arXiv:2401.04088. logits, scales: [experts]
  */
-export function chooseExperts(logits: Float32Array, chosen: Int32Array, weights: Float32Array): void {
+export function chooseExperts(
+  logits: Float32Array,
+  chosen: Int32Array,
+  weights: Float32Array,
+  scales?: Float32Array,
+): void {
   let max = -Infinity;
   for (const logit of logits) if (logit > max) max = logit;
   const p = logits.map(logit => expf(f(logit - max)));
@@ -28,6 +33,8 @@ export function chooseExperts(logits: Float32Array, chosen: Int32Array, weights:
   }
   for (let choice = 0; choice < chosen.length; choice++)
     weights[choice] = f(weights[choice] / Math.max(total, leastSum));
+  if (!scales) return;
+  for (let choice = 0; choice < chosen.length; choice++) weights[choice] = f(weights[choice] * scales[chosen[choice]]);
 }
 
 /**

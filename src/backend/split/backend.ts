@@ -16,6 +16,7 @@ import type {
   Product,
   RopeSpec,
   RopeTable,
+  RouteOptions,
   Routing,
   RunOutcome,
   SampleRow,
@@ -216,8 +217,9 @@ export class SplitBackend implements Backend {
     return this.#experts.routing(tokens, experts, topK);
   }
 
-  route(routing: Routing, logits: Buffer, rows: number): void {
-    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows);
+  route(routing: Routing, logits: Buffer, rows: number, { scales }: RouteOptions = {}): void {
+    const own = scales && this.#owner.own(scales);
+    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows, own);
   }
 
   expertMatmuls(

@@ -1,7 +1,7 @@
 /** Products of experts, each on the side of its matrix. */
 import { RealmError } from '../../errors.ts';
 import type { Routing } from '../backend.ts';
-import { bitOf, type SplitBuffer, type SplitMatrix, type SplitRouting, type Use } from './handles.ts';
+import { bitOf, type SplitBuffer, type SplitMatrix, type SplitRouting, type SplitVector, type Use } from './handles.ts';
 import type { Side } from './placement.ts';
 import type { Sides } from './sides.ts';
 import { other } from './stages.ts';
@@ -18,10 +18,10 @@ export class Experts {
     return { owner: this.#sides.owner, experts, topK, on, held: 0, scores: undefined };
   }
 
-  route(routing: SplitRouting, logits: SplitBuffer, rows: number): void {
+  route(routing: SplitRouting, logits: SplitBuffer, rows: number, scales?: SplitVector): void {
     const use: Use = [logits, rows];
     routing.held = 0;
-    routing.scores = { use, writes: logits.whole.writes };
+    routing.scores = { use, scales, writes: logits.whole.writes };
     this.#on(routing, this.#sides.stages.where([use]));
   }
 
@@ -62,7 +62,8 @@ export class Experts {
       throw new RealmError('internal_error', 'experts on a side that does not know who goes to them');
     routing.held |= bitOf(side);
     const [logits, rows] = scores.use;
-    this.#sides.stages.record(side, [scores.use], [], to => to.route(on[side], logits.on[side], rows));
+    const options = { scales: scores.scales?.on[side] };
+    this.#sides.stages.record(side, [scores.use], [], to => to.route(on[side], logits.on[side], rows, options));
     return on[side];
   }
 }

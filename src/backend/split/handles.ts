@@ -57,7 +57,7 @@ export interface SplitRouting extends Routing, Owned {
   /** Which sides know it. */
   held: number;
   /** What it follows from, and how often that buffer had been written by then. */
-  scores: { readonly use: Use; readonly writes: number } | undefined;
+  scores: { readonly use: Use; readonly scales: SplitVector | undefined; readonly writes: number } | undefined;
 }
 
 export interface SplitCache extends KvCache, Owned {

@@ -22,6 +22,7 @@ import {
   type Product,
   type RopeSpec,
   type RopeTable,
+  type RouteOptions,
   type Routing,
   type RunOutcome,
   type SampleRow,
@@ -99,7 +100,7 @@ export async function createBench(threads: number): Promise<Bench> {
 }
 
 export class WasmBackend implements Backend {
-  readonly traits = { exact: true, kvLayout: 'wasm', features: new Set<Feature>() };
+  readonly traits = { exact: true, kvLayout: 'wasm', features: new Set<Feature>(['expertScales']) };
   readonly #owner = new Owner<Handles>('wasm');
   readonly #samplers = new Samplers();
   readonly #pool: ThreadPool;
@@ -332,8 +333,9 @@ export class WasmBackend implements Backend {
     return routingIn(this.buffer(1, routingWords(tokens, experts, topK)), tokens, experts, topK);
   }
 
-  route(routing: Routing, logits: Buffer, rows: number): void {
-    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows);
+  route(routing: Routing, logits: Buffer, rows: number, { scales }: RouteOptions = {}): void {
+    const own = scales && this.#owner.own(scales);
+    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows, own);
   }
 
   expertMatmuls(

@@ -1,7 +1,7 @@
 /** Records mixtures of experts. Which rows an expert has is known when the commands run, not when they are recorded. */
 import { groupRows } from '../../kernels/layout.ts';
 import type { Activations } from './activations.ts';
-import type { WasmBuffer, WasmMatrix, WasmRouting } from './handles.ts';
+import type { WasmBuffer, WasmMatrix, WasmRouting, WasmVector } from './handles.ts';
 import { assign } from './ops/assign.ts';
 import { combine } from './ops/combine.ts';
 import { expertProduct } from './ops/expert-product.ts';
@@ -34,11 +34,12 @@ export class Experts {
     this.#activations = activations;
   }
 
-  route(routing: WasmRouting, logits: WasmBuffer, rows: number): void {
+  route(routing: WasmRouting, logits: WasmBuffer, rows: number, scales?: WasmVector): void {
     const { experts, topK, table, chosen, weights, slotOf, tokenOf, starts } = routing;
     const { address, stride } = logits;
     const memory = this.#residency.through(table, logits, 1);
-    this.#recorder.record(memory, route, { rows, logits: address, stride, experts, topK, chosen, weights });
+    const choice = { experts, topK, chosen, weights, scales: scales?.address ?? 0 };
+    this.#recorder.record(memory, route, { rows, logits: address, stride, ...choice });
     this.#recorder.record(memory, assign, { rows, topK, experts, chosen, slotOf, tokenOf, starts });
   }
 
