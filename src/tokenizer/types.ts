@@ -82,6 +82,8 @@ export interface TemplateHabits {
   readonly content: 'text' | 'parts';
   /** A turn of its own, everywhere or only as the `first` of all, or `folded` into the next turn of the user. */
   readonly system: 'own' | 'first' | 'folded';
+  /** What came of calls stands in the turn that made them; absent: in turns of its own. */
+  readonly results?: 'inside';
 }
 
 export interface ChatTemplate {
