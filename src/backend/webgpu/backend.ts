@@ -17,6 +17,7 @@ import {
   type Product,
   type RopeSpec,
   type RopeTable,
+  type RouteOptions,
   type Routing,
   type RunOutcome,
   type SampleRow,
@@ -43,7 +44,7 @@ const manyRows = 64;
 export class WebGpuBackend implements Backend {
   readonly onGpu = true;
   readonly device: string;
-  traits: Traits = { exact: false, kvLayout: 'wasm', features: new Set() };
+  traits: Traits = { exact: false, kvLayout: 'wasm', features: new Set(['expertScales']) };
   /** See {@link Device.isSoftware}. */
   readonly isSoftware: boolean;
   readonly #context: Context;
@@ -228,8 +229,9 @@ export class WebGpuBackend implements Backend {
     return this.#experts.routing(tokens, experts, topK);
   }
 
-  route(routing: Routing, logits: Buffer, rows: number): void {
-    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows);
+  route(routing: Routing, logits: Buffer, rows: number, { scales }: RouteOptions = {}): void {
+    const own = scales && this.#owner.own(scales);
+    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows, own);
   }
 
   expertMatmuls(
