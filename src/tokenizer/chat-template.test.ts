@@ -292,3 +292,21 @@ test('puts results of calls into the turn that called, where a template knows no
     '[user]Hi[assistant]<call:look><call:ask>[result]none[result]rain[assistant]It rains.[user]Bye',
   );
 });
+
+test('begins an answer where a template has ended the turn that called', () => {
+  const source =
+    '{% for m in messages %}{% if m.role != "tool" %}<{{ m.role }}>{% endif %}{{ m.content }}' +
+    '{% if m.role == "assistant" or m.role == "user" %}{% if m.content %}</>{% endif %}{% endif %}{% endfor %}' +
+    '{% if add_generation_prompt and messages[-1].role != "tool" %}<assistant>{{ mood }}{% endif %}';
+  const template = make(byteLevelMetadata(), { source });
+  const turns = (said: string, result = ''): ChatMessage[] => [
+    { role: 'user', content: 'Hi' },
+    { role: 'assistant', content: said, tool_calls: [] },
+    { role: 'tool', content: result },
+  ];
+  const variables = { mood: 'gladly' };
+  assert.equal(template.render(turns('', 'rain'), { variables }), '<user>Hi</><assistant>rain');
+  assert.equal(template.render(turns('Well.'), { variables }), '<user>Hi</><assistant>Well.</><assistant>gladly');
+  const closed = template.render(turns('Well.'), { variables, addGenerationPrompt: false });
+  assert.equal(closed, '<user>Hi</><assistant>Well.</>');
+});
