@@ -14,7 +14,7 @@ const f32 = (value: number): MetaValue => ({ type: 'f32', value });
 
 /** Sizes that a shape does not say: small ones. */
 function sizesOf(variant: Variant, shape: Shape) {
-  const { headWidth = shape.width / shape.heads, fullEvery = 3 } = shape;
+  const { headWidth = shape.width / shape.heads, fullEvery = Math.min(3, shape.layers) } = shape;
   const { windowHeadWidth = headWidth / 2, perLayerWidth = 64 } = shape;
   const shared = variant.perLayer ? (shape.sharedLayers ?? Math.floor(shape.layers / (2 * fullEvery)) * fullEvery) : 0;
   const own = shape.layers - shared;

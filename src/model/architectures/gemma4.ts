@@ -19,7 +19,8 @@ export const gemma4 = defineArchitecture({
   async layers(loading) {
     const { keys, config } = loading;
     const sizes = readLayers(keys, config);
-    const ropes = await readRopes(loading);
+    const seesAll = sizes.some(({ window }) => window === undefined);
+    const ropes = await readRopes(loading, seesAll);
     const loader = await LayerLoader.create(loading);
     return eachLayer(config, (prefix, layer) => {
       const size = sizes[layer]!;
@@ -29,9 +30,9 @@ export const gemma4 = defineArchitecture({
 });
 
 /** Layers that see all divide their frequencies by factors that leave most of a head as it is. */
-async function readRopes({ backend, keys, config, tensors, options: { kvTokens } }: Loading) {
+async function readRopes({ backend, keys, config, tensors, options: { kvTokens } }: Loading, seesAll: boolean) {
   const options = { style: 'halves', kvTokens } as const;
-  const factors = await tensors.divisors('rope_freqs.weight', config.headDim / 2);
+  const factors = seesAll ? await tensors.divisors('rope_freqs.weight', config.headDim / 2) : undefined;
   const heads = { ...config, headDim: readSlidingHeadDim(keys, config) };
   return {
     global: backend.ropeTable(readRope(keys, config, { ...options, factors })),
