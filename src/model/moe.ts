@@ -1,5 +1,4 @@
-import type { Activation, Backend, Buffer, Matrix, Routing, Vector } from '../backend/backend.ts';
-import { lacking } from '../backend/lacking.ts';
+import type { Activation, Buffer, Matrix, Routing, Vector } from '../backend/backend.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
 import type { Tensors } from './tensors.ts';
@@ -26,7 +25,6 @@ export class MoE {
   readonly #width: number;
   readonly #feedForward: number;
   readonly #activation: Activation;
-  readonly #backend: Backend;
   readonly #routing: Routing;
   /** [tokens, experts] */
   readonly #scores: Buffer;
@@ -48,7 +46,6 @@ export class MoE {
     this.#width = width;
     this.#feedForward = feedForward;
     this.#activation = activation;
-    this.#backend = backend;
     this.#routing = backend.routing(options.maxBatchTokens, experts, topK);
     this.#scores = backend.buffer(options.maxBatchTokens, experts);
     this.#gate = backend.buffer(slots, feedForward);
@@ -58,6 +55,7 @@ export class MoE {
 
   async load(tensors: Tensors, prefix: string): Promise<ExpertWeights> {
     const [experts, width, inner] = [this.#experts, this.#width, this.#feedForward];
+    const scale = `${prefix}.ffn_down_exps.scale`;
     const fused = tensors.has(`${prefix}.ffn_gate_up_exps.weight`);
     const part = (name: string, first: number) =>
       fused
@@ -68,15 +66,9 @@ export class MoE {
       gate: await part('ffn_gate_exps', 0),
       up: await part('ffn_up_exps', inner),
       down: await tensors.experts(`${prefix}.ffn_down_exps.weight`, experts, width, inner),
-      scales: await this.#scales(tensors, `${prefix}.ffn_down_exps.scale`),
+      scales: tensors.has(scale) ? await tensors.vector(scale, experts) : undefined,
       moe: this,
     };
-  }
-
-  async #scales(tensors: Tensors, name: string): Promise<Vector | undefined> {
-    if (!tensors.has(name)) return undefined;
-    if (!this.#backend.traits.features.has('expertScales')) throw lacking('expertScales');
-    return tensors.vector(name, this.#experts);
   }
 
   /** out += what the chosen experts make of `x`, weighted; chosen by what the router makes of `judged`. */

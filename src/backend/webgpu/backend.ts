@@ -44,7 +44,7 @@ const manyRows = 64;
 export class WebGpuBackend implements Backend {
   readonly onGpu = true;
   readonly device: string;
-  traits: Traits = { exact: false, kvLayout: 'wasm', features: new Set(['expertScales']) };
+  traits: Traits = { exact: false, kvLayout: 'wasm', features: new Set() };
   /** See {@link Device.isSoftware}. */
   readonly isSoftware: boolean;
   readonly #context: Context;
