@@ -1,4 +1,5 @@
 import { type EncoderRecipe, encoderParts } from './encoders.ts';
+import { gemma4Recipe } from './gemma4.ts';
 import type { MetaValue } from './gguf-writer.ts';
 import { hybridRecipes, predictor } from './hybrid.ts';
 import { expertCounts, f32, narrowExperts, u32 } from './metadata.ts';
@@ -18,7 +19,9 @@ export interface Part {
     | 'kernel'
     | 'decay'
     | 'sinks'
-    | 'table';
+    | 'table'
+    | 'divisors'
+    | 'scaling norm';
 }
 
 /** What tells one architecture from llama; names and keys as llama.cpp expects them. */
@@ -60,6 +63,9 @@ export interface Recipe {
   /** Scores of a head behind the pooling. */
   readonly labels?: number;
   readonly extra?: (shape: Shape) => Record<string, MetaValue>;
+  /** Tensors beside the layers, and those of a layer, of an architecture that is like no other. */
+  readonly ends?: (shape: Shape) => Part[];
+  readonly layer?: (shape: Shape, layer: number, prefix: string) => Part[];
 }
 
 const i32s = (...values: number[]): MetaValue => ({ array: 'i32', values });
@@ -156,6 +162,9 @@ export const recipes = {
     extra: shape => ({ ...window(shape), attn_logit_softcapping: f32(50), final_logit_softcapping: f32(30) }),
   },
   gemma3: { name: 'gemma3', postNorms: true, headNorms: true, tied: true, scaledEmbedding: true, extra: window },
+  gemma4: gemma4Recipe({}),
+  'gemma4-e2b': gemma4Recipe({ perLayer: true }),
+  'gemma4-a4b': gemma4Recipe({ experts: true }),
   phi3: { name: 'phi3', fused: true },
   'gpt-oss': {
     name: 'gpt-oss',
@@ -291,8 +300,10 @@ export function parts(architecture: ArchitectureName, shape: Shape): Part[] {
     all.push({ name: 'dense_2.weight', shape: [width, recipe.dense], kind: 'matrix' });
     all.push({ name: 'dense_3.weight', shape: [recipe.dense, width], kind: 'matrix' });
   }
+  all.push(...(recipe.ends?.(shape) ?? []));
+  const { layer: partsOf = (_, layer) => layerParts(recipe, shape, layer) } = recipe;
   for (let layer = 0; layer < layers + predicting; layer++) {
-    all.push(...layerParts(recipe, shape, layer));
+    all.push(...partsOf(shape, layer, `blk.${layer}.`));
     if (layer >= layers) all.push(...predictor(shape, `blk.${layer}.`));
   }
   return all;

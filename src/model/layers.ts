@@ -154,10 +154,15 @@ export function addProduct(step: Step, linear: Linear, x: Buffer, factor?: numbe
   backend.add(work.hidden, work.normed, batch.tokens);
 }
 
-/** activation(gate(x)) * up(x), into `work.gate`. */
-export function gated(step: Step, weights: FeedForwardWeights, kind: Gate, x: Buffer = step.work.normed): void {
-  const { backend, work, batch } = step;
-  const { gate, up } = work;
+/** activation(gate(x)) * up(x), into `gate`. */
+export function gated(
+  step: Step,
+  weights: FeedForwardWeights,
+  kind: Gate,
+  x: Buffer = step.work.normed,
+  { gate, up }: { gate: Buffer; up: Buffer } = step.work,
+): void {
+  const { backend, batch } = step;
   const products = [
     { out: gate, ...weights.gate },
     { out: up, ...weights.up },

@@ -83,6 +83,13 @@ export class Tensors {
     return this.#backend.matrix(this.#source(tensor, columns, range));
   }
 
+  /** A matrix [rows, pieces * columns] as one of [rows * pieces, columns]. */
+  async pieces(name: string, rows: number, pieces: number, columns: number): Promise<Matrix> {
+    const tensor = this.#find(name, [pieces * columns, rows]);
+    this.#checkBlocks(tensor, columns);
+    return this.#backend.matrix(this.#source(tensor, columns, { first: 0, count: rows * pieces }));
+  }
+
   /** [rows, columns] matrices of all experts, one below the other; or a range of the rows of each. */
   async experts(name: string, { experts, rows, range }: ExpertRows, columns: number): Promise<Matrix> {
     const { first, count } = range ?? { first: 0, count: rows };
@@ -146,6 +153,12 @@ export class Tensors {
     if (!values.every(Number.isFinite)) throw invalid(name, 'holds an infinite value or NaN');
     this.#progress(tensor.bytes);
     return values;
+  }
+
+  /** What rotations' frequencies are divided by: none may be 0. */
+  async divisors(name: string, length: number): Promise<Float32Array> {
+    const values = await this.floats(name, length);
+    return values.every(value => value > 0) ? values : Promise.reject(invalid(name, 'must hold numbers above 0'));
   }
 
   async #maybeBias(name: string, length: number, range: RowRange = { first: 0, count: length }) {

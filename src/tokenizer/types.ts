@@ -86,6 +86,8 @@ export interface TemplateHabits {
   readonly system: 'own' | 'first' | 'folded';
   /** Thoughts are read from `thinking`, not from `reasoning_content`; `alone`: beside calls there may be no content then. */
   readonly thoughts?: 'thinking' | 'thinking alone';
+  /** What came of calls stands in the turn that made them; absent: in turns of its own. */
+  readonly results?: 'inside';
 }
 
 export interface ChatTemplate {

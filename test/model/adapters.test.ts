@@ -33,6 +33,12 @@ const cases: readonly { title: string; model?: SyntheticOptions; adapter?: Adapt
     model: { architecture, with: { layers: 4 } },
     adapter: { architecture, tensors: /(attn|ffn|alpha|beta|out|proj).*weight$/ },
   })),
+  {
+    title: 'gemma4, embeddings for every layer',
+    model: { architecture: 'gemma4-e2b', with: { layers: 9, headWidth: 128 } },
+    // llama.cpp leaves out what changes how those embeddings are made.
+    adapter: { architecture: 'gemma4', tensors: /^blk.*\.weight$/ },
+  },
   { title: 'embeddings and output too', adapter: { tensors: everything } },
   { title: 'rank 5, alpha 12', adapter: { rank: 5, alpha: 12, strength: 0.3 } },
   { title: 'rank 40 as F16, attention only', adapter: { rank: 40, type: 'F16', tensors: /attn_[qv]/ } },

@@ -124,6 +124,15 @@ const variants: readonly Variant[] = [
     mixture: true,
     quants: all,
   })),
+  ...(['gemma4', 'gemma4-e2b'] satisfies ArchitectureName[]).map(architecture => ({
+    title: architecture,
+    options: { architecture, with: { layers: 9, heads: 4, kvHeads: 2, headWidth: 128 } },
+  })),
+  {
+    title: 'gemma4-a4b',
+    options: { architecture: 'gemma4-a4b', with: { layers: 3, heads: 4, kvHeads: 2, headWidth: 128 } },
+    mixture: true,
+  },
   { title: 'llama, wide heads', options: { with: { headWidth: 128, heads: 6, kvHeads: 2 } } },
   { title: 'llama, linear rope', options: { metadata: scaling('llama', 'linear', 4) } },
   { title: 'llama, YaRN', options: { metadata: scaling('llama', 'yarn', 4, 4096) } },

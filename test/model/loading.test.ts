@@ -12,6 +12,7 @@ import { architectures } from '../../src/model/architectures/table.ts';
 import { loadModel } from '../../src/model/load.ts';
 import { preNorm } from '../../src/model/pre-norm.ts';
 import type { ModelOptions } from '../../src/model/types.ts';
+import { byteLength } from '../../src/quant/formats.ts';
 import { logitsOf } from '../support/logits.ts';
 
 const limits: ModelOptions = { kvTokens: 64, maxBatchTokens: 16, maxOutputs: 16 };
@@ -295,13 +296,76 @@ function fused(model: GgufModel): GgufModel {
   return { ...model, tensors };
 }
 
+describe('layers of their own sizes', () => {
+  const flags = (...values: boolean[]): MetaValue => ({ array: 'bool', values });
+  const mixed = (metadata: Record<string, MetaValue> = {}, architecture: ArchitectureName = 'gemma4-e2b') =>
+    synthetic(metadata, { architecture, with: { ...small, layers: 6 } });
+  const cases: [key: string, value: MetaValue, message: RegExp][] = [
+    ['attention.head_count', perLayer(4, 4, 4, 4, 4, 3), /is 2 in layer 5, which does not divide 3 heads/],
+    ['attention.head_count', perLayer(4, 4, 4, 4, 4, 0), /is 0 and must be from 1/],
+    ['attention.head_count_kv', perLayer(2, 2, 2, 2, 2, 1), /is 1 in layer 5, which shares those of layer 2/],
+    ['attention.head_count_kv', perLayer(2, 2), /must have 6/],
+    ['attention.key_length_swa', u32(7), /is 7 and must be even/],
+    ['attention.value_length_swa', u32(4), /only the key length, 8/],
+    ['attention.shared_kv_layers', u32(6), /from 0 to 5/],
+    ['attention.shared_kv_layers', u32(5), /leaves no layer whose keys layer 2 could share/],
+    ['attention.sliding_window', u32(0), /must be at least 1/],
+    ['attention.sliding_window_pattern', flags(true), /has 1 layers of 6/],
+    ['rope.dimension_count_swa', u32(16), /from 2 to 8/],
+    ['feed_forward_length', perLayer(96, 96, 96, 192, 192, 0), /is 0 and must be from 1/],
+    ['embedding_length_per_layer_input', u32(2 ** 20), /from 0 to/],
+  ];
+  for (const [key, value, message] of cases) {
+    test(`${key} ${JSON.stringify(value)}`, async () => {
+      await assert.rejects(load(mixed({ [`gemma4.${key}`]: value })), { code: 'model_invalid', message });
+    });
+  }
+
+  test('tensors of another size than their layer', async () => {
+    const shaped = (name: string, shape: number[]) =>
+      withTensor(mixed(), name, tensor => {
+        const elements = shape.reduce((product, size) => product * size);
+        return { ...tensor, shape, bytes: () => [new Uint8Array(byteLength(tensor.type, elements))] };
+      });
+    for (const [name, shape, message] of [
+      ['blk.0.attn_q.weight', [64, 64], /has shape \[64, 64\], expected \[64, 32\]/],
+      ['blk.4.ffn_up.weight', [64, 96], /expected \[64, 192\]/],
+      ['per_layer_token_embd.weight', [64, 400], /expected \[384, 400\]/],
+      ['rope_freqs.weight', [4], /has shape \[4\], expected \[8\]/],
+      ['blk.0.layer_output_scale.weight', [2], /expected \[1\]/],
+    ] as const)
+      await assert.rejects(load(shaped(name, [...shape])), { code: 'model_invalid', message });
+  });
+
+  test('frequencies that are divided by 0, and missing divisors', async () => {
+    const zeros = (tensor: TensorPlan): TensorPlan => ({ ...tensor, bytes: () => [new Uint8Array(32)] });
+    const message = /rope_freqs.weight must hold numbers above 0/;
+    await assert.rejects(load(withTensor(mixed(), 'rope_freqs.weight', zeros)), { code: 'model_invalid', message });
+    await assert.rejects(load(withTensor(mixed(), 'rope_freqs.weight')), { message: /rope_freqs.weight is missing/ });
+  });
+
+  test('experts without scales of the router, of another number, or of a width that differs', async () => {
+    const experts = (metadata: Record<string, MetaValue> = {}) => mixed(metadata, 'gemma4-a4b');
+    const without = withTensor(experts(), 'blk.0.ffn_gate_inp.scale');
+    await assert.rejects(load(without), { code: 'model_invalid', message: /ffn_gate_inp.scale is missing/ });
+    const message = /ffn_gate_up_exps.weight has shape/;
+    await assert.rejects(load(experts({ 'gemma4.expert_count': u32(4) })), { code: 'model_invalid' });
+    const narrow = experts({ 'gemma4.expert_feed_forward_length': u32(32) });
+    await assert.rejects(load(narrow), { code: 'model_invalid', message });
+  });
+});
+
 describe('a model', () => {
   const generating = new Set<string>(decoders.map(name => recipes[name].name));
-  for (const { name } of architectures.filter(each => generating.has(each.name))) {
+  const variants = ['gemma4-e2b', 'gemma4-a4b'] satisfies ArchitectureName[];
+  const plain = architectures.map(({ name }) => name).filter(name => generating.has(name));
+  for (const name of [...plain, ...variants]) {
     test(`${name}: chunks and neighbours change no bit of its logits`, async () => {
       const architecture = name as ArchitectureName;
-      const metadata = { [`${name}.attention.sliding_window`]: u32(5) };
-      const model = await load(synthetic(metadata, { architecture }), { ...limits, stateSlots: 4 });
+      const metadata = { [`${recipes[architecture].name}.attention.sliding_window`]: u32(5) };
+      const layers = name.startsWith('gemma4') ? 6 : small.layers;
+      const built = synthetic(metadata, { architecture, with: { ...small, layers } });
+      const model = await load(built, { ...limits, stateSlots: 4 });
       const [own, others] = [Int32Array.of(1), Int32Array.of(0)];
       const ids = Int32Array.of(5, 90, 17, 255, 31, 8, 120);
       let slot = 2;

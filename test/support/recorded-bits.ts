@@ -52,7 +52,7 @@ export const recordedModels: readonly RecordedModel[] = [
 
 /** Small, with its windows (64 tokens) passed and rows that no kernel's tile divides. */
 function synthetic(architecture: ArchitectureName, quant: Mix = 'Q4_K_M'): () => Uint8Array<ArrayBuffer> {
-  const layers = architecture === 'gemma3' ? 7 : 3;
+  const layers = architecture === 'gemma3' ? 7 : architecture.startsWith('gemma4') ? 6 : 3;
   return () => syntheticBytes({ architecture, quant, with: { ffn: 256, vocab: 371, layers } });
 }
 

@@ -1,7 +1,7 @@
 /** Mixtures of experts: which ones each token goes to, and the sum of what they give. */
 import { RealmError } from '../../errors.ts';
 import type { Context } from './context.ts';
-import type { GpuRouting, GpuWorkBuffer } from './handles.ts';
+import type { GpuRouting, GpuVector, GpuWorkBuffer } from './handles.ts';
 import { assign } from './ops/assign.ts';
 import { combine } from './ops/combine.ts';
 import { mostExperts, route } from './ops/route.ts';
@@ -22,8 +22,8 @@ export class Experts {
     return { owner, experts, topK, ...parts };
   }
 
-  route(routing: GpuRouting, logits: GpuWorkBuffer, rows: number): void {
-    route(this.#context, routing, logits, rows);
+  route(routing: GpuRouting, logits: GpuWorkBuffer, rows: number, scales?: GpuVector): void {
+    route(this.#context, routing, logits, rows, scales);
     assign(this.#context, routing, rows);
   }
 
