@@ -33,7 +33,7 @@ export class Tensors {
   constructor(file: GgufFile, backend: Backend, onProgress?: ModelOptions['onProgress']) {
     this.#file = file;
     this.#backend = backend;
-    const total = file.tensors.values().reduce((sum, tensor) => sum + tensor.bytes, 0);
+    const total = bytesOf(file);
     let loaded = 0;
     this.#progress = bytes => {
       loaded += bytes;
@@ -141,6 +141,10 @@ export class Tensors {
     throw invalid(name, `has shape [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`);
   }
 }
+
+/** Bytes of all tensors of a file. */
+export const bytesOf = ({ tensors }: GgufFile): number =>
+  tensors.values().reduce((sum, tensor) => sum + tensor.bytes, 0);
 
 /** The same rows of each of the matrices that lie one below the other. */
 function partOfEach(source: MatrixSource, rows: number, { first, count }: RowRange): MatrixSource {
