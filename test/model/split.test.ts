@@ -44,6 +44,10 @@ describe('a model split at any layer gives the bits of the whole one', () => {
     { architecture: 'gemma2' },
     { architecture: 'phi3' },
     { architecture: 'qwen3moe' },
+    { architecture: 'qwen2moe' },
+    { architecture: 'glm4moe' },
+    { architecture: 'granite' },
+    { architecture: 'olmo2' },
     // The last layer sees the keys of the first, wherever that is.
     { architecture: 'gemma4-e2b', sizes: { fullEvery: 2, sharedLayers: 1 } },
     { architecture: 'gemma4-a4b' },
