@@ -57,9 +57,10 @@ export interface Backend {
   matmuls(products: readonly Product[], x: Buffer, rows: number): void;
   /**
    * RMSNorm over consecutive groups of `weight.length` columns (one group: a whole row; several: per-head norms).
-   * `out` may be `x`. arXiv:1910.07467.
+   * `out` may be `x`. With `weights` the groups have so many of them in turn, which lie one after the other in `weight`; needs the
+   * feature `states`. arXiv:1910.07467.
    */
-  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number): void;
+  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number, weights?: number): void;
   layerNorm(out: Buffer, x: Buffer, weight: Vector, bias: Vector, epsilon: number, rows: number): void;
   /** Rotates the heads of x in place; row i is at positions[i]. arXiv:2104.09864. */
   rope(x: Buffer, rope: RopeTable, positions: Int32Array, heads: number): void;

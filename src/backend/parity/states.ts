@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Backend, BatchLayout, Buffer, KvCache, Segment } from '../backend.ts';
 import { floats } from './data.ts';
 import { layers, type StateLayer } from './state-layers.ts';
-import { assertNear, assertSameBits, results, type Same } from './suite.ts';
+import { assertNear, assertSameBits, filled, results, type Same } from './suite.ts';
 
 /** Tokens of a sequence, by its number: what they are follows from it and from their positions. */
 interface Part extends Pick<Segment, 'position' | 'count'> {
@@ -18,6 +18,7 @@ const slotCount = 6;
 /** On backends that have them. */
 export function states(backend: () => Backend, same: Same): void {
   const able = () => backend().traits.features.has('states');
+  same('rmsNorm over groups that have several weights in turn', async each => (able() ? inTurn(each) : []));
   for (const layer of layers) {
     same(`${layer.title}: segments of several lengths`, async each => (able() ? lengths(sequences(each, layer)) : []));
     const only = (title: string, work: (sequences: Sequences) => Promise<void>) =>
@@ -82,6 +83,12 @@ const sequences = (backend: Backend, layer: StateLayer) => new Sequences(backend
 function token(seed: number, input: number, columns: number): Float32Array {
   const scale = [3, 3, 300, 3, 3, 0, 3][seed % 7]!;
   return floats(10 * seed + input, columns, scale);
+}
+
+async function inTurn(backend: Backend): Promise<Float32Array[]> {
+  const x = filled(backend, 1, 5, 6 * 48, 3);
+  backend.rmsNorm(x, x, backend.vector(floats(2, 3 * 48)), 1e-5, 4, 3);
+  return results(backend, x);
 }
 
 /** Three sequences side by side; the first begins with fewer tokens than a convolution has taps. */

@@ -137,14 +137,16 @@ class ReferenceBackend implements Backend {
     for (const { out, matrix, bias } of products) this.matmul(out, matrix, x, rows, { bias });
   }
 
-  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number): void {
+  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number, weights = 1): void {
     const [target, source] = [this.#owner.own(out), this.#owner.own(x)];
     const { values, length } = this.#owner.own(weight);
+    const width = length / weights;
+    const factors = groups(values, width);
     this.#record(() => {
       for (let i = 0; i < rows; i++) {
-        const targets = groups(target.row(i), length);
-        groups(source.row(i), length).forEach((group, g) => {
-          rmsNorm(targets[g], group, values, epsilon);
+        const targets = groups(target.row(i), width);
+        groups(source.row(i), width).forEach((group, g) => {
+          rmsNorm(targets[g], group, factors[g % weights], epsilon);
         });
       }
     });

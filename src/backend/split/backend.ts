@@ -130,9 +130,11 @@ export class SplitBackend implements Backend {
     this.#products.several(products, this.#owner.own(x), rows);
   }
 
-  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number): void {
+  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number, weights?: number): void {
     const { on } = this.#owner.own(weight);
-    this.#each(out, [x], rows, (to, side, target, [source]) => to.rmsNorm(target, source!, on[side], epsilon, rows));
+    this.#each(out, [x], rows, (to, side, target, [source]) =>
+      to.rmsNorm(target, source!, on[side], epsilon, rows, weights),
+    );
   }
 
   layerNorm(out: Buffer, x: Buffer, weight: Vector, bias: Vector, epsilon: number, rows: number): void {

@@ -242,9 +242,9 @@ export class WasmBackend implements Backend {
     this.#products.several(products, this.#owner.own(x), rows);
   }
 
-  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number): void {
+  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number, weights?: number): void {
     const [target, source] = [this.#owner.own(out), this.#owner.own(x)];
-    this.#elementwise.rmsNorm(target, source, this.#owner.own(weight), epsilon, rows);
+    this.#elementwise.rmsNorm(target, source, this.#owner.own(weight), epsilon, rows, weights);
   }
 
   layerNorm(out: Buffer, x: Buffer, weight: Vector, bias: Vector, epsilon: number, rows: number): void {

@@ -24,11 +24,12 @@ export class Elementwise {
     this.#tables = tables;
   }
 
-  rmsNorm(out: WasmBuffer, x: WasmBuffer, weight: WasmVector, epsilon: number, rows: number): void {
-    if (x.columns !== weight.length && weight.length % 16)
+  rmsNorm(out: WasmBuffer, x: WasmBuffer, weight: WasmVector, epsilon: number, rows: number, weights = 1): void {
+    const columns = weight.length / weights;
+    if (x.columns !== columns && columns % 16)
       throw new RealmError(
         'kernel_unavailable',
-        `no norm kernel for groups of ${weight.length} columns: multiples of 16 only`,
+        `no norm kernel for groups of ${columns} columns: multiples of 16 only`,
       );
     const memory = this.#residency.through(out, x, rows);
     this.#recorder.recordRows(memory, rmsNorm, areWhole(out, x), {
@@ -38,8 +39,9 @@ export class Elementwise {
       x: x.address,
       xStride: x.stride,
       weight: weight.address,
-      columns: weight.length,
-      groups: x.columns / weight.length,
+      weights,
+      columns,
+      groups: x.columns / columns,
       epsilon,
     });
   }

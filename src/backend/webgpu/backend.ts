@@ -127,7 +127,8 @@ export class WebGpuBackend implements Backend {
     this.#products.several(products, this.#owner.own(x), rows);
   }
 
-  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number): void {
+  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number, weights = 1): void {
+    if (weights > 1) throw lacking('states');
     const [target, source] = [this.#owner.own(out), this.#owner.own(x)];
     this.#elementwise.rmsNorm(target, source, this.#owner.own(weight), epsilon, rows);
   }
