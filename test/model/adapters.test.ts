@@ -23,11 +23,18 @@ const everything = /\.weight$/;
 
 /** F16 models, whose sums both engines compute nearly exactly: what an adapter forgets stands out. */
 const cases: readonly { title: string; model?: SyntheticOptions; adapter?: AdapterOptions }[] = [
-  ...(['llama', 'qwen2', 'qwen3', 'phi3', 'gemma2', 'gemma3'] satisfies ArchitectureName[]).map(architecture => ({
-    title: architecture,
-    model: { architecture, with: { layers: 7 } },
-    adapter: { architecture },
-  })),
+  ...(['llama', 'qwen2', 'qwen3', 'phi3', 'gemma2', 'gemma3', 'glm4', 'olmo2'] satisfies ArchitectureName[]).map(
+    architecture => ({
+      title: architecture,
+      model: { architecture, with: { layers: 7 } },
+      adapter: { architecture },
+    }),
+  ),
+  {
+    title: 'granite, which scales what a layer adds',
+    model: { architecture: 'granite', metadata: { 'granite.logit_scale': { type: 'f32', value: 1 } } },
+    adapter: { architecture: 'granite', strength: 0.8 },
+  },
   ...(['lfm2', 'qwen35'] satisfies ArchitectureName[]).map(architecture => ({
     title: architecture,
     model: { architecture, with: { layers: 4 } },

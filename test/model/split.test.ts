@@ -43,6 +43,10 @@ describe('a model split at any layer gives the bits of the whole one', () => {
     { architecture: 'gemma2' },
     { architecture: 'phi3' },
     { architecture: 'qwen3moe' },
+    { architecture: 'qwen2moe' },
+    { architecture: 'glm4moe' },
+    { architecture: 'granite' },
+    { architecture: 'olmo2' },
   ];
   for (const { architecture, tied } of cases) {
     test(`${architecture}${tied ? ', tied' : ''}`, async () => {
