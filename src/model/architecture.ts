@@ -58,7 +58,7 @@ export function defineArchitecture(declaration: Declaration): Architecture {
       const missing = needs.find(feature => !backend.traits.features.has(feature));
       if (missing) throw lacking(missing);
       const [{ config, cache }, keys] = [describe(file), keysOf(file)];
-      const tensors = new Tensors(file, backend, config.layers, options.onProgress);
+      const tensors = new Tensors(file, backend, options.onProgress);
       const ends = await loadEnds(tensors, config, outputNorm);
       const blocks = await layers({ backend, options, keys, config, tensors });
       const scales = { embeddingScale: embeddingScale?.(config, keys), logitScale: logitScale?.(keys) };

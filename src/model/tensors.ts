@@ -47,12 +47,10 @@ export class Tensors {
   /** What {@link linear} has loaded: the matrices that adapters may change. */
   readonly linears: Linear[] = [];
 
-  /** @param layers how many are loaded of the file's blocks */
-  constructor(file: GgufFile, backend: Backend, layers: number, onProgress?: ModelOptions['onProgress']) {
+  constructor(file: GgufFile, backend: Backend, onProgress?: ModelOptions['onProgress']) {
     this.#file = file;
     this.#backend = backend;
-    const wanted = file.tensors.values().filter(({ name }) => !(blockOf(name) >= layers));
-    const total = wanted.reduce((sum, tensor) => sum + tensor.bytes, 0);
+    const total = bytesOf(file);
     let loaded = 0;
     this.#progress = bytes => {
       loaded += bytes;
@@ -181,8 +179,9 @@ export class Tensors {
   }
 }
 
-/** The number of a tensor's block; NaN: it is in none. */
-const blockOf = (name: string): number => Number(/^blk\.(\d+)\./.exec(name)?.[1]);
+/** Bytes of all tensors of a file. */
+export const bytesOf = ({ tensors }: GgufFile): number =>
+  tensors.values().reduce((sum, tensor) => sum + tensor.bytes, 0);
 
 function invalid(name: string, why: string): RealmError {
   return new RealmError('model_invalid', `tensor ${name} ${why}; the file does not fit its architecture`, {

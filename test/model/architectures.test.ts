@@ -72,6 +72,13 @@ const variants: readonly Variant[] = [
     options: { architecture: 'olmo3', with: { layers: 5 }, metadata: scaling('olmo2', 'yarn', 8) },
   },
   {
+    title: 'glm4 that can see',
+    options: {
+      architecture: 'glm4',
+      metadata: { 'glm4.rope.dimension_sections': { array: 'i32', values: [4, 6, 6, 0] } },
+    },
+  },
+  {
     title: 'hunyuan-dense, a stretched base',
     options: {
       architecture: 'hunyuan-dense',
