@@ -16,7 +16,7 @@ import { byteLength } from '../../src/quant/formats.ts';
 import { logitsOf } from '../support/logits.ts';
 
 const limits: ModelOptions = { kvTokens: 64, maxBatchTokens: 16, maxOutputs: 16 };
-const small = { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 2, interval: 2 };
+const small = { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 2 };
 
 async function load(model: GgufModel, options = limits, backend: Backend = createReferenceBackend()) {
   return loadModel(await openGguf(memoryReader(encodeGguf(model), 'small.gguf')), backend, options);
