@@ -42,5 +42,8 @@ function kvBytesPerToken(meta: Meta, architecture: string): number {
   const perHead = meta.number(`${architecture}.embedding_length`, whole) / firstHeads;
   const keyLength = meta.maybeNumber(`${architecture}.attention.key_length`, whole) ?? perHead;
   const valueLength = meta.maybeNumber(`${architecture}.attention.value_length`, whole) ?? perHead;
-  return kvHeads.reduce((sum, count) => sum + count, 0) * (keyLength + valueLength) * bytesOfF16;
+  // The layers of an encoder write over each other's.
+  const isEncoder = meta.metadata.get(`${architecture}.attention.causal`) === false;
+  const held = isEncoder ? Math.max(...kvHeads) : kvHeads.reduce((sum, count) => sum + count, 0);
+  return held * (keyLength + valueLength) * bytesOfF16;
 }
