@@ -7,9 +7,11 @@ import { syntheticModel } from '../../scripts/synthetic/model.ts';
 import type { Backend, Feature } from '../../src/backend/backend.ts';
 import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
 import { createWasmBackend } from '../../src/backend/wasm/backend.ts';
+import { bench } from '../../src/bench/bench.ts';
 import { openModel } from '../../src/engine/open-model.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import { openGguf } from '../../src/gguf/open.ts';
+import { memoryNeeded } from '../../src/llm/memory.ts';
 import { loadModel } from '../../src/model/load.ts';
 import type { Model } from '../../src/model/types.ts';
 
@@ -138,4 +140,15 @@ test('a batch holds the longest text, whatever was asked for', async () => {
     assert.equal(model.pages, Math.ceil(most / 32) + 16);
     await model.close();
   }
+});
+
+test('a benchmark of an encoder embeds texts, and its cache is one layer', async () => {
+  const model = await load(synthetic('bert'));
+  const work = { prompt: 512, gen: 64, batches: [8], depths: [0], reps: 1 };
+  const [result, ...others] = await bench(model, work, undefined, 0);
+  assert.deepEqual([result?.test, others], ['embed128', []]);
+  await model.close();
+  const need = memoryNeeded(await openGguf(memoryReader(encodeGguf(synthetic('bert')), 'small.gguf')));
+  // 64 tokens, keys and values of two heads of 16, two bytes each.
+  assert.equal('kvCache' in need && need.kvCache, 64 * 2 * 2 * 16 * 2);
 });
