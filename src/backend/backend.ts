@@ -185,12 +185,9 @@ export interface Traits {
   readonly features: ReadonlySet<Feature>;
 }
 
-/**
- * states: layers that keep a state of fixed size, {@link Backend.convolve} and {@link Backend.deltaRule}; routers:
- * {@link RouterOptions}.
- */
+/** states: layers that keep a state of fixed size, {@link Backend.convolve} and {@link Backend.deltaRule}. */
 export type Feature = (typeof everyFeature)[number];
-export const everyFeature = ['states', 'routers'] as const;
+export const everyFeature = ['states'] as const;
 
 /** What a gate goes through; a sigmoid's is that of an output. */
 export type Activation = (typeof everyActivation)[number];

@@ -3,7 +3,6 @@ import type { Feature } from './backend.ts';
 
 const words: Record<Feature, string> = {
   states: 'layers that keep a state of fixed size',
-  routers: 'experts that are not chosen by the softmax of their scores alone',
 };
 
 /** What is thrown for something that a backend cannot do, see {@link Traits.features}. */

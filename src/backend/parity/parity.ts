@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { QuantType } from '../../quant/types.ts';
 import type { Backend } from '../backend.ts';
-import { lacking } from '../lacking.ts';
 import { createReferenceBackend } from '../reference/reference.ts';
 import { attention } from './attention.ts';
 import { cache } from './cache.ts';
@@ -40,9 +39,8 @@ export function parity(
       backend = await create();
     });
     after(() => backend.close());
-    const same: Same = (title, scenario, needs) =>
-      test(title, async t => {
-        if (needs && !backend.traits.features.has(needs)) return t.skip(lacking(needs).message);
+    const same: Same = (title, scenario) =>
+      test(title, async () => {
         const [actual, expected] = [await scenario(backend), await scenario(createReferenceBackend())];
         const compared = flushes
           ? ([actual.map(flushed), expected.map(flushed)] as const)

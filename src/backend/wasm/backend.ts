@@ -100,7 +100,7 @@ export async function createBench(threads: number): Promise<Bench> {
 }
 
 export class WasmBackend implements Backend {
-  readonly traits = { exact: true, kvLayout: 'wasm', features: new Set<Feature>(['routers']) };
+  readonly traits = { exact: true, kvLayout: 'wasm', features: new Set<Feature>() };
   readonly #owner = new Owner<Handles>('wasm');
   readonly #samplers = new Samplers();
   readonly #pool: ThreadPool;
