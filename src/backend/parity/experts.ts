@@ -44,8 +44,7 @@ export function experts(same: Same): void {
     { kind: 'chosen' },
     { kind: 'chosen', biased: true, scaled: true, scale: 0.3 },
   ];
-  for (const router of routers)
-    same(`experts by ${JSON.stringify(router)}`, backend => routed(backend, router), 'routers');
+  for (const router of routers) same(`experts by ${JSON.stringify(router)}`, backend => routed(backend, router));
 }
 
 async function routed(backend: Backend, { biased, scaled, ...router }: Router): Promise<Float32Array[]> {

@@ -240,10 +240,10 @@ export class WebGpuBackend implements Backend {
     return this.#experts.routing(tokens, experts, topK);
   }
 
-  route(routing: Routing, logits: Buffer, rows: number, { scales, ...others }: RouterOptions = {}): void {
-    if (Object.values(others).some(option => option !== undefined)) throw lacking('routers');
-    const own = scales && this.#owner.own(scales);
-    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows, own);
+  route(routing: Routing, logits: Buffer, rows: number, options: RouterOptions = {}): void {
+    const own = (vector: Vector | undefined) => vector && this.#owner.own(vector);
+    const router = { ...options, bias: own(options.bias), scales: own(options.scales) };
+    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows, router);
   }
 
   expertMatmuls(

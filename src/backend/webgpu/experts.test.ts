@@ -4,20 +4,19 @@ import { floats } from '../parity/data.ts';
 import { assertSameBits, filled, results } from '../parity/suite.ts';
 import { assignSlots, chooseExperts } from '../reference/routing.ts';
 import { Experts } from './experts.ts';
-import type { GpuVector, GpuWorkBuffer } from './handles.ts';
+import type { GpuWorkBuffer } from './handles.ts';
 import { partOfBackend, wordsOf } from './testing/part-of-backend.ts';
 
 const { backend, context } = await partOfBackend(() => ({}));
 const experts = new Experts(context);
 
 /** What the reference makes of the logits of rows. */
-function expectedOf(logits: readonly Float32Array[], count: number, topK: number, scales?: Float32Array) {
+function expectedOf(logits: readonly Float32Array[], count: number, topK: number) {
   const slots = () => new Int32Array(logits.length * topK);
   const [chosen, weights] = [slots(), new Float32Array(logits.length * topK)];
   const table = { slotOf: slots(), tokenOf: slots(), starts: new Int32Array(count + 1) };
   logits.forEach((row, i) => {
-    const [from, to] = [i * topK, (i + 1) * topK];
-    chooseExperts(row, chosen.subarray(from, to), weights.subarray(from, to), { scales });
+    chooseExperts(row, chosen.subarray(i * topK, (i + 1) * topK), weights.subarray(i * topK, (i + 1) * topK));
   });
   assignSlots(chosen, topK, table);
   return { chosen, weights: new Int32Array(weights.buffer), ...table };
@@ -39,11 +38,9 @@ for (const [rows, count, topK] of [
     const buffer = context.buffer(rows, count);
     logits.forEach((row, i) => void backend.write(buffer, i, row));
     const routing = experts.routing(rows + 2, count, topK);
-    // Some models scale what experts weigh.
-    const scales = rows === 5 ? floats(9, count, 2) : undefined;
-    experts.route(routing, buffer, rows, scales && (backend.vector(scales) as GpuVector));
+    experts.route(routing, buffer, rows);
     context.recorder.submit();
-    for (const [part, expected] of Object.entries(expectedOf(logits, count, topK, scales))) {
+    for (const [part, expected] of Object.entries(expectedOf(logits, count, topK))) {
       const at = routing[part as keyof ReturnType<typeof expectedOf>];
       assert.deepEqual(await wordsOf(context, [{ at, count: expected.length }]), expected, part);
     }

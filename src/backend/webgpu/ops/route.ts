@@ -1,32 +1,18 @@
 /** Chooses each row's experts by their scores, and the weights of the choice; see src/backend/reference/routing.ts. */
 import type { Context } from '../context.ts';
 import { exactArithmetic } from '../exact.ts';
-import type { GpuRouting, GpuVector, GpuWorkBuffer } from '../handles.ts';
+import type { GpuRouting, GpuWorkBuffer } from '../handles.ts';
 import { defineKernel } from '../kernel.ts';
 import { mathOf } from '../math.ts';
 
 /** More do not fit into a workgroup's memory. */
 export const mostExperts = 1024;
 
-const lanes = 64;
+export const lanes = 64;
 
-const kernel = defineKernel({
-  name: 'route',
-  params: {
-    ...{ logits: 'u32', stride: 'u32', experts: 'u32', topK: 'u32', chosen: 'u32', weights: 'u32' },
-    /** The experts' scales, where `scaled` is 1. */
-    ...{ scaled: 'u32', scales: 'u32' },
-  },
-  workgroup: lanes,
-  declarations: `${exactArithmetic()}${mathOf(1)}
+/** The largest of a row's scores. */
+export const greatest = `
 var<workgroup> maxima: array<f32, ${lanes}>;
-var<workgroup> probabilities: array<f32, ${mostExperts}>;
-/** Those of the chosen, in the order of choice. */
-var<workgroup> best: array<f32, ${mostExperts}>;
-/** Their scales, or 1. */
-var<workgroup> factors: array<f32, ${mostExperts}>;
-var<workgroup> total: f32;
-
 fn greatest(logits: u32, lane: u32) -> f32 {
   var most = bitcast<f32>(work[logits]);
   for (var e = lane; e < p.experts; e += ${lanes}u) { most = max(most, bitcast<f32>(work[logits + e])); }
@@ -38,6 +24,17 @@ fn greatest(logits: u32, lane: u32) -> f32 {
   }
   return maxima[0];
 }
+`;
+
+const kernel = defineKernel({
+  name: 'route',
+  params: { logits: 'u32', stride: 'u32', experts: 'u32', topK: 'u32', chosen: 'u32', weights: 'u32' },
+  workgroup: lanes,
+  declarations: `${exactArithmetic()}${mathOf(1)}${greatest}
+var<workgroup> probabilities: array<f32, ${mostExperts}>;
+/** Those of the chosen, in the order of choice. */
+var<workgroup> best: array<f32, ${mostExperts}>;
+var<workgroup> total: f32;
 
 /** How many experts come before this one. Bits of numbers from 0 on have their order, and one that is none has its place too. */
 fn rankOf(expert: u32) -> u32 {
@@ -67,8 +64,6 @@ fn rankOf(expert: u32) -> u32 {
     let rank = rankOf(e);
     if (rank < p.topK) {
       best[rank] = probabilities[e];
-      factors[rank] = 1.0;
-      if (p.scaled == 1u) { factors[rank] = bitcast<f32>(work[p.scales + e]); }
       work[p.chosen + group.x * p.topK + rank] = e;
     }
   }
@@ -80,20 +75,11 @@ fn rankOf(expert: u32) -> u32 {
   }
   workgroupBarrier();
   for (var i = lane; i < p.topK; i += ${lanes}u) {
-    work[p.weights + group.x * p.topK + i] = bitcast<u32>(divide(best[i], total) * factors[i]);
+    work[p.weights + group.x * p.topK + i] = bitcast<u32>(divide(best[i], total));
   }`,
 });
 
-export function route(
-  { recorder }: Context,
-  routing: GpuRouting,
-  logits: GpuWorkBuffer,
-  rows: number,
-  scales?: GpuVector,
-): void {
+export function route({ recorder }: Context, routing: GpuRouting, logits: GpuWorkBuffer, rows: number): void {
   const { experts, topK, chosen, weights } = routing;
-  recorder.record(kernel, [rows], {
-    ...{ logits: logits.at, stride: logits.stride, experts, topK, chosen, weights },
-    ...{ scaled: scales ? 1 : 0, scales: scales?.at ?? 0 },
-  });
+  recorder.record(kernel, [rows], { logits: logits.at, stride: logits.stride, experts, topK, chosen, weights });
 }
