@@ -206,10 +206,10 @@ export interface Traits {
 /**
  * states: layers that keep a state of fixed size, {@link Backend.convolve}, {@link Backend.deltaRule} and {@link Backend.scan}; sinks:
  * those of {@link AttentionOptions}; expertBiases: those of {@link Backend.expertMatmuls}; two-way: attention to what follows,
- * {@link AttentionOptions.twoWay}; activate: {@link Backend.activate}.
+ * {@link AttentionOptions.twoWay}.
  */
 export type Feature = (typeof everyFeature)[number];
-export const everyFeature = ['states', 'sinks', 'expertBiases', 'two-way', 'activate'] as const;
+export const everyFeature = ['states', 'sinks', 'expertBiases', 'two-way'] as const;
 
 /** What a value goes through on its own. */
 export type Activation = (typeof everyActivation)[number];

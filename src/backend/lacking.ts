@@ -6,7 +6,6 @@ const words: Record<Feature, string> = {
   sinks: 'attention with sinks',
   expertBiases: 'experts with biases',
   'two-way': 'attention to what follows a token, as encoders have it',
-  activate: 'feed-forward networks without a gate',
 };
 
 /** What is thrown for something that a backend cannot do, see {@link Traits.features}. */

@@ -4,13 +4,28 @@ import type { KernelPart } from '../kernels/module.ts';
 import { formats } from '../quant/formats.ts';
 import { segmentColumns } from '../quant/segment.ts';
 import type { QuantType } from '../quant/types.ts';
-import { type Backend, type Buffer, type CacheType, type Matrix, pageTokens, splitTokens } from './backend.ts';
+import {
+  type Backend,
+  type Buffer,
+  type CacheType,
+  type Feature,
+  type Matrix,
+  pageTokens,
+  splitTokens,
+} from './backend.ts';
 import { floats, layout, shuffledPages, source, weightBytes } from './parity/data.ts';
 import { layers, type StateLayer } from './parity/state-layers.ts';
 
-/** What the part computes on fixed data: on the reference backend, what it must compute. */
-export function check(part: KernelPart, backend: Backend): Promise<Float32Array> {
-  return part === 'common' ? checkCommon(backend) : checkProducts(part, backend);
+/**
+ * What the part computes on fixed data: on the reference backend, what it must compute, and what a device with these features
+ * must.
+ */
+export function check(
+  part: KernelPart,
+  backend: Backend,
+  features: ReadonlySet<Feature> = backend.traits.features,
+): Promise<Float32Array> {
+  return part === 'common' ? checkCommon(backend, features) : checkProducts(part, backend);
 }
 
 function filled(backend: Backend, seed: number, rows: number, columns: number): Buffer {
@@ -67,7 +82,7 @@ async function multiplied(
   return values(backend, outs);
 }
 
-async function checkCommon(backend: Backend): Promise<Float32Array> {
+async function checkCommon(backend: Backend, features: ReadonlySet<Feature>): Promise<Float32Array> {
   const columns = 192;
   const input = (seed: number) => filled(backend, seed, 3, columns);
   const [x, y, silu, gelu, clamped] = [input(1), input(2), input(3), input(4), input(9)];
@@ -90,9 +105,10 @@ async function checkCommon(backend: Backend): Promise<Float32Array> {
   backend.gather(gathered, y, Int32Array.of(2, 0));
   const attended = cacheTypes.flatMap(type => [1, 2, 3, 4].map(groupSize => attend(backend, groupSize, type)));
   const split = cacheTypes.flatMap(type => attendSplits(backend, type));
-  // They come last: those of a device without states are compared with what is before.
-  const states = backend.traits.features.has('states') ? layers.map(layer => passed(backend, layer)) : [];
-  return values(backend, [...normed, x, y, silu, gelu, clamped, gathered, ...attended, ...split, ...states]);
+  const states = features.has('states') ? layers.map(layer => passed(backend, layer)) : [];
+  const sinks = features.has('sinks') ? cacheTypes.map(type => attend(backend, 3, type, floats(10, 3))) : [];
+  const all = [...normed, x, y, silu, gelu, clamped, gathered, ...attended, ...split, ...states, ...sinks];
+  return values(backend, all);
 }
 
 /** A few tokens of a sequence in a layer with a state. */
@@ -107,7 +123,7 @@ function passed(backend: Backend, layer: StateLayer): Buffer {
 }
 
 /** 34 tokens of one sequence, `groupSize` query heads to a key head. */
-function attend(backend: Backend, groupSize: number, type: CacheType = 'F16'): Buffer {
+function attend(backend: Backend, groupSize: number, type: CacheType = 'F16', sinks?: Float32Array): Buffer {
   const [tokens, kvHeads, headDim] = [34, 1, 64];
   const heads = kvHeads * groupSize;
   const cache = backend.kvCache({ layers: [{ kvHeads, headDim }], pages: 2, slots: 0, type });
@@ -116,11 +132,9 @@ function attend(backend: Backend, groupSize: number, type: CacheType = 'F16'): B
   const [k, v] = [filled(backend, 6, tokens, kvHeads * headDim), filled(backend, 7, tokens, kvHeads * headDim)];
   const [q, out] = [filled(backend, 8, tokens, heads * headDim), backend.buffer(tokens, heads * headDim)];
   backend.storeKv(cache, 0, k, v, batch);
-  const [softcap, sinks] = [
-    groupSize === 2 ? 20 : undefined,
-    groupSize === 3 ? backend.vector(floats(10, 3)) : undefined,
-  ];
-  backend.attention(out, q, cache, 0, batch, { heads, scale: 0.125, softcap, sinks });
+  const softcap = groupSize === 2 ? 20 : undefined;
+  const options = { heads, scale: 0.125, softcap, sinks: sinks && backend.vector(sinks) };
+  backend.attention(out, q, cache, 0, batch, options);
   return out;
 }
 

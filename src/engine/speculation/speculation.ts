@@ -1,4 +1,4 @@
-import type { SamplingSpec } from '../../backend/backend.ts';
+import { pageTokens, type SamplingSpec } from '../../backend/backend.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { ConstrainedAnswer } from '../constraint/constrained-answer.ts';
 import type { Work } from '../scheduler/plan.ts';
@@ -94,7 +94,7 @@ export class Speculation {
     for (const { sequence, count } of work) {
       const guesses = this.#guesses.get(sequence);
       if (!guesses || pending(sequence) !== count) continue;
-      const left = sequence.limit - sequence.tokens.length - 1;
+      const left = Math.min(sequence.limit - sequence.tokens.length - 1, this.#reach(sequence));
       const most = Math.min(room.guessed, left);
       const given = this.#given(guesses, sequence, most);
       // Others guess once a sequence decodes.
@@ -112,6 +112,11 @@ export class Speculation {
     const modelled = await this.#model?.draft(wanted, (rows, ms) => rows <= draftingRows && this.#costs.pass(ms));
     for (const [sequence, draft] of modelled ?? []) drafts.set(sequence, draft);
     return work.map(each => ({ ...each, draft: drafts.get(each.sequence) ?? [] }));
+  }
+
+  /** Where a state is kept, at the end of a page, a step must end: no guess reaches beyond. */
+  #reach({ tokens }: Sequence): number {
+    return this.#keepsStates ? Math.ceil(tokens.length / pageTokens) * pageTokens - tokens.length : Infinity;
   }
 
   /** What its request says, as far as it may come. */

@@ -6,7 +6,6 @@ import { loadRanking } from '../head.ts';
 /** BERT, and RoBERTa: learned positions, norms behind attention and feed-forward network, which has no gate. arXiv:1810.04805 */
 export const bert = defineEncoder({
   name: 'bert',
-  needs: ['activate'],
   epsilon: 'attention.layer_norm_epsilon',
   entrance: loadBertEntrance,
   layers: bertLayers(),
