@@ -1,7 +1,8 @@
 import { type EncoderRecipe, encoderParts } from './encoders.ts';
 import type { MetaValue } from './gguf-writer.ts';
 import { hybridRecipes, predictor } from './hybrid.ts';
-import { expertCounts, f32, narrowExperts, u32 } from './metadata.ts';
+import { mamba2Recipes } from './mamba2.ts';
+import { expertCounts, f32, graniteFactors, narrowExperts, u32 } from './metadata.ts';
 import type { Shape } from './shapes.ts';
 
 /** One tensor of an architecture; matrices are [inputs, outputs] or [inputs, outputs, experts], in ggml's order. */
@@ -48,6 +49,8 @@ export interface Recipe {
   readonly tied?: boolean;
   /** The embedding is multiplied by sqrt(width) when a token enters, and not when it serves as the output matrix. */
   readonly scaledEmbedding?: boolean;
+  /** In the place of all that a layer usually has. */
+  readonly layer?: (shape: Shape, layer: number, prefix: string) => Part[];
   /** In the place of attention. */
   readonly mixer?: (shape: Shape, layer: number, prefix: string) => Part[];
   /** What the norm before the output is called. */
@@ -63,12 +66,6 @@ const sections = ({ width, heads, headWidth = width / heads }: Shape) => {
   const third = (rest: number) => Math.ceil((pairs - rest) / 3);
   return { 'rope.dimension_sections': i32s(third(0), third(1), third(2), 0) };
 };
-const graniteFactors = () => ({
-  'attention.scale': f32(0.11),
-  embedding_scale: f32(12),
-  residual_scale: f32(0.22),
-  logit_scale: f32(8),
-});
 const window = ({ window: tokens = 64 }: Shape) => ({ 'attention.sliding_window': u32(tokens) });
 
 const ranks = () => ({ pooling_type: u32(4) });
@@ -198,6 +195,7 @@ export const recipes = {
     }),
   },
   ...hybridRecipes,
+  ...mamba2Recipes,
 } as const satisfies Record<string, Recipe>;
 
 export type ArchitectureName = keyof typeof recipes;
@@ -262,6 +260,7 @@ export function parts(architecture: ArchitectureName, shape: Shape): Part[] {
 function layerParts(recipe: Recipe, shape: Shape, layer: number): Part[] {
   const { width } = shape;
   const prefix = `blk.${layer}.`;
+  if (recipe.layer) return recipe.layer(shape, layer, prefix);
   const norm = (name: string, size = width): Part => ({ name: `${prefix}${name}.weight`, shape: [size], kind: 'norm' });
   const before = (name: string) => (recipe.preNorms === false ? [] : [norm(name)]);
   const list = [

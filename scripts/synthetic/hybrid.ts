@@ -5,10 +5,11 @@ import { narrowExperts, u32 } from './metadata.ts';
 import type { Shape } from './shapes.ts';
 
 /** Attention in every so many layers. */
-const attends = ({ interval }: Shape, layer: number, every: number): boolean => (layer + 1) % (interval ?? every) === 0;
+export const attends = ({ interval }: Shape, layer: number, every: number): boolean =>
+  (layer + 1) % (interval ?? every) === 0;
 
 /** Names below a prefix. */
-const under = (prefix: string) => ({
+export const under = (prefix: string) => ({
   matrix: (name: string, from: number, to: number): Part => ({
     name: `${prefix}${name}.weight`,
     shape: [from, to],

@@ -1,4 +1,4 @@
-import type { Buffer, Gate, Matrix, RouterOptions, Routing, Vector } from '../backend/backend.ts';
+import type { Activation, Backend, Buffer, Gate, Matrix, RouterOptions, Routing, Vector } from '../backend/backend.ts';
 import { lacking } from '../backend/lacking.ts';
 import { most } from './config.ts';
 import type { Step } from './decoder.ts';
@@ -20,7 +20,7 @@ export interface ExpertWeights {
   /** How experts are chosen by what the router gives. */
   readonly choice: RouterOptions;
   /** [experts * feedForward, width] */
-  readonly gate: Experts;
+  readonly gate?: Experts | undefined;
   readonly up: Experts;
   /** [experts * width, feedForward] */
   readonly down: Experts;
@@ -35,6 +35,8 @@ export interface MoEOptions {
   readonly biased?: (tensors: Tensors, prefix: string) => boolean;
   /** What an expert's gate goes through. Default SiLU. */
   readonly activation?: Gate;
+  /** Experts have no gate: what they go through instead. */
+  readonly ungated?: Activation;
   /** Whether experts and their router have biases. */
   readonly biases?: boolean;
   readonly shared?: SharedExpertOptions | undefined;
@@ -71,7 +73,7 @@ export class MoE {
     this.#routing = backend.routing(limits.maxBatchTokens, experts, topK);
     this.#scores = backend.buffer(limits.maxBatchTokens, experts);
     this.#gate = backend.buffer(slots, feedForward);
-    this.#up = backend.buffer(slots, feedForward);
+    this.#up = options.ungated ? this.#gate : backend.buffer(slots, feedForward);
     this.#down = backend.buffer(slots, config.width);
   }
 
@@ -84,7 +86,7 @@ export class MoE {
         bias: this.#options.biases ? await tensors.vector(`${router}.bias`, experts) : undefined,
       },
       choice: await this.#choice(tensors, prefix),
-      gate: await this.#half(tensors, prefix, 'gate'),
+      gate: this.#options.ungated ? undefined : await this.#half(tensors, prefix, 'gate'),
       up: await this.#half(tensors, prefix, 'up'),
       down: await this.#load(tensors, `${prefix}.ffn_down_exps`, width, inner),
       shared: await this.#shared?.load(this.#loading, prefix),
@@ -125,7 +127,7 @@ export class MoE {
   /** out += what the chosen experts make of `x`, weighted; chosen by what the router makes of `judged`. A shared one adds to hidden. */
   apply(
     step: Step,
-    { router, choice, gate, up, down, shared }: ExpertWeights,
+    { router, choice, down, shared, ...weights }: ExpertWeights,
     { out = step.work.hidden, x = step.work.normed, judged = x }: { out?: Buffer; x?: Buffer; judged?: Buffer } = {},
   ): void {
     const { backend, batch } = step;
@@ -133,15 +135,20 @@ export class MoE {
     const routing = this.#routing;
     backend.matmul(this.#scores, router.matrix, judged, rows, router);
     backend.route(routing, this.#scores, rows, choice);
-    const products = [
-      { out: this.#gate, ...gate },
-      { out: this.#up, ...up },
-    ];
-    backend.expertMatmuls(products, x, 'tokens', routing, rows);
-    backend.gate(this.#gate, this.#gate, this.#up, this.#options.activation ?? 'silu', rows * routing.topK);
+    this.#activated(backend, weights, x, rows);
     backend.expertMatmuls([{ out: this.#down, ...down }], this.#gate, 'slots', routing, rows);
     backend.combine(out, this.#down, routing, rows);
     if (shared) this.#shared?.apply(step, shared);
+  }
+
+  /** What goes into the experts' last matrices, into `#gate`. */
+  #activated(backend: Backend, { gate, up }: Pick<ExpertWeights, 'gate' | 'up'>, x: Buffer, rows: number): void {
+    const { activation = 'silu', ungated } = this.#options;
+    const [routing, slots] = [this.#routing, rows * this.#routing.topK];
+    const products = [...(gate ? [{ out: this.#gate, ...gate }] : []), { out: this.#up, ...up }];
+    backend.expertMatmuls(products, x, 'tokens', routing, rows);
+    if (ungated) backend.activate(this.#gate, ungated, slots);
+    else backend.gate(this.#gate, this.#gate, this.#up, activation, slots);
   }
 }
 

@@ -7,7 +7,7 @@ import { loadRanking } from '../head.ts';
 export const bert = defineEncoder({
   name: 'bert',
   needs: ['activate'],
-  epsilon: 'attention.layer_norm_epsilon',
+  epsilon: ['attention.layer_norm_epsilon'],
   entrance: loadBertEntrance,
   layers: bertLayers(),
   head: ({ tensors, config }) => loadRanking(tensors, config),
