@@ -33,6 +33,12 @@ const cases: readonly { title: string; model?: SyntheticOptions; adapter?: Adapt
     model: { architecture, with: { layers: 4 } },
     adapter: { architecture, tensors: /(attn|ffn|alpha|beta|out|proj).*weight$/ },
   })),
+  ...(['nemotron_h', 'granitehybrid'] satisfies ArchitectureName[]).map(architecture => ({
+    title: architecture,
+    model: { architecture, with: { layers: 4 } },
+    // Strong, for what a layer of granite adds is scaled by 0.22.
+    adapter: { architecture, tensors: /(attn|ffn|ssm_in|ssm_out).*weight$/, strength: 2 },
+  })),
   { title: 'embeddings and output too', adapter: { tensors: everything } },
   { title: 'rank 5, alpha 12', adapter: { rank: 5, alpha: 12, strength: 0.3 } },
   { title: 'rank 40 as F16, attention only', adapter: { rank: 40, type: 'F16', tensors: /attn_[qv]/ } },
