@@ -84,14 +84,17 @@ function feedForward({ width, ffn }: Shape, prefix: string): Part[] {
   return [matrix('ffn_up', width, ffn), matrix('ffn_down', ffn, width)];
 }
 
-function experts({ width, ffn, experts = 8 }: Shape, prefix: string): Part[] {
+function experts({ width, ffn, experts = 8, latentWidth }: Shape, prefix: string): Part[] {
   const { matrix } = under(prefix);
   const each = (part: Part): Part => ({ ...part, shape: [...part.shape, experts] });
   return [
     { name: `${prefix}ffn_gate_inp.weight`, shape: [width, experts], kind: 'router' },
     { name: `${prefix}exp_probs_b.bias`, shape: [experts], kind: 'bias' },
-    each(matrix('ffn_up_exps', width, ffn)),
-    each(matrix('ffn_down_exps', ffn, width)),
+    ...(latentWidth
+      ? [matrix('ffn_latent_down', width, latentWidth), matrix('ffn_latent_up', latentWidth, width)]
+      : []),
+    each(matrix('ffn_up_exps', latentWidth ?? width, ffn)),
+    each(matrix('ffn_down_exps', ffn, latentWidth ?? width)),
     matrix('ffn_up_shexp', width, ffn),
     matrix('ffn_down_shexp', ffn, width),
   ];
@@ -109,6 +112,7 @@ export const mamba2Recipes = {
       expert_shared_feed_forward_length: u32(shape.ffn),
       expert_weights_norm: { type: 'bool', value: true },
       expert_weights_scale: f32(2.5),
+      ...(shape.latentWidth && { moe_latent_size: u32(shape.latentWidth) }),
     }),
   },
   granitehybrid: { name: 'granitehybrid', mixer: graniteMixer, tied: true, extra: graniteMetadata },

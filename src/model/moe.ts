@@ -33,6 +33,8 @@ export interface MoEOptions {
   readonly router?: Router;
   /** Whether a layer brings a bias for choosing. */
   readonly biased?: (tensors: Tensors, prefix: string) => boolean;
+  /** Of what experts take and give. Default: the stream's. */
+  readonly width?: number | undefined;
   /** What an expert's gate goes through. Default SiLU. */
   readonly activation?: Gate;
   /** Experts have no gate: what they go through instead. */
@@ -48,6 +50,7 @@ const mostExperts = 1024;
 export class MoE {
   readonly #loading: Loading;
   readonly #experts: number;
+  readonly #width: number;
   readonly #feedForward: number;
   readonly #options: MoEOptions;
   readonly #shared: SharedExpert | undefined;
@@ -67,6 +70,7 @@ export class MoE {
     const slots = limits.maxBatchTokens * topK;
     this.#loading = loading;
     this.#experts = experts;
+    this.#width = options.width ?? config.width;
     this.#feedForward = feedForward;
     this.#options = options;
     this.#shared = options.shared && new SharedExpert(loading, options.shared);
@@ -74,15 +78,15 @@ export class MoE {
     this.#scores = backend.buffer(limits.maxBatchTokens, experts);
     this.#gate = backend.buffer(slots, feedForward);
     this.#up = options.ungated ? this.#gate : backend.buffer(slots, feedForward);
-    this.#down = backend.buffer(slots, config.width);
+    this.#down = backend.buffer(slots, this.#width);
   }
 
   async load(tensors: Tensors, prefix: string): Promise<ExpertWeights> {
-    const [experts, width, inner] = [this.#experts, this.#loading.config.width, this.#feedForward];
+    const [experts, width, inner] = [this.#experts, this.#width, this.#feedForward];
     const router = `${prefix}.ffn_gate_inp`;
     return {
       router: {
-        matrix: await tensors.matrix(`${router}.weight`, experts, width),
+        matrix: await tensors.matrix(`${router}.weight`, experts, this.#loading.config.width),
         bias: this.#options.biases ? await tensors.vector(`${router}.bias`, experts) : undefined,
       },
       choice: await this.#choice(tensors, prefix),
@@ -112,7 +116,7 @@ export class MoE {
 
   /** Some files have the rows of each expert's gate and up in one matrix, in this order. */
   #half(tensors: Tensors, prefix: string, half: 'gate' | 'up'): Promise<Experts> {
-    const [width, inner] = [this.#loading.config.width, this.#feedForward];
+    const [width, inner] = [this.#width, this.#feedForward];
     const fused = `${prefix}.ffn_gate_up_exps`;
     if (!tensors.has(`${fused}.weight`)) return this.#load(tensors, `${prefix}.ffn_${half}_exps`, inner, width);
     return this.#load(tensors, fused, 2 * inner, width, { first: half === 'gate' ? 0 : inner, count: inner });
@@ -124,7 +128,10 @@ export class MoE {
     return { matrix, bias: this.#options.biases ? await tensors.expertBiases(`${name}.bias`, shape) : undefined };
   }
 
-  /** out += what the chosen experts make of `x`, weighted; chosen by what the router makes of `judged`. A shared one adds to hidden. */
+  /**
+   * out += what the chosen experts make of `x`, weighted; chosen by what the router makes of `judged`. Where `out` is `x` it is in
+   * its place. A shared one adds to hidden.
+   */
   apply(
     step: Step,
     { router, choice, down, shared, ...weights }: ExpertWeights,
@@ -136,6 +143,7 @@ export class MoE {
     backend.matmul(this.#scores, router.matrix, judged, rows, router);
     backend.route(routing, this.#scores, rows, choice);
     this.#activated(backend, weights, x, rows);
+    if (out === x) backend.scale(out, 0, rows);
     backend.expertMatmuls([{ out: this.#down, ...down }], this.#gate, 'slots', routing, rows);
     backend.combine(out, this.#down, routing, rows);
     if (shared) this.#shared?.apply(step, shared);

@@ -10,6 +10,7 @@ import type { Loading } from './loading.ts';
 import { mamba2, scanState } from './mamba2.ts';
 import { MoE } from './moe.ts';
 import { plainAttention } from './plain-attention.ts';
+import { project } from './project.ts';
 import { readRouter } from './router.ts';
 
 /** Older files have but the other norms' key. */
@@ -64,20 +65,30 @@ export const nemotronLayers = layersOf(loading => async prefix => {
   };
 });
 
+/** Of the stream, or of a narrower one that a matrix leads to and another from (Nemotron 3 Super). */
 export const nemotronExperts = layersOf(loading => {
-  const { keys, config, tensors } = loading;
-  const latent = 'moe_latent_size';
-  if (keys.maybe(latent)) keys.fail(latent, `is ${keys.maybe(latent)}; experts of a narrower stream are not supported`);
+  const { backend, keys, config, options, tensors } = loading;
+  const latent = keys.maybe('moe_latent_size', { min: 0, max: config.width, integer: true }) || undefined;
+  const narrow = latent && backend.buffer(options.maxBatchTokens, latent);
   const width = keys.uniform('expert_feed_forward_length', config.layers, most.feedForward);
   const shared = keys.size('expert_shared_feed_forward_length', most.feedForward);
   const moe = new MoE(loading, width, {
     router: readRouter(keys, 'sigmoid'),
     biased: () => true,
+    width: latent,
     ungated: 'relu2',
     shared: { width: shared, ungated: 'relu2' },
   });
   return async prefix => {
     const weights = await moe.load(tensors, prefix);
-    return step => moe.apply(step, weights);
+    if (!latent || !narrow) return step => moe.apply(step, weights);
+    const down = await tensors.linear(`${prefix}.ffn_latent_down`, latent, config.width);
+    const up = await tensors.linear(`${prefix}.ffn_latent_up`, config.width, latent);
+    return step => {
+      const { hidden, normed } = step.work;
+      project(step, [{ out: narrow, ...down }], normed);
+      moe.apply(step, weights, { out: narrow, x: narrow, judged: normed });
+      project(step, [{ out: hidden, ...up }], narrow, { accumulate: true });
+    };
   };
 });

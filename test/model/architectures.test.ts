@@ -138,6 +138,12 @@ const variants: readonly Variant[] = [
     quants: all,
   })),
   {
+    title: 'nemotron_h_moe, experts of a narrower stream',
+    options: { architecture: 'nemotron_h_moe', with: { layers: 3, ffn: 256, latentWidth: 128 } },
+    mixture: true,
+    quants: ['F32', 'F16'],
+  },
+  {
     title: 'nemotron_h, one group, three taps, tied, no key for its own norms',
     options: { architecture: 'nemotron_h', with: { layers: 3, keyHeads: 1, taps: 3, stateWidth: 64, tied: true } },
     without: ['nemotron_h.attention.layer_norm_rms_epsilon'],

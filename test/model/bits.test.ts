@@ -22,7 +22,11 @@ const mamba = ['nemotron_h', 'nemotron_h_moe', 'granitehybrid', 'granitehybridMo
 const withState = (['lfm2', 'qwen35', 'qwen35moe', 'qwen3next', 'lfm2moe', ...mamba] as const).map(architecture => ({
   architecture,
   bytes: encodeGguf(
-    syntheticModel({ architecture, quant: 'Q4_K_M', with: { ...shape, ffn: 256, layers: 3, interval: 3 } }),
+    syntheticModel({
+      architecture,
+      quant: 'Q4_K_M',
+      with: { ...shape, ffn: 256, layers: 3, interval: 3, latentWidth: 128 },
+    }),
   ),
 }));
 const tokens = Int32Array.from({ length: 21 }, (_, i) => (i * 97 + 5) % 400);

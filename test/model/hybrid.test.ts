@@ -92,12 +92,13 @@ describe('metadata that no state can be made of is refused by its key', () => {
     }
   });
 
-  test('experts of a narrower stream, none, or none that are shared', async () => {
+  test('experts of a wider stream, none, or none that are shared', async () => {
     const cases: [key: string, value: MetaValue, message: RegExp][] = [
-      ['moe_latent_size', u32(32), /moe_latent_size" is 32; experts of a narrower stream are not supported/],
+      ['moe_latent_size', u32(32), /ffn_up_exps.weight has shape \[64, 96, 8\], expected \[32, 96, 8\]/],
       ['expert_count', u32(0), /expert_count" is 0/],
       ['expert_shared_feed_forward_length', u32(0), /expert_shared_feed_forward_length" is 0/],
       ['expert_feed_forward_length', i32s(0, 96, 0), /expert_feed_forward_length" is 0/],
+      ['moe_latent_size', u32(65), /moe_latent_size" is 65 and must be from 0 to 64/],
     ];
     for (const [key, value, message] of cases) {
       const model = synthetic('nemotron_h_moe', { [`nemotron_h_moe.${key}`]: value });
