@@ -1,4 +1,5 @@
 import { type EncoderRecipe, encoderParts } from './encoders.ts';
+import { gemma4Recipe } from './gemma4.ts';
 import type { MetaValue } from './gguf-writer.ts';
 import { hybridRecipes, predictor } from './hybrid.ts';
 import { mamba2Recipes } from './mamba2.ts';
@@ -19,7 +20,9 @@ export interface Part {
     | 'kernel'
     | 'decay'
     | 'sinks'
-    | 'table';
+    | 'table'
+    | 'divisors'
+    | 'scaling norm';
 }
 
 /** What tells one architecture from llama; names and keys as llama.cpp expects them. */
@@ -49,14 +52,21 @@ export interface Recipe {
   readonly tied?: boolean;
   /** The embedding is multiplied by sqrt(width) when a token enters, and not when it serves as the output matrix. */
   readonly scaledEmbedding?: boolean;
-  /** In the place of all that a layer usually has. */
-  readonly layer?: (shape: Shape, layer: number, prefix: string) => Part[];
   /** In the place of attention. */
   readonly mixer?: (shape: Shape, layer: number, prefix: string) => Part[];
   /** What the norm before the output is called. */
   readonly outputNorm?: string;
+  /** It embeds or ranks texts, and is not there to answer. */
+  readonly embeds?: boolean;
   readonly encoder?: EncoderRecipe;
+  /** Width between two matrices behind the pooling. */
+  readonly dense?: number;
+  /** Scores of a head behind the pooling. */
+  readonly labels?: number;
   readonly extra?: (shape: Shape) => Record<string, MetaValue>;
+  /** Tensors beside the layers, and those of a layer, of an architecture that is like no other. */
+  readonly ends?: (shape: Shape) => Part[];
+  readonly layer?: (shape: Shape, layer: number, prefix: string) => Part[];
 }
 
 const i32s = (...values: number[]): MetaValue => ({ array: 'i32', values });
@@ -147,6 +157,9 @@ export const recipes = {
     extra: shape => ({ ...window(shape), attn_logit_softcapping: f32(50), final_logit_softcapping: f32(30) }),
   },
   gemma3: { name: 'gemma3', postNorms: true, headNorms: true, tied: true, scaledEmbedding: true, extra: window },
+  gemma4: gemma4Recipe({}),
+  'gemma4-e2b': gemma4Recipe({ perLayer: true }),
+  'gemma4-a4b': gemma4Recipe({ experts: true }),
   phi3: { name: 'phi3', fused: true },
   'gpt-oss': {
     name: 'gpt-oss',
@@ -164,9 +177,6 @@ export const recipes = {
       'rope.scaling.original_context_length': u32(4096),
     }),
   },
-  bert: { name: 'bert', encoder: { positions: true, biases: true } },
-  bertReranker: { name: 'bert', encoder: { positions: true, biases: true, ranks: true }, extra: ranks },
-  nomicBert: { name: 'nomic-bert', encoder: { fused: true, gated: true } },
   gemma: { name: 'gemma', tied: true, scaledEmbedding: true },
   olmo2: { name: 'olmo2', headNorms: 'whole', postNorms: true, preNorms: false },
   olmo3: { name: 'olmo2', headNorms: 'whole', postNorms: true, preNorms: false, extra: window },
@@ -196,9 +206,40 @@ export const recipes = {
   },
   ...hybridRecipes,
   ...mamba2Recipes,
+  bert: { name: 'bert', embeds: true, encoder: { positions: true, biases: true } },
+  bertReranker: { name: 'bert', embeds: true, encoder: { positions: true, biases: true, ranks: true }, extra: ranks },
+  gemmaEmbedding: {
+    name: 'gemma-embedding',
+    embeds: true,
+    postNorms: true,
+    headNorms: true,
+    tied: true,
+    scaledEmbedding: true,
+    dense: 640,
+    extra: shape => ({
+      ...window(shape),
+      'attention.sliding_window_pattern': u32(2),
+      'attention.causal': { type: 'bool', value: false },
+      dense_2_feat_in: u32(shape.width),
+      dense_2_feat_out: u32(640),
+      dense_3_feat_in: u32(640),
+      dense_3_feat_out: u32(shape.width),
+    }),
+  },
+  qwen3Reranker: {
+    name: 'qwen3',
+    embeds: true,
+    headNorms: true,
+    labels: 2,
+    extra: () => ({ ...ranks(), 'classifier.output_labels': { array: 'string', values: ['yes', 'no'] } }),
+  },
+  nomicBert: { name: 'nomic-bert', embeds: true, encoder: { fused: true, gated: true } },
 } as const satisfies Record<string, Recipe>;
 
 export type ArchitectureName = keyof typeof recipes;
+
+/** Those that answer. */
+export const decoders = (Object.keys(recipes) as ArchitectureName[]).filter(name => !('embeds' in recipes[name]));
 
 /** The architecture's own metadata keys. */
 export function architectureMetadata(architecture: ArchitectureName, shape: Shape): Map<string, MetaValue> {
@@ -250,8 +291,15 @@ export function parts(architecture: ArchitectureName, shape: Shape): Part[] {
     { name: `${recipe.outputNorm ?? 'output_norm'}.weight`, shape: [width], kind: 'norm' },
   ];
   if (!isTied(architecture, shape)) all.push({ name: 'output.weight', shape: [width, vocab], kind: 'output' });
+  if (recipe.labels) all.push({ name: 'cls.output.weight', shape: [width, recipe.labels], kind: 'output' });
+  if (recipe.dense) {
+    all.push({ name: 'dense_2.weight', shape: [width, recipe.dense], kind: 'matrix' });
+    all.push({ name: 'dense_3.weight', shape: [recipe.dense, width], kind: 'matrix' });
+  }
+  all.push(...(recipe.ends?.(shape) ?? []));
+  const { layer: partsOf = (_, layer) => layerParts(recipe, shape, layer) } = recipe;
   for (let layer = 0; layer < layers + predicting; layer++) {
-    all.push(...layerParts(recipe, shape, layer));
+    all.push(...partsOf(shape, layer, `blk.${layer}.`));
     if (layer >= layers) all.push(...predictor(shape, `blk.${layer}.`));
   }
   return all;
@@ -260,7 +308,6 @@ export function parts(architecture: ArchitectureName, shape: Shape): Part[] {
 function layerParts(recipe: Recipe, shape: Shape, layer: number): Part[] {
   const { width } = shape;
   const prefix = `blk.${layer}.`;
-  if (recipe.layer) return recipe.layer(shape, layer, prefix);
   const norm = (name: string, size = width): Part => ({ name: `${prefix}${name}.weight`, shape: [size], kind: 'norm' });
   const before = (name: string) => (recipe.preNorms === false ? [] : [norm(name)]);
   const list = [

@@ -4,9 +4,10 @@ import type { MetaValue } from './gguf-writer.ts';
 import { narrowExperts, u32 } from './metadata.ts';
 import type { Shape } from './shapes.ts';
 
-/** Attention in every so many layers. */
-export const attends = ({ interval }: Shape, layer: number, every: number): boolean =>
-  (layer + 1) % (interval ?? every) === 0;
+/** Attention in every so many layers; in one at least. */
+const interval = (shape: Shape, every: number): number => shape.interval ?? Math.min(every, shape.layers);
+export const attends = (shape: Shape, layer: number, every: number): boolean =>
+  (layer + 1) % interval(shape, every) === 0;
 
 /** Names below a prefix. */
 export const under = (prefix: string) => ({
@@ -69,7 +70,7 @@ function qwen35Metadata(shape: Shape): Record<string, MetaValue> {
   return {
     block_count: u32(layers + predicting),
     ...(predicting && { nextn_predict_layers: u32(predicting) }),
-    full_attention_interval: u32(shape.interval ?? 4),
+    full_attention_interval: u32(interval(shape, 4)),
     'ssm.conv_kernel': u32(taps),
     'ssm.state_size': u32(stateWidth),
     'ssm.group_count': u32(keyHeads),

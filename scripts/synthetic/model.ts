@@ -40,7 +40,7 @@ export function syntheticModel(options: SyntheticOptions = {}): GgufModel {
     experts: 'experts' in recipes[architecture] ? (base.experts ?? 8) : 0,
   };
   const tensors = parts(architecture, shape).map(part => {
-    const plain = ['norm', 'bias', 'router', 'kernel', 'decay', 'sinks', 'table'].includes(part.kind);
+    const plain = part.kind !== 'matrix' && part.kind !== 'embedding' && part.kind !== 'output';
     const type = plain ? 'F32' : typeOf(quant, part.name, part.shape[0] ?? 0, shape);
     return randomTensor(part.name, part.shape, type, valuesOf(part, embeddingDeviation(architecture, shape)), seed);
   });
@@ -65,6 +65,10 @@ function valuesOf({ kind, shape: [inputs = 1] }: Part, embedding: number): Value
       return { deviation: 0.1, mean: 1 };
     case 'decay':
       return { deviation: 0.1, mean: -0.5 };
+    case 'scaling norm':
+      return { deviation: 0.1 * unit, mean: unit };
+    case 'divisors':
+      return { deviation: 0.5, mean: 2 };
     case 'bias':
       return { deviation: 0.1 };
     // As large as scores are.

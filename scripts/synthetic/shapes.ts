@@ -29,6 +29,12 @@ export interface Shape {
   readonly stateWidth?: number;
   /** Blocks behind the layers that predict the token after the next. */
   readonly predicting?: number;
+  /** Width of a head in layers with a window, and how many layers it takes for one without, where it is not the architecture's own. */
+  readonly windowHeadWidth?: number;
+  readonly fullEvery?: number;
+  /** Last layers that see the keys of earlier ones, and width of the embedding that each layer has for itself. */
+  readonly sharedLayers?: number;
+  readonly perLayerWidth?: number;
 }
 
 /** Shapes of known models, and small ones for tests. K formats need widths that are multiples of 256. */
@@ -75,6 +81,23 @@ export const shapes = {
     ...{ width: 2048, layers: 4, heads: 16, kvHeads: 2, headWidth: 256, ffn: 512, vocab: 248_320, context: 262_144 },
     ...{ ropeBase: 1e7, interval: 4, taps: 4, keyHeads: 16, valueHeads: 32, stateWidth: 128 },
     ...{ experts: 256, expertsUsed: 8 },
+  },
+  'gemma4-e2b': {
+    width: 1536,
+    layers: 35,
+    heads: 8,
+    kvHeads: 1,
+    headWidth: 512,
+    windowHeadWidth: 256,
+    ffn: 6144,
+    vocab: 262_144,
+    context: 131_072,
+    ropeBase: 1e6,
+    window: 512,
+    fullEvery: 5,
+    sharedLayers: 20,
+    perLayerWidth: 256,
+    tied: true,
   },
   llama7b: { width: 4096, layers: 32, heads: 32, kvHeads: 32, ffn: 11_008, vocab: 32_000, context: 4096 },
 } as const satisfies Record<string, Shape>;

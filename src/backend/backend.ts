@@ -205,11 +205,11 @@ export interface Traits {
 
 /**
  * states: layers that keep a state of fixed size, {@link Backend.convolve}, {@link Backend.deltaRule} and {@link Backend.scan}; sinks:
- * those of {@link AttentionOptions}; expertBiases: those of {@link Backend.expertMatmuls}; routers: {@link RouterOptions}; two-way:
- * attention to what follows, {@link AttentionOptions.twoWay}; activate: {@link Backend.activate}.
+ * those of {@link AttentionOptions}; expertBiases: those of {@link Backend.expertMatmuls}; two-way: attention to what follows,
+ * {@link AttentionOptions.twoWay}; activate: {@link Backend.activate}.
  */
 export type Feature = (typeof everyFeature)[number];
-export const everyFeature = ['states', 'sinks', 'expertBiases', 'routers', 'two-way', 'activate'] as const;
+export const everyFeature = ['states', 'sinks', 'expertBiases', 'two-way', 'activate'] as const;
 
 /** What a value goes through on its own; relu2: max(x, 0) squared, arXiv:2109.08668. */
 export type Activation = (typeof everyActivation)[number];

@@ -7,7 +7,6 @@ const words: Record<Feature, string> = {
   expertBiases: 'experts with biases',
   'two-way': 'attention to what follows a token, as encoders have it',
   activate: 'feed-forward networks without a gate',
-  routers: 'experts that are not chosen by the softmax of their scores alone',
 };
 
 /** What is thrown for something that a backend cannot do, see {@link Traits.features}. */

@@ -62,9 +62,11 @@ async function info(name: string, { json }: Options): Promise<void> {
 
 async function entryInfo(entry: CatalogEntry, json: boolean | undefined): Promise<void> {
   const { installedFile } = await import('../catalog/installed.ts');
-  const { openStore } = await import('../catalog/store.ts');
-  const path = await installedFile(openStore(), entry.file);
+  const { downloadedPin, openStore } = await import('../catalog/store.ts');
+  const store = openStore();
+  const path = await installedFile(store, entry.file);
   if (json) return printJson({ ...entry, path });
+  const said = path && (await downloadedPin(store, path));
   const { pin, sampling = {} } = entry;
   const rows = [
     ['Name', entry.name],
@@ -75,7 +77,7 @@ async function entryInfo(entry: CatalogEntry, json: boolean | undefined): Promis
     ['Context', `${entry.context} tokens`],
     ['Size', pin ? `${formatBytes(pin.size)} (${pin.size} bytes)` : `about ${formatBytes(entry.approximateSize)}`],
     ['Memory', `about ${formatBytes(entry.memory)}`],
-    ['SHA-256', pin?.sha256 ?? 'not known here: what the hub says when it is asked is required of what it then sends'],
+    ['SHA-256', pin?.sha256 ?? (said ? `${said.sha256} (as the hub said)` : unknownSum)],
     [
       'Sampling',
       Object.entries(sampling)
@@ -87,6 +89,8 @@ async function entryInfo(entry: CatalogEntry, json: boolean | undefined): Promis
   ];
   print(table(rows));
 }
+
+const unknownSum = 'not known here: what the hub says when it is asked is required of what it then sends, and kept';
 
 function sourceText(source: Exclude<Source, { kind: 'local' }>): string {
   if (source.kind === 'wheel') return `PyPI ${source.package} ${source.version}, ${source.path}`;

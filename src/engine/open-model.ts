@@ -119,12 +119,15 @@ function cacheOf(
   options: OpenOptions,
 ): { kvTokens: number; stateSlots: number } {
   const type = options.kvType ?? 'F16';
-  const { config, cache } = describeModel(file);
+  const { config, cache, encoder } = describeModel(file);
+  const maxRunning = options.maxRunning ?? defaults.maxRunning;
+  // Nothing stays in its cache: it holds one step.
+  if (encoder) return { kvTokens: batchTokens(file, options) + maxRunning * pageTokens, stateSlots: 0 };
   const slotBytes = 4 * cache.reduce((sum, layer) => sum + ('stateSize' in layer ? layer.stateSize : 0), 0);
   const weights = file.size + (draft?.size ?? 0);
   // Nobody knows how much memory a GPU has.
   const memory = backend.onGpu ? undefined : (options.memory ?? platform.availableMemory());
-  const stateSlots = defaultStateSlots(options.maxRunning ?? defaults.maxRunning, { slotBytes, weights, memory });
+  const stateSlots = defaultStateSlots(maxRunning, { slotBytes, weights, memory });
   const pageBytes = (each: GgufFile) => backend.kvPageBytes({ layers: describeModel(each).cache, type });
   const needs = {
     trainedContext: config.trainedContext,

@@ -45,7 +45,7 @@ export class Pooler {
  * score is read where an encoder's texts begin and a decoder's end.
  */
 export function createPooler(
-  { pooling = 'last', width, head, encoder }: Model,
+  { pooling = 'last', width, head, encoder }: Pick<Model, 'pooling' | 'width' | 'head' | 'encoder'>,
   { rank = false }: { readonly rank?: boolean | undefined } = {},
 ): Pooler {
   if (pooling !== 'rank' && !rank) return new Pooler(pooling, width, { head });

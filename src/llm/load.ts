@@ -128,6 +128,7 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
     template,
     format,
     toolFormat: text.toolFormat,
+    rankTemplate: text.rankTemplate,
     textSource: data === undefined ? { path: file.path, ...textOptions } : undefined,
     generate: textGeneration(engine, text, defaults.sampling),
     defaults,

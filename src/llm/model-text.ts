@@ -19,6 +19,8 @@ export interface ModelText {
   readonly format: OutputFormat;
   /** The format of calls that it is told, where that is not its template's. */
   readonly toolFormat?: string | undefined;
+  /** How a query and a document are put to a model that ranks, with `{query}` and `{document}` in it; absent: as a pair of texts. */
+  readonly rankTemplate?: string | undefined;
 }
 
 /** Where another thread gets the same from. Structured-cloneable. */
@@ -51,12 +53,11 @@ export async function openModelText(
     const tokenizer = createTokenizer(file.metadata, warn);
     const template = readTemplate(file.metadata, tokenizer, own);
     const format = findOutputFormat(template, tokenizer, toolFormat);
+    const rankTemplate = file.metadata.get('tokenizer.chat_template.rerank');
     return {
-      tokenizer,
-      template,
+      ...{ tokenizer, template, format, toolFormat },
       defaults: { system, sampling: recommendedSampling(file.metadata) },
-      format,
-      toolFormat,
+      ...(typeof rankTemplate === 'string' && { rankTemplate }),
     };
   } finally {
     await file.close();

@@ -65,7 +65,7 @@ export function defineArchitecture(declaration: Declaration): Architecture {
     async load(file, backend, options) {
       checkNeeds(needs, backend);
       const [{ config, cache }, keys] = [describe(file), keysOf(file)];
-      const tensors = new Tensors(file, backend, config.layers, options.onProgress);
+      const tensors = new Tensors(file, backend, options.onProgress);
       const ends = await loadEnds(tensors, config, outputNorm);
       const loading = { backend, options, keys, config, tensors };
       const blocks = await layers(loading);
@@ -99,7 +99,7 @@ export function defineEncoder(declaration: EncoderDeclaration): Architecture {
     async load(file, backend, options) {
       checkNeeds(['two-way', ...needs], backend);
       const [{ config, cache }, keys] = [describe(file), keysOf(file)];
-      const tensors = new Tensors(file, backend, config.layers, options.onProgress);
+      const tensors = new Tensors(file, backend, options.onProgress);
       const loading = { backend, options, keys, config, tensors };
       return createEncoder(backend, options, {
         ...{ config, cache, linears: tensors.linears },

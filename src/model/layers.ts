@@ -141,19 +141,20 @@ export function attend(
 ): void {
   const { backend, config, work, cache, batch } = step;
   const { q, k, v, mixed } = work;
-  const { heads, kvHeads, epsilon } = config;
+  const { heads, kvHeads } = config;
   const products = [{ out: q, ...weights.q }, { out: k, ...weights.k }, { out: v, ...weights.v }, ...also];
   project(step, products, x);
-  const normalise = () => {
-    if (weights.qNorm) backend.rmsNorm(q, q, weights.qNorm, epsilon, batch.tokens);
-    if (weights.kNorm) backend.rmsNorm(k, k, weights.kNorm, epsilon, batch.tokens);
-  };
-  if (!weights.rotatesFirst) normalise();
+  if (!weights.rotatesFirst) normaliseHeads(step, weights);
   if (queryRope) backend.rope(q, queryRope, batch.positions, heads);
   if (rope) backend.rope(k, rope, batch.positions, kvHeads);
-  if (weights.rotatesFirst) normalise();
+  if (weights.rotatesFirst) normaliseHeads(step, weights);
   backend.storeKv(cache, layer, k, v, batch);
   backend.attention(mixed, q, cache, layer, batch, options);
+}
+
+function normaliseHeads({ backend, config, work, batch }: Step, { qNorm, kNorm }: AttentionWeights): void {
+  if (qNorm) backend.rmsNorm(work.q, work.q, qNorm, config.epsilon, batch.tokens);
+  if (kNorm) backend.rmsNorm(work.k, work.k, kNorm, config.epsilon, batch.tokens);
 }
 
 /** hidden += factor * linear(x); `work.normed` is lost where there is a factor. */
@@ -165,10 +166,15 @@ export function addProduct(step: Step, linear: Linear, x: Buffer, factor?: numbe
   backend.add(work.hidden, work.normed, batch.tokens);
 }
 
-/** activation(gate(x)) * up(x), into `work.gate`. */
-export function gated(step: Step, weights: FeedForwardWeights, kind: Gate, x: Buffer = step.work.normed): void {
-  const { backend, work, batch } = step;
-  const { gate, up } = work;
+/** activation(gate(x)) * up(x), into `gate`. */
+export function gated(
+  step: Step,
+  weights: FeedForwardWeights,
+  kind: Gate,
+  x: Buffer = step.work.normed,
+  { gate, up }: { gate: Buffer; up: Buffer } = step.work,
+): void {
+  const { backend, batch } = step;
   const products = [
     { out: gate, ...weights.gate },
     { out: up, ...weights.up },

@@ -1,5 +1,4 @@
 import type { Activation, Backend, Buffer, Gate, Matrix, RouterOptions, Routing, Vector } from '../backend/backend.ts';
-import { lacking } from '../backend/lacking.ts';
 import { most } from './config.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
@@ -104,14 +103,9 @@ export class MoE {
     return {
       ...router,
       ...(biased?.(tensors, prefix) && { bias: await tensors.vector(bias, this.#experts) }),
-      ...(tensors.has(scales) && { scales: await this.#scales(tensors, scales) }),
+      // What each expert gives is multiplied with it: its weight is.
+      ...(tensors.has(scales) && { scales: await tensors.vector(scales, this.#experts) }),
     };
-  }
-
-  /** What each expert gives is multiplied with, where a file says so: its weight is. */
-  #scales(tensors: Tensors, name: string): Promise<Vector> {
-    if (!this.#loading.backend.traits.features.has('routers')) throw lacking('routers');
-    return tensors.vector(name, this.#experts);
   }
 
   /** Some files have the rows of each expert's gate and up in one matrix, in this order. */

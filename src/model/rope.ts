@@ -62,6 +62,12 @@ export interface RopeOptions {
   readonly factors?: Float32Array | undefined;
 }
 
+/** The keys of what layers with a window have for themselves. */
+interface LocalRopeOptions extends RopeOptions {
+  readonly dimensionsKey?: string;
+  readonly baseKey?: string;
+}
+
 /** The rotations that a file describes. */
 export function readRope(keys: Keys, config: ModelConfig, { style, kvTokens, factors }: RopeOptions): RopeSpec {
   const scaling = readScaling(keys, config);
@@ -94,11 +100,10 @@ export function readTemperature(keys: Keys, config: ModelConfig): RopeSpec['temp
 /** The rotations of layers with a sliding window: a base of their own where there is one, no scaling. */
 export function readLocalRope(
   keys: Keys,
-  config: ModelConfig,
-  { style, kvTokens }: RopeOptions,
-  baseKey = 'rope.freq_base_swa',
+  config: Pick<ModelConfig, 'headDim' | 'trainedContext'>,
+  { style, kvTokens, dimensionsKey, baseKey = 'rope.freq_base_swa' }: LocalRopeOptions,
 ): RopeSpec {
-  const dimensions = ropeDimensions(keys, config);
+  const dimensions = ropeDimensions(keys, config, dimensionsKey);
   const base = readBase(keys, baseKey);
   return {
     headDim: config.headDim,
@@ -121,15 +126,18 @@ function readBase(keys: Keys, key: string): number {
 }
 
 /** Positions that a sequence can reach: what the model was trained for, or what the cache holds when that is less. */
-export function longest(config: ModelConfig, kvTokens: number): number {
+export function longest(config: Pick<ModelConfig, 'trainedContext'>, kvTokens: number): number {
   return Math.min(config.trainedContext, kvTokens);
 }
 
 /** Leading dimensions of a head that are rotated. */
-export function ropeDimensions(keys: Keys, config: ModelConfig): number {
-  const dimensions =
-    keys.maybe('rope.dimension_count', { min: 2, max: config.headDim, integer: true }) ?? config.headDim;
-  return dimensions % 2 === 0 ? dimensions : keys.fail('rope.dimension_count', `is ${dimensions} and must be even`);
+export function ropeDimensions(
+  keys: Keys,
+  { headDim }: Pick<ModelConfig, 'headDim'>,
+  key = 'rope.dimension_count',
+): number {
+  const dimensions = keys.maybe(key, { min: 2, max: headDim, integer: true }) ?? headDim;
+  return dimensions % 2 === 0 ? dimensions : keys.fail(key, `is ${dimensions} and must be even`);
 }
 
 /** The context a stretched model was first trained for. */

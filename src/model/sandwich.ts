@@ -1,4 +1,4 @@
-import type { Activation, RopeTable, Vector } from '../backend/backend.ts';
+import type { Activation, AttentionOptions, RopeTable, Vector } from '../backend/backend.ts';
 import type { LoadLayers } from './architecture.ts';
 import { eachLayer } from './config.ts';
 import type { Block } from './decoder.ts';
@@ -29,6 +29,7 @@ interface SandwichOptions {
   /** Default 1 / sqrt(headDim). */
   readonly scale?: number;
   readonly softcap?: number | undefined;
+  readonly twoWay?: boolean;
 }
 
 interface SandwichParts {
@@ -46,7 +47,7 @@ export function sandwich(parts: SandwichParts): LoadLayers {
   const { attention, feedForward = loadFeedForward, activation, preNorms = true, read } = parts;
   return async loading => {
     const { tensors, config } = loading;
-    const { place, scale = 1 / Math.sqrt(config.headDim), softcap } = await read(loading);
+    const { place, scale = 1 / Math.sqrt(config.headDim), softcap, twoWay } = await read(loading);
     const norm = (name: string) => tensors.vector(`${name}.weight`, config.width);
     return eachLayer(config, async (prefix, layer) => {
       const weights = {
@@ -58,7 +59,7 @@ export function sandwich(parts: SandwichParts): LoadLayers {
         feedForward: await feedForward(loading, prefix),
         feedForwardPostNorm: await norm(`${prefix}.post_ffw_norm`),
       };
-      return sandwichBlock(weights, { scale, softcap, activation });
+      return sandwichBlock(weights, { scale, softcap, twoWay, activation });
     });
   };
 }
@@ -66,7 +67,7 @@ export function sandwich(parts: SandwichParts): LoadLayers {
 /** x += postNorm(attention(norm(x))); x += postNorm(feedForward(norm(x))) */
 function sandwichBlock(
   weights: SandwichLayer,
-  { activation, ...options }: { scale: number; softcap: number | undefined; activation: Activation },
+  { activation, ...options }: Omit<AttentionOptions, 'heads'> & { readonly activation: Activation },
 ): Block {
   const { attentionNorm, feedForwardNorm, rope, window } = weights;
   return (step, layer) => {

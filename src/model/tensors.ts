@@ -54,12 +54,10 @@ export class Tensors {
   /** What {@link linear} has loaded: the matrices that adapters may change. */
   readonly linears: Linear[] = [];
 
-  /** @param layers how many are loaded of the file's blocks */
-  constructor(file: GgufFile, backend: Backend, layers: number, onProgress?: ModelOptions['onProgress']) {
+  constructor(file: GgufFile, backend: Backend, onProgress?: ModelOptions['onProgress']) {
     this.#file = file;
     this.#backend = backend;
-    const wanted = file.tensors.values().filter(({ name }) => !(blockOf(name) >= layers));
-    const total = wanted.reduce((sum, tensor) => sum + tensor.bytes, 0);
+    const total = bytesOf(file);
     let loaded = 0;
     this.#progress = bytes => {
       loaded += bytes;
@@ -81,6 +79,13 @@ export class Tensors {
     const tensor = this.#find(name, [columns, rows]);
     this.#checkBlocks(tensor, columns);
     return this.#backend.matrix(this.#source(tensor, columns, range));
+  }
+
+  /** A matrix [rows, pieces * columns] as one of [rows * pieces, columns]. */
+  async pieces(name: string, rows: number, pieces: number, columns: number): Promise<Matrix> {
+    const tensor = this.#find(name, [pieces * columns, rows]);
+    this.#checkBlocks(tensor, columns);
+    return this.#backend.matrix(this.#source(tensor, columns, { first: 0, count: rows * pieces }));
   }
 
   /** [rows, columns] matrices of all experts, one below the other; or a range of the rows of each. */
@@ -152,6 +157,12 @@ export class Tensors {
     return values;
   }
 
+  /** What rotations' frequencies are divided by: none may be 0. */
+  async divisors(name: string, length: number): Promise<Float32Array> {
+    const values = await this.floats(name, length);
+    return values.every(value => value > 0) ? values : Promise.reject(invalid(name, 'must hold numbers above 0'));
+  }
+
   async #maybeBias(name: string, length: number, range: RowRange = { first: 0, count: length }) {
     const values = await this.maybeFloats(name, length);
     return values && this.#backend.vector(rowsOf(range, values));
@@ -198,8 +209,9 @@ export class Tensors {
   }
 }
 
-/** The number of a tensor's block; NaN: it is in none. */
-const blockOf = (name: string): number => Number(/^blk\.(\d+)\./.exec(name)?.[1]);
+/** Bytes of all tensors of a file. */
+export const bytesOf = ({ tensors }: GgufFile): number =>
+  tensors.values().reduce((sum, tensor) => sum + tensor.bytes, 0);
 
 function invalid(name: string, why: string): RealmError {
   return new RealmError('model_invalid', `tensor ${name} ${why}; the file does not fit its architecture`, {

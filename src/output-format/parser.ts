@@ -92,7 +92,9 @@ export class OutputParser {
     const ends = [
       ...(tools ? markersOf(tools, marked) : []),
       ...(tools ? [fence] : []),
-      ...(marked ? [...marked.silent, ...(reasoning ? [reasoning.open] : [])] : []),
+      ...(marked?.silent ?? []),
+      ...(reasoning && (marked || reasoning.anywhere) ? [reasoning.open] : []),
+      ...(reasoning?.anywhere ? [reasoning.close] : []),
     ];
     for (;;) {
       const end = yield* textUntil(this.#input, ends, text => this.#emit({ kind: 'content', text }));
@@ -103,7 +105,8 @@ export class OutputParser {
 
   /** What `marker` begins; false, and nothing is taken, where that is text. */
   *#part(marker: string, { reasoning, text, tools }: OutputFormat): Steps<boolean> {
-    if (text && (text.silent.includes(marker) || marker === reasoning?.open)) {
+    const ended = reasoning?.anywhere === true && marker === reasoning.close;
+    if (text?.silent.includes(marker) || ended || marker === reasoning?.open) {
       const start = this.#input.taken;
       this.#takeMarker(marker);
       if (marker === reasoning?.open) yield* this.#thoughts(reasoning, start);

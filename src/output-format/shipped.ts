@@ -148,7 +148,7 @@ const harmony: OutputFormat = {
 };
 
 const gemma4: OutputFormat = {
-  reasoning: { open: '<|channel>thought\n', close: '<channel|>' },
+  reasoning: { open: '<|channel>thought\n', close: '<channel|>', anywhere: true },
   tools: {
     begin: '',
     call: [

@@ -1,10 +1,13 @@
 import { asRealmError } from '../errors.ts';
+import { resultsInside } from './tool-results.ts';
 import type { ChatMessage, TemplateHabits } from './types.ts';
 
 const SYSTEM = 'Say nothing of it.';
 const USER = 'Is it raining?';
 const ANSWER = 'It is not.';
 const NEWS = 'The wind has turned.';
+/** A role that no template knows. */
+const STRANGER = 'zqstranger';
 
 const THOUGHT = 'The barometer would know.';
 
@@ -18,7 +21,8 @@ type Render = (messages: readonly ChatMessage[]) => string;
 /** Tries the forms that content and system prompts can have, and takes another than the usual only where it helps. */
 export function findHabits(render: Render): TemplateHabits {
   try {
-    return tryHabits(render);
+    const habits = tryHabits(render);
+    return wantsResultsInside(render, habits) ? { ...habits, results: 'inside' } : habits;
   } catch {
     // It goes beyond the limits, and chats will be refused for that.
     return usual;
@@ -52,6 +56,19 @@ function tryHabits(render: Render): TemplateHabits {
   return shows(adapt([system, user], folded), SYSTEM, USER) ? folded : own;
 }
 
+/** It writes the turn of a tool like that of anybody else, and shows what the turn that called has of it. */
+function wantsResultsInside(render: Render, habits: TemplateHabits): boolean {
+  const call = { type: 'function', id: 'call_1', function: { name: 'look', arguments: {} } };
+  const turns = (role: string) => [
+    { role: 'user', content: USER },
+    { role: 'assistant', content: '', tool_calls: [call] },
+    { role, content: NEWS, tool_call_id: 'call_1' },
+  ];
+  const [own, other] = ['tool', STRANGER].map(role => attempt(render, adapt(turns(role), habits)));
+  if (own === undefined || other?.replaceAll(STRANGER, 'tool') !== own) return false;
+  return attempt(render, adapt(turns('tool'), { ...habits, results: 'inside' }))?.includes(NEWS) === true;
+}
+
 /** What the template renders; undefined where it refuses the messages. */
 function attempt(render: Render, messages: readonly ChatMessage[]): string | undefined {
   try {
@@ -65,9 +82,10 @@ function attempt(render: Render, messages: readonly ChatMessage[]): string | und
 /** The messages in the form that the template takes. */
 export function adapt(
   messages: readonly ChatMessage[],
-  { content, system, thoughts }: TemplateHabits,
+  { content, system, thoughts, results }: TemplateHabits,
 ): readonly ChatMessage[] {
-  const named = thoughts ? messages.map(turn => withThinking(turn, thoughts)) : messages;
+  const called = results === 'inside' ? resultsInside(messages) : messages;
+  const named = thoughts ? called.map(turn => withThinking(turn, thoughts)) : called;
   const turns = system === 'own' ? named : foldSystem(named, system === 'first');
   if (content === 'text') return turns;
   return turns.map(turn =>

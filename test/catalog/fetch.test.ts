@@ -184,6 +184,20 @@ describe('a download', () => {
     assert.equal((await refusal(fetchModel(store, open, from(bad)))).code, 'checksum_mismatch');
   });
 
+  it('pins what the hub said, when the catalog has no checksum', async () => {
+    const { pin: _, ...open } = entry;
+    const server = await hub();
+    const { path } = await fetchModel(store, open, from(server));
+    // A new time of modification alone costs a hash; other bytes are fetched again.
+    await utimes(path, 1, 1);
+    await fetchModel(store, open, from(server));
+    assert.equal(server.ranges.length, 1);
+    await writeFile(path, randomBytes(content.length));
+    await fetchModel(store, open, from(server));
+    assert.equal(server.ranges.length, 2);
+    assert.deepEqual(await readFile(path), content);
+  });
+
   it('can be cancelled', async () => {
     const server = await hub({ delayMs: 20 });
     const cancel = new AbortController();

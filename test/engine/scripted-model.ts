@@ -23,6 +23,8 @@ export interface ScriptedOptions {
   readonly maxBatchTokens?: number;
   readonly maxOutputs?: number;
   readonly pooling?: Model['pooling'];
+  /** It says that texts must be whole. Default false. */
+  readonly encoder?: boolean;
   /** Share of the positions at which it says something else than it would: a draft model's errors. */
   readonly noise?: number;
 }
@@ -52,6 +54,7 @@ export class ScriptedModel implements Model {
   readonly slotBytes = 4;
   readonly kvLayout = 'scripted';
   readonly pooling: Model['pooling'];
+  readonly encoder: boolean;
   readonly vocabSize: number;
   readonly trainedContext: number;
   readonly maxBatchTokens: number;
@@ -86,6 +89,7 @@ export class ScriptedModel implements Model {
     this.slots = options.slots ?? 0;
     this.#tokens = new Int32Array(this.maxOutputs);
     this.pooling = options.pooling;
+    this.encoder = options.encoder ?? false;
     this.#noise = options.noise ?? 0;
     this.#distant = options.distant ?? false;
     this.#kv = new Int32Array(this.pages * pageTokens);

@@ -74,6 +74,13 @@ const variants: readonly Variant[] = [
     options: { architecture: 'olmo3', with: { layers: 5 }, metadata: scaling('olmo2', 'yarn', 8) },
   },
   {
+    title: 'glm4 that can see',
+    options: {
+      architecture: 'glm4',
+      metadata: { 'glm4.rope.dimension_sections': { array: 'i32', values: [4, 6, 6, 0] } },
+    },
+  },
+  {
     title: 'hunyuan-dense, a stretched base',
     options: {
       architecture: 'hunyuan-dense',
@@ -157,6 +164,15 @@ const variants: readonly Variant[] = [
       metadata: { 'granitehybrid.rope.scaling.finetuned': { type: 'bool', value: true } },
     },
     quants: ['F32'],
+  },
+  ...(['gemma4', 'gemma4-e2b'] satisfies ArchitectureName[]).map(architecture => ({
+    title: architecture,
+    options: { architecture, with: { layers: 9, heads: 4, kvHeads: 2, headWidth: 128 } },
+  })),
+  {
+    title: 'gemma4-a4b',
+    options: { architecture: 'gemma4-a4b', with: { layers: 3, heads: 4, kvHeads: 2, headWidth: 128 } },
+    mixture: true,
   },
   { title: 'llama, wide heads', options: { with: { headWidth: 128, heads: 6, kvHeads: 2 } } },
   { title: 'llama, linear rope', options: { metadata: scaling('llama', 'linear', 4) } },

@@ -29,6 +29,16 @@ const withState = (['lfm2', 'qwen35', 'qwen35moe', 'qwen3next', 'lfm2moe', ...ma
     }),
   ),
 }));
+const gemma4 = (['gemma4-e2b', 'gemma4-a4b'] as const).map(architecture => ({
+  architecture,
+  bytes: encodeGguf(
+    syntheticModel({
+      architecture,
+      quant: 'Q4_K_M',
+      with: { ...shape, ffn: 512, layers: 6, window: 5, perLayerWidth: 256 },
+    }),
+  ),
+}));
 const tokens = Int32Array.from({ length: 21 }, (_, i) => (i * 97 + 5) % 400);
 const sequences = 16;
 const limits = { kvTokens: 32 * sequences, maxBatchTokens: 128, maxOutputs: sequences, stateSlots: 2 * sequences };
@@ -118,7 +128,7 @@ test('so it does when the weights take several memories', async () => {
 /** Of several memories; the states of one layer must fit one. */
 const memoryPages = (architecture: string) => (mamba.some(each => each === architecture) ? 1240 : 1210);
 
-for (const { architecture, bytes } of [...mixtures, ...withState]) {
+for (const { architecture, bytes } of [...mixtures, ...withState, ...gemma4]) {
   test(`${architecture} has the reference's logits in any batch and chunking`, async () => {
     const reference = await load(createReferenceBackend(), 'F16', bytes);
     const wanted = await logits(reference, [tokens.length], 0);

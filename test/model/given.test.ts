@@ -60,7 +60,7 @@ async function logits(model: Model, ids: Int32Array, given?: GivenRows): Promise
 async function embeddings(architecture: Architecture): Promise<Float32Array> {
   const backend = createReferenceBackend();
   const file = await openGguf(memoryReader(bytesOf(architecture), 'given.gguf'));
-  const table = await new Tensors(file, backend, 1).matrix('token_embd.weight', shape.vocab, width);
+  const table = await new Tensors(file, backend).matrix('token_embd.weight', shape.vocab, width);
   const out = backend.buffer(rows.length, width);
   backend.embed(
     out,

@@ -11,7 +11,7 @@ import { describeModel, loadModel } from '../../src/model/load.ts';
 import { probabilitiesOf } from '../support/agreement.ts';
 
 const limits = { kvTokens: 64, maxBatchTokens: 16, maxOutputs: 16, stateSlots: 2 };
-const small = { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 2, interval: 2 };
+const small = { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 2 };
 
 const open = (model: GgufModel) => openGguf(memoryReader(encodeGguf(model), 'small.gguf'));
 const load = async (model: GgufModel) => loadModel(await open(model), createReferenceBackend(), limits);

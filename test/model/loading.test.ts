@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { ArchitectureName } from '../../scripts/synthetic/architectures.ts';
+import { type ArchitectureName, decoders, recipes } from '../../scripts/synthetic/architectures.ts';
 import { encodeGguf, type GgufModel, type MetaValue, type TensorPlan } from '../../scripts/synthetic/gguf-writer.ts';
 import { type SyntheticOptions, syntheticModel } from '../../scripts/synthetic/model.ts';
 import type { Backend, Feature } from '../../src/backend/backend.ts';
@@ -12,10 +12,11 @@ import { architectures } from '../../src/model/architectures/table.ts';
 import { loadModel } from '../../src/model/load.ts';
 import { preNorm } from '../../src/model/pre-norm.ts';
 import type { ModelOptions } from '../../src/model/types.ts';
+import { byteLength } from '../../src/quant/formats.ts';
 import { logitsOf } from '../support/logits.ts';
 
 const limits: ModelOptions = { kvTokens: 64, maxBatchTokens: 16, maxOutputs: 16 };
-const small = { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 2, interval: 2 };
+const small = { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 2 };
 
 async function load(model: GgufModel, options = limits, backend: Backend = createReferenceBackend()) {
   return loadModel(await openGguf(memoryReader(encodeGguf(model), 'small.gguf')), backend, options);
@@ -295,14 +296,77 @@ function fused(model: GgufModel): GgufModel {
   return { ...model, tensors };
 }
 
+describe('layers of their own sizes', () => {
+  const flags = (...values: boolean[]): MetaValue => ({ array: 'bool', values });
+  const mixed = (metadata: Record<string, MetaValue> = {}, architecture: ArchitectureName = 'gemma4-e2b') =>
+    synthetic(metadata, { architecture, with: { ...small, layers: 6 } });
+  const cases: [key: string, value: MetaValue, message: RegExp][] = [
+    ['attention.head_count', perLayer(4, 4, 4, 4, 4, 3), /is 2 in layer 5, which does not divide 3 heads/],
+    ['attention.head_count', perLayer(4, 4, 4, 4, 4, 0), /is 0 and must be from 1/],
+    ['attention.head_count_kv', perLayer(2, 2, 2, 2, 2, 1), /is 1 in layer 5, which shares those of layer 2/],
+    ['attention.head_count_kv', perLayer(2, 2), /must have 6/],
+    ['attention.key_length_swa', u32(7), /is 7 and must be even/],
+    ['attention.value_length_swa', u32(4), /only the key length, 8/],
+    ['attention.shared_kv_layers', u32(6), /from 0 to 5/],
+    ['attention.shared_kv_layers', u32(5), /leaves no layer whose keys layer 2 could share/],
+    ['attention.sliding_window', u32(0), /must be at least 1/],
+    ['attention.sliding_window_pattern', flags(true), /has 1 layers of 6/],
+    ['rope.dimension_count_swa', u32(16), /from 2 to 8/],
+    ['feed_forward_length', perLayer(96, 96, 96, 192, 192, 0), /is 0 and must be from 1/],
+    ['embedding_length_per_layer_input', u32(2 ** 20), /from 0 to/],
+  ];
+  for (const [key, value, message] of cases) {
+    test(`${key} ${JSON.stringify(value)}`, async () => {
+      await assert.rejects(load(mixed({ [`gemma4.${key}`]: value })), { code: 'model_invalid', message });
+    });
+  }
+
+  test('tensors of another size than their layer', async () => {
+    const shaped = (name: string, shape: number[]) =>
+      withTensor(mixed(), name, tensor => {
+        const elements = shape.reduce((product, size) => product * size);
+        return { ...tensor, shape, bytes: () => [new Uint8Array(byteLength(tensor.type, elements))] };
+      });
+    for (const [name, shape, message] of [
+      ['blk.0.attn_q.weight', [64, 64], /has shape \[64, 64\], expected \[64, 32\]/],
+      ['blk.4.ffn_up.weight', [64, 96], /expected \[64, 192\]/],
+      ['per_layer_token_embd.weight', [64, 400], /expected \[384, 400\]/],
+      ['rope_freqs.weight', [4], /has shape \[4\], expected \[8\]/],
+      ['blk.0.layer_output_scale.weight', [2], /expected \[1\]/],
+    ] as const)
+      await assert.rejects(load(shaped(name, [...shape])), { code: 'model_invalid', message });
+  });
+
+  test('frequencies that are divided by 0, and missing divisors', async () => {
+    const zeros = (tensor: TensorPlan): TensorPlan => ({ ...tensor, bytes: () => [new Uint8Array(32)] });
+    const message = /rope_freqs.weight must hold numbers above 0/;
+    await assert.rejects(load(withTensor(mixed(), 'rope_freqs.weight', zeros)), { code: 'model_invalid', message });
+    await assert.rejects(load(withTensor(mixed(), 'rope_freqs.weight')), { message: /rope_freqs.weight is missing/ });
+  });
+
+  test('experts without scales of the router, of another number, or of a width that differs', async () => {
+    const experts = (metadata: Record<string, MetaValue> = {}) => mixed(metadata, 'gemma4-a4b');
+    const without = withTensor(experts(), 'blk.0.ffn_gate_inp.scale');
+    await assert.rejects(load(without), { code: 'model_invalid', message: /ffn_gate_inp.scale is missing/ });
+    const message = /ffn_gate_up_exps.weight has shape/;
+    await assert.rejects(load(experts({ 'gemma4.expert_count': u32(4) })), { code: 'model_invalid' });
+    const narrow = experts({ 'gemma4.expert_feed_forward_length': u32(32) });
+    await assert.rejects(load(narrow), { code: 'model_invalid', message });
+  });
+});
+
 describe('a model', () => {
-  for (const { name } of architectures) {
+  const generating = new Set<string>(decoders.map(name => recipes[name].name));
+  const variants = ['gemma4-e2b', 'gemma4-a4b'] satisfies ArchitectureName[];
+  const plain = architectures.map(({ name }) => name).filter(name => generating.has(name));
+  for (const name of [...plain, ...variants]) {
     test(`${name}: chunks and neighbours change no bit of its logits`, async () => {
       const architecture = name as ArchitectureName;
-      const metadata = { [`${name}.attention.sliding_window`]: u32(5) };
-      // As many layers as nemotron_h has kinds of them.
-      const shape = { ...small, layers: 3 };
-      const model = await load(synthetic(metadata, { architecture, with: shape }), { ...limits, stateSlots: 4 });
+      const metadata = { [`${recipes[architecture].name}.attention.sliding_window`]: u32(5) };
+      // As many as an architecture has kinds of them.
+      const layers = name.startsWith('gemma4') ? 6 : 3;
+      const built = synthetic(metadata, { architecture, with: { ...small, layers } });
+      const model = await load(built, { ...limits, stateSlots: 4 });
       const [own, others] = [Int32Array.of(1), Int32Array.of(0)];
       const ids = Int32Array.of(5, 90, 17, 255, 31, 8, 120);
       let slot = 2;
@@ -365,11 +429,14 @@ describe('a model', () => {
       seen.push(loaded);
       total = all;
     };
-    const predicting = { ...small, predicting: 1 };
-    const model = syntheticModel({ architecture: 'qwen35', quant: 'Q4_0', with: predicting });
-    await (await load(model, { ...limits, onProgress })).close();
-    assert.ok(seen.every((loaded, i) => i === 0 || loaded >= seen[i - 1]!));
-    assert.equal(seen.at(-1), total);
+    const ahead = synthetic({ 'glm4moe.nextn_predict_layers': u32(1) }, { architecture: 'glm4moe' });
+    const predicting = synthetic({}, { architecture: 'qwen35', with: { ...small, predicting: 1 } });
+    for (const model of [synthetic(), ahead, predicting]) {
+      await (await load(model, { ...limits, onProgress })).close();
+      assert.ok(seen.every((loaded, i) => i === 0 || loaded >= seen[i - 1]!));
+      assert.equal(seen.at(-1), total);
+      seen.length = 0;
+    }
   });
 
   test('refuses a batch that it was not sized for, and tokens it does not know', async () => {

@@ -33,10 +33,10 @@ type Router = Omit<RouterOptions, 'bias' | 'scales'> & { readonly biased?: boole
 /** What each kind of router chooses, and what becomes of what its experts give. */
 export function experts(same: Same): void {
   same('experts of the likeliest', backend => routed(backend, {}));
+  same('experts with scales', backend => routed(backend, { scaled: true }));
   const routers: readonly Router[] = [
     { normalised: false },
     { scale: 2.5 },
-    { scaled: true },
     { kind: 'sigmoid' },
     { kind: 'sigmoid', biased: true, normalised: false },
     { kind: 'sigmoid', biased: true, groups: { count: 4, used: 2 }, scale: 1.8 },
@@ -44,8 +44,7 @@ export function experts(same: Same): void {
     { kind: 'chosen' },
     { kind: 'chosen', biased: true, scaled: true, scale: 0.3 },
   ];
-  for (const router of routers)
-    same(`experts by ${JSON.stringify(router)}`, backend => routed(backend, router), 'routers');
+  for (const router of routers) same(`experts by ${JSON.stringify(router)}`, backend => routed(backend, router));
 }
 
 async function routed(backend: Backend, { biased, scaled, ...router }: Router): Promise<Float32Array[]> {

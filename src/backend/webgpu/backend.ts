@@ -241,8 +241,9 @@ export class WebGpuBackend implements Backend {
   }
 
   route(routing: Routing, logits: Buffer, rows: number, options: RouterOptions = {}): void {
-    if (Object.values(options).some(option => option !== undefined)) throw lacking('routers');
-    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows);
+    const own = (vector: Vector | undefined) => vector && this.#owner.own(vector);
+    const router = { ...options, bias: own(options.bias), scales: own(options.scales) };
+    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows, router);
   }
 
   expertMatmuls(

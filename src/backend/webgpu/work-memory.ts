@@ -24,7 +24,10 @@ export class WorkMemory {
     const most = Math.min(this.#device.limits.maxStorageBufferBindingSize, this.#device.limits.maxBufferSize);
     if (this.bytes <= most) return first;
     this.#taken = first;
-    throw new RealmError('out_of_memory', `work buffers of ${first * 4 + words * 4} bytes; the GPU binds ${most} at once`);
+    throw new RealmError(
+      'out_of_memory',
+      `work buffers of ${first * 4 + words * 4} bytes; the GPU binds ${most} at once`,
+    );
   }
 
   /** The buffer as it is from now on. Growing makes another one, with what the last one held. */

@@ -6,7 +6,6 @@ import { preNorm } from '../pre-norm.ts';
 /** ERNIE 4.5's mixtures of experts: chosen with a bias, beside shared ones; the first layers have one feed-forward network. */
 export const ernie4_5Moe = defineArchitecture({
   name: 'ernie4_5-moe',
-  needs: ['routers'],
   layers: preNorm({
     rope: 'adjacent',
     dense: ({ keys, config }) => {

@@ -11,7 +11,6 @@ import { readRouter } from '../router.ts';
  */
 export const glm4moe = defineArchitecture({
   name: 'glm4moe',
-  needs: ['routers'],
   layers: preNorm({
     rope: 'halves',
     attention: (loading, prefix) =>

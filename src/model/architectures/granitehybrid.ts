@@ -36,7 +36,7 @@ async function readRotations({ backend, keys, config, tensors, options }: Loadin
 export const granitehybrid = defineArchitecture({
   name: 'granitehybrid',
   ...graniteEnds,
-  needs: ['states', 'routers'],
+  needs: ['states'],
   mixedLayers: true,
   cache,
   layers: hybrid({

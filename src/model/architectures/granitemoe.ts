@@ -6,7 +6,6 @@ import { preNorm } from '../pre-norm.ts';
 export const granitemoe = defineArchitecture({
   name: 'granitemoe',
   ...graniteEnds,
-  needs: ['routers'],
   layers: preNorm({
     rope: 'adjacent',
     ropeFactors: ({ tensors, config }) => tensors.maybeFloats('rope_freqs.weight', config.headDim / 2),

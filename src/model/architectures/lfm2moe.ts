@@ -8,7 +8,7 @@ import { readRouter } from '../router.ts';
 /** LFM2's mixtures of experts: by sigmoid, chosen with a bias; the first layers have one feed-forward network. */
 export const lfm2moe = defineArchitecture({
   name: 'lfm2moe',
-  needs: ['states', 'routers'],
+  needs: ['states'],
   mixedLayers: true,
   cache: lfm2Cache,
   outputNorm: 'token_embd_norm.weight',

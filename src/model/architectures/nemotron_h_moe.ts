@@ -4,7 +4,7 @@ import { nemotronCache, nemotronEpsilon, nemotronExperts } from '../nemotron-h.t
 /** Nemotron 3 Nano: nemotron_h's layers with experts, chosen by sigmoid and a bias, and a shared one. */
 export const nemotronHMoe = defineArchitecture({
   name: 'nemotron_h_moe',
-  needs: ['states', 'activate', 'routers'],
+  needs: ['states', 'activate'],
   mixedLayers: true,
   epsilon: nemotronEpsilon,
   cache: nemotronCache,

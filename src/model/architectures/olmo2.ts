@@ -19,7 +19,7 @@ export const olmo2 = defineArchitecture({
       const global = { rope: backend.ropeTable(readRope(keys, config, { style, kvTokens })) };
       const window = readWindow(keys);
       const local = {
-        rope: backend.ropeTable(readLocalRope(keys, config, { style, kvTokens }, 'rope.freq_base')),
+        rope: backend.ropeTable(readLocalRope(keys, config, { style, kvTokens, baseKey: 'rope.freq_base' })),
         window,
       };
       const slides = slidingLayers(keys, config, 4);

@@ -9,7 +9,6 @@ import { preNorm } from '../pre-norm.ts';
  */
 export const qwen2moe = defineArchitecture({
   name: 'qwen2moe',
-  needs: ['routers'],
   layers: preNorm({
     rope: 'halves',
     experts: loading => {

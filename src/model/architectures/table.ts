@@ -4,8 +4,10 @@ import { ernie4_5 } from './ernie4_5.ts';
 import { ernie4_5Moe } from './ernie4_5-moe.ts';
 import { exaone4 } from './exaone4.ts';
 import { gemma } from './gemma.ts';
+import { gemmaEmbedding } from './gemma-embedding.ts';
 import { gemma2 } from './gemma2.ts';
 import { gemma3 } from './gemma3.ts';
+import { gemma4 } from './gemma4.ts';
 import { glm4 } from './glm4.ts';
 import { glm4moe } from './glm4moe.ts';
 import { gptOss } from './gpt-oss.ts';
@@ -36,8 +38,8 @@ import { smollm3 } from './smollm3.ts';
 
 /** Every architecture Realm runs. Adding one is adding a file and a name here. */
 export const architectures: readonly Architecture[] = [
-  ...[llama, qwen2, qwen3, qwen3moe, phi3, gemma, gemma2, gemma3, mistral3, smollm3, qwen3vl, qwen3vlmoe],
+  ...[llama, qwen2, qwen3, qwen3moe, phi3, gemma, gemma2, gemma3, gemma4, mistral3, smollm3, qwen3vl, qwen3vlmoe],
   ...[granite, granitemoe, qwen2moe, glm4, glm4moe, olmo2, exaone4, hunyuanDense, seed_oss, ernie4_5, ernie4_5Moe],
   ...[lfm2, lfm2moe, qwen35, qwen35moe, qwen3next, gptOss, nemotronH, nemotronHMoe, granitehybrid],
-  ...[bert, nomicBert],
+  ...[bert, nomicBert, gemmaEmbedding],
 ];

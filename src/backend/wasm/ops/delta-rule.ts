@@ -1,9 +1,9 @@
-import { deltaName, ratesAt } from '../../../kernels/states.ts';
+import { deltaName, gateBytes } from '../../../kernels/states.ts';
 import { eachPass, eachTile } from '../state-passes.ts';
 import { defineOp } from './op.ts';
 
 /** Where a thread's scratch has tokens' keys and queries: behind their gates. */
-const keysAt = 2 * ratesAt;
+const keysAt = gateBytes;
 
 /** The gated delta rule, segment by segment and head by head. Items: segments * heads * parts of a head's columns. */
 export const deltaRule = defineOp({
