@@ -2,7 +2,8 @@ import { type EncoderRecipe, encoderParts } from './encoders.ts';
 import { gemma4Recipe } from './gemma4.ts';
 import type { MetaValue } from './gguf-writer.ts';
 import { hybridRecipes, predictor } from './hybrid.ts';
-import { expertCounts, f32, narrowExperts, u32 } from './metadata.ts';
+import { mamba2Recipes } from './mamba2.ts';
+import { expertCounts, f32, graniteFactors, narrowExperts, u32 } from './metadata.ts';
 import type { Shape } from './shapes.ts';
 
 /** One tensor of an architecture; matrices are [inputs, outputs] or [inputs, outputs, experts], in ggml's order. */
@@ -75,12 +76,6 @@ const sections = ({ width, heads, headWidth = width / heads }: Shape) => {
   const third = (rest: number) => Math.ceil((pairs - rest) / 3);
   return { 'rope.dimension_sections': i32s(third(0), third(1), third(2), 0) };
 };
-const graniteFactors = () => ({
-  'attention.scale': f32(0.11),
-  embedding_scale: f32(12),
-  residual_scale: f32(0.22),
-  logit_scale: f32(8),
-});
 const window = ({ window: tokens = 64 }: Shape) => ({ 'attention.sliding_window': u32(tokens) });
 
 const ranks = () => ({ pooling_type: u32(4) });
@@ -210,6 +205,7 @@ export const recipes = {
     }),
   },
   ...hybridRecipes,
+  ...mamba2Recipes,
   bert: { name: 'bert', embeds: true, encoder: { positions: true, biases: true } },
   bertReranker: { name: 'bert', embeds: true, encoder: { positions: true, biases: true, ranks: true }, extra: ranks },
   gemmaEmbedding: {

@@ -6,10 +6,11 @@ import type { Shape } from './shapes.ts';
 
 /** Attention in every so many layers; in one at least. */
 const interval = (shape: Shape, every: number): number => shape.interval ?? Math.min(every, shape.layers);
-const attends = (shape: Shape, layer: number, every: number): boolean => (layer + 1) % interval(shape, every) === 0;
+export const attends = (shape: Shape, layer: number, every: number): boolean =>
+  (layer + 1) % interval(shape, every) === 0;
 
 /** Names below a prefix. */
-const under = (prefix: string) => ({
+export const under = (prefix: string) => ({
   matrix: (name: string, from: number, to: number): Part => ({
     name: `${prefix}${name}.weight`,
     shape: [from, to],

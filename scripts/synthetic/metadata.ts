@@ -14,3 +14,11 @@ export const narrowExperts = (shape: Shape) => ({
   ...expertCounts(shape),
   expert_feed_forward_length: u32(shape.ffn),
 });
+
+/** Granite's, as its files have them. */
+export const graniteFactors = () => ({
+  'attention.scale': f32(0.11),
+  embedding_scale: f32(12),
+  residual_scale: f32(0.22),
+  logit_scale: f32(8),
+});

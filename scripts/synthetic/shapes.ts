@@ -15,6 +15,8 @@ export interface Shape {
   /** Experts of a mixture, those used per token, and their inner width when it is not `ffn`. */
   readonly experts?: number;
   readonly expertsUsed?: number;
+  /** Of the stream that experts take and give, where it is narrower than the others'. */
+  readonly latentWidth?: number;
   /** Tokens of the sliding window, for the architectures that have one. */
   readonly window?: number;
   /** Attention in every so many layers, in the architectures whose others keep a state. */

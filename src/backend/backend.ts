@@ -211,9 +211,9 @@ export interface Traits {
 export type Feature = (typeof everyFeature)[number];
 export const everyFeature = ['states', 'sinks', 'expertBiases', 'two-way'] as const;
 
-/** What a value goes through on its own. */
+/** What a value goes through on its own; relu2: max(x, 0) squared, arXiv:2109.08668. */
 export type Activation = (typeof everyActivation)[number];
-export const everyActivation = ['silu', 'gelu', 'sigmoid'] as const;
+export const everyActivation = ['silu', 'gelu', 'sigmoid', 'relu2'] as const;
 
 /**
  * What a gate goes through; a sigmoid's is that of an output, a linear one is multiplied as it is. swiglu_oai clamps both, and what

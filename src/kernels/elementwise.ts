@@ -1,11 +1,11 @@
 /** Kernels over plain rows of f32; counts are in vectors of eight, buffers are padded to them. */
 import { Func, f32x4, i32, type Local, v128 } from './assembler.ts';
 import { constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
-import { clampedPlusOne, gelu, mathConstants, sigmoid, silu, swigluOai, tanh } from './math.ts';
+import { clampedPlusOne, gelu, mathConstants, relu2, sigmoid, silu, swigluOai, tanh } from './math.ts';
 
 const loadPair = (at: Local<'i32'>): Pair => pair(h => v128.load(at, 16 * h));
 
-const activations = { silu, gelu, sigmoid, linear: (_: Func, x: Pair) => x, swiglu_oai: swigluOai };
+const activations = { silu, gelu, sigmoid, relu2, linear: (_: Func, x: Pair) => x, swiglu_oai: swigluOai };
 
 /** out = activation(gate) * up. */
 export function gate(kind: keyof typeof activations) {

@@ -59,6 +59,12 @@ export function sigmoid(f: Func, x: Pair, get: ConstantOf): Pair {
   return pair(h => f32x4.div(get('one')[h], divisor[h]));
 }
 
+/** max(x, 0)². arXiv:2109.08668 */
+export function relu2(_: Func, x: Pair, get: ConstantOf): Pair {
+  const positive = pair(h => f32x4.max(x[h], get('zero')[h]));
+  return pair(h => f32x4.mul(positive[h], positive[h]));
+}
+
 /** ln(1 + e^x), as max(x, 0) + ln(1 + e^-|x|). */
 export function softplus(f: Func, x: Pair, get: ConstantOf): Pair<Local<'v128'>> {
   const negative = pair(h => f32x4.sub(get('zero')[h], f32x4.abs(x[h])));

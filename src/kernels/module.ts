@@ -96,8 +96,8 @@ function commonFunctions() {
   return [
     ...cacheTypes.flatMap(type => Array.from({ length: maxQueries }, (_, i) => attention(type, i + 1))),
     ...[quantize32(), quantize256(), interleaveFloats(), rmsNorm(), layerNorm(), storeKv(), storeKvBytes()],
-    ...[gate('silu'), gate('gelu'), gate('sigmoid'), gate('linear'), gate('swiglu_oai')],
-    ...[activate('silu'), activate('gelu'), activate('sigmoid')],
+    ...[gate('silu'), gate('gelu'), gate('sigmoid'), gate('relu2'), gate('linear'), gate('swiglu_oai')],
+    ...[activate('silu'), activate('gelu'), activate('sigmoid'), activate('relu2')],
     ...[add(), scale(), softcap(), ropeAdjacent(), ropeHalves()],
     ...convolutionTaps.flatMap(taps => [convolve(taps, false), convolve(taps, true)]),
     ...[unitLength(), deltaGates(), scanGates(), ...[tileColumns, 8].flatMap(width => [deltaRule(width), scan(width)])],

@@ -25,6 +25,8 @@ interface Declaration {
   readonly needs?: readonly Feature[];
   /** Layers differ in their heads and widths: the config has the largest, and each layer reads its own by {@link Keys.each}. */
   readonly mixedLayers?: boolean;
+  /** See {@link readModelConfig}. */
+  readonly epsilon?: readonly [string, ...string[]];
   /** What each layer keeps of a sequence. Default: keys and values, the same in all of them. */
   readonly cache?: CacheLayers;
   /** The norm before the output matrix, where it has another name than usual. */
@@ -45,6 +47,7 @@ export function defineArchitecture(declaration: Declaration): Architecture {
     name,
     needs = [],
     mixedLayers,
+    epsilon,
     cache = cacheLayers,
     layers,
     outputNorm,
@@ -53,7 +56,7 @@ export function defineArchitecture(declaration: Declaration): Architecture {
     logitCap,
   } = declaration;
   const describe = (file: GgufFile) => {
-    const config = readModelConfig(file, { mixedLayers });
+    const config = readModelConfig(file, { mixedLayers, epsilon });
     return { config, cache: cache(config, keysOf(file)) };
   };
   return {
@@ -74,9 +77,8 @@ export function defineArchitecture(declaration: Declaration): Architecture {
   };
 }
 
-interface EncoderDeclaration extends Pick<Declaration, 'name' | 'layers' | 'needs' | 'embeddingScale' | 'head'> {
-  /** The key of what the norms add under the root. Default: that of RMS norms. */
-  readonly epsilon?: string;
+interface EncoderDeclaration
+  extends Pick<Declaration, 'name' | 'layers' | 'needs' | 'embeddingScale' | 'head' | 'epsilon'> {
   /** What becomes of the tokens' embeddings before the first layer. */
   readonly entrance?: (loading: Loading) => Promise<(step: Step) => void>;
   /** A norm behind the last layer. */

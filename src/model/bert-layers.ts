@@ -10,10 +10,12 @@ import {
   loadAttention,
   loadFeedForward,
   loadFusedAttention,
+  loadUngated,
+  type UngatedWeights,
+  ungated,
 } from './layers.ts';
 import type { Loading } from './loading.ts';
 import { project } from './project.ts';
-import type { Linear } from './tensors.ts';
 
 interface LayerNorm {
   readonly weight: Vector;
@@ -26,12 +28,6 @@ interface BertLayer {
   readonly attentionNorm: LayerNorm;
   readonly feedForward: FeedForwardWeights | UngatedWeights;
   readonly outputNorm: LayerNorm;
-}
-
-/** The weights of a feed-forward network without a gate. */
-interface UngatedWeights {
-  readonly up: Linear;
-  readonly down: Linear;
 }
 
 interface BertOptions {
@@ -58,14 +54,6 @@ export function bertLayers(options: BertOptions = {}): LoadLayers {
   };
 }
 
-async function loadUngated({ tensors, config }: Loading, prefix: string): Promise<UngatedWeights> {
-  const { width, feedForward } = config;
-  return {
-    up: await tensors.linear(`${prefix}.ffn_up`, feedForward, width),
-    down: await tensors.linear(`${prefix}.ffn_down`, width, feedForward),
-  };
-}
-
 /** x = norm(x + attention(x)); x = norm(x + feedForward(x)) */
 function bertBlock(
   { attention, attentionNorm, feedForward, outputNorm }: BertLayer,
@@ -79,17 +67,10 @@ function bertBlock(
     project(step, [{ out: hidden, ...attention.output }], mixed, { accumulate: true });
     normalise(step, attentionNorm);
     if ('gate' in feedForward) gated(step, feedForward, 'silu', hidden);
-    else ungated(step, feedForward);
+    else ungated(step, feedForward, 'gelu', hidden);
     project(step, [{ out: hidden, ...feedForward.down }], gate, { accumulate: true });
     normalise(step, outputNorm);
   };
-}
-
-/** gelu(up(x)), into `work.gate`. */
-function ungated(step: Step, { up }: UngatedWeights): void {
-  const { backend, work, batch } = step;
-  project(step, [{ out: work.gate, ...up }], work.hidden);
-  backend.activate(work.gate, 'gelu', batch.tokens);
 }
 
 export function normalise({ backend, config, work, batch }: Step, { weight, bias }: LayerNorm): void {

@@ -33,10 +33,17 @@ export const most = {
   context: 1 << 28,
 };
 
+interface ConfigOptions {
+  /** Whether layers differ in their heads and widths; then the largest are given. */
+  readonly mixedLayers?: boolean | undefined;
+  /** The keys of what norms add under the root; the first that a file has is read. Default: that of RMS norms. */
+  readonly epsilon?: readonly [string, ...string[]] | undefined;
+}
+
 /** Reads `<architecture>.*`; throws `model_invalid` naming the key for a value that no decoder can have. */
 export function readModelConfig(
   file: GgufFile,
-  { mixedLayers = false, epsilon = 'attention.layer_norm_rms_epsilon' } = {},
+  { mixedLayers = false, epsilon = ['attention.layer_norm_rms_epsilon'] }: ConfigOptions = {},
 ): ModelConfig {
   const keys = keysOf(file);
   const sizeOf = mixedLayers ? keys.largest : keys.uniform;
@@ -58,7 +65,10 @@ export function readModelConfig(
     headDim: readHeadDim(keys, width, heads),
     vocabSize: readVocabSize(file, keys),
     trainedContext: keys.size('context_length', most.context),
-    epsilon: keys.number(epsilon, { min: 0, max: 1 }),
+    epsilon: keys.number(epsilon.find(key => keys.meta.has(`${keys.architecture}.${key}`)) ?? epsilon[0], {
+      min: 0,
+      max: 1,
+    }),
     pooling: readPooling(keys),
   };
 }

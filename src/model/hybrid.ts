@@ -1,17 +1,16 @@
 import type { LoadLayers } from './architecture.ts';
 import { eachLayer } from './config.ts';
 import type { Block } from './decoder.ts';
-import { gated, loadFeedForward } from './layers.ts';
+import { addProduct, gated, loadFeedForward } from './layers.ts';
 import type { Loading } from './loading.ts';
 import type { MoE } from './moe.ts';
-import { project } from './project.ts';
 
 /** Loads a part of layer `layer`, whose tensors begin with `prefix`: a block that adds to the stream what it makes of `work.normed`. */
 export type LoadPart = (prefix: string, layer: number) => Promise<Block>;
 
 /** How layers differ in which tokens are mixed by attention, or by something with a state, before the feed-forward network. */
 interface HybridOptions {
-  readonly mixer: (loading: Loading) => LoadPart;
+  readonly mixer: (loading: Loading) => LoadPart | Promise<LoadPart>;
   readonly feedForward: (loading: Loading) => LoadPart;
   /** Name of the norm between the two. */
   readonly norm: string;
@@ -21,7 +20,7 @@ interface HybridOptions {
 export function hybrid(options: HybridOptions): LoadLayers {
   return async loading => {
     const { tensors, config } = loading;
-    const [mixer, feedForward] = [options.mixer(loading), options.feedForward(loading)];
+    const [mixer, feedForward] = [await options.mixer(loading), options.feedForward(loading)];
     return eachLayer(config, async (prefix, layer) => {
       const mixerNorm = await tensors.vector(`${prefix}.attn_norm.weight`, config.width);
       const mix = await mixer(prefix, layer);
@@ -38,13 +37,13 @@ export function hybrid(options: HybridOptions): LoadLayers {
   };
 }
 
-/** A gated feed-forward network with SiLU. */
-export function denseFeedForward(loading: Loading): LoadPart {
+/** A gated feed-forward network with SiLU; `scale`: a factor on what it adds to the stream. */
+export function denseFeedForward(loading: Loading, scale?: number): LoadPart {
   return async prefix => {
     const weights = await loadFeedForward(loading, prefix);
     return step => {
       gated(step, weights, 'silu');
-      project(step, [{ out: step.work.hidden, ...weights.down }], step.work.gate, { accumulate: true });
+      addProduct(step, weights.down, step.work.gate, scale);
     };
   };
 }

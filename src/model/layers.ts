@@ -1,4 +1,4 @@
-import type { AttentionOptions, Buffer, Gate, RopeTable, Vector } from '../backend/backend.ts';
+import type { Activation, AttentionOptions, Buffer, Gate, RopeTable, Vector } from '../backend/backend.ts';
 import type { ModelConfig } from './config.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
@@ -26,6 +26,9 @@ export interface FeedForwardWeights {
   readonly up: Linear;
   readonly down: Linear;
 }
+
+/** The weights of one without a gate. */
+export type UngatedWeights = Omit<FeedForwardWeights, 'gate'>;
 
 export async function loadAttention({ tensors, config }: Loading, prefix: string): Promise<AttentionWeights> {
   const { width, heads, kvHeads, headDim } = config;
@@ -76,6 +79,14 @@ export async function loadFeedForward({ tensors, config }: Loading, prefix: stri
   const { width, feedForward } = config;
   return {
     gate: await tensors.linear(`${prefix}.ffn_gate`, feedForward, width),
+    up: await tensors.linear(`${prefix}.ffn_up`, feedForward, width),
+    down: await tensors.linear(`${prefix}.ffn_down`, width, feedForward),
+  };
+}
+
+export async function loadUngated({ tensors, config }: Loading, prefix: string): Promise<UngatedWeights> {
+  const { width, feedForward } = config;
+  return {
     up: await tensors.linear(`${prefix}.ffn_up`, feedForward, width),
     down: await tensors.linear(`${prefix}.ffn_down`, width, feedForward),
   };
@@ -170,4 +181,11 @@ export function gated(
   ];
   project(step, products, x);
   backend.gate(gate, gate, up, kind, batch.tokens);
+}
+
+/** activation(up(x)), into `work.gate`. */
+export function ungated(step: Step, { up }: UngatedWeights, kind: Activation, x: Buffer = step.work.normed): void {
+  const { backend, work, batch } = step;
+  project(step, [{ out: work.gate, ...up }], x);
+  backend.activate(work.gate, kind, batch.tokens);
 }

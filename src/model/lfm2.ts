@@ -1,8 +1,7 @@
 /** What LFM2's architectures have in common. */
+import { attentionLayers } from './attention-layers.ts';
 import type { CacheLayers } from './cache-layers.ts';
-import type { ModelConfig } from './config.ts';
 import type { LoadPart } from './hybrid.ts';
-import type { Keys } from './keys.ts';
 import { attend, loadNormedAttention } from './layers.ts';
 import type { Loading } from './loading.ts';
 import { project } from './project.ts';
@@ -18,15 +17,6 @@ export const lfm2Cache: CacheLayers = (config, keys) => {
     attends ? { kvHeads, headDim } : convolutionState(keys, config),
   );
 };
-
-/** Which layers attend: those that have heads for keys and values, all as many. */
-function attentionLayers(keys: Keys, { layers, kvHeads }: ModelConfig): boolean[] {
-  const key = 'attention.head_count_kv';
-  return keys.each(key, layers, { min: 0, integer: true }).map(heads => {
-    if (heads !== 0 && heads !== kvHeads) keys.fail(key, `has layers of ${heads} and of ${kvHeads} heads`);
-    return heads !== 0;
-  });
-}
 
 /** Attention where a layer has heads for keys and values, a convolution elsewhere. */
 export function lfm2Mixer(loading: Loading): LoadPart {

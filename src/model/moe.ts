@@ -1,4 +1,4 @@
-import type { Buffer, Gate, Matrix, RouterOptions, Routing, Vector } from '../backend/backend.ts';
+import type { Activation, Backend, Buffer, Gate, Matrix, RouterOptions, Routing, Vector } from '../backend/backend.ts';
 import { most } from './config.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
@@ -19,7 +19,7 @@ export interface ExpertWeights {
   /** How experts are chosen by what the router gives. */
   readonly choice: RouterOptions;
   /** [experts * feedForward, width] */
-  readonly gate: Experts;
+  readonly gate?: Experts | undefined;
   readonly up: Experts;
   /** [experts * width, feedForward] */
   readonly down: Experts;
@@ -32,8 +32,12 @@ export interface MoEOptions {
   readonly router?: Router;
   /** Whether a layer brings a bias for choosing. */
   readonly biased?: (tensors: Tensors, prefix: string) => boolean;
+  /** Of what experts take and give. Default: the stream's. */
+  readonly width?: number | undefined;
   /** What an expert's gate goes through. Default SiLU. */
   readonly activation?: Gate;
+  /** Experts have no gate: what they go through instead. */
+  readonly ungated?: Activation;
   /** Whether experts and their router have biases. */
   readonly biases?: boolean;
   readonly shared?: SharedExpertOptions | undefined;
@@ -45,6 +49,7 @@ const mostExperts = 1024;
 export class MoE {
   readonly #loading: Loading;
   readonly #experts: number;
+  readonly #width: number;
   readonly #feedForward: number;
   readonly #options: MoEOptions;
   readonly #shared: SharedExpert | undefined;
@@ -64,26 +69,27 @@ export class MoE {
     const slots = limits.maxBatchTokens * topK;
     this.#loading = loading;
     this.#experts = experts;
+    this.#width = options.width ?? config.width;
     this.#feedForward = feedForward;
     this.#options = options;
     this.#shared = options.shared && new SharedExpert(loading, options.shared);
     this.#routing = backend.routing(limits.maxBatchTokens, experts, topK);
     this.#scores = backend.buffer(limits.maxBatchTokens, experts);
     this.#gate = backend.buffer(slots, feedForward);
-    this.#up = backend.buffer(slots, feedForward);
-    this.#down = backend.buffer(slots, config.width);
+    this.#up = options.ungated ? this.#gate : backend.buffer(slots, feedForward);
+    this.#down = backend.buffer(slots, this.#width);
   }
 
   async load(tensors: Tensors, prefix: string): Promise<ExpertWeights> {
-    const [experts, width, inner] = [this.#experts, this.#loading.config.width, this.#feedForward];
+    const [experts, width, inner] = [this.#experts, this.#width, this.#feedForward];
     const router = `${prefix}.ffn_gate_inp`;
     return {
       router: {
-        matrix: await tensors.matrix(`${router}.weight`, experts, width),
+        matrix: await tensors.matrix(`${router}.weight`, experts, this.#loading.config.width),
         bias: this.#options.biases ? await tensors.vector(`${router}.bias`, experts) : undefined,
       },
       choice: await this.#choice(tensors, prefix),
-      gate: await this.#half(tensors, prefix, 'gate'),
+      gate: this.#options.ungated ? undefined : await this.#half(tensors, prefix, 'gate'),
       up: await this.#half(tensors, prefix, 'up'),
       down: await this.#load(tensors, `${prefix}.ffn_down_exps`, width, inner),
       shared: await this.#shared?.load(this.#loading, prefix),
@@ -104,7 +110,7 @@ export class MoE {
 
   /** Some files have the rows of each expert's gate and up in one matrix, in this order. */
   #half(tensors: Tensors, prefix: string, half: 'gate' | 'up'): Promise<Experts> {
-    const [width, inner] = [this.#loading.config.width, this.#feedForward];
+    const [width, inner] = [this.#width, this.#feedForward];
     const fused = `${prefix}.ffn_gate_up_exps`;
     if (!tensors.has(`${fused}.weight`)) return this.#load(tensors, `${prefix}.ffn_${half}_exps`, inner, width);
     return this.#load(tensors, fused, 2 * inner, width, { first: half === 'gate' ? 0 : inner, count: inner });
@@ -116,10 +122,13 @@ export class MoE {
     return { matrix, bias: this.#options.biases ? await tensors.expertBiases(`${name}.bias`, shape) : undefined };
   }
 
-  /** out += what the chosen experts make of `x`, weighted; chosen by what the router makes of `judged`. A shared one adds to hidden. */
+  /**
+   * out += what the chosen experts make of `x`, weighted; chosen by what the router makes of `judged`. Where `out` is `x` it is in
+   * its place. A shared one adds to hidden.
+   */
   apply(
     step: Step,
-    { router, choice, gate, up, down, shared }: ExpertWeights,
+    { router, choice, down, shared, ...weights }: ExpertWeights,
     { out = step.work.hidden, x = step.work.normed, judged = x }: { out?: Buffer; x?: Buffer; judged?: Buffer } = {},
   ): void {
     const { backend, batch } = step;
@@ -127,15 +136,21 @@ export class MoE {
     const routing = this.#routing;
     backend.matmul(this.#scores, router.matrix, judged, rows, router);
     backend.route(routing, this.#scores, rows, choice);
-    const products = [
-      { out: this.#gate, ...gate },
-      { out: this.#up, ...up },
-    ];
-    backend.expertMatmuls(products, x, 'tokens', routing, rows);
-    backend.gate(this.#gate, this.#gate, this.#up, this.#options.activation ?? 'silu', rows * routing.topK);
+    this.#activated(backend, weights, x, rows);
+    if (out === x) backend.scale(out, 0, rows);
     backend.expertMatmuls([{ out: this.#down, ...down }], this.#gate, 'slots', routing, rows);
     backend.combine(out, this.#down, routing, rows);
     if (shared) this.#shared?.apply(step, shared);
+  }
+
+  /** What goes into the experts' last matrices, into `#gate`. */
+  #activated(backend: Backend, { gate, up }: Pick<ExpertWeights, 'gate' | 'up'>, x: Buffer, rows: number): void {
+    const { activation = 'silu', ungated } = this.#options;
+    const [routing, slots] = [this.#routing, rows * this.#routing.topK];
+    const products = [...(gate ? [{ out: this.#gate, ...gate }] : []), { out: this.#up, ...up }];
+    backend.expertMatmuls(products, x, 'tokens', routing, rows);
+    if (ungated) backend.activate(this.#gate, ungated, slots);
+    else backend.gate(this.#gate, this.#gate, this.#up, activation, slots);
   }
 }
 

@@ -1,10 +1,11 @@
-import type { Buffer, Matrix, MatrixSource } from '../backend/backend.ts';
+import type { Activation, Buffer, Matrix, MatrixSource } from '../backend/backend.ts';
 import type { Step } from './decoder.ts';
-import { addProduct, type FeedForwardWeights } from './layers.ts';
+import { addProduct, type FeedForwardWeights, type UngatedWeights } from './layers.ts';
 import type { Loading } from './loading.ts';
 import { project } from './project.ts';
 
-export interface SharedExpertWeights extends FeedForwardWeights {
+export interface SharedExpertWeights extends UngatedWeights {
+  readonly gate?: FeedForwardWeights['gate'] | undefined;
   /** [1, width]: what says how much of the network a token takes, if not all. */
   readonly share?: Matrix | undefined;
 }
@@ -14,6 +15,8 @@ export interface SharedExpertOptions {
   readonly width: number;
   /** Whether each token takes a share of it: the sigmoid of a product. */
   readonly gated?: boolean;
+  /** It has no gate: what it goes through instead. */
+  readonly ungated?: Activation;
   /** Factor on what it gives, where it is not gated. */
   readonly scale?: number | undefined;
 }
@@ -30,15 +33,15 @@ export class SharedExpert {
     const { backend, options: limits } = loading;
     this.#options = options;
     this.#gate = backend.buffer(limits.maxBatchTokens, options.width);
-    this.#up = backend.buffer(limits.maxBatchTokens, options.width);
+    this.#up = options.ungated ? this.#gate : backend.buffer(limits.maxBatchTokens, options.width);
     this.#shares = options.gated ? new Shares(loading) : undefined;
   }
 
   async load({ tensors, config }: Loading, prefix: string): Promise<SharedExpertWeights> {
-    const inner = this.#options.width;
+    const { width: inner, ungated } = this.#options;
     await this.#shares?.load();
     return {
-      gate: await tensors.linear(`${prefix}.ffn_gate_shexp`, inner, config.width),
+      gate: ungated ? undefined : await tensors.linear(`${prefix}.ffn_gate_shexp`, inner, config.width),
       up: await tensors.linear(`${prefix}.ffn_up_shexp`, inner, config.width),
       down: await tensors.linear(`${prefix}.ffn_down_shexp`, config.width, inner),
       share: this.#shares && (await tensors.matrix(`${prefix}.ffn_gate_inp_shexp.weight`, 1, config.width)),
@@ -48,13 +51,12 @@ export class SharedExpert {
   /** hidden += what the network makes of `work.normed`, which may be lost. */
   apply(step: Step, { gate, up, down, share }: SharedExpertWeights): void {
     const { backend, work, batch } = step;
-    const products = [
-      { out: this.#gate, ...gate },
-      { out: this.#up, ...up },
-    ];
+    const { ungated, scale } = this.#options;
+    const products = [...(gate ? [{ out: this.#gate, ...gate }] : []), { out: this.#up, ...up }];
     project(step, products, work.normed);
-    backend.gate(this.#gate, this.#gate, this.#up, 'silu', batch.tokens);
-    if (!share || !this.#shares) return addProduct(step, down, this.#gate, this.#options.scale);
+    if (ungated) backend.activate(this.#gate, ungated, batch.tokens);
+    else backend.gate(this.#gate, this.#gate, this.#up, 'silu', batch.tokens);
+    if (!share || !this.#shares) return addProduct(step, down, this.#gate, scale);
     const shares = this.#shares.of(step, share);
     project(step, [{ out: work.normed, ...down }], this.#gate);
     backend.gate(shares, shares, work.normed, 'sigmoid', batch.tokens);

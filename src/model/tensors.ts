@@ -116,8 +116,12 @@ export class Tensors {
     return linear;
   }
 
-  async vector(name: string, length: number): Promise<Vector> {
-    return this.#backend.vector(await this.floats(name, length));
+  async vector(name: string, ...shape: readonly number[]): Promise<Vector> {
+    return this.#backend.vector(await this.floats(name, ...shape));
+  }
+
+  async maybeVector(name: string, length: number): Promise<Vector | undefined> {
+    return this.has(name) ? this.vector(name, length) : undefined;
   }
 
   /** A norm's weight and bias. */

@@ -35,6 +35,12 @@ const cases: readonly { title: string; model?: SyntheticOptions; adapter?: Adapt
     model: { architecture, with: { layers: 4 } },
     adapter: { architecture, tensors: /(attn|ffn|alpha|beta|out|proj).*weight$/ },
   })),
+  ...(['nemotron_h', 'granitehybrid'] satisfies ArchitectureName[]).map(architecture => ({
+    title: architecture,
+    model: { architecture, with: { layers: 4 } },
+    // Strong, for what a layer of granite adds is scaled by 0.22.
+    adapter: { architecture, tensors: /(attn|ffn|ssm_in|ssm_out).*weight$/, strength: 2 },
+  })),
   {
     title: 'gemma4, embeddings for every layer',
     model: { architecture: 'gemma4-e2b', with: { layers: 9, headWidth: 128 } },

@@ -363,7 +363,8 @@ describe('a model', () => {
     test(`${name}: chunks and neighbours change no bit of its logits`, async () => {
       const architecture = name as ArchitectureName;
       const metadata = { [`${recipes[architecture].name}.attention.sliding_window`]: u32(5) };
-      const layers = name.startsWith('gemma4') ? 6 : small.layers;
+      // As many as an architecture has kinds of them.
+      const layers = name.startsWith('gemma4') ? 6 : 3;
       const built = synthetic(metadata, { architecture, with: { ...small, layers } });
       const model = await load(built, { ...limits, stateSlots: 4 });
       const [own, others] = [Int32Array.of(1), Int32Array.of(0)];

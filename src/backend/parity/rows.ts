@@ -79,6 +79,7 @@ async function activated(backend: Backend, columns: number): Promise<Float32Arra
 async function elementwise(backend: Backend, columns: number): Promise<Float32Array[]> {
   const inputs = (seed: number) => atBorders(backend, seed, columns);
   const [silu, gelu, inPlace, sigmoid, linear] = [inputs(1), inputs(2), inputs(3), inputs(10), inputs(11)];
+  const relu2 = inputs(16);
   const clamped = inputs(13);
   const [capped, sum, scaled] = [inputs(4), inputs(5), inputs(6)];
   const up = filled(backend, 9, 5, columns);
@@ -86,6 +87,7 @@ async function elementwise(backend: Backend, columns: number): Promise<Float32Ar
   backend.gate(silu, inputs(7), up, 'silu', 4);
   backend.gate(gelu, inputs(8), up, 'gelu', 5);
   backend.gate(sigmoid, inputs(9), up, 'sigmoid', 5);
+  backend.gate(relu2, inputs(17), up, 'relu2', 5);
   backend.gate(linear, inputs(12), up, 'linear', 5);
   backend.gate(clamped, inputs(14), filled(backend, 15, 5, columns, 20), 'swiglu_oai', 5);
   backend.gate(inPlace, inPlace, up, 'silu', 5);
@@ -93,5 +95,5 @@ async function elementwise(backend: Backend, columns: number): Promise<Float32Ar
   backend.add(sum, up, 4);
   backend.scale(scaled, 0.3, 4);
   backend.gather(gathered, scaled, Int32Array.of(4, 0, 2));
-  return results(backend, silu, gelu, sigmoid, linear, clamped, inPlace, capped, sum, scaled, gathered);
+  return results(backend, silu, gelu, sigmoid, relu2, linear, clamped, inPlace, capped, sum, scaled, gathered);
 }

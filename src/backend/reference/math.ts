@@ -67,6 +67,12 @@ export function gelu(x: number): number {
   return f(f(0.5 * x) * f(1 + tanhf(f(SQRT_2_OVER_PI * inner))));
 }
 
+/** arXiv:2109.08668 */
+export function relu2(x: number): number {
+  const positive = Math.max(x, 0);
+  return f(positive * positive);
+}
+
 /** How steep gpt-oss's gate is, and what its inputs are clamped to. */
 const SWIGLU_ALPHA = f(1.702);
 const SWIGLU_LIMIT = 7;

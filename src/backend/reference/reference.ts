@@ -41,7 +41,7 @@ import {
   type ReferenceVector,
 } from './handles.ts';
 import { pageBytesOf, ReferenceKvCache, type Unit } from './kv-cache.ts';
-import { gelu, sigmoid, silu, softcap, swigluOai } from './math.ts';
+import { gelu, relu2, sigmoid, silu, softcap, swigluOai } from './math.ts';
 import { layerNorm, rmsNorm } from './norm.ts';
 import { checkProduct, multiply, multiplyExperts } from './products.ts';
 import { rotate } from './rope.ts';
@@ -50,7 +50,7 @@ import { convolve, deltaRule, scan } from './states.ts';
 import { ReferenceMatrix } from './weights.ts';
 
 const f = Math.fround;
-const activations = { silu, gelu, sigmoid };
+const activations = { silu, gelu, sigmoid, relu2 };
 
 const plain = (activation: (x: number) => number) => (gate: number, up: number) => f(activation(gate) * up);
 
@@ -294,7 +294,7 @@ class ReferenceBackend implements Backend {
 
   gate(out: Buffer, gate: Buffer, up: Buffer, kind: Gate, rows: number): void {
     const linear = plain(x => x);
-    const smooth = { silu: plain(silu), gelu: plain(gelu), sigmoid: plain(sigmoid) };
+    const smooth = { silu: plain(silu), gelu: plain(gelu), sigmoid: plain(sigmoid), relu2: plain(relu2) };
     const activation = { ...smooth, linear, swiglu_oai: swigluOai }[kind];
     const [gated, upper] = [this.#owner.own(gate), this.#owner.own(up)];
     this.#each(out, rows, (row, i) => {

@@ -7,7 +7,7 @@ import { readRope } from '../rope.ts';
 /** Nomic's BERT: rotations in the place of learned positions, and a gated feed-forward network. arXiv:2402.01613 */
 export const nomicBert = defineEncoder({
   name: 'nomic-bert',
-  epsilon: 'attention.layer_norm_epsilon',
+  epsilon: ['attention.layer_norm_epsilon'],
   entrance: loadBertEntrance,
   layers: bertLayers({
     gated: true,

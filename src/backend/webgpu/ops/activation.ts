@@ -9,6 +9,8 @@ fn silu(x: f32) -> f32 { return divide(x, 1.0 + exps(-x)); }
 
 fn sigmoid(x: f32) -> f32 { return divide(1.0, 1.0 + exps(-x)); }
 
+fn relu2(x: f32) -> f32 { return max(x, 0.0) * max(x, 0.0); }
+
 fn linear(x: f32) -> f32 { return x; }
 
 fn gelu(x: f32) -> f32 {

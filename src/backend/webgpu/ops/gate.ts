@@ -26,6 +26,7 @@ export const gateKernels = {
   silu: kernelOf('silu'),
   gelu: kernelOf('gelu'),
   sigmoid: kernelOf('sigmoid'),
+  relu2: kernelOf('relu2'),
   linear: kernelOf('linear'),
   swiglu_oai: kernelOf('swiglu_oai'),
 };
