@@ -1,12 +1,13 @@
 /**
  * Compiles src/ into dist/, with the same folders: what asks for `../../guest/wasm` finds it from there too. What browsers
  * import is `dist/browser.js` and the file of its threads, `dist/browser-worker.js`; beside them is `dist/guest-worker.js`
- * for programs. The page at `/` goes to build/page, as in a checkout.
+ * for programs. The pages at `/` and `/local/` go to build/, as in a checkout.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { bundle } from './bundle.ts';
+import { buildLocal } from './local.ts';
 import { buildPage } from './page.ts';
 
 rmSync('dist', { recursive: true, force: true });
@@ -16,6 +17,7 @@ for (const file of globSync('dist/**/*.{js,d.ts}')) renameModules(file);
 for (const file of globSync('dist/platform/browser/*.js')) rmSync(file);
 await bundle('dist');
 await buildPage();
+await buildLocal();
 chmodSync('dist/cli/launch.js', 0o755);
 
 /** tsc renames imports; the modules that threads and processes are started from, and those that types come from, are named in strings. */

@@ -1,18 +1,20 @@
 /** Builds the page at `/` from src/page into build/page, unless it is there already; npm start runs this. */
-import { createHash } from 'node:crypto';
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build, type OutputFile } from 'esbuild';
+import { unlessBuilt } from './stamp.ts';
 
 const source = 'src/page';
 /** Beside src and dist, so that the server finds it from both. */
 const target = 'build/page';
-const stampFile = join(target, 'stamp');
+
+export function buildPage(): Promise<void> {
+  const files = globSync(`${source}/**/*.{ts,tsx,css,html,svg}`);
+  return unlessBuilt(target, [...files, 'scripts/page.ts'], buildNow);
+}
 
 /** Names of files carry digests of what is in them, so browsers keep them for ever. */
-export async function buildPage(): Promise<void> {
-  const stamp = digestOfSources();
-  if (stamp === readStamp()) return;
+async function buildNow(): Promise<void> {
   const { outputFiles } = await build({
     entryPoints: [`${source}/main.tsx`, `${source}/styles/main.css`, `${source}/icon.svg`],
     outdir: target,
@@ -32,7 +34,6 @@ export async function buildPage(): Promise<void> {
   mkdirSync(target, { recursive: true });
   for (const { path, contents } of outputFiles) writeFileSync(path, contents);
   writeFileSync(join(target, 'index.html'), indexHtml(outputFiles));
-  writeFileSync(stampFile, stamp);
 }
 
 function indexHtml(files: readonly OutputFile[]): string {
@@ -45,24 +46,6 @@ function indexHtml(files: readonly OutputFile[]): string {
     .replace('{script}', named('.js'))
     .replace('{style}', named('.css'))
     .replace('{icon}', named('.svg'));
-}
-
-/** Of the page, of what it is built with and of how. */
-function digestOfSources(): string {
-  const digest = createHash('sha256');
-  const files = globSync(`${source}/**/*.{ts,tsx,css,html,svg}`).filter(file => !file.endsWith('.test.ts'));
-  for (const file of [...files.sort(), 'package-lock.json', 'scripts/page.ts']) {
-    digest.update(`${file}\0`).update(readFileSync(file)).update('\0');
-  }
-  return digest.digest('hex');
-}
-
-function readStamp(): string | undefined {
-  try {
-    return readFileSync(stampFile, 'utf8');
-  } catch {
-    return undefined;
-  }
 }
 
 if (import.meta.main) await buildPage();

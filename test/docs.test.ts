@@ -4,6 +4,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { wrapped, writtenPages } from '../scripts/wrap.ts';
+import { architectures } from '../src/model/architectures/table.ts';
 
 const pages = [...globSync('*.md'), ...globSync('docs/*.md')].sort();
 
@@ -29,6 +30,13 @@ for (const page of writtenPages()) {
     assert.equal(wrapped(text), text);
   });
 }
+
+test('docs/models.md has a row for every architecture, and for no other', () => {
+  const page = readFileSync('docs/models.md', 'utf8');
+  const [, table = ''] = /\| architecture \|.*\n\|[-|]+\n((?:\|.*\n)+)/.exec(page) ?? [];
+  const rows = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
+  assert.deepEqual(rows.sort(), architectures.map(({ name }) => name).sort());
+});
 
 test('what is filled anew says the same, and nothing else is touched', () => {
   const long = `${'word '.repeat(30)}- 1. end`;

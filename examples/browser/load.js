@@ -8,19 +8,24 @@ const fields = `
   <button type="submit">Load</button>
   <p role="status"></p>`;
 
+/** What the page's address says: a model, its checksum and system prompt, and whether it is loaded at once. */
+const asked = new URLSearchParams(location.search);
+
 /** Fills the form, and hands over the model that it loads. */
 export async function askForModel(form, onModel, options = {}) {
   form.innerHTML = fields;
   const { url, files } = form.elements;
   const button = form.querySelector('button');
   const status = form.querySelector('[role=status]');
-  url.value = new URLSearchParams(location.search).get('model') ?? '';
+  url.value = asked.get('model') ?? '';
   form.onsubmit = async event => {
     event.preventDefault();
     button.disabled = true;
     try {
-      const model = await loadModel(sourceOf(url.value, files.files), {
+      const source = sourceOf(url.value, files.files);
+      const model = await loadModel(source, {
         cache: true,
+        ...(files.files.length === 0 && url.value === asked.get('model') && saidOfIt()),
         sampling: { temperature: 0.2, topP: 0.9 },
         onProgress: ({ phase, done, total }) => {
           status.textContent = `${phase}: ${megabytes(done)} of ${total ? megabytes(total) : 'unknown'} MB`;
@@ -35,9 +40,16 @@ export async function askForModel(form, onModel, options = {}) {
       button.disabled = false;
     }
   };
+  if (asked.has('load')) form.requestSubmit();
   // What the browser keeps needs no download; its name is its checksum.
   const kept = (await cachedModels().catch(() => [])).filter(({ complete }) => complete);
   form.querySelector('datalist').append(...kept.map(({ id, name }) => new Option(name, id)));
+}
+
+/** What the address says of its model. */
+function saidOfIt() {
+  const [sha256, system] = [asked.get('sha256'), asked.get('system')];
+  return { ...(sha256 && { sha256 }), ...(system && { system }) };
 }
 
 /** All files of a split model are picked together. */

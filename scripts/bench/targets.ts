@@ -4,6 +4,9 @@ const targets: readonly { model: RegExp; variant?: string; ratios: Readonly<Reco
   { model: /tinyllama.*q4_0/i, ratios: { tg: 1, pp: 1.1, batch: 1.3, depth: 1.5 } },
   { model: /tinyllama.*q4_k_m/i, ratios: { tg: 1, pp: 1.3, batch: 1.7, depth: 1.5 } },
   { model: /tinyllama.*q8_0/i, ratios: { tg: 1, pp: 1 } },
+  { model: /qwen3\.5.*q4_k_m/i, ratios: { tg: 1, pp: 1.2, batch: 1.3, depth: 1.3 } },
+  { model: /gpt-oss.*mxfp4/i, ratios: { tg: 1, pp: 1 } },
+  { model: /tinyllama.*(iq3_s|iq2_s)/i, ratios: { tg: 1, pp: 1 } },
   { model: /smollm2-135m.*q4_1/i, ratios: { tg: 1.5, pp: 2, batch: 1.5 } },
   { model: /smollm2-135m.*q4_0/i, ratios: { tg: 1, pp: 0.9 } },
 ];

@@ -1,36 +1,84 @@
+import { type EncoderRecipe, encoderParts } from './encoders.ts';
+import { gemma4Recipe } from './gemma4.ts';
 import type { MetaValue } from './gguf-writer.ts';
+import { hybridRecipes, predictor } from './hybrid.ts';
+import { mamba2Recipes } from './mamba2.ts';
+import { expertCounts, f32, graniteFactors, narrowExperts, u32 } from './metadata.ts';
 import type { Shape } from './shapes.ts';
 
 /** One tensor of an architecture; matrices are [inputs, outputs] or [inputs, outputs, experts], in ggml's order. */
 export interface Part {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly kind: 'embedding' | 'matrix' | 'output' | 'norm' | 'bias' | 'router';
+  readonly kind:
+    | 'embedding'
+    | 'matrix'
+    | 'output'
+    | 'norm'
+    | 'bias'
+    | 'router'
+    | 'kernel'
+    | 'decay'
+    | 'sinks'
+    | 'table'
+    | 'divisors'
+    | 'scaling norm';
 }
 
 /** What tells one architecture from llama; names and keys as llama.cpp expects them. */
-interface Recipe {
+export interface Recipe {
   /** general.architecture. */
   readonly name: string;
   readonly biases?: boolean;
-  readonly headNorms?: boolean;
+  /** Norms over each head of queries and keys; `whole`: over all of them. */
+  readonly headNorms?: boolean | 'whole';
   readonly postNorms?: boolean;
-  readonly fused?: boolean;
+  /** Whether there are norms before attention and feed-forward network. Default true. */
+  readonly preNorms?: boolean;
+  /** Queries, keys and values in one matrix, gate and up in another; `ffn`: only the latter. */
+  readonly fused?: boolean | 'ffn';
   readonly experts?: boolean;
+  /** Biases of all experts and of their router, and of attention's output. */
+  readonly expertBiases?: boolean;
+  readonly sinks?: boolean;
+  /** A shared expert; `gated`: of which tokens take a share. */
+  readonly shared?: 'plain' | 'gated';
+  /** A bias for choosing experts. */
+  readonly selectionBias?: boolean;
+  /** Leading layers that have one feed-forward network instead of experts. */
+  readonly leadingDense?: number;
+  /** What the norm before the feed-forward network is called. */
+  readonly ffnNorm?: string;
   readonly tied?: boolean;
   /** The embedding is multiplied by sqrt(width) when a token enters, and not when it serves as the output matrix. */
   readonly scaledEmbedding?: boolean;
+  /** In the place of attention. */
+  readonly mixer?: (shape: Shape, layer: number, prefix: string) => Part[];
+  /** What the norm before the output is called. */
+  readonly outputNorm?: string;
+  /** It embeds or ranks texts, and is not there to answer. */
+  readonly embeds?: boolean;
+  readonly encoder?: EncoderRecipe;
+  /** Width between two matrices behind the pooling. */
+  readonly dense?: number;
+  /** Scores of a head behind the pooling. */
+  readonly labels?: number;
   readonly extra?: (shape: Shape) => Record<string, MetaValue>;
+  /** Tensors beside the layers, and those of a layer, of an architecture that is like no other. */
+  readonly ends?: (shape: Shape) => Part[];
+  readonly layer?: (shape: Shape, layer: number, prefix: string) => Part[];
 }
 
-const u32 = (value: number): MetaValue => ({ type: 'u32', value });
-const f32 = (value: number): MetaValue => ({ type: 'f32', value });
-
-const expertCounts = ({ experts = 8, expertsUsed = 2 }: Shape) => ({
-  expert_count: u32(experts),
-  expert_used_count: u32(expertsUsed),
-});
+const i32s = (...values: number[]): MetaValue => ({ array: 'i32', values });
+/** How the pairs of a head are shared among time, height and width: no pair is left over, which llama.cpp would not turn. */
+const sections = ({ width, heads, headWidth = width / heads }: Shape) => {
+  const pairs = headWidth / 2;
+  const third = (rest: number) => Math.ceil((pairs - rest) / 3);
+  return { 'rope.dimension_sections': i32s(third(0), third(1), third(2), 0) };
+};
 const window = ({ window: tokens = 64 }: Shape) => ({ 'attention.sliding_window': u32(tokens) });
+
+const ranks = () => ({ pooling_type: u32(4) });
 
 export const recipes = {
   llama: { name: 'llama' },
@@ -41,7 +89,65 @@ export const recipes = {
     name: 'qwen3moe',
     headNorms: true,
     experts: true,
-    extra: shape => ({ ...expertCounts(shape), expert_feed_forward_length: u32(shape.ffn) }),
+    extra: narrowExperts,
+  },
+  qwen3vl: { name: 'qwen3vl', headNorms: true, extra: sections },
+  qwen3vlmoe: {
+    name: 'qwen3vlmoe',
+    headNorms: true,
+    experts: true,
+    extra: shape => ({ ...narrowExperts(shape), ...sections(shape) }),
+  },
+  mistral3: {
+    name: 'mistral3',
+    extra: () => ({
+      'attention.temperature_scale': f32(0.1),
+      'rope.scaling.type': { type: 'string', value: 'yarn' },
+      'rope.scaling.factor': f32(16),
+      'rope.scaling.original_context_length': u32(32),
+      'rope.scaling.yarn_beta_fast': f32(24),
+      'rope.scaling.yarn_beta_slow': f32(2),
+      'rope.scaling.yarn_log_multiplier': f32(1),
+    }),
+  },
+  smollm3: { name: 'smollm3', tied: true },
+  granite: { name: 'granite', tied: true, extra: graniteFactors },
+  granitemoe: {
+    name: 'granitemoe',
+    tied: true,
+    experts: true,
+    shared: 'plain',
+    extra: shape => ({
+      ...graniteFactors(),
+      ...expertCounts(shape),
+      expert_shared_feed_forward_length: u32(shape.ffn),
+    }),
+  },
+  qwen2moe: {
+    name: 'qwen2moe',
+    biases: true,
+    experts: true,
+    shared: 'gated',
+    extra: shape => ({ ...narrowExperts(shape), expert_shared_feed_forward_length: u32(shape.ffn) }),
+  },
+  glm4moe: {
+    name: 'glm4moe',
+    biases: true,
+    headNorms: true,
+    experts: true,
+    shared: 'plain',
+    selectionBias: true,
+    leadingDense: 1,
+    ffnNorm: 'post_attention_norm',
+    extra: ({ width, heads, headWidth = width / heads, ...shape }) => ({
+      ...narrowExperts({ width, heads, ...shape }),
+      expert_shared_count: u32(1),
+      leading_dense_block_count: u32(1),
+      expert_gating_func: u32(2),
+      expert_weights_scale: f32(1.5),
+      expert_weights_norm: { type: 'bool', value: true },
+      'rope.dimension_count': u32(headWidth / 2),
+    }),
   },
   gemma2: {
     name: 'gemma2',
@@ -51,10 +157,89 @@ export const recipes = {
     extra: shape => ({ ...window(shape), attn_logit_softcapping: f32(50), final_logit_softcapping: f32(30) }),
   },
   gemma3: { name: 'gemma3', postNorms: true, headNorms: true, tied: true, scaledEmbedding: true, extra: window },
+  gemma4: gemma4Recipe({}),
+  'gemma4-e2b': gemma4Recipe({ perLayer: true }),
+  'gemma4-a4b': gemma4Recipe({ experts: true }),
   phi3: { name: 'phi3', fused: true },
+  'gpt-oss': {
+    name: 'gpt-oss',
+    biases: true,
+    experts: true,
+    expertBiases: true,
+    sinks: true,
+    ffnNorm: 'post_attention_norm',
+    extra: shape => ({
+      ...expertCounts(shape),
+      ...window(shape),
+      expert_feed_forward_length: u32(shape.ffn),
+      'rope.scaling.type': { type: 'string', value: 'yarn' },
+      'rope.scaling.factor': f32(32),
+      'rope.scaling.original_context_length': u32(4096),
+    }),
+  },
+  gemma: { name: 'gemma', tied: true, scaledEmbedding: true },
+  olmo2: { name: 'olmo2', headNorms: 'whole', postNorms: true, preNorms: false },
+  olmo3: { name: 'olmo2', headNorms: 'whole', postNorms: true, preNorms: false, extra: window },
+  exaone4: { name: 'exaone4', headNorms: true, postNorms: true, preNorms: false },
+  glm4: {
+    name: 'glm4',
+    biases: true,
+    postNorms: true,
+    fused: 'ffn',
+    extra: ({ width, heads, headWidth = width / heads }) => ({ 'rope.dimension_count': u32(headWidth / 2) }),
+  },
+  'hunyuan-dense': { name: 'hunyuan-dense', headNorms: true, tied: true },
+  seed_oss: { name: 'seed_oss', biases: true, ffnNorm: 'post_attention_norm' },
+  ernie4_5: { name: 'ernie4_5', tied: true },
+  'ernie4_5-moe': {
+    name: 'ernie4_5-moe',
+    experts: true,
+    shared: 'plain',
+    selectionBias: true,
+    leadingDense: 1,
+    extra: shape => ({
+      ...narrowExperts(shape),
+      expert_shared_feed_forward_length: u32(shape.ffn),
+      leading_dense_block_count: u32(1),
+      interleave_moe_layer_step: u32(1),
+    }),
+  },
+  ...hybridRecipes,
+  ...mamba2Recipes,
+  bert: { name: 'bert', embeds: true, encoder: { positions: true, biases: true } },
+  bertReranker: { name: 'bert', embeds: true, encoder: { positions: true, biases: true, ranks: true }, extra: ranks },
+  gemmaEmbedding: {
+    name: 'gemma-embedding',
+    embeds: true,
+    postNorms: true,
+    headNorms: true,
+    tied: true,
+    scaledEmbedding: true,
+    dense: 640,
+    extra: shape => ({
+      ...window(shape),
+      'attention.sliding_window_pattern': u32(2),
+      'attention.causal': { type: 'bool', value: false },
+      dense_2_feat_in: u32(shape.width),
+      dense_2_feat_out: u32(640),
+      dense_3_feat_in: u32(640),
+      dense_3_feat_out: u32(shape.width),
+    }),
+  },
+  qwen3Reranker: {
+    name: 'qwen3',
+    embeds: true,
+    headNorms: true,
+    labels: 2,
+    extra: () => ({ ...ranks(), 'classifier.output_labels': { array: 'string', values: ['yes', 'no'] } }),
+  },
+  nomicBert: { name: 'nomic-bert', embeds: true, encoder: { fused: true, gated: true } },
 } as const satisfies Record<string, Recipe>;
 
 export type ArchitectureName = keyof typeof recipes;
+
+/** Those that answer. */
+export const decoders = (Object.keys(recipes) as ArchitectureName[]).filter(name => !('embeds' in recipes[name]));
 
 /** The architecture's own metadata keys. */
 export function architectureMetadata(architecture: ArchitectureName, shape: Shape): Map<string, MetaValue> {
@@ -70,7 +255,9 @@ export function architectureMetadata(architecture: ArchitectureName, shape: Shap
     'attention.head_count_kv': u32(shape.kvHeads),
     'attention.key_length': u32(headWidth),
     'attention.value_length': u32(headWidth),
-    'attention.layer_norm_rms_epsilon': f32(1e-5),
+    ...(recipe.encoder
+      ? { 'attention.layer_norm_epsilon': f32(1e-5), 'attention.causal': { type: 'bool', value: false } as const }
+      : { 'attention.layer_norm_rms_epsilon': f32(1e-5) }),
     'rope.dimension_count': u32(headWidth),
     'rope.freq_base': f32(shape.ropeBase ?? 10_000),
     ...recipe.extra?.(shape),
@@ -96,28 +283,43 @@ export function embeddingDeviation(architecture: ArchitectureName, shape: Shape)
 
 /** All tensors, in the order of the file. */
 export function parts(architecture: ArchitectureName, shape: Shape): Part[] {
-  const { width, vocab } = shape;
+  const { width, vocab, layers, predicting = 0 } = shape;
+  const recipe: Recipe = recipes[architecture];
+  if (recipe.encoder) return encoderParts(recipe.encoder, shape);
   const all: Part[] = [
     { name: 'token_embd.weight', shape: [width, vocab], kind: 'embedding' },
-    { name: 'output_norm.weight', shape: [width], kind: 'norm' },
+    { name: `${recipe.outputNorm ?? 'output_norm'}.weight`, shape: [width], kind: 'norm' },
   ];
   if (!isTied(architecture, shape)) all.push({ name: 'output.weight', shape: [width, vocab], kind: 'output' });
-  for (let layer = 0; layer < shape.layers; layer++)
-    all.push(...layerParts(recipes[architecture], shape, `blk.${layer}.`));
+  if (recipe.labels) all.push({ name: 'cls.output.weight', shape: [width, recipe.labels], kind: 'output' });
+  if (recipe.dense) {
+    all.push({ name: 'dense_2.weight', shape: [width, recipe.dense], kind: 'matrix' });
+    all.push({ name: 'dense_3.weight', shape: [recipe.dense, width], kind: 'matrix' });
+  }
+  all.push(...(recipe.ends?.(shape) ?? []));
+  const { layer: partsOf = (_, layer) => layerParts(recipe, shape, layer) } = recipe;
+  for (let layer = 0; layer < layers + predicting; layer++) {
+    all.push(...partsOf(shape, layer, `blk.${layer}.`));
+    if (layer >= layers) all.push(...predictor(shape, `blk.${layer}.`));
+  }
   return all;
 }
 
-function layerParts(recipe: Recipe, shape: Shape, prefix: string): Part[] {
+function layerParts(recipe: Recipe, shape: Shape, layer: number): Part[] {
   const { width } = shape;
+  const prefix = `blk.${layer}.`;
   const norm = (name: string, size = width): Part => ({ name: `${prefix}${name}.weight`, shape: [size], kind: 'norm' });
+  const before = (name: string) => (recipe.preNorms === false ? [] : [norm(name)]);
   const list = [
-    norm('attn_norm'),
-    ...attentionParts(recipe, shape, prefix),
-    norm('ffn_norm'),
-    ...ffnParts(recipe, shape, prefix),
+    ...before('attn_norm'),
+    ...(recipe.mixer ? recipe.mixer(shape, layer, prefix) : attentionParts(recipe, shape, prefix)),
+    ...before(recipe.ffnNorm ?? 'ffn_norm'),
+    ...ffnParts(recipe, shape, prefix, layer < (recipe.leadingDense ?? 0)),
   ];
   const headWidth = shape.headWidth ?? width / shape.heads;
-  if (recipe.headNorms) list.push(norm('attn_q_norm', headWidth), norm('attn_k_norm', headWidth));
+  const normed = (heads: number) => (recipe.headNorms === 'whole' ? heads * headWidth : headWidth);
+  if (recipe.headNorms) list.push(norm('attn_q_norm', normed(shape.heads)), norm('attn_k_norm', normed(shape.kvHeads)));
+  if (recipe.sinks) list.push({ name: `${prefix}attn_sinks.weight`, shape: [shape.heads], kind: 'sinks' });
   if (recipe.postNorms) list.push(norm('post_attention_norm'), norm('post_ffw_norm'));
   return list;
 }
@@ -130,12 +332,14 @@ function attentionParts(recipe: Recipe, shape: Shape, prefix: string): Part[] {
   };
   const bias = (name: string, size: number): Part => ({ name: `${prefix}${name}.bias`, shape: [size], kind: 'bias' });
   const output = matrix('attn_output', q, width);
-  if (recipe.fused) return [matrix('attn_qkv', width, q + 2 * kv), output];
+  if (recipe.fused === true) return [matrix('attn_qkv', width, q + 2 * kv), output];
   const list = [matrix('attn_q', width, q), matrix('attn_k', width, kv), matrix('attn_v', width, kv), output];
-  return recipe.biases ? [...list, bias('attn_q', q), bias('attn_k', kv), bias('attn_v', kv)] : list;
+  if (recipe.biases) list.push(bias('attn_q', q), bias('attn_k', kv), bias('attn_v', kv));
+  if (recipe.expertBiases) list.push(bias('attn_output', width));
+  return list;
 }
 
-function ffnParts(recipe: Recipe, { width, ffn, experts = 8 }: Shape, prefix: string): Part[] {
+function ffnParts(recipe: Recipe, { width, ffn, experts = 8 }: Shape, prefix: string, dense: boolean): Part[] {
   const matrix = (name: string, ...shape: number[]): Part => ({
     name: `${prefix}${name}.weight`,
     shape,
@@ -143,12 +347,24 @@ function ffnParts(recipe: Recipe, { width, ffn, experts = 8 }: Shape, prefix: st
   });
   // The fused matrix holds the gate's rows first.
   if (recipe.fused) return [matrix('ffn_up', width, 2 * ffn), matrix('ffn_down', ffn, width)];
-  if (!recipe.experts)
+  if (!recipe.experts || dense)
     return [matrix('ffn_gate', width, ffn), matrix('ffn_up', width, ffn), matrix('ffn_down', ffn, width)];
-  return [
-    { name: `${prefix}ffn_gate_inp.weight`, shape: [width, experts], kind: 'router' },
+  const list = [
     matrix('ffn_gate_exps', width, ffn, experts),
     matrix('ffn_up_exps', width, ffn, experts),
     matrix('ffn_down_exps', ffn, width, experts),
+    ...(recipe.selectionBias ? [{ name: `${prefix}exp_probs_b.bias`, shape: [experts], kind: 'bias' } as const] : []),
+    ...(recipe.shared
+      ? [matrix('ffn_gate_shexp', width, ffn), matrix('ffn_up_shexp', width, ffn), matrix('ffn_down_shexp', ffn, width)]
+      : []),
+    ...(recipe.shared === 'gated'
+      ? [{ name: `${prefix}ffn_gate_inp_shexp.weight`, shape: [width], kind: 'router' } as const]
+      : []),
   ];
+  const router: Part = { name: `${prefix}ffn_gate_inp.weight`, shape: [width, experts], kind: 'router' };
+  if (!recipe.expertBiases) return [router, ...list];
+  const biases = [router, ...list].map(({ name, shape: [, ...shape] }): Part => {
+    return { name: name.replace('.weight', '.bias'), shape, kind: 'bias' };
+  });
+  return [router, ...list, ...biases];
 }

@@ -3,9 +3,9 @@ import type { QuantType } from '../../src/quant/types.ts';
 import type { Shape } from './shapes.ts';
 
 /** One format for all matrices, or llama.cpp's mix of that name. */
-export type Mix = QuantType | 'Q4_K_M' | 'UD-Q4_K_M';
+export type Mix = QuantType | 'Q4_K_M' | 'UD-Q4_K_M' | 'MXFP4_MOE';
 
-export const mixes: readonly Mix[] = [...(Object.keys(formats) as QuantType[]), 'Q4_K_M', 'UD-Q4_K_M'];
+export const mixes: readonly Mix[] = [...(Object.keys(formats) as QuantType[]), 'Q4_K_M', 'UD-Q4_K_M', 'MXFP4_MOE'];
 
 /** llama.cpp's number for the file type (general.file_type); it only describes. */
 export const fileTypes: Readonly<Partial<Record<Mix, number>>> = {
@@ -36,6 +36,7 @@ export const fileTypes: Readonly<Partial<Record<Mix, number>>> = {
   TQ1_0: 36,
   TQ2_0: 37,
   MXFP4: 38,
+  MXFP4_MOE: 38,
   NVFP4: 39,
 };
 
@@ -60,7 +61,14 @@ const fallbacks: Readonly<Partial<Record<QuantType, QuantType>>> = {
 
 /** The type of the matrix `name` with rows of `width`; facts from llama.cpp's llama-quant.cpp. */
 export function typeOf(mix: Mix, name: string, width: number, shape: Shape): QuantType {
-  const wanted = mix === 'Q4_K_M' ? q4km(name, shape) : mix === 'UD-Q4_K_M' ? dynamic(name, shape) : mix;
+  const wanted =
+    mix === 'Q4_K_M'
+      ? q4km(name, shape)
+      : mix === 'UD-Q4_K_M'
+        ? dynamic(name, shape)
+        : mix === 'MXFP4_MOE'
+          ? mxfp4Moe(name)
+          : mix;
   if (width % formats[wanted].blockSize === 0) return wanted;
   const type = fallbacks[wanted] ?? 'F16';
   return width % formats[type].blockSize === 0 ? type : 'F16';
@@ -85,6 +93,9 @@ function dynamic(name: string, shape: Shape): QuantType {
   if (name.includes('.ffn_down')) return layer % 2 ? 'IQ4_XS' : 'Q5_K';
   return name.includes('.attn_') && layer % 4 === 1 ? 'Q5_K' : q4km(name, shape);
 }
+
+/** As gpt-oss's files are. */
+const mxfp4Moe = (name: string): QuantType => (name.includes('_exps.') ? 'MXFP4' : 'Q8_0');
 
 /** The layers that Q4_K_M spends more on: the first and the last eighth and every third between. */
 function moreBits(layer: number, layers: number): boolean {

@@ -28,6 +28,8 @@ export interface SyntheticOptions {
   readonly metadata?: Readonly<Record<string, MetaValue>>;
 }
 
+const tokenTypes = ['tokenizer.ggml.token_type_count', { type: 'u32', value: 2 }] as const;
+
 /** A model of random weights, such that its activations stay near 1 and its logits have a standard deviation near 3. */
 export function syntheticModel(options: SyntheticOptions = {}): GgufModel {
   const { architecture = 'llama', quant = 'Q4_0', seed = 1, shape: name = 'tiny' } = options;
@@ -38,7 +40,7 @@ export function syntheticModel(options: SyntheticOptions = {}): GgufModel {
     experts: 'experts' in recipes[architecture] ? (base.experts ?? 8) : 0,
   };
   const tensors = parts(architecture, shape).map(part => {
-    const plain = part.kind === 'norm' || part.kind === 'bias' || part.kind === 'router';
+    const plain = part.kind !== 'matrix' && part.kind !== 'embedding' && part.kind !== 'output';
     const type = plain ? 'F32' : typeOf(quant, part.name, part.shape[0] ?? 0, shape);
     return randomTensor(part.name, part.shape, type, valuesOf(part, embeddingDeviation(architecture, shape)), seed);
   });
@@ -49,6 +51,7 @@ export function syntheticModel(options: SyntheticOptions = {}): GgufModel {
     ['general.quantization_version', { type: 'u32', value: 2 }],
     ...architectureMetadata(architecture, shape),
     ...tokenizerMetadata(shape.vocab),
+    ...('encoder' in recipes[architecture] ? [tokenTypes] : []),
     ...Object.entries(options.metadata ?? {}),
   ]);
   return { metadata, tensors };
@@ -60,14 +63,26 @@ function valuesOf({ kind, shape: [inputs = 1] }: Part, embedding: number): Value
   switch (kind) {
     case 'norm':
       return { deviation: 0.1, mean: 1 };
+    case 'decay':
+      return { deviation: 0.1, mean: -0.5 };
+    case 'scaling norm':
+      return { deviation: 0.1 * unit, mean: unit };
+    case 'divisors':
+      return { deviation: 0.5, mean: 2 };
     case 'bias':
       return { deviation: 0.1 };
+    // As large as scores are.
+    case 'sinks':
+      return { deviation: 1, mean: 1 };
+    case 'table':
+      return { deviation: 0.5 };
     case 'embedding':
       return { deviation: embedding };
     case 'output':
       return { deviation: 3 * unit };
     case 'matrix':
     case 'router':
+    case 'kernel':
       return { deviation: unit };
   }
 }

@@ -57,9 +57,10 @@ export interface Backend {
   matmuls(products: readonly Product[], x: Buffer, rows: number): void;
   /**
    * RMSNorm over consecutive groups of `weight.length` columns (one group: a whole row; several: per-head norms).
-   * `out` may be `x`. arXiv:1910.07467.
+   * `out` may be `x`. With `weights` the groups have so many of them in turn, which lie one after the other in `weight`; needs the
+   * feature `states`. arXiv:1910.07467.
    */
-  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number): void;
+  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number, weights?: number): void;
   layerNorm(out: Buffer, x: Buffer, weight: Vector, bias: Vector, epsilon: number, rows: number): void;
   /** Rotates the heads of x in place; row i is at positions[i]. arXiv:2104.09864. */
   rope(x: Buffer, rope: RopeTable, positions: Int32Array, heads: number): void;
@@ -67,7 +68,10 @@ export interface Backend {
   ropeTable(spec: RopeSpec): RopeTable;
   /** Writes the keys and values of the batch's tokens into their pages. */
   storeKv(cache: KvCache, layer: number, k: Buffer, v: Buffer, batch: BatchLayout): void;
-  /** Causal attention of the batch's queries over their sequences' pages (paged, online softmax, GQA). out, q: [tokens, heads * headDim]. */
+  /**
+   * Attention of the batch's queries over their sequences' pages (paged, online softmax, GQA): causal, or both ways, see
+   * {@link AttentionOptions.twoWay}. out, q: [tokens, heads * headDim].
+   */
   attention(out: Buffer, q: Buffer, cache: KvCache, layer: number, batch: BatchLayout, options: AttentionOptions): void;
   /**
    * Causal depthwise convolution over each sequence's tokens, then SiLU where options say so:
@@ -85,12 +89,13 @@ export interface Backend {
     options: ConvolutionOptions,
   ): void;
   /**
-   * The gated delta rule, arXiv:2412.06464, token by token: for each value head h, with key head h % keyHeads and its state S
-   * [keyDim, valueDim], `options.at` values from where the layer's states begin, head after head:
+   * The gated delta rule, arXiv:2412.06464, token by token: for each value head h, with key head h % keyHeads or as `grouped` has it,
+   * and its state S [keyDim, valueDim], `options.at` values from where the layer's states begin, head after head:
    *
    * S *= exp(decay[h] * softplus(alpha[t][h] + shift[h])); S += k ⊗ ((v - Sᵀk) * sigmoid(beta[t][h])); out = Sᵀq
    *
-   * with q and k divided by their lengths (of at least `epsilon`), and q by sqrt(keyDim) too. Sums over keyDim go from the first on.
+   * with q and k divided by their lengths, sqrt(Σ x² + epsilon), and q by sqrt(keyDim) too. Sums over keyDim go from the first on. How
+   * a state lies in a slot is the backend's affair, see {@link Traits.kvLayout}.
    * qkv: [tokens, 2 * keyHeads * keyDim + valueHeads * valueDim]; alpha, beta: [tokens, valueHeads];
    * out: [tokens, valueHeads * valueDim]; decay, shift: [valueHeads]
    */
@@ -102,8 +107,21 @@ export interface Backend {
     batch: BatchLayout,
     shape: DeltaShape,
   ): void;
+  /**
+   * The selective state space step of Mamba-2, arXiv:2405.21060, token by token: for each head h, of group floor(h * groups / heads),
+   * with its state S [stateDim, headDim], `shape.at` values from where the layer's states begin, head after head:
+   *
+   * rate = softplus(dt[t][h] + shift[h]); S = S * exp(decay[h] * rate) + B ⊗ (x * rate); out = Sᵀ C + skip[h] * x
+   *
+   * Sums over stateDim go from the first on. How a state lies in a slot is the backend's affair, as with {@link deltaRule}.
+   * xbc: [tokens, heads * headDim + 2 * groups * stateDim], every head's x, every group's B, every group's C; dt: [tokens, heads];
+   * out: [tokens, heads * headDim]; decay (negative), shift, skip: [heads]
+   */
+  scan(out: Buffer, inputs: ScanInputs, cache: KvCache, layer: number, batch: BatchLayout, shape: ScanShape): void;
   /** out = activation(gate) * up; `out` may be `gate`. */
-  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void;
+  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Gate, rows: number): void;
+  /** x = activation(x). */
+  activate(x: Buffer, kind: Activation, rows: number): void;
   /** out += x. */
   add(out: Buffer, x: Buffer, rows: number): void;
   /** x *= factor. */
@@ -124,13 +142,13 @@ export interface Backend {
   /** Which experts each of a batch's tokens goes to, for `tokens` at most. */
   routing(tokens: number, experts: number, topK: number): Routing;
   /** Chooses the experts of rows by their scores, see {@link chooseExperts}. logits: [rows, experts] */
-  route(routing: Routing, logits: Buffer, rows: number): void;
+  route(routing: Routing, logits: Buffer, rows: number, options?: RouterOptions): void;
   /**
    * out[slot] = expert's matrix * x[slot's token], or * x[slot]; a slot for each token and expert that it takes. The
-   * experts' matrices lie one below the other in `matrix`, each of out.columns rows, a multiple of 8.
+   * experts' matrices lie one below the other in `matrix`, each of out.columns rows, a multiple of 8; so do their biases.
    */
   expertMatmuls(
-    products: readonly { out: Buffer; matrix: Matrix }[],
+    products: readonly Product[],
     x: Buffer,
     from: 'tokens' | 'slots',
     routing: Routing,
@@ -179,19 +197,30 @@ export interface Backend {
 export interface Traits {
   /** Whether results are the bits of docs/numerics.md; otherwise they are near to them, and the same on one device. */
   readonly exact: boolean;
-  /** Names the order of a page's bytes: pages of one name may be put into another cache of the same shape. */
+  /** Names the order of a page's bytes and of a slot's: those of one name may be put into another cache of the same shape. */
   readonly kvLayout: string;
   /** What it can do of that which not every backend can. A model that needs more is refused before its weights are loaded. */
   readonly features: ReadonlySet<Feature>;
 }
 
-/** states: layers that keep a state of fixed size, {@link Backend.convolve} and {@link Backend.deltaRule}. */
+/**
+ * states: layers that keep a state of fixed size, {@link Backend.convolve}, {@link Backend.deltaRule} and {@link Backend.scan}; sinks:
+ * those of {@link AttentionOptions}; expertBiases: those of {@link Backend.expertMatmuls}; two-way: attention to what follows,
+ * {@link AttentionOptions.twoWay}.
+ */
 export type Feature = (typeof everyFeature)[number];
-export const everyFeature = ['states'] as const;
+export const everyFeature = ['states', 'sinks', 'expertBiases', 'two-way'] as const;
 
-/** What a gate goes through; a sigmoid's is that of an output. */
+/** What a value goes through on its own; relu2: max(x, 0) squared, arXiv:2109.08668. */
 export type Activation = (typeof everyActivation)[number];
-export const everyActivation = ['silu', 'gelu', 'sigmoid'] as const;
+export const everyActivation = ['silu', 'gelu', 'sigmoid', 'relu2'] as const;
+
+/**
+ * What a gate goes through; a sigmoid's is that of an output, a linear one is multiplied as it is. swiglu_oai clamps both, and what
+ * is gated is up + 1 (gpt-oss).
+ */
+export type Gate = (typeof everyGate)[number];
+export const everyGate = [...everyActivation, 'linear', 'swiglu_oai'] as const;
 
 export interface ConvolutionOptions {
   /** Tokens that a sum is over, its own the last. */
@@ -215,7 +244,26 @@ export interface DeltaShape {
   /** A multiple of keyHeads. */
   readonly valueHeads: number;
   readonly valueDim: number;
+  /** Whether neighbouring value heads share a key head, floor(h / (valueHeads / keyHeads)), in place of h % keyHeads. */
+  readonly grouped?: boolean | undefined;
   readonly epsilon: number;
+  readonly at?: number | undefined;
+}
+
+export interface ScanInputs {
+  readonly xbc: Buffer;
+  readonly dt: Buffer;
+  readonly decay: Vector;
+  readonly shift: Vector;
+  readonly skip: Vector;
+}
+
+export interface ScanShape {
+  /** A multiple of groups. */
+  readonly heads: number;
+  readonly headDim: number;
+  readonly groups: number;
+  readonly stateDim: number;
   readonly at?: number | undefined;
 }
 
@@ -238,6 +286,8 @@ export interface RopeSpec {
   readonly frequencies: Float64Array;
   /** Factor on cos and sin (YaRN's attention factor); 1 otherwise. */
   readonly magnitude: number;
+  /** A further factor by position: queries that are sharpened far behind the context a model was first trained for. */
+  readonly temperature?: ((position: number) => number) | undefined;
   readonly maxPosition: number;
 }
 
@@ -249,8 +299,31 @@ export interface AttentionOptions {
   readonly scale: number;
   /** Sliding window: a token sees itself and the window - 1 before it. */
   readonly window?: number | undefined;
+  /**
+   * A token sees its whole text, which must be in one segment from position 0 on; with a window those at most half of it, rounded
+   * down, before and behind it.
+   */
+  readonly twoWay?: boolean | undefined;
   /** Scores become cap * tanh(score / cap) (gemma2). */
   readonly softcap?: number | undefined;
+  /** A score for each head that has no value: it takes its share of the softmax, arXiv:2309.17453 (gpt-oss). [heads] */
+  readonly sinks?: Vector | undefined;
+}
+
+/** How experts are chosen and weighted, where that is not by the softmax of all scores, divided by the sum of the chosen. */
+export interface RouterOptions {
+  /** What becomes of scores; `chosen`: the softmax of those of the chosen only, by their scores (gpt-oss). Default softmax. */
+  readonly kind?: 'softmax' | 'sigmoid' | 'chosen' | undefined;
+  /** Added where experts are chosen, and not to their weights, arXiv:2408.15664. [experts] */
+  readonly bias?: Vector | undefined;
+  /** Only experts of the `used` best of `count` groups are chosen, arXiv:2412.19437. A group has two experts or more. */
+  readonly groups?: { readonly count: number; readonly used: number } | undefined;
+  /** Whether the chosen's weights are divided by their sum; so are always those of `chosen`. Default true. */
+  readonly normalised?: boolean | undefined;
+  /** Factors on the weights of each expert, after that (gemma 4). [experts] */
+  readonly scales?: Vector | undefined;
+  /** Factor on all weights, last. */
+  readonly scale?: number | undefined;
 }
 
 /** What a backend holds, in bytes. */

@@ -3,6 +3,9 @@ import type { Feature } from './backend.ts';
 
 const words: Record<Feature, string> = {
   states: 'layers that keep a state of fixed size',
+  sinks: 'attention with sinks',
+  expertBiases: 'experts with biases',
+  'two-way': 'attention to what follows a token, as encoders have it',
 };
 
 /** What is thrown for something that a backend cannot do, see {@link Traits.features}. */

@@ -4,12 +4,28 @@ import type { KernelPart } from '../kernels/module.ts';
 import { formats } from '../quant/formats.ts';
 import { segmentColumns } from '../quant/segment.ts';
 import type { QuantType } from '../quant/types.ts';
-import { type Backend, type Buffer, type CacheType, type Matrix, pageTokens, splitTokens } from './backend.ts';
+import {
+  type Backend,
+  type Buffer,
+  type CacheType,
+  type Feature,
+  type Matrix,
+  pageTokens,
+  splitTokens,
+} from './backend.ts';
 import { floats, layout, shuffledPages, source, weightBytes } from './parity/data.ts';
+import { layers, type StateLayer } from './parity/state-layers.ts';
 
-/** What the part computes on fixed data: on the reference backend, what it must compute. */
-export function check(part: KernelPart, backend: Backend): Promise<Float32Array> {
-  return part === 'common' ? checkCommon(backend) : checkProducts(part, backend);
+/**
+ * What the part computes on fixed data: on the reference backend, what it must compute, and what a device with these features
+ * must.
+ */
+export function check(
+  part: KernelPart,
+  backend: Backend,
+  features: ReadonlySet<Feature> = backend.traits.features,
+): Promise<Float32Array> {
+  return part === 'common' ? checkCommon(backend, features) : checkProducts(part, backend);
 }
 
 function filled(backend: Backend, seed: number, rows: number, columns: number): Buffer {
@@ -66,16 +82,17 @@ async function multiplied(
   return values(backend, outs);
 }
 
-async function checkCommon(backend: Backend): Promise<Float32Array> {
+async function checkCommon(backend: Backend, features: ReadonlySet<Feature>): Promise<Float32Array> {
   const columns = 192;
   const input = (seed: number) => filled(backend, seed, 3, columns);
-  const [x, y, silu, gelu] = [input(1), input(2), input(3), input(4)];
+  const [x, y, silu, gelu, clamped] = [input(1), input(2), input(3), input(4), input(9)];
   const weight = backend.vector(floats(5, columns));
   const normed = [backend.buffer(3, columns), backend.buffer(3, columns)] as const;
   backend.rmsNorm(normed[0], x, weight, 1e-5, 3);
   backend.layerNorm(normed[1], x, weight, weight, 1e-5, 3);
   backend.gate(silu, silu, x, 'silu', 3);
   backend.gate(gelu, gelu, x, 'gelu', 3);
+  backend.gate(clamped, clamped, x, 'swiglu_oai', 3);
   for (const style of ['adjacent', 'halves'] as const) {
     const frequencies = Float64Array.from({ length: 32 }, (_, i) => 0.7 ** i);
     const rope = { headDim: 64, dimensions: 64, style, frequencies, magnitude: 1, maxPosition: 64 };
@@ -88,11 +105,25 @@ async function checkCommon(backend: Backend): Promise<Float32Array> {
   backend.gather(gathered, y, Int32Array.of(2, 0));
   const attended = cacheTypes.flatMap(type => [1, 2, 3, 4].map(groupSize => attend(backend, groupSize, type)));
   const split = cacheTypes.flatMap(type => attendSplits(backend, type));
-  return values(backend, [...normed, x, y, silu, gelu, gathered, ...attended, ...split]);
+  const states = features.has('states') ? layers.map(layer => passed(backend, layer)) : [];
+  const sinks = features.has('sinks') ? cacheTypes.map(type => attend(backend, 3, type, floats(10, 3))) : [];
+  const all = [...normed, x, y, silu, gelu, clamped, gathered, ...attended, ...split, ...states, ...sinks];
+  return values(backend, all);
+}
+
+/** A few tokens of a sequence in a layer with a state. */
+function passed(backend: Backend, layer: StateLayer): Buffer {
+  const shapes = [{ kvHeads: 1, headDim: 64 }, { stateSize: layer.at + layer.stateSize }];
+  const cache = backend.kvCache({ layers: shapes, pages: 1, slots: 2, type: 'F16' });
+  const segment = { start: 0, count: 5, position: 0, pages: Int32Array.of(0), slot: 0, nextSlot: 1 };
+  const out = backend.buffer(5, layer.outColumns);
+  const inputs = layer.inputs.map((columns, i) => filled(backend, i, 5, columns));
+  layer.on(backend)(out, inputs, cache, { tokens: 5, segments: [segment] });
+  return out;
 }
 
 /** 34 tokens of one sequence, `groupSize` query heads to a key head. */
-function attend(backend: Backend, groupSize: number, type: CacheType = 'F16'): Buffer {
+function attend(backend: Backend, groupSize: number, type: CacheType = 'F16', sinks?: Float32Array): Buffer {
   const [tokens, kvHeads, headDim] = [34, 1, 64];
   const heads = kvHeads * groupSize;
   const cache = backend.kvCache({ layers: [{ kvHeads, headDim }], pages: 2, slots: 0, type });
@@ -101,7 +132,9 @@ function attend(backend: Backend, groupSize: number, type: CacheType = 'F16'): B
   const [k, v] = [filled(backend, 6, tokens, kvHeads * headDim), filled(backend, 7, tokens, kvHeads * headDim)];
   const [q, out] = [filled(backend, 8, tokens, heads * headDim), backend.buffer(tokens, heads * headDim)];
   backend.storeKv(cache, 0, k, v, batch);
-  backend.attention(out, q, cache, 0, batch, { heads, scale: 0.125, softcap: groupSize === 2 ? 20 : undefined });
+  const softcap = groupSize === 2 ? 20 : undefined;
+  const options = { heads, scale: 0.125, softcap, sinks: sinks && backend.vector(sinks) };
+  backend.attention(out, q, cache, 0, batch, options);
   return out;
 }
 

@@ -21,7 +21,7 @@ export interface Rates {
 }
 
 export interface Result {
-  /** `pp512`, `tg64`, `tg64@d3900`, `tg64x8`. */
+  /** `pp512`, `tg64`, `tg64@d3900`, `tg64x8`; of an encoder `embed128`. */
   readonly test: string;
   readonly tokensPerSecond: Rates;
 }
@@ -31,6 +31,9 @@ interface Test {
   readonly name: string;
   run(): Promise<number>;
 }
+
+/** Tokens of a text that an encoder embeds. */
+const textTokens = 128;
 
 /** Most tokens in one step. */
 export const maxBatchedTokens = 512;
@@ -79,6 +82,7 @@ export function summary(values: readonly number[]): Rates {
 }
 
 function testsOf(model: Model, { prompt, gen, batches, depths }: Work): Test[] {
+  if (model.encoder) return [{ name: `embed${textTokens}`, run: () => encode(model) }];
   const tests: Test[] = [];
   if (prompt > 0) tests.push({ name: `pp${prompt}`, run: () => process(model, prompt) });
   if (gen === 0) return tests;
@@ -98,6 +102,17 @@ async function process(model: Model, tokens: number): Promise<number> {
     await compute(model, step(model, [{ count, position: from, firstPage: 0 }], tokens));
   }
   return tokens;
+}
+
+/** As many texts as a step holds. */
+async function encode(model: Model): Promise<number> {
+  const count = Math.min(textTokens, model.trainedContext);
+  const pages = Math.ceil(count / pageTokens);
+  const texts = Math.max(1, Math.floor(Math.min(model.maxBatchTokens / count, model.pages / pages)));
+  const spans = Array.from({ length: texts }, (_, i) => ({ count, position: 0, firstPage: i * pages }));
+  await model.run({ ...step(model, spans, count), outputs: new Int32Array(0), states: true });
+  await model.states(Int32Array.of(0), new Float32Array(model.width));
+  return texts * count;
 }
 
 /**

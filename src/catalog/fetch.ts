@@ -1,11 +1,12 @@
-import { mkdir, rename, statfs } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { mkdir, rename } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lock } from 'proper-lockfile';
 import { asRealmError, RealmError, systemReason } from '../errors.ts';
 import { findInFolder } from './local-source.ts';
+import { bytesAt, checkRoom } from './room.ts';
 import { rememberPin, type Store } from './store.ts';
-import type { CatalogEntry, FetchObserver, ModelFile, Pin, Source } from './types.ts';
+import type { FetchObserver, ModelFile, Pin, Source, Wanted } from './types.ts';
 
 /** Another process that downloads the same file is waited for this long. */
 const lockWaitMs = 60 * 60_000;
@@ -20,22 +21,24 @@ export interface FetchOptions extends FetchObserver {
 
 interface Attempt {
   readonly store: Store;
-  readonly entry: CatalogEntry;
+  readonly entry: Wanted;
   readonly options: FetchOptions;
   /** One line for each source that did not have the file. */
   readonly failures: string[];
+  /** What was thrown where it was downloaded from. */
+  readonly thrown: unknown[];
 }
 
 /**
  * The entry's file: found in a local folder, or downloaded from the first source that delivers it, verified before it is
  * moved into the store by a rename. Two processes at once download once. Throws `download_failed`, which lists what was
- * tried and how to get the file by hand.
+ * tried and how to get the file by hand; where there was one place to download from, the code of what it said.
  */
-export async function fetchModel(store: Store, entry: CatalogEntry, options: FetchOptions = {}): Promise<ModelFile> {
-  const attempt: Attempt = { store, entry, options, failures: [] };
+export async function fetchModel(store: Store, entry: Wanted, options: FetchOptions = {}): Promise<ModelFile> {
+  const attempt: Attempt = { store, entry, options, failures: [], thrown: [] };
   const local = await tryLocal(attempt);
   if (local) return local;
-  await mkdir(store.folder, { recursive: true }).catch(cause => cannotWrite(attempt, cause));
+  await mkdir(dirname(join(store.folder, entry.file)), { recursive: true }).catch(cause => cannotWrite(attempt, cause));
   return withLock(attempt, async held => {
     const meanwhile = await fromFolder(attempt, store.folder);
     if (meanwhile) return meanwhile;
@@ -82,6 +85,7 @@ async function tryRemote(attempt: Attempt, source: Source, held: AbortSignal): P
     return modelFile(attempt.entry, path, label);
   } catch (error) {
     held.throwIfAborted();
+    attempt.thrown.push(error);
     giveUp(attempt, `${label}: ${describe(error)}`);
     return undefined;
   }
@@ -95,13 +99,13 @@ async function fromHub(
 ): Promise<string> {
   const { entry, options } = attempt;
   // Rarely needed, and slow to import.
-  const { askHub } = await import('./hub-source.ts');
+  const { askHub } = await import('./hub/source.ts');
   const { downloadHttp } = await import('./http-download.ts');
   const { filePart } = await import('./file-part.ts');
-  const { url, headers, pin } = await askHub(source, entry, options.env ?? process.env, signal);
+  const { url, headers, refuse, pin } = await askHub(source, entry, options.env ?? process.env, signal);
   const part = await preparePart(attempt, pin, pin.size);
   const onProgress = reporter(attempt, label, pin);
-  await downloadHttp({ url, headers, part: filePart(part), pin, signal, onProgress, retryMs: options.retryMs });
+  await downloadHttp({ url, headers, refuse, part: filePart(part), pin, signal, onProgress, retryMs: options.retryMs });
   return moveIntoPlace(attempt, part, pin, label);
 }
 
@@ -125,12 +129,9 @@ async function fromWheel(
 
 /** The part's name carries the checksum, so that a part of one version is never continued with another. */
 async function preparePart({ store, entry }: Attempt, pin: Pin, needed: number): Promise<string> {
-  const disk = await statfs(store.folder);
-  const free = disk.bavail * disk.bsize;
-  if (free < needed) {
-    throw new RealmError('download_failed', `${store.folder} has ${free} bytes free, and ${needed} are needed.`);
-  }
-  return join(store.folder, `${entry.file}.${pin.sha256.slice(0, 12)}.part`);
+  const part = join(store.folder, `${entry.file}.${pin.sha256.slice(0, 12)}.part`);
+  await checkRoom(store.folder, needed - (await bytesAt(part)));
+  return part;
 }
 
 async function moveIntoPlace({ store, entry }: Attempt, part: string, pin: Pin, label: string): Promise<string> {
@@ -173,7 +174,7 @@ async function waitForLock(attempt: Attempt, onCompromised: () => void): Promise
   throw lockError(entry, `has been held by another process for an hour; end that process, or remove ${path}.lock.`);
 }
 
-function lockError(entry: CatalogEntry, what: string): RealmError {
+function lockError(entry: Wanted, what: string): RealmError {
   return new RealmError('store_locked', `The lock on ${entry.file} ${what}`);
 }
 
@@ -192,8 +193,8 @@ function describe(error: unknown): string {
   return deeper && !message.includes(deeper) ? `${message}: ${deeper}` : message;
 }
 
-function modelFile(entry: CatalogEntry, path: string, origin: string): ModelFile {
-  return { name: entry.name, path, entry, origin };
+function modelFile({ name }: Wanted, path: string, origin: string): ModelFile {
+  return { name, path, origin };
 }
 
 /** Nothing can be downloaded into the store, and the model is nowhere else. */
@@ -208,7 +209,7 @@ function cannotWrite({ entry, store, failures }: Attempt, cause: unknown): never
   );
 }
 
-function unreachable({ entry, store, failures }: Attempt): RealmError {
+function unreachable({ entry, store, failures, thrown }: Attempt): RealmError {
   const tried = failures.map(line => `  - ${line}`).join('\n');
   const byHand = entry.sources.flatMap(source => {
     if (source.kind === 'hub')
@@ -218,9 +219,10 @@ function unreachable({ entry, store, failures }: Attempt): RealmError {
     }
     return [];
   });
+  const [only, ...others] = thrown;
   return new RealmError(
-    'download_failed',
+    others.length === 0 && only instanceof RealmError ? only.code : 'download_failed',
     `No source has ${entry.name}. Tried:\n${tried}\nBy hand: ${byHand.join('; or ')}.\n` +
-      `Put ${basename(entry.file)} into ${store.folder}, or give its path with --model.`,
+      `Put ${basename(entry.file)} into ${dirname(join(store.folder, entry.file))}, or give its path with --model.`,
   );
 }

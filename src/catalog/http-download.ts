@@ -14,6 +14,8 @@ export interface HttpDownload {
   readonly headers?: Record<string, string>;
   /** Grows here; what an earlier try left is continued. */
   readonly part: Part;
+  /** What a status means there; undefined: what it means anywhere. */
+  readonly refuse?: ((status: number) => RealmError | undefined) | undefined;
   /** What it must become. Without it: what the server says it has. */
   readonly pin?: KnownPin | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -110,7 +112,7 @@ async function startOf(
     // Worth another try.
     if (response.status >= 500 || response.status === 429) throw new Error(found);
     if (response.status === 416) await job.part.remove();
-    throw failed(job, found);
+    throw job.refuse?.(response.status) ?? failed(job, found);
   }
   const { size } = found.version;
   if (job.pin?.size !== undefined && size !== undefined && size !== job.pin.size) {

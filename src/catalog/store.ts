@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { realmHome } from '../platform/node/home.ts';
+import { addedFolders } from './folders.ts';
 import type { Pin } from './types.ts';
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
@@ -16,13 +17,14 @@ export interface Store {
 }
 
 /**
- * `REALM_HOME` (default `~/.realm`) holds `models/`; `REALM_TEST_MODELS` and the folder `../shared/models` beside the
- * checkout are looked through first.
+ * `REALM_HOME` (default `~/.realm`) holds `models/`; `REALM_TEST_MODELS`, the folder `../shared/models` beside the
+ * checkout and the folders that were added (`realm models add`) are looked through first.
  */
 export function openStore(env: NodeJS.ProcessEnv = process.env): Store {
   const folder = join(realmHome(env), 'models');
   const test = env.REALM_TEST_MODELS ? [resolve(env.REALM_TEST_MODELS)] : [];
-  return { folder, localFolders: [...test, join(checkout, '..', 'shared', 'models'), folder] };
+  const added = addedFolders(folder);
+  return { folder, localFolders: [...test, join(checkout, '..', 'shared', 'models'), ...added, folder] };
 }
 
 /** A file that was hashed, and how to see that it has not changed since. */
@@ -43,14 +45,23 @@ export async function rememberedPin(store: Store, path: string): Promise<Stamp |
   return size === stamp.size && Math.trunc(mtimeMs) === stamp.mtimeMs ? stamp : undefined;
 }
 
+/** What was downloaded to `path`, where the catalog has no pin of it: what the hub said then is one from then on. */
+export async function downloadedPin(store: Store, path: string): Promise<Pin | undefined> {
+  const stamp = (await readStamps(store))[resolve(path)];
+  return stamp?.source === undefined ? undefined : { size: stamp.size, sha256: stamp.sha256 };
+}
+
 /**
  * Remembers that `path` was hashed. A store that cannot be written only costs another hash at the next start, and so
  * does another process that writes at the same moment.
  */
 export async function rememberPin(store: Store, path: string, pin: Pin, source?: string): Promise<void> {
   const mtimeMs = Math.trunc((await stat(path)).mtimeMs);
-  const stamp: Stamp = { size: pin.size, sha256: pin.sha256, mtimeMs, ...(source && { source }) };
-  await writeStamps(store, { ...(await readStamps(store)), [resolve(path)]: stamp });
+  const all = await readStamps(store);
+  const before = all[resolve(path)];
+  const from = source ?? (before?.sha256 === pin.sha256 ? before.source : undefined);
+  const stamp: Stamp = { size: pin.size, sha256: pin.sha256, mtimeMs, ...(from && { source: from }) };
+  await writeStamps(store, { ...all, [resolve(path)]: stamp });
 }
 
 export async function forgetPin(store: Store, path: string): Promise<void> {

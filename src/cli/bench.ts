@@ -42,7 +42,7 @@ export function addBench(realm: Command): void {
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nTokens a second, median (least..most). pp512: a prompt of 512; tg64: 64 generated; tg64@d3900: behind 3,900 others; tg64x8: by 8 sequences, in all.\n\nExamples:\n  $ realm bench --depth 0,3900\n  $ realm bench --model model.gguf --variant plain --json',
+      '\nTokens a second, median (least..most). pp512: a prompt of 512; tg64: 64 generated; tg64@d3900: behind 3,900 others; tg64x8: by 8 sequences, in all. Of an encoder embed128: texts of 128 tokens.\n\nExamples:\n  $ realm bench --depth 0,3900\n  $ realm bench --model model.gguf --variant plain --json',
     )
     .action(run);
 }

@@ -42,8 +42,8 @@ Examples:
   $ realm serve --model smollm2-135m --port 8080
   $ realm COMMAND --help
 
-A model is a name of \`realm models\` or the path of a GGUF file. REALM_HOME (default ~/.realm) holds downloaded models;
-REALM_DEBUG=1 shows where an error came from.`;
+A model is a name of \`realm models\`, hf:OWNER/REPO[:QUANT], ollama:NAME or the path of a GGUF file. REALM_HOME (default
+~/.realm) holds downloaded models; REALM_DEBUG=1 shows where an error came from.`;
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 

@@ -31,16 +31,17 @@ async function list({ url, json }: ServedOptions): Promise<void> {
   const { askOperator } = await import('./admin-request.ts');
   const { data } = await askOperator<{ data: ModelStatus[] }>(url, 'GET', '/models');
   if (json) return printJson(data);
-  const head = ['NAME', 'STATE', 'MEMORY', 'REQUESTS', 'WAIT', 'ALSO'];
+  const head = ['NAME', 'STATE', 'DEVICE', 'MEMORY', 'REQUESTS', 'WAIT', 'ALSO'];
   const rows = data.map(each => [
     each.id,
     each.error ? `${each.state}: ${each.error.code}` : each.state,
-    formatBytes(each.memory_bytes),
+    each.device ?? '',
+    formatBytes(each.memory_bytes + each.gpu_memory_bytes),
     String(each.leases),
     String(each.waiting),
     [...(each.pinned ? ['(pinned)'] : []), ...each.aliases].join(', '),
   ]);
-  print(table([head, ...rows], [2, 3, 4]));
+  print(table([head, ...rows], [3, 4, 5]));
 }
 
 async function change(what: 'load' | 'unload', model: string, { url, json }: ServedOptions): Promise<void> {

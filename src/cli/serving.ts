@@ -13,6 +13,7 @@ import { formatBytes, print, remark } from './output.ts';
 export interface ServeOptions {
   readonly config?: string;
   readonly model?: string;
+  readonly models?: string;
   readonly host?: string;
   readonly port?: number;
   readonly context?: number;
@@ -59,7 +60,7 @@ function announce({ url, models, unloaded, keyed }: RunningServer, options: Serv
     ...(pageFiles().size > 0 ? [`A page for people: ${url}/`] : []),
     `\n  curl ${url}/v1/chat/completions${header} -H 'content-type: application/json' -d '${body}'\n`,
   ];
-  if (options.model === undefined && name === defaultModel) lines.push(...suggestion());
+  if (options.model === undefined && options.models === undefined && name === defaultModel) lines.push(...suggestion());
   print(lines.join('\n'));
 }
 

@@ -1,4 +1,5 @@
 import { RealmError } from '../errors.ts';
+import type { Model } from '../model/types.ts';
 import { checkRange, checkTokens, ranges } from '../ranges.ts';
 import type { GenerateRequest } from './request.ts';
 
@@ -49,6 +50,15 @@ export function checkLength(
   const whole = alone ? '' : ', answer included';
   const message = `${param}: has ${tokens} tokens and the model's context is ${context}${whole}; shorten it`;
   throw new RealmError('context_length_exceeded', message, { param });
+}
+
+/** The error of a request for an answer to a model that makes none. */
+export function noDecoder({ pooling }: Pick<Model, 'pooling'>): RealmError {
+  const what =
+    pooling === 'rank'
+      ? 'ranks texts and makes none: use /v1/rerank'
+      : 'embeds texts and makes none: use /v1/embeddings';
+  return new RealmError('invalid_request', `the model ${what}, or another model`, { param: 'model' });
 }
 
 /** The error of a request whose tenant has `waiting` requests in the queue already. `retryAfter`: seconds. */

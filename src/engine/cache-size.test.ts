@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type CacheNeeds, defaultKvTokens } from './cache-size.ts';
+import { type CacheNeeds, defaultKvTokens, defaultStateSlots } from './cache-size.ts';
 
 const mib = 2 ** 20;
 const gib = 2 ** 30;
@@ -29,6 +29,18 @@ test('an agent of little memory has a context all the same', () => {
 test('where nobody knows the memory a context takes no more than a gibibyte', () => {
   const wide = { ...needs, trainedContext: 1_000_000, memory: undefined };
   assert.equal(defaultKvTokens({}, wide), Math.floor(gib / needs.pageBytes) * 32);
+});
+
+test('states: two for each that runs and one that is kept, as far as the memory reaches', () => {
+  const slotBytes = 19 * mib;
+  const { weights, memory } = needs;
+  assert.equal(defaultStateSlots(16, { slotBytes, weights, memory }), 48);
+  assert.equal(defaultStateSlots(16, { slotBytes: 0, weights, memory }), 0, 'where no layer keeps one');
+  const tight = { slotBytes, weights, memory: weights + 4 * 100 * mib };
+  assert.equal(defaultStateSlots(16, tight), 5);
+  const none = { slotBytes, weights, memory: weights + 4 * 30 * mib };
+  const refused = { code: 'out_of_memory', message: /takes 39845888 bytes, and there is room for 31457280/ };
+  assert.throws(() => defaultStateSlots(16, none), refused);
 });
 
 test('whole pages, and never less than the context that is asked for', () => {

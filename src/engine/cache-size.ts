@@ -1,13 +1,13 @@
 import { pageTokens } from '../backend/backend.ts';
+import { RealmError } from '../errors.ts';
 import type { EngineOptions } from './options.ts';
-
 /** What is known of a model and its machine before its cache is made. */
 export interface CacheNeeds {
   /** Tokens that a sequence had at most when the model was trained. */
   readonly trainedContext: number;
   /** Bytes of a page of keys and values, those of a model that drafts included. */
   readonly pageBytes: number;
-  /** Bytes of the files, which the weights take about. */
+  /** Bytes of the files, which the weights take about, and of the states that are held beside pages. */
   readonly weights: number;
   /** Bytes of memory that the model may take, if that is known. */
   readonly memory: number | undefined;
@@ -21,6 +21,30 @@ const leastContext = 4096;
 const usualBytes = 2 ** 30;
 /** Sequences of the longest length that a cache holds where there is room for them. */
 const usualContexts = 4;
+
+/** Of the memory that the weights leave, what states may take. */
+const stateShare = 1 / 4;
+/** States that are kept for those who go on from them, for each sequence that runs. */
+const keptStates = 1;
+
+/**
+ * States that are held at once, in a model whose layers keep one of `slotBytes` for each sequence: two for each that runs, and those
+ * that are kept. As many as the memory reaches, which then bounds how many run. Throws `out_of_memory` where not one can.
+ */
+export function defaultStateSlots(
+  maxRunning: number,
+  { slotBytes, weights, memory }: Pick<CacheNeeds, 'weights' | 'memory'> & { readonly slotBytes: number },
+): number {
+  if (slotBytes === 0) return 0;
+  const room = memory === undefined ? usualBytes : (memory - weights) * stateShare;
+  const slots = Math.min((2 + keptStates) * maxRunning, Math.floor(room / slotBytes));
+  if (slots >= 2) return slots;
+  const [need, found] = [2 * slotBytes, Math.max(0, Math.floor(room))];
+  throw new RealmError(
+    'out_of_memory',
+    `the state of one sequence takes ${need} bytes, and there is room for ${found}`,
+  );
+}
 
 /**
  * Tokens that the KV cache holds, in whole pages, where nobody has said how many: one context in any case, which is what

@@ -7,7 +7,7 @@ import type { Engine, EngineInfo } from './types.ts';
 import { RequestStreams } from './worker/request-streams.ts';
 
 /** What is known of a model besides the model itself. */
-export type ModelSource = Pick<EngineInfo, 'backend' | 'fileSize' | 'loadMs' | 'onGpu' | 'remarks'>;
+export type ModelSource = Pick<EngineInfo, 'backend' | 'fileSize' | 'loadMs' | 'onGpu' | 'device' | 'remarks'>;
 
 /** An engine in this thread; it owns the model and closes it. */
 export function createEngine(
@@ -44,5 +44,6 @@ export function infoOf(model: Model, source: ModelSource, { context }: EngineLoo
   const { architecture, vocabSize, width, trainedContext } = model;
   const isAsked = options.context !== undefined || options.kvTokens !== undefined;
   const contextFrom = context === trainedContext ? 'training' : isAsked ? 'configuration' : 'memory';
-  return { architecture, vocabSize, width, trainedContext, context, contextFrom, ...source };
+  const makes = model.pooling === 'rank' ? 'scores' : model.encoder ? 'embeddings' : undefined;
+  return { architecture, vocabSize, width, trainedContext, context, contextFrom, ...(makes && { makes }), ...source };
 }

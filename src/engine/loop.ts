@@ -6,7 +6,7 @@ import type { Model } from '../model/types.ts';
 import type { Token } from '../tokenizer/types.ts';
 import { ActiveRequests } from './active-requests.ts';
 import { type AdapterInUse, Adapters } from './adapters.ts';
-import { checkRequest, queueFull, queueTimeout } from './admission.ts';
+import { checkRequest, noDecoder, queueFull, queueTimeout } from './admission.ts';
 import { BrownOut } from './brown-out.ts';
 import { BlockPool } from './cache/block-pool.ts';
 import { PrefixCache } from './cache/prefix-cache.ts';
@@ -82,7 +82,7 @@ export class EngineLoop {
     failed: (id, submission, error) => this.#drop(id, submission, failure(error)),
   });
   readonly #sessions: Sessions;
-  readonly #speculation: Speculation | undefined;
+  readonly #speculation: Speculation;
   readonly #runner: Runner;
   readonly #outputs: OutputProcessor;
   #closing = false;
@@ -126,9 +126,11 @@ export class EngineLoop {
     });
     const lookup = (options.speculation ?? defaults.speculation) === 'lookup';
     const drafts = draft && lookup ? new DraftModel(draft, this.pool, model.vocabSize, clock) : undefined;
-    // A wrong guess would have changed the state.
-    const guessing = model.slots === 0;
-    this.#speculation = guessing ? new Speculation(this.scheduler, this.#costs, { lookup, model: drafts }) : undefined;
+    this.#speculation = new Speculation(this.scheduler, this.#costs, {
+      lookup,
+      model: drafts,
+      keepsStates: model.slots > 0,
+    });
     this.#runner = new Runner(model, this.#requests);
     const { scheduler } = this;
     const [requests, speculation, counters] = [this.#requests, this.#speculation, this.#counters];
@@ -262,17 +264,18 @@ export class EngineLoop {
     if (!this.scheduler.canSubmit(tenant, compiling))
       throw queueFull(this.scheduler.queued(tenant) + compiling, this.#retryAfter.seconds());
     const constraint = prepared ? prepared.constraint : this.#constrained(request);
-    const pooler = request.embed ? createPooler(this.#model) : undefined;
+    const pooler = request.embed ? createPooler(this.#model, request) : undefined;
+    if (!pooler && this.#model.encoder) throw noDecoder(this.#model);
     const adapter = prepared ? prepared.adapter : this.#adapterOf(request);
     if (constraint instanceof Promise) return this.#compiling.add(id, { request, adapter }, constraint);
     const limit = Math.min(prompt.length + maxTokens, this.context);
     const states = pooler !== undefined;
-    const rowsFrom = wantsAllRows(request, pooler) ? 0 : undefined;
+    const rowsFrom = this.#model.encoder || wantsAllRows(request, pooler) ? 0 : undefined;
     const owner = { id, tenant, priority, adapter };
     const sequence = createSequence({ ...owner, limit, prompt, answered, states, rowsFrom, keepsTail });
     const queueTimer = request.queueMs === undefined ? undefined : this.#limitQueue(id, request.queueMs);
     const stopTokens = new Set([...(request.stopTokens ?? []), ...(constraint?.endTokens ?? [])]);
-    if (!pooler) this.#speculation?.begin(sequence, wishes.sampling, constraint, request.draft);
+    if (!pooler) this.#speculation.begin(sequence, wishes.sampling, constraint, request.draft);
     this.#requests.add({ sequence, ...wishes, stopTokens, constraint, pooler, queueTimer });
     this.#working ??= this.#work();
   }

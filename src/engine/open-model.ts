@@ -1,6 +1,6 @@
 import { platform } from '#platform';
 import { type Backend, pageTokens } from '../backend/backend.ts';
-import type { DeviceChoice } from '../backend/device.ts';
+import { type DeviceChoice, gpuIndex } from '../backend/device.ts';
 import { openBackend } from '../backend/open-backend.ts';
 import type { BackendName } from '../backend/registry.ts';
 import { splittable } from '../backend/split/placement.ts';
@@ -9,7 +9,7 @@ import { openGguf } from '../gguf/open.ts';
 import type { FileSource, GgufFile } from '../gguf/types.ts';
 import { describeModel, loadModel } from '../model/load.ts';
 import type { Model } from '../model/types.ts';
-import { defaultKvTokens } from './cache-size.ts';
+import { defaultKvTokens, defaultStateSlots } from './cache-size.ts';
 import type { ModelSource } from './engine.ts';
 import { defaults, type EngineOptions } from './options.ts';
 import { checkDraft } from './speculation/check-draft.ts';
@@ -68,6 +68,7 @@ export async function openModel(options: OpenOptions, onProgress?: Progress): Pr
     fingerprint: platform.files.areKept ? await fingerprint(file) : undefined,
     source: {
       ...{ backend: backend.name, fileSize: file.size, loadMs, onGpu: backend.onGpu ?? false },
+      device: backend.onGpu ? `gpu:${gpuIndex(device ?? 'auto')}` : 'cpu',
       ...(remarks.length > 0 && { remarks }),
     },
   };
@@ -81,11 +82,11 @@ async function loadOn(
   onProgress: Progress | undefined,
 ): Promise<Pick<OpenedModel, 'model' | 'draft'>> {
   const total = file.size + (draftFile?.size ?? 0);
-  const shared = { kvType: options.kvType, maxBatchTokens: options.maxBatchedTokens ?? defaults.maxBatchedTokens };
+  const shared = { kvType: options.kvType, maxBatchTokens: batchTokens(file, options) };
   const maxRunning = options.maxRunning ?? defaults.maxRunning;
   const model = await loadModel(file, backend, {
     ...shared,
-    kvTokens: options.kvTokens ?? kvTokensOf([file, draftFile], backend, options),
+    ...cacheOf([file, draftFile], backend, options),
     maxOutputs: maxRunning + defaults.draftRows + defaults.scoredRows,
     onProgress: loaded => onProgress?.(loaded, total),
   });
@@ -99,23 +100,40 @@ async function loadOn(
   return { model, draft };
 }
 
+/** An encoder's batch must hold the longest text whole. */
+function batchTokens(file: GgufFile, { maxBatchedTokens = defaults.maxBatchedTokens, context }: EngineOptions): number {
+  const { encoder, config } = describeModel(file);
+  if (!encoder) return maxBatchedTokens;
+  return Math.max(maxBatchedTokens, Math.min(context ?? Number.POSITIVE_INFINITY, config.trainedContext));
+}
+
 async function disposable(opening: Promise<GgufFile>): Promise<GgufFile & AsyncDisposable> {
   const file = await opening;
   return Object.assign(file, { [Symbol.asyncDispose]: () => file.close() });
 }
 
-/** The draft model, where there is one, has a cache of as many tokens. */
-function kvTokensOf(
+/** How much of what is kept of sequences there is room for. The draft model, where there is one, has a cache of as many tokens. */
+function cacheOf(
   [file, draft]: readonly [GgufFile, (GgufFile | undefined)?],
   backend: Backend,
   options: OpenOptions,
-) {
+): { kvTokens: number; stateSlots: number } {
   const type = options.kvType ?? 'F16';
+  const { config, cache, encoder } = describeModel(file);
+  const maxRunning = options.maxRunning ?? defaults.maxRunning;
+  // Nothing stays in its cache: it holds one step.
+  if (encoder) return { kvTokens: batchTokens(file, options) + maxRunning * pageTokens, stateSlots: 0 };
+  const slotBytes = 4 * cache.reduce((sum, layer) => sum + ('stateSize' in layer ? layer.stateSize : 0), 0);
+  const weights = file.size + (draft?.size ?? 0);
+  // Nobody knows how much memory a GPU has.
+  const memory = backend.onGpu ? undefined : (options.memory ?? platform.availableMemory());
+  const stateSlots = defaultStateSlots(maxRunning, { slotBytes, weights, memory });
   const pageBytes = (each: GgufFile) => backend.kvPageBytes({ layers: describeModel(each).cache, type });
-  return defaultKvTokens(options, {
-    trainedContext: describeModel(file).config.trainedContext,
+  const needs = {
+    trainedContext: config.trainedContext,
     pageBytes: pageBytes(file) + (draft ? pageBytes(draft) : 0),
-    weights: file.size + (draft?.size ?? 0),
-    memory: options.memory ?? platform.availableMemory(),
-  });
+    weights: weights + stateSlots * slotBytes,
+    memory,
+  };
+  return { kvTokens: options.kvTokens ?? defaultKvTokens(options, needs), stateSlots };
 }

@@ -49,7 +49,8 @@ export class OutputProcessor {
   }
 
   process({ work, scored, sampled, embedded }: BatchOutput): void {
-    this.#scheduler.commit(work);
+    const wrong = sampled.filter(({ tokens, drafted }) => tokens.length <= drafted);
+    this.#scheduler.commit(work, new Set(wrong.map(({ sequence }) => sequence)));
     for (const each of scored) this.#score(each);
     for (const each of sampled) this.#append(each);
     for (const each of embedded) this.#pool(each);

@@ -77,6 +77,8 @@ export interface GenerateRequest<Prompt = readonly Token[]> extends GenerationSe
   readonly share?: TenantShare | undefined;
   /** An embedding of the tokens is wanted, as the model pools it, instead of more tokens. */
   readonly embed?: boolean | undefined;
+  /** With `embed`: the score of a model that ranks is wanted, and comes as an embedding of one number. */
+  readonly rank?: boolean | undefined;
   /** The prompt's last so many tokens are the answer's first: constraint, penalties and seed go on behind them. Default 0. */
   readonly answered?: number | undefined;
   /** Which tokens may come next, a bit each, lowest first; it says nothing of later ones. [vocabulary / 32] words */
@@ -100,7 +102,7 @@ export interface TenantShare {
 }
 
 /** What a request for an embedding says. */
-export type EmbedRequest = Pick<GenerateRequest, 'id' | 'tenant' | 'prompt' | 'adapter' | 'queueMs' | 'share'>;
+export type EmbedRequest = Pick<GenerateRequest, 'id' | 'tenant' | 'prompt' | 'adapter' | 'queueMs' | 'share' | 'rank'>;
 
 export interface TokenLogprob {
   readonly token: Token;
@@ -144,7 +146,7 @@ export interface EndValues {
   readonly logits?: Float32Array;
   /** What ended it, where another request goes on behind it: no part of the answer. */
   readonly stopToken?: Token;
-  /** What was asked for with `embed`, of length 1. [width] */
+  /** What was asked for with `embed`, of length 1: [width]; with `rank`, a probability: [1] */
   readonly embedding?: Float32Array;
   /** Of the token that ended an answer whose prompt's are wanted too: whoever scores texts counts it. */
   readonly logprob?: TokenLogprob | undefined;

@@ -168,8 +168,9 @@ export class Runner {
     this.#ids.set(sequence.tokens.slice(position, position + known), start);
     this.#ids.set(draft, start + known);
     for (let i = 0; i < count; i++) this.#positions[start + i] = position + i;
-    const { slot, adapter } = sequence;
-    return { start, count, position, pages: Int32Array.from(sequence.pages), slot, adapter: adapter?.adapter };
+    const { slots, adapter } = sequence;
+    const states = slots && { slot: slots.current, nextSlot: slots.next };
+    return { start, count, position, pages: Int32Array.from(sequence.pages), ...states, adapter: adapter?.adapter };
   }
 
   /**

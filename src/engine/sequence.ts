@@ -6,6 +6,14 @@ import type { CachedPage } from './cache/cached-page.ts';
 import type { SlotId } from './cache/state-slots.ts';
 import type { SequenceId } from './request.ts';
 
+/** The two slots of a sequence in models that keep a state: a step reads one and writes the other. */
+export interface SequenceSlots {
+  current: SlotId;
+  next: SlotId;
+  /** Leading tokens that the state in `current` is behind. */
+  tokens: number;
+}
+
 /** One request on its way through the engine. */
 export interface Sequence {
   /** The engine's number for it; request ids may repeat. */
@@ -31,8 +39,12 @@ export interface Sequence {
   computed: number;
   /** Block table: page i holds positions [32 * i, 32 * i + 32). */
   readonly pages: BlockId[];
-  /** Where its state behind the computed tokens is, in models that keep one: while it runs, and never otherwise. */
-  slot: SlotId | undefined;
+  /** Where its state is, in models that keep one: while it runs, and never otherwise. */
+  slots: SequenceSlots | undefined;
+  /** Of its pending tokens those that went through the model before: in models that keep a state, where a guess was wrong. */
+  again: number;
+  /** Where others of its beginning went on without it, and no state was kept: in models that keep one. */
+  partsAt: number;
   /** The leading pages that the prefix cache knows. */
   readonly cached: CachedPage[];
   /** Chain of the full pages' cache keys, as far as it was needed. */
@@ -64,7 +76,9 @@ export function createSequence(
     state: 'waiting',
     computed: 0,
     pages: [],
-    slot: undefined,
+    slots: undefined,
+    again: 0,
+    partsAt: 0,
     cached: [],
     keys: [],
     sharedPages: undefined,
@@ -79,9 +93,14 @@ export function pagesFor(tokens: number): number {
   return Math.ceil(tokens / pageTokens);
 }
 
-/** How many tokens have to go through the model before the next one can be sampled; 1 while decoding. */
+/** How many tokens have to go through the model before the next one can be sampled. */
 export function pending(sequence: Sequence): number {
   return sequence.tokens.length - sequence.computed;
+}
+
+/** Whether it has all its tokens but the next: those that go through the model again do not count. */
+export function isDecoding(sequence: Sequence): boolean {
+  return pending(sequence) === 1 + sequence.again;
 }
 
 /** Leading tokens that it need not compute itself: its last one's row is always wanted. */

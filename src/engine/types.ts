@@ -50,10 +50,14 @@ export interface EngineInfo {
   readonly contextFrom: 'training' | 'configuration' | 'memory';
   /** Numbers of an embedding. */
   readonly width: number;
+  /** What it makes of texts instead of answers; absent: answers, and embeddings too. */
+  readonly makes?: 'embeddings' | 'scores' | undefined;
   /** Kernel variant and threads, for logs: `wasm relaxed-simd+revec, 2 threads`. */
   readonly backend: string;
   /** Whether a GPU computes it. */
   readonly onGpu?: boolean;
+  /** `cpu`, or the GPU by its place in what `realm doctor` lists, `gpu:0`; some layers may be on the CPU then. */
+  readonly device?: string;
   /** What could not be as it was wished, and what was done instead. */
   readonly remarks?: readonly string[];
   /** Bytes of the file. */

@@ -121,14 +121,7 @@ export class Cursor {
   #text(length: number, what: () => string): string {
     const start = this.#take(length);
     const end = start + length;
-    // Most strings of a vocabulary are short and ASCII; a TextDecoder call costs more than they do.
-    let text = '';
-    for (let i = start; i < end && length <= 16; i++) {
-      const byte = this.#window[i];
-      if (byte === undefined || byte >= 128) break;
-      text += String.fromCharCode(byte);
-    }
-    return text.length === length ? text : this.#decode(start, end, what);
+    return (length <= 16 ? shortText(this.#window, start, end) : undefined) ?? this.#decode(start, end, what);
   }
 
   #decode(start: number, end: number, what: () => string): string {
@@ -138,6 +131,22 @@ export class Cursor {
       return refuse('gguf_invalid', this.reader.name, `${what()} is not valid UTF-8`, error);
     }
   }
+}
+
+/**
+ * Most strings of a vocabulary have a few characters of one or two bytes, such as GPT-2's Ġ for a space; a TextDecoder call
+ * costs more than they do. Undefined: other characters, or no UTF-8.
+ */
+export function shortText(bytes: Uint8Array, start: number, end: number): string | undefined {
+  let text = '';
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i] as number;
+    const next = bytes[i + 1] as number;
+    if (byte < 0x80) text += String.fromCharCode(byte);
+    else if (byte < 0xc2 || byte > 0xdf || ++i === end || (next & 0xc0) !== 0x80) return undefined;
+    else text += String.fromCharCode(((byte & 0x1f) << 6) | (next & 0x3f));
+  }
+  return text;
 }
 
 /** A field's name for messages. */

@@ -12,7 +12,7 @@ import { type AttentionFunc, attentionParams, eightsAt, type Page, splitPages, w
 import { addWeightedValues, clear, normalise } from './attention/output.ts';
 import { scaleQueries, scores } from './attention/scores.ts';
 import { softmax, startSoftmax } from './attention/softmax.ts';
-import { eachSplit } from './attention/splits.ts';
+import { addSinks, eachSplit } from './attention/splits.ts';
 
 export { type CacheType, cacheTypes, headBytes } from './attention/cache-format.ts';
 export { maxQueries } from './attention/frame.ts';
@@ -45,6 +45,7 @@ export function attention(type: CacheType, queries: number): AttentionFunc {
       () => i32.ltU(start, end),
     );
   });
+  addSinks(f, queries);
   normalise(f, queries);
   return f;
 }

@@ -149,7 +149,7 @@ function unpackBlock(f: Func, format: Format256, constantOf: ConstantOf, w: Loca
     return;
   }
   const to = f.local('i32', panel);
-  walk(f, unpack.walk, constantOf, w, [[to, 32, 0]], place => {
+  walk(f, unpack.walk, 'plain', constantOf, w, [[to, 32, 0]], place => {
     for (const run of unpack.walk.runs(place))
       for (const { word, weights } of run.planes[0].steps) storePair(f, to, pair(weights), 32 * word);
   });
@@ -184,6 +184,7 @@ type Follower = readonly [pointer: Local<'i32'>, perWord: number, perScale: numb
 function walk(
   f: Func,
   { outer, inner, innerAdvance, outerAdvance }: Walk,
+  dot: Dot,
   constantOf: ConstantOf,
   block: Local<'i32'>,
   followers: readonly Follower[],
@@ -196,7 +197,7 @@ function walk(
     for (const [pointer, perWord, perScale] of followers) f.advance(pointer, words * perWord + scales * perScale);
   };
   const innerTurn = () => {
-    turn({ f, block, w, outer: i, inner: j, constantOf });
+    turn({ f, block, w, outer: i, inner: j, constantOf, dot });
     advance(innerAdvance);
     f.advance(j, 1);
   };
@@ -228,7 +229,7 @@ function multiply(
     [words, 4 * integers[0].length, 0],
     [scales, 0, 32],
   ];
-  walk(f, blockWalk, constantOf, w, followers, place => {
+  walk(f, blockWalk, dot, constantOf, w, followers, place => {
     for (const run of blockWalk.runs(place)) {
       const scale = () => pair(h => v128.load(scales, 32 * run.scale + 16 * h));
       for (const { shift, steps } of run.planes) {

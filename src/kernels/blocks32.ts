@@ -25,7 +25,7 @@ export function product32(format: Format32, tile: number, dot: Dot): ProductFunc
       const [scale, minimum] = [pairLocal(f), pairLocal(f)];
       return x => {
         format.planes.forEach(({ shift, perSum, weights }, i) => {
-          const steps = stepsOf((word, h) => weights(w, word, h, constantOf));
+          const steps = stepsOf((word, h) => weights(w, word, h, constantOf, dot));
           addProducts(f, dot, constantOf, integers, { x, steps, perSum, shift, first: i === 0 });
         });
         setPair(f, scale, scaleOf(format, w, constantOf));
@@ -59,12 +59,12 @@ export function panelProduct32(format: Format32, tile: number, dot: Dot): Produc
 }
 
 /** Row groups to a panel. */
-export function unpack32(format: Format32): Func<typeof unpackParams> {
+export function unpack32(format: Format32, dot: Dot): Func<typeof unpackParams> {
   const f = new Func(`unpack_${format.name}`, unpackParams);
   const { w, panel } = f.params;
   const constantOf = constants(f, constantNames);
   f.for(unpackBlocks(f, format.groupBytes), () => {
-    for (const { word, weights } of stepsOf((word, h) => format.planes[0].weights(w, word, h, constantOf)))
+    for (const { word, weights } of stepsOf((word, h) => format.planes[0].weights(w, word, h, constantOf, dot)))
       storePair(
         f,
         panel,

@@ -161,10 +161,15 @@ export function setPair(f: Func, target: Pair<Local<'v128'>>, value: Pair): void
   f.set(target[1], value[1]);
 }
 
-/** Adjacent stores: what the re-vectoriser starts from. */
+/**
+ * Adjacent stores: what the re-vectoriser starts from. It needs both values before the first of them, and of two stores that ascend it
+ * would leave the first one in, too.
+ */
 export function storePair(f: Func, at: Local<'i32'>, value: Pair, offset = 0): void {
-  f.store(at, value[0], offset);
-  f.store(at, value[1], offset + 16);
+  const both = pairLocal(f);
+  setPair(f, both, value);
+  f.store(at, both[1], offset + 16);
+  f.store(at, both[0], offset);
 }
 
 /** Constants of a kernel, each loaded once; call it before the loops. */

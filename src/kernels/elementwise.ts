@@ -1,26 +1,40 @@
 /** Kernels over plain rows of f32; counts are in vectors of eight, buffers are padded to them. */
 import { Func, f32x4, i32, type Local, v128 } from './assembler.ts';
-import { type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
-import { gelu, sigmoid, silu, tanh } from './math.ts';
+import { constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
+import { clampedPlusOne, gelu, mathConstants, relu2, sigmoid, silu, swigluOai, tanh } from './math.ts';
 
 const loadPair = (at: Local<'i32'>): Pair => pair(h => v128.load(at, 16 * h));
 
-const activations = { silu, gelu, sigmoid };
+const activations = { silu, gelu, sigmoid, relu2, linear: (_: Func, x: Pair) => x, swiglu_oai: swigluOai };
 
 /** out = activation(gate) * up. */
 export function gate(kind: keyof typeof activations) {
   const f = new Func(`gate_${kind}`, { out: 'i32', gate: 'i32', up: 'i32', eights: 'i32' });
   const { out, gate, up, eights } = f.params;
-  const x = pairLocal(f);
+  const [x, get] = [pairLocal(f), constants(f, mathConstants)];
   f.for(eights, () => {
     setPair(f, x, loadPair(gate));
-    const active = activations[kind](f, x);
+    const active = activations[kind](f, x, get);
+    const gated = kind === 'swiglu_oai' ? clampedPlusOne(loadPair(up)) : loadPair(up);
     storePair(
       f,
       out,
-      pair(h => f32x4.mul(active[h], v128.load(up, 16 * h))),
+      pair(h => f32x4.mul(active[h], gated[h])),
     );
     for (const pointer of [out, gate, up]) f.advance(pointer, 32);
+  });
+  return f;
+}
+
+/** x = activation(x). */
+export function activate(kind: keyof typeof activations) {
+  const f = new Func(`activate_${kind}`, { x: 'i32', eights: 'i32' });
+  const { x, eights } = f.params;
+  const [value, get] = [pairLocal(f), constants(f, mathConstants)];
+  f.for(eights, () => {
+    setPair(f, value, loadPair(x));
+    storePair(f, x, activations[kind](f, value, get));
+    f.advance(x, 32);
   });
   return f;
 }
@@ -60,14 +74,14 @@ export function scale() {
 export function softcap() {
   const f = new Func('softcap', { x: 'i32', eights: 'i32', cap: 'f32', inverse: 'f32' });
   const { x, eights, cap, inverse } = f.params;
-  const value = pairLocal(f);
+  const [value, get] = [pairLocal(f), constants(f, mathConstants)];
   f.for(eights, () => {
     setPair(
       f,
       value,
       pair(h => f32x4.mul(v128.load(x, 16 * h), f32x4.splat(inverse))),
     );
-    const t = tanh(f, value);
+    const t = tanh(f, value, get);
     storePair(
       f,
       x,

@@ -4,11 +4,11 @@ import type { QuantFormat } from '../quant/format.ts';
 import { formats } from '../quant/formats.ts';
 import { i8x16, i16x8, i32x4, type Local, type V128, v128 } from './assembler.ts';
 import { type ConstantName, type ConstantOf, tableConstants, tableOffset } from './constants.ts';
-import { stepsPerSum } from './dot.ts';
+import { type Dot, stepsPerSum } from './dot.ts';
 import { groupRows, packedAt } from './layout.ts';
 
 /** Columns 4 step .. 4 step + 3 of rows 0-3 (half 0) or 4-7 of the block at w, each a byte 0..127. */
-type Weights = (w: Local<'i32'>, step: number, half: 0 | 1, constantOf: ConstantOf) => V128;
+type Weights = (w: Local<'i32'>, step: number, half: 0 | 1, constantOf: ConstantOf, dot: Dot) => V128;
 
 /** A format's integers are the sum of its planes, each a small unsigned number times 2^shift, less the offset. */
 interface Plane {
@@ -38,10 +38,10 @@ const nibbles: Weights = (w, step, half, constantOf) => {
 /** The fifth bits: one 32-bit word a row, bit i for column i; spread over four bytes by a multiplication. */
 const fifthBits =
   (at: number): Weights =>
-  (w, step, half, constantOf) => {
+  (w, step, half, constantOf, dot) => {
     const bits = v128.and(i32x4.shrU(v128.load(w, at + 16 * half), 4 * step), constantOf('low4')[half]);
     const spread = v128.and(i32x4.mul(bits, constantOf('spread')[half]), constantOf('bit0')[half]);
-    return v128.or(nibbles(w, step, half, constantOf), i32x4.shl(spread, 4));
+    return v128.or(nibbles(w, step, half, constantOf, dot), i32x4.shl(spread, 4));
   };
 
 const lowNibbles: Weights = (w, step, half, c) => v128.and(v128.load(w, 32 * step + 16 * half), c('nibble')[half]);
@@ -52,8 +52,10 @@ const highNibbles: Weights = (w, step, half, c) =>
 
 const lookUp =
   (table: ConstantName): Weights =>
-  (w, step, half, constantOf) =>
-    i8x16.swizzle(constantOf(table)[half], nibbles(w, step, half, constantOf));
+  (w, step, half, constantOf, dot) => {
+    const swizzle = dot === 'plain' ? i8x16.swizzle : i8x16.relaxedSwizzle;
+    return swizzle(constantOf(table)[half], nibbles(w, step, half, constantOf, dot));
+  };
 
 /**
  * The instructions for each way in which the bits of weights stand in a block, see {@link codeKey}: one plane, or the low and

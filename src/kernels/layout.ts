@@ -75,15 +75,15 @@ export function unpackRow(
 ): void {
   const blocks = columns / blockSize;
   if (blockBytes & 1) return unpackBytes(packed, { blockSize, blockBytes, moves }, blocks, row, target);
-  const from16 = new Uint16Array(packed.buffer, packed.byteOffset, packed.length >> 1);
-  const to16 = new Uint16Array(target.buffer, target.byteOffset, target.length >> 1);
+  const from16 = new Uint16Array(packed.buffer, packed.byteOffset, packed.length >>> 1);
+  const to16 = new Uint16Array(target.buffer, target.byteOffset, target.length >>> 1);
   const group = Math.floor(row / groupRows) * blocks * blockBytes * groupRows;
   const lane = row % groupRows;
   for (const { from, to, bytes, count } of moves) {
-    const halves = bytes >> 1;
+    const halves = bytes >>> 1;
     for (let block = 0; block < blocks; block++) {
-      let source = (group + block * blockBytes * groupRows + to + lane * bytes) >> 1;
-      let into = (block * blockBytes + from) >> 1;
+      let source = (group + block * blockBytes * groupRows + to + lane * bytes) >>> 1;
+      let into = (block * blockBytes + from) >>> 1;
       for (let i = 0; i < count; i++, source += groupRows * halves, into += halves) {
         to16[into] = from16[source];
         if (halves === 2) to16[into + 1] = from16[source + 1];

@@ -9,14 +9,15 @@ import { attention, cacheTypes, maxQueries } from './attention.ts';
 import { panelBytes32, panelProduct32, product32, unpack32 } from './blocks32.ts';
 import { panelBytes256, panelProduct256, product256, unpack256 } from './blocks256.ts';
 import type { Dot } from './dot.ts';
-import { add, gate, ropeAdjacent, ropeHalves, scale, softcap } from './elementwise.ts';
+import { activate, add, gate, ropeAdjacent, ropeHalves, scale, softcap } from './elementwise.ts';
 import { productFloat } from './floats.ts';
 import { formats32 } from './formats32.ts';
 import { formats256 } from './formats256.ts';
 import { groupRows, layouts } from './layout.ts';
-import { layerNorm, rmsNorm } from './norm.ts';
+import { layerNorm, rmsNorm, unitLength } from './norm.ts';
 import { pack } from './pack.ts';
 import { productSmallFloat } from './small-floats.ts';
+import { convolutionTaps, convolve, deltaGates, deltaRule, scan, scanGates, tileColumns } from './states.ts';
 
 export interface Variant {
   readonly name: string;
@@ -95,7 +96,11 @@ function commonFunctions() {
   return [
     ...cacheTypes.flatMap(type => Array.from({ length: maxQueries }, (_, i) => attention(type, i + 1))),
     ...[quantize32(), quantize256(), interleaveFloats(), rmsNorm(), layerNorm(), storeKv(), storeKvBytes()],
-    ...[gate('silu'), gate('gelu'), gate('sigmoid'), add(), scale(), softcap(), ropeAdjacent(), ropeHalves()],
+    ...[gate('silu'), gate('gelu'), gate('sigmoid'), gate('relu2'), gate('linear'), gate('swiglu_oai')],
+    ...[activate('silu'), activate('gelu'), activate('sigmoid'), activate('relu2')],
+    ...[add(), scale(), softcap(), ropeAdjacent(), ropeHalves()],
+    ...convolutionTaps.flatMap(taps => [convolve(taps, false), convolve(taps, true)]),
+    ...[unitLength(), deltaGates(), scanGates(), ...[tileColumns, 8].flatMap(width => [deltaRule(width), scan(width)])],
   ];
 }
 
@@ -111,7 +116,7 @@ function products(type: QuantType, wanted: readonly number[], dot: Dot) {
 
 function panels(type: QuantType, dot: Dot) {
   const [blocks32, blocks256] = [formats32.get(type), formats256.get(type)];
-  if (blocks32) return [...panelTiles.map(tile => panelProduct32(blocks32, tile, dot)), unpack32(blocks32)];
+  if (blocks32) return [...panelTiles.map(tile => panelProduct32(blocks32, tile, dot)), unpack32(blocks32, dot)];
   return blocks256 ? [...panelTiles.map(tile => panelProduct256(blocks256, tile, dot)), unpack256(blocks256)] : [];
 }
 

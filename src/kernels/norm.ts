@@ -1,4 +1,7 @@
-/** RMSNorm (arXiv:1910.07467) and LayerNorm (arXiv:1607.06450) of one row of `columns`. Rows are padded to 16, and the padding is masked. */
+/**
+ * RMSNorm (arXiv:1910.07467) and LayerNorm (arXiv:1607.06450) of one row of `columns`, and its direction. Rows are padded to 16, and
+ * the padding is masked.
+ */
 import { type F32, Func, f32, f32x4, type I32, i32, i32x4, type Local, type V128, v128 } from './assembler.ts';
 import { type Pair, pair, pairLocal, positionsAddress, setPair, storePair } from './constants.ts';
 
@@ -104,6 +107,24 @@ export function layerNorm() {
       }),
     );
     for (const pointer of [out, x, weight, bias]) f.advance(pointer, 32);
+  });
+  return f;
+}
+
+/** out = (x / its length, sqrt(Σ x² + epsilon)) * factor, in one row of `columns`. */
+export function unitLength() {
+  const params = { out: 'i32', x: 'i32', columns: 'i32', epsilon: 'f32', factor: 'f32' } as const;
+  const f = new Func('unit_length', params);
+  const { out, x, columns, epsilon, factor } = f.params;
+  const squares = total(f, x, columns, v => f32x4.mul(v, v));
+  const r = f.local('f32', f32.div(f32.const(1), f32.sqrt(f32.add(squares, epsilon))));
+  f.for(eightsOf(columns), () => {
+    storePair(
+      f,
+      out,
+      pair(h => f32x4.mul(f32x4.mul(v128.load(x, 16 * h), f32x4.splat(r)), f32x4.splat(factor))),
+    );
+    for (const pointer of [out, x]) f.advance(pointer, 32);
   });
   return f;
 }

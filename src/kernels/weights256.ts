@@ -5,6 +5,7 @@ import { type Codes, codeKey } from '../quant/codes.ts';
 import type { QuantFormat } from '../quant/format.ts';
 import { type Func, i8x16, i16x8, i32, type Local, type V128, v128 } from './assembler.ts';
 import { type ConstantName, type ConstantOf, tableConstants } from './constants.ts';
+import type { Dot } from './dot.ts';
 import { packedAt } from './layout.ts';
 
 /** Where the walk stands inside a block. */
@@ -16,6 +17,7 @@ export interface Place {
   readonly outer: Local<'i32'>;
   readonly inner: Local<'i32'>;
   readonly constantOf: ConstantOf;
+  readonly dot: Dot;
   readonly f: Func;
 }
 
@@ -157,10 +159,11 @@ const planes = (bytes: number, plane: (place: Place, j: number, half: 0 | 1, hig
 
 const tablePlane =
   ([low, high]: readonly ConstantName[]) =>
-  ({ w, constantOf }: Place, j: number, half: 0 | 1, upper: 0 | 1): V128 => {
+  ({ w, constantOf, dot }: Place, j: number, half: 0 | 1, upper: 0 | 1): V128 => {
     const bytes = at(w, 32 * (j & 3), half);
     const index = v128.and(j < 4 ? bytes : i16x8.shrU(bytes, 4), constantOf('nibble')[half]);
-    return i8x16.swizzle(constantOf(upper ? high : low)[half], index);
+    const swizzle = dot === 'plain' ? i8x16.swizzle : i8x16.relaxedSwizzle;
+    return swizzle(constantOf(upper ? high : low)[half], index);
   };
 
 const bytePlane = ({ w, constantOf }: Place, j: number, half: 0 | 1, high: 0 | 1): V128 => {

@@ -57,25 +57,28 @@ export async function loadModel(source: FileSource, options: PageOptions = {}): 
   throwIfCancelled(signal);
   try {
     requireBrowser();
-    const found = await pageSource(source, options);
+    const [{ name, file: found }, device] = await Promise.all([pageSource(source, options), deviceOf(options.device)]);
     throwIfCancelled(signal);
-    const { name } = found;
-    const file = crossing(found.file);
-    const text = await openModelText(file, { system, template: chatTemplate }, onWarning);
-    throwIfCancelled(signal);
+    const file = crossing(found);
     const opening: OpenEngineOptions = {
       ...engineOptions,
-      file,
-      device: await deviceOf(options.device),
+      ...{ file, device },
       threads: worker === false ? 1 : threadsOf(threads, onWarning),
       ...((worker === false || !platform.sharesMemory) && { maxBatchedTokens: shortStep }),
       watchdogMs,
       onProgress: (done, total) => onProgress?.({ phase: 'load', done, total }),
     };
     if (worker) createWorkersFrom(worker);
-    const engine = await openUnless(signal, worker === false ? openHere(opening, text) : openEngine(opening));
+    // The worker loads the weights while the vocabulary is read here.
+    const elsewhere = worker === false ? undefined : openEngine(opening);
+    elsewhere?.catch(() => {});
+    const text = await openModelText(file, { system, template: chatTemplate }, onWarning).catch(error => {
+      void elsewhere?.then(engine => engine.close()).catch(() => {});
+      throw error;
+    });
+    const engine = await openUnless(signal, elsewhere ?? openHere(opening, text));
     for (const remark of engine.info.remarks ?? []) onWarning?.(remark);
-    const defaults = { system, sampling: samplingOf(sampling ?? {}) };
+    const defaults = { system, sampling: { ...text.defaults.sampling, ...samplingOf(sampling ?? {}) } };
     const model = {
       id: name.replace(/^.*\/|\.gguf$/gi, ''),
       engine,

@@ -11,10 +11,12 @@ import { Sessions } from './sessions.ts';
 /**
  * Loads a model into threads of its own.
  *
- * @param source A catalog name (`smollm2-135m`; fetched and verified where it is not there), the path or the http(s) URL of a GGUF
- * file, a Blob that holds one, or its bytes, which are copied unless they are shared.
- * @throws RealmError `model_not_found`, `model_file_missing`, `download_failed`, `checksum_mismatch`, what is wrong with the file
- * (`gguf_invalid`, `architecture_unknown`, …), `out_of_memory`, `request_cancelled`.
+ * @param source A catalog name (`smollm2-135m`) or a hub's model (`hf:OWNER/REPO:QUANT`), both fetched and verified where they are
+ * not there; one of Ollama's on this machine (`ollama:NAME`); the path or the http(s) URL of a GGUF file, a Blob that holds one, or
+ * its bytes, which are copied unless they are shared.
+ * @throws RealmError `model_not_found`, `model_file_missing`, `model_gated`, `quantization_not_found`, `download_failed`,
+ * `checksum_mismatch`, what is wrong with the file (`gguf_invalid`, `architecture_unknown`, …), `out_of_memory`,
+ * `request_cancelled`.
  */
 export async function loadModel(source: FileSource, options: LoadOptions = {}): Promise<Model> {
   const { draft, chatTemplate, sessions, onProgress, ...rest } = options;

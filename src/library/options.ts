@@ -31,7 +31,7 @@ export interface LoadOptions {
   readonly system?: string;
   /** A chat template (Jinja), in the place of the file's. */
   readonly chatTemplate?: string;
-  /** Sampling of requests that do not say. Default: what the catalog recommends. */
+  /** Sampling of requests that do not say. Default: what the catalog recommends, or else the file. */
   readonly sampling?: SamplingOptions;
   /** A smaller model of the same vocabulary, which guesses tokens: a catalog name or a path. It changes no answer. */
   readonly draft?: string | undefined;

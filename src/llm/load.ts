@@ -80,15 +80,16 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
   const draft = config.draft && (await resolveModel(nameOf(config.draft), fetching));
   const warn = options.onWarning ?? (() => {});
   const textOptions = {
-    system: system ?? file.entry?.system,
+    system: system ?? file.defaults?.system,
     toolFormat: config.toolFormat,
     template: config.chatTemplate && (await sourceOf(config.chatTemplate)),
   };
   const text = await openModelText(data ?? file.path, textOptions, warn);
   const { tokenizer, template, format } = text;
+  const recommended: Sampling = { ...text.defaults.sampling, ...file.defaults?.sampling };
   const defaults: { readonly system: string | undefined; readonly sampling: Sampling } = {
     system: textOptions.system,
-    sampling: { ...file.entry?.sampling, ...sampling },
+    sampling: { ...recommended, ...sampling },
   };
   tryChat({ ...text, defaults }, warn);
   const open: OpenEngine = async as => {
@@ -127,13 +128,14 @@ export async function loadModel(config: Partial<ModelEntry>, options: LoadOption
     template,
     format,
     toolFormat: text.toolFormat,
+    rankTemplate: text.rankTemplate,
     textSource: data === undefined ? { path: file.path, ...textOptions } : undefined,
     generate: textGeneration(engine, text, defaults.sampling),
     defaults,
     setSampling(changed) {
       // Whoever generates has this very object.
       for (const key of Object.keys(defaults.sampling)) delete defaults.sampling[key as keyof Sampling];
-      Object.assign(defaults.sampling, file.entry?.sampling, changed);
+      Object.assign(defaults.sampling, recommended, changed);
     },
     created: Math.floor(Date.now() / 1000),
   };

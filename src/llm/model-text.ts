@@ -1,3 +1,4 @@
+import type { Sampling } from '../engine/request.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import { openGguf } from '../gguf/open.ts';
 import type { FileSource, Metadata } from '../gguf/types.ts';
@@ -6,16 +7,20 @@ import { brokenTemplate, chatTemplate } from '../tokenizer/chat-template.ts';
 import { createTokenizer } from '../tokenizer/create.ts';
 import type { ChatTemplate, Tokenizer } from '../tokenizer/types.ts';
 import { findOutputFormat } from './output-format.ts';
+import { recommendedSampling } from './recommended-sampling.ts';
 
 /** The half of a model that is no arithmetic: text to tokens and back. */
 export interface ModelText {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
-  readonly defaults: { readonly system?: string | undefined };
+  /** For what a request leaves open; the sampling is what the file recommends. */
+  readonly defaults: { readonly system?: string | undefined; readonly sampling?: Sampling };
   /** How it writes thoughts and calls of tools. */
   readonly format: OutputFormat;
   /** The format of calls that it is told, where that is not its template's. */
   readonly toolFormat?: string | undefined;
+  /** How a query and a document are put to a model that ranks, with `{query}` and `{document}` in it; absent: as a pair of texts. */
+  readonly rankTemplate?: string | undefined;
 }
 
 /** Where another thread gets the same from. Structured-cloneable. */
@@ -48,7 +53,12 @@ export async function openModelText(
     const tokenizer = createTokenizer(file.metadata, warn);
     const template = readTemplate(file.metadata, tokenizer, own);
     const format = findOutputFormat(template, tokenizer, toolFormat);
-    return { tokenizer, template, defaults: { system }, format, toolFormat };
+    const rankTemplate = file.metadata.get('tokenizer.chat_template.rerank');
+    return {
+      ...{ tokenizer, template, format, toolFormat },
+      defaults: { system, sampling: recommendedSampling(file.metadata) },
+      ...(typeof rankTemplate === 'string' && { rankTemplate }),
+    };
   } finally {
     await file.close();
   }

@@ -4,7 +4,7 @@ import { escapeText } from '../gguf/escape.ts';
 import { readerOf } from '../gguf/reader-of.ts';
 import type { GgufFile, TensorInfo } from '../gguf/types.ts';
 import { formats } from '../quant/formats.ts';
-import type { Linear } from './tensors.ts';
+import { type Linear, rowsOf } from './tensors.ts';
 import type { Adapter } from './types.ts';
 
 /** What an adapter adds to one matrix: b * (a * x), the adapter's scale being in b. */
@@ -154,8 +154,7 @@ class PairLoader {
     const b = await this.#values(this.#pair.b, this.#scale);
     const pairs: [Matrix, LowRank][] = [];
     for (const { matrix, part } of linears) {
-      const first = part?.first ?? 0;
-      const rows = { ...b, values: b.values.subarray(first * rank, (first + matrix.rows) * rank) };
+      const rows = part ? { ...b, values: rowsOf(part, b.values, rank) } : b;
       pairs.push([matrix, { a, b: await this.#upload(source(rows, matrix.rows, rank, this.#rank)), rank: this.#rank }]);
     }
     return pairs;

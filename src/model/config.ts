@@ -2,7 +2,7 @@ import type { GgufFile } from '../gguf/types.ts';
 import { type Keys, keysOf } from './keys.ts';
 import { type Pooling, readPooling } from './pooling.ts';
 
-/** The sizes of a decoder, as validated: every one a positive integer, every quotient below exact. */
+/** The sizes of a model, as validated: every one a positive integer, every quotient below exact. */
 export interface ModelConfig {
   readonly architecture: string;
   readonly layers: number;
@@ -16,7 +16,7 @@ export interface ModelConfig {
   /** Rows of the embedding table. */
   readonly vocabSize: number;
   readonly trainedContext: number;
-  /** What the RMS norms add under the root. */
+  /** What the norms add under the root. */
   readonly epsilon: number;
   /** How embeddings are pooled, if the file says so. */
   readonly pooling?: Pooling | undefined;
@@ -33,29 +33,50 @@ export const most = {
   context: 1 << 28,
 };
 
+interface ConfigOptions {
+  /** Whether layers differ in their heads and widths; then the largest are given. */
+  readonly mixedLayers?: boolean | undefined;
+  /** The keys of what norms add under the root; the first that a file has is read. Default: that of RMS norms. */
+  readonly epsilon?: readonly [string, ...string[]] | undefined;
+}
+
 /** Reads `<architecture>.*`; throws `model_invalid` naming the key for a value that no decoder can have. */
-export function readModelConfig(file: GgufFile, { mixedLayers = false } = {}): ModelConfig {
+export function readModelConfig(
+  file: GgufFile,
+  { mixedLayers = false, epsilon = ['attention.layer_norm_rms_epsilon'] }: ConfigOptions = {},
+): ModelConfig {
   const keys = keysOf(file);
   const sizeOf = mixedLayers ? keys.largest : keys.uniform;
-  const layers = keys.size('block_count', most.layers);
+  const blocks = keys.size('block_count', most.layers);
+  // Blocks that guess the tokens after the next come last, and are not run.
+  const layers = blocks - (keys.maybe('nextn_predict_layers', { min: 0, max: blocks - 1, integer: true }) ?? 0);
   const width = keys.size('embedding_length', most.width);
-  const heads = sizeOf('attention.head_count', layers, most.heads);
-  const kvHeads = sizeOf('attention.head_count_kv', layers, heads, heads);
+  const heads = sizeOf('attention.head_count', blocks, most.heads);
+  const kvHeads = sizeOf('attention.head_count_kv', blocks, heads, heads);
   if (heads % kvHeads !== 0)
     keys.fail('attention.head_count_kv', `is ${kvHeads}, which does not divide ${heads} heads`);
   return {
     architecture: keys.architecture,
     layers,
     width,
-    feedForward: sizeOf('feed_forward_length', layers, most.feedForward),
+    feedForward: sizeOf('feed_forward_length', blocks, most.feedForward, expertWidth(keys)),
     heads,
     kvHeads,
     headDim: readHeadDim(keys, width, heads),
     vocabSize: readVocabSize(file, keys),
     trainedContext: keys.size('context_length', most.context),
-    epsilon: keys.number('attention.layer_norm_rms_epsilon', { min: 0, max: 1 }),
+    epsilon: keys.number(epsilon.find(key => keys.meta.has(`${keys.architecture}.${key}`)) ?? epsilon[0], {
+      min: 0,
+      max: 1,
+    }),
     pooling: readPooling(keys),
   };
+}
+
+/** What stands in for the width of feed-forward networks where there are only experts. */
+function expertWidth(keys: Keys): number | undefined {
+  if (keys.meta.has(`${keys.architecture}.feed_forward_length`)) return undefined;
+  return keys.maybe('expert_feed_forward_length', { min: 1, max: most.feedForward, integer: true });
 }
 
 function readHeadDim(keys: Keys, width: number, heads: number): number {

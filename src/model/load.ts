@@ -4,6 +4,7 @@ import { escapeText } from '../gguf/escape.ts';
 import type { GgufFile } from '../gguf/types.ts';
 import { architectures } from './architectures/table.ts';
 import { keysOf } from './keys.ts';
+import { bytesOf } from './tensors.ts';
 import type { Architecture, Description, Model, ModelOptions } from './types.ts';
 
 /**
@@ -14,6 +15,8 @@ export async function loadModel(file: GgufFile, backend: Backend, options: Model
   try {
     const model = await architectureOf(file).load(file, backend, options);
     await backend.loaded();
+    // Blocks that guess ahead stay in the file.
+    options.onProgress?.(bytesOf(file), bytesOf(file));
     return model;
   } catch (error) {
     await backend.close();

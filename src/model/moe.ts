@@ -1,27 +1,58 @@
-import type { Buffer, Matrix, Routing } from '../backend/backend.ts';
+import type { Activation, Backend, Buffer, Gate, Matrix, RouterOptions, Routing, Vector } from '../backend/backend.ts';
+import { most } from './config.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
-import type { Tensors } from './tensors.ts';
+import type { Router } from './router.ts';
+import { SharedExpert, type SharedExpertOptions, type SharedExpertWeights } from './shared-expert.ts';
+import type { Linear, RowRange, Tensors } from './tensors.ts';
 
-/** The weights of a mixture of experts; those of all experts one below the other. */
+/** The matrices of all experts one below the other, and so their biases. */
+interface Experts {
+  readonly matrix: Matrix;
+  readonly bias?: Vector | undefined;
+}
+
+/** The weights of a mixture of experts. */
 export interface ExpertWeights {
   /** [experts, width] */
-  readonly router: Matrix;
+  readonly router: Linear;
+  /** How experts are chosen by what the router gives. */
+  readonly choice: RouterOptions;
   /** [experts * feedForward, width] */
-  readonly gate: Matrix;
-  readonly up: Matrix;
+  readonly gate?: Experts | undefined;
+  readonly up: Experts;
   /** [experts * width, feedForward] */
-  readonly down: Matrix;
+  readonly down: Experts;
+  readonly shared: SharedExpertWeights | undefined;
   readonly moe: MoE;
+}
+
+export interface MoEOptions {
+  /** Default: the softmax of scores, divided by the sum of the chosen. */
+  readonly router?: Router;
+  /** Whether a layer brings a bias for choosing. */
+  readonly biased?: (tensors: Tensors, prefix: string) => boolean;
+  /** Of what experts take and give. Default: the stream's. */
+  readonly width?: number | undefined;
+  /** What an expert's gate goes through. Default SiLU. */
+  readonly activation?: Gate;
+  /** Experts have no gate: what they go through instead. */
+  readonly ungated?: Activation;
+  /** Whether experts and their router have biases. */
+  readonly biases?: boolean;
+  readonly shared?: SharedExpertOptions | undefined;
 }
 
 const mostExperts = 1024;
 
 /** The feed-forward networks of which each token takes a few. arXiv:2401.04088 */
 export class MoE {
+  readonly #loading: Loading;
   readonly #experts: number;
   readonly #width: number;
   readonly #feedForward: number;
+  readonly #options: MoEOptions;
+  readonly #shared: SharedExpert | undefined;
   readonly #routing: Routing;
   /** [tokens, experts] */
   readonly #scores: Buffer;
@@ -31,44 +62,102 @@ export class MoE {
   readonly #down: Buffer;
 
   /** @param feedForward width of an expert's network */
-  constructor({ backend, keys, config: { width }, options }: Loading, feedForward: number) {
+  constructor(loading: Loading, feedForward: number, options: MoEOptions = {}) {
+    const { backend, keys, config, options: limits } = loading;
     const experts = keys.size('expert_count', mostExperts);
     const topK = keys.size('expert_used_count', experts);
-    const slots = options.maxBatchTokens * topK;
+    const slots = limits.maxBatchTokens * topK;
+    this.#loading = loading;
     this.#experts = experts;
-    this.#width = width;
+    this.#width = options.width ?? config.width;
     this.#feedForward = feedForward;
-    this.#routing = backend.routing(options.maxBatchTokens, experts, topK);
-    this.#scores = backend.buffer(options.maxBatchTokens, experts);
+    this.#options = options;
+    this.#shared = options.shared && new SharedExpert(loading, options.shared);
+    this.#routing = backend.routing(limits.maxBatchTokens, experts, topK);
+    this.#scores = backend.buffer(limits.maxBatchTokens, experts);
     this.#gate = backend.buffer(slots, feedForward);
-    this.#up = backend.buffer(slots, feedForward);
-    this.#down = backend.buffer(slots, width);
+    this.#up = options.ungated ? this.#gate : backend.buffer(slots, feedForward);
+    this.#down = backend.buffer(slots, this.#width);
   }
 
   async load(tensors: Tensors, prefix: string): Promise<ExpertWeights> {
     const [experts, width, inner] = [this.#experts, this.#width, this.#feedForward];
+    const router = `${prefix}.ffn_gate_inp`;
     return {
-      router: await tensors.matrix(`${prefix}.ffn_gate_inp.weight`, experts, width),
-      gate: await tensors.experts(`${prefix}.ffn_gate_exps.weight`, experts, inner, width),
-      up: await tensors.experts(`${prefix}.ffn_up_exps.weight`, experts, inner, width),
-      down: await tensors.experts(`${prefix}.ffn_down_exps.weight`, experts, width, inner),
+      router: {
+        matrix: await tensors.matrix(`${router}.weight`, experts, this.#loading.config.width),
+        bias: this.#options.biases ? await tensors.vector(`${router}.bias`, experts) : undefined,
+      },
+      choice: await this.#choice(tensors, prefix),
+      gate: this.#options.ungated ? undefined : await this.#half(tensors, prefix, 'gate'),
+      up: await this.#half(tensors, prefix, 'up'),
+      down: await this.#load(tensors, `${prefix}.ffn_down_exps`, width, inner),
+      shared: await this.#shared?.load(this.#loading, prefix),
       moe: this,
     };
   }
 
-  /** hidden += what the chosen experts make of `work.normed`, weighted. */
-  apply({ backend, work, batch }: Step, { router, gate, up, down }: ExpertWeights): void {
+  async #choice(tensors: Tensors, prefix: string): Promise<RouterOptions> {
+    const { router = {}, biased } = this.#options;
+    const [bias, scales] = [`${prefix}.exp_probs_b.bias`, `${prefix}.ffn_down_exps.scale`];
+    return {
+      ...router,
+      ...(biased?.(tensors, prefix) && { bias: await tensors.vector(bias, this.#experts) }),
+      // What each expert gives is multiplied with it: its weight is.
+      ...(tensors.has(scales) && { scales: await tensors.vector(scales, this.#experts) }),
+    };
+  }
+
+  /** Some files have the rows of each expert's gate and up in one matrix, in this order. */
+  #half(tensors: Tensors, prefix: string, half: 'gate' | 'up'): Promise<Experts> {
+    const [width, inner] = [this.#width, this.#feedForward];
+    const fused = `${prefix}.ffn_gate_up_exps`;
+    if (!tensors.has(`${fused}.weight`)) return this.#load(tensors, `${prefix}.ffn_${half}_exps`, inner, width);
+    return this.#load(tensors, fused, 2 * inner, width, { first: half === 'gate' ? 0 : inner, count: inner });
+  }
+
+  async #load(tensors: Tensors, name: string, rows: number, columns: number, range?: RowRange): Promise<Experts> {
+    const shape = { experts: this.#experts, rows, range };
+    const matrix = await tensors.experts(`${name}.weight`, shape, columns);
+    return { matrix, bias: this.#options.biases ? await tensors.expertBiases(`${name}.bias`, shape) : undefined };
+  }
+
+  /**
+   * out += what the chosen experts make of `x`, weighted; chosen by what the router makes of `judged`. Where `out` is `x` it is in
+   * its place. A shared one adds to hidden.
+   */
+  apply(
+    step: Step,
+    { router, choice, down, shared, ...weights }: ExpertWeights,
+    { out = step.work.hidden, x = step.work.normed, judged = x }: { out?: Buffer; x?: Buffer; judged?: Buffer } = {},
+  ): void {
+    const { backend, batch } = step;
     const rows = batch.tokens;
     const routing = this.#routing;
-    backend.matmul(this.#scores, router, work.normed, rows);
-    backend.route(routing, this.#scores, rows);
-    const products = [
-      { out: this.#gate, matrix: gate },
-      { out: this.#up, matrix: up },
-    ];
-    backend.expertMatmuls(products, work.normed, 'tokens', routing, rows);
-    backend.gate(this.#gate, this.#gate, this.#up, 'silu', rows * routing.topK);
-    backend.expertMatmuls([{ out: this.#down, matrix: down }], this.#gate, 'slots', routing, rows);
-    backend.combine(work.hidden, this.#down, routing, rows);
+    backend.matmul(this.#scores, router.matrix, judged, rows, router);
+    backend.route(routing, this.#scores, rows, choice);
+    this.#activated(backend, weights, x, rows);
+    if (out === x) backend.scale(out, 0, rows);
+    backend.expertMatmuls([{ out: this.#down, ...down }], this.#gate, 'slots', routing, rows);
+    backend.combine(out, this.#down, routing, rows);
+    if (shared) this.#shared?.apply(step, shared);
+  }
+
+  /** What goes into the experts' last matrices, into `#gate`. */
+  #activated(backend: Backend, { gate, up }: Pick<ExpertWeights, 'gate' | 'up'>, x: Buffer, rows: number): void {
+    const { activation = 'silu', ungated } = this.#options;
+    const [routing, slots] = [this.#routing, rows * this.#routing.topK];
+    const products = [...(gate ? [{ out: this.#gate, ...gate }] : []), { out: this.#up, ...up }];
+    backend.expertMatmuls(products, x, 'tokens', routing, rows);
+    if (ungated) backend.activate(this.#gate, ungated, slots);
+    else backend.gate(this.#gate, this.#gate, this.#up, activation, slots);
   }
 }
+
+/** Experts of a width of their own. */
+export const readNarrowExperts = (loading: Loading): MoE =>
+  new MoE(loading, loading.keys.size('expert_feed_forward_length', most.feedForward));
+
+/** Experts as wide as a layer's feed-forward network, where a file says that it has any. */
+export const readExperts = (loading: Loading): MoE | undefined =>
+  loading.keys.maybe('expert_count') ? new MoE(loading, loading.config.feedForward) : undefined;

@@ -1,9 +1,11 @@
-import type { RopeTable, Vector } from '../backend/backend.ts';
+import type { Gate, RopeTable, Vector } from '../backend/backend.ts';
 import type { LoadLayers } from './architecture.ts';
-import { eachLayer } from './config.ts';
+import { eachLayer, type ModelConfig } from './config.ts';
 import type { Block } from './decoder.ts';
+import type { Keys } from './keys.ts';
 import {
   type AttentionWeights,
+  addProduct,
   attend,
   type FeedForwardWeights,
   gated,
@@ -11,9 +13,8 @@ import {
   loadFeedForward,
 } from './layers.ts';
 import type { Loading } from './loading.ts';
-import { type ExpertWeights, MoE } from './moe.ts';
-import { project } from './project.ts';
-import { type RopeOptions, readRope } from './rope.ts';
+import type { ExpertWeights, MoE } from './moe.ts';
+import { type RopeOptions, readRope, readTemperature } from './rope.ts';
 
 /** A layer that normalises before attention and before the feed-forward network, and adds each to the stream. */
 interface PreNormLayer {
@@ -21,6 +22,11 @@ interface PreNormLayer {
   readonly attention: AttentionWeights;
   readonly feedForwardNorm: Vector;
   readonly feedForward: FeedForwardWeights | ExpertWeights;
+  /** Absent in a layer that does not rotate. */
+  readonly rope: RopeTable | undefined;
+  readonly queryRope: RopeTable | undefined;
+  /** Positions that a token sees in this layer; all of them when absent. */
+  readonly window?: number | undefined;
 }
 
 /** How such layers differ between architectures. */
@@ -29,49 +35,87 @@ interface PreNormOptions {
   readonly rope: RopeOptions['style'];
   /** Divisors of the rotations' frequencies, where a file brings them. */
   readonly ropeFactors?: (loading: Loading) => Promise<Float32Array | undefined>;
+  /** Whether queries are sharpened by position, where the file says so. */
+  readonly temperature?: boolean;
+  /** Whether a layer rotates its queries and keys. Default: all do. */
+  readonly rotates?: (layer: number) => boolean;
   readonly attention?: (loading: Loading, prefix: string) => Promise<AttentionWeights>;
   readonly feedForward?: (loading: Loading, prefix: string) => Promise<FeedForwardWeights>;
-  /** Width of an expert's network; undefined where a file has no experts. */
-  readonly experts?: (loading: Loading) => number | undefined;
+  /** The window of each layer that has one. */
+  readonly windows?: (loading: Loading) => readonly (number | undefined)[];
+  /** What the norm before the feed-forward network is called. Default `ffn_norm`. */
+  readonly feedForwardNorm?: string;
+  /** What a feed-forward network's gate goes through. Default SiLU. */
+  readonly activation?: Gate;
+  /** The mixture of experts, where a file has one. */
+  readonly experts?: (loading: Loading) => MoE | undefined;
+  /** Whether a layer of a model with experts has one feed-forward network instead. Default: none has. */
+  readonly dense?: (loading: Loading) => (layer: number) => boolean;
+  readonly scales?: (keys: Keys, config: ModelConfig) => PreNormScales;
+}
+
+/** Factors that a file may bring. */
+interface PreNormScales {
+  /** On q·k. Default 1 / sqrt(headDim). */
+  readonly attention?: number | undefined;
+  /** On what a layer adds to the stream. */
+  readonly residual?: number | undefined;
 }
 
 /** Llama's layers, and those of all who follow it. */
 export function preNorm(options: PreNormOptions): LoadLayers {
-  const { attention = loadAttention, feedForward = loadFeedForward } = options;
+  const { attention = loadAttention, feedForward = loadFeedForward, feedForwardNorm = 'ffn_norm' } = options;
   return async loading => {
-    const { backend, keys, config, tensors } = loading;
-    const factors = await options.ropeFactors?.(loading);
-    const { kvTokens } = loading.options;
-    const rope = backend.ropeTable(readRope(keys, config, { style: options.rope, kvTokens, factors }));
-    const expertWidth = options.experts?.(loading);
-    const moe = expertWidth === undefined ? undefined : new MoE(loading, expertWidth);
-    return eachLayer(config, async prefix => {
-      const layer = {
+    const { keys, config, tensors } = loading;
+    const { rope, queryRope } = await ropes(options, loading);
+    const moe = options.experts?.(loading);
+    const dense = options.dense?.(loading);
+    const windows = options.windows?.(loading);
+    const { activation } = options;
+    const how = { activation, ...options.scales?.(keys, config) };
+    return eachLayer(config, async (prefix, layer) => {
+      const rotates = options.rotates?.(layer) ?? true;
+      const weights = {
         attentionNorm: await tensors.vector(`${prefix}.attn_norm.weight`, config.width),
         attention: await attention(loading, prefix),
-        feedForwardNorm: await tensors.vector(`${prefix}.ffn_norm.weight`, config.width),
-        feedForward: moe ? await moe.load(tensors, prefix) : await feedForward(loading, prefix),
+        feedForwardNorm: await tensors.vector(`${prefix}.${feedForwardNorm}.weight`, config.width),
+        feedForward: moe && !dense?.(layer) ? await moe.load(tensors, prefix) : await feedForward(loading, prefix),
+        rope: rotates ? rope : undefined,
+        queryRope: rotates ? queryRope : undefined,
+        window: windows?.[layer],
       };
-      return preNormBlock(layer, rope);
+      return preNormBlock(weights, how);
     });
   };
 }
 
-/** x += attention(norm(x)); x += feedForward(norm(x)) */
+/** The rotations of keys, and those of queries. */
+async function ropes(options: PreNormOptions, loading: Loading): Promise<{ rope: RopeTable; queryRope: RopeTable }> {
+  const { backend, keys, config } = loading;
+  const factors = await options.ropeFactors?.(loading);
+  const spec = readRope(keys, config, { style: options.rope, kvTokens: loading.options.kvTokens, factors });
+  const rope = backend.ropeTable(spec);
+  const temperature = options.temperature && readTemperature(keys, config);
+  return { rope, queryRope: temperature ? backend.ropeTable({ ...spec, temperature }) : rope };
+}
+
+/** x += residual * attention(norm(x)); x += residual * feedForward(norm(x)) */
 function preNormBlock(
-  { attentionNorm, attention, feedForwardNorm, feedForward }: PreNormLayer,
-  rope: RopeTable,
+  { attentionNorm, attention, feedForwardNorm, feedForward, rope, queryRope, window }: PreNormLayer,
+  { activation = 'silu', attention: scale, residual }: PreNormScales & { activation?: Gate | undefined },
 ): Block {
+  const { sinks } = attention;
   return (step, layer) => {
     const { backend, config, work, batch } = step;
 
     backend.rmsNorm(work.normed, work.hidden, attentionNorm, config.epsilon, batch.tokens);
-    attend(step, layer, attention, rope, { heads: config.heads, scale: 1 / Math.sqrt(config.headDim) });
-    project(step, [{ out: work.hidden, ...attention.output }], work.mixed, { accumulate: true });
+    const options = { heads: config.heads, scale: scale ?? 1 / Math.sqrt(config.headDim), window, sinks };
+    attend(step, layer, attention, rope, options, { queryRope });
+    addProduct(step, attention.output, work.mixed, residual);
 
     backend.rmsNorm(work.normed, work.hidden, feedForwardNorm, config.epsilon, batch.tokens);
     if ('router' in feedForward) return feedForward.moe.apply(step, feedForward);
-    gated(step, feedForward, 'silu');
-    project(step, [{ out: work.hidden, ...feedForward.down }], work.gate, { accumulate: true });
+    gated(step, feedForward, activation);
+    addProduct(step, feedForward.down, work.gate, residual);
   };
 }

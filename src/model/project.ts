@@ -25,8 +25,8 @@ interface Projecting {
   readonly low: LowRankBuffers;
 }
 
-/** Most matrices that are multiplied with one input: queries, keys and values. */
-const mostProducts = 3;
+/** Most matrices that are multiplied with one input: queries, keys, values and a gate. */
+const mostProducts = 4;
 
 /**
  * out = linear * x, or out += linear * x, for matrices with the same input, with what each row's adapter adds to it:

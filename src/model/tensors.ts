@@ -10,13 +10,37 @@ export interface Linear {
   readonly matrix: Matrix;
   readonly bias?: Vector | undefined;
   /** Which rows of the file's tensor, when they are not all. */
-  readonly part?: { readonly first: number; readonly of: number } | undefined;
+  readonly part?: (RowRange & { readonly of: number }) | undefined;
 }
 
-/** Consecutive output rows of a fused matrix. */
+/** Output rows of a fused matrix: consecutive ones, or runs of `run` rows that begin `step` rows apart. */
 export interface RowRange {
   readonly first: number;
   readonly count: number;
+  readonly run?: number | undefined;
+  readonly step?: number | undefined;
+}
+
+/** Where a range's row `row` is in the fused matrix, and how many of the range follow there, itself included. */
+export function runAt({ first, count, run = count, step = run }: RowRange, row: number): { at: number; left: number } {
+  return { at: first + Math.floor(row / run) * step + (row % run), left: run - (row % run) };
+}
+
+/** A range's rows of `values`, whose rows are of `width`. */
+export function rowsOf(range: RowRange, values: Float32Array, width = 1): Float32Array {
+  const rows = new Float32Array(range.count * width);
+  for (let row = 0; row < range.count; row++) {
+    const from = runAt(range, row).at * width;
+    rows.set(values.subarray(from, from + width), row * width);
+  }
+  return rows;
+}
+
+/** A tensor with rows for each expert, and which of them are meant when they are not all. */
+export interface ExpertRows {
+  readonly experts: number;
+  readonly rows: number;
+  readonly range?: RowRange | undefined;
 }
 
 /**
@@ -33,7 +57,7 @@ export class Tensors {
   constructor(file: GgufFile, backend: Backend, onProgress?: ModelOptions['onProgress']) {
     this.#file = file;
     this.#backend = backend;
-    const total = file.tensors.values().reduce((sum, tensor) => sum + tensor.bytes, 0);
+    const total = bytesOf(file);
     let loaded = 0;
     this.#progress = bytes => {
       loaded += bytes;
@@ -57,12 +81,28 @@ export class Tensors {
     return this.#backend.matrix(this.#source(tensor, columns, range));
   }
 
-  /** [rows, columns] matrices of all experts, one below the other. */
-  async experts(name: string, experts: number, rows: number, columns: number): Promise<Matrix> {
-    const tensor = this.#find(name, [columns, rows, experts]);
-    if (rows % 8 !== 0) throw invalid(name, `has ${rows} rows for each expert, which must be a multiple of 8`);
+  /** A matrix [rows, pieces * columns] as one of [rows * pieces, columns]. */
+  async pieces(name: string, rows: number, pieces: number, columns: number): Promise<Matrix> {
+    const tensor = this.#find(name, [pieces * columns, rows]);
     this.#checkBlocks(tensor, columns);
-    return this.#backend.matrix(this.#source(tensor, columns, { first: 0, count: rows * experts }));
+    return this.#backend.matrix(this.#source(tensor, columns, { first: 0, count: rows * pieces }));
+  }
+
+  /** [rows, columns] matrices of all experts, one below the other; or a range of the rows of each. */
+  async experts(name: string, { experts, rows, range }: ExpertRows, columns: number): Promise<Matrix> {
+    const { first, count } = range ?? { first: 0, count: rows };
+    const tensor = this.#find(name, [columns, rows, experts]);
+    if (count % 8 !== 0) throw invalid(name, `has ${count} rows for each expert, which must be a multiple of 8`);
+    this.#checkBlocks(tensor, columns);
+    const ranges = { first, count: count * experts, run: count, step: rows };
+    return this.#backend.matrix(this.#source(tensor, columns, ranges));
+  }
+
+  /** Their biases, one behind the other. */
+  async expertBiases(name: string, { experts, rows, range }: ExpertRows): Promise<Vector> {
+    const { first, count } = range ?? { first: 0, count: rows };
+    const values = await this.floats(name, rows, experts);
+    return this.#backend.vector(rowsOf({ first, count: count * experts, run: count, step: rows }, values));
   }
 
   /** `<name>.weight` and, when the file has it, `<name>.bias`; or a range of the rows of both. */
@@ -70,23 +110,45 @@ export class Tensors {
     const linear: Linear = {
       matrix: await this.matrix(`${name}.weight`, rows, columns, range),
       bias: await this.#maybeBias(`${name}.bias`, rows, range),
-      part: range && { first: range.first, of: rows },
+      part: range && { ...range, of: rows },
     };
     this.linears.push(linear);
     return linear;
   }
 
-  async vector(name: string, length: number): Promise<Vector> {
-    return this.#backend.vector(await this.floats(name, length));
+  async vector(name: string, ...shape: readonly number[]): Promise<Vector> {
+    return this.#backend.vector(await this.floats(name, ...shape));
+  }
+
+  async maybeVector(name: string, length: number): Promise<Vector | undefined> {
+    return this.has(name) ? this.vector(name, length) : undefined;
+  }
+
+  /** A norm's weight and bias. */
+  async norm(name: string, length: number): Promise<{ weight: Vector; bias: Vector }> {
+    return { weight: await this.vector(`${name}.weight`, length), bias: await this.vector(`${name}.bias`, length) };
   }
 
   async maybeFloats(name: string, length: number): Promise<Float32Array | undefined> {
     return this.has(name) ? this.floats(name, length) : undefined;
   }
 
-  /** The values of a one-dimensional tensor, all finite. */
-  async floats(name: string, length: number): Promise<Float32Array> {
-    const tensor = this.#find(name, [length]);
+  /** The kernel of a depthwise convolution, [taps, columns]; files have the taps of a column beside each other. */
+  async kernel(name: string, taps: number, columns: number): Promise<Vector> {
+    const values = await this.table(name, columns, taps);
+    return this.#backend.vector(values.map((_, i) => values[(i % columns) * taps + Math.floor(i / columns)]!));
+  }
+
+  /** Those of a small matrix, which is no backend's. [rows, columns] */
+  table(name: string, rows: number, columns: number): Promise<Float32Array> {
+    this.#checkBlocks(this.#find(name, [columns, rows]), columns);
+    return this.floats(name, columns, rows);
+  }
+
+  /** The values of a tensor that is no matrix of weights, all finite. */
+  async floats(name: string, ...shape: readonly number[]): Promise<Float32Array> {
+    const tensor = this.#find(name, shape);
+    const length = shape.reduce((product, size) => product * size, 1);
     const bytes = await readerOf(this.#file, tensor.file).read(tensor.offset, tensor.bytes);
     const values = new Float32Array(length);
     formats[tensor.type].decode(bytes, values, length);
@@ -95,9 +157,15 @@ export class Tensors {
     return values;
   }
 
+  /** What rotations' frequencies are divided by: none may be 0. */
+  async divisors(name: string, length: number): Promise<Float32Array> {
+    const values = await this.floats(name, length);
+    return values.every(value => value > 0) ? values : Promise.reject(invalid(name, 'must hold numbers above 0'));
+  }
+
   async #maybeBias(name: string, length: number, range: RowRange = { first: 0, count: length }) {
     const values = await this.maybeFloats(name, length);
-    return values && this.#backend.vector(values.subarray(range.first, range.first + range.count));
+    return values && this.#backend.vector(rowsOf(range, values));
   }
 
   #source(tensor: TensorInfo, columns: number, range: RowRange): MatrixSource {
@@ -109,9 +177,16 @@ export class Tensors {
       rows: range.count,
       columns,
       readRows: async (first, count, target) => {
-        const bytes = target.subarray(0, count * rowBytes);
-        await reader.readInto(tensor.offset + (range.first + first) * rowBytes, bytes);
-        this.#progress(bytes.length);
+        for (let row = 0; row < count; ) {
+          const { at, left } = runAt(range, first + row);
+          const rows = Math.min(left, count - row);
+          await reader.readInto(
+            tensor.offset + at * rowBytes,
+            target.subarray(row * rowBytes, (row + rows) * rowBytes),
+          );
+          row += rows;
+        }
+        this.#progress(count * rowBytes);
       },
     };
   }
@@ -126,12 +201,17 @@ export class Tensors {
   #find(name: string, shape: readonly number[]): TensorInfo {
     const tensor = this.#file.tensors.get(name);
     if (!tensor) throw invalid(name, `is missing; expected one of shape [${shape.join(', ')}]`);
-    const found = tensor.shape.slice();
-    while (found.length > shape.length && found.at(-1) === 1) found.pop();
-    if (found.length === shape.length && found.every((size, i) => size === shape[i])) return tensor;
+    // Sizes of 1 at the end may be left out.
+    const longest = Math.max(tensor.shape.length, shape.length);
+    if (Array.from({ length: longest }, (_, i) => i).every(i => (tensor.shape[i] ?? 1) === (shape[i] ?? 1)))
+      return tensor;
     throw invalid(name, `has shape [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`);
   }
 }
+
+/** Bytes of all tensors of a file. */
+export const bytesOf = ({ tensors }: GgufFile): number =>
+  tensors.values().reduce((sum, tensor) => sum + tensor.bytes, 0);
 
 function invalid(name: string, why: string): RealmError {
   return new RealmError('model_invalid', `tensor ${name} ${why}; the file does not fit its architecture`, {

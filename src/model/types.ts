@@ -22,12 +22,25 @@ export interface Batch extends BatchLayout {
   readonly ids: Int32Array;
   /** [tokens] */
   readonly positions: Int32Array;
+  /** Embeddings that the caller has, in the place of what {@link ids} names there; absent: none. */
+  readonly given?: GivenRows | undefined;
   /** Rows of the batch whose logits are computed. */
   readonly outputs: Int32Array;
   /** How the tokens behind the first of the outputs are chosen; absent: none is. See {@link Model.tokens}. */
   readonly sampling?: BatchSampling | undefined;
   /** Whether the final hidden states are wanted: see {@link Model.states}. */
   readonly states?: boolean;
+}
+
+/**
+ * The seam for what is no token, such as the patches of an image that an encoder has turned into rows of this width. They are what
+ * the first layer gets: a scale that the model puts on its tokens' embeddings, or an adapter of these, does not touch them.
+ */
+export interface GivenRows {
+  /** Rows of the batch, rising. Their ids are any tokens. */
+  readonly rows: Int32Array;
+  /** [rows.length, width] */
+  readonly values: Float32Array;
 }
 
 export interface BatchSampling {
@@ -46,6 +59,11 @@ export interface AdaptedSegment extends Segment {
 export interface Adapter {
   /** Bytes of its weights as held for the kernels. */
   readonly bytes: number;
+}
+
+/** What follows the pooling of a text: makes another vector of a pooled one, or a score where the model ranks. */
+export interface Head {
+  apply(pooled: ArrayLike<number>): Float64Array;
 }
 
 /** A loaded model: weights on a backend and the decoder that runs a batch through them. */
@@ -73,6 +91,10 @@ export interface Model {
   readonly kvBytesPerToken: number;
   /** How the hidden states of a text become one embedding, as the file says. */
   readonly pooling: Pooling | undefined;
+  /** What becomes of what was pooled: of each text's embedding, or its score where the pooling is `rank`. */
+  readonly head?: Head | undefined;
+  /** It sees whole texts, which must be in one batch each, and makes no tokens: `logits` and `tokens` fail. */
+  readonly encoder?: boolean | undefined;
   /** Runs one batch, behind the copies that were asked for. One that was preempted counts as not run at all. */
   run(batch: Batch, preempt?: Preempt): MaybePromise<RunOutcome>;
   /** The tokens chosen behind the first `count` outputs, or what stands in place of one; valid until the next run. */
@@ -120,6 +142,7 @@ export interface ModelOptions {
 export interface Description {
   readonly config: ModelConfig;
   readonly cache: readonly LayerShape[];
+  readonly encoder?: boolean | undefined;
 }
 
 /** What {@link loadModel} finds by GGUF's `general.architecture`; made by `defineArchitecture`. */

@@ -2,15 +2,12 @@ import type { ModelConfig } from './config.ts';
 import type { Keys } from './keys.ts';
 
 /** Which layers slide: all but every n-th, where the file may say n, or say it for each layer. */
-export function slidingLayers(keys: Keys, config: ModelConfig, every: number): boolean[] {
-  const key = `${keys.architecture}.attention.sliding_window_pattern`;
-  const given = keys.meta.metadata.get(key);
-  if (typeof given !== 'object') {
-    const n = keys.maybe('attention.sliding_window_pattern', { min: 0, max: config.layers, integer: true }) ?? every;
-    return Array.from({ length: config.layers }, (_, layer) => n === 0 || layer % n < n - 1);
-  }
-  const flags = Array.from(given as ArrayLike<unknown>, Boolean);
-  return flags.length === config.layers ? flags : keys.meta.fail(key, `has ${flags.length} layers of ${config.layers}`);
+export function slidingLayers(keys: Keys, config: ModelConfig, every: number): readonly boolean[] {
+  const key = 'attention.sliding_window_pattern';
+  if (typeof keys.meta.metadata.get(`${keys.architecture}.${key}`) === 'object')
+    return keys.flags(key, config.layers) ?? [];
+  const n = keys.maybe(key, { min: 0, max: config.layers, integer: true }) ?? every;
+  return Array.from({ length: config.layers }, (_, layer) => n === 0 || layer % n < n - 1);
 }
 
 /** A window of at least one token, or none. */

@@ -18,10 +18,16 @@ export function* readCalls(reading: Reading, format: ToolFormat, before = format
 }
 
 /** One call behind `before`. Nothing is taken until its name is known. */
-function* readCall(reading: Reading, { call }: ToolFormat, before: string): Steps<boolean> {
+function* readCall(reading: Reading, { call, also = [] }: ToolFormat, before: string): Steps<boolean> {
+  for (const parts of [call, ...also]) {
+    const head = yield* readHead(reading, parts, before);
+    if (head) return yield* readRest(reading, head);
+  }
+  return false;
+}
+
+function* readRest(reading: Reading, head: Head): Steps<true> {
   const { input } = reading;
-  const head = yield* readHead(reading, call, before);
-  if (!head) return false;
   const { id, name, rest } = head;
   const index = reading.newCall();
   reading.emit({ kind: 'call', index, ...(id !== undefined && { id }), name });

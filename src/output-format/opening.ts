@@ -16,3 +16,9 @@ export function openingOf({ begin, call, between }: ToolFormat, text?: TextForma
   const [marker = ''] = start.split(/\s/);
   return marker === '' || /^(\{|\[\{)/.test(marker) ? { before: begin } : { marker, before: begin };
 }
+
+/** What calls in text begin with, written in any of the ways that are read. */
+export function markersOf(format: ToolFormat, text?: TextFormat): string[] {
+  const ways = [format, ...(format.also ?? []).map(call => ({ ...format, call }))];
+  return [...new Set(ways.flatMap(way => openingOf(way, text).marker ?? []))];
+}

@@ -195,6 +195,28 @@ describe('an answer', () => {
       assert.deepEqual(read({ tools: formats.hermes }, text), { content: text, reasoning: '', calls: [] });
   });
 
+  it('of Gemma 4 has thoughts anywhere, ends of thoughts that have not begun, and texts with quotes', () => {
+    const { format } = shipped.find(({ sign }) => sign.includes('call:'))!;
+    const quoted = (text: string) => `<|"|>${text}<|"|>`;
+    const calls = `<|tool_call>call:get_weather{city:${quoted('the "Big {Apple}", it\'s')},days:3}<tool_call|>`;
+    const more = '<|tool_call>call:now{}<tool_call|>';
+    const text = `<|channel>thought\nhm\n<channel|>I look.<|channel>thought\nWhere?<channel|>${calls}${more}`;
+    fc.assert(
+      fc.property(fc.array(fc.nat()), cuts => {
+        assert.deepEqual(read(format, text, cuts), {
+          content: 'I look.',
+          reasoning: 'hmWhere?',
+          calls: [
+            { name: 'get_weather', arguments: '{"city":"the \\"Big {Apple}\\", it\'s","days":3}', ended: true },
+            { name: 'now', arguments: '{}', ended: true },
+          ],
+        });
+      }),
+    );
+    for (const end of ['<channel|>', '<|channel>thought\n<channel|>'])
+      assert.deepEqual(read(format, `Hi${end}`), { content: 'Hi', reasoning: '', calls: [] });
+  });
+
   it('of several channels has each in its place', () => {
     const { format } = shipped.find(({ sign }) => sign.includes('analysis'))!;
     const text =

@@ -3,7 +3,7 @@ import type { OutputEvent, Reading, Steps, ToolSchemas } from './events.ts';
 import { fence, readBareCall, readFencedCall } from './fenced-call.ts';
 import { Input } from './input.ts';
 import { hasStart, literal, matchRun, skipSpace } from './literal.ts';
-import { openingOf } from './opening.ts';
+import { markersOf, openingOf } from './opening.ts';
 import type { OutputFormat, ReasoningFormat } from './types.ts';
 import { textUntil } from './until.ts';
 
@@ -89,11 +89,12 @@ export class OutputParser {
   /** Text, and the other parts in it. */
   *#content(format: OutputFormat): Steps<void> {
     const { reasoning, text: marked, tools } = format;
-    const marker = tools && openingOf(tools, marked).marker;
     const ends = [
-      ...(marker === undefined ? [] : [marker]),
+      ...(tools ? markersOf(tools, marked) : []),
       ...(tools ? [fence] : []),
-      ...(marked ? [...marked.silent, ...(reasoning ? [reasoning.open] : [])] : []),
+      ...(marked?.silent ?? []),
+      ...(reasoning && (marked || reasoning.anywhere) ? [reasoning.open] : []),
+      ...(reasoning?.anywhere ? [reasoning.close] : []),
     ];
     for (;;) {
       const end = yield* textUntil(this.#input, ends, text => this.#emit({ kind: 'content', text }));
@@ -104,7 +105,8 @@ export class OutputParser {
 
   /** What `marker` begins; false, and nothing is taken, where that is text. */
   *#part(marker: string, { reasoning, text, tools }: OutputFormat): Steps<boolean> {
-    if (text && (text.silent.includes(marker) || marker === reasoning?.open)) {
+    const ended = reasoning?.anywhere === true && marker === reasoning.close;
+    if (text?.silent.includes(marker) || ended || marker === reasoning?.open) {
       const start = this.#input.taken;
       this.#takeMarker(marker);
       if (marker === reasoning?.open) yield* this.#thoughts(reasoning, start);

@@ -110,6 +110,14 @@ const deepseek: ToolFormat = {
   history: 'text',
 };
 
+/** Models name the recipient of a call in the channel or in front of it, take either channel, and say what the arguments are or not. */
+const harmonyCalls = ['commentary', 'analysis'].flatMap(channel =>
+  [' <|constrain|>json', ' json', ''].flatMap((kind): CallPart[][] => [
+    [text(`<|channel|>${channel} to=functions.`), name, text(`${kind}<|message|>`), json],
+    [text('to=functions.'), name, text(`<|channel|>${channel}${kind}<|message|>`), json],
+  ]),
+);
+
 const harmony: OutputFormat = {
   reasoning: {
     open: '<|channel|>analysis<|message|>',
@@ -122,7 +130,10 @@ const harmony: OutputFormat = {
     silent: [
       '<|start|>assistant<|channel|>final<|message|>',
       '<|channel|>final<|message|>',
+      '<|channel|>final <|constrain|>json<|message|>',
+      '<|channel|>final json<|message|>',
       '<|channel|>commentary<|message|>',
+      '<|channel|>commentary to=assistant',
       '<|start|>assistant',
       '<|end|>',
     ],
@@ -130,13 +141,14 @@ const harmony: OutputFormat = {
   tools: {
     begin: '',
     call: [text('<|channel|>commentary to=functions.'), name, text(' <|constrain|>json<|message|>'), json],
+    also: harmonyCalls,
     end: '',
     history: 'object',
   },
 };
 
 const gemma4: OutputFormat = {
-  reasoning: { open: '<|channel>thought\n', close: '<channel|>' },
+  reasoning: { open: '<|channel>thought\n', close: '<channel|>', anywhere: true },
   tools: {
     begin: '',
     call: [

@@ -14,6 +14,8 @@ export interface ReasoningFormat {
   readonly close: string;
   /** What stands behind the thoughts before all else. */
   readonly next?: string;
+  /** More of them may come anywhere in the answer, and an end without a beginning is no text either. */
+  readonly anywhere?: boolean;
 }
 
 /** Where an answer is made of marked parts: how the part that is text for the reader is marked. */
@@ -28,6 +30,8 @@ export interface TextFormat {
 export interface ToolFormat {
   readonly begin: string;
   readonly call: readonly CallPart[];
+  /** Other ways in which models write a call: they are read, and never asked for. */
+  readonly also?: readonly (readonly CallPart[])[];
   /** Absent: one call to an answer. */
   readonly between?: string | undefined;
   readonly end: string;

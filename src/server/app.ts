@@ -21,6 +21,7 @@ import { completionsRoute } from './routes/completions.ts';
 import { detokenizeRoute } from './routes/detokenize.ts';
 import { embeddingsRoute } from './routes/embeddings.ts';
 import { healthRoute, readyRoute } from './routes/health.ts';
+import { localFileRoute, localRoute } from './routes/local.ts';
 import { countTokensRoute, messagesRoute } from './routes/messages.ts';
 import { metricsRoute } from './routes/metrics.ts';
 import { modelRoute, modelsRoute } from './routes/models.ts';
@@ -76,6 +77,8 @@ export const routes: readonly Route[] = [
   openApiRoute(() => routes),
   rootRoute,
   pageFileRoute,
+  localRoute,
+  localFileRoute,
 ];
 
 /** The server as a function from Request to Response. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ChatMessage } from '../tokenizer/types.ts';
 import { optional, unsupported } from './fields.ts';
+import { refuseMedia } from './media.ts';
 
 /** Messages of a chat as Chat Completions has them, and what templates get of them. */
 
@@ -19,6 +20,7 @@ const content = z
       return z.NEVER;
     };
     if (!Array.isArray(value)) return refuse('must be a string or a list of text parts');
+    if (refuseMedia(value, context, 'text')) return z.NEVER;
     const wrong = value.findIndex(part => textOf(part) === undefined);
     if (wrong < 0) return value.map(textOf).join('');
     const part: unknown = value[wrong];

@@ -67,7 +67,7 @@ export function compose(
     { adapters, logger, meter, text },
     {
       ...options,
-      supervision: model => supervision(model, config, logger),
+      supervision: (model, onRestarted) => supervision(model, config, logger, onRestarted),
     },
   );
   const models = new ModelRegistry({

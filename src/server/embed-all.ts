@@ -14,6 +14,7 @@ export async function embedAll(
   tenant: Tenant,
   { model, adapter }: HeldModel,
   texts: readonly Int32Array[],
+  { rank }: Pick<EmbedRequest, 'rank'> = {},
 ): Promise<Embedding[]> {
   const late = AbortSignal.timeout(tenant.deadlineMs);
   const signal = AbortSignal.any([exchange.signal, late]);
@@ -26,6 +27,7 @@ export async function embedAll(
     adapter,
     queueMs: tenant.queueMs,
     share: shareOf(tenant),
+    rank,
   }));
   const embedOne = (request: EmbedRequest, either: AbortSignal) =>
     tracedEmbedding(exchange.span, model.id, request, () => model.embed(exchange.nextCall(), request, either));

@@ -19,9 +19,9 @@ export const fates = {
 };
 
 /** A field of another server's that Realm does not have: refused by name unless its value changes nothing. */
-export function unsupported(neutral: (value: unknown) => boolean = () => false) {
+export function unsupported(neutral: (value: unknown) => boolean = () => false, params: Record<string, string> = {}) {
   const harmless = (value: unknown) => value === undefined || value === null || neutral(value);
-  const refused = z.unknown().optional().refine(harmless, { error: 'is not supported; leave it out' });
+  const refused = z.unknown().optional().refine(harmless, { error: 'is not supported; leave it out', params });
   return refused.meta({ description: fates.refused });
 }
 

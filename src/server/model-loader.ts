@@ -15,7 +15,7 @@ export interface LoaderOptions
   readonly tenants?: LoadOptions['tenants'];
   readonly onLoaded?: (model: ServedModel) => void;
   /** How a model's engine is watched and opened again; absent: it is not. */
-  readonly supervision?: ((model: string) => Partial<LoadOptions>) | undefined;
+  readonly supervision?: ((model: string, onRestarted: () => void) => Partial<LoadOptions>) | undefined;
   /** Opens a model; absent: from its file, into an engine. */
   readonly loader?: typeof loadModel | undefined;
 }
@@ -31,16 +31,16 @@ export function modelLoader({ adapters, logger, meter, text }: Needed, options: 
       const { source, draft } = entry;
       const own = await needOf(await fileOf(source, options, either(signal)), options.context ?? entry.context);
       const drafting = draft ? await needOf(await fileOf(draft, options, either(signal)), own.context) : { bytes: 0 };
-      return own.bytes + drafting.bytes;
+      return isForGpu(entry, options) ? 0 : own.bytes + drafting.bytes;
     },
-    async load({ definition, modelId }, { memory, onProgress, signal }) {
+    async load({ definition, modelId }, { memory, onProgress, onRestarted, signal }) {
       const { id } = definition;
       const model = await (options.loader ?? loadModel)(
         { ...definition.entry, id },
         {
           ...options,
           memory,
-          ...options.supervision?.(id),
+          ...options.supervision?.(id, onRestarted),
           signal: either(signal),
           onWarning: problem => logger.log('warn', 'model', { model: id, problem }),
           onProgress: (loaded, total) => {
@@ -60,6 +60,12 @@ export function modelLoader({ adapters, logger, meter, text }: Needed, options: 
     },
     unloaded: model => text.forget(model),
   };
+}
+
+/** All of it is to lie in a GPU's memory. What finds no room there is counted when it is loaded, and so is what `auto` puts there. */
+function isForGpu(entry: Partial<ModelEntry>, options: LoaderOptions): boolean {
+  const { device = entry.device, gpuLayers = entry.gpuLayers } = options;
+  return device?.startsWith('gpu') === true && gpuLayers === undefined;
 }
 
 /** How long a model that is loaded on demand stays without requests. */
@@ -104,11 +110,12 @@ async function needOf({ path }: ModelFile, context: number | undefined): Promise
 export function logModels({ models, logger }: Pick<Services, 'models' | 'logger'>): void {
   const states = new WeakMap<ModelSlot, string>();
   models.watch(slot => {
-    const { id: model, state, failure, memory } = slot;
+    const { id: model, state, failure, memory, gpuMemory, device } = slot;
     const before = states.get(slot) ?? 'unloaded';
     if (before === state) return;
     states.set(slot, state);
-    if (state === 'ready') logger.log('info', 'model loaded', { model, memory_bytes: memory });
+    if (state === 'ready')
+      logger.log('info', 'model loaded', { model, device, memory_bytes: memory, gpu_memory_bytes: gpuMemory });
     else if (state === 'unloaded' && before === 'ready') logger.log('info', 'model unloaded', { model });
     else if (state === 'failed' && failure && failure.error.code !== 'engine_failed')
       logger.log('error', 'model failed', { model, code: failure.error.code, reason: failure.error.message });

@@ -1,4 +1,5 @@
 import { asRealmError, RealmError } from '../errors.ts';
+import { type HeldMemory, heldMemory } from '../telemetry/memory.ts';
 import type { MeteredModel } from './metered-model.ts';
 import { ModelMemory } from './model-memory.ts';
 import type { ModelDefinition, ModelSlot } from './model-slot.ts';
@@ -6,7 +7,7 @@ import { Change } from './waiting.ts';
 
 /** What loading a model takes: the part that is no book-keeping. */
 export interface ModelLoader {
-  /** Bytes that the model takes at least. Fetches what is not on this machine. */
+  /** Bytes of this machine's memory that the model takes at least. Fetches what is not on this machine. */
   need(definition: ModelDefinition, signal: AbortSignal): Promise<number>;
   load(slot: ModelSlot, options: LoadingOptions): Promise<MeteredModel>;
   /** Its engine is gone: what others keep for it may go too. */
@@ -17,6 +18,8 @@ export interface LoadingOptions {
   /** Bytes that it may take. */
   readonly memory: number | undefined;
   readonly onProgress: (loaded: number, total: number) => void;
+  /** Its engine was opened again, maybe on another device. */
+  readonly onRestarted: () => void;
   readonly signal: AbortSignal;
 }
 
@@ -93,7 +96,7 @@ export class ModelLoads {
 
   async #closeEngine(slot: ModelSlot, model: MeteredModel): Promise<void> {
     await model.engine.close();
-    slot.memory = 0;
+    slot.memory = slot.gpuMemory = 0;
     this.#memory.give(slot.modelId);
     this.#loader.unloaded?.(model);
     this.change.happened();
@@ -108,20 +111,38 @@ export class ModelLoads {
     await Promise.all(this.#slots().map(slot => this.close(slot)));
   }
 
-  /** The model is loaded, and takes so many bytes. */
-  isReady(slot: ModelSlot, model: MeteredModel, bytes: number): void {
+  /** The model is loaded, and takes so much. */
+  isReady(slot: ModelSlot, model: MeteredModel, held: HeldMemory): void {
+    const wasOnGpu = slot.remembered?.info.onGpu;
     const { created, defaults, format, template, engine } = model;
     slot.model = model;
     slot.remembered = { created, defaults, format, info: engine.info, template: template.source };
     slot.state = 'ready';
     slot.failure = undefined;
-    slot.memory = bytes;
+    this.#takes(slot, held);
+    // What lies on a GPU needs no place here the next time either.
+    if (held.gpu > 0) slot.need = held.host;
+    else if (wasOnGpu) slot.need = undefined;
     slot.loadedAt = Date.now();
     slot.usedAt = performance.now();
-    this.#memory.take(slot.modelId, bytes);
     const ended = () => this.#engineEnded(slot, model);
     if (engine.ended.aborted) ended();
     else engine.ended.addEventListener('abort', ended, { once: true });
+    this.#tell(slot);
+  }
+
+  #takes(slot: ModelSlot, { host, gpu }: HeldMemory): void {
+    slot.memory = host;
+    slot.gpuMemory = gpu;
+    this.#memory.take(slot.modelId, host);
+  }
+
+  /** What it takes now. */
+  async #weigh(slot: ModelSlot): Promise<void> {
+    const { model } = slot;
+    const stats = await model?.engine.stats().catch(() => undefined);
+    if (stats === undefined || slot.model !== model) return;
+    this.#takes(slot, heldMemory(stats.memory));
     this.#tell(slot);
   }
 
@@ -179,9 +200,9 @@ export class ModelLoads {
     onProgress(0, need);
     const unloaded = this.#slots().filter(({ model }) => model === undefined).length;
     const memory = this.#memory.share(need, Math.max(1, unloaded));
-    const model = await this.#loader.load(slot, { memory, onProgress, signal });
-    const { weights, kvCache } = (await model.engine.stats()).memory;
-    this.isReady(slot, model, weights + kvCache);
+    const onRestarted = () => void this.#weigh(slot);
+    const model = await this.#loader.load(slot, { memory, onProgress, onRestarted, signal });
+    this.isReady(slot, model, heldMemory((await model.engine.stats()).memory));
   }
 
   /** Has others go until so many bytes are free, as far as they may; waits for those that are in use. */

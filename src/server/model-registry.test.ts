@@ -5,24 +5,27 @@ import fc from 'fast-check';
 import { RealmError } from '../errors.ts';
 import type { ModelId } from '../sandbox/model-id.ts';
 import type { MeteredModel } from './metered-model.ts';
-import type { LoadsOptions, ModelLoader } from './model-loads.ts';
+import type { LoadingOptions, LoadsOptions, ModelLoader } from './model-loads.ts';
 import { ModelMemory } from './model-memory.ts';
 import { ModelRegistry } from './model-registry.ts';
 import type { ModelDefinition, ModelSlot } from './model-slot.ts';
 
 /** An engine that is nothing but open or closed. */
 class Engine {
-  readonly info = {};
+  readonly info: { readonly onGpu?: boolean; readonly device?: string };
   readonly ended: AbortSignal;
   readonly #end = new AbortController();
   readonly #onClose: () => void;
+  memory: object;
 
-  constructor(onClose: () => void) {
+  constructor(memory: object, onClose: () => void) {
+    this.memory = { weights: 10, kvCache: 0, work: 1, ...memory };
+    this.info = 'gpu' in memory ? { onGpu: true, device: 'gpu:0' } : {};
     this.ended = this.#end.signal;
     this.#onClose = onClose;
   }
 
-  stats = async () => ({ memory: { weights: 10, kvCache: 0 } });
+  stats = async () => ({ memory: this.memory });
 
   async close(): Promise<void> {
     await turn();
@@ -41,6 +44,9 @@ class Loader implements ModelLoader {
   readonly loaded: string[] = [];
   readonly closed: string[] = [];
   error: Error | undefined;
+  /** Of engines from now on. */
+  memory = {};
+  onRestarted = () => {};
   /** Holds loads back. */
   gate: Promise<void> | undefined;
   open = 0;
@@ -50,13 +56,14 @@ class Loader implements ModelLoader {
     return 10;
   }
 
-  async load({ id }: ModelSlot): ReturnType<ModelLoader['load']> {
+  async load({ id }: ModelSlot, { onRestarted }: LoadingOptions): ReturnType<ModelLoader['load']> {
+    this.onRestarted = onRestarted;
     await this.gate;
     await turn();
     if (this.error) throw this.error;
     this.loaded.push(id);
     this.most = Math.max(this.most, ++this.open);
-    const engine = new Engine(() => {
+    const engine = new Engine(this.memory, () => {
       this.open--;
       this.closed.push(id);
     });
@@ -248,6 +255,43 @@ test('a model larger than what all may have is refused with both numbers, and no
   await models.load(a);
   await assert.rejects(models.load(b), { code: 'out_of_memory', message: /server\.memory_mb/ });
   assert.deepEqual(loader.closed, []);
+});
+
+test('what lies on a GPU takes no place here, and needs none the next time', async () => {
+  const { models, loader, slots } = registryOf('abc', { places: 1 });
+  const [a, b, c] = slots as [ModelSlot, ModelSlot, ModelSlot];
+  loader.memory = { gpu: 11 };
+  for (const slot of [a, b]) (await models.lease(slot)).release();
+  assert.deepEqual([a.device, a.memory, a.gpuMemory, b.gpuMemory], ['gpu:0', 0, 11, 11]);
+  loader.memory = {};
+  (await models.lease(c)).release();
+  assert.deepEqual([loader.closed, c.device, c.memory, c.gpuMemory], [[], 'cpu', 10, 0]);
+  await models.unload(b);
+  assert.deepEqual([b.device, b.gpuMemory], [undefined, 0]);
+  loader.memory = { gpu: 11 };
+  (await models.lease(b)).release();
+  assert.deepEqual(loader.closed, ['b']);
+});
+
+test('layers that a GPU had no room for count here', async () => {
+  const { models, loader, a, b } = registryOf('ab', { places: 1 });
+  loader.memory = { gpu: 7 };
+  (await models.lease(a)).release();
+  assert.deepEqual([a.memory, a.gpuMemory], [4, 7]);
+  loader.memory = {};
+  (await models.lease(b)).release();
+  assert.deepEqual(loader.closed, ['a']);
+});
+
+test('a model that is opened again on the processors counts here from then on', async () => {
+  const { models, loader, a } = registryOf('a', { places: 2 });
+  loader.memory = { gpu: 11 };
+  const { model, release } = await models.lease(a);
+  (model.engine as unknown as Engine).memory = { weights: 10, kvCache: 5, work: 1 };
+  loader.onRestarted();
+  await turn();
+  assert.deepEqual([a.memory, a.gpuMemory], [15, 0]);
+  release();
 });
 
 test('stopping ends what is loading and who waits', async () => {

@@ -94,7 +94,7 @@ export class ModelRegistry {
     const fixed = { entry: {}, source: 'file', load: 'start', pinned: true, aliases: [] } as const;
     const slot = this.add({ id: model.id, ...fixed }, modelId);
     slot.need = 0;
-    this.#loads.isReady(slot, model, 0);
+    this.#loads.isReady(slot, model, { host: 0, gpu: 0 });
     return slot;
   }
 

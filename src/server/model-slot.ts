@@ -58,9 +58,11 @@ export class ModelSlot {
   waiting = 0;
   /** Another model needs its place: it goes as soon as no request has it, and no more get it before. */
   yielding = false;
-  /** Bytes that it takes. */
+  /** Bytes of this machine's memory that it takes. */
   memory = 0;
-  /** Bytes that it takes at least, when that is known. */
+  /** Bytes that it takes of a GPU's. */
+  gpuMemory = 0;
+  /** Bytes of this machine's memory that it takes at least, when that is known. */
   need: number | undefined;
   /** Milliseconds since 1970. */
   loadedAt: number | undefined;
@@ -83,6 +85,11 @@ export class ModelSlot {
     this.modelId = modelId;
     this.definition = definition;
     this.settings = { pinned, aliases, idleMs };
+  }
+
+  /** Where it is computed; undefined while it is not loaded. */
+  get device(): string | undefined {
+    return this.model && (this.model.engine.info.device ?? 'cpu');
   }
 
   /** No more requests get it. */

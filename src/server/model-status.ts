@@ -1,3 +1,4 @@
+import { localLink } from './local-link.ts';
 import type { ModelSlot } from './model-slot.ts';
 
 /** A model as its operator sees it. */
@@ -13,7 +14,10 @@ export async function modelStatus(slot: ModelSlot) {
     state: slot.state,
     error: slot.state === 'failed' && failure ? { code: failure.error.code, message: failure.error.message } : null,
     progress: progress ? { loaded: progress.loaded, total: progress.total } : null,
+    /** Where it is computed. */
+    device: slot.device ?? null,
     memory_bytes: slot.memory,
+    gpu_memory_bytes: slot.gpuMemory,
     pinned: settings.pinned,
     aliases: settings.aliases,
     idle_seconds: settings.idleMs === undefined ? null : settings.idleMs / 1000,
@@ -23,6 +27,8 @@ export async function modelStatus(slot: ModelSlot) {
     /** Sequences that are being computed, and what waits: for it to be loaded, or in its queues. */
     running: stats?.running ?? 0,
     waiting: slot.waiting + (stats?.waiting ?? 0),
+    /** Where a browser runs it itself. */
+    local_page: localLink(definition),
   };
 }
 

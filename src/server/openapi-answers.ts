@@ -140,7 +140,12 @@ export const answers: Readonly<Record<string, Answer>> = {
   'GET /tokenizer_info': json(
     object({ bos_token: nullable(text), eos_token: nullable(text), chat_template: nullable(text) }),
   ),
-  'GET /health': json(object({ status: { enum: ['ok', 'degraded'] } }, { failed_models: count })),
+  'GET /health': json(
+    object(
+      { status: { enum: ['ok', 'degraded'] } },
+      { failed_models: count, devices: list(object({ device: text, models: count, memory_bytes: count })) },
+    ),
+  ),
   'GET /ready': json(object({ status: is('ready') })),
   'GET /metrics': { 'text/plain': text },
   'GET /openapi.json': json(object({ openapi: text, paths: { type: 'object' } })),

@@ -1,4 +1,7 @@
+import { resolve } from 'node:path';
 import type { DeviceChoice } from '../backend/device.ts';
+import { defaultModel } from '../catalog/catalog.ts';
+import { modelsIn } from '../catalog/here.ts';
 import type { FetchObserver } from '../catalog/types.ts';
 import { asRealmError, RealmError } from '../errors.ts';
 import type { loadModel, ServedModel } from '../llm/load.ts';
@@ -35,6 +38,8 @@ export interface StartOptions {
   readonly config?: RealmConfig;
   /** A catalog name or a path, instead of the models of the configuration. Default: the catalog's default. */
   readonly model?: string;
+  /** A folder of GGUF files, each of which is loaded when it is first asked for, instead of the models of the configuration. */
+  readonly models?: string;
   readonly host?: string;
   /** 0: any free port. */
   readonly port?: number;
@@ -148,8 +153,8 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   try {
     const builtin = programs.builtin('default');
     programs.files = await FilePrograms.load(config.tenants, sandbox);
-    await addModels(services, modelsOf(config, options), options);
-    if (options.model === undefined) await addStored(services, modelStore);
+    await addModels(services, await modelsOf(config, options), options);
+    if (options.model === undefined && options.models === undefined) await addStored(services, modelStore);
     services.pipelines.set(await preparePipelines(services, config));
     await loadFirst(services, options.signal);
     await builtin;
@@ -233,9 +238,15 @@ async function loadNamed({ directory, programOf, logger }: Services): Promise<vo
   }
 }
 
-function modelsOf(config: RealmConfig, { model }: StartOptions): readonly Partial<ModelEntry>[] {
-  if (model === undefined) return config.models ?? [{}];
-  return [{ source: { catalog: model } }];
+async function modelsOf(
+  config: RealmConfig,
+  { model, models: folder }: StartOptions,
+): Promise<readonly Partial<ModelEntry>[]> {
+  if (model !== undefined) return [{ source: { catalog: model } }];
+  if (folder === undefined) return config.models ?? [{ source: { catalog: defaultModel } }];
+  const found = await modelsIn(resolve(folder));
+  if (found.length === 0) throw new RealmError('model_file_missing', `${resolve(folder)} has no GGUF files`);
+  return found.map(({ name, path }) => ({ id: name, source: { path }, load: 'demand' }));
 }
 
 async function stop(services: Services, listener: Listener, limits: DrainLimits): Promise<void> {

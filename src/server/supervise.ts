@@ -8,9 +8,14 @@ export function supervision(
   model: string | undefined,
   { watchdogMs, brownOut }: Pick<RealmConfig, 'watchdogMs' | 'brownOut'>,
   logger: Logger,
+  onRestarted: () => void,
 ): Pick<LoadOptions, 'supervise' | 'watchdogMs' | 'brownOut' | 'onBrownOut'> {
+  const onEvent = (event: SupervisionEvent) => {
+    note(event, model, logger);
+    if (event.kind === 'restarted') onRestarted();
+  };
   return {
-    supervise: open => RestartingEngine.start(open, { onEvent: event => note(event, model, logger) }),
+    supervise: open => RestartingEngine.start(open, { onEvent }),
     watchdogMs,
     brownOut,
     onBrownOut: level => logger.log('warn', 'brown-out', { model, level, given_up: givenUp[level] }),

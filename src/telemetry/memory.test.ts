@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { memoryByKind, processMemory } from './memory.ts';
+import { heldMemory, memoryByKind, processMemory } from './memory.ts';
 
 const own = { resident: 1000, heap: 50, external: 10, code: 60 };
 
@@ -34,4 +34,11 @@ test('this process has memory', () => {
   const { resident, heap, external, code } = processMemory();
   assert.ok(resident > heap && heap > 0 && external > 0);
   assert.ok(process.platform !== 'linux' || (code > 0 && code < resident));
+});
+
+test('a model is on the processors, on a GPU, or on both', () => {
+  const model = { weights: 300, kvCache: 50, work: 5 };
+  assert.deepEqual(heldMemory(model), { host: 350, gpu: 0 });
+  assert.deepEqual(heldMemory({ ...model, gpu: 355 }), { host: 0, gpu: 355 });
+  assert.deepEqual(heldMemory({ ...model, gpu: 205 }), { host: 150, gpu: 205 });
 });

@@ -4,6 +4,23 @@ import type { EngineMemory } from '../engine/types.ts';
 /** What a model holds outside of this thread's heap, bytes. */
 export type ModelMemory = Pick<EngineMemory, 'weights' | 'kvTouched' | 'work' | 'heap' | 'gpu'>;
 
+/** What a model takes where, bytes. */
+export interface HeldMemory {
+  /** Of this machine's memory. */
+  readonly host: number;
+  readonly gpu: number;
+}
+
+/** The whole cache counts; the CPU's work buffers do only where what a GPU holds cannot be told from them. */
+export function heldMemory({
+  weights,
+  kvCache,
+  work,
+  gpu = 0,
+}: Pick<EngineMemory, 'weights' | 'kvCache' | 'work' | 'gpu'>): HeldMemory {
+  return { host: gpu === 0 ? weights + kvCache : Math.max(0, weights + kvCache + work - gpu), gpu };
+}
+
 /** The process as the system and V8 see it, bytes. */
 export interface ProcessMemory {
   readonly resident: number;

@@ -52,6 +52,7 @@ test('requests and models appear on the page', async () => {
     'realm_kv_pages_used{model="m"} 4',
     'realm_model_memory_bytes{model="m",kind="weights"} 1000',
     'realm_model_memory_bytes{model="m",kind="kvTouched"} 200',
+    'realm_device_memory_bytes{device="cpu"} 1500',
     'realm_memory_bytes{kind="weights"} 1000',
     'realm_memory_bytes{kind="kv_cache"} 200',
     'realm_sequences_waiting{model="m"} 2',
@@ -64,6 +65,14 @@ test('requests and models appear on the page', async () => {
   ])
     assert.ok(lines.includes(line), line);
   assert.ok(lines.some(line => line.startsWith('process_resident_memory_bytes ')));
+});
+
+test('memory is counted on the device that it is of', async () => {
+  const memory = { ...model.memory, gpu: 1530 };
+  const models = [model, { ...model, model: 'n', device: 'gpu:1', memory }];
+  const lines = (await createMetrics().page({ ...idle, models })).split('\n');
+  const line = (device: string, bytes: number) => `realm_device_memory_bytes{device="${device}"} ${bytes}`;
+  for (const each of [line('cpu', 1500), line('gpu:1', 1530)]) assert.ok(lines.includes(each), each);
 });
 
 test('two servers in a process do not share counters', async () => {

@@ -4,7 +4,7 @@ import type { SandboxStats } from '../sandbox/types.ts';
 import { genAiRequestMetrics } from './gen-ai-metrics.ts';
 import { closedLabel } from './labels.ts';
 import { LiveFigures } from './live.ts';
-import { memoryByKind, processMemory } from './memory.ts';
+import { heldMemory, memoryByKind, processMemory } from './memory.ts';
 import { type RateMetrics, rateMetrics } from './rate-metrics.ts';
 import type { RequestSample } from './request-sample.ts';
 import { tenantMetrics } from './tenant-metrics.ts';
@@ -19,7 +19,7 @@ export interface TextSample {
 }
 
 /** The state of one loaded model when metrics are read. */
-export type ModelSample = EngineStats & { readonly model: string };
+export type ModelSample = EngineStats & { readonly model: string; readonly device?: string | undefined };
 
 /** The state of the server when metrics are read. */
 export interface ServerSample {
@@ -193,15 +193,25 @@ function modelMetrics(
     ),
   };
   const memory = gauge('realm_model_memory_bytes', 'Memory of the model by use', 'kind');
+  const devices = new Gauge({
+    name: 'realm_device_memory_bytes',
+    help: 'Memory that models take on a device',
+    labelNames: ['device'],
+    registers,
+  });
   const keys = Object.keys(simple) as (keyof typeof simple)[];
   return samples => {
     // Models that are gone have no figures.
     for (const key of keys) simple[key].reset();
     memory.reset();
+    devices.reset();
     for (const sample of samples) {
       const model = label(sample.model);
       for (const key of keys) simple[key].inc({ model }, sample[key]);
       for (const [kind, bytes] of Object.entries(sample.memory)) memory.inc({ model, kind }, bytes);
+      const { host, gpu } = heldMemory(sample.memory);
+      devices.inc({ device: 'cpu' }, host);
+      if (gpu > 0) devices.inc({ device: sample.device ?? 'gpu:0' }, gpu);
     }
   };
 }

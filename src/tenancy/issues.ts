@@ -4,6 +4,8 @@ import type { z } from 'zod';
 export interface Issue {
   readonly path: string;
   readonly message: string;
+  /** Of the refusal, where it is not that the value is wrong. */
+  readonly code?: string | undefined;
 }
 
 /** Validates `value`; either the parsed value or every mistake in it. */
@@ -24,6 +26,8 @@ export function pathText(path: readonly PropertyKey[]): string {
 }
 
 function toIssues(issue: z.core.$ZodIssue): Issue[] {
+  if (issue.code === 'custom' && typeof issue.params?.code === 'string')
+    return [{ path: pathText(issue.path), message: issue.message, code: issue.params.code }];
   if (issue.code !== 'unrecognized_keys') return [{ path: pathText(issue.path), message: issue.message }];
   return issue.keys.map(key => ({ path: pathText([...issue.path, key]), message: 'is not a known key' }));
 }

@@ -258,3 +258,55 @@ test('what the system says in the middle is a turn of its own, or where that is 
   assert.equal(written(firstOnly, late), '[user]1[assistant]2[user]N\n\n3');
   assert.equal(written(firstOnly, late.slice(0, 3)), '[user]1[assistant]2[user]N');
 });
+
+test('puts results of calls into the turn that called, where a template knows no other place for them', () => {
+  const calls = '{% for c in m.tool_calls or [] %}<call:{{ c.function.name }}>{% endfor %}';
+  const results = '{% for r in m.tool_responses or [] %}<{{ r.name }}={{ r.response }}>{% endfor %}';
+  const written = (results: string) =>
+    `{% for m in messages %}[{{ m.role }}]${calls}${results}{{ m.content }}{% endfor %}`;
+  const call = (id: string, name: string) => ({ type: 'function', id, function: { name, arguments: {} } });
+  const messages = [
+    { role: 'user', content: 'Hi' },
+    { role: 'assistant', content: '', tool_calls: [call('a', 'look'), call('b', 'ask')] },
+    { role: 'tool', tool_call_id: 'b', content: 'none' },
+    { role: 'tool', content: 'rain' },
+    { role: 'assistant', content: 'It rains.' },
+    { role: 'user', content: 'Bye' },
+  ];
+  assert.equal(
+    render(written(results), messages),
+    '[user]Hi[assistant]<call:look><call:ask><ask=none><ask=rain>It rains.[user]Bye',
+  );
+  const said = messages.map(message => (message.tool_calls ? { ...message, content: 'Well.' } : message));
+  assert.equal(
+    render(written(results), said.slice(0, 3)),
+    '[user]Hi[assistant]Well.[assistant]<call:look><call:ask><ask=none>',
+  );
+  assert.equal(
+    render(written(''), messages),
+    '[user]Hi[assistant]<call:look><call:ask>[tool]none[tool]rain[assistant]It rains.[user]Bye',
+  );
+  const knows = written(results).replace('[{{ m.role }}]', '[{{ "result" if m.role == "tool" else m.role }}]');
+  assert.equal(
+    render(knows, messages),
+    '[user]Hi[assistant]<call:look><call:ask>[result]none[result]rain[assistant]It rains.[user]Bye',
+  );
+});
+
+test('begins an answer where a template has ended the turn that called', () => {
+  const source =
+    '{% for m in messages %}{% if m.role != "tool" %}<{{ m.role }}>{% endif %}{{ m.content }}' +
+    '{% if m.role == "assistant" or m.role == "user" %}{% if m.content %}</>{% endif %}{% endif %}{% endfor %}' +
+    '{% if add_generation_prompt and messages[-1].role != "tool" %}<assistant>{{ mood }}{% endif %}';
+  const template = make(byteLevelMetadata(), { source });
+  const turns = (said: string, result = ''): ChatMessage[] => [
+    { role: 'user', content: 'Hi' },
+    { role: 'assistant', content: said, tool_calls: [] },
+    { role: 'tool', content: result },
+  ];
+  const variables = { mood: 'gladly' };
+  assert.equal(template.render(turns('', 'rain'), { variables }), '<user>Hi</><assistant>rain');
+  assert.equal(template.render(turns('Well.'), { variables }), '<user>Hi</><assistant>Well.</><assistant>gladly');
+  const closed = template.render(turns('Well.'), { variables, addGenerationPrompt: false });
+  assert.equal(closed, '<user>Hi</><assistant>Well.</>');
+});

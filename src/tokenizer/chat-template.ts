@@ -8,6 +8,7 @@ import { exceeded, templateLimits } from './jinja/limits.ts';
 import { parse } from './jinja/parser.ts';
 import type { Statement } from './jinja/syntax.ts';
 import { Callable, type Value } from './jinja/values.ts';
+import { missingBeginning } from './missing-beginning.ts';
 import { strftime } from './strftime.ts';
 import { adapt, findHabits } from './template-habits.ts';
 import { changeSearched } from './template-texts.ts';
@@ -62,7 +63,11 @@ export function chatTemplate(
       found ??= findHabits(renderAsIs);
       return found;
     },
-    render: (messages, options) => renderAsIs(adapt(messages, template.habits), options),
+    render(messages, options = {}) {
+      const text = renderAsIs(adapt(messages, template.habits), options);
+      if (options.addGenerationPrompt === false || messages.at(-1)?.role !== 'tool') return text;
+      return text + missingBeginning(text, (turns, more) => renderAsIs(adapt(turns, template.habits), more), options);
+    },
   };
   return template;
 }

@@ -53,10 +53,13 @@ function sentencePiece(metadata: Metadata): Algorithm {
   };
 }
 
+/** Pre-tokenizers of models that read pairs with two separators, RoBERTa's. */
+const separating: ReadonlySet<string> = new Set(['roberta-bpe', 'jina-v1-en', 'jina-v2-code']);
+
 function bytePair(metadata: Metadata, name: string | undefined): Algorithm {
   const pre = preTokenizer(name);
   const defaults = pre.raw ? {} : { bos: 11, eos: 11 };
-  const read = readVocabulary(metadata, { ...defaults, addBos: pre.addBos });
+  const read = readVocabulary(metadata, { ...defaults, addBos: pre.addBos, addSeparator: separating.has(name ?? '') });
   // Early Gemma 4 files deny the beginning-of-text token that the model was trained with.
   const vocabulary = { ...read, addBos: read.addBos || pre.raw === true, addSpacePrefix: false };
   const encoder = new BytePairEncoder(metadata, vocabulary, pre);
@@ -74,7 +77,7 @@ function wordPiece(metadata: Metadata): Algorithm {
   const stripAccents = flag(metadata, 'normalizer.strip_accents') ?? lowercase;
   const encoder = new WordPieceEncoder(read, { lowercase, stripAccents });
   // BERT puts a text between [CLS] and [SEP], whatever the flags say. Words begin with a space that decoding drops once.
-  const vocabulary = { ...read, addBos: true, addEos: true, addSpacePrefix: true };
+  const vocabulary = { ...read, addBos: true, addEos: true, addSeparator: false, addSpacePrefix: true };
   return {
     vocabulary,
     lastToken: read.separator,

@@ -138,11 +138,11 @@ function applyExceptions(ids: ReadonlyMap<string, number>, tokenKinds: Uint8Arra
     return id ?? -1;
   };
   const ends = (name: string) => endings.has(ids.get(name) ?? -1);
-  // In the harmony format these are parts of the answer, not its end.
-  for (const name of ['<|channel|>', '<|message|>', '<|start|>', '<|constrain|>']) relabel(name, kinds.userDefined);
+  // Parts of an answer in the harmony format. llama.cpp calls them user-defined, so that users could write them too.
+  for (const name of ['<|channel|>', '<|message|>', '<|start|>', '<|constrain|>']) relabel(name, kinds.control);
   const harmony = ends('<|return|>') && (ends('<|call|>') || ends('<|calls|>'));
   const solar = ends('<|flush|>') && (ends('<|call|>') || ends('<|calls|>'));
-  if ((harmony || solar) && ends('<|end|>')) endings.delete(relabel('<|end|>', kinds.userDefined));
+  if ((harmony || solar) && ends('<|end|>')) endings.delete(relabel('<|end|>', kinds.control));
   // Gemma 4 has an HTML strike-through that looks like the end of a text.
   if (ends('<|tool_response>') && ends('</s>')) endings.delete(relabel('</s>', kinds.normal));
 }

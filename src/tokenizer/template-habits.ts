@@ -1,19 +1,28 @@
 import { asRealmError } from '../errors.ts';
+import { resultsInside } from './tool-results.ts';
 import type { ChatMessage, TemplateHabits } from './types.ts';
 
 const SYSTEM = 'Say nothing of it.';
 const USER = 'Is it raining?';
 const ANSWER = 'It is not.';
 const NEWS = 'The wind has turned.';
+/** A role that no template knows. */
+const STRANGER = 'zqstranger';
+
+const THOUGHT = 'The barometer would know.';
 
 const usual: TemplateHabits = { content: 'text', system: 'own' };
+
+const thinks = { role: 'assistant', reasoning_content: THOUGHT };
+const call = { name: 'look', arguments: {} };
 
 type Render = (messages: readonly ChatMessage[]) => string;
 
 /** Tries the forms that content and system prompts can have, and takes another than the usual only where it helps. */
 export function findHabits(render: Render): TemplateHabits {
   try {
-    return tryHabits(render);
+    const habits = tryHabits(render);
+    return wantsResultsInside(render, habits) ? { ...habits, results: 'inside' } : habits;
   } catch {
     // It goes beyond the limits, and chats will be refused for that.
     return usual;
@@ -28,7 +37,15 @@ function tryHabits(render: Render): TemplateHabits {
   const user = { role: 'user', content: USER };
   const system = { role: 'system', content: SYSTEM };
   const needsParts = !shows([user], USER) && shows(adapt([user], { ...usual, content: 'parts' }), USER);
-  const own: TemplateHabits = { ...usual, content: needsParts ? 'parts' : 'text' };
+  const called: ChatMessage = { ...thinks, content: '', tool_calls: [{ type: 'function', function: call }] };
+  const reads = (habits: TemplateHabits, content: string) =>
+    shows(adapt([user, { ...called, content }], habits), THOUGHT);
+  const thinking: TemplateHabits = { ...usual, thoughts: 'thinking' };
+  const named = !reads(usual, '') && reads(thinking, '');
+  const own: TemplateHabits = {
+    ...{ ...usual, content: needsParts ? 'parts' : 'text' },
+    ...(named && { thoughts: reads(thinking, ANSWER) ? 'thinking' : 'thinking alone' }),
+  };
   const folded: TemplateHabits = { ...own, system: 'folded' };
   if (shows(adapt([system, user], own), SYSTEM)) {
     // Agents say what is new in the middle.
@@ -37,6 +54,19 @@ function tryHabits(render: Render): TemplateHabits {
     return !shows(adapt(later, own), NEWS) && shows(adapt(later, first), NEWS) ? first : own;
   }
   return shows(adapt([system, user], folded), SYSTEM, USER) ? folded : own;
+}
+
+/** It writes the turn of a tool like that of anybody else, and shows what the turn that called has of it. */
+function wantsResultsInside(render: Render, habits: TemplateHabits): boolean {
+  const call = { type: 'function', id: 'call_1', function: { name: 'look', arguments: {} } };
+  const turns = (role: string) => [
+    { role: 'user', content: USER },
+    { role: 'assistant', content: '', tool_calls: [call] },
+    { role, content: NEWS, tool_call_id: 'call_1' },
+  ];
+  const [own, other] = ['tool', STRANGER].map(role => attempt(render, adapt(turns(role), habits)));
+  if (own === undefined || other?.replaceAll(STRANGER, 'tool') !== own) return false;
+  return attempt(render, adapt(turns('tool'), { ...habits, results: 'inside' }))?.includes(NEWS) === true;
 }
 
 /** What the template renders; undefined where it refuses the messages. */
@@ -50,8 +80,13 @@ function attempt(render: Render, messages: readonly ChatMessage[]): string | und
 }
 
 /** The messages in the form that the template takes. */
-export function adapt(messages: readonly ChatMessage[], { content, system }: TemplateHabits): readonly ChatMessage[] {
-  const turns = system === 'own' ? messages : foldSystem(messages, system === 'first');
+export function adapt(
+  messages: readonly ChatMessage[],
+  { content, system, thoughts, results }: TemplateHabits,
+): readonly ChatMessage[] {
+  const called = results === 'inside' ? resultsInside(messages) : messages;
+  const named = thoughts ? called.map(turn => withThinking(turn, thoughts)) : called;
+  const turns = system === 'own' ? named : foldSystem(named, system === 'first');
   if (content === 'text') return turns;
   return turns.map(turn =>
     // The type says text, as nearly all templates want it.
@@ -59,6 +94,13 @@ export function adapt(messages: readonly ChatMessage[], { content, system }: Tem
       ? ({ ...turn, content: [{ type: 'text', text: turn.content }] } as unknown as ChatMessage)
       : turn,
   );
+}
+
+function withThinking(turn: ChatMessage, thoughts: 'thinking' | 'thinking alone'): ChatMessage {
+  const { reasoning_content: thinking = turn.thinking, tool_calls } = turn;
+  if (typeof thinking !== 'string' || thinking === '') return turn;
+  const alone = thoughts === 'thinking alone' && Array.isArray(tool_calls);
+  return { ...turn, thinking, ...(alone && { content: '' }) };
 }
 
 /** System prompts as parts of the user's turn before or, where there is none, behind them; but for one that is the first of all and may stay there. */

@@ -30,6 +30,7 @@ export class VocabularyTokenizer implements Tokenizer {
   readonly eos: Token | undefined;
   readonly endOfGeneration: ReadonlySet<Token>;
   readonly fillInTheMiddle: FillInTheMiddle | undefined;
+  readonly separator: Token | undefined;
   readonly controlTexts: readonly string[];
   readonly #algorithm: Algorithm;
   readonly #vocabulary: Vocabulary;
@@ -42,6 +43,8 @@ export class VocabularyTokenizer implements Tokenizer {
     this.#specialTokens = new SpecialTokens(algorithm.vocabulary);
     this.controlTexts = this.#vocabulary.texts.filter((_, id) => this.#isSpecial(id as Token));
     this.fillInTheMiddle = this.#vocabulary.fillInTheMiddle;
+    const { addSeparator, separator } = this.#vocabulary;
+    this.separator = addSeparator ? (separator as Token | undefined) : undefined;
     this.vocabSize = this.#vocabulary.texts.length;
     this.bos = this.#vocabulary.bos as Token | undefined;
     this.eos = this.#vocabulary.eos as Token | undefined;

@@ -24,6 +24,8 @@ export interface Tokenizer {
   readonly endOfGeneration: ReadonlySet<Token>;
   /** Absent: the model was not trained to fill in. */
   readonly fillInTheMiddle?: FillInTheMiddle | undefined;
+  /** What stands between the texts of a pair, beside the tokens that addSpecial ends the first of them with. */
+  readonly separator?: Token | undefined;
   /** The texts of the tokens that nobody may write in a value. */
   readonly controlTexts: readonly string[];
   /** The most bytes of a text (UTF-8) that one token stands for; absent where there is no bound. */
@@ -82,6 +84,10 @@ export interface TemplateHabits {
   readonly content: 'text' | 'parts';
   /** A turn of its own, everywhere or only as the `first` of all, or `folded` into the next turn of the user. */
   readonly system: 'own' | 'first' | 'folded';
+  /** Thoughts are read from `thinking`, not from `reasoning_content`; `alone`: beside calls there may be no content then. */
+  readonly thoughts?: 'thinking' | 'thinking alone';
+  /** What came of calls stands in the turn that made them; absent: in turns of its own. */
+  readonly results?: 'inside';
 }
 
 export interface ChatTemplate {

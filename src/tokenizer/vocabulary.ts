@@ -13,6 +13,7 @@ export interface VocabularyDefaults {
   separator?: number | undefined;
   addBos?: boolean | undefined;
   addEos?: boolean | undefined;
+  addSeparator?: boolean | undefined;
   addSpacePrefix?: boolean | undefined;
 }
 
@@ -33,6 +34,8 @@ export interface Vocabulary {
   readonly fillInTheMiddle: FillInTheMiddle | undefined;
   readonly addBos: boolean;
   readonly addEos: boolean;
+  /** Between the texts of a pair, beside what each of them ends with. */
+  readonly addSeparator: boolean;
   readonly addSpacePrefix: boolean;
   /** Special tokens that swallow the white space after (right) or before (left) them. */
   readonly stripRight: ReadonlySet<number>;
@@ -63,6 +66,7 @@ export function readVocabulary(metadata: Metadata, defaults: VocabularyDefaults)
     fillInTheMiddle: fillInTexts(texts, ids, metadata),
     addBos: flag(metadata, 'add_bos_token') ?? defaults.addBos ?? false,
     addEos: flag(metadata, 'add_eos_token') ?? defaults.addEos ?? false,
+    addSeparator: flag(metadata, 'add_sep_token') ?? defaults.addSeparator ?? false,
     addSpacePrefix: flag(metadata, 'add_space_prefix') ?? defaults.addSpacePrefix ?? false,
     ...stripping(metadata, ids, tokenKinds),
   };

@@ -28,7 +28,7 @@ describe('examples for a browser', { skip, timeout: 200_000 }, () => {
     file = join(folder, 'model.gguf');
     writeSynthetic(file);
     const scripts = ['browser.js', 'browser-worker.js', 'guest-worker.js'].map(name => join(folder, name));
-    const paths = [...globSync('examples/browser/*.{html,js}'), ...scripts, 'guest/wasm/shout.wasm', file];
+    const paths = [...globSync('examples/browser/*.{html,js,css}'), ...scripts, 'guest/wasm/shout.wasm', file];
     open = await openPage(Object.fromEntries(paths.map(path => [`/${basename(path)}`, path])));
     ({ page } = open);
     page.setDefaultTimeout(20_000);
@@ -101,6 +101,7 @@ describe('examples for a browser', { skip, timeout: 200_000 }, () => {
 
   it('are all in their list', () => {
     const list = readFileSync('examples/browser/README.md', 'utf8');
-    for (const path of globSync('examples/browser/*.{html,js}')) assert.ok(list.includes(`](${basename(path)})`), path);
+    for (const path of globSync('examples/browser/*.{html,js,css}'))
+      assert.ok(list.includes(`](${basename(path)})`), path);
   });
 });

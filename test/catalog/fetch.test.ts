@@ -28,6 +28,8 @@ const entry: CatalogEntry = {
   pin,
   approximateSize: pin.size,
   memory: 0,
+  context: 512,
+  can: ['chat'],
   sources: [{ kind: 'local' }, { kind: 'hub', repo: 'org/tiny', revision: 'main', path: 'file.gguf' }],
 };
 
@@ -143,7 +145,7 @@ describe('a download', () => {
   it('of other bytes is refused and leaves nothing', async () => {
     const server = await hub({ content: randomBytes(content.length) });
     const error = await refusal(fetchModel(store, entry, from(server)));
-    assert.equal(error.code, 'download_failed');
+    assert.equal(error.code, 'checksum_mismatch');
     assert.match(error.message, /has SHA-256 .*, expected/);
     assert.deepEqual(await files(), []);
   });
@@ -179,7 +181,21 @@ describe('a download', () => {
     assert.match((await fetchModel(store, open, from(good))).origin, /Hugging Face/);
     await rm(join(store.folder, 'tiny.gguf'));
     const bad = await hub({ content: randomBytes(content.length) });
-    assert.equal((await refusal(fetchModel(store, open, from(bad)))).code, 'download_failed');
+    assert.equal((await refusal(fetchModel(store, open, from(bad)))).code, 'checksum_mismatch');
+  });
+
+  it('pins what the hub said, when the catalog has no checksum', async () => {
+    const { pin: _, ...open } = entry;
+    const server = await hub();
+    const { path } = await fetchModel(store, open, from(server));
+    // A new time of modification alone costs a hash; other bytes are fetched again.
+    await utimes(path, 1, 1);
+    await fetchModel(store, open, from(server));
+    assert.equal(server.ranges.length, 1);
+    await writeFile(path, randomBytes(content.length));
+    await fetchModel(store, open, from(server));
+    assert.equal(server.ranges.length, 2);
+    assert.deepEqual(await readFile(path), content);
   });
 
   it('can be cancelled', async () => {

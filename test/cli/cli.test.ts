@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { hashKey } from '../../src/tenancy/keys.ts';
+import { startFakeRepos } from '../catalog/fake-repos.ts';
 import { llamaBundle } from '../support/llama-bundle.ts';
 import { type Result, realm, realmPath } from './realm.ts';
 
@@ -255,6 +256,39 @@ describe('models', () => {
     assert.equal(list[0].name, 'smollm2-135m');
     assert.equal(list.find((entry: { name: string }) => entry.name === 'qwen3-4b').runs, true);
     assert.match((await realm(['models', 'list'])).stdout, /smollm2-135m/);
+  });
+
+  it('lists what else is here, and says what is known of a model', async () => {
+    const home = join(folder, 'listing');
+    const models = join(folder, 'gguf');
+    await mkdir(models, { recursive: true });
+    await writeFile(join(models, 'own.gguf'), 'GGUF');
+    const env = { REALM_HOME: home, OLLAMA_MODELS: join(folder, 'no-ollama') };
+    assert.equal((await realm(['models', 'add', models], { env })).stdout, 'own\n');
+    const list = JSON.parse((await realm(['models', '--json'], { env })).stdout);
+    const own = list.find(({ name }: { name: string }) => name === 'own');
+    assert.deepEqual([own.source, own.size], ['folder', 4]);
+    assert.match((await realm(['models', 'info', 'smollm2-135m'], { env })).stdout, /SHA-256 +b179c952/);
+    assert.match((await realm(['models', 'info', 'qwen3-4b'], { env })).stdout, /SHA-256 +not known here/);
+    assert.match((await realm(['models', 'rm', models], { env })).stdout, /its files stay/);
+  });
+
+  it('pulls from a hub by the name of a repository, and searches it', async () => {
+    const hub = await startFakeRepos({ 'org/tiny-GGUF': { files: { 't-Q4_K_M.gguf': Buffer.from('GGUF') } } });
+    const home = join(folder, 'hub-home');
+    const env = { REALM_HOME: home, OLLAMA_MODELS: join(folder, 'no-ollama'), HF_ENDPOINT: hub.url };
+    try {
+      const pulled = await realm(['models', 'pull', 'org/tiny-GGUF', '--json'], { env });
+      const { path } = JSON.parse(pulled.stdout);
+      assert.equal(path, join(home, 'models/hub/org/tiny-GGUF/t-Q4_K_M.gguf'));
+      assert.match((await realm(['models', 'list'], { env })).stdout, /hf:org\/tiny-GGUF:Q4_K_M +hub +4 bytes/);
+      assert.match((await realm(['models', 'search', 'tiny'], { env })).stdout, /hf:org\/tiny-GGUF/);
+      assert.match((await realm(['models', 'info', 'org/tiny-GGUF'], { env })).stdout, /Q4_K_M +4 bytes/);
+      assertRefused(await realm(['models', 'pull', 'org/tiny-GGUF:Q8_0'], { env }), 'quantization_not_found');
+      assert.equal((await realm(['models', 'rm', 'org/tiny-GGUF'], { env })).stdout, `removed ${path}\n`);
+    } finally {
+      await hub.close();
+    }
   });
 
   it('removes only what was downloaded', async () => {

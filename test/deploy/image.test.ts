@@ -32,6 +32,9 @@ const stages = steps.reduce<Step[][]>((all, step) => {
 const last = stages.at(-1)!;
 const of = (word: string, stage = last) => stage.filter(step => step.word === word).map(({ rest }) => rest);
 
+/** What builds the server's pages. */
+const scripts = ['scripts/page.ts', 'scripts/local.ts'];
+
 test('Node is the pinned one in every stage', () => {
   const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
     packages: Record<string, { version: string }>;
@@ -54,11 +57,11 @@ test('what the page is built with is installed before it is built', () => {
   }
   const [build = []] = stages;
   const commands = of('RUN', build);
-  const [install, page] = [
-    commands.findIndex(command => command.startsWith('npm ci ')),
-    commands.indexOf('node scripts/page.ts'),
-  ];
-  assert.ok(install >= 0 && page > install, commands.join('; '));
+  const install = commands.findIndex(command => command.startsWith('npm ci '));
+  for (const script of scripts) {
+    const at = commands.indexOf(`node ${script}`);
+    assert.ok(install >= 0 && at > install, commands.join('; '));
+  }
   for (const command of steps.filter(({ rest }) => rest.startsWith('npm ci ')))
     assert.match(command.rest, /--ignore-scripts/);
 });
@@ -71,11 +74,11 @@ test('what is copied exists, and the context lets it through', () => {
   const files = steps
     .filter(({ word, rest }) => word === 'COPY' && !rest.startsWith('--from'))
     .flatMap(({ rest }) => rest.split(' ').slice(0, -1));
-  for (const file of [...files, 'scripts/page.ts', ...allowed]) {
+  for (const file of [...files, ...scripts, 'scripts/bundle.ts', 'scripts/stamp.ts', ...allowed]) {
     assert.ok(existsSync(file), file);
     assert.ok(file === '.' || allowed.some(name => file === name || file.startsWith(`${name}/`)), file);
   }
-  assert.ok(of('COPY').some(rest => rest.startsWith('--from=build') && rest.includes('build/page')));
+  assert.ok(of('COPY').some(rest => rest.startsWith('--from=build') && / build$/.test(rest)));
 });
 
 test('what runs is not root, writes to the volume alone, and is asked for its health', () => {

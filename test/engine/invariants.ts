@@ -23,6 +23,7 @@ export function checkBooks(
     assert.ok(sequence.pages.length >= pagesFor(sequence.computed), 'a page is missing');
     assert.ok(sequence.pages.length <= pagesFor(sequence.tokens.length), 'a page too many');
     assert.equal(sequence.cached.length, Math.floor(sequence.computed / pageTokens));
+    if (slots.total > 0) assert.equal(sequence.slots?.tokens, sequence.computed, 'a state behind other tokens');
     for (const block of sequence.pages) hold(sequence.tenant, block);
     for (const [i, page] of sequence.cached.entries()) {
       assert.equal(page.block, sequence.pages[i]);
@@ -44,7 +45,7 @@ export function checkBooks(
   }
 
   const held = [
-    ...[...scheduler.running].map(({ slot }) => slot),
+    ...[...scheduler.running].flatMap(({ slots }) => (slots ? [slots.current, slots.next] : [undefined])),
     ...[...cache.pages()].flatMap(({ page }) => (page.state === undefined ? [] : [page.state])),
   ];
   if (slots.total > 0) {

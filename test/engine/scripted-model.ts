@@ -23,6 +23,8 @@ export interface ScriptedOptions {
   readonly maxBatchTokens?: number;
   readonly maxOutputs?: number;
   readonly pooling?: Model['pooling'];
+  /** It says that texts must be whole. Default false. */
+  readonly encoder?: boolean;
   /** Share of the positions at which it says something else than it would: a draft model's errors. */
   readonly noise?: number;
 }
@@ -52,6 +54,7 @@ export class ScriptedModel implements Model {
   readonly slotBytes = 4;
   readonly kvLayout = 'scripted';
   readonly pooling: Model['pooling'];
+  readonly encoder: boolean;
   readonly vocabSize: number;
   readonly trainedContext: number;
   readonly maxBatchTokens: number;
@@ -86,6 +89,7 @@ export class ScriptedModel implements Model {
     this.slots = options.slots ?? 0;
     this.#tokens = new Int32Array(this.maxOutputs);
     this.pooling = options.pooling;
+    this.encoder = options.encoder ?? false;
     this.#noise = options.noise ?? 0;
     this.#distant = options.distant ?? false;
     this.#kv = new Int32Array(this.pages * pageTokens);
@@ -193,8 +197,8 @@ export class ScriptedModel implements Model {
     assert.equal(ids.length, tokens);
     assert.equal(positions.length, tokens);
     const written = new Set<number>();
-    const slots = new Set(segments.map(segment => segment.slot));
-    if (this.slots > 0) assert.equal(slots.size, segments.length, 'two sequences in one slot');
+    const slots = new Set(segments.flatMap(({ slot, nextSlot }) => [slot, nextSlot]));
+    if (this.slots > 0) assert.equal(slots.size, 2 * segments.length, 'two states in one slot');
     let row = 0;
     for (const segment of segments) {
       assert.equal(segment.start, row);
@@ -213,9 +217,10 @@ export class ScriptedModel implements Model {
   }
 
   /** The state is the one behind the token before. */
-  #checkState({ slot: number, pages, position, ...rest }: Segment): void {
+  #checkState({ slot: number, nextSlot, pages, position, ...rest }: Segment): void {
     if (this.slots === 0) return assert.equal(number, undefined);
-    assert.ok(number !== undefined && number < this.slots, 'no slot');
+    for (const each of [number, nextSlot]) assert.ok(each !== undefined && each < this.slots, 'no slot');
+    assert.ok(number !== undefined);
     if (position === 0) return;
     assert.equal(
       this.#slotValues[number],
@@ -226,7 +231,7 @@ export class ScriptedModel implements Model {
 
   #keep(segment: Segment): void {
     if (this.slots > 0)
-      this.#slotValues[segment.slot!] = this.#kv[slot(segment, segment.position + segment.count - 1)]!;
+      this.#slotValues[segment.nextSlot!] = this.#kv[slot(segment, segment.position + segment.count - 1)]!;
   }
 
   #store(segment: AdaptedSegment, ids: Int32Array): void {

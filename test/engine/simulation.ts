@@ -112,7 +112,7 @@ class Simulation {
     this.#model = new ScriptedModel({
       vocabSize,
       pages: random.int(3, 14),
-      slots: keepsStates ? 1 + (seed % 9) : 0,
+      slots: keepsStates ? 2 + (seed % 9) : 0,
       distant: seed % 5 === 4,
       maxOutputs: seed % 3 === 2 ? 14 : 6,
       maxBatchTokens: 90,

@@ -28,19 +28,26 @@ async function answered(engine: ReturnType<typeof engineOf>, asked: GenerateRequ
 }
 
 test('cached pages are taken as far as the state behind them is kept', async () => {
-  const engine = engineOf(new ScriptedModel({ slots: 4 }));
+  const engine = engineOf(new ScriptedModel({ slots: 8 }));
   const { tokens } = await answered(engine, first);
-  // Five pages are known, and the state behind the fifth, which the answer's tokens passed one by one.
+  // The state behind its last token that was computed is kept, in the middle of a page.
   const next = { ...first, prompt: [...first.prompt, ...tokens, ...request(4, 20).prompt] };
-  assert.equal((await answered(engine, next)).cached, 160);
-  // Of this prompt only the first four are the same: no state was kept there.
-  const other = { ...first, prompt: [...first.prompt.slice(0, 140), ...request(5, 40).prompt] };
-  assert.equal((await answered(engine, other)).cached, 0);
+  assert.equal((await answered(engine, next)).cached, 179);
+  // So is the one behind the last full page of the prompt, which the same prompt goes on from.
+  assert.equal((await answered(engine, { ...first, maxTokens: 3 })).cached, 128);
+  const parting = (at: number, seed: number) => ({
+    ...first,
+    prompt: [...first.prompt.slice(0, at), ...request(seed, 40).prompt],
+  });
+  assert.equal((await answered(engine, parting(140, 5))).cached, 128);
+  // Of these only two pages are the same, and no state was kept there before the first one parted.
+  assert.equal((await answered(engine, parting(70, 6))).cached, 0);
+  assert.equal((await answered(engine, parting(70, 7))).cached, 64);
   await engine.close();
 });
 
 test('one slot is enough: what is kept gives way to what runs', async () => {
-  const engine = engineOf(new ScriptedModel({ slots: 1 }));
+  const engine = engineOf(new ScriptedModel({ slots: 2 }));
   const answers = await Promise.all(
     [1, 2, 3, 4].map(seed => answered(engine, request(seed, 60, { tenant: `${seed}` }))),
   );
@@ -50,7 +57,7 @@ test('one slot is enough: what is kept gives way to what runs', async () => {
 
 test('a request that begins as another has begun goes on from a copy of its state', async () => {
   let loop: EngineLoop;
-  const model = new ScriptedModel({ slots: 4 });
+  const model = new ScriptedModel({ slots: 8 });
   const ended = Promise.withResolvers<void>();
   const cached: number[] = [];
   const prompt = request(3, 70).prompt;
@@ -75,7 +82,7 @@ test('a request that begins as another has begun goes on from a copy of its stat
 
 test('a session carries the state; of another order of bytes it is refused', async () => {
   const path = join(folder, 'one');
-  const engine = saving({ slots: 4 });
+  const engine = saving({ slots: 8 });
   const { tokens } = await answered(engine, first);
   const all = [...first.prompt, ...tokens];
   assert.equal((await engine.saveSession({ tenant: 'a', path, seal }, all)).computed, 160);

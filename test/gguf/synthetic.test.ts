@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { getLlama, type Llama } from 'node-llama-cpp';
-import { type ArchitectureName, recipes } from '../../scripts/synthetic/architectures.ts';
+import { decoders } from '../../scripts/synthetic/architectures.ts';
 import { levelled } from '../../scripts/synthetic/blocks.ts';
 import { type Mix, mixes } from '../../scripts/synthetic/mixes.ts';
 import { type SyntheticOptions, syntheticBytes, writeSynthetic } from '../../scripts/synthetic/model.ts';
@@ -99,12 +99,11 @@ test('a block of any declared format is levelled to about the wanted deviation',
 });
 
 describe('llama.cpp runs them, and their next token is neither certain nor arbitrary', () => {
-  const architectures = Object.keys(recipes) as ArchitectureName[];
   // llama.cpp has no matrices of Q8_K: it keeps activations in that format.
   const quants = mixes.filter((mix): mix is Mix => mix !== 'Q8_K');
   const cases: SyntheticOptions[] = [
     ...quants.map(quant => ({ architecture: 'llama' as const, quant })),
-    ...architectures.slice(1).map(architecture => ({ architecture, quant: 'Q4_K_M' as const })),
+    ...decoders.slice(1).map(architecture => ({ architecture, quant: 'Q4_K_M' as const })),
   ];
   for (const options of cases) {
     test(`${options.architecture} ${options.quant}`, async () => {

@@ -23,21 +23,46 @@ const everything = /\.weight$/;
 
 /** F16 models, whose sums both engines compute nearly exactly: what an adapter forgets stands out. */
 const cases: readonly { title: string; model?: SyntheticOptions; adapter?: AdapterOptions }[] = [
-  ...(['llama', 'qwen2', 'qwen3', 'phi3', 'gemma2', 'gemma3'] satisfies ArchitectureName[]).map(architecture => ({
+  ...(['llama', 'qwen2', 'qwen3', 'phi3', 'gemma2', 'gemma3', 'glm4', 'olmo2'] satisfies ArchitectureName[]).map(
+    architecture => ({
+      title: architecture,
+      model: { architecture, with: { layers: 7 } },
+      adapter: { architecture },
+    }),
+  ),
+  ...(['lfm2', 'qwen35'] satisfies ArchitectureName[]).map(architecture => ({
     title: architecture,
-    model: { architecture, with: { layers: 7 } },
-    adapter: { architecture },
+    model: { architecture, with: { layers: 4 } },
+    adapter: { architecture, tensors: /(attn|ffn|alpha|beta|out|proj).*weight$/ },
   })),
+  ...(['nemotron_h', 'granitehybrid'] satisfies ArchitectureName[]).map(architecture => ({
+    title: architecture,
+    model: { architecture, with: { layers: 4 } },
+    // Strong, for what a layer of granite adds is scaled by 0.22.
+    adapter: { architecture, tensors: /(attn|ffn|ssm_in|ssm_out).*weight$/, strength: 2 },
+  })),
+  {
+    title: 'gemma4, embeddings for every layer',
+    model: { architecture: 'gemma4-e2b', with: { layers: 9, headWidth: 128 } },
+    // llama.cpp leaves out what changes how those embeddings are made.
+    adapter: { architecture: 'gemma4', tensors: /^blk.*\.weight$/ },
+  },
+  {
+    title: 'granite, which scales what a layer adds',
+    model: { architecture: 'granite', metadata: { 'granite.logit_scale': { type: 'f32', value: 1 } } },
+    adapter: { architecture: 'granite', strength: 0.8 },
+  },
   { title: 'embeddings and output too', adapter: { tensors: everything } },
   { title: 'rank 5, alpha 12', adapter: { rank: 5, alpha: 12, strength: 0.3 } },
   { title: 'rank 40 as F16, attention only', adapter: { rank: 40, type: 'F16', tensors: /attn_[qv]/ } },
   { title: 'rank 64 as Q8_0', adapter: { rank: 64, type: 'Q8_0' } },
 ];
 
+const limits = { kvTokens: 512, maxBatchTokens: 64, maxOutputs: 64 };
 const open = (model: GgufModel) => openGguf(memoryReader(encodeGguf(model), 'memory.gguf'));
 
 async function load(model: GgufModel, backend: Backend): Promise<Model> {
-  return loadModel(await open(model), backend, { kvTokens: 512, maxBatchTokens: 64, maxOutputs: 64 });
+  return loadModel(await open(model), backend, { ...limits, stateSlots: 2 });
 }
 
 describe('an adapter has the effect that it has in llama.cpp', () => {

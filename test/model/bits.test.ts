@@ -14,26 +14,52 @@ import { logitsOf } from '../support/logits.ts';
 
 const shape = { width: 256, heads: 4, kvHeads: 2, ffn: 512, vocab: 400 };
 const bytes = encodeGguf(syntheticModel({ quant: 'Q4_K_M', with: { ...shape, layers: 8 } }));
-const mixtures = (['mixtral', 'qwen3moe'] as const).map(architecture => ({
+const mixtures = (['mixtral', 'qwen3moe', 'qwen2moe', 'glm4moe', 'gpt-oss'] as const).map(architecture => ({
   architecture,
   bytes: encodeGguf(syntheticModel({ architecture, quant: 'Q4_K_M', with: { ...shape, ffn: 256, layers: 2 } })),
 }));
+const mamba = ['nemotron_h', 'nemotron_h_moe', 'granitehybrid', 'granitehybridMoe'] as const;
+const withState = (['lfm2', 'qwen35', 'qwen35moe', 'qwen3next', 'lfm2moe', ...mamba] as const).map(architecture => ({
+  architecture,
+  bytes: encodeGguf(
+    syntheticModel({
+      architecture,
+      quant: 'Q4_K_M',
+      with: { ...shape, ffn: 256, layers: 3, interval: 3, latentWidth: 128 },
+    }),
+  ),
+}));
+const gemma4 = (['gemma4-e2b', 'gemma4-a4b'] as const).map(architecture => ({
+  architecture,
+  bytes: encodeGguf(
+    syntheticModel({
+      architecture,
+      quant: 'Q4_K_M',
+      with: { ...shape, ffn: 512, layers: 6, window: 5, perLayerWidth: 256 },
+    }),
+  ),
+}));
 const tokens = Int32Array.from({ length: 21 }, (_, i) => (i * 97 + 5) % 400);
 const sequences = 16;
+const limits = { kvTokens: 32 * sequences, maxBatchTokens: 128, maxOutputs: sequences, stateSlots: 2 * sequences };
 
 async function load(backend: Backend, kvType: CacheType = 'F16', model = bytes): Promise<Model> {
   const file = await openGguf(memoryReader(model, 'bits.gguf'));
-  return loadModel(file, backend, { kvTokens: 32 * sequences, kvType, maxBatchTokens: 128, maxOutputs: sequences });
+  return loadModel(file, backend, { kvType, ...limits });
 }
 
 /** Logits after the last token: the sequence in chunks that end at `ends`, in the last step beside `others` others. */
 async function logits(model: Model, ends: readonly number[], others: number): Promise<Float32Array> {
   let from = 0;
+  let slot = 0;
   for (const to of ends) {
     const neighbours = to === tokens.length ? others : 0;
     // The neighbours each have a token of their own at position 0; the sequence comes in their midst.
     const before = neighbours >> 1;
-    const neighbour = (page: number, start: number) => ({ start, count: 1, position: 0, pages: Int32Array.of(page) });
+    const neighbour = (page: number, start: number) => {
+      const slots = { slot: 2 * page, nextSlot: 2 * page + 1 };
+      return { start, count: 1, position: 0, pages: Int32Array.of(page), ...slots };
+    };
     const rows = to - from;
     const ids = [...tokens.slice(0, before), ...tokens.slice(from, to), ...tokens.slice(0, neighbours - before)];
     await model.run({
@@ -43,11 +69,11 @@ async function logits(model: Model, ends: readonly number[], others: number): Pr
       outputs: Int32Array.of(before + rows - 1),
       segments: [
         ...Array.from({ length: before }, (_, i) => neighbour(1 + i, i)),
-        { start: before, count: rows, position: from, pages: Int32Array.of(0) },
+        { start: before, count: rows, position: from, pages: Int32Array.of(0), slot, nextSlot: 1 - slot },
         ...Array.from({ length: neighbours - before }, (_, i) => neighbour(1 + before + i, before + rows + i)),
       ],
     });
-    from = to;
+    [from, slot] = [to, 1 - slot];
   }
   return logitsOf(model, 0);
 }
@@ -99,12 +125,19 @@ test('so it does when the weights take several memories', async () => {
   await same(options);
 });
 
-for (const { architecture, bytes } of mixtures) {
-  test(`a mixture of experts, ${architecture}, has the reference's logits in any batch and chunking`, async () => {
+/** Of several memories; the states of one layer must fit one. */
+const memoryPages = (architecture: string) => (mamba.some(each => each === architecture) ? 1240 : 1210);
+
+for (const { architecture, bytes } of [...mixtures, ...withState, ...gemma4]) {
+  test(`${architecture} has the reference's logits in any batch and chunking`, async () => {
     const reference = await load(createReferenceBackend(), 'F16', bytes);
     const wanted = await logits(reference, [tokens.length], 0);
     assert.ok(wanted.every(Number.isFinite) && new Set(wanted).size > 300);
-    for (const options of [{ threads: 1 }, { threads: 2 }, { threads: 2, variant: 'plain', memoryPages: 1210 }]) {
+    for (const options of [
+      { threads: 1 },
+      { threads: 2 },
+      { threads: 2, variant: 'plain', memoryPages: memoryPages(architecture) },
+    ]) {
       const model = await load(await createWasmBackend(options), 'F16', bytes);
       await agrees(model, wanted);
       await model.close();

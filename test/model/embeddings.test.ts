@@ -4,32 +4,33 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { LlamaModel } from 'node-llama-cpp';
-import type { ArchitectureName } from '../../scripts/synthetic/architectures.ts';
+import { type ArchitectureName, recipes } from '../../scripts/synthetic/architectures.ts';
 import { writeSynthetic } from '../../scripts/synthetic/model.ts';
 import { random } from '../../src/backend/parity/data.ts';
 import { createWasmBackend } from '../../src/backend/wasm/backend.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import { openGguf } from '../../src/gguf/open.ts';
 import { embed } from '../../src/llm/embed.ts';
-import { loadModel } from '../../src/model/load.ts';
+import { describeModel, loadModel } from '../../src/model/load.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
 import { writeFloatCopy } from '../support/float-copy.ts';
-import { embeddingOf, withLlama } from '../support/llama-cpp.ts';
+import { embeddingOf, scoreOf, withLlama } from '../support/llama-cpp.ts';
 
 const models = process.env.REALM_TEST_MODELS ?? '../shared/models';
 
-/** The model's embedding, its text cut into pieces. */
-async function ours(path: string, tokens: readonly number[]): Promise<Float32Array> {
+/** The model's embedding, its text cut into pieces; or its score. */
+async function ours(path: string, tokens: readonly number[], rank = false): Promise<Float32Array> {
   const file = await openGguf(path);
   const model = await loadModel(file, await createWasmBackend({ threads: 2 }), {
     kvTokens: 512,
-    maxBatchTokens: 64,
+    // A decoder's texts go through it in pieces, an encoder's never.
+    maxBatchTokens: describeModel(file).encoder ? 128 : 64,
     maxOutputs: 16,
   });
   await file.close();
   const engine = createEngine(model, { backend: '', fileSize: 0, loadMs: 0 }, { maxBatchedTokens: 48 });
   try {
-    return (await embed(engine, { id: 'e', tenant: 'a', prompt: tokens as Token[] })).values;
+    return (await embed(engine, { id: 'e', tenant: 'a', prompt: tokens as Token[], rank })).values;
   } finally {
     await engine.close();
   }
@@ -53,11 +54,16 @@ describe('embeddings point where those of llama.cpp do', () => {
   after(() => rm(folder, { recursive: true }));
 
   const poolings = ['none said', 'mean', 'cls', 'last'];
-  for (const architecture of ['llama', 'qwen3', 'gemma3'] satisfies ArchitectureName[]) {
+  const general = ['llama', 'qwen3', 'gemma3', 'bert', 'nomicBert', 'gemmaEmbedding'] satisfies ArchitectureName[];
+  for (const architecture of general) {
     for (const [number, title] of poolings.entries()) {
+      // There llama.cpp has no embedding of a text but one of each token.
+      if (number === 0 && ['bert', 'nomicBert', 'gemmaEmbedding'].includes(architecture)) continue;
       test(`${architecture}, ${title}`, async () => {
         const path = join(folder, `${architecture}-${number}.gguf`);
-        const said = number > 0 && { [`${architecture}.pooling_type`]: { type: 'u32', value: number } as const };
+        const said = number > 0 && {
+          [`${recipes[architecture].name}.pooling_type`]: { type: 'u32', value: number } as const,
+        };
         writeSynthetic(path, { architecture, quant: 'F16', metadata: said || {} });
         const next = random(number);
         const { tokens, vector } = await theirs(path, () => Int32Array.from({ length: 90 }, () => next() * 500));
@@ -65,6 +71,18 @@ describe('embeddings point where those of llama.cpp do', () => {
         assert.ok(near >= 0.9999, `cosine ${near}`);
       });
     }
+  }
+
+  for (const architecture of ['bertReranker', 'qwen3Reranker'] satisfies ArchitectureName[]) {
+    test(`${architecture}: scores are those of llama.cpp`, async () => {
+      const path = join(folder, `${architecture}.gguf`);
+      writeSynthetic(path, { architecture, quant: 'F16' });
+      const next = random(1);
+      const [query, document] = [7, 50].map(length => Int32Array.from({ length }, () => 10 + next() * 500));
+      const { tokens, score } = await withLlama(path, llama => scoreOf(llama, query!, document!));
+      const [own] = await ours(path, tokens, true);
+      assert.ok(Math.abs(own! - score) < 1e-3, `${own}, llama.cpp ${score}`);
+    });
   }
 
   test('SmolLM2-135M with F16 weights; as shipped in Q4_1 it is as near to them as llama.cpp with Q4_1', async t => {

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { syntheticAdapter } from '../../scripts/synthetic/adapter.ts';
-import type { ArchitectureName } from '../../scripts/synthetic/architectures.ts';
+import { type ArchitectureName, recipes } from '../../scripts/synthetic/architectures.ts';
 import { encodeGguf, type GgufModel } from '../../scripts/synthetic/gguf-writer.ts';
 import { syntheticModel } from '../../scripts/synthetic/model.ts';
+import type { Shape } from '../../scripts/synthetic/shapes.ts';
 import type { Backend } from '../../src/backend/backend.ts';
 import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
 import { SplitBackend } from '../../src/backend/split/backend.ts';
@@ -37,19 +38,27 @@ const splitOf = (model: GgufModel, border: number, first: Backend, last: Backend
   new SplitBackend([first, last], splitAt(border, tensorsOf(model).tied));
 
 describe('a model split at any layer gives the bits of the whole one', () => {
-  const cases: readonly { architecture: ArchitectureName; tied?: boolean }[] = [
+  const cases: readonly { architecture: ArchitectureName; tied?: boolean; sizes?: Partial<Shape> }[] = [
     { architecture: 'llama' },
     { architecture: 'llama', tied: true },
     { architecture: 'gemma2' },
     { architecture: 'phi3' },
     { architecture: 'qwen3moe' },
+    { architecture: 'qwen2moe' },
+    { architecture: 'glm4moe' },
+    { architecture: 'granite' },
+    { architecture: 'olmo2' },
+    // The last layer sees the keys of the first, wherever that is.
+    { architecture: 'gemma4-e2b', sizes: { fullEvery: 2, sharedLayers: 1 } },
+    { architecture: 'gemma4-a4b' },
   ];
-  for (const { architecture, tied } of cases) {
+  for (const { architecture, tied, sizes } of cases) {
     test(`${architecture}${tied ? ', tied' : ''}`, async () => {
-      const file = syntheticModel({ architecture, quant: 'Q8_0', with: { ...small, ...(tied && { tied }) } });
+      const file = syntheticModel({ architecture, quant: 'Q8_0', with: { ...small, ...sizes, ...(tied && { tied }) } });
       assert.equal(tensorsOf(file).layers, layers);
 
-      const adapter = syntheticAdapter(file.tensors, { architecture, tensors: /^(?!.*gate_inp).*\.weight$/ });
+      const tensors = /^(?!.*gate_inp|per_layer_token).*\.weight$/;
+      const adapter = syntheticAdapter(file.tensors, { architecture: recipes[architecture].name, tensors });
       const expected = await everythingOf(await load(file, createReferenceBackend()), () => open(adapter));
       for (let border = 0; border <= layers; border++) {
         const split = splitOf(file, border, createReferenceBackend(), createReferenceBackend());

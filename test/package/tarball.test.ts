@@ -46,6 +46,8 @@ describe('the package', () => {
     assert.equal((await fetch(`${url}/health`)).status, 200);
     const page = await fetch(url, { headers: { accept: 'text/html' } });
     assert.match(await page.text(), /src="\/page\/main-\w+\.js"/);
+    const library = await fetch(`${url}/local/browser.js`);
+    assert.match(await library.text(), /"\.\/browser-worker\.js"/);
     child.kill('SIGTERM');
     assert.deepEqual(await ended, [0, null]);
     await assert.rejects(fetch(`${url}/health`));

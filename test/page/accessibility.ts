@@ -27,7 +27,7 @@ const views: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   '#/audit': page => page.getByText('{"weight":0}').waitFor(),
 };
 
-const wide = { width: 1280, height: 800 };
+export const wide = { width: 1280, height: 800 };
 const phone = { width: 360, height: 640 };
 
 export function accessibilityTests(setup: () => Setup): void {
@@ -85,7 +85,7 @@ export function accessibilityTests(setup: () => Setup): void {
     }));
 }
 
-async function lookAtAll(page: Page, sizes: readonly { width: number; height: number }[]): Promise<void> {
+export async function lookAtAll(page: Page, sizes: readonly { width: number; height: number }[]): Promise<void> {
   for (const size of sizes) {
     await page.setViewportSize(size);
     for (const colorScheme of ['light', 'dark'] as const) {

@@ -45,7 +45,10 @@ export function newState(): AdminState {
     ],
     keys: [{ id: 'key_aaaaaaaaaaaa', name: 'ci', scopes: ['inference'], created_at: at, revoked_at: null }],
     models: [
-      { id: 'small', state: 'ready', memory_bytes: 98_000_000, running: 1, waiting: 0, leases: 1, loaded_at: at },
+      {
+        ...{ id: 'small', state: 'ready', memory_bytes: 98_000_000, running: 1, waiting: 0, leases: 1, loaded_at: at },
+        local_page: '/local/?model=%2Fmodel.gguf&load=',
+      },
       { id: 'large', state: 'unloaded', pinned: false, aliases: ['big'] },
       { id: 'broken', state: 'failed', error: { code: 'gguf_invalid', message: 'The file is no GGUF' } },
       { id: 'coming', state: 'loading', progress: { loaded: 40, total: 100 } },

@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { buildLocal } from '../../scripts/local.ts';
 import { buildPage } from '../../scripts/page.ts';
+import { localLink } from '../../src/server/local-link.ts';
+import type { ModelEntry } from '../../src/tenancy/config.ts';
 import { scripted } from '../server/scripted.ts';
 
 const { app } = scripted({ answer: () => '' });
@@ -15,7 +18,7 @@ const linked = async () => {
   return [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);
 };
 
-before(buildPage);
+before(() => Promise.all([buildPage(), buildLocal()]));
 
 describe('GET /', () => {
   it('is a page for browsers, under a policy that lets nothing in from elsewhere', async () => {
@@ -80,5 +83,54 @@ describe('the files of the page', () => {
     const sizes = files.map(name => gzipSync(readFileSync(`build/page/${name}`)).byteLength);
     const total = sizes.reduce((sum, size) => sum + size, 0);
     assert.ok(total <= 60_000, `${total} bytes`);
+  });
+});
+
+describe('the page at /local/', () => {
+  it('is isolated, and lets in models alone from elsewhere', async () => {
+    for (const path of ['/local/?model=x', '/local/chat.js', '/local/browser-worker.js']) {
+      const { status, headers } = await get(path);
+      assert.equal(status, 200, path);
+      assert.equal(headers.get('cross-origin-opener-policy'), 'same-origin');
+      assert.equal(headers.get('cross-origin-embedder-policy'), 'require-corp');
+      const policy = (headers.get('content-security-policy') ?? '').split('; ');
+      assert.equal(policy[0], "default-src 'none'");
+      assert.ok(policy.includes("script-src 'self' 'wasm-unsafe-eval'"));
+      assert.ok(policy.includes("connect-src 'self' https:"));
+    }
+  });
+
+  it('is found without its slash', async () => {
+    const { status, headers } = await get('/local?model=x');
+    assert.deepEqual([status, headers.get('location')], [308, '/local/?model=x']);
+  });
+
+  it('is sent again only where it has changed', async () => {
+    const first = await get('/local/browser.js', browser);
+    assert.equal(first.headers.get('content-encoding'), 'gzip');
+    assert.equal(first.headers.get('cache-control'), 'no-cache');
+    const again = await get('/local/browser.js', { ...browser, 'if-none-match': first.headers.get('etag')! });
+    assert.equal(again.status, 304);
+    assert.equal(await again.text(), '');
+    assert.match(await (await get('/local/chat.js')).text(), /^import .*load\.js/);
+  });
+
+  it('has no other files', async () => {
+    for (const name of ['stamp', 'search.html', 'chat.js.gz', '..%2fpage%2findex.html'])
+      assert.equal((await get(`/local/${name}`)).status, 404, name);
+  });
+
+  it('is where a model of the catalog runs that is small and at the hub', () => {
+    const link = (source: ModelEntry['source'], env = {}) => localLink({ entry: { source } }, env);
+    const small = { catalog: 'smollm2-135m' };
+    const at = new URL(link(small) ?? '', 'http://here');
+    assert.equal(at.pathname, '/local/');
+    const model = at.searchParams.get('model');
+    assert.match(model ?? '', /^https:\/\/huggingface\.co\/QuantFactory\/SmolLM2.*\/resolve\/.*\.gguf$/);
+    assert.match(at.searchParams.get('sha256') ?? '', /^[0-9a-f]{64}$/);
+    assert.match(link(small, { HF_ENDPOINT: 'http://mirror:1/' }) ?? '', /model=http%3A%2F%2Fmirror%3A1%2FQuant/);
+    assert.equal(link({ path: '/models/own.gguf' }), null);
+    assert.equal(link({ catalog: '/models/own.gguf' }), null);
+    assert.equal(localLink({ entry: {} }), null);
   });
 });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { Hono } from 'hono';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { buildLocal } from '../../scripts/local.ts';
 import { buildPage } from '../../scripts/page.ts';
 import { type Listener, listen } from '../../src/server/node.ts';
 import type { AppEnv } from '../../src/server/route.ts';
@@ -17,6 +18,8 @@ export interface SiteOptions {
   readonly keyed?: boolean;
   /** Nothing is scripted: the server itself answers, as one of before the admin API. */
   readonly plain?: boolean;
+  /** What is at `/model.gguf`. */
+  readonly model?: Uint8Array<ArrayBuffer>;
 }
 
 export interface Site {
@@ -26,8 +29,8 @@ export interface Site {
   close(): void;
 }
 
-export async function openSite({ keyed = false, plain = false }: SiteOptions = {}): Promise<Site> {
-  await buildPage();
+export async function openSite({ keyed = false, plain = false, model }: SiteOptions = {}): Promise<Site> {
+  await Promise.all([buildPage(), buildLocal()]);
   const { app } = scripted({ answer: () => 'It is Paris.' });
   const admin = newState();
   const chat: ChatState = { asked: [], left: 0 };
@@ -35,6 +38,7 @@ export async function openSite({ keyed = false, plain = false }: SiteOptions = {
   const none = { error: { code: 'route_not_found', message: 'There is no such route' } };
   if (plain) outer.all('/admin/*', context => context.json(none, 404));
   else outer.route('/', adminRoutes(admin, keyed)).route('/', chatRoutes(chat));
+  if (model) outer.get('/model.gguf', context => context.body(model));
   outer.all('*', context => app.fetch(context.req.raw, context.env));
   const listener: Listener = await listen(outer, '127.0.0.1', 0);
   return { url: `http://127.0.0.1:${listener.port}`, admin, chat, close: () => listener.destroy() };
@@ -53,12 +57,7 @@ export async function withPage(
   const context = await browser.newContext(options);
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
-  const complaints: string[] = [];
-  page.on('pageerror', error => complaints.push(String(error)));
-  page.on('console', message => {
-    // Refusals that a test provokes are no faults of the page.
-    if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) complaints.push(message.text());
-  });
+  const complaints = complaintsOf(page);
   try {
     await page.goto(url);
     await test(page);
@@ -66,4 +65,15 @@ export async function withPage(
   } finally {
     await context.close();
   }
+}
+
+/** Errors, and breaches of the policy, as they come. */
+export function complaintsOf(page: Page): readonly string[] {
+  const complaints: string[] = [];
+  page.on('pageerror', error => complaints.push(String(error)));
+  page.on('console', message => {
+    // Refusals that a test provokes are no faults of the page.
+    if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) complaints.push(message.text());
+  });
+  return complaints;
 }

@@ -24,11 +24,7 @@ const refused: [string, unknown, string][] = [
   [chat, withMessage({ role: 'user' }), 'messages[0].content: is required'],
   [chat, withMessage({ role: 'user', content: 7 }), 'messages[0].content: must be a string or a list of text parts'],
   [chat, withMessage({ role: 'wizard', content: '' }), 'messages[0].role: must be "system" or "developer" or'],
-  [
-    chat,
-    withMessage({ role: 'user', content: [{ type: 'image_url' }] }),
-    'messages[0].content[0].type: must be "text"',
-  ],
+  [chat, withMessage({ role: 'user', content: [{ type: 'poem' }] }), 'messages[0].content[0].type: must be "text"'],
   [chat, withMessage({ role: 'user', content: [{ type: 'text' }] }), 'messages[0].content[0].text: is required'],
   [
     chat,

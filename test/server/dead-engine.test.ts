@@ -34,7 +34,8 @@ test('one model of two dies: its requests fail with engine_failed, the other ans
     const response = await app.fetch(new Request(`http://localhost${path}`));
     return [response.status, await response.json()];
   };
-  assert.deepEqual(await get('/health'), [200, { status: 'ok' }]);
+  const devices = (models: number) => [{ device: 'cpu', models, memory_bytes: 0 }];
+  assert.deepEqual(await get('/health'), [200, { status: 'ok', devices: devices(2) }]);
 
   const [streamed, whole] = await Promise.all([app.fetch(ask('mortal', true)), app.fetch(ask('mortal'))]);
   const last = (await frames(streamed)).at(-1);
@@ -48,7 +49,7 @@ test('one model of two dies: its requests fail with engine_failed, the other ans
   const alive = await app.fetch(ask('other'));
   assert.equal((await alive.json()).choices[0].message.content, 'alive');
 
-  assert.deepEqual(await get('/health'), [200, { status: 'degraded', failed_models: 1 }]);
+  assert.deepEqual(await get('/health'), [200, { status: 'degraded', failed_models: 1, devices: devices(1) }]);
   assert.deepEqual(await get('/ready'), [200, { status: 'ready' }]);
   const deaths = lines.filter(line => line.message === 'engine ended');
   assert.deepEqual(

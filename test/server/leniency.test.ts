@@ -11,8 +11,8 @@ const messages = [{ role: 'user', content: 'Hi' }];
 
 test('every route is there without /v1, and with a slash at its end', async () => {
   const { app } = scripted({ answer: () => 'x' });
-  // The page's files have their names alone.
-  for (const { method, path } of routes.filter(({ path }) => !path.startsWith('/page/'))) {
+  // Files of pages have their names alone, and are there where they have been built.
+  for (const { method, path } of routes.filter(({ path }) => !/^\/(page|local)\b/.test(path))) {
     const plain = path.replace(/:\w+(\{[^}]*\})?/g, 'some');
     for (const each of new Set([plain, plain.replace(/^\/v1/, ''), `${plain}/`])) {
       const request = method === 'POST' ? post(each, '{') : new Request(`http://localhost${each}`, { method });

@@ -9,6 +9,7 @@ import { writeSynthetic } from '../../scripts/synthetic/model.ts';
 import type { LoadedModel } from '../../src/llm/load.ts';
 import { loadModel } from '../../src/llm/load.ts';
 import { renderChat } from '../../src/llm/prompt.ts';
+import { definitionOf, type LoaderOptions, modelLoader } from '../../src/server/model-loader.ts';
 import type { ModelEntry } from '../../src/tenancy/config.ts';
 import type { Token } from '../../src/tokenizer/types.ts';
 import { at, first } from '../support/entries.ts';
@@ -103,4 +104,22 @@ test('a template that refuses every chat is known at the start', async () => {
   await load(templateOf("{{ raise_exception('never') }}"), {}, (_, warnings) => {
     assert.match(first(warnings), /chats will be refused.*never/);
   });
+});
+
+test('a model for a GPU needs none of this machine’s memory', async () => {
+  const path = join(folder, 'placed.gguf');
+  writeSynthetic(path, { with: small });
+  const { signal } = new AbortController();
+  const need = (entry: Partial<ModelEntry>, options: LoaderOptions = {}) =>
+    modelLoader({} as Parameters<typeof modelLoader>[0], options).need(
+      definitionOf({ source: { path }, ...entry }, 'm', 'file'),
+      signal,
+    );
+  const whole = await need({});
+  assert.ok(whole > 10_000);
+  assert.equal(await need({ device: 'gpu:1' }), 0);
+  assert.equal(await need({ device: 'cpu' }, { device: 'gpu' }), 0);
+  // Nobody knows yet where it will be, or how much stays here.
+  for (const entry of [{ device: 'auto' }, { device: 'gpu', gpuLayers: 1 }] as const)
+    assert.equal(await need(entry), whole);
 });

@@ -101,7 +101,9 @@ test('the first request has a model loaded; the list says what is known of it', 
     state: 'ready',
     error: null,
     progress: null,
+    device: 'cpu',
     memory_bytes: 3,
+    gpu_memory_bytes: 0,
     pinned: false,
     aliases: [],
     idle_seconds: 300,
@@ -109,6 +111,7 @@ test('the first request has a model loaded; the list says what is known of it', 
     leases: 0,
     running: 0,
     waiting: 0,
+    local_page: null,
   });
   assert.equal((await send('GET', '/api/ps')).json.models[0].name, 'b');
   assert.equal(await textOf('a'), 'a');
@@ -143,7 +146,7 @@ test('a model that cannot be loaded: 503 for its requests, why for the operator,
   assert.ok(!json.error.message.includes(folder));
   const [a] = (await send('GET', '/admin/v1/models')).json.data;
   assert.deepEqual([a.state, a.error.code, a.error.message], ['failed', 'gguf_invalid', `${folder}/a.gguf: is none`]);
-  assert.deepEqual((await send('GET', '/health')).json, { status: 'degraded', failed_models: 1 });
+  assert.deepEqual((await send('GET', '/health')).json, { status: 'degraded', failed_models: 1, devices: [] });
   assert.equal((await send('POST', '/admin/v1/models/a/load')).json.error.code, 'gguf_invalid');
   loader.error = undefined;
   assert.equal(await textOf('b'), 'b');
@@ -184,11 +187,25 @@ test('what is wrong with a new model is said before it is one', async t => {
   assert.deepEqual(await refusal({ id: 'b', path: '/etc/hostname' }), [400, 'invalid_request', 'path']);
   assert.deepEqual(await refusal({ id: 'b', path: `${folder}/none.gguf` }), [400, 'invalid_request', 'path']);
   assert.deepEqual(await refusal({ id: 'b', catalog: 'none' }), [400, 'invalid_request', 'catalog']);
+  // A path has to come as one, and to lie within the folders of the server.
+  for (const catalog of ['/etc/hostname', `${folder}/b.gguf`, 'hf:none', 'org/repo'])
+    assert.deepEqual(await refusal({ id: 'b', catalog }), [400, 'invalid_request', 'catalog'], catalog);
   assert.deepEqual(await refusal({ id: 'b', catalog: 'smollm2-135m', size: 1 }), [400, 'invalid_request', 'size']);
   const template = { id: 'b', path: `${folder}/b.gguf`, chat_template: '/etc/hostname' };
   assert.deepEqual(await refusal(template), [400, 'invalid_request', 'chat_template']);
   assert.equal(models.all.length, 1);
   assert.equal((await send('PATCH', '/admin/v1/models/none', {})).status, 404);
+});
+
+test('a model of a hub or of Ollama is added by its name', async t => {
+  const { send } = await server(t, ['a']);
+  for (const [id, catalog] of [
+    ['h', 'hf:org/repo:Q8_0'],
+    ['o', 'ollama:qwen3:4b'],
+  ]) {
+    const { status, json } = await send('POST', '/admin/v1/models', { id, catalog, load: 'demand' });
+    assert.deepEqual([status, json.id, json.state], [200, id, 'unloaded']);
+  }
 });
 
 test('changes are events: what is there, how far loading is, what is gone', async t => {

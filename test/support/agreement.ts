@@ -85,7 +85,9 @@ export async function probabilitiesOf(model: Model, tokens: Int32Array, adapter?
     const ids = tokens.slice(position, position + most);
     const outputs = Int32Array.from(ids, (_, i) => i);
     const positions = outputs.map(i => position + i);
-    const segments = [{ start: 0, count: ids.length, position, pages, ...(adapter && { adapter }) }];
+    const slot = (position / most) % 2;
+    const place = { start: 0, count: ids.length, position, pages, slot, nextSlot: 1 - slot };
+    const segments = [{ ...place, ...(adapter && { adapter }) }];
     await model.run({ tokens: ids.length, ids, positions, outputs, segments });
     for (const output of outputs) rows.push(softmax(await logitsOf(model, output)));
   }

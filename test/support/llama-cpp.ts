@@ -59,3 +59,18 @@ export async function embeddingOf(
   if (shouldAppendEosToken && all.at(-1) !== eos) all.push(eos!);
   return { tokens: all, vector: vector.map(value => value / length) };
 }
+
+/** llama.cpp's score of a document for a query, from 0 to 1, and the tokens that it is computed from. */
+export async function scoreOf(
+  model: LlamaModel,
+  query: Int32Array,
+  document: Int32Array,
+): Promise<{ tokens: number[]; score: number }> {
+  const context = await model.createRankingContext({ contextSize: query.length + document.length + 32, threads: 2 });
+  const [asked, found] = [Array.from(query), Array.from(document)] as Token[][];
+  const score = await context.rank(asked!, found!);
+  await context.dispose();
+  const { bos, eos, sep } = model.tokens;
+  const special = (token: Token | null) => (token === null ? [] : [token]);
+  return { tokens: [...special(bos), ...asked!, ...special(eos), ...special(sep), ...found!, ...special(eos)], score };
+}

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ArchitectureName, recipes } from '../../scripts/synthetic/architectures.ts';
+import { type ArchitectureName, decoders } from '../../scripts/synthetic/architectures.ts';
 import type { Mix } from '../../scripts/synthetic/mixes.ts';
 import { syntheticBytes } from '../../scripts/synthetic/model.ts';
 import { type Backend, type CacheType, pageTokens } from '../../src/backend/backend.ts';
@@ -46,13 +46,13 @@ const formats = parts.filter((part): part is QuantType => part !== 'common');
 
 export const recordedModels: readonly RecordedModel[] = [
   ...withBothCaches('SmolLM2-135M-Instruct Q4_1', () => new Uint8Array(readFileSync(smol))),
-  ...(Object.keys(recipes) as ArchitectureName[]).flatMap(name => withBothCaches(`${name} Q4_K_M`, synthetic(name))),
+  ...decoders.flatMap(name => withBothCaches(`${name} Q4_K_M`, synthetic(name))),
   ...formats.map(format => ({ title: `llama ${format}`, kvType: 'F16' as const, bytes: synthetic('llama', format) })),
 ];
 
 /** Small, with its windows (64 tokens) passed and rows that no kernel's tile divides. */
 function synthetic(architecture: ArchitectureName, quant: Mix = 'Q4_K_M'): () => Uint8Array<ArrayBuffer> {
-  const layers = architecture === 'gemma3' ? 7 : 3;
+  const layers = architecture === 'gemma3' ? 7 : architecture.startsWith('gemma4') ? 6 : 3;
   return () => syntheticBytes({ architecture, quant, with: { ffn: 256, vocab: 371, layers } });
 }
 
@@ -62,7 +62,7 @@ function withBothCaches(title: string, bytes: () => Uint8Array<ArrayBuffer>): Re
 
 export async function openRecorded({ title, kvType, bytes }: RecordedModel, backend: Backend): Promise<Model> {
   const file = await openGguf(memoryReader(bytes(), `${title}.gguf`));
-  const sizes = { kvTokens: promptTokens, maxBatchTokens: promptTokens, maxOutputs: positions.length };
+  const sizes = { kvTokens: promptTokens, maxBatchTokens: promptTokens, maxOutputs: positions.length, stateSlots: 2 };
   const model = await loadModel(file, backend, { ...sizes, kvType });
   await file.close();
   return model;
@@ -72,7 +72,7 @@ export async function openRecorded({ title, kvType, bytes }: RecordedModel, back
 export async function bitsOf(model: Model, ends: readonly number[]): Promise<Bits> {
   const pages = Int32Array.from({ length: Math.ceil(promptTokens / pageTokens) }, (_, i) => model.pages - 1 - i);
   const bits: string[] = [];
-  let start = 0;
+  let [start, slot] = [0, 0];
   for (const end of ends) {
     const ids = Int32Array.from({ length: end - start }, (_, i) => ((start + i + 1) * 7919) % model.vocabSize);
     const outputs = Int32Array.from(positions.filter(at => at >= start && at < end).map(at => at - start));
@@ -81,10 +81,10 @@ export async function bitsOf(model: Model, ends: readonly number[]): Promise<Bit
       ids,
       positions: ids.map((_, i) => start + i),
       outputs,
-      segments: [{ start: 0, count: ids.length, position: start, pages }],
+      segments: [{ start: 0, count: ids.length, position: start, pages, slot, nextSlot: 1 - slot }],
     });
     for (const output of outputs.keys()) bits.push(digest(await logitsOf(model, output)));
-    start = end;
+    [start, slot] = [end, 1 - slot];
   }
   return bits;
 }

@@ -125,6 +125,8 @@ const folder = join(await llamaBundle(), 'models/templates');
 
 const FOLDED = 'it refuses system prompts; they go into the first user message';
 const LATE = 'it refuses or leaves out what the system says in the middle; that goes into a user message';
+const THOUGHTS = 'thoughts are given to it by the name that it reads';
+const INSIDE = 'it knows no turns of tools; results go into the turn that called';
 const templateDifferences: Record<string, readonly [reason: string, count: number]> = {
   'Apertus-8B-Instruct': [LATE, 2],
   'Bielik-11B-v3.0-Instruct': [LATE, 2],
@@ -138,14 +140,15 @@ const templateDifferences: Record<string, readonly [reason: string, count: numbe
   'Reka-Edge': [LATE, 2],
   'mistralai-Ministral-3-14B-Reasoning-2512': [LATE, 2],
   'mistralai-Mistral-Nemo-Instruct-2407': [LATE, 2],
-  'openai-gpt-oss-120b': [LATE, 2],
+  'openai-gpt-oss-120b': [`${LATE}; ${THOUGHTS}`, 3],
   'CohereForAI-c4ai-command-r-plus-tool_use': [NONE_LOOPS, 36],
   'Kimi-K2-Instruct': [OWN_LISTS, 8],
   'Kimi-K2-Thinking': [OWN_LISTS, 8],
-  'LFM2.5-8B-A1B': [NONE_LOOPS, 2],
+  'LFM2.5-8B-A1B': [`${NONE_LOOPS}; ${THOUGHTS}`, 4],
   'NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use': [NONE_LOOPS, 36],
   'NousResearch-Hermes-3-Llama-3.1-8B-tool_use': [NONE_LOOPS, 36],
   'google-gemma-2-2b-it': [FOLDED, 14],
+  'google-gemma-4-31B-it-interleaved': [INSIDE, 4],
   'llama-cpp-deepseek-r1': ['tojson takes a generator', 12],
   'meetkai-functionary-medium-v3.1': [NO_MARKUP, 12],
 };

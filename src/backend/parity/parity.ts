@@ -3,14 +3,17 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { QuantType } from '../../quant/types.ts';
 import type { Backend } from '../backend.ts';
+import { lacking } from '../lacking.ts';
 import { createReferenceBackend } from '../reference/reference.ts';
 import { attention } from './attention.ts';
 import { cache } from './cache.ts';
 import { floats } from './data.ts';
+import { expertBiases, experts } from './experts.ts';
 import { invariance } from './invariance.ts';
 import { allTypes, products, refusesInfinity } from './products.ts';
 import { rows } from './rows.ts';
 import { sampling } from './sampling.ts';
+import { states } from './states.ts';
 import { assertNear, assertSameBits, flushed, type Same } from './suite.ts';
 
 /** How far results may be from the reference's, as a fraction of the largest of their row. */
@@ -38,8 +41,9 @@ export function parity(
       backend = await create();
     });
     after(() => backend.close());
-    const same: Same = (title, scenario) =>
-      test(title, async () => {
+    const same: Same = (title, scenario, feature) =>
+      test(title, async t => {
+        if (feature && !backend.traits.features.has(feature)) return t.diagnostic(lacking(feature).message);
         const [actual, expected] = [await scenario(backend), await scenario(createReferenceBackend())];
         const compared = flushes
           ? ([actual.map(flushed), expected.map(flushed)] as const)
@@ -49,8 +53,11 @@ export function parity(
       });
     products(same, types);
     rows(same);
+    experts(same);
     attention(same);
+    expertBiases(same);
     cache(() => backend, same);
+    states(() => backend, same);
     sampling(() => backend, same);
     for (const type of types) {
       test(`a non-finite scale is refused in ${type}`, () => refusesInfinity(backend, type));

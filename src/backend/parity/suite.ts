@@ -1,14 +1,17 @@
 /** What the tests of the suite have in common: scenarios, and how their results are compared. */
 import assert from 'node:assert/strict';
 import type { QuantType } from '../../quant/types.ts';
-import type { Backend, Buffer, Matrix } from '../backend.ts';
+import type { Backend, Buffer, Feature, Matrix } from '../backend.ts';
 import { floats, source, weightBytes } from './data.ts';
 
 /** Does something on a backend and returns what it computed. */
 export type Scenario = (backend: Backend) => Promise<Float32Array[]>;
 
-/** Registers a test: the scenario gives on the backend under test what it gives on the reference. */
-export type Same = (title: string, scenario: Scenario) => void;
+/**
+ * Registers a test: the scenario gives on the backend under test what it gives on the reference. A backend without the `feature`
+ * that it needs is not tested.
+ */
+export type Same = (title: string, scenario: Scenario, feature?: Feature) => void;
 
 /** The bits of each array must be equal; NaN never is expected. */
 export function assertSameBits(actual: readonly Float32Array[], expected: readonly Float32Array[]): void {

@@ -1,4 +1,4 @@
-import { type AttentionOptions, pageTokens, splitTokens } from '../backend.ts';
+import { type AttentionOptions, pageTokens, type Segment, splitTokens } from '../backend.ts';
 import { expf, softcap } from './math.ts';
 
 const f = Math.fround;
@@ -7,6 +7,20 @@ const f = Math.fround;
 export interface KvHead {
   key(position: number): ArrayLike<number>;
   value(position: number): ArrayLike<number>;
+}
+
+/** Visible positions: from..to. */
+interface Reach {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What token i of a segment sees. */
+export function reachOf({ position, count }: Segment, i: number, { window, twoWay }: AttentionOptions): Reach {
+  const [own, end] = [position + i, position + count - 1];
+  if (!twoWay) return { from: Math.max(0, own - (window ?? own + 1) + 1), to: own };
+  const half = window === undefined ? end : Math.floor(window / 2);
+  return { from: Math.max(0, own - half), to: Math.min(end, own + half) };
 }
 
 /**
@@ -18,21 +32,27 @@ export interface KvHead {
 export function attend(
   out: Float32Array,
   q: Float32Array,
-  position: number,
+  { from, to }: Reach,
   kv: KvHead,
-  options: AttentionOptions,
+  { sink, ...options }: Omit<AttentionOptions, 'sinks'> & { readonly sink?: number | undefined },
 ): void {
   const scaled = q.map(value => f(value * f(options.scale)));
-  const first = Math.max(0, position - (options.window ?? position + 1) + 1);
   const whole = newOnline(out);
-  for (let start = border(first, splitTokens); start <= position; start += splitTokens) {
-    const split = start <= first ? whole : newOnline(new Float32Array(out.length));
-    const reach = { from: Math.max(first, start), to: Math.min(position, start + splitTokens - 1) };
+  for (let start = border(from, splitTokens); start <= to; start += splitTokens) {
+    const split = start <= from ? whole : newOnline(new Float32Array(out.length));
+    const reach = { from: Math.max(from, start), to: Math.min(to, start + splitTokens - 1) };
     attendSplit(split, scaled, kv, reach, options.softcap);
     if (split !== whole) combine(whole, split);
   }
-  const inverse = f(1 / whole.total);
-  for (let d = 0; d < out.length; d++) out[d] = f(out[d] * inverse);
+  const factor = sink === undefined ? f(1 / whole.total) : withSink(whole, sink);
+  for (let d = 0; d < out.length; d++) out[d] = f(out[d] * factor);
+}
+
+/** What the sums are multiplied with where a score without a value takes its share of the softmax. */
+function withSink({ max, total }: Online, sink: number): number {
+  const most = Math.max(max, sink);
+  const kept = expf(f(max - most));
+  return f(kept / f(f(total * kept) + expf(f(sink - most))));
 }
 
 /** The last multiple of `size` up to `position`. */
@@ -46,12 +66,6 @@ interface Online {
 }
 
 const newOnline = (out: Float32Array): Online => ({ max: -Infinity, total: 0, out: out.fill(0) });
-
-/** Visible positions: from..to. */
-interface Reach {
-  readonly from: number;
-  readonly to: number;
-}
 
 /** A page that starts at position `start`. */
 interface Visible extends Reach {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { clampF16, expf, gelu, nearestEven, silu, softcap, tanhf } from './math.ts';
+import { clampF16, expf, gelu, log1pf, nearestEven, sigmoid, silu, softcap, softplus, tanhf } from './math.ts';
 import { quantize } from './quantize.ts';
 
 const f = Math.fround;
@@ -49,6 +49,31 @@ test('activations follow their definitions', () => {
     assert.equal(gelu(x), f(x));
     assert.equal(Math.abs(gelu(-x)), 0);
   }
+});
+
+test('log1pf is within two units in the last place', () => {
+  fc.assert(
+    fc.property(fc.float({ min: 0, max: 1, noNaN: true }), y => {
+      close(log1pf(y), Math.log1p(y), 2.4e-7, 1e-44);
+    }),
+  );
+  for (let i = 0; i <= 4096; i++) close(log1pf(f(i / 4096)), Math.log1p(f(i / 4096)), 2.4e-7);
+});
+
+test('softplus and sigmoid follow their definitions, far out as well', () => {
+  const exact = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+  fc.assert(
+    fc.property(fc.float({ min: -80, max: 80, noNaN: true }), x => {
+      close(softplus(x), exact(x), 4e-7);
+      close(sigmoid(x), 1 / (1 + Math.exp(-x)), 4e-7);
+    }),
+  );
+  for (const x of [100, 1e4, 1e30]) {
+    assert.equal(softplus(x), f(x));
+    assert.equal(sigmoid(x), 1);
+    for (const value of [softplus(-x), sigmoid(-x)]) assert.ok(value >= 0 && value < 1e-37);
+  }
+  assert.equal(softplus(0), f(Math.LN2));
 });
 
 test('clampF16 keeps what F16 can hold', () => {

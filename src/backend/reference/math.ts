@@ -67,6 +67,23 @@ export function gelu(x: number): number {
   return f(f(0.5 * x) * f(1 + tanhf(f(SQRT_2_OVER_PI * inner))));
 }
 
+/** arXiv:2109.08668 */
+export function relu2(x: number): number {
+  const positive = Math.max(x, 0);
+  return f(positive * positive);
+}
+
+/** How steep gpt-oss's gate is, and what its inputs are clamped to. */
+const SWIGLU_ALPHA = f(1.702);
+const SWIGLU_LIMIT = 7;
+
+/** x / (1 + exp(-alpha x)) * (y + 1), with x = gate up to the limit and y = up within it. */
+export function swigluOai(gate: number, up: number): number {
+  const x = Math.min(gate, SWIGLU_LIMIT);
+  const y = Math.min(Math.max(up, -SWIGLU_LIMIT), SWIGLU_LIMIT);
+  return f(f(x / f(1 + expf(f(SWIGLU_ALPHA * -x)))) * f(y + 1));
+}
+
 /** cap * tanh(x / cap); `inverse` is f32(1 / cap). */
 export function softcap(x: number, cap: number, inverse: number): number {
   return f(f(cap) * tanhf(f(x * inverse)));

@@ -30,19 +30,24 @@ export function multiply(
   }
 }
 
-/** Writes each slot's product with the matrix of its expert. `from`: whether x has a row for each token or for each slot. */
+/** Writes each slot's product with the matrix of its expert. `from`: whether x has a row for each token or for each slot. biases: [experts, rows] */
 export function multiplyExperts(
   out: ReferenceBuffer,
   matrix: ReferenceMatrix,
   x: ReferenceBuffer,
   from: 'tokens' | 'slots',
   { experts, starts, tokenOf }: ReferenceRouting,
+  biases: Float32Array | undefined,
 ): void {
   for (let expert = 0; expert < experts; expert++) {
     for (let slot = starts[expert]; slot < starts[expert + 1]; slot++) {
       const input = prepareInput(matrix.type, x.row(from === 'tokens' ? tokenOf[slot] : slot));
       const target = out.row(slot);
-      for (let r = 0; r < target.length; r++) target[r] = dot(matrix.unpack(expert * target.length + r), input);
+      for (let r = 0; r < target.length; r++) {
+        const row = expert * target.length + r;
+        const value = dot(matrix.unpack(row), input);
+        target[r] = biases ? f(value + biases[row]) : value;
+      }
     }
   }
 }

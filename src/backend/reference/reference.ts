@@ -4,11 +4,9 @@ import {
   type Backend,
   type BatchLayout,
   type Buffer,
-  type ConvolutionOptions,
-  type DeltaInputs,
-  type DeltaShape,
   done,
   everyFeature,
+  type Gate,
   type KvCache,
   type KvShape,
   type MatmulOptions,
@@ -19,6 +17,7 @@ import {
   type Product,
   type RopeSpec,
   type RopeTable,
+  type RouterOptions,
   type Routing,
   type RunOutcome,
   type SampleRow,
@@ -27,7 +26,7 @@ import {
 } from '../backend.ts';
 import { Owner } from '../owner.ts';
 import { Samplers } from '../sampling/sample-rows.ts';
-import { attend } from './attention.ts';
+import { attend, reachOf } from './attention.ts';
 import {
   groups,
   type Handles,
@@ -37,15 +36,18 @@ import {
   type ReferenceVector,
 } from './handles.ts';
 import { pageBytesOf, ReferenceKvCache, type Unit } from './kv-cache.ts';
-import { gelu, sigmoid, silu, softcap } from './math.ts';
+import { gelu, relu2, sigmoid, silu, softcap, swigluOai } from './math.ts';
 import { layerNorm, rmsNorm } from './norm.ts';
 import { checkProduct, multiply, multiplyExperts } from './products.ts';
 import { rotate } from './rope.ts';
 import { assignSlots, chooseExperts } from './routing.ts';
-import { convolve, deltaRule } from './states.ts';
+import { StateLayers } from './state-layers.ts';
 import { ReferenceMatrix } from './weights.ts';
 
 const f = Math.fround;
+const activations = { silu, gelu, sigmoid, relu2 };
+
+const plain = (activation: (x: number) => number) => (gate: number, up: number) => f(activation(gate) * up);
 
 /** The oracle: every operation written out naively, one row after the other. Slow; needs nothing but JavaScript. */
 export function createReferenceBackend(): Backend {
@@ -58,6 +60,7 @@ class ReferenceBackend implements Backend {
   readonly #owner = new Owner<Handles>('reference');
   readonly #samplers = new Samplers();
   readonly #recorded: (() => void)[] = [];
+  readonly #states = new StateLayers(this.#owner, operation => this.#record(operation));
   readonly #memory = { weights: 0, kvCache: 0, work: 0 };
 
   async matrix(source: MatrixSource): Promise<Matrix> {
@@ -134,14 +137,16 @@ class ReferenceBackend implements Backend {
     for (const { out, matrix, bias } of products) this.matmul(out, matrix, x, rows, { bias });
   }
 
-  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number): void {
+  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number, weights = 1): void {
     const [target, source] = [this.#owner.own(out), this.#owner.own(x)];
     const { values, length } = this.#owner.own(weight);
+    const width = length / weights;
+    const factors = groups(values, width);
     this.#record(() => {
       for (let i = 0; i < rows; i++) {
-        const targets = groups(target.row(i), length);
-        groups(source.row(i), length).forEach((group, g) => {
-          rmsNorm(targets[g], group, values, epsilon);
+        const targets = groups(target.row(i), width);
+        groups(source.row(i), width).forEach((group, g) => {
+          rmsNorm(targets[g], group, factors[g % weights], epsilon);
         });
       }
     });
@@ -180,81 +185,51 @@ class ReferenceBackend implements Backend {
     const [target, queries, own] = [this.#owner.own(out), this.#owner.own(q), this.#owner.own(cache)];
     const { headDim, kvHeads } = own.paged(layer);
     const sharing = options.heads / kvHeads;
+    const { sinks, ...shape } = options;
+    const values = sinks && this.#owner.own(sinks).values;
     this.#record(() => {
       for (const segment of batch.segments) {
         for (let head = 0; head < options.heads; head++) {
           const kv = own.head(layer, segment, Math.floor(head / sharing));
           for (let i = 0; i < segment.count; i++) {
             const part = (buffer: ReferenceBuffer) => groups(buffer.row(segment.start + i), headDim)[head];
-            attend(part(target), part(queries), segment.position + i, kv, options);
+            const reach = reachOf(segment, i, options);
+            attend(part(target), part(queries), reach, kv, { ...shape, sink: values?.[head] });
           }
         }
       }
     });
   }
 
-  convolve(
-    out: Buffer,
-    x: Buffer,
-    kernel: Vector,
-    cache: KvCache,
-    layer: number,
-    batch: BatchLayout,
-    { taps, bias, activation, at = 0 }: ConvolutionOptions,
-  ): void {
-    const [target, source, own] = [this.#owner.own(out), this.#owner.own(x), this.#owner.own(cache)];
-    const weights = { kernel: this.#owner.own(kernel).values, bias: bias && this.#owner.own(bias).values, activation };
-    this.#record(() => {
-      for (const segment of batch.segments) {
-        const window = own.state(layer, segment, at, (taps - 1) * x.columns);
-        for (let row = segment.start; row < segment.start + segment.count; row++)
-          convolve(target.row(row), source.row(row), window, weights);
-      }
-    });
+  convolve(...args: Parameters<Backend['convolve']>): void {
+    this.#states.convolve(...args);
   }
 
-  deltaRule(
-    out: Buffer,
-    { qkv, alpha, beta, ...vectors }: DeltaInputs,
-    cache: KvCache,
-    layer: number,
-    batch: BatchLayout,
-    shape: DeltaShape,
-  ): void {
-    const [target, source, own] = [this.#owner.own(out), this.#owner.own(qkv), this.#owner.own(cache)];
-    const [alphas, betas] = [this.#owner.own(alpha), this.#owner.own(beta)];
-    const [decay, shift] = [this.#owner.own(vectors.decay).values, this.#owner.own(vectors.shift).values];
-    const { keyHeads, keyDim, valueHeads, valueDim, at = 0 } = shape;
-    this.#record(() => {
-      for (const segment of batch.segments) {
-        const states = own.state(layer, segment, at, valueHeads * keyDim * valueDim);
-        for (let row = segment.start; row < segment.start + segment.count; row++) {
-          const all = source.row(row);
-          const part = (from: number, head: number, size: number) =>
-            all.subarray(from + head * size, from + (head + 1) * size);
-          for (let head = 0; head < valueHeads; head++) {
-            const token = {
-              q: part(0, head % keyHeads, keyDim),
-              k: part(keyHeads * keyDim, head % keyHeads, keyDim),
-              v: part(2 * keyHeads * keyDim, head, valueDim),
-              ...{ alpha: alphas.row(row)[head], beta: betas.row(row)[head], decay: decay[head], shift: shift[head] },
-            };
-            const size = keyDim * valueDim;
-            const output = target.row(row).subarray(head * valueDim, (head + 1) * valueDim);
-            deltaRule(output, token, states.subarray(head * size, (head + 1) * size), shape);
-          }
-        }
-      }
-    });
+  deltaRule(...args: Parameters<Backend['deltaRule']>): void {
+    this.#states.deltaRule(...args);
   }
 
-  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {
-    const activation = { silu, gelu, sigmoid }[kind];
+  scan(...args: Parameters<Backend['scan']>): void {
+    this.#states.scan(...args);
+  }
+
+  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Gate, rows: number): void {
+    const linear = plain(x => x);
+    const smooth = { silu: plain(silu), gelu: plain(gelu), sigmoid: plain(sigmoid), relu2: plain(relu2) };
+    const activation = { ...smooth, linear, swiglu_oai: swigluOai }[kind];
     const [gated, upper] = [this.#owner.own(gate), this.#owner.own(up)];
     this.#each(out, rows, (row, i) => {
       const gates = gated.row(i);
       const ups = upper.row(i);
-      for (let c = 0; c < row.length; c++) row[c] = f(activation(gates[c]) * ups[c]);
+      for (let c = 0; c < row.length; c++) row[c] = activation(gates[c], ups[c]);
+    });
+  }
+
+  activate(x: Buffer, kind: Activation, rows: number): void {
+    this.#each(x, rows, row => {
+      row.forEach((value, c) => {
+        row[c] = activations[kind](value);
+      });
     });
   }
 
@@ -300,28 +275,26 @@ class ReferenceBackend implements Backend {
     return { owner: this.#owner, experts, topK, chosen: slots(), weights, ...table };
   }
 
-  route(routing: Routing, logits: Buffer, rows: number): void {
+  route(routing: Routing, logits: Buffer, rows: number, options: RouterOptions = {}): void {
     const { topK, chosen, weights, ...table } = this.#owner.own(routing);
     const source = this.#owner.own(logits);
+    const values = (vector: Vector | undefined) => vector && this.#owner.own(vector).values;
+    const router = { ...options, bias: values(options.bias), scales: values(options.scales) };
     this.#record(() => {
       source.first(rows).forEach((scores, row) => {
         const [from, to] = [row * topK, (row + 1) * topK];
-        chooseExperts(scores, chosen.subarray(from, to), weights.subarray(from, to));
+        chooseExperts(scores, chosen.subarray(from, to), weights.subarray(from, to), router);
       });
       assignSlots(chosen.subarray(0, rows * topK), topK, table);
     });
   }
 
-  expertMatmuls(
-    products: readonly { out: Buffer; matrix: Matrix }[],
-    x: Buffer,
-    from: 'tokens' | 'slots',
-    routing: Routing,
-  ): void {
+  expertMatmuls(products: readonly Product[], x: Buffer, from: 'tokens' | 'slots', routing: Routing): void {
     const [source, own] = [this.#owner.own(x), this.#owner.own(routing)];
-    for (const { out, matrix } of products) {
+    for (const { out, matrix, bias } of products) {
       const [target, weights] = [this.#owner.own(out), this.#owner.own(matrix)];
-      this.#record(() => multiplyExperts(target, weights, source, from, own));
+      const biases = bias && this.#owner.own(bias).values;
+      this.#record(() => multiplyExperts(target, weights, source, from, own, biases));
     }
   }
 

@@ -60,25 +60,50 @@ export function deltaRule(
   const known = new Float32Array(valueDim);
   for (let i = 0; i < keyDim; i++) {
     const values = row(i);
-    for (let c = 0; c < valueDim; c++) {
-      values[c] = f(values[c] * keep);
-      known[c] = f(known[c] + f(values[c] * k[i]));
-    }
+    for (let c = 0; c < valueDim; c++) known[c] = f(known[c] + f(values[c] * k[i]));
   }
-  const change = known.map((value, c) => f(f(token.v[c] - value) * rate));
+  const change = known.map((value, c) => f(f(token.v[c] - f(value * keep)) * rate));
   out.fill(0);
   for (let i = 0; i < keyDim; i++) {
     const values = row(i);
     for (let c = 0; c < valueDim; c++) {
-      values[c] = f(values[c] + f(k[i] * change[c]));
+      values[c] = f(f(values[c] * keep) + f(k[i] * change[c]));
       out[c] = f(out[c] + f(values[c] * q[i]));
     }
   }
 }
 
-/** x / max(|x|, epsilon) */
+/** One head's part of a token in a state space layer, and what that head always has. */
+export interface ScanToken {
+  readonly x: Float32Array; // [headDim]
+  readonly b: Float32Array; // [stateDim]
+  readonly c: Float32Array; // [stateDim]
+  readonly dt: number;
+  readonly decay: number;
+  readonly shift: number;
+  readonly skip: number;
+}
+
+/** One token of Mamba-2's state space step, in one head. state: [stateDim, headDim]. arXiv:2405.21060 */
+export function scan(out: Float32Array, token: ScanToken, state: Float32Array): void {
+  const { x, b, c } = token;
+  const rate = softplus(f(token.dt + token.shift));
+  const keep = expf(f(token.decay * rate));
+  const change = x.map(value => f(value * rate));
+  out.fill(0);
+  b.forEach((factor, n) => {
+    const values = state.subarray(n * x.length, (n + 1) * x.length);
+    for (let d = 0; d < x.length; d++) {
+      values[d] = f(f(values[d] * keep) + f(factor * change[d]));
+      out[d] = f(out[d] + f(values[d] * c[n]));
+    }
+  });
+  for (let d = 0; d < x.length; d++) out[d] = f(out[d] + f(token.skip * x[d]));
+}
+
+/** x / sqrt(|x|² + epsilon) */
 function unit(x: Float32Array, epsilon: number): Float32Array {
-  const length = f(Math.sqrt(foldedSum(x, value => f(value * value))));
-  const inverse = f(1 / Math.max(length, f(epsilon)));
+  const square = f(foldedSum(x, value => f(value * value)) + f(epsilon));
+  const inverse = f(1 / f(Math.sqrt(square)));
   return x.map(value => f(value * inverse));
 }

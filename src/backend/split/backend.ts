@@ -5,6 +5,10 @@ import type {
   Backend,
   BatchLayout,
   Buffer,
+  ConvolutionOptions,
+  DeltaInputs,
+  DeltaShape,
+  Gate,
   KvCache,
   KvShape,
   MatmulOptions,
@@ -16,14 +20,16 @@ import type {
   Product,
   RopeSpec,
   RopeTable,
+  RouterOptions,
   Routing,
   RunOutcome,
   SampleRow,
+  ScanInputs,
+  ScanShape,
   TokenBuffer,
   Traits,
   Vector,
 } from '../backend.ts';
-import { lacking } from '../lacking.ts';
 import { Caches } from './caches.ts';
 import { Experts } from './experts.ts';
 import {
@@ -125,9 +131,11 @@ export class SplitBackend implements Backend {
     this.#products.several(products, this.#owner.own(x), rows);
   }
 
-  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number): void {
+  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number, weights?: number): void {
     const { on } = this.#owner.own(weight);
-    this.#each(out, [x], rows, (to, side, target, [source]) => to.rmsNorm(target, source!, on[side], epsilon, rows));
+    this.#each(out, [x], rows, (to, side, target, [source]) =>
+      to.rmsNorm(target, source!, on[side], epsilon, rows, weights),
+    );
   }
 
   layerNorm(out: Buffer, x: Buffer, weight: Vector, bias: Vector, epsilon: number, rows: number): void {
@@ -147,16 +155,50 @@ export class SplitBackend implements Backend {
     this.#each(x, [x], positions.length, (to, _, target) => to.rope(target, rope, positions, heads));
   }
 
-  convolve(): never {
-    throw lacking('states');
+  convolve(
+    out: Buffer,
+    x: Buffer,
+    kernel: Vector,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    options: ConvolutionOptions,
+  ): void {
+    const [{ on: sources }, { on: kernels }] = [this.#owner.own(x), this.#owner.own(kernel)];
+    const bias = options.bias && this.#owner.own(options.bias).on;
+    this.#pass(out, [x], cache, layer, batch, (to, side, target, own, there) =>
+      to.convolve(target, sources[side], kernels[side], own, there, batch, { ...options, bias: bias?.[side] }),
+    );
   }
 
-  deltaRule(): never {
-    throw lacking('states');
+  deltaRule(
+    out: Buffer,
+    inputs: DeltaInputs,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    shape: DeltaShape,
+  ): void {
+    const on = this.#inputs(inputs);
+    const { qkv, alpha, beta } = inputs;
+    this.#pass(out, [qkv, alpha, beta], cache, layer, batch, (to, side, target, own, there) =>
+      to.deltaRule(target, on[side], own, there, batch, shape),
+    );
   }
 
-  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {
+  scan(out: Buffer, inputs: ScanInputs, cache: KvCache, layer: number, batch: BatchLayout, shape: ScanShape): void {
+    const on = this.#inputs(inputs);
+    this.#pass(out, [inputs.xbc, inputs.dt], cache, layer, batch, (to, side, target, own, there) =>
+      to.scan(target, on[side], own, there, batch, shape),
+    );
+  }
+
+  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Gate, rows: number): void {
     this.#each(out, [gate, up], rows, (to, _, target, [gated, upper]) => to.gate(target, gated!, upper!, kind, rows));
+  }
+
+  activate(x: Buffer, kind: Activation, rows: number): void {
+    this.#each(x, [x], rows, (to, _, target) => to.activate(target, kind, rows));
   }
 
   add(out: Buffer, x: Buffer, rows: number): void {
@@ -209,26 +251,31 @@ export class SplitBackend implements Backend {
     options: AttentionOptions,
   ): void {
     const [target, queries] = [this.#owner.own(out), this.#owner.own(q)];
-    this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, options);
+    const sinks = options.sinks && this.#owner.own(options.sinks);
+    this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, { ...options, sinks });
   }
 
   routing(tokens: number, experts: number, topK: number): SplitRouting {
     return this.#experts.routing(tokens, experts, topK);
   }
 
-  route(routing: Routing, logits: Buffer, rows: number): void {
-    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows);
+  route(routing: Routing, logits: Buffer, rows: number, options: RouterOptions = {}): void {
+    const own = (vector: Vector | undefined) => vector && this.#owner.own(vector);
+    const router = { ...options, bias: own(options.bias), scales: own(options.scales) };
+    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows, router);
   }
 
   expertMatmuls(
-    products: readonly { out: Buffer; matrix: Matrix }[],
+    products: readonly Product[],
     x: Buffer,
     from: 'tokens' | 'slots',
     routing: Routing,
     rows: number,
   ): void {
     const [source, own] = [this.#owner.own(x), this.#owner.own(routing)];
-    const owned = products.map(({ out, matrix }) => ({ out: this.#owner.own(out), matrix: this.#owner.own(matrix) }));
+    const owned = products.map(({ out, matrix, bias }) => ({
+      ...{ out: this.#owner.own(out), matrix: this.#owner.own(matrix), bias: bias && this.#owner.own(bias) },
+    }));
     this.#experts.multiply(owned, source, from, own, rows);
   }
 
@@ -310,6 +357,27 @@ export class SplitBackend implements Backend {
     this.#owner.close();
     this.#sides.stages.clear();
     await Promise.all(this.#sides.both(side => side.close()));
+  }
+
+  /** What each side knows of an operation's buffers and vectors. */
+  #inputs<T extends DeltaInputs | ScanInputs>(inputs: T): Both<T> {
+    const own = Object.entries(inputs).map(
+      ([name, handle]) => [name, this.#owner.own(handle as Buffer | Vector).on] as const,
+    );
+    return this.#sides.both((_, side) => Object.fromEntries(own.map(([name, on]) => [name, on[side]])) as unknown as T);
+  }
+
+  /** A layer with a state, on that layer's side. */
+  #pass(
+    out: Buffer,
+    reads: readonly Buffer[],
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    work: Parameters<Caches['pass']>[5],
+  ): void {
+    const sources = reads.map(read => this.#owner.own(read));
+    this.#caches.pass(this.#owner.own(out), sources, this.#owner.own(cache), layer, batch, work);
   }
 
   /** An operation row by row, where its inputs are. */

@@ -1,6 +1,15 @@
 /** The cache: each layer's pages and states on the side that the placement names. */
-import type { AttentionOptions, Backend, BatchLayout, KvShape, LayerShape, MaybePromise } from '../backend.ts';
-import type { Both, SplitBuffer, SplitCache, Use } from './handles.ts';
+import type {
+  AttentionOptions,
+  Backend,
+  BatchLayout,
+  Buffer,
+  KvCache,
+  KvShape,
+  LayerShape,
+  MaybePromise,
+} from '../backend.ts';
+import type { Both, SplitBuffer, SplitCache, SplitVector, Use } from './handles.ts';
 import type { Side } from './placement.ts';
 import { eachSide, type Sides } from './sides.ts';
 
@@ -47,12 +56,26 @@ export class Caches {
     { on, places }: SplitCache,
     layer: number,
     batch: BatchLayout,
-    options: AttentionOptions,
+    options: AttentionOptions & { readonly sinks?: SplitVector | undefined },
   ): void {
     const { side, layer: there } = places[layer]!;
     this.#sides.stages.record(side, [[q, batch.tokens]], [[out, batch.tokens]], to =>
-      to.attention(out.on[side], q.on[side], on[side], there, batch, options),
+      to.attention(out.on[side], q.on[side], on[side], there, batch, { ...options, sinks: options.sinks?.on[side] }),
     );
+  }
+
+  /** What a layer with a state makes of rows, on that layer's side. */
+  pass(
+    out: SplitBuffer,
+    reads: readonly SplitBuffer[],
+    { on, places }: SplitCache,
+    layer: number,
+    { tokens }: BatchLayout,
+    work: (to: Backend, side: Side, out: Buffer, cache: KvCache, layer: number) => void,
+  ): void {
+    const { side, layer: there } = places[layer]!;
+    const uses = reads.map((read): Use => [read, tokens]);
+    this.#sides.stages.record(side, uses, [[out, tokens]], to => work(to, side, out.on[side], on[side], there));
   }
 
   copyPages({ on }: SplitCache, pairs: Int32Array): void {

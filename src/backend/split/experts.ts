@@ -1,7 +1,15 @@
 /** Products of experts, each on the side of its matrix. */
 import { RealmError } from '../../errors.ts';
 import type { Routing } from '../backend.ts';
-import { bitOf, type SplitBuffer, type SplitMatrix, type SplitRouting, type Use } from './handles.ts';
+import {
+  bitOf,
+  type SplitBuffer,
+  type SplitMatrix,
+  type SplitRouter,
+  type SplitRouting,
+  type SplitVector,
+  type Use,
+} from './handles.ts';
 import type { Side } from './placement.ts';
 import type { Sides } from './sides.ts';
 import { other } from './stages.ts';
@@ -18,15 +26,15 @@ export class Experts {
     return { owner: this.#sides.owner, experts, topK, on, held: 0, scores: undefined };
   }
 
-  route(routing: SplitRouting, logits: SplitBuffer, rows: number): void {
+  route(routing: SplitRouting, logits: SplitBuffer, rows: number, router: SplitRouter): void {
     const use: Use = [logits, rows];
     routing.held = 0;
-    routing.scores = { use, writes: logits.whole.writes };
+    routing.scores = { use, writes: logits.whole.writes, router };
     this.#on(routing, this.#sides.stages.where([use]));
   }
 
   multiply(
-    products: readonly { out: SplitBuffer; matrix: SplitMatrix }[],
+    products: readonly { out: SplitBuffer; matrix: SplitMatrix; bias: SplitVector | undefined }[],
     x: SplitBuffer,
     from: 'tokens' | 'slots',
     routing: SplitRouting,
@@ -36,7 +44,9 @@ export class Experts {
     const reads: Use[] = [[x, from === 'tokens' ? rows : slots]];
     for (const [side, some] of Map.groupBy(products, ({ matrix }) => this.#sides.sideOf(matrix, reads))) {
       const known = this.#on(routing, side);
-      const there = some.map(({ out, matrix }) => ({ out: out.on[side], matrix: matrix.on[side]! }));
+      const there = some.map(({ out, matrix, bias }) => {
+        return { out: out.on[side], matrix: matrix.on[side]!, bias: bias?.on[side] };
+      });
       const writes = some.map(({ out }): Use => [out, slots]);
       this.#sides.stages.record(side, reads, writes, to => to.expertMatmuls(there, x.on[side], from, known, rows));
     }
@@ -62,7 +72,9 @@ export class Experts {
       throw new RealmError('internal_error', 'experts on a side that does not know who goes to them');
     routing.held |= bitOf(side);
     const [logits, rows] = scores.use;
-    this.#sides.stages.record(side, [scores.use], [], to => to.route(on[side], logits.on[side], rows));
+    const { bias, scales } = scores.router;
+    const options = { ...scores.router, bias: bias?.on[side], scales: scales?.on[side] };
+    this.#sides.stages.record(side, [scores.use], [], to => to.route(on[side], logits.on[side], rows, options));
     return on[side];
   }
 }

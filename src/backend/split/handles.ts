@@ -1,5 +1,5 @@
 /** What the split backend knows of the things that its callers hold: for each side a handle of its own. */
-import type { Buffer, KvCache, Matrix, Routing, TokenBuffer, Vector } from '../backend.ts';
+import type { Buffer, KvCache, Matrix, RouterOptions, Routing, TokenBuffer, Vector } from '../backend.ts';
 import type { Owned, Owner } from '../owner.ts';
 import type { Side } from './placement.ts';
 
@@ -52,12 +52,25 @@ export interface SplitTokens extends TokenBuffer, Owned {
   side: Side;
 }
 
+/** {@link RouterOptions} with vectors of this backend. */
+export type SplitRouter = Omit<RouterOptions, 'bias' | 'scales'> & {
+  readonly bias?: SplitVector | undefined;
+  readonly scales?: SplitVector | undefined;
+};
+
+/** Scores, and how experts are chosen by them. */
+interface RoutedBy {
+  readonly use: Use;
+  readonly writes: number;
+  readonly router: SplitRouter;
+}
+
 export interface SplitRouting extends Routing, Owned {
   readonly on: Both<Routing>;
   /** Which sides know it. */
   held: number;
   /** What it follows from, and how often that buffer had been written by then. */
-  scores: { readonly use: Use; readonly writes: number } | undefined;
+  scores: RoutedBy | undefined;
 }
 
 export interface SplitCache extends KvCache, Owned {

@@ -3,15 +3,19 @@ import { platform } from '#platform';
 import { RealmError } from '../../errors.ts';
 import { maxTile } from '../../kernels/activation.ts';
 import { constantsEnd } from '../../kernels/constants.ts';
-import { type KernelPart, variants } from '../../kernels/module.ts';
+import type { KernelPart } from '../../kernels/module.ts';
 import {
   type Activation,
   type AttentionOptions,
   type Backend,
   type BatchLayout,
   type Buffer,
+  type ConvolutionOptions,
+  type DeltaInputs,
+  type DeltaShape,
   done,
-  type Feature,
+  everyFeature,
+  type Gate,
   type KvCache,
   type KvShape,
   type MatmulOptions,
@@ -22,13 +26,15 @@ import {
   type Product,
   type RopeSpec,
   type RopeTable,
+  type RouterOptions,
   type Routing,
   type RunOutcome,
   type SampleRow,
+  type ScanInputs,
+  type ScanShape,
   type TokenBuffer,
   type Vector,
 } from '../backend.ts';
-import { lacking } from '../lacking.ts';
 import { Owner } from '../owner.ts';
 import { Samplers } from '../sampling/sample-rows.ts';
 import { Activations } from './activations.ts';
@@ -54,7 +60,8 @@ import { Products } from './products.ts';
 import { Recorder } from './recorder.ts';
 import { Residency } from './residency.ts';
 import { Rows } from './rows.ts';
-import { type Bench, chooseKernels, type Kernels, kernelsOf, variantNamed } from './selection.ts';
+import { type Bench, chooseKernels, firstVariant, type Kernels, kernelsOf, variantNamed } from './selection.ts';
+import { States } from './states.ts';
 import { StepTables, tableBytes } from './step-tables.ts';
 import { scratchBytes } from './thread-context.ts';
 import { ThreadPool } from './thread-pool.ts';
@@ -76,7 +83,10 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
   const threads = options.threads ?? platform.availableParallelism();
   const name = options.variant ?? platform.setting('REALM_KERNELS');
   const forced = name ? variantNamed(name) : undefined;
-  const pool = await ThreadPool.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
+  const starting = ThreadPool.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
+  // The self-test needs no other thread: it runs while they begin, and what it finds is kept for `use`.
+  if (!forced) chooseKernels('common', createBench).catch(() => {});
+  const pool = await starting;
   try {
     const backend = new WasmBackend(pool, part => chooseKernels(part, createBench, forced), options.memoryPages);
     await backend.use('common');
@@ -93,13 +103,17 @@ const benchPages = 4096;
 /** A pool with kernels that nothing has checked: what the self-test works with. */
 export async function createBench(threads: number): Promise<Bench> {
   const pool = await ThreadPool.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
-  const bench = new WasmBackend(pool, async part => kernelsOf(part, everywhere(part, variants[0].name)), benchPages);
+  const bench = new WasmBackend(
+    pool,
+    async part => kernelsOf(part, everywhere(part, firstVariant(part).name)),
+    benchPages,
+  );
   await bench.use('common');
   return bench;
 }
 
 export class WasmBackend implements Backend {
-  readonly traits = { exact: true, kvLayout: 'wasm', features: new Set<Feature>() };
+  readonly traits = { exact: true, kvLayout: 'wasm', features: new Set(everyFeature) };
   readonly #owner = new Owner<Handles>('wasm');
   readonly #samplers = new Samplers();
   readonly #pool: ThreadPool;
@@ -116,6 +130,7 @@ export class WasmBackend implements Backend {
   readonly #elementwise: Elementwise;
   readonly #rows: Rows;
   readonly #caches: Caches;
+  readonly #states: States;
   /** Bytes of tables, staging and work buffers. */
   #work: number;
 
@@ -140,6 +155,7 @@ export class WasmBackend implements Backend {
     this.#elementwise = new Elementwise(recorder, residency, this.#tables);
     this.#rows = new Rows(memories, recorder, residency, this.#tables);
     this.#caches = new Caches(memories, recorder, residency, this.#tables);
+    this.#states = new States(recorder, residency, this.#tables);
   }
 
   get name(): string {
@@ -234,9 +250,9 @@ export class WasmBackend implements Backend {
     this.#products.several(products, this.#owner.own(x), rows);
   }
 
-  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number): void {
+  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number, weights?: number): void {
     const [target, source] = [this.#owner.own(out), this.#owner.own(x)];
-    this.#elementwise.rmsNorm(target, source, this.#owner.own(weight), epsilon, rows);
+    this.#elementwise.rmsNorm(target, source, this.#owner.own(weight), epsilon, rows, weights);
   }
 
   layerNorm(out: Buffer, x: Buffer, weight: Vector, bias: Vector, epsilon: number, rows: number): void {
@@ -254,16 +270,56 @@ export class WasmBackend implements Backend {
     this.#elementwise.rope(this.#owner.own(x), rope, positions, heads);
   }
 
-  convolve(): never {
-    throw lacking('states');
+  convolve(
+    out: Buffer,
+    x: Buffer,
+    kernel: Vector,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    { bias, ...options }: ConvolutionOptions,
+  ): void {
+    const [target, source, own] = [this.#owner.own(out), this.#owner.own(x), this.#owner.own(cache)];
+    const weights = { kernel: this.#owner.own(kernel), bias: bias && this.#owner.own(bias) };
+    this.#states.convolve(target, source, weights, own, layer, batch, options);
   }
 
-  deltaRule(): never {
-    throw lacking('states');
+  deltaRule(
+    out: Buffer,
+    { qkv, alpha, beta, decay, shift }: DeltaInputs,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    shape: DeltaShape,
+  ): void {
+    const inputs = {
+      ...{ qkv: this.#owner.own(qkv), alpha: this.#owner.own(alpha), beta: this.#owner.own(beta) },
+      ...{ decay: this.#owner.own(decay), shift: this.#owner.own(shift) },
+    };
+    this.#states.deltaRule(this.#owner.own(out), inputs, this.#owner.own(cache), layer, batch, shape);
   }
 
-  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {
+  scan(
+    out: Buffer,
+    { xbc, dt, decay, shift, skip }: ScanInputs,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    shape: ScanShape,
+  ): void {
+    const inputs = {
+      ...{ xbc: this.#owner.own(xbc), dt: this.#owner.own(dt) },
+      ...{ decay: this.#owner.own(decay), shift: this.#owner.own(shift), skip: this.#owner.own(skip) },
+    };
+    this.#states.scan(this.#owner.own(out), inputs, this.#owner.own(cache), layer, batch, shape);
+  }
+
+  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Gate, rows: number): void {
     this.#elementwise.gate(this.#owner.own(out), this.#owner.own(gate), this.#owner.own(up), kind, rows);
+  }
+
+  activate(x: Buffer, kind: Activation, rows: number): void {
+    this.#elementwise.activate(this.#owner.own(x), kind, rows);
   }
 
   add(out: Buffer, x: Buffer, rows: number): void {
@@ -325,27 +381,32 @@ export class WasmBackend implements Backend {
     options: AttentionOptions,
   ): void {
     const [target, queries] = [this.#owner.own(out), this.#owner.own(q)];
-    this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, options);
+    const sinks = options.sinks ? this.#owner.own(options.sinks).address : 0;
+    this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, options, sinks);
   }
 
   routing(tokens: number, experts: number, topK: number): WasmRouting {
     return routingIn(this.buffer(1, routingWords(tokens, experts, topK)), tokens, experts, topK);
   }
 
-  route(routing: Routing, logits: Buffer, rows: number): void {
-    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows);
+  route(routing: Routing, logits: Buffer, rows: number, options: RouterOptions = {}): void {
+    const own = (vector: Vector | undefined) => vector && this.#owner.own(vector);
+    const router = { ...options, bias: own(options.bias), scales: own(options.scales) };
+    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows, router);
   }
 
   expertMatmuls(
-    products: readonly { out: Buffer; matrix: Matrix }[],
+    products: readonly Product[],
     x: Buffer,
     from: 'tokens' | 'slots',
     routing: Routing,
     rows: number,
   ): void {
     const [source, own] = [this.#owner.own(x), this.#owner.own(routing)];
-    for (const { out, matrix } of products)
-      this.#experts.multiply(this.#owner.own(out), this.#owner.own(matrix), source, from, own, rows);
+    for (const { out, matrix, bias } of products) {
+      const place = bias ? this.#owner.own(bias).address : 0;
+      this.#experts.multiply(this.#owner.own(out), this.#owner.own(matrix), place, source, from, own, rows);
+    }
   }
 
   combine(out: Buffer, slots: Buffer, routing: Routing, rows: number): void {

@@ -1,7 +1,8 @@
 /** Records operations on rows that need no weights but vectors: norms, rotations, gates, sums. */
 import { RealmError } from '../../errors.ts';
-import { type Activation, everyActivation, type RopeTable } from '../backend.ts';
+import { type Activation, everyActivation, everyGate, type Gate, type RopeTable } from '../backend.ts';
 import { areWhole, type WasmBuffer, type WasmVector } from './handles.ts';
+import { activate } from './ops/activate.ts';
 import { add } from './ops/add.ts';
 import { gate } from './ops/gate.ts';
 import { layerNorm } from './ops/layer-norm.ts';
@@ -24,11 +25,12 @@ export class Elementwise {
     this.#tables = tables;
   }
 
-  rmsNorm(out: WasmBuffer, x: WasmBuffer, weight: WasmVector, epsilon: number, rows: number): void {
-    if (x.columns !== weight.length && weight.length % 16)
+  rmsNorm(out: WasmBuffer, x: WasmBuffer, weight: WasmVector, epsilon: number, rows: number, weights = 1): void {
+    const columns = weight.length / weights;
+    if (x.columns !== columns && columns % 16)
       throw new RealmError(
         'kernel_unavailable',
-        `no norm kernel for groups of ${weight.length} columns: multiples of 16 only`,
+        `no norm kernel for groups of ${columns} columns: multiples of 16 only`,
       );
     const memory = this.#residency.through(out, x, rows);
     this.#recorder.recordRows(memory, rmsNorm, areWhole(out, x), {
@@ -38,8 +40,9 @@ export class Elementwise {
       x: x.address,
       xStride: x.stride,
       weight: weight.address,
-      columns: weight.length,
-      groups: x.columns / weight.length,
+      weights,
+      columns,
+      groups: x.columns / columns,
       epsilon,
     });
   }
@@ -76,19 +79,26 @@ export class Elementwise {
     });
   }
 
-  gate(out: WasmBuffer, gated: WasmBuffer, up: WasmBuffer, kind: Activation, rows: number): void {
+  gate(out: WasmBuffer, gated: WasmBuffer, up: WasmBuffer, kind: Gate, rows: number): void {
     const memory = this.#residency.residentMemory(gated);
     this.#residency.ensure(memory, up, rows);
     this.#residency.writes(memory, out, rows);
     this.#recorder.recordRows(memory, gate, areWhole(out, gated, up), {
       rows,
-      kind: everyActivation.indexOf(kind),
+      kind: everyGate.indexOf(kind),
       out: out.address,
       gate: gated.address,
       up: up.address,
       stride: out.stride,
       eights: out.stride / 32,
     });
+  }
+
+  activate(x: WasmBuffer, kind: Activation, rows: number): void {
+    const { address, stride } = x;
+    const memory = this.#residency.through(x, x, rows);
+    const fields = { rows, kind: everyActivation.indexOf(kind), x: address, stride, eights: stride / 32 };
+    this.#recorder.recordRows(memory, activate, areWhole(x), fields);
   }
 
   add(out: WasmBuffer, x: WasmBuffer, rows: number): void {

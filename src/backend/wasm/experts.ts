@@ -1,13 +1,14 @@
 /** Records mixtures of experts. Which rows an expert has is known when the commands run, not when they are recorded. */
 import { groupRows } from '../../kernels/layout.ts';
+import type { RouterOptions } from '../backend.ts';
 import type { Activations } from './activations.ts';
-import type { WasmBuffer, WasmMatrix, WasmRouting } from './handles.ts';
+import type { WasmBuffer, WasmMatrix, WasmRouting, WasmVector } from './handles.ts';
 import { assign } from './ops/assign.ts';
 import { combine } from './ops/combine.ts';
 import { expertProduct } from './ops/expert-product.ts';
 import { activationKinds } from './ops/quantize.ts';
 import { quantizeSlots } from './ops/quantize-slots.ts';
-import { route } from './ops/route.ts';
+import { route, routerKinds } from './ops/route.ts';
 import type { Recorder } from './recorder.ts';
 import type { Residency } from './residency.ts';
 
@@ -23,6 +24,12 @@ export function routingIn(table: WasmBuffer, tokens: number, experts: number, to
   };
 }
 
+/** {@link RouterOptions} with vectors of this backend. */
+type WasmRouter = Omit<RouterOptions, 'bias' | 'scales'> & {
+  readonly bias?: WasmVector | undefined;
+  readonly scales?: WasmVector | undefined;
+};
+
 export class Experts {
   readonly #recorder: Recorder;
   readonly #residency: Residency;
@@ -34,17 +41,29 @@ export class Experts {
     this.#activations = activations;
   }
 
-  route(routing: WasmRouting, logits: WasmBuffer, rows: number): void {
+  route(
+    routing: WasmRouting,
+    logits: WasmBuffer,
+    rows: number,
+    { kind = 'softmax', bias, groups, normalised = true, scales, scale = 1 }: WasmRouter,
+  ): void {
     const { experts, topK, table, chosen, weights, slotOf, tokenOf, starts } = routing;
     const { address, stride } = logits;
     const memory = this.#residency.through(table, logits, 1);
-    this.#recorder.record(memory, route, { rows, logits: address, stride, experts, topK, chosen, weights });
+    this.#recorder.record(memory, route, {
+      ...{ rows, logits: address, stride, experts, topK, chosen, weights },
+      ...{ kind: routerKinds.indexOf(kind), bias: bias?.address ?? 0 },
+      ...{ groups: groups?.count ?? 0, groupsUsed: groups?.used ?? 0, normalised: Number(normalised) },
+      ...{ scales: scales?.address ?? 0, scale },
+    });
     this.#recorder.record(memory, assign, { rows, topK, experts, chosen, slotOf, tokenOf, starts });
   }
 
   multiply(
     out: WasmBuffer,
     matrix: WasmMatrix,
+    /** Address of the experts' biases, or 0. */
+    bias: number,
     x: WasmBuffer,
     from: 'tokens' | 'slots',
     routing: WasmRouting,
@@ -81,6 +100,7 @@ export class Experts {
       perToken,
       out: out.address,
       outStride: out.stride,
+      bias,
       starts,
     });
   }

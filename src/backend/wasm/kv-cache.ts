@@ -114,6 +114,8 @@ export class Caches {
     layer: number,
     batch: BatchLayout,
     options: AttentionOptions,
+    /** Address of the heads' sinks, or 0. */
+    sinks: number,
   ): void {
     const { kvHeads, headDim, pageBytes, headBytes, block } = paged(cache, layer);
     const { memory, address } = block;
@@ -126,7 +128,7 @@ export class Caches {
       qStride: q.stride,
       out: out.address,
       outStride: out.stride,
-      reaches: this.#tables.reaches(batch, options.window ?? 0),
+      reaches: this.#tables.reaches(batch, options.window ?? 0, options.twoWay),
       base: address,
       pageBytes,
       valuesAt: kvHeads * headBytes,
@@ -137,6 +139,7 @@ export class Caches {
       headBytes,
       scale: options.scale,
       cap: options.softcap ?? 0,
+      sinks,
     });
   }
 

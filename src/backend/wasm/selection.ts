@@ -176,6 +176,9 @@ function tiersOf(part: KernelPart): readonly (readonly Variant[])[] {
   return order.map(variant => [variant]);
 }
 
+/** The one that is tried first: it is compiled in any case. */
+export const firstVariant = (part: KernelPart): Variant => tiersOf(part).flat()[0]!;
+
 /** The first of the tiers in which a variant agrees decides. */
 async function choose(
   part: KernelPart,

@@ -7,6 +7,7 @@ import {
   type BatchLayout,
   type Buffer,
   done,
+  type Gate,
   type KvCache,
   type KvShape,
   type MatmulOptions,
@@ -17,6 +18,7 @@ import {
   type Product,
   type RopeSpec,
   type RopeTable,
+  type RouterOptions,
   type Routing,
   type RunOutcome,
   type SampleRow,
@@ -126,7 +128,8 @@ export class WebGpuBackend implements Backend {
     this.#products.several(products, this.#owner.own(x), rows);
   }
 
-  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number): void {
+  rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number, weights = 1): void {
+    if (weights > 1) throw lacking('states');
     const [target, source] = [this.#owner.own(out), this.#owner.own(x)];
     this.#elementwise.rmsNorm(target, source, this.#owner.own(weight), epsilon, rows);
   }
@@ -152,8 +155,16 @@ export class WebGpuBackend implements Backend {
     throw lacking('states');
   }
 
-  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Activation, rows: number): void {
+  scan(): never {
+    throw lacking('states');
+  }
+
+  gate(out: Buffer, gate: Buffer, up: Buffer, kind: Gate, rows: number): void {
     this.#elementwise.gate(this.#owner.own(out), this.#owner.own(gate), this.#owner.own(up), kind, rows);
+  }
+
+  activate(x: Buffer, kind: Activation, rows: number): void {
+    this.#elementwise.activate(this.#owner.own(x), kind, rows);
   }
 
   add(out: Buffer, x: Buffer, rows: number): void {
@@ -220,6 +231,8 @@ export class WebGpuBackend implements Backend {
     batch: BatchLayout,
     options: AttentionOptions,
   ): void {
+    if (options.sinks) throw lacking('sinks');
+    if (options.twoWay) throw lacking('two-way');
     const [target, queries] = [this.#owner.own(out), this.#owner.own(q)];
     this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, options);
   }
@@ -228,17 +241,20 @@ export class WebGpuBackend implements Backend {
     return this.#experts.routing(tokens, experts, topK);
   }
 
-  route(routing: Routing, logits: Buffer, rows: number): void {
-    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows);
+  route(routing: Routing, logits: Buffer, rows: number, options: RouterOptions = {}): void {
+    const own = (vector: Vector | undefined) => vector && this.#owner.own(vector);
+    const router = { ...options, bias: own(options.bias), scales: own(options.scales) };
+    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows, router);
   }
 
   expertMatmuls(
-    products: readonly { out: Buffer; matrix: Matrix }[],
+    products: readonly Product[],
     x: Buffer,
     from: 'tokens' | 'slots',
     routing: Routing,
     rows: number,
   ): void {
+    if (products.some(({ bias }) => bias)) throw lacking('expertBiases');
     const [source, own] = [this.#owner.own(x), this.#owner.own(routing)];
     const owned = products.map(({ out, matrix }) => ({ out: this.#owner.own(out), matrix: this.#owner.own(matrix) }));
     this.#products.experts(owned, source, from, own, rows);

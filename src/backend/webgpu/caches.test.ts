@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import type { AttentionOptions, BatchLayout, CacheType } from '../backend.ts';
 import { floats, layout, type Span, shuffledPages } from '../parity/data.ts';
 import { assertSameBits } from '../parity/suite.ts';
-import { attend } from '../reference/attention.ts';
+import { attend, reachOf } from '../reference/attention.ts';
 import { ReferenceKvCache } from '../reference/kv-cache.ts';
 import type { Cuts } from './attention/attend.ts';
 import { Caches } from './caches.ts';
@@ -194,8 +194,8 @@ function rowOf(
   for (let head = 0; head < heads; head++) {
     const kv = cache.head(layer, segment, Math.floor((head * kvHeads) / heads));
     const own = (values: Float32Array) => values.subarray(head * headDim, (head + 1) * headDim);
-    const position = segment.position + row - segment.start;
-    attend(own(out), own(q), position, kv, { ...each, scale: scaleOf(each) });
+    const options = { ...each, scale: scaleOf(each) };
+    attend(own(out), own(q), reachOf(segment, row - segment.start, options), kv, options);
   }
   return out;
 }

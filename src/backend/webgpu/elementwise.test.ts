@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { rows } from '../parity/rows.ts';
-import { assertSameBits, results } from '../parity/suite.ts';
+import { assertSameBits, flushed, results } from '../parity/suite.ts';
 import { createReferenceBackend } from '../reference/reference.ts';
 import { Elementwise } from './elementwise.ts';
 import { partOfBackend } from './testing/part-of-backend.ts';
@@ -14,15 +14,13 @@ const { backend } = await partOfBackend(context => {
     layerNorm: parts.layerNorm.bind(parts),
     rope: parts.rope.bind(parts),
     gate: parts.gate.bind(parts),
+    activate: parts.activate.bind(parts),
     add: parts.add.bind(parts),
     scale: parts.scale.bind(parts),
     softcap: parts.softcap.bind(parts),
     gather: parts.gather.bind(parts),
   };
 });
-
-/** A device may take what is below the normal numbers for zero. */
-const flushed = (values: Float32Array): Float32Array => values.map(x => (Math.abs(x) < 2 ** -126 ? 0 : x));
 
 rows((title, scenario) =>
   test(title, async () => {

@@ -1,7 +1,8 @@
 /** Records operations on rows that need no weights but vectors: norms, rotations, gates, sums, copies of rows. */
-import type { Activation, RopeTable } from '../backend.ts';
+import type { Activation, Gate, RopeTable } from '../backend.ts';
 import type { Context } from './context.ts';
 import type { GpuVector, GpuWorkBuffer } from './handles.ts';
+import { activate } from './ops/activate.ts';
 import { add } from './ops/add.ts';
 import { gate } from './ops/gate.ts';
 import { gather } from './ops/gather.ts';
@@ -40,8 +41,12 @@ export class Elementwise {
     rope(this.#context, x, table, this.#rotations.of(table, positions), heads);
   }
 
-  gate(out: GpuWorkBuffer, gated: GpuWorkBuffer, up: GpuWorkBuffer, kind: Activation, rows: number): void {
+  gate(out: GpuWorkBuffer, gated: GpuWorkBuffer, up: GpuWorkBuffer, kind: Gate, rows: number): void {
     gate(this.#context, out, gated, up, kind, rows);
+  }
+
+  activate(x: GpuWorkBuffer, kind: Activation, rows: number): void {
+    activate(this.#context, x, kind, rows);
   }
 
   add(out: GpuWorkBuffer, x: GpuWorkBuffer, rows: number): void {

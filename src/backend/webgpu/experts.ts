@@ -3,6 +3,7 @@ import { RealmError } from '../../errors.ts';
 import type { Context } from './context.ts';
 import type { GpuRouting, GpuWorkBuffer } from './handles.ts';
 import { assign } from './ops/assign.ts';
+import { chooseExperts, type GpuRouter } from './ops/choose-experts.ts';
 import { combine } from './ops/combine.ts';
 import { mostExperts, route } from './ops/route.ts';
 
@@ -22,8 +23,10 @@ export class Experts {
     return { owner, experts, topK, ...parts };
   }
 
-  route(routing: GpuRouting, logits: GpuWorkBuffer, rows: number): void {
-    route(this.#context, routing, logits, rows);
+  route(routing: GpuRouting, logits: GpuWorkBuffer, rows: number, router: GpuRouter = {}): void {
+    const says = Object.values(router).some(option => option !== undefined);
+    if (says) chooseExperts(this.#context, routing, logits, rows, router);
+    else route(this.#context, routing, logits, rows);
     assign(this.#context, routing, rows);
   }
 

@@ -1,5 +1,6 @@
 /** Cosines and sines of a step's positions: rows of these go to the device, not a table of all positions. */
 import type { RopeTable } from '../backend.ts';
+import { magnitudeAt } from '../reference/rope.ts';
 
 interface Made {
   readonly positions: Int32Array;
@@ -24,13 +25,16 @@ const sameWords = (a: Int32Array, b: Int32Array): boolean =>
   a.length === b.length && a.every((word, i) => word === b[i]);
 
 /** Computed in f64 and rounded once. */
-function rotationsOf({ frequencies, magnitude, dimensions }: RopeTable, positions: Int32Array): Float32Array {
+function rotationsOf(rope: RopeTable, positions: Int32Array): Float32Array {
+  const { frequencies, dimensions } = rope;
   const rotations = new Float32Array(positions.length * dimensions);
   let at = 0;
-  for (const position of positions)
+  for (const position of positions) {
+    const magnitude = magnitudeAt(rope, position);
     for (const frequency of frequencies.subarray(0, dimensions / 2)) {
       rotations[at++] = Math.cos(position * frequency) * magnitude;
       rotations[at++] = Math.sin(position * frequency) * magnitude;
     }
+  }
   return rotations;
 }

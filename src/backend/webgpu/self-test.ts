@@ -16,7 +16,7 @@ const tolerance = 1e-3;
 export async function selfTest(backend: WebGpuBackend, parts: readonly KernelPart[]): Promise<void> {
   let exact = true;
   for (const part of parts) {
-    const expected = await check(part, createReferenceBackend());
+    const expected = await check(part, createReferenceBackend(), backend.traits.features);
     const actual = await check(part, backend).catch((error: unknown) => {
       const reason = asRealmError(error).message;
       throw new RealmError('kernel_unavailable', `${backend.device}: the kernels for ${part} fail: ${reason}`);

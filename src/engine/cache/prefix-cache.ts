@@ -4,6 +4,7 @@ import { reusable, type Sequence } from '../sequence.ts';
 import type { BlockId, BlockPool } from './block-pool.ts';
 import type { CachedPage } from './cached-page.ts';
 import { newSecret, pageKey } from './page-key.ts';
+import { isMarked } from './snapshot-marks.ts';
 import { Snapshots } from './snapshots.ts';
 import { type SlotId, StateSlots } from './state-slots.ts';
 import { type Place, TenantPages } from './tenant-pages.ts';
@@ -25,6 +26,8 @@ interface Begun {
   readonly page: BlockId;
   readonly computed: number;
   readonly tail: CachedPage | undefined;
+  /** Slot of the state behind it. */
+  readonly slot: SlotId | undefined;
 }
 
 /**
@@ -87,20 +90,21 @@ export class PrefixCache {
 
   /**
    * A page that a sequence which has acquired its full ones can go on in a copy of, and how far: another's tail, or for one that
-   * keeps its own the beginning of a full page too. A tail has no state. `tail`: it goes on behind all of it and keeps its own, so
-   * that it may {@link take} it.
+   * keeps its own the beginning of a full page too; in models that keep a state the whole of a tail whose state is kept. `tail`: it
+   * goes on behind all of it and keeps its own, so that it may {@link take} it.
    */
   begun(sequence: Sequence): Begun | undefined {
-    const tenant = this.#slots.total > 0 ? undefined : this.#tenants.get(sequence.tenant);
+    const exact = this.#slots.total > 0;
+    const tenant = this.#tenants.get(sequence.tenant);
     const from = sequence.cached.length * pageTokens;
     const place = this.#place(sequence, Math.min(reusable(sequence), from + pageTokens));
-    const found = tenant?.longest(place, sequence.keepsTail === true);
+    const found = exact ? tenant?.longestWithState(place) : tenant?.longest(place, sequence.keepsTail === true);
     if (!tenant || !found) return undefined;
     const { page, tokens } = found;
     tenant.touch(page);
     const whole = sequence.keepsTail && tokens === page.tokens.length && tokens < pageTokens;
     const alone = this.#pool.references(page.block) === 1;
-    return { page: page.block, computed: from + tokens, tail: whole && alone ? page : undefined };
+    return { page: page.block, computed: from + tokens, tail: whole && alone ? page : undefined, slot: page.state };
   }
 
   /** A tail becomes the next page of a sequence, which will leave a longer one. */
@@ -124,10 +128,17 @@ export class PrefixCache {
       this.#pool.release(own);
       sequence.pages[index] = page.block;
     }
-    // The state behind its last full page, if it is there just now.
-    const last = sequence.cached.at(-1);
-    if (last && sequence.slot !== undefined && sequence.computed === sequence.cached.length * pageTokens)
-      this.#snapshots.keep(last, sequence.slot);
+    this.#keepState(sequence);
+  }
+
+  /** Keeps the state behind its last full page, if it is there just now and another may want it. In an answer it is one that moves along. */
+  #keepState(sequence: Sequence): void {
+    const { slots, computed, promptTokens, cached } = sequence;
+    const [last, before] = [cached.at(-1), cached.at(-2)];
+    const isThere = last && slots?.tokens === computed && computed === cached.length * pageTokens;
+    if (!isThere || !isMarked(sequence)) return;
+    if (before?.users === 1 && computed - pageTokens > promptTokens) this.#snapshots.forget(before);
+    this.#snapshots.keep(last, slots.current);
   }
 
   /**
@@ -135,6 +146,7 @@ export class PrefixCache {
    * sequence that has acquired them.
    */
   keepToState(sequence: Sequence): void {
+    sequence.partsAt = sequence.cached.length * pageTokens;
     while (sequence.cached.length > 0 && sequence.cached.at(-1)!.state === undefined) {
       const page = sequence.cached.pop()!;
       this.#pool.release(sequence.pages.pop()!);
@@ -143,19 +155,22 @@ export class PrefixCache {
     sequence.computed = sequence.pages.length * pageTokens;
   }
 
-  /** Gives a sequence that is to run a slot, with the state in `from` or that of its last page. */
-  takeSlot(sequence: Sequence, from: SlotId | undefined): void {
-    sequence.slot = this.#snapshots.slotFor(sequence.cached.at(-1), from);
+  /** Gives a sequence that is to run its slots, with the state in `from` or that of its last page. */
+  takeSlots(sequence: Sequence, from: SlotId | undefined): void {
+    sequence.slots = { ...this.#snapshots.slotsFor(sequence.cached.at(-1), from), tokens: sequence.computed };
   }
 
-  /** Takes a sequence's pages, and its slot, from it; `keep` leaves those that are in the cache there, otherwise they go too. */
+  /**
+   * Takes a sequence's pages and slots from it; `keep` leaves those that are in the cache there, and the state behind the last token;
+   * otherwise they go too.
+   */
   release(sequence: Sequence, keep: boolean): void {
     const holders = new Set<TenantPages>();
-    if (keep && sequence.keepsTail && this.#slots.total === 0 && this.#keepTail(sequence))
-      holders.add(this.#tenant(sequence.tenant));
+    const goesOn = sequence.keepsTail || (sequence.slots && !sequence.states);
+    const tail = keep && goesOn ? this.#keepTail(sequence) : undefined;
+    if (tail) holders.add(this.#tenant(sequence.tenant));
+    this.#releaseSlots(sequence, keep ? (tail ?? sequence.cached.at(-1)) : undefined);
     for (const block of sequence.pages) this.#pool.release(block);
-    if (sequence.slot !== undefined) this.#slots.release(sequence.slot);
-    sequence.slot = undefined;
     // From the end, so that a page is dropped before those it builds on.
     for (const page of sequence.cached.toReversed()) {
       if (--page.users > 0) continue;
@@ -167,6 +182,7 @@ export class PrefixCache {
     sequence.pages.length = 0;
     sequence.cached.length = 0;
     sequence.computed = 0;
+    sequence.again = 0;
     for (const holder of holders) while (holder.idle.size > this.#quota) this.#dropOldest(holder);
   }
 
@@ -233,20 +249,33 @@ export class PrefixCache {
   }
 
   /** Keeps the page that a sequence was writing to, unless another says the same or more. It is the first to go. */
-  #keepTail(sequence: Sequence): boolean {
+  #keepTail(sequence: Sequence): CachedPage | undefined {
     const place = this.#place(sequence, sequence.computed);
     const count = place.until - place.from;
     const block = sequence.pages[sequence.cached.length];
     // A full page that is not in the cache has lost its place to another.
-    if (count <= 0 || count >= pageTokens || block === undefined) return false;
+    if (count <= 0 || count >= pageTokens || block === undefined) return undefined;
     const tenant = this.#tenant(sequence.tenant);
     const longest = tenant.longest(place, true);
-    if (longest?.tokens === count) tenant.touch(longest.page);
-    else {
-      const key = pageKey(tenant.secret, place.previous, place.tokens.slice(place.from, place.until));
-      tenant.idle.add(this.#addAt(tenant, place, key, block));
+    if (longest?.tokens === count) {
+      tenant.touch(longest.page);
+      return longest.page;
     }
-    return true;
+    const key = pageKey(tenant.secret, place.previous, place.tokens.slice(place.from, place.until));
+    const tail = this.#addAt(tenant, place, key, block);
+    tenant.idle.add(tail);
+    return tail;
+  }
+
+  /** Its state stays behind its last page, if that ends where the state is. */
+  #releaseSlots(sequence: Sequence, last: CachedPage | undefined): void {
+    const { slots, computed, cached } = sequence;
+    if (!slots) return;
+    sequence.slots = undefined;
+    this.#slots.release(slots.next);
+    const end = last && cached.length * pageTokens + (last === cached.at(-1) ? 0 : last.tokens.length);
+    const stays = end === computed && slots.tokens === computed && this.#snapshots.leave(last!, slots.current);
+    if (!stays) this.#slots.release(slots.current);
   }
 
   #use(tenant: TenantPages, sequence: Sequence, page: CachedPage): void {

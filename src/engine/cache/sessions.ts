@@ -113,13 +113,14 @@ export class Sessions {
       }
       const state = session.stateBytes > 0 ? await session.state() : undefined;
       await session.verify();
-      if (state && blocks.length === session.pages) await this.#writeState(holder, state);
+      if (state && blocks.length === session.pages) await this.#writeState(holder, state, blocks.length * pageTokens);
     } catch (error) {
       for (const block of blocks) this.#pool.release(block);
       throw error;
     }
     holder.pages.push(...blocks);
     holder.computed = blocks.length * pageTokens;
+    holder.partsAt = holder.computed;
     this.#cache.register(holder);
     this.#cache.release(holder, true);
     return blocks.length;
@@ -146,12 +147,17 @@ export class Sessions {
     return bytes;
   }
 
-  /** Writes the state into a free slot of the holder's, from which the cache takes it. Without a slot its pages are of no use yet. */
-  async #writeState(holder: Sequence, bytes: Uint8Array): Promise<void> {
+  /** Writes the state into free slots of the holder's, from which the cache takes it. Without a slot its pages are of no use yet. */
+  async #writeState(holder: Sequence, bytes: Uint8Array, tokens: number): Promise<void> {
     await this.#between(() => {
       this.#model.copySlots(this.#slots.takeCopies());
-      holder.slot = this.#slots.allocate();
-      if (holder.slot !== undefined) return this.#model.writeSlot(holder.slot, bytes);
+      const [current, next] = [this.#slots.allocate(), this.#slots.allocate()];
+      if (current === undefined || next === undefined) {
+        for (const slot of [current, next]) if (slot !== undefined) this.#slots.release(slot);
+        return undefined;
+      }
+      holder.slots = { current, next, tokens };
+      return this.#model.writeSlot(current, bytes);
     });
   }
 

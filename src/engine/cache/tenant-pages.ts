@@ -63,6 +63,14 @@ export class TenantPages {
     return best;
   }
 
+  /** The longest tail whose state is kept and that holds nothing but the beginning of what stands at a place. */
+  longestWithState(place: Place): { readonly page: CachedPage; readonly tokens: number } | undefined {
+    const tails = this.shorterTails(place).filter(({ state }) => state !== undefined);
+    const [first, ...rest] = tails;
+    const page = first && rest.reduce((a, b) => (b.tokens.length > a.tokens.length ? b : a), first);
+    return page && { page, tokens: page.tokens.length };
+  }
+
   /** The tails at a place that hold nothing but the beginning of it. */
   shorterTails(place: Place): CachedPage[] {
     const tails = [...(this.#tails.get(place.previous) ?? [])];

@@ -3,7 +3,7 @@ import { pageTokens } from '../../backend/backend.ts';
 import type { BlockId } from '../cache/block-pool.ts';
 import type { CachedPage } from '../cache/cached-page.ts';
 import type { SlotId } from '../cache/state-slots.ts';
-import { commonTokens, pending, reusable, type Sequence } from '../sequence.ts';
+import { commonTokens, isDecoding, reusable, type Sequence } from '../sequence.ts';
 import type { TenantQueue } from './tenant-queue.ts';
 
 /** Tokens that another request of the tenant must be about to compute for it to be worth waiting for them. */
@@ -14,7 +14,7 @@ export function isPrefixComing(queue: TenantQueue, sequence: Sequence): boolean 
   const most = reusable(sequence);
   const has = (other: Sequence): boolean =>
     Math.min(commonTokens(sequence, other), most + 1) - other.computed >= worthWaiting;
-  return [...queue.running].some(other => pending(other) > 1 && has(other));
+  return [...queue.running].some(other => !isDecoding(other) && has(other));
 }
 
 export interface Fork {
@@ -41,7 +41,11 @@ export function copyOnWriteFork(queue: TenantQueue, sequence: Sequence, exact: b
   for (const other of queue.running) {
     const computed = Math.min(commonTokens(sequence, other), other.computed, most);
     if (computed < least || computed <= (best?.computed ?? 0) || (exact && computed !== other.computed)) continue;
-    best = { page: computed > index * pageTokens ? other.pages[index] : undefined, slot: other.slot, computed };
+    best = {
+      page: computed > index * pageTokens ? other.pages[index] : undefined,
+      slot: other.slots?.current,
+      computed,
+    };
   }
   return best;
 }

@@ -452,3 +452,34 @@ test('a long prompt’s step is preempted for another tenant’s short one', () 
   scheduler.submit(sequence('b', 40));
   assert.ok(scheduler.shouldPreempt(work));
 });
+
+test('whole texts are in one step or wait for the next', () => {
+  const { scheduler } = setUp({ wholeTexts: true, prefillChunk: 64 });
+  const texts = [40, 30, 20, 64, 1].map(length => sequence('a', length));
+  for (const text of texts) scheduler.submit(text);
+  const steps: number[][] = [];
+  while (steps.flat().length < texts.length) {
+    const { work } = scheduler.plan();
+    assert.ok(work.every(({ sequence: each, count }) => count === pending(each)));
+    scheduler.commit(work);
+    for (const { sequence: each } of work) scheduler.remove(each, true);
+    steps.push(work.map(({ count }) => count));
+  }
+  assert.deepEqual(
+    steps.map(counts => counts.reduce((sum, count) => sum + count, 0) <= 64),
+    steps.map(() => true),
+  );
+  assert.deepEqual(steps.flat().sort(), [1, 20, 30, 40, 64].sort());
+});
+
+test('a whole text that is its tenant’s first has a step for itself beside others', () => {
+  const { scheduler } = setUp({ wholeTexts: true, prefillChunk: 64 });
+  const urgent = sequence('b', 50);
+  for (const length of [60, 60]) scheduler.submit(sequence('a', length));
+  scheduler.plan();
+  scheduler.submit(urgent);
+  assert.deepEqual(
+    scheduler.plan().work.map(({ sequence: each, count }) => [each.tenant, count]),
+    [['b', 50]],
+  );
+});

@@ -1,9 +1,10 @@
 import type { Token } from '../../tokenizer/types.ts';
 import type { BlockPool } from '../cache/block-pool.ts';
 import type { PrefixCache } from '../cache/prefix-cache.ts';
+import { nextMark } from '../cache/snapshot-marks.ts';
 import { StateSlots } from '../cache/state-slots.ts';
 import type { TenantShare } from '../request.ts';
-import { isScored, pending, type Sequence } from '../sequence.ts';
+import { isDecoding, isScored, pending, type Sequence } from '../sequence.ts';
 import type { TenantLoad } from '../types.ts';
 import { before, prices } from './fairness.ts';
 import { PageAllocator } from './page-allocator.ts';
@@ -19,6 +20,8 @@ import { countTurns, isShort, nextPrompt } from './turns.ts';
 const draftedRows = 6;
 /** A prompt's token whose row of logits is read costs a small model as much as two to three others: 1.5 to 1.9 ms more than 1.7. */
 const scoredPrice = 3;
+
+const sumOf = (values: Iterable<number>): number => Iterator.from(values).reduce((sum, value) => sum + value, 0);
 
 /** How many tokens may be drafted, in all: of those that must come, which are hardly ever wrong, and of any. */
 export interface DraftRoom {
@@ -128,9 +131,16 @@ export class Scheduler {
   }
 
   #fillAll(): void {
-    for (const sequence of [...this.#queues.running]) {
-      if (sequence.state === 'running' && pending(sequence) === 1 && this.#pages.grow(sequence))
-        this.#plan.set(sequence, 1);
+    const running = [...this.#queues.running];
+    let room = this.#options.maxBatchedTokens - running.length;
+    for (const sequence of running) {
+      if (sequence.state !== 'running' || !isDecoding(sequence)) continue;
+      // What goes through the model again goes as a piece of a prompt where so many decode.
+      if (sequence.again > room) sequence.again = 0;
+      else if (this.#pages.grow(sequence)) {
+        room -= sequence.again;
+        this.#plan.set(sequence, pending(sequence));
+      }
     }
     this.#fill(new Set([...this.#plan.keys()].map(sequence => this.#queues.of(sequence))));
   }
@@ -149,23 +159,37 @@ export class Scheduler {
     return this.#pages.draft(sequence, most);
   }
 
-  /** The work was done: its keys and values are in their pages. */
-  commit(work: readonly Work[]): void {
+  /**
+   * The work was done: its keys and values are in their pages, and its states in their next slots. Where a draft was not all right
+   * the state is not one of the sequence's: all its tokens in this work go through the model again with what comes next.
+   */
+  commit(work: readonly Work[], wrong: ReadonlySet<Sequence> = new Set()): void {
     this.#countTurns(work);
-    for (const { sequence, count } of work) {
+    for (const { sequence, count, draft } of work) {
       if (sequence.state !== 'running') continue;
+      const { slots, computed } = sequence;
+      if (slots && wrong.has(sequence)) {
+        sequence.again = count;
+        continue;
+      }
+      if (slots) {
+        const { current, next } = slots;
+        Object.assign(slots, { current: next, next: current, tokens: computed + count + draft.length });
+      }
+      sequence.again = 0;
       sequence.computed += count;
       this.#cache.register(sequence);
     }
   }
 
   #countTurns(work: readonly Work[]): void {
-    if (work.every(({ sequence }) => pending(sequence) === 1)) return;
+    if (work.every(({ sequence }) => isDecoding(sequence))) return;
     for (const [queue, own] of Map.groupBy(work, ({ sequence }) => this.#queues.of(sequence))) countTurns(queue, own);
   }
 
   /** The token that was just appended had been drafted: its keys and values are in their page already. */
   accept(sequence: Sequence): void {
+    if (sequence.again > 0) return void sequence.again++;
     sequence.computed++;
     this.#cache.register(sequence);
   }
@@ -223,7 +247,7 @@ export class Scheduler {
   /** Spends the step's room for prompts on started ones and on new ones; the tenant that was served least comes first. */
   #fill(decoding: ReadonlySet<TenantQueue>): void {
     const { maxBatchedTokens } = this.#options;
-    const room = new StepRoom(this.#options, this.#plan.size);
+    const room = new StepRoom(this.#options, sumOf(this.#plan.values()));
     const patient = new Set<TenantQueue>();
     let blocked = false;
     while (!room.full) {
@@ -254,6 +278,7 @@ export class Scheduler {
     const first =
       only && pending(sequence) <= this.#options.maxBatchedTokens && [...decoding].every(other => before(queue, other));
     const fits = room.fits(sequence.computed, first);
+    if (this.#options.wholeTexts) return pending(sequence) <= fits || this.#plan.size === 0 ? pending(sequence) : 0;
     return isScored(sequence) ? Math.min(Math.ceil(fits / scoredPrice), this.#outputsFor(sequence)) : fits;
   }
 
@@ -273,7 +298,8 @@ export class Scheduler {
 
   /** Puts at most so many of its tokens into the step. */
   #take(sequence: Sequence, most: number): number {
-    const count = Math.min(most, pending(sequence));
+    const mark = this.#slots.total > 0 ? nextMark(sequence) - sequence.computed : Number.POSITIVE_INFINITY;
+    const count = Math.min(most, mark, pending(sequence));
     this.#plan.set(sequence, count);
     this.#charge(sequence, sequence.computed + count);
     return count;
@@ -283,7 +309,7 @@ export class Scheduler {
   #startedQueue(): TenantQueue | undefined {
     let next: TenantQueue | undefined;
     for (const sequence of this.#queues.running) {
-      if (pending(sequence) === 1 || this.#plan.has(sequence)) continue;
+      if (isDecoding(sequence) || this.#plan.has(sequence)) continue;
       const queue = this.#queues.of(sequence);
       if (!next || before(queue, next)) next = queue;
     }
@@ -316,7 +342,7 @@ export class Scheduler {
     const copy = sequence.pages[sequence.cached.length];
     if (fork?.page !== undefined && !fork.tail && copy !== undefined) this.#copies.push({ from: fork.page, to: copy });
     if (this.#queues.running.size >= this.#options.maxRunning) this.#preempt(youngest(holder!), true);
-    if (keepsState) this.#cache.takeSlot(sequence, fork?.slot);
+    if (keepsState) this.#cache.takeSlots(sequence, fork?.slot);
     this.#queues.start(sequence);
     return true;
   }

@@ -1,4 +1,4 @@
-import { isScored, pending } from '../sequence.ts';
+import { isDecoding, isScored } from '../sequence.ts';
 import type { Work } from './plan.ts';
 import { PromptCosts } from './prompt-costs.ts';
 
@@ -8,6 +8,8 @@ export interface DraftCosts {
   readonly row: number;
   /** A pass of the model that drafts. */
   readonly pass: number;
+  /** A row that goes through the model again where a draft was not all right; absent: none does. */
+  readonly again?: number | undefined;
 }
 
 /** What one observation weighs against all before it. */
@@ -26,8 +28,9 @@ export class StepCosts {
 
   /** A step took so long; call before its work is committed. */
   step(work: readonly Work[], ms: number): void {
-    const prompts = work.filter(({ sequence }) => pending(sequence) > 1);
-    const rows = work.reduce((sum, { sequence, draft }) => sum + (pending(sequence) > 1 ? 0 : 1 + draft.length), 0);
+    const prompts = work.filter(({ sequence }) => !isDecoding(sequence));
+    const decoding = work.filter(({ sequence }) => isDecoding(sequence));
+    const rows = decoding.reduce((sum, { count, draft }) => sum + count + draft.length, 0);
     if (prompts.length === 0) return this.#decoded(rows, ms);
     // Rows of logits cost what prompts without them do not.
     if (prompts.some(({ sequence }) => isScored(sequence))) return;

@@ -1,6 +1,6 @@
 /** In which order prompts are computed. */
 
-import { goesFirst, isShorter, pending, type Sequence } from '../sequence.ts';
+import { goesFirst, isDecoding, isShorter, pending, type Sequence } from '../sequence.ts';
 import { before } from './fairness.ts';
 import type { Work } from './plan.ts';
 import type { TenantQueue } from './tenant-queue.ts';
@@ -51,7 +51,7 @@ function nextOf(queue: TenantQueue, { planned, mayBegin, maxBatchedTokens }: Tur
 
 /** Counts who was overtaken in a step of the tenant's; call before its work is committed. */
 export function countTurns(queue: TenantQueue, work: readonly Work[]): void {
-  const prompts = work.filter(({ sequence }) => pending(sequence) > 1);
+  const prompts = work.filter(({ sequence }) => !isDecoding(sequence));
   const oldest = queue.waiting.oldest();
   for (const other of oldest ? [...startedOf(queue), oldest] : startedOf(queue)) {
     for (const { sequence, count } of prompts) {
@@ -62,5 +62,5 @@ export function countTurns(queue: TenantQueue, work: readonly Work[]): void {
 }
 
 function startedOf(queue: TenantQueue): Sequence[] {
-  return [...queue.running].filter(sequence => pending(sequence) > 1);
+  return [...queue.running].filter(sequence => !isDecoding(sequence));
 }

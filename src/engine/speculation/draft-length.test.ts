@@ -8,6 +8,8 @@ test('the length with the most tokens in a time', () => {
   // (1 + 0.8 + 0.64 + 0.512) / (1 + 3 * 0.2) = 1.845; with two or four it is 1.743 and 1.868, with five 1.845.
   assert.equal(bestLength(0.8, { row: 0.1, pass: 0.1 }, 5), 4);
   assert.equal(bestLength(0.8, { row: 0.1, pass: 0.1 }, 2), 2);
+  // Where rows go through the model again, fewer are worth it.
+  assert.equal(bestLength(0.8, { row: 0.1, pass: 0.1, again: 0.1 }, 5), 3);
   // Every drafted token costs as much as a plain one.
   assert.equal(bestLength(0.9, { row: 0.5, pass: 0.5 }, 5), 0);
 });

@@ -47,12 +47,14 @@ export class DraftLength {
 }
 
 /** Length from 0 to `most` with the most expected tokens in a time. */
-export function bestLength(rate: number, { row, pass }: DraftCosts, most: number): number {
+export function bestLength(rate: number, { row, pass, again = 0 }: DraftCosts, most: number): number {
   let [best, gain] = [0, worthwhile];
-  for (let length = 1, tokens = 1, right = 1; length <= most; length++) {
+  for (let length = 1, tokens = 1, right = 1, repeated = 0; length <= most; length++) {
+    // The row before it and those that were right, where it is the first that is wrong.
+    repeated += right * (1 - rate) * length;
     right *= rate;
     tokens += right;
-    const speed = tokens / (1 + length * (row + pass));
+    const speed = tokens / (1 + length * (row + pass) + repeated * again);
     if (speed > gain) [best, gain] = [length, speed];
   }
   return best;

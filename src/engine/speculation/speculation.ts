@@ -1,9 +1,9 @@
-import type { SamplingSpec } from '../../backend/backend.ts';
+import { pageTokens, type SamplingSpec } from '../../backend/backend.ts';
 import type { Token } from '../../tokenizer/types.ts';
 import type { ConstrainedAnswer } from '../constraint/constrained-answer.ts';
 import type { Work } from '../scheduler/plan.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
-import type { StepCosts } from '../scheduler/step-costs.ts';
+import type { DraftCosts, StepCosts } from '../scheduler/step-costs.ts';
 import { pending, type Sequence } from '../sequence.ts';
 import { bestLength, DraftLength } from './draft-length.ts';
 import type { DraftModel, DraftWanted } from './draft-model.ts';
@@ -34,6 +34,8 @@ const draftingRows = 8;
 export interface Guessing {
   readonly lookup: boolean;
   readonly model: DraftModel | undefined;
+  /** Where the model keeps a state, the tokens of a draft that was not all right go through it again. */
+  readonly keepsStates: boolean;
 }
 
 /**
@@ -47,13 +49,15 @@ export interface Guessing {
 export class Speculation {
   readonly #scheduler: Scheduler;
   readonly #lookup: boolean;
+  readonly #keepsStates: boolean;
   readonly #model: DraftModel | undefined;
   readonly #costs: StepCosts;
   readonly #guesses = new WeakMap<Sequence, Guesses>();
   /** Of all sequences lately: what a new one begins with. */
   readonly #overall = new DraftLength(firstRate);
 
-  constructor(scheduler: Scheduler, costs: StepCosts, { lookup, model }: Guessing) {
+  constructor(scheduler: Scheduler, costs: StepCosts, { lookup, model, keepsStates }: Guessing) {
+    this.#keepsStates = keepsStates;
     this.#scheduler = scheduler;
     this.#costs = costs;
     this.#lookup = lookup;
@@ -90,7 +94,7 @@ export class Speculation {
     for (const { sequence, count } of work) {
       const guesses = this.#guesses.get(sequence);
       if (!guesses || pending(sequence) !== count) continue;
-      const left = sequence.limit - sequence.tokens.length - 1;
+      const left = Math.min(sequence.limit - sequence.tokens.length - 1, this.#reach(sequence));
       const most = Math.min(room.guessed, left);
       const given = this.#given(guesses, sequence, most);
       // Others guess once a sequence decodes.
@@ -110,6 +114,11 @@ export class Speculation {
     return work.map(each => ({ ...each, draft: drafts.get(each.sequence) ?? [] }));
   }
 
+  /** Where a state is kept, at the end of a page, a step must end: no guess reaches beyond. */
+  #reach({ tokens }: Sequence): number {
+    return this.#keepsStates ? Math.ceil(tokens.length / pageTokens) * pageTokens - tokens.length : Infinity;
+  }
+
   /** What its request says, as far as it may come. */
   #given(guesses: Guesses, sequence: Sequence, most: number): readonly Token[] {
     const { given, constraint } = guesses;
@@ -125,8 +134,8 @@ export class Speculation {
     const tokens = constraint && most > 0 ? constraint.forced(most) : [];
     if (tokens.length === 0) return tokens;
     guesses.by = 'constraint';
-    const { row } = this.#costs.costs(sequences);
-    return tokens.slice(0, bestLength(forced.rate, { row, pass: 0 }, tokens.length));
+    const costs = { ...this.#costsOf(sequences), pass: 0 };
+    return tokens.slice(0, bestLength(forced.rate, costs, tokens.length));
   }
 
   /** What the prompt says as far as it may come; none: the model is to say. */
@@ -143,7 +152,12 @@ export class Speculation {
 
   #lengthFor({ tokens }: Sequence, { length }: Guesses, most: number, sequences: number): number {
     if (!this.#model || tokens.length + most > this.#model.model.trainedContext) return 0;
-    return length.next(this.#costs.costs(sequences), most);
+    return length.next(this.#costsOf(sequences), most);
+  }
+
+  #costsOf(sequences: number): DraftCosts {
+    const costs = this.#costs.costs(sequences);
+    return this.#keepsStates ? { ...costs, again: costs.row } : costs;
   }
 
   /** What became of a draft. */

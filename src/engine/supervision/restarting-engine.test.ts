@@ -23,7 +23,7 @@ const end: EngineEvent = { kind: 'end', reason: 'length', usage };
 
 /** An engine whose events a test delivers, and that dies when it is told to. */
 class FakeEngine implements Engine {
-  readonly info = info;
+  readonly info = { ...info };
   readonly requests: GenerateRequest[] = [];
   readonly cancelled: number[] = [];
   readonly adapters = new Map<string, string>();
@@ -136,6 +136,7 @@ test('what has not said anything is run again as it was; the rest goes on behind
   assert.equal(engine.ended.aborted, false);
   assert.deepEqual(engine.health(), { state: 'running', restarts: 1, circuit: 'closed', brownOut: 0 });
   assert.equal((await engine.stats()).restarts, 1);
+  assert.equal(engine.info, second.info);
   assert.deepEqual(sizes, [undefined, { context: 100, kvTokens: 128 }]);
   assert.deepEqual(
     events.map(({ kind }) => kind),

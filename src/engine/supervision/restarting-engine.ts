@@ -36,7 +36,8 @@ export interface SupervisionOptions {
  * that had no event yet are run again once, see RestartedStream; calls and new requests are refused meanwhile.
  */
 export class RestartingEngine implements Engine {
-  readonly info: EngineInfo;
+  /** Of the engine that runs, or ran last: the next one may be on another device. */
+  info: EngineInfo;
   readonly #open: () => Promise<Engine>;
   readonly #onEvent: (event: SupervisionEvent) => void;
   readonly #backOff: BackOff;
@@ -147,6 +148,7 @@ export class RestartingEngine implements Engine {
 
   #use(engine: Engine): void {
     this.#engine = engine;
+    this.info = engine.info;
     this.#since = performance.now();
     const died = (): void => {
       if (!this.#closing.signal.aborted) this.#restarting = this.#restart(engine);

@@ -20,6 +20,8 @@ export const attentionParams = {
   scale: 'f32',
   /** Softcap, or 0. */
   cap: 'f32',
+  /** The queries' sinks, or 0. */
+  sinks: 'i32',
   /** This thread's scratch: 2 KiB and 8 * headDim * queries bytes. */
   scratch: 'i32',
 } as const;

@@ -2,7 +2,7 @@
 import { f32, f32x4, i32, type Local, v128 } from '../assembler.ts';
 import { constant, pair, pairLocal, setPair, storePair } from '../constants.ts';
 import type { CacheReader } from './cache-format.ts';
-import { type AttentionFunc, decayAt, type Page, scoresAt, unrolled, wholeTotalAt, widthOf } from './frame.ts';
+import { type AttentionFunc, decayAt, keptAt, type Page, scoresAt, unrolled, wholeTotalAt, widthOf } from './frame.ts';
 
 /** The sums at `into` = 0. */
 export function clear(f: AttentionFunc, queries: number, into: Local<'i32'>): void {
@@ -88,13 +88,13 @@ function addWeightedColumns(f: AttentionFunc, queries: number, page: Page, cache
   };
 }
 
-/** out /= the sum of its weights. */
+/** out *= what is kept of it / the sum of its weights. */
 export function normalise(f: AttentionFunc, queries: number): void {
   const { out, headDim, scratch } = f.params;
   const [at, total] = [f.local('i32', out), f.local('i32', scratch)];
   const inverse = f.local('v128');
   f.for(i32.const(queries), () => {
-    f.set(inverse, f32x4.splat(f32.div(f32.const(1), f32.load(total, wholeTotalAt))));
+    f.set(inverse, f32x4.splat(f32.div(f32.load(total, keptAt), f32.load(total, wholeTotalAt))));
     f.for(i32.shrU(headDim, i32.const(3)), () => {
       storePair(
         f,

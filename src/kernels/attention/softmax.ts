@@ -1,7 +1,7 @@
 /** Scores of a page to weights, with the running maximum and sum (arXiv:2205.14135). */
 import { f32, f32x4, i32, i32x4, type Local, type V128, v128 } from '../assembler.ts';
 import { constant, constants, type Pair, pair, pairLocal, positionsAddress, setPair, storePair } from '../constants.ts';
-import { expConstants, expOf, tanh } from '../math.ts';
+import { exp, mathConstants, tanh } from '../math.ts';
 import type { CacheReader } from './cache-format.ts';
 import { type AttentionFunc, decayAt, eightsAt, maxAt, nextMaxAt, type Page, scoresAt, totalAt } from './frame.ts';
 
@@ -21,7 +21,7 @@ export function softmax(f: AttentionFunc, queries: number, page: Page, cache: Ca
   f.if(f32.lt(f32.const(0), cap), () => softcapScores(f, queries));
   f.if(i32.ltU(i32.sub(page.high, page.low), i32.const(32)), () => hideInvisible(f, queries, page));
   nextMaxima(f, queries);
-  const get = constants(f, ['minusInfinity', ...expConstants]);
+  const get = constants(f, ['minusInfinity', ...mathConstants]);
   weightsOf(f, queries, cache, get);
   carry(f, queries, get);
 }
@@ -70,7 +70,7 @@ function weightsOf(f: AttentionFunc, queries: number, cache: CacheReader, get: C
     weights.forEach((weight, i) => {
       setPair(f, score, eightAt(row, i));
       const difference = pair(h => f32x4.sub(score[h], max));
-      const e = expOf(f, difference, get);
+      const e = exp(f, difference, get);
       const visible = pair(h => f32x4.lt(get('minusInfinity')[h], score[h]));
       const visibleOnly = pair(h => v128.and(e[h], visible[h]));
       setPair(f, weight, visibleOnly);
@@ -98,7 +98,7 @@ function carry(f: AttentionFunc, queries: number, get: Constants): void {
   setPair(f, before, atBefore);
   setPair(f, next, atNext);
   const difference = pair(h => f32x4.sub(before[h], next[h]));
-  const e = expOf(f, difference, get);
+  const e = exp(f, difference, get);
   const decay = pair(h => v128.and(e[h], f32x4.lt(get('minusInfinity')[h], before[h])));
   storePair(f, scratch, decay, decayAt);
   storePair(f, scratch, next, maxAt);
@@ -132,13 +132,12 @@ function softcapScores(f: AttentionFunc, queries: number): void {
   const { cap } = f.params;
   const inverse = f.local('v128', f32x4.splat(f32.div(f32.const(1), cap)));
   const most = f.local('v128', f32x4.splat(cap));
+  const get = constants(f, mathConstants);
   eachQuery(f, queries, row => {
     for (const i of eights) {
       const score = eightAt(row, i);
-      const t = tanh(
-        f,
-        pair(h => f32x4.mul(score[h], inverse)),
-      );
+      const scaled = pair(h => f32x4.mul(score[h], inverse));
+      const t = tanh(f, scaled, get);
       const capped = pair(h => f32x4.mul(most, t[h]));
       storePair(f, row, capped, scoresAt + 32 * i);
     }

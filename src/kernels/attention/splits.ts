@@ -1,7 +1,7 @@
 /** Splits of the positions: each is summed on its own, then combined with those before it. */
-import { f32x4, i32, type Local, v128 } from '../assembler.ts';
-import { constants, pair, pairLocal, setPair, storePair } from '../constants.ts';
-import { expConstants, expOf } from '../math.ts';
+import { f32, f32x4, i32, type Local, v128 } from '../assembler.ts';
+import { constant, constants, pair, pairLocal, setPair, storePair } from '../constants.ts';
+import { exp, mathConstants } from '../math.ts';
 import { type AttentionFunc, addedAt, keptAt, maxAt, queriesAt, totalAt, wholeMaxAt, wholeTotalAt } from './frame.ts';
 
 /**
@@ -45,8 +45,14 @@ function keep(f: AttentionFunc): void {
 
 /** Everything = everything * exp(its maximum - the new one) + the split * exp(its maximum - the new one). */
 function combine(f: AttentionFunc, queries: number, part: Local<'i32'>): void {
+  weigh(f);
+  combineValues(f, queries, part);
+}
+
+/** The largest score and the sum of weights of everything and of the split, and what is kept of the one and added of the other. */
+function weigh(f: AttentionFunc): void {
   const { scratch } = f.params;
-  const get = constants(f, expConstants);
+  const get = constants(f, mathConstants);
   const eight = (at: number) => pair(h => v128.load(scratch, at + 16 * h));
   const max = pairLocal(f);
   const [before, split] = [eight(wholeMaxAt), eight(maxAt)];
@@ -60,14 +66,27 @@ function combine(f: AttentionFunc, queries: number, part: Local<'i32'>): void {
     [split, addedAt],
   ] as const) {
     const difference = pair(h => f32x4.sub(from[h], max[h]));
-    storePair(f, scratch, expOf(f, difference, get), to);
+    storePair(f, scratch, exp(f, difference, get), to);
   }
   const [total, added] = [eight(wholeTotalAt), eight(totalAt)];
   const [kept, share] = [eight(keptAt), eight(addedAt)];
   const sum = pair(h => f32x4.add(f32x4.mul(total[h], kept[h]), f32x4.mul(added[h], share[h])));
   storePair(f, scratch, sum, wholeTotalAt);
   storePair(f, scratch, max, wholeMaxAt);
-  combineValues(f, queries, part);
+}
+
+/** Sinks are a last split, of one weight for each query and no values; what is kept of the values is left in the scratch. */
+export function addSinks(f: AttentionFunc, queries: number): void {
+  const { scratch, sinks } = f.params;
+  f.if(
+    sinks,
+    () => {
+      for (let i = 0; i < queries; i++) f.storeF32(scratch, f32.load(sinks, 4 * i), maxAt + 4 * i);
+      storePair(f, scratch, constant(f, 'one'), totalAt);
+      weigh(f);
+    },
+    () => storePair(f, scratch, constant(f, 'one'), keptAt),
+  );
 }
 
 function combineValues(f: AttentionFunc, queries: number, part: Local<'i32'>): void {

@@ -13,12 +13,16 @@ export const gemma3 = defineArchitecture({
   name: 'gemma3',
   embeddingScale,
   logitCap: keys => readCap(keys, 'final_logit_softcapping'),
-  layers: sandwich(loadNormedAttention, ({ backend, keys, config, options: { kvTokens } }) => {
-    const style = 'halves';
-    const global = { rope: backend.ropeTable(readRope(keys, config, { style, kvTokens })) };
-    const window = readWindow(keys);
-    const local = { rope: backend.ropeTable(readLocalRope(keys, config, { style, kvTokens })), window };
-    const slides = slidingLayers(keys, config, 6);
-    return { place: layer => (window && slides[layer] ? local : global), scale: attentionScale(config, 62) };
+  layers: sandwich({
+    attention: loadNormedAttention,
+    activation: 'gelu',
+    read: ({ backend, keys, config, options: { kvTokens } }) => {
+      const style = 'halves';
+      const global = { rope: backend.ropeTable(readRope(keys, config, { style, kvTokens })) };
+      const window = readWindow(keys);
+      const local = { rope: backend.ropeTable(readLocalRope(keys, config, { style, kvTokens })), window };
+      const slides = slidingLayers(keys, config, 6);
+      return { place: layer => (window && slides[layer] ? local : global), scale: attentionScale(config, 62) };
+    },
   }),
 });

@@ -1,5 +1,5 @@
 import { defineArchitecture } from '../architecture.ts';
-import type { AttentionWeights, FeedForwardWeights } from '../layers.ts';
+import { loadFusedAttention, loadFusedFeedForward } from '../layers.ts';
 import type { Loading } from '../loading.ts';
 import { preNorm } from '../pre-norm.ts';
 import { longest, originalContext, ropeDimensions } from '../rope.ts';
@@ -23,28 +23,4 @@ function loadFactors({ keys, config, options, tensors }: Loading): Promise<Float
   const long = longest(config, options.kvTokens) > originalContext(keys, config);
   const divisors = `rope_factors_${long ? 'long' : 'short'}.weight`;
   return tensors.maybeFloats(divisors, ropeDimensions(keys, config) / 2);
-}
-
-async function loadFusedAttention({ tensors, config }: Loading, prefix: string): Promise<AttentionWeights> {
-  const { width, heads, kvHeads, headDim } = config;
-  const [q, kv] = [heads * headDim, kvHeads * headDim];
-  const part = (first: number, count: number) =>
-    tensors.linear(`${prefix}.attn_qkv`, q + 2 * kv, width, { first, count });
-  return {
-    q: await part(0, q),
-    k: await part(q, kv),
-    v: await part(q + kv, kv),
-    output: await tensors.linear(`${prefix}.attn_output`, width, q),
-  };
-}
-
-async function loadFusedFeedForward({ tensors, config }: Loading, prefix: string): Promise<FeedForwardWeights> {
-  const { width, feedForward } = config;
-  const part = (first: number) =>
-    tensors.linear(`${prefix}.ffn_up`, 2 * feedForward, width, { first, count: feedForward });
-  return {
-    gate: await part(0),
-    up: await part(feedForward),
-    down: await tensors.linear(`${prefix}.ffn_down`, width, feedForward),
-  };
 }

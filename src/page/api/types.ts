@@ -53,7 +53,10 @@ export interface Model {
   readonly error?: string | { readonly code?: string; readonly message?: string } | null;
   /** Of what is fetched or read. */
   readonly progress?: { readonly loaded: number; readonly total: number } | null;
+  /** `cpu`, or a GPU: `gpu:0`. */
+  readonly device?: string | null;
   readonly memory_bytes?: number | null;
+  readonly gpu_memory_bytes?: number | null;
   readonly pinned?: boolean;
   readonly aliases?: readonly string[] | null;
   readonly idle_seconds?: number | null;
@@ -61,6 +64,8 @@ export interface Model {
   readonly waiting?: number | null;
   readonly leases?: number | null;
   readonly loaded_at?: string | null;
+  /** A page of this server that runs it in the browser. */
+  readonly local_page?: string | null;
 }
 
 export interface OpenRequest {

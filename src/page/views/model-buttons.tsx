@@ -9,7 +9,7 @@ interface Props {
   ask(kind: 'unload' | 'remove'): void;
 }
 
-export function ModelButtons({ model: { id, state, pinned, source }, admin, act, ask }: Props) {
+export function ModelButtons({ model: { id, state, pinned, source, local_page: local }, admin, act, ask }: Props) {
   const there = state === 'ready' || state === 'loading';
   return (
     <div class="actions">
@@ -34,6 +34,12 @@ export function ModelButtons({ model: { id, state, pinned, source }, admin, act,
         <button type="button" class="danger" aria-label={`Remove ${id}`} onClick={() => ask('remove')}>
           Remove
         </button>
+      )}
+      {local && (
+        // In a tab of its own: the chat here would be lost.
+        <a href={local} target="_blank" rel="noopener" aria-label={`Run in this browser: ${id}`}>
+          Run in this browser
+        </a>
       )}
     </div>
   );

@@ -113,7 +113,9 @@ function Ask({ kind, model: { id }, admin, act, onClose }: AskProps) {
 const columns: readonly Column<Model>[] = [
   { title: 'Model', cell: ({ id, aliases }) => <Name id={id} aliases={aliases ?? []} /> },
   { title: 'State', cell: model => <State {...model} /> },
+  { title: 'Device', cell: ({ device }) => device ?? '' },
   { title: 'Memory', number: true, cell: ({ memory_bytes }) => bytes(memory_bytes) },
+  { title: 'On a GPU', number: true, cell: ({ gpu_memory_bytes }) => bytes(gpu_memory_bytes || null) },
   { title: 'Running', number: true, cell: ({ running }) => count(running) },
   { title: 'Waiting', number: true, cell: ({ waiting }) => count(waiting) },
   { title: 'In use by', number: true, cell: ({ leases }) => count(leases) },

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { inputSchema } from '../../tenancy/schema.ts';
 import { ignored, ofType, optional } from '../fields.ts';
+import { refuseMedia } from '../media.ts';
 
 /** Content of the Messages API: a text, or blocks. */
 
@@ -8,7 +9,7 @@ const cache_control = ignored();
 
 const textBlock = z.object({ type: z.literal('text'), text: z.string(), cache_control, citations: ignored() });
 
-/** Blocks of other kinds are refused by their name: an image that nobody looks at would change the answer. */
+/** Blocks of other kinds are refused by their name. */
 function blocksOf<const Blocks extends readonly [z.core.$ZodTypeDiscriminable, ...z.core.$ZodTypeDiscriminable[]]>(
   blocks: Blocks,
 ) {
@@ -23,7 +24,10 @@ function blocksOf<const Blocks extends readonly [z.core.$ZodTypeDiscriminable, .
   // A union of both would not say which block is wrong.
   return z
     .unknown()
-    .transform(value => (typeof value === 'string' ? [{ type: 'text', text: value }] : value))
+    .transform((value, context) => {
+      if (typeof value === 'string') return [{ type: 'text', text: value }];
+      return refuseMedia(value, context, 'text') ? z.NEVER : value;
+    })
     .pipe(list)
     .meta({ anyOf: [{ type: 'string' }, inputSchema(list)] });
 }

@@ -84,7 +84,8 @@ export function show({ slot }: NamedModel): object {
 
 function capabilities({ model, remembered }: ModelSlot): string[] {
   const { tools, reasoning: thinking } = (model ?? remembered)?.format ?? {};
-  const has = { completion: true, tools, thinking, embedding: true };
+  const makes = (model?.engine ?? remembered)?.info.makes;
+  const has = { completion: makes === undefined, tools, thinking, embedding: makes !== 'scores' };
   return Object.entries(has).flatMap(([name, there]) => (there ? [name] : []));
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ignored, isEmptyList, optional, unsupported } from '../fields.ts';
+import { mediaParams } from '../media.ts';
 
 /** What Ollama's requests for answers have in common: https://docs.ollama.com/api. */
 
@@ -79,7 +80,7 @@ export const answerFields = {
   shift: is(false),
 };
 
-export const noImages = unsupported(isEmptyList);
+export const noImages = unsupported(isEmptyList, mediaParams);
 
 type AnswerFields = z.output<z.ZodObject<typeof answerFields>>;
 

@@ -79,7 +79,7 @@ test('a compacted conversation is what the system says of it', () => {
 test('what the model cannot read is refused by name', () => {
   const image = { type: 'input_image', image_url: 'data:image/png;base64,AA==' };
   assert.deepEqual(issues({ input: [{ role: 'user', content: [{ type: 'input_text', text: 'What?' }, image] }] }), [
-    'input[0].content[1].type: "input_image" is not supported; send input_text',
+    'input[0].content[1].type: "input_image" is not supported: no model here sees or hears; send input_text',
   ]);
   assert.deepEqual(issues({ input: [{ type: 'web_search_call', id: 'ws_1' }] }), [
     'input[0].type: has the type "web_search_call", which is not supported',

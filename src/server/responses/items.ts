@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ignored, optional } from '../fields.ts';
+import { refuseMedia } from '../media.ts';
 import { unseal } from './sealed.ts';
 
 /** The items of a conversation as the Responses API writes them, after {@link itemList} has read them. */
@@ -75,6 +76,7 @@ const content = z.unknown().transform((value, context): TextPart[] => {
   };
   if (value === undefined || value === null) return refuse('is required');
   if (!Array.isArray(value)) return refuse('must be a string or a list of text parts');
+  if (refuseMedia(value, context, 'input_text')) return z.NEVER;
   const parts: TextPart[] = [];
   for (const [i, part] of (value as { type?: unknown; text?: unknown; refusal?: unknown }[]).entries()) {
     if (typeof part !== 'object' || part === null) return refuse('must be an object', i);

@@ -15,16 +15,17 @@ export const healthRoute: Route = {
   open: true,
   handle(context) {
     const { models, state } = context.var.services;
-    if (state.phase === 'draining') return context.json({ status: 'ok' });
     const { all } = models;
+    const devices = devicesOf(all);
+    if (state.phase === 'draining') return context.json({ status: 'ok', devices });
     const states = all.map(slot => healthOf(slot).state);
     const count = (state: EngineHealth['state']) => states.filter(each => each === state).length;
     if (count('stuck') > 0)
       throw new RealmError('engine_failed', 'The engine of a model stands still and is being ended');
     const [failed, restarting] = [count('ended'), count('restarting')];
     if (failed > 0 && failed === all.length && !all.some(isDue)) throw noneAnswers();
-    if (failed + restarting === 0) return context.json({ status: 'ok' });
-    return context.json({ status: 'degraded', failed_models: failed + restarting });
+    if (failed + restarting === 0) return context.json({ status: 'ok', devices });
+    return context.json({ status: 'degraded', failed_models: failed + restarting, devices });
   },
 };
 
@@ -63,6 +64,21 @@ function healthOf({ state, model }: ModelSlot): EngineHealth {
   return (
     model?.engine.health?.() ?? { state: ended ? 'ended' : 'running', restarts: 0, circuit: 'closed', brownOut: 0 }
   );
+}
+
+/** How many loaded models lie where, and what they take there. */
+function devicesOf(slots: readonly ModelSlot[]) {
+  const devices = new Map<string, { models: number; memory_bytes: number }>();
+  const add = (device: string, bytes: number) => {
+    const { models, memory_bytes } = devices.get(device) ?? { models: 0, memory_bytes: 0 };
+    devices.set(device, { models: models + 1, memory_bytes: memory_bytes + bytes });
+  };
+  for (const { device, memory, gpuMemory } of slots) {
+    if (device === undefined) continue;
+    if (device !== 'cpu') add(device, gpuMemory);
+    if (device === 'cpu' || memory > 0) add('cpu', memory);
+  }
+  return [...devices].sort(([a], [b]) => (a < b ? -1 : 1)).map(([device, figures]) => ({ device, ...figures }));
 }
 
 /** It failed, and the next request that asks for it has it loaded again. */

@@ -54,5 +54,5 @@ function checkReader(context: AppContext): void {
 /** An engine that cannot answer is left out; its requests say what is wrong with it. */
 async function sample({ id, engine }: MeteredModel): Promise<ModelSample[]> {
   const stats = await engine.stats().catch(() => undefined);
-  return stats === undefined ? [] : [{ ...stats, model: id }];
+  return stats === undefined ? [] : [{ ...stats, model: id, device: engine.info.device }];
 }

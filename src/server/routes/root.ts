@@ -1,7 +1,7 @@
 import packageFile from '../../../package.json' with { type: 'json' };
 import { RealmError } from '../../errors.ts';
-import { type PageFile, pageFiles } from '../page-files.ts';
-import type { AppContext, Route } from '../route.ts';
+import { pageFiles, sendFile } from '../page-files.ts';
+import type { Route } from '../route.ts';
 
 /** A page for browsers; for the others, mostly with HEAD, that something is there. */
 export const rootRoute: Route = {
@@ -10,12 +10,12 @@ export const rootRoute: Route = {
   open: true,
   summary: 'The page, for browsers; for others, that the server runs',
   handle(context) {
-    context.header('vary', 'accept, accept-encoding');
+    const vary = 'accept, accept-encoding';
     const index = pageFiles().get('index.html');
     if (index === undefined || !context.req.header('accept')?.includes('text/html'))
-      return context.json({ name: 'Realm', version: packageFile.version, openapi: '/openapi.json' });
+      return context.json({ name: 'Realm', version: packageFile.version, openapi: '/openapi.json' }, 200, { vary });
     // Names of the other files change with what is in them, so only this one is asked for again.
-    return send(context, index, { ...pageHeaders, 'cache-control': 'no-cache' });
+    return sendFile(context, index, { ...pageHeaders, vary, 'cache-control': 'no-cache' });
   },
 };
 
@@ -30,8 +30,7 @@ export const pageFileRoute: Route = {
     const file = name === 'index.html' ? undefined : pageFiles().get(name);
     if (file === undefined)
       throw new RealmError('route_not_found', 'The page has no such file: it may be of another version; load it again');
-    context.header('vary', 'accept-encoding');
-    return send(context, file, { 'cache-control': 'public, max-age=31536000, immutable' });
+    return sendFile(context, file, { 'cache-control': 'public, max-age=31536000, immutable' });
   },
 };
 
@@ -53,13 +52,3 @@ const pageHeaders = {
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',
 };
-
-function send(context: AppContext, { type, plain, gzipped }: PageFile, headers: Record<string, string>): Response {
-  const packed = /\bgzip\b/.test(context.req.header('accept-encoding') ?? '');
-  return context.body(packed ? gzipped : plain, 200, {
-    ...headers,
-    ...(packed && { 'content-encoding': 'gzip' }),
-    'content-type': type,
-    'x-content-type-options': 'nosniff',
-  });
-}

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import { RealmError } from '../../errors.ts';
+import { type ErrorCode, errorCodes, RealmError } from '../../errors.ts';
 import { createProgramSchema, pushProgramSchema, rollbackProgramSchema } from '../../programs/operator-schema.ts';
 import type { Limits } from '../../tenancy/config.ts';
-import { check, issueText } from '../../tenancy/issues.ts';
+import { check, type Issue, issueText } from '../../tenancy/issues.ts';
 import {
   createKeySchema,
   createTenantSchema,
@@ -112,10 +112,14 @@ function checked<T>(schema: z.ZodType<T>, value: unknown): T {
   if ('value' in result) return result.value;
   const { issues } = result;
   const [first] = issues;
-  throw new RealmError('invalid_request', issues.slice(0, 10).map(issueText).join('; '), {
+  throw new RealmError(codeOf(first), issues.slice(0, 10).map(issueText).join('; '), {
     param: first?.path || undefined,
   });
 }
+
+/** What is wrong is the first thing that is wrong. */
+const codeOf = (first: Issue | undefined): ErrorCode =>
+  first?.code !== undefined && first.code in errorCodes ? (first.code as ErrorCode) : 'invalid_request';
 
 function parseJson(text: string): unknown {
   try {

@@ -5,6 +5,7 @@ import type { ModelText } from '../../llm/model-text.ts';
 import { declaredTools } from '../../llm/program/declared-tools.ts';
 import { readAnswer } from '../../llm/program/read-answer.ts';
 import { type Chat, encodePrompt, parseChatDocument, renderChat } from '../../llm/prompt.ts';
+import { encodeRanking } from '../../llm/rank.ts';
 import { encodeShortened } from '../../llm/shorten-chat.ts';
 import type { Limits } from '../../tenancy/config.ts';
 import type { Steps } from '../../tokenizer/steps.ts';
@@ -40,6 +41,13 @@ interface Inputs {
   readonly context: number;
   /** Texts that are too long lose their end. */
   readonly truncate?: boolean | undefined;
+  readonly parseSpecial?: boolean | undefined;
+}
+
+interface RankInput {
+  readonly query: string;
+  readonly documents: readonly string[];
+  readonly context: number;
   readonly parseSpecial?: boolean | undefined;
 }
 
@@ -147,6 +155,17 @@ export const jobs = {
       for (const [i, input] of inputs.entries()) {
         texts.push(yield* encodeInput(model, input, options, inputs.length === 1 ? 'input' : `input[${i}]`));
       }
+      return texts;
+    },
+  }),
+  /** The tokens of a query with each document, for a model that ranks. */
+  rankings: job({
+    size: ({ query, documents }: RankInput) => documents.reduce((sum, each) => sum + query.length + each.length, 0),
+    short: shortText,
+    *run({ query, documents, ...options }: RankInput, model) {
+      const texts: Int32Array[] = [];
+      for (const [i, document] of documents.entries())
+        texts.push(yield* encodeRanking(model, { query, document }, options, `documents[${i}]`));
       return texts;
     },
   }),

@@ -29,6 +29,8 @@ export const attention = defineOp({
     scale: 'f32',
     /** Softcap, or 0. */
     cap: 'f32',
+    /** Address of the heads' sinks, or 0. */
+    sinks: 'i32',
   },
   items: ({ rows, heads, kvHeads, together }) => rows * kvHeads * Math.ceil(heads / kvHeads / together),
   chunk: (_, items, turns) => Math.min(16, Math.ceil(items / turns)),
@@ -46,13 +48,14 @@ export const attention = defineOp({
       let query = kvHead * sharing;
       for (let i = 0; i < tile; i++) query += tiles[i];
       const head = query * headDim * 4;
+      const sinks = ints[at.sinks] && ints[at.sinks] + 4 * query;
       const q = ints[at.q] + row * ints[at.qStride] + head;
       const out = ints[at.out] + row * ints[at.outStride] + head;
       const keys = ints[at.base] + kvHead * ints[at.headBytes];
       const reach = (ints[at.reaches] >>> 2) + 3 * row;
       const [table, from, to] = [m.words[reach], m.words[reach + 1], m.words[reach + 2]];
       // biome-ignore format: one line of arguments
-      kernels[tiles[tile]](q, out, headDim, table, keys, pageBytes, valuesAt, from, to, scale, cap, context.scratch);
+      kernels[tiles[tile]](q, out, headDim, table, keys, pageBytes, valuesAt, from, to, scale, cap, sinks, context.scratch);
     }
   },
 });

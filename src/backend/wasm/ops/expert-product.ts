@@ -2,7 +2,7 @@ import { defineOp } from './op.ts';
 import { groupBytes } from './product.ts';
 import { eachTile } from './routing.ts';
 
-/** out[slot] = its expert's matrix * x[slot]. Items: row groups of all experts. */
+/** out[slot] = its expert's matrix * x[slot] (+ its bias). Items: row groups of all experts. */
 export const expertProduct = defineOp({
   name: 'expertProduct',
   params: {
@@ -20,6 +20,8 @@ export const expertProduct = defineOp({
     perToken: 'i32',
     out: 'i32',
     outStride: 'i32',
+    /** Address of all experts' biases, or 0. */
+    bias: 'i32',
     starts: 'i32',
   },
   items: ({ experts, groups }) => experts * groups,
@@ -34,10 +36,11 @@ export const expertProduct = defineOp({
         const group = item % groups;
         const run = Math.min(first + count - item, groups - group);
         const weights = ints[at.weights] + item * ints[at.groupStride];
+        const bias = ints[at.bias] && ints[at.bias] + item * groupBytes;
         eachTile(m, ints[at.starts], expert, maxTile, (slot, tile) => {
           const x = ints[at.x] + slot * ints[at.perToken];
           const out = ints[at.out] + slot * stride + group * groupBytes;
-          kernels[tile](weights, blocks, run, x, out, stride, 0, 0, scratch);
+          kernels[tile](weights, blocks, run, x, out, stride, bias, 0, scratch);
         });
         item += run;
       }

@@ -1,4 +1,4 @@
-import { everyActivation } from '../../backend.ts';
+import { everyGate } from '../../backend.ts';
 import { defineOp } from './op.ts';
 
 /** out = activation(gate) * up. Items: rows. */
@@ -6,7 +6,7 @@ export const gate = defineOp({
   name: 'gate',
   params: {
     rows: 'i32',
-    /** Which of {@link everyActivation}. */
+    /** Which of {@link everyGate}. */
     kind: 'i32',
     out: 'i32',
     gate: 'i32',
@@ -18,7 +18,7 @@ export const gate = defineOp({
   },
   items: ({ rows }) => rows,
   run: at => (m, _, first, count, ints) => {
-    const kernel = m.kernels[`gate_${everyActivation[ints[at.kind]]}`];
+    const kernel = m.kernels[`gate_${everyGate[ints[at.kind]]}`];
     for (let row = first; row < first + count; row++) {
       const offset = row * ints[at.stride];
       kernel(ints[at.out] + offset, ints[at.gate] + offset, ints[at.up] + offset, ints[at.eights]);

@@ -10,6 +10,8 @@ export const rmsNorm = defineOp({
     x: 'i32',
     xStride: 'i32',
     weight: 'i32',
+    /** Weights, which the groups have in turn. */
+    weights: 'i32',
     columns: 'i32',
     groups: 'i32',
     epsilon: 'f32',
@@ -17,12 +19,14 @@ export const rmsNorm = defineOp({
   items: ({ rows }) => rows,
   run: at => (m, _, first, count, ints, floats) => {
     const [columns, groups, epsilon] = [ints[at.columns], ints[at.groups], floats[at.epsilon]];
+    const weights = ints[at.weights];
     for (let row = first; row < first + count; row++) {
       const out = ints[at.out] + row * ints[at.outStride];
       const x = ints[at.x] + row * ints[at.xStride];
       for (let group = 0; group < groups; group++) {
         const offset = group * columns * 4;
-        m.kernels.rms_norm(out + offset, x + offset, ints[at.weight], columns, epsilon);
+        const weight = ints[at.weight] + (group % weights) * columns * 4;
+        m.kernels.rms_norm(out + offset, x + offset, weight, columns, epsilon);
       }
     }
   },

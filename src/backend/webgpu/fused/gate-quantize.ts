@@ -1,14 +1,14 @@
 /** A gate, and what it writes as 8-bit blocks. */
-import { type Activation, everyActivation } from '../../backend.ts';
+import { everyGate, type Gate } from '../../backend.ts';
 import { paramsOf } from '../dispatch.ts';
 import { exactArithmetic } from '../exact.ts';
 import { defineKernel, type Kernel } from '../kernel.ts';
-import { activations } from '../ops/activation.ts';
+import { activations, gatedBy } from '../ops/activation.ts';
 import { gateKernels } from '../ops/gate.ts';
 import { quantizeCode } from '../ops/quantize.ts';
 import { thenQuantize } from './then-quantize.ts';
 
-const kernelOf = (kind: Activation, gate: Kernel, quantize: Kernel, blockSize: number): Kernel =>
+const kernelOf = (kind: Gate, gate: Kernel, quantize: Kernel, blockSize: number): Kernel =>
   defineKernel({
     name: `${gate.name}, ${quantize.name}`,
     params: paramsOf({ gate, to: quantize }),
@@ -21,13 +21,13 @@ const kernelOf = (kind: Activation, gate: Kernel, quantize: Kernel, blockSize: n
   for (var i = 0u; i < 4 && piece < p.to_pieces; i++) {
     let gate = bitcast<f32>(work[p.gate_gate + group.y * p.gate_gateStride + column + i]);
     let up = bitcast<f32>(work[p.gate_up + group.y * p.gate_upStride + column + i]);
-    values[i] = kept(${kind}(gate) * up);
+    values[i] = kept(${gatedBy(kind, 'gate', 'up')});
     work[p.gate_out + group.y * p.gate_outStride + column + i] = bitcast<u32>(values[i]);
   }
   quantize(lane, values, piece, p.to_pieces, p.to_out + group.y * p.to_perToken);`,
   });
 
-export const gateQuantize = everyActivation.flatMap(kind => {
+export const gateQuantize = everyGate.flatMap(kind => {
   const before = gateKernels[kind];
   return thenQuantize({
     before,

@@ -1,13 +1,13 @@
 /** Products of few tokens with two matrices, and the gate of one by the other: a workgroup has the same rows of both. */
-import { type Activation, everyActivation } from '../../backend.ts';
+import { everyGate, type Gate } from '../../backend.ts';
 import { type Dispatch, type Fusion, paramsOf } from '../dispatch.ts';
 import { exactArithmetic } from '../exact.ts';
-import { activations } from '../ops/activation.ts';
+import { activations, gatedBy } from '../ops/activation.ts';
 import { gateKernels } from '../ops/gate.ts';
 import { type Extra, fewFamily, fewRows } from '../ops/product-few.ts';
 import { fewWith } from '../ops/product-kernels.ts';
 
-const gated = (kind: Activation): Extra => ({
+const gated = (kind: Gate): Extra => ({
   name: kind,
   pairs: true,
   params: product => ({ ...product, ...(paramsOf({ gate: gateKernels[kind] }) as typeof product) }),
@@ -20,7 +20,7 @@ fn storeBoth(token: u32, row: u32, gate: f32, up: f32) {
   // With what was added to the products.
   let a = bitcast<f32>(work[p.out0 + token * p.outStride0 + row]);
   let b = bitcast<f32>(work[p.out1 + token * p.outStride1 + row]);
-  work[p.gate_out + token * p.gate_outStride + row] = bitcast<u32>(${kind}(a) * b);
+  work[p.gate_out + token * p.gate_outStride + row] = bitcast<u32>(${gatedBy(kind, 'a', 'b')});
 }`,
 });
 
@@ -32,7 +32,7 @@ function isGateOf({ params: to, groups }: Dispatch, { params: of }: Dispatch): b
   return whole && both && of.outStride0 === to.gateStride && of.outStride1 === to.upStride && of.tokens === groups[1];
 }
 
-export const productGate = everyActivation.map((kind): Fusion => {
+export const productGate = everyGate.map((kind): Fusion => {
   const extra = gated(kind);
   return {
     kernels: [fewFamily, gateKernels[kind]],

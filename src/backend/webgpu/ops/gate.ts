@@ -1,12 +1,12 @@
 /** out = activation(gate) * up. */
-import type { Activation } from '../../backend.ts';
+import type { Gate } from '../../backend.ts';
 import type { Context } from '../context.ts';
 import { exactArithmetic } from '../exact.ts';
 import type { GpuWorkBuffer } from '../handles.ts';
 import { defineKernel } from '../kernel.ts';
-import { activations } from './activation.ts';
+import { activations, gatedBy } from './activation.ts';
 
-const kernelOf = (kind: Activation) =>
+const kernelOf = (kind: Gate) =>
   defineKernel({
     name: kind,
     params: {
@@ -19,17 +19,24 @@ const kernelOf = (kind: Activation) =>
   let column = group.x * 64 + lane;
   if (column >= p.columns) { return; }
   let gate = work[p.gate + group.y * p.gateStride + column];
-  work[p.out + group.y * p.outStride + column] = ${kind}(gate) * work[p.up + group.y * p.upStride + column];`,
+  work[p.out + group.y * p.outStride + column] = ${gatedBy(kind, 'gate', 'work[p.up + group.y * p.upStride + column]')};`,
   });
 
-export const gateKernels = { silu: kernelOf('silu'), gelu: kernelOf('gelu'), sigmoid: kernelOf('sigmoid') };
+export const gateKernels = {
+  silu: kernelOf('silu'),
+  gelu: kernelOf('gelu'),
+  sigmoid: kernelOf('sigmoid'),
+  relu2: kernelOf('relu2'),
+  linear: kernelOf('linear'),
+  swiglu_oai: kernelOf('swiglu_oai'),
+};
 
 export function gate(
   { recorder }: Context,
   out: GpuWorkBuffer,
   gate: GpuWorkBuffer,
   up: GpuWorkBuffer,
-  kind: Activation,
+  kind: Gate,
   rows: number,
 ): void {
   const { columns } = out;

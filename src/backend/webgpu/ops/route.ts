@@ -8,19 +8,11 @@ import { mathOf } from '../math.ts';
 /** More do not fit into a workgroup's memory. */
 export const mostExperts = 1024;
 
-const lanes = 64;
+export const lanes = 64;
 
-const kernel = defineKernel({
-  name: 'route',
-  params: { logits: 'u32', stride: 'u32', experts: 'u32', topK: 'u32', chosen: 'u32', weights: 'u32' },
-  workgroup: lanes,
-  declarations: `${exactArithmetic()}${mathOf(1)}
+/** The largest of a row's scores. */
+export const greatest = `
 var<workgroup> maxima: array<f32, ${lanes}>;
-var<workgroup> probabilities: array<f32, ${mostExperts}>;
-/** Those of the chosen, in the order of choice. */
-var<workgroup> best: array<f32, ${mostExperts}>;
-var<workgroup> total: f32;
-
 fn greatest(logits: u32, lane: u32) -> f32 {
   var most = bitcast<f32>(work[logits]);
   for (var e = lane; e < p.experts; e += ${lanes}u) { most = max(most, bitcast<f32>(work[logits + e])); }
@@ -32,6 +24,17 @@ fn greatest(logits: u32, lane: u32) -> f32 {
   }
   return maxima[0];
 }
+`;
+
+const kernel = defineKernel({
+  name: 'route',
+  params: { logits: 'u32', stride: 'u32', experts: 'u32', topK: 'u32', chosen: 'u32', weights: 'u32' },
+  workgroup: lanes,
+  declarations: `${exactArithmetic()}${mathOf(1)}${greatest}
+var<workgroup> probabilities: array<f32, ${mostExperts}>;
+/** Those of the chosen, in the order of choice. */
+var<workgroup> best: array<f32, ${mostExperts}>;
+var<workgroup> total: f32;
 
 /** How many experts come before this one. Bits of numbers from 0 on have their order, and one that is none has its place too. */
 fn rankOf(expert: u32) -> u32 {

@@ -1,4 +1,4 @@
-import { findEntry } from '../../../catalog/catalog.ts';
+import { isModelName } from '../../../catalog/resolve.ts';
 import { RealmError } from '../../../errors.ts';
 import { readBody } from '../../body.ts';
 import { reportError } from '../../errors.ts';
@@ -29,7 +29,7 @@ const add: Route = {
   async handle(context) {
     const { services } = context.var;
     const document = await readBody(context, 'addModel');
-    checkCatalog(document.catalog);
+    await checkCatalog(document.catalog);
     const slot = await addModel(services, { document, base: process.cwd() });
     await note(context, 'added', slot);
     return context.json(await modelStatus(slot));
@@ -120,8 +120,9 @@ function slotOf(context: AppContext): ModelSlot {
   throw new RealmError('model_not_found', `There is no model ${JSON.stringify(id)}; models here: ${known}`);
 }
 
-function checkCatalog(name: string | undefined): void {
-  if (name === undefined || findEntry(name)) return;
+/** A path is given as `path`, which must lie within `server.folders`. */
+async function checkCatalog(name: string | undefined): Promise<void> {
+  if (name === undefined || (await isModelName(name))) return;
   const message = `catalog: there is no model ${JSON.stringify(name)}; \`realm models\` lists them`;
   throw new RealmError('invalid_request', message, { param: 'catalog' });
 }

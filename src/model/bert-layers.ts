@@ -1,0 +1,78 @@
+import type { RopeTable, Vector } from '../backend/backend.ts';
+import type { LoadLayers } from './architecture.ts';
+import { eachLayer } from './config.ts';
+import type { Block, Step } from './decoder.ts';
+import {
+  type AttentionWeights,
+  attend,
+  type FeedForwardWeights,
+  gated,
+  loadAttention,
+  loadFeedForward,
+  loadFusedAttention,
+  loadUngated,
+  type UngatedWeights,
+  ungated,
+} from './layers.ts';
+import type { Loading } from './loading.ts';
+import { project } from './project.ts';
+
+interface LayerNorm {
+  readonly weight: Vector;
+  readonly bias: Vector;
+}
+
+/** A layer that normalises what it has added to the stream. */
+interface BertLayer {
+  readonly attention: AttentionWeights;
+  readonly attentionNorm: LayerNorm;
+  readonly feedForward: FeedForwardWeights | UngatedWeights;
+  readonly outputNorm: LayerNorm;
+}
+
+interface BertOptions {
+  readonly rope?: (loading: Loading) => RopeTable;
+  /** SiLU of a gate; or GELU without one. */
+  readonly gated?: boolean;
+}
+
+/** The layers of BERT and of those who follow it. arXiv:1810.04805 */
+export function bertLayers(options: BertOptions = {}): LoadLayers {
+  return async loading => {
+    const { tensors, config } = loading;
+    const rope = options.rope?.(loading);
+    return eachLayer(config, async prefix => {
+      const fused = tensors.has(`${prefix}.attn_qkv.weight`);
+      const layer = {
+        attention: await (fused ? loadFusedAttention : loadAttention)(loading, prefix),
+        attentionNorm: await tensors.norm(`${prefix}.attn_output_norm`, config.width),
+        feedForward: await (options.gated ? loadFeedForward : loadUngated)(loading, prefix),
+        outputNorm: await tensors.norm(`${prefix}.layer_output_norm`, config.width),
+      };
+      return bertBlock(layer, rope);
+    });
+  };
+}
+
+/** x = norm(x + attention(x)); x = norm(x + feedForward(x)) */
+function bertBlock(
+  { attention, attentionNorm, feedForward, outputNorm }: BertLayer,
+  rope: RopeTable | undefined,
+): Block {
+  return (step, layer) => {
+    const { config, work } = step;
+    const { hidden, mixed, gate } = work;
+    const options = { heads: config.heads, scale: 1 / Math.sqrt(config.headDim), twoWay: true };
+    attend(step, layer, attention, rope, options, { x: hidden });
+    project(step, [{ out: hidden, ...attention.output }], mixed, { accumulate: true });
+    normalise(step, attentionNorm);
+    if ('gate' in feedForward) gated(step, feedForward, 'silu', hidden);
+    else ungated(step, feedForward, 'gelu', hidden);
+    project(step, [{ out: hidden, ...feedForward.down }], gate, { accumulate: true });
+    normalise(step, outputNorm);
+  };
+}
+
+export function normalise({ backend, config, work, batch }: Step, { weight, bias }: LayerNorm): void {
+  backend.layerNorm(work.hidden, work.hidden, weight, bias, config.epsilon, batch.tokens);
+}

@@ -1,0 +1,45 @@
+import type { LoadPart } from './hybrid.ts';
+import { type AttentionWeights, attend } from './layers.ts';
+import type { Loading } from './loading.ts';
+import { project } from './project.ts';
+import { readRope } from './rope.ts';
+import type { Linear } from './tensors.ts';
+
+/** Attention whose output is multiplied by the sigmoid of a gate, made of the same input as the queries. arXiv:2505.06708 */
+export function gatedAttention(loading: Loading): LoadPart {
+  const { backend, keys, config, options } = loading;
+  const { heads, headDim } = config;
+  const rope = backend.ropeTable(readRope(keys, config, { style: 'halves', kvTokens: options.kvTokens }));
+  const gate = backend.buffer(options.maxBatchTokens, heads * headDim);
+  const attention = { heads, scale: 1 / Math.sqrt(headDim) };
+  return async prefix => {
+    const weights = await loadWeights(loading, prefix);
+    const also = [{ out: gate, ...weights.gate }];
+    return (step, layer) => {
+      const { work, batch } = step;
+      attend(step, layer, weights, rope, attention, { also });
+      backend.gate(gate, gate, work.mixed, 'sigmoid', batch.tokens);
+      project(step, [{ out: work.hidden, ...weights.output }], gate, { accumulate: true });
+    };
+  };
+}
+
+/** In the file each head's rows of queries are followed by those of its gate. */
+async function loadWeights(
+  { tensors, config }: Loading,
+  prefix: string,
+): Promise<AttentionWeights & { readonly gate: Linear }> {
+  const { width, heads, kvHeads, headDim } = config;
+  const rows = heads * headDim;
+  const half = (first: number) =>
+    tensors.linear(`${prefix}.attn_q`, 2 * rows, width, { first, count: rows, run: headDim, step: 2 * headDim });
+  return {
+    q: await half(0),
+    gate: await half(headDim),
+    k: await tensors.linear(`${prefix}.attn_k`, kvHeads * headDim, width),
+    v: await tensors.linear(`${prefix}.attn_v`, kvHeads * headDim, width),
+    output: await tensors.linear(`${prefix}.attn_output`, width, rows),
+    qNorm: await tensors.vector(`${prefix}.attn_q_norm.weight`, headDim),
+    kNorm: await tensors.vector(`${prefix}.attn_k_norm.weight`, headDim),
+  };
+}
