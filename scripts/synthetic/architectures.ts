@@ -1,73 +1,11 @@
-import { type EncoderRecipe, encoderParts } from './encoders.ts';
+import { encoderParts } from './encoders.ts';
 import { gemma4Recipe } from './gemma4.ts';
 import type { MetaValue } from './gguf-writer.ts';
 import { hybridRecipes, predictor } from './hybrid.ts';
 import { mamba2Recipes } from './mamba2.ts';
 import { expertCounts, f32, graniteFactors, narrowExperts, u32 } from './metadata.ts';
+import type { Part, Recipe } from './recipe.ts';
 import type { Shape } from './shapes.ts';
-
-/** One tensor of an architecture; matrices are [inputs, outputs] or [inputs, outputs, experts], in ggml's order. */
-export interface Part {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly kind:
-    | 'embedding'
-    | 'matrix'
-    | 'output'
-    | 'norm'
-    | 'bias'
-    | 'router'
-    | 'kernel'
-    | 'decay'
-    | 'sinks'
-    | 'table'
-    | 'divisors'
-    | 'scaling norm';
-}
-
-/** What tells one architecture from llama; names and keys as llama.cpp expects them. */
-export interface Recipe {
-  /** general.architecture. */
-  readonly name: string;
-  readonly biases?: boolean;
-  /** Norms over each head of queries and keys; `whole`: over all of them. */
-  readonly headNorms?: boolean | 'whole';
-  readonly postNorms?: boolean;
-  /** Whether there are norms before attention and feed-forward network. Default true. */
-  readonly preNorms?: boolean;
-  /** Queries, keys and values in one matrix, gate and up in another; `ffn`: only the latter. */
-  readonly fused?: boolean | 'ffn';
-  readonly experts?: boolean;
-  /** Biases of all experts and of their router, and of attention's output. */
-  readonly expertBiases?: boolean;
-  readonly sinks?: boolean;
-  /** A shared expert; `gated`: of which tokens take a share. */
-  readonly shared?: 'plain' | 'gated';
-  /** A bias for choosing experts. */
-  readonly selectionBias?: boolean;
-  /** Leading layers that have one feed-forward network instead of experts. */
-  readonly leadingDense?: number;
-  /** What the norm before the feed-forward network is called. */
-  readonly ffnNorm?: string;
-  readonly tied?: boolean;
-  /** The embedding is multiplied by sqrt(width) when a token enters, and not when it serves as the output matrix. */
-  readonly scaledEmbedding?: boolean;
-  /** In the place of attention. */
-  readonly mixer?: (shape: Shape, layer: number, prefix: string) => Part[];
-  /** What the norm before the output is called. */
-  readonly outputNorm?: string;
-  /** It embeds or ranks texts, and is not there to answer. */
-  readonly embeds?: boolean;
-  readonly encoder?: EncoderRecipe;
-  /** Width between two matrices behind the pooling. */
-  readonly dense?: number;
-  /** Scores of a head behind the pooling. */
-  readonly labels?: number;
-  readonly extra?: (shape: Shape) => Record<string, MetaValue>;
-  /** Tensors beside the layers, and those of a layer, of an architecture that is like no other. */
-  readonly ends?: (shape: Shape) => Part[];
-  readonly layer?: (shape: Shape, layer: number, prefix: string) => Part[];
-}
 
 const i32s = (...values: number[]): MetaValue => ({ array: 'i32', values });
 /** How the pairs of a head are shared among time, height and width: no pair is left over, which llama.cpp would not turn. */

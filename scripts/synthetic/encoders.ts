@@ -1,18 +1,6 @@
 /** The tensors of encoders: BERT's, with its variants. */
-import type { Part } from './architectures.ts';
+import type { EncoderRecipe, Part } from './recipe.ts';
 import type { Shape } from './shapes.ts';
-
-export interface EncoderRecipe {
-  /** Positions are learned, a row for each; otherwise queries and keys are rotated. */
-  readonly positions?: boolean;
-  /** One matrix of queries, keys and values. */
-  readonly fused?: boolean;
-  readonly biases?: boolean;
-  /** A gate beside the feed-forward network. */
-  readonly gated?: boolean;
-  /** A head that scores. */
-  readonly ranks?: boolean;
-}
 
 export function encoderParts(recipe: EncoderRecipe, shape: Shape): Part[] {
   const { width, vocab, context, layers } = shape;

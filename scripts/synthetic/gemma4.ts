@@ -1,5 +1,5 @@
-import type { Part } from './architectures.ts';
 import type { MetaValue } from './gguf-writer.ts';
+import type { Part } from './recipe.ts';
 import type { Shape } from './shapes.ts';
 
 interface Variant {

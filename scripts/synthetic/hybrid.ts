@@ -1,7 +1,8 @@
 /** Layers that mix tokens by something with a state, and by attention only now and then: LFM2, Qwen 3.5. */
-import type { Part, Recipe } from './architectures.ts';
+
 import type { MetaValue } from './gguf-writer.ts';
 import { narrowExperts, u32 } from './metadata.ts';
+import type { Part, Recipe } from './recipe.ts';
 import type { Shape } from './shapes.ts';
 
 /** Attention in every so many layers; in one at least. */

@@ -1,8 +1,9 @@
 /** Layers of Mamba-2, and attention only now and then: Nemotron-H, Granite 4. */
-import type { Part, Recipe } from './architectures.ts';
+
 import type { MetaValue } from './gguf-writer.ts';
 import { attends, under } from './hybrid.ts';
 import { expertCounts, f32, graniteFactors, narrowExperts, u32 } from './metadata.ts';
+import type { Part, Recipe } from './recipe.ts';
 import type { Shape } from './shapes.ts';
 
 /** Twice the width, as llama.cpp needs it for Granite; heads as wide as their states. */

@@ -3,12 +3,12 @@ import {
   architectureMetadata,
   embeddingDeviation,
   isTied,
-  type Part,
   parts,
   recipes,
 } from './architectures.ts';
 import { encodeGguf, type GgufModel, type MetaValue, writeGguf } from './gguf-writer.ts';
 import { fileTypes, type Mix, typeOf } from './mixes.ts';
+import type { Part } from './recipe.ts';
 import { type Shape, type ShapeName, shapes } from './shapes.ts';
 import { tokenizerMetadata } from './tokenizer.ts';
 import { randomTensor, type Values } from './weights.ts';

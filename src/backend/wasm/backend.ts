@@ -10,9 +10,6 @@ import {
   type Backend,
   type BatchLayout,
   type Buffer,
-  type ConvolutionOptions,
-  type DeltaInputs,
-  type DeltaShape,
   done,
   everyFeature,
   type Gate,
@@ -30,8 +27,6 @@ import {
   type Routing,
   type RunOutcome,
   type SampleRow,
-  type ScanInputs,
-  type ScanShape,
   type TokenBuffer,
   type Vector,
 } from '../backend.ts';
@@ -155,7 +150,7 @@ export class WasmBackend implements Backend {
     this.#elementwise = new Elementwise(recorder, residency, this.#tables);
     this.#rows = new Rows(memories, recorder, residency, this.#tables);
     this.#caches = new Caches(memories, recorder, residency, this.#tables);
-    this.#states = new States(recorder, residency, this.#tables);
+    this.#states = new States(this.#owner, recorder, residency, this.#tables);
   }
 
   get name(): string {
@@ -270,48 +265,16 @@ export class WasmBackend implements Backend {
     this.#elementwise.rope(this.#owner.own(x), rope, positions, heads);
   }
 
-  convolve(
-    out: Buffer,
-    x: Buffer,
-    kernel: Vector,
-    cache: KvCache,
-    layer: number,
-    batch: BatchLayout,
-    { bias, ...options }: ConvolutionOptions,
-  ): void {
-    const [target, source, own] = [this.#owner.own(out), this.#owner.own(x), this.#owner.own(cache)];
-    const weights = { kernel: this.#owner.own(kernel), bias: bias && this.#owner.own(bias) };
-    this.#states.convolve(target, source, weights, own, layer, batch, options);
+  convolve(...args: Parameters<Backend['convolve']>): void {
+    this.#states.convolve(...args);
   }
 
-  deltaRule(
-    out: Buffer,
-    { qkv, alpha, beta, decay, shift }: DeltaInputs,
-    cache: KvCache,
-    layer: number,
-    batch: BatchLayout,
-    shape: DeltaShape,
-  ): void {
-    const inputs = {
-      ...{ qkv: this.#owner.own(qkv), alpha: this.#owner.own(alpha), beta: this.#owner.own(beta) },
-      ...{ decay: this.#owner.own(decay), shift: this.#owner.own(shift) },
-    };
-    this.#states.deltaRule(this.#owner.own(out), inputs, this.#owner.own(cache), layer, batch, shape);
+  deltaRule(...args: Parameters<Backend['deltaRule']>): void {
+    this.#states.deltaRule(...args);
   }
 
-  scan(
-    out: Buffer,
-    { xbc, dt, decay, shift, skip }: ScanInputs,
-    cache: KvCache,
-    layer: number,
-    batch: BatchLayout,
-    shape: ScanShape,
-  ): void {
-    const inputs = {
-      ...{ xbc: this.#owner.own(xbc), dt: this.#owner.own(dt) },
-      ...{ decay: this.#owner.own(decay), shift: this.#owner.own(shift), skip: this.#owner.own(skip) },
-    };
-    this.#states.scan(this.#owner.own(out), inputs, this.#owner.own(cache), layer, batch, shape);
+  scan(...args: Parameters<Backend['scan']>): void {
+    this.#states.scan(...args);
   }
 
   gate(out: Buffer, gate: Buffer, up: Buffer, kind: Gate, rows: number): void {

@@ -1,8 +1,9 @@
 /** Records what layers with a state of fixed size compute. */
 import { RealmError } from '../../errors.ts';
 import { convolutionTaps } from '../../kernels/states.ts';
-import type { BatchLayout, ConvolutionOptions, DeltaShape, ScanShape } from '../backend.ts';
-import type { StateLayer, WasmBuffer, WasmCache, WasmVector } from './handles.ts';
+import type { Backend, BatchLayout } from '../backend.ts';
+import type { Owner } from '../owner.ts';
+import type { Handles, StateLayer, WasmCache } from './handles.ts';
 import { convolve } from './ops/convolve.ts';
 import { deltaRule } from './ops/delta-rule.ts';
 import { scan } from './ops/scan.ts';
@@ -11,45 +12,26 @@ import type { Residency } from './residency.ts';
 import { partsOf } from './state-passes.ts';
 import type { StepTables } from './step-tables.ts';
 
-export interface WasmDeltaInputs {
-  readonly qkv: WasmBuffer;
-  readonly alpha: WasmBuffer;
-  readonly beta: WasmBuffer;
-  readonly decay: WasmVector;
-  readonly shift: WasmVector;
-}
-
-export interface WasmScanInputs {
-  readonly xbc: WasmBuffer;
-  readonly dt: WasmBuffer;
-  readonly decay: WasmVector;
-  readonly shift: WasmVector;
-  readonly skip: WasmVector;
-}
-
 /** Most dimensions of a key, so that the keys and queries of some tokens fit a thread's scratch. */
 const mostKeyDim = 504;
 
 export class States {
+  readonly #owner: Owner<Handles>;
   readonly #recorder: Recorder;
   readonly #residency: Residency;
   readonly #tables: StepTables;
 
-  constructor(recorder: Recorder, residency: Residency, tables: StepTables) {
+  constructor(owner: Owner<Handles>, recorder: Recorder, residency: Residency, tables: StepTables) {
+    this.#owner = owner;
     this.#recorder = recorder;
     this.#residency = residency;
     this.#tables = tables;
   }
 
-  convolve(
-    out: WasmBuffer,
-    x: WasmBuffer,
-    { kernel, bias }: { kernel: WasmVector; bias: WasmVector | undefined },
-    cache: WasmCache,
-    layer: number,
-    batch: BatchLayout,
-    { taps, activation, at = 0 }: Omit<ConvolutionOptions, 'bias'>,
-  ): void {
+  convolve(...[to, from, weights, cache, layer, batch, options]: Parameters<Backend['convolve']>): void {
+    const { taps, activation, at = 0 } = options;
+    const [out, x, kernel] = [this.#owner.own(to), this.#owner.own(from), this.#owner.own(weights)];
+    const bias = options.bias && this.#owner.own(options.bias);
     const { columns } = x;
     if (!convolutionTaps.some(each => each === taps)) throw unavailable(`a convolution of ${taps} taps`);
     expect(
@@ -60,7 +42,7 @@ export class States {
       kernel.length === taps * columns && (bias?.length ?? columns) === columns,
       'a kernel or a bias of another size',
     );
-    const { block, slotBytes } = stateOf(cache, layer, batch, at, (taps - 1) * columns);
+    const { block, slotBytes } = stateOf(this.#owner.own(cache), layer, batch, at, (taps - 1) * columns);
     this.#residency.ensure(block.memory, x, batch.tokens);
     this.#residency.writes(block.memory, out, batch.tokens);
     this.#recorder.record(block.memory, convolve, {
@@ -80,14 +62,11 @@ export class States {
     });
   }
 
-  deltaRule(
-    out: WasmBuffer,
-    { qkv, alpha, beta, decay, shift }: WasmDeltaInputs,
-    cache: WasmCache,
-    layer: number,
-    batch: BatchLayout,
-    { keyHeads, keyDim, valueHeads: heads, valueDim, grouped, epsilon, at = 0 }: DeltaShape,
-  ): void {
+  deltaRule(...[to, inputs, cache, layer, batch, shape]: Parameters<Backend['deltaRule']>): void {
+    const { keyHeads, keyDim, valueHeads: heads, valueDim, grouped, epsilon, at = 0 } = shape;
+    const [out, qkv] = [this.#owner.own(to), this.#owner.own(inputs.qkv)];
+    const [alpha, beta] = [this.#owner.own(inputs.alpha), this.#owner.own(inputs.beta)];
+    const [decay, shift] = [this.#owner.own(inputs.decay), this.#owner.own(inputs.shift)];
     checkHeads(keyDim, valueDim);
     if (keyDim > mostKeyDim) throw unavailable(`keys of ${keyDim}`);
     expect(heads % keyHeads === 0, `${heads} value heads with ${keyHeads} key heads`);
@@ -98,7 +77,7 @@ export class States {
     expect(out.columns === heads * valueDim, `${heads} heads of ${valueDim} into ${out.columns} columns`);
     for (const { columns } of [alpha, beta]) expect(columns === heads, `${columns} gates for ${heads} heads`);
     for (const { length } of [decay, shift]) expect(length === heads, `${length} decays or shifts for ${heads} heads`);
-    const { block, slotBytes } = stateOf(cache, layer, batch, at, heads * keyDim * valueDim);
+    const { block, slotBytes } = stateOf(this.#owner.own(cache), layer, batch, at, heads * keyDim * valueDim);
     for (const input of [qkv, alpha, beta]) this.#residency.ensure(block.memory, input, batch.tokens);
     this.#residency.writes(block.memory, out, batch.tokens);
     const segments = batch.segments.length;
@@ -125,21 +104,18 @@ export class States {
     });
   }
 
-  scan(
-    out: WasmBuffer,
-    { xbc, dt, decay, shift, skip }: WasmScanInputs,
-    cache: WasmCache,
-    layer: number,
-    batch: BatchLayout,
-    { heads, headDim, groups, stateDim, at = 0 }: ScanShape,
-  ): void {
+  scan(...[to, inputs, cache, layer, batch, shape]: Parameters<Backend['scan']>): void {
+    const { heads, headDim, groups, stateDim, at = 0 } = shape;
+    const [out, xbc, dt] = [this.#owner.own(to), this.#owner.own(inputs.xbc), this.#owner.own(inputs.dt)];
+    const [decay, shift] = [this.#owner.own(inputs.decay), this.#owner.own(inputs.shift)];
+    const skip = this.#owner.own(inputs.skip);
     checkHeads(stateDim, headDim);
     expect(heads % groups === 0, `${heads} heads in ${groups} groups`);
     expect(xbc.columns === heads * headDim + 2 * groups * stateDim, `x, B and C of ${xbc.columns} columns`);
     expect(out.columns === heads * headDim, `${heads} heads of ${headDim} into ${out.columns} columns`);
     for (const length of [dt.columns, decay.length, shift.length, skip.length])
       expect(length === heads, `${length} rates, decays, shifts or skips for ${heads} heads`);
-    const { block, slotBytes } = stateOf(cache, layer, batch, at, heads * stateDim * headDim);
+    const { block, slotBytes } = stateOf(this.#owner.own(cache), layer, batch, at, heads * stateDim * headDim);
     for (const input of [xbc, dt]) this.#residency.ensure(block.memory, input, batch.tokens);
     this.#residency.writes(block.memory, out, batch.tokens);
     const segments = batch.segments.length;
