@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { asRealmError } from '../../src/errors.ts';
 import { createTokenizer } from '../../src/tokenizer/create.ts';
 import { published, publishedMetadata } from '../support/published-vocabularies.ts';
 
@@ -11,12 +12,20 @@ const tokens: Record<string, Record<string, number[]>> = fixture('published-toke
 
 for (const [name, vocabulary] of Object.entries(published)) {
   describe(`${name}: the tokens of its publisher's library`, async () => {
-    const opening = publishedMetadata(vocabulary).then(metadata => createTokenizer(metadata));
+    const opening = publishedMetadata(vocabulary).then(
+      metadata => createTokenizer(metadata),
+      error => {
+        const { code, message } = asRealmError(error);
+        if (code !== 'download_failed') throw error;
+        return `its package cannot be had: ${message}`;
+      },
+    );
     const expected = Object.entries(tokens[name] ?? {});
     assert.ok(expected.length > 15);
     for (const [title, ids] of expected) {
-      test(title, async () => {
+      test(title, async t => {
         const tokenizer = await opening;
+        if (typeof tokenizer === 'string') return t.skip(tokenizer);
         const text = texts[title]!;
         const found = tokenizer.encode(text, { addSpecial: false, parseSpecial: false });
         assert.deepEqual(found, ids);
