@@ -59,7 +59,8 @@ for (const architecture of ['lfm2', 'qwen35', 'qwen35moe'] as const) {
         accepted += stats.acceptedTokens;
         await engine.close();
       }
-      assert.ok(accepted > 0 && accepted < drafted, `${accepted} of ${drafted} guesses were right`);
+      // Wrong ones are for the simulation: which are, is the model’s affair.
+      assert.ok(accepted > 0, `${accepted} of ${drafted} guesses were right`);
     });
 
     test('an answer in pieces, and one that goes on from a kept state', async () => {

@@ -78,10 +78,8 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
   const threads = options.threads ?? platform.availableParallelism();
   const name = options.variant ?? platform.setting('REALM_KERNELS');
   const forced = name ? variantNamed(name) : undefined;
-  const starting = ThreadPool.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
-  // The self-test needs no other thread: it runs while they begin, and what it finds is kept for `use`.
-  if (!forced) chooseKernels('common', createBench).catch(() => {});
-  const pool = await starting;
+  // No kernel is compiled while threads begin: what V8 does for them may look at the flags that compiling changes.
+  const pool = await ThreadPool.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
   try {
     const backend = new WasmBackend(pool, part => chooseKernels(part, createBench, forced), options.memoryPages);
     await backend.use('common');
