@@ -38,6 +38,9 @@ const textTokens = 128;
 /** Most tokens in one step. */
 export const maxBatchedTokens = 512;
 
+/** States that are held at once for the work, in models whose layers keep them. */
+export const slotsNeeded = ({ batches }: Work): number => 2 * Math.max(1, ...batches);
+
 /** Tokens that the KV cache must hold for the work. */
 export function tokensNeeded({ prompt, gen, batches, depths }: Work): number {
   const deepest = Math.max(0, ...depths) + gen;
@@ -148,11 +151,13 @@ interface Span {
 /** A batch of the spans; logits of the last token of each. */
 function step(model: Model, spans: readonly Span[], reach: number): Batch {
   let tokens = 0;
-  const segments = spans.map(({ count, position, firstPage }) => {
-    const pages = Int32Array.from({ length: Math.ceil(reach / pageTokens) }, (_, i) => firstPage + i);
+  const segments = spans.map(({ count, position, firstPage }, i) => {
+    const pages = Int32Array.from({ length: Math.ceil(reach / pageTokens) }, (_, page) => firstPage + page);
     const start = tokens;
     tokens += count;
-    return { start, count, position, pages };
+    // Two slots a sequence, which take turns: what is in them makes no difference to the time either.
+    const slots = model.slots > 0 && { slot: 2 * i + (position & 1), nextSlot: 2 * i + (~position & 1) };
+    return { start, count, position, pages, ...slots };
   });
   return {
     tokens,

@@ -71,7 +71,7 @@ async function open(options: Options) {
   const { resolveModel } = await import('../catalog/resolve.ts');
   const { openGguf } = await import('../gguf/open.ts');
   const { loadModel } = await import('../model/load.ts');
-  const { maxBatchedTokens, tokensNeeded } = await import('../bench/bench.ts');
+  const { maxBatchedTokens, slotsNeeded, tokensNeeded } = await import('../bench/bench.ts');
   const { path } = await resolveModel(options.model);
   const file = await openGguf(path);
   try {
@@ -79,6 +79,7 @@ async function open(options: Options) {
     const kvTokens = tokensNeeded(workOf(options));
     const model = await loadModel(file, backend, {
       kvTokens,
+      stateSlots: slotsNeeded(workOf(options)),
       maxBatchTokens: maxBatchedTokens,
       maxOutputs: Math.max(1, ...options.batch),
     });
