@@ -1,9 +1,7 @@
 import { defineArchitecture } from '../architecture.ts';
-import { attentionScale, embeddingScale, readCap } from '../gemma.ts';
+import { attentionScale, embeddingScale, placesOfGemma3, readCap } from '../gemma.ts';
 import { loadNormedAttention } from '../layers.ts';
-import { readLocalRope, readRope } from '../rope.ts';
 import { sandwich } from '../sandwich.ts';
-import { readWindow, slidingLayers } from '../window.ts';
 
 /**
  * Gemma 3: every sixth layer sees all, the others a window; those rotate with a lower base and are never stretched. A norm
@@ -16,13 +14,6 @@ export const gemma3 = defineArchitecture({
   layers: sandwich({
     attention: loadNormedAttention,
     activation: 'gelu',
-    read: ({ backend, keys, config, options: { kvTokens } }) => {
-      const style = 'halves';
-      const global = { rope: backend.ropeTable(readRope(keys, config, { style, kvTokens })) };
-      const window = readWindow(keys);
-      const local = { rope: backend.ropeTable(readLocalRope(keys, config, { style, kvTokens })), window };
-      const slides = slidingLayers(keys, config, 6);
-      return { place: layer => (window && slides[layer] ? local : global), scale: attentionScale(config, 62) };
-    },
+    read: loading => ({ place: placesOfGemma3(loading), scale: attentionScale(loading.config, 62) }),
   }),
 });
