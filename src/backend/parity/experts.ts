@@ -1,12 +1,14 @@
 /** Products of experts, with biases too, and who chooses them. */
+import type { QuantType } from '../../quant/types.ts';
 import type { Backend, RouterOptions } from '../backend.ts';
 import { floats } from './data.ts';
 import { filled, results, type Same, weights } from './suite.ts';
 
 const [expertCount, topK, width, inner] = [5, 2, 64, 40];
 
-export function expertBiases(same: Same): void {
-  for (const type of ['F32', 'Q8_0', 'MXFP4'] as const) {
+/** `types`: those that the backend has kernels for. */
+export function expertBiases(same: Same, types: readonly QuantType[]): void {
+  for (const type of (['F32', 'Q8_0', 'MXFP4'] as const).filter(type => types.includes(type))) {
     for (const tokens of [1, 3, 9, 40]) {
       const title = `${tokens} tokens, ${expertCount} experts in ${type} with biases`;
       same(title, backend => biased(backend, type, tokens), 'expertBiases');

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { QuantType } from '../../quant/types.ts';
 import type { Backend } from '../backend.ts';
-import { lacking } from '../lacking.ts';
 import { createReferenceBackend } from '../reference/reference.ts';
 import { attention } from './attention.ts';
 import { cache } from './cache.ts';
@@ -14,7 +13,7 @@ import { allTypes, products, refusesInfinity } from './products.ts';
 import { rows } from './rows.ts';
 import { sampling } from './sampling.ts';
 import { states } from './states.ts';
-import { assertNear, assertSameBits, flushed, type Same } from './suite.ts';
+import { assertNear, assertSameBits, flushed, refuses, type Same } from './suite.ts';
 
 /** How far results may be from the reference's, as a fraction of the largest of their row. */
 export interface Tolerance {
@@ -42,8 +41,8 @@ export function parity(
     });
     after(() => backend.close());
     const same: Same = (title, scenario, feature) =>
-      test(title, async t => {
-        if (feature && !backend.traits.features.has(feature)) return t.diagnostic(lacking(feature).message);
+      test(title, async () => {
+        if (feature && !backend.traits.features.has(feature)) return refuses(feature, () => scenario(backend));
         const [actual, expected] = [await scenario(backend), await scenario(createReferenceBackend())];
         const compared = flushes
           ? ([actual.map(flushed), expected.map(flushed)] as const)
@@ -55,7 +54,7 @@ export function parity(
     rows(same);
     experts(same);
     attention(same);
-    expertBiases(same);
+    expertBiases(same, types);
     cache(() => backend, same);
     states(() => backend, same);
     sampling(() => backend, same);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Backend, BatchLayout, Buffer, KvCache, Segment } from '../backend.ts';
 import { floats } from './data.ts';
 import { layers, type StateLayer } from './state-layers.ts';
-import { assertNear, assertSameBits, filled, results, type Same } from './suite.ts';
+import { assertNear, assertSameBits, filled, refuses, results, type Same } from './suite.ts';
 
 /** Tokens of a sequence, by its number: what they are follows from it and from their positions. */
 interface Part extends Pick<Segment, 'position' | 'count'> {
@@ -15,16 +15,15 @@ interface Part extends Pick<Segment, 'position' | 'count'> {
 
 const slotCount = 6;
 
-/** On backends that have them. */
+/** On backends that have them; others must refuse them. */
 export function states(backend: () => Backend, same: Same): void {
-  const able = () => backend().traits.features.has('states');
-  same('rmsNorm over groups that have several weights in turn', async each => (able() ? inTurn(each) : []));
+  same('rmsNorm over groups that have several weights in turn', inTurn, 'states');
   for (const layer of layers) {
-    same(`${layer.title}: segments of several lengths`, async each => (able() ? lengths(sequences(each, layer)) : []));
+    same(`${layer.title}: segments of several lengths`, async each => lengths(sequences(each, layer)), 'states');
     const only = (title: string, work: (sequences: Sequences) => Promise<void>) =>
-      test(`${layer.title}: ${title}`, async t => {
-        if (able()) await work(sequences(backend(), layer));
-        else t.diagnostic('the backend has no states');
+      test(`${layer.title}: ${title}`, () => {
+        const run = async () => work(sequences(backend(), layer));
+        return backend().traits.features.has('states') ? run() : refuses('states', run);
       });
     only('chunks and neighbours change no bit', chunks);
     only('the slot that is read stays as it was, and counts as zeros at position 0', untouched);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { QuantType } from '../../quant/types.ts';
 import type { Backend, Buffer, Feature, Matrix } from '../backend.ts';
+import { lacking } from '../lacking.ts';
 import { floats, source, weightBytes } from './data.ts';
 
 /** Does something on a backend and returns what it computed. */
@@ -9,9 +10,13 @@ export type Scenario = (backend: Backend) => Promise<Float32Array[]>;
 
 /**
  * Registers a test: the scenario gives on the backend under test what it gives on the reference. A backend without the `feature`
- * that it needs is not tested.
+ * that it needs must refuse it.
  */
 export type Same = (title: string, scenario: Scenario, feature?: Feature) => void;
+
+/** A backend without a feature says so by name, and computes nothing else in its place. */
+export const refuses = (feature: Feature, work: () => Promise<unknown>): Promise<void> =>
+  assert.rejects(work, { code: 'kernel_unavailable', message: lacking(feature).message });
 
 /** The bits of each array must be equal; NaN never is expected. */
 export function assertSameBits(actual: readonly Float32Array[], expected: readonly Float32Array[]): void {
