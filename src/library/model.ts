@@ -1,10 +1,11 @@
-import type { GenerateRequest, Sampling } from '../engine/request.ts';
+import type { EmbedRequest, GenerateRequest, Sampling } from '../engine/request.ts';
 import type { EngineInfo, EngineStats } from '../engine/types.ts';
 import { asRealmError } from '../errors.ts';
 import { decode } from '../llm/decode.ts';
 import { embed, embedAll, encodeInput } from '../llm/embed.ts';
 import type { LoadedModel } from '../llm/load.ts';
 import { type Chat, encodePrompt } from '../llm/prompt.ts';
+import { encodeRanking } from '../llm/rank.ts';
 import type { TextEvent } from '../llm/types.ts';
 import type { Sandbox } from '../sandbox/types.ts';
 import { finish } from '../tokenizer/steps.ts';
@@ -83,23 +84,35 @@ export class Model {
   /** The embeddings of several texts, in their order; they are computed together. The first failure ends them all. */
   embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
   async embed(texts: string | readonly string[], options: EmbedOptions = {}): Promise<Float32Array | Float32Array[]> {
-    const { signal } = options;
-    const { engine } = this.#model;
-    const requestOf = (text: string, param: string) => ({
-      ...this.#request(options),
-      prompt: this.#encodeInput(text, options, param),
-    });
-    try {
-      throwIfCancelled(signal);
-      if (typeof texts === 'string') return (await embed(engine, requestOf(texts, 'text'), signal)).values;
-      const requests = [texts].flat().map((text, i) => requestOf(text, `texts[${i}]`));
-      return (await embedAll((request, either) => embed(engine, request, either), requests, signal)).map(
-        ({ values }) => values,
+    const inputs = typeof texts === 'string' ? { text: texts } : entriesOf('texts', texts);
+    const embeddings = await this.#embedAll(options, () =>
+      Object.entries(inputs).map(([param, text]) => this.#encodeInput(text, options, param)),
+    );
+    return typeof texts === 'string' ? embeddings[0]! : embeddings;
+  }
+
+  /**
+   * How probable it is that each document answers the query, from 0 to 1, in their order: as a model says it that was made to rank.
+   * They are computed together. Throws `invalid_request` (a model that does not rank), `context_length_exceeded`, and what
+   * {@link chat} throws of the engine.
+   */
+  async rank(query: string, documents: readonly string[], options: EmbedOptions = {}): Promise<number[]> {
+    const { parseSpecial } = options;
+    const { context } = this.#model.engine.info;
+    const scores = await this.#embedAll({ ...options, rank: true }, () => {
+      const asked = textOf(query, 'query');
+      return Object.entries(entriesOf('documents', documents)).map(([param, document]) =>
+        finish(
+          encodeRanking(
+            this.#model,
+            { query: asked, document: textOf(document, param) },
+            { context, parseSpecial },
+            param,
+          ),
+        ),
       );
-    } catch (error) {
-      throwIfCancelled(signal);
-      throw asRealmError(error);
-    }
+    });
+    return scores.map(([score = 0]) => score);
   }
 
   /** The tokens of a text, with the beginning-of-text token that the model asks for unless `addSpecial` is `false`. */
@@ -143,15 +156,36 @@ export class Model {
     await this.close();
   }
 
+  /** What the model makes of each text at its end; the first failure ends them all. */
+  async #embedAll(
+    { rank, ...options }: EmbedOptions & Pick<EmbedRequest, 'rank'>,
+    encode: () => readonly Int32Array[],
+  ): Promise<Float32Array[]> {
+    const { signal } = options;
+    const { engine } = this.#model;
+    try {
+      throwIfCancelled(signal);
+      const requests = encode().map(tokens => ({
+        ...this.#request(options),
+        prompt: Array.from(tokens) as Token[],
+        rank,
+      }));
+      const embeddings = await embedAll((request, either) => embed(engine, request, either), requests, signal);
+      return embeddings.map(({ values }) => values);
+    } catch (error) {
+      throwIfCancelled(signal);
+      throw asRealmError(error);
+    }
+  }
+
   #encode(prompt: Chat | string, parseSpecial?: boolean): readonly Token[] {
     const { context } = this.#model.engine.info;
     return finish(encodePrompt(this.#model, prompt, { context, parseSpecial })).tokens;
   }
 
-  #encodeInput(text: string, { parseSpecial }: EmbedOptions, param: string): Token[] {
+  #encodeInput(text: string, { parseSpecial }: EmbedOptions, param: string): Int32Array {
     const { context } = this.#model.engine.info;
-    const tokens = finish(encodeInput(this.#model, textOf(text, param), { context, parseSpecial }, param));
-    return Array.from(tokens) as Token[];
+    return finish(encodeInput(this.#model, textOf(text, param), { context, parseSpecial }, param));
   }
 
   #request({ adapter, tenant = 'default', queueMs }: RequestOptions) {
@@ -186,6 +220,10 @@ export class Model {
     }
   }
 }
+
+/** Texts by what errors call them. */
+const entriesOf = (name: string, texts: readonly string[]): Record<string, string> =>
+  Object.fromEntries([texts].flat().map((text, i) => [`${name}[${i}]`, text]));
 
 /** The session that a request names, if any; throws `invalid_request` where there are none. */
 type FindSession = (options: GenerateOptions) => Session | undefined;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { ArchitectureName } from '../../scripts/synthetic/architectures.ts';
 import { writeSynthetic } from '../../scripts/synthetic/model.ts';
-import { type Server, serve } from '../../src/index.ts';
+import { loadModel, type Server, serve } from '../../src/index.ts';
 import { scoreOf, withLlama } from '../support/llama-cpp.ts';
 
 const architectures = { ranker: 'bertReranker', embedder: 'nomicBert' } satisfies Record<string, ArchitectureName>;
@@ -55,6 +55,19 @@ test('a model that ranks gives its scores, those of llama.cpp', async () => {
   });
   for (const { index, relevance_score: score } of answer.results)
     assert.ok(Math.abs(score - theirs[index]!) < 1e-3, `${score}, llama.cpp ${theirs[index]}`);
+});
+
+test('the library ranks as the server does', async () => {
+  await using model = await loadModel(pathOf('ranker'), { threads: 1 });
+  const scores = await model.rank(query, documents);
+  const { results } = await ask('/v1/rerank', { model: 'ranker', query, documents });
+  for (const { index, relevance_score: score } of results) assert.equal(scores[index], score);
+  assert.deepEqual(await model.rank(query, []), []);
+  await assert.rejects(model.embed(query), { code: 'invalid_request', message: /ranks texts/ });
+  await assert.rejects(model.rank(query, [3 as never]), { code: 'invalid_request', param: 'documents[0]' });
+  await assert.rejects(model.rank(query, ['long '.repeat(4000)]), { code: 'context_length_exceeded' });
+  await using embedder = await loadModel(pathOf('embedder'), { threads: 1 });
+  await assert.rejects(embedder.rank(query, documents), { code: 'invalid_request', message: /does not rank/ });
 });
 
 test('one that embeds ranks by its embeddings', async () => {
