@@ -97,4 +97,35 @@ export const searchModels: readonly CatalogEntry[] = [
     'qwen3-reranker-0.6b-q8_0.gguf',
     { size: 639_153_184, sha256: '22c9979ce4fbcdc5acdc310c6641c32797eff1aa980b8f7a2db8a8ea23429a48' },
   ),
+  pinned(
+    {
+      name: 'bge-m3',
+      description:
+        'BGE M3, Q8_0: embeddings of 1,024 numbers of texts up to 8,192 tokens, in over a hundred languages.',
+      architecture: 'bert',
+      licence: 'MIT',
+      memory: 1 * GB,
+      context: 8192,
+      can: ['embeddings'],
+    },
+    'gpustack/bge-m3-GGUF',
+    '2d48f1737679ad900d5c26c5aad5410e9c70fdca',
+    'bge-m3-Q8_0.gguf',
+    { size: 634_553_760, sha256: '950f4a8e5e19477a6d3c26d2f162233c20002c601f75e4b002e3239997821167' },
+  ),
+  pinned(
+    {
+      name: 'bge-reranker-v2-m3',
+      description: 'BGE Reranker v2 M3, Q8_0: says how well each of many texts answers a query, in many languages.',
+      architecture: 'bert',
+      licence: apache,
+      memory: 1 * GB,
+      context: 8192,
+      can: ['rerank'],
+    },
+    'gpustack/bge-reranker-v2-m3-GGUF',
+    '3093af03b1a635e67b084b1d8c03c5f5e020fd05',
+    'bge-reranker-v2-m3-Q8_0.gguf',
+    { size: 635_676_416, sha256: 'a43c7c9b11a4c1517e5bf95151960e1621d1b72f7a493364b01e386cf1aaa1d3' },
+  ),
 ];
