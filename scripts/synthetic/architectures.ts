@@ -2,6 +2,7 @@ import { encoderParts } from './encoders.ts';
 import { gemma4Recipe } from './gemma4.ts';
 import type { MetaValue } from './gguf-writer.ts';
 import { hybridRecipes, predictor } from './hybrid.ts';
+import { latentRecipes } from './latent.ts';
 import { mamba2Recipes } from './mamba2.ts';
 import { expertCounts, f32, graniteFactors, narrowExperts, u32 } from './metadata.ts';
 import type { Part, Recipe } from './recipe.ts';
@@ -142,6 +143,7 @@ export const recipes = {
       interleave_moe_layer_step: u32(1),
     }),
   },
+  ...latentRecipes,
   ...hybridRecipes,
   ...mamba2Recipes,
   bert: { name: 'bert', embeds: true, encoder: { positions: true, biases: true } },
@@ -252,7 +254,7 @@ function layerParts(recipe: Recipe, shape: Shape, layer: number): Part[] {
     ...before('attn_norm'),
     ...(recipe.mixer ? recipe.mixer(shape, layer, prefix) : attentionParts(recipe, shape, prefix)),
     ...before(recipe.ffnNorm ?? 'ffn_norm'),
-    ...ffnParts(recipe, shape, prefix, layer < (recipe.leadingDense ?? 0)),
+    ...ffnParts(recipe, shape, prefix, layer < (shape.denseLayers ?? recipe.leadingDense ?? 0)),
   ];
   const headWidth = shape.headWidth ?? width / shape.heads;
   const normed = (heads: number) => (recipe.headNorms === 'whole' ? heads * headWidth : headWidth);

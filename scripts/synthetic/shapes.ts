@@ -15,8 +15,14 @@ export interface Shape {
   /** Experts of a mixture, those used per token, and their inner width when it is not `ffn`. */
   readonly experts?: number;
   readonly expertsUsed?: number;
-  /** Of the stream that experts take and give, where it is narrower than the others'. */
+  /** Of the stream that experts take and give, where it is narrower than the others'; of the latent that attention keeps. */
   readonly latentWidth?: number;
+  /** Of latent attention: dimensions of a query that are rotated, width of a value, and of what queries are made of first. */
+  readonly rotatedWidth?: number;
+  readonly valueWidth?: number;
+  readonly queryRank?: number;
+  /** Leading layers with one feed-forward network instead of experts, in architectures that say how many. */
+  readonly denseLayers?: number;
   /** Tokens of the sliding window, for the architectures that have one. */
   readonly window?: number;
   /** Attention in every so many layers, in the architectures whose others keep a state. */

@@ -74,6 +74,29 @@ export interface Backend {
    */
   attention(out: Buffer, q: Buffer, cache: KvCache, layer: number, batch: BatchLayout, options: AttentionOptions): void;
   /**
+   * Writes what a layer of latent attention keeps of the batch's tokens. latent: [tokens, latentDim], which are keys and values;
+   * rotated: [tokens, headDim - latentDim], which are keys only
+   */
+  storeLatent(cache: KvCache, layer: number, latent: Buffer, rotated: Buffer, batch: BatchLayout): void;
+  /**
+   * Multi-head latent attention with what makes keys and values of a latent absorbed in queries and output (arXiv:2405.04434): all
+   * heads see one key, the latent and what is rotated beside it, and the latent is the value.
+   * out, queries.latent: [tokens, heads * latentDim]; queries.rotated: [tokens, heads * (headDim - latentDim)]
+   */
+  attendLatent(
+    out: Buffer,
+    queries: LatentQueries,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    options: LatentOptions,
+  ): void;
+  /**
+   * A matrix for each head: piece h of out[i] = the head's matrix * piece h of x[i]. The heads' matrices lie one below the other in
+   * `matrix`, each of out.columns / heads rows, a multiple of 8. x: [rows, heads * matrix.columns]
+   */
+  headMatmul(out: Buffer, matrix: Matrix, x: Buffer, rows: number, heads: number): void;
+  /**
    * Causal depthwise convolution over each sequence's tokens, then SiLU where options say so:
    * out[t][c] = Σ kernel[i][c] * x[t - taps + 1 + i][c] + bias[c], summed from i = 0 on, the bias first. What lies before a
    * segment's tokens is in its state, `options.at` values from where the layer's begins: [taps - 1, columns], the oldest first. `out`
@@ -206,10 +229,11 @@ export interface Traits {
 /**
  * states: layers that keep a state of fixed size, {@link Backend.convolve}, {@link Backend.deltaRule} and {@link Backend.scan}; sinks:
  * those of {@link AttentionOptions}; expertBiases: those of {@link Backend.expertMatmuls}; two-way: attention to what follows,
- * {@link AttentionOptions.twoWay}.
+ * {@link AttentionOptions.twoWay}; latent: layers that keep a latent, {@link Backend.storeLatent}, {@link Backend.attendLatent} and
+ * {@link Backend.headMatmul}.
  */
 export type Feature = (typeof everyFeature)[number];
-export const everyFeature = ['states', 'sinks', 'expertBiases', 'two-way'] as const;
+export const everyFeature = ['states', 'sinks', 'expertBiases', 'two-way', 'latent'] as const;
 
 /** What a value goes through on its own; relu2: max(x, 0) squared, arXiv:2109.08668. */
 export type Activation = (typeof everyActivation)[number];
@@ -309,6 +333,13 @@ export interface AttentionOptions {
   /** A score for each head that has no value: it takes its share of the softmax, arXiv:2309.17453 (gpt-oss). [heads] */
   readonly sinks?: Vector | undefined;
 }
+
+export interface LatentQueries {
+  readonly latent: Buffer;
+  readonly rotated: Buffer;
+}
+
+export type LatentOptions = Pick<AttentionOptions, 'heads' | 'scale'>;
 
 /** How experts are chosen and weighted, where that is not by the softmax of all scores, divided by the sum of the chosen. */
 export interface RouterOptions {

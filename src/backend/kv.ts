@@ -12,6 +12,8 @@ export type LayerShape = PagedShape | StateShape;
 export interface PagedShape {
   readonly kvHeads: number;
   readonly headDim: number;
+  /** Of multi-head latent attention: a key's first dimensions, which are its value too and are kept once. `kvHeads` is 1 then. */
+  readonly latentDim?: number | undefined;
 }
 
 export interface StateShape {

@@ -6,6 +6,7 @@ const words: Record<Feature, string> = {
   sinks: 'attention with sinks',
   expertBiases: 'experts with biases',
   'two-way': 'attention to what follows a token, as encoders have it',
+  latent: 'latent attention',
 };
 
 /** What is thrown for something that a backend cannot do, see {@link Traits.features}. */

@@ -1,6 +1,7 @@
 /**
  * Attention over a paged cache. A page holds 32 positions of one key-value head: keys as [headDim][32] and values as
  * [32][headDim], so that scores have positions as lanes and the output has dimensions as lanes: no horizontal sums.
+ * Where values are the first dimensions of keys (latent attention) only keys are held, and values are summed with positions as lanes.
  * They are F16; or int8 with an f32 scale for 32 dimensions of a position, keys' scales [headDim / 32][32] behind the keys,
  * values' scales [32][headDim / 32] behind the values (Q8_0).
  * Softmax runs online over the pages of a split (arXiv:2205.14135), pages ascending, splits are combined, and one kernel
@@ -9,6 +10,7 @@
 import { Func, type I32, i32 } from './assembler.ts';
 import { type CacheReader, type CacheType, cacheReader } from './attention/cache-format.ts';
 import { type AttentionFunc, attentionParams, eightsAt, type Page, splitPages, widthOf } from './attention/frame.ts';
+import { addWeightedKeys } from './attention/latent.ts';
 import { addWeightedValues, clear, normalise } from './attention/output.ts';
 import { scaleQueries, scores } from './attention/scores.ts';
 import { softmax, startSoftmax } from './attention/softmax.ts';
@@ -38,7 +40,11 @@ export function attention(type: CacheType, queries: number): AttentionFunc {
         readLines(f, page, cache);
         scores(f, queries, page, cache);
         softmax(f, queries, page, cache);
-        addWeightedValues(f, queries, page, cache, into);
+        f.if(
+          f.params.valuesAt,
+          () => addWeightedValues(f, queries, page, cache, into),
+          () => addWeightedKeys(f, queries, page, cache, into),
+        );
         f.advance(index, 1);
         f.set(start, i32.shl(index, i32.const(5)));
       },

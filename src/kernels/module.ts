@@ -4,7 +4,7 @@ import { formats } from '../quant/formats.ts';
 import type { QuantType } from '../quant/types.ts';
 import { interleaveFloats, maxTile, quantize32, quantize256 } from './activation.ts';
 import { assembleModule, type Func } from './assembler.ts';
-import { storeKv, storeKvBytes } from './attention/store.ts';
+import { storeKeys, storeKeysBytes, storeKv, storeKvBytes } from './attention/store.ts';
 import { attention, cacheTypes, maxQueries } from './attention.ts';
 import { panelBytes32, panelProduct32, product32, unpack32 } from './blocks32.ts';
 import { panelBytes256, panelProduct256, product256, unpack256 } from './blocks256.ts';
@@ -96,6 +96,7 @@ function commonFunctions() {
   return [
     ...cacheTypes.flatMap(type => Array.from({ length: maxQueries }, (_, i) => attention(type, i + 1))),
     ...[quantize32(), quantize256(), interleaveFloats(), rmsNorm(), layerNorm(), storeKv(), storeKvBytes()],
+    ...[storeKeys(), storeKeysBytes()],
     ...[gate('silu'), gate('gelu'), gate('sigmoid'), gate('relu2'), gate('linear'), gate('swiglu_oai')],
     ...[activate('silu'), activate('gelu'), activate('sigmoid'), activate('relu2')],
     ...[add(), scale(), softcap(), ropeAdjacent(), ropeHalves()],

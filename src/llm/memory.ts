@@ -36,5 +36,5 @@ export function memoryNeeded(gguf: GgufFile, context?: number): MemoryNeed | { r
 /** What a layer keeps of one sequence. */
 function bytesOf(layer: LayerShape, tokens: number): number {
   if ('stateSize' in layer) return statesOfSequence * layer.stateSize * bytesOfF32;
-  return tokens * 2 * layer.kvHeads * layer.headDim * bytesOfF16;
+  return tokens * (layer.latentDim ? 1 : 2) * layer.kvHeads * layer.headDim * bytesOfF16;
 }

@@ -25,6 +25,8 @@ interface Declaration {
   readonly needs?: readonly Feature[];
   /** Layers differ in their heads and widths: the config has the largest, and each layer reads its own by {@link Keys.each}. */
   readonly mixedLayers?: boolean;
+  /** Attention is latent: see {@link readModelConfig}. */
+  readonly latent?: boolean;
   /** See {@link readModelConfig}. */
   readonly epsilon?: readonly [string, ...string[]];
   /** What each layer keeps of a sequence. Default: keys and values, the same in all of them. */
@@ -47,6 +49,7 @@ export function defineArchitecture(declaration: Declaration): Architecture {
     name,
     needs = [],
     mixedLayers,
+    latent,
     epsilon,
     cache = cacheLayers,
     layers,
@@ -56,7 +59,7 @@ export function defineArchitecture(declaration: Declaration): Architecture {
     logitCap,
   } = declaration;
   const describe = (file: GgufFile) => {
-    const config = readModelConfig(file, { mixedLayers, epsilon });
+    const config = readModelConfig(file, { mixedLayers, latent, epsilon });
     return { config, cache: cache(config, keysOf(file)) };
   };
   return {

@@ -36,6 +36,8 @@ export const most = {
 interface ConfigOptions {
   /** Whether layers differ in their heads and widths; then the largest are given. */
   readonly mixedLayers?: boolean | undefined;
+  /** Whether attention is latent: all heads see one key, and the latent's width is given as theirs. */
+  readonly latent?: boolean | undefined;
   /** The keys of what norms add under the root; the first that a file has is read. Default: that of RMS norms. */
   readonly epsilon?: readonly [string, ...string[]] | undefined;
 }
@@ -43,7 +45,7 @@ interface ConfigOptions {
 /** Reads `<architecture>.*`; throws `model_invalid` naming the key for a value that no decoder can have. */
 export function readModelConfig(
   file: GgufFile,
-  { mixedLayers = false, epsilon = ['attention.layer_norm_rms_epsilon'] }: ConfigOptions = {},
+  { mixedLayers = false, latent = false, epsilon = ['attention.layer_norm_rms_epsilon'] }: ConfigOptions = {},
 ): ModelConfig {
   const keys = keysOf(file);
   const sizeOf = mixedLayers ? keys.largest : keys.uniform;
@@ -52,7 +54,7 @@ export function readModelConfig(
   const layers = blocks - (keys.maybe('nextn_predict_layers', { min: 0, max: blocks - 1, integer: true }) ?? 0);
   const width = keys.size('embedding_length', most.width);
   const heads = sizeOf('attention.head_count', blocks, most.heads);
-  const kvHeads = sizeOf('attention.head_count_kv', blocks, heads, heads);
+  const kvHeads = latent ? 1 : sizeOf('attention.head_count_kv', blocks, heads, heads);
   if (heads % kvHeads !== 0)
     keys.fail('attention.head_count_kv', `is ${kvHeads}, which does not divide ${heads} heads`);
   return {
@@ -62,7 +64,7 @@ export function readModelConfig(
     feedForward: sizeOf('feed_forward_length', blocks, most.feedForward, expertWidth(keys)),
     heads,
     kvHeads,
-    headDim: readHeadDim(keys, width, heads),
+    headDim: latent ? keys.size('attention.kv_lora_rank', most.headDim) : readHeadDim(keys, width, heads),
     vocabSize: readVocabSize(file, keys),
     trainedContext: keys.size('context_length', most.context),
     epsilon: keys.number(epsilon.find(key => keys.meta.has(`${keys.architecture}.${key}`)) ?? epsilon[0], {

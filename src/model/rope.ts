@@ -51,8 +51,16 @@ function yarnRamp(
 
 /** YaRN's factor on cos and sin, which sharpens attention over longer contexts. `logMultiplier` as in DeepSeek's. */
 export function yarnMagnitude(factor: number, logMultiplier: number): number {
-  const magnitude = (multiplier: number) => (factor <= 1 ? 1 : 0.1 * multiplier * Math.log(factor) + 1);
-  return logMultiplier === 0 ? magnitude(1) : magnitude(1) / magnitude(logMultiplier);
+  return logMultiplier === 0 ? logMagnitude(factor, 1) : logMagnitude(factor, 1) / logMagnitude(factor, logMultiplier);
+}
+
+export const logMagnitude = (factor: number, multiplier: number): number =>
+  factor <= 1 ? 1 : 0.1 * multiplier * Math.log(factor) + 1;
+
+/** By what a file's rotations are stretched by YaRN; 1: they are not. */
+export function yarnFactor(keys: Keys, config: ModelConfig): number {
+  const scaling = readScaling(keys, config);
+  return scaling.kind === 'yarn' ? scaling.factor : 1;
 }
 
 export interface RopeOptions {
@@ -60,6 +68,8 @@ export interface RopeOptions {
   /** Tokens that the KV cache holds: no sequence gets longer. */
   readonly kvTokens: number;
   readonly factors?: Float32Array | undefined;
+  /** As in {@link yarnMagnitude}. Default: the file's. */
+  readonly logMultiplier?: number | undefined;
 }
 
 /** The keys of what layers with a window have for themselves. */
@@ -69,10 +79,10 @@ interface LocalRopeOptions extends RopeOptions {
 }
 
 /** The rotations that a file describes. */
-export function readRope(keys: Keys, config: ModelConfig, { style, kvTokens, factors }: RopeOptions): RopeSpec {
+export function readRope(keys: Keys, config: ModelConfig, { style, kvTokens, factors, ...own }: RopeOptions): RopeSpec {
   const scaling = readScaling(keys, config);
   const attention = keys.maybe('rope.scaling.attn_factor', { min: 1e-3, max: 1e3 }) ?? 1;
-  const logMultiplier = keys.maybe('rope.scaling.yarn_log_multiplier', { min: 0, max: 1e3 }) ?? 0;
+  const logMultiplier = own.logMultiplier ?? keys.maybe('rope.scaling.yarn_log_multiplier', { min: 0, max: 1e3 }) ?? 0;
   const stretched = scaling.kind === 'yarn' ? yarnMagnitude(scaling.factor, logMultiplier) : 1;
   const dimensions = ropeDimensions(keys, config);
   const base = readBase(keys, 'rope.freq_base') * ntkFactor(keys, config);

@@ -39,6 +39,16 @@ const gemma4 = (['gemma4-e2b', 'gemma4-a4b'] as const).map(architecture => ({
     }),
   ),
 }));
+const latent = (['deepseek2', 'deepseek2-v3', 'deepseek2-flash'] as const).map((architecture, i) => ({
+  architecture,
+  bytes: encodeGguf(
+    syntheticModel({
+      architecture,
+      quant: 'Q4_K_M',
+      with: { ...shape, ffn: 256, layers: 2, ...(i > 0 && { queryRank: 256, heads: 6 }) },
+    }),
+  ),
+}));
 const tokens = Int32Array.from({ length: 21 }, (_, i) => (i * 97 + 5) % 400);
 const sequences = 16;
 const limits = { kvTokens: 32 * sequences, maxBatchTokens: 128, maxOutputs: sequences, stateSlots: 2 * sequences };
@@ -128,7 +138,7 @@ test('so it does when the weights take several memories', async () => {
 /** Of several memories; the states of one layer must fit one. */
 const memoryPages = (architecture: string) => (mamba.some(each => each === architecture) ? 1240 : 1210);
 
-for (const { architecture, bytes } of [...mixtures, ...withState, ...gemma4]) {
+for (const { architecture, bytes } of [...mixtures, ...withState, ...gemma4, ...latent]) {
   test(`${architecture} has the reference's logits in any batch and chunking`, async () => {
     const reference = await load(createReferenceBackend(), 'F16', bytes);
     const wanted = await logits(reference, [tokens.length], 0);

@@ -46,6 +46,7 @@ describe('a model split at any layer gives the bits of the whole one', () => {
     { architecture: 'qwen3moe' },
     { architecture: 'qwen2moe' },
     { architecture: 'glm4moe' },
+    { architecture: 'deepseek2' },
     { architecture: 'granite' },
     { architecture: 'olmo2' },
     // The last layer sees the keys of the first, wherever that is.

@@ -9,6 +9,7 @@ import { cache } from './cache.ts';
 import { floats } from './data.ts';
 import { expertBiases, experts } from './experts.ts';
 import { invariance } from './invariance.ts';
+import { latents } from './latent.ts';
 import { allTypes, products, refusesInfinity } from './products.ts';
 import { rows } from './rows.ts';
 import { sampling } from './sampling.ts';
@@ -54,6 +55,7 @@ export function parity(
     rows(same);
     experts(same);
     attention(same);
+    latents(same);
     expertBiases(same, types);
     cache(() => backend, same);
     states(() => backend, same);

@@ -3,8 +3,10 @@ import { expf, softcap } from './math.ts';
 
 const f = Math.fround;
 
-/** The keys and values of one key-value head at a position: headDim numbers. */
+/** The keys and values of one key-value head at a position: headDim numbers, and latentDim where values are a part of keys. */
 export interface KvHead {
+  /** Whether values are the first dimensions of keys: they are summed in another order then. */
+  readonly latent?: boolean | undefined;
   key(position: number): ArrayLike<number>;
   value(position: number): ArrayLike<number>;
 }
@@ -27,7 +29,7 @@ export function reachOf({ position, count }: Segment, i: number, { window, twoWa
  * Attention of one query head over the positions it sees, a page at a time with online softmax (arXiv:2205.14135), in
  * splits that are combined. The order is fixed by positions alone: splits and their pages ascending, whatever chunk or
  * batch the query came in.
- * out, q: [headDim]
+ * q: [headDim]; out: [headDim], or [latentDim]
  */
 export function attend(
   out: Float32Array,
@@ -104,11 +106,23 @@ function attendPage(state: Online, q: Float32Array, kv: KvHead, page: Visible, c
   state.total = f(f(state.total * decay) + sumPage(weights));
   const { out } = state;
   for (let d = 0; d < out.length; d++) out[d] = f(out[d] * decay);
+  if (kv.latent) return addLatents(out, kv, page, weights);
   for (let p = page.from; p <= page.to; p++) {
     const value = kv.value(p);
     const weight = weights[p - page.start];
     for (let d = 0; d < out.length; d++) out[d] = f(out[d] + f(weight * value[d]));
   }
+}
+
+/** Four sums over every fourth position of the page, then their halves. */
+function addLatents(out: Float32Array, kv: KvHead, page: Visible, weights: Float32Array): void {
+  const sums = Array.from({ length: 4 }, () => new Float32Array(out.length));
+  for (let p = page.from; p <= page.to; p++) {
+    const value = kv.value(p);
+    const sum = sums[p % 4];
+    for (let d = 0; d < out.length; d++) sum[d] = f(sum[d] + f(weights[p - page.start] * value[d]));
+  }
+  for (let d = 0; d < out.length; d++) out[d] = f(out[d] + f(f(sums[0][d] + sums[2][d]) + f(sums[1][d] + sums[3][d])));
 }
 
 function scoreOf(q: Float32Array, key: ArrayLike<number>, cap: number | undefined): number {

@@ -19,7 +19,7 @@ export type Unit = 'page' | 'slot';
 
 /**
  * For each layer its keys and values, [pages][keys, values][pageTokens][kvHeads * headDim], as numbers that the cache's type can
- * hold; or its states, [slots][stateSize].
+ * hold; its keys alone, [pages][pageTokens][headDim], where attention is latent; or its states, [slots][stateSize].
  */
 export class ReferenceKvCache implements KvCache, Owned {
   readonly owner: object;
@@ -60,6 +60,40 @@ export class ReferenceKvCache implements KvCache, Owned {
         this.#values[layer].set(held(v[segment.start + i]), at + this.#pageSize(layer) / 2);
       }
     }
+  }
+
+  /** Writes what latent attention keeps, in rows of [latentDim] and [headDim - latentDim]. */
+  storeLatent(
+    layer: number,
+    latent: readonly Float32Array[],
+    rotated: readonly Float32Array[],
+    batch: BatchLayout,
+  ): void {
+    const held = this.type === 'F16' ? asF16 : asBytes;
+    const { latentDim } = this.latent(layer);
+    for (const segment of batch.segments) {
+      for (let i = 0; i < segment.count; i++) {
+        const at = this.#offset(layer, segment, segment.position + i);
+        this.#values[layer].set(held(latent[segment.start + i]), at);
+        this.#values[layer].set(held(rotated[segment.start + i]), at + latentDim);
+      }
+    }
+  }
+
+  latent(layer: number): Required<PagedShape> & { latentDim: number } {
+    const { latentDim, ...shape } = this.paged(layer);
+    if (latentDim === undefined) throw new RangeError(`layer ${layer} keeps no latent`);
+    return { ...shape, latentDim };
+  }
+
+  /** A sequence's keys, and the values that are their first dimensions. */
+  latents(layer: number, segment: Segment): KvHead {
+    const { latentDim, headDim } = this.latent(layer);
+    const view = (columns: number) => (position: number) => {
+      const at = this.#offset(layer, segment, position);
+      return this.#values[layer].subarray(at, at + columns);
+    };
+    return { latent: true, key: view(headDim), value: view(latentDim) };
   }
 
   /** One head of a sequence's keys and values, by position. */
@@ -132,7 +166,7 @@ export const pageBytesOf = (layers: readonly LayerShape[]): number =>
 /** Numbers that a layer has in a unit. */
 function sizeOf(layer: LayerShape, unit: Unit): number {
   if ('stateSize' in layer) return unit === 'slot' ? layer.stateSize : 0;
-  return unit === 'page' ? 2 * pageTokens * layer.kvHeads * layer.headDim : 0;
+  return unit === 'page' ? (layer.latentDim ? 1 : 2) * pageTokens * layer.kvHeads * layer.headDim : 0;
 }
 
 const asF16 = (row: Float32Array): Float32Array => Float32Array.from(Float16Array.from(row, clampF16));

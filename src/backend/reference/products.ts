@@ -2,7 +2,7 @@
 import { RealmError } from '../../errors.ts';
 import type { Buffer, Matrix } from '../backend.ts';
 import { dot, prepareInput } from './dot.ts';
-import type { ReferenceBuffer, ReferenceRouting } from './handles.ts';
+import { groups, type ReferenceBuffer, type ReferenceRouting } from './handles.ts';
 import type { ReferenceMatrix } from './weights.ts';
 
 const f = Math.fround;
@@ -50,6 +50,26 @@ export function multiplyExperts(
       }
     }
   }
+}
+
+/** Writes each piece's product with the matrix of its head. */
+export function multiplyHeads(
+  out: readonly Float32Array[],
+  matrix: ReferenceMatrix,
+  x: readonly Float32Array[],
+  heads: number,
+): void {
+  out.forEach((row, i) => {
+    const inputs = groups(x[i], matrix.columns).map(piece => prepareInput(matrix.type, piece));
+    for (let r = 0; r < matrix.rows; r++) row[r] = dot(matrix.unpack(r), inputs[Math.floor(r / (matrix.rows / heads))]);
+  });
+}
+
+/** Throws `internal_error` where the shapes of a product of heads do not fit. */
+export function checkHeads(out: Buffer, matrix: Matrix, x: Buffer, heads: number): void {
+  if (matrix.columns * heads === x.columns && matrix.rows === out.columns && matrix.rows % (8 * heads) === 0) return;
+  const shapes = `[${matrix.rows}, ${matrix.columns}] of ${heads} heads times ${x.columns} columns into ${out.columns}`;
+  throw new RealmError('internal_error', `${matrix.name}: ${shapes}`);
 }
 
 /** Throws `internal_error` where the shapes do not fit. */

@@ -9,6 +9,8 @@ import {
   type Gate,
   type KvCache,
   type KvShape,
+  type LatentOptions,
+  type LatentQueries,
   type MatmulOptions,
   type Matrix,
   type MatrixSource,
@@ -38,7 +40,7 @@ import {
 import { pageBytesOf, ReferenceKvCache, type Unit } from './kv-cache.ts';
 import { gelu, relu2, sigmoid, silu, softcap, swigluOai } from './math.ts';
 import { layerNorm, rmsNorm } from './norm.ts';
-import { checkProduct, multiply, multiplyExperts } from './products.ts';
+import { checkHeads, checkProduct, multiply, multiplyExperts, multiplyHeads } from './products.ts';
 import { rotate } from './rope.ts';
 import { assignSlots, chooseExperts } from './routing.ts';
 import { StateLayers } from './state-layers.ts';
@@ -199,6 +201,44 @@ class ReferenceBackend implements Backend {
         }
       }
     });
+  }
+
+  storeLatent(cache: KvCache, layer: number, latent: Buffer, rotated: Buffer, batch: BatchLayout): void {
+    const [own, latents, rest] = [this.#owner.own(cache), this.#owner.own(latent), this.#owner.own(rotated)];
+    this.#record(() => own.storeLatent(layer, latents.first(batch.tokens), rest.first(batch.tokens), batch));
+  }
+
+  attendLatent(
+    out: Buffer,
+    queries: LatentQueries,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    options: LatentOptions,
+  ): void {
+    const [target, own] = [this.#owner.own(out), this.#owner.own(cache)];
+    const [latent, rotated] = [this.#owner.own(queries.latent), this.#owner.own(queries.rotated)];
+    const { headDim, latentDim } = own.latent(layer);
+    this.#record(() => {
+      for (const segment of batch.segments) {
+        const kv = own.latents(layer, segment);
+        for (let i = 0; i < segment.count; i++) {
+          const pieces = (buffer: ReferenceBuffer, width: number) => groups(buffer.row(segment.start + i), width);
+          const rest = pieces(rotated, headDim - latentDim);
+          const outs = pieces(target, latentDim);
+          pieces(latent, latentDim).forEach((piece, head) => {
+            const query = Float32Array.from([...piece, ...rest[head]]);
+            attend(outs[head], query, reachOf(segment, i, options), kv, options);
+          });
+        }
+      }
+    });
+  }
+
+  headMatmul(out: Buffer, matrix: Matrix, x: Buffer, rows: number, heads: number): void {
+    checkHeads(out, matrix, x, heads);
+    const [target, own, source] = [this.#owner.own(out), this.#owner.own(matrix), this.#owner.own(x)];
+    this.#record(() => multiplyHeads(target.first(rows), own, source.first(rows), heads));
   }
 
   convolve(...args: Parameters<Backend['convolve']>): void {

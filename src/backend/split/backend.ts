@@ -11,6 +11,8 @@ import type {
   Gate,
   KvCache,
   KvShape,
+  LatentOptions,
+  LatentQueries,
   MatmulOptions,
   Matrix,
   MatrixSource,
@@ -253,6 +255,29 @@ export class SplitBackend implements Backend {
     const [target, queries] = [this.#owner.own(out), this.#owner.own(q)];
     const sinks = options.sinks && this.#owner.own(options.sinks);
     this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, { ...options, sinks });
+  }
+
+  storeLatent(cache: KvCache, layer: number, latent: Buffer, rotated: Buffer, batch: BatchLayout): void {
+    const [own, latents, rest] = [this.#owner.own(cache), this.#owner.own(latent), this.#owner.own(rotated)];
+    this.#caches.store(own, layer, latents, rest, batch, 'storeLatent');
+  }
+
+  attendLatent(
+    out: Buffer,
+    { latent, rotated }: LatentQueries,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    options: LatentOptions,
+  ): void {
+    const [{ on: latents }, { on: rest }] = [this.#owner.own(latent), this.#owner.own(rotated)];
+    this.#pass(out, [latent, rotated], cache, layer, batch, (to, side, target, own, there) =>
+      to.attendLatent(target, { latent: latents[side], rotated: rest[side] }, own, there, batch, options),
+    );
+  }
+
+  headMatmul(out: Buffer, matrix: Matrix, x: Buffer, rows: number, heads: number): void {
+    this.#products.heads(this.#owner.own(out), this.#owner.own(matrix), this.#owner.own(x), rows, heads);
   }
 
   routing(tokens: number, experts: number, topK: number): SplitRouting {

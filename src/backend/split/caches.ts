@@ -41,13 +41,20 @@ export class Caches {
     return first + last;
   }
 
-  store({ on, places }: SplitCache, layer: number, k: SplitBuffer, v: SplitBuffer, batch: BatchLayout): void {
+  store(
+    { on, places }: SplitCache,
+    layer: number,
+    k: SplitBuffer,
+    v: SplitBuffer,
+    batch: BatchLayout,
+    how: 'storeKv' | 'storeLatent' = 'storeKv',
+  ): void {
     const { side, layer: there } = places[layer]!;
     const reads: Use[] = [
       [k, batch.tokens],
       [v, batch.tokens],
     ];
-    this.#sides.stages.record(side, reads, [], to => to.storeKv(on[side], there, k.on[side], v.on[side], batch));
+    this.#sides.stages.record(side, reads, [], to => to[how](on[side], there, k.on[side], v.on[side], batch));
   }
 
   attend(

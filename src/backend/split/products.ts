@@ -55,6 +55,15 @@ export class Products {
     );
   }
 
+  /** A matrix for each head. */
+  heads(out: SplitBuffer, matrix: SplitMatrix, x: SplitBuffer, rows: number, heads: number): void {
+    const reads: Use[] = [[x, rows]];
+    const side = this.#sides.sideOf(matrix, reads);
+    this.#sides.stages.record(side, reads, [[out, rows]], to =>
+      to.headMatmul(out.on[side], matrix.on[side]!, x.on[side], rows, heads),
+    );
+  }
+
   /** Those of one side together. */
   several(products: readonly Product[], x: SplitBuffer, rows: number): void {
     const { owner, stages } = this.#sides;

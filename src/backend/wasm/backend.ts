@@ -15,6 +15,8 @@ import {
   type Gate,
   type KvCache,
   type KvShape,
+  type LatentOptions,
+  type LatentQueries,
   type MatmulOptions,
   type Matrix,
   type MatrixSource,
@@ -344,6 +346,27 @@ export class WasmBackend implements Backend {
     const [target, queries] = [this.#owner.own(out), this.#owner.own(q)];
     const sinks = options.sinks ? this.#owner.own(options.sinks).address : 0;
     this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, options, sinks);
+  }
+
+  storeLatent(cache: KvCache, layer: number, latent: Buffer, rotated: Buffer, batch: BatchLayout): void {
+    this.#caches.storeLatent(this.#owner.own(cache), layer, this.#owner.own(latent), this.#owner.own(rotated), batch);
+  }
+
+  attendLatent(
+    out: Buffer,
+    { latent, rotated }: LatentQueries,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    options: LatentOptions,
+  ): void {
+    const [target, latents, rest] = [this.#owner.own(out), this.#owner.own(latent), this.#owner.own(rotated)];
+    this.#caches.attendLatent(target, latents, rest, this.#owner.own(cache), layer, batch, options);
+  }
+
+  headMatmul(out: Buffer, matrix: Matrix, x: Buffer, rows: number, heads: number): void {
+    const [target, own, source] = [this.#owner.own(out), this.#owner.own(matrix), this.#owner.own(x)];
+    this.#products.heads(target, own, source, rows, heads);
   }
 
   routing(tokens: number, experts: number, topK: number): WasmRouting {

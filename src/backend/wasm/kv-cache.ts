@@ -1,7 +1,15 @@
 /** Records what writes and reads the key-value cache, and knows where its pages lie. */
 import { RealmError } from '../../errors.ts';
 import { cacheTypes, headBytes, maxQueries } from '../../kernels/attention.ts';
-import type { AttentionOptions, BatchLayout, CacheType, KvShape, LayerShape } from '../backend.ts';
+import type {
+  AttentionOptions,
+  BatchLayout,
+  CacheType,
+  KvShape,
+  LatentOptions,
+  LayerShape,
+  PagedShape,
+} from '../backend.ts';
 import {
   areWhole,
   type PagedLayer,
@@ -12,7 +20,9 @@ import {
 } from './handles.ts';
 import type { Memories } from './memories.ts';
 import { attention } from './ops/attention.ts';
+import { latentAttention } from './ops/latent-attention.ts';
 import { storeKv } from './ops/store-kv.ts';
+import { storeLatent } from './ops/store-latent.ts';
 import type { Recorder } from './recorder.ts';
 import type { Residency } from './residency.ts';
 import type { StepTables } from './step-tables.ts';
@@ -143,6 +153,60 @@ export class Caches {
     });
   }
 
+  /** A latent and what is rotated beside it, as one key. */
+  storeLatent(cache: WasmCache, layer: number, latent: WasmBuffer, rotated: WasmBuffer, batch: BatchLayout): void {
+    const { latentDim, headDim, pageBytes, block } = latentOf(cache, layer);
+    const { memory, address } = block;
+    this.#residency.ensure(memory, latent, batch.tokens);
+    this.#residency.ensure(memory, rotated, batch.tokens);
+    this.#recorder.recordRows(memory, storeLatent, areWhole(latent, rotated), {
+      rows: batch.tokens,
+      type: cacheTypes.indexOf(cache.type),
+      latent: latent.address,
+      latentStride: latent.stride,
+      rotated: rotated.address,
+      rotatedStride: rotated.stride,
+      places: this.#tables.places(batch, pageBytes),
+      base: address,
+      latentDim,
+      headDim,
+    });
+  }
+
+  attendLatent(
+    out: WasmBuffer,
+    latent: WasmBuffer,
+    rotated: WasmBuffer,
+    cache: WasmCache,
+    layer: number,
+    batch: BatchLayout,
+    { heads, scale }: LatentOptions,
+  ): void {
+    const { latentDim, headDim, pageBytes, block } = latentOf(cache, layer);
+    const { memory, address } = block;
+    this.#residency.ensure(memory, latent, batch.tokens);
+    this.#residency.ensure(memory, rotated, batch.tokens);
+    this.#residency.writes(memory, out, batch.tokens);
+    this.#recorder.record(memory, latentAttention, {
+      rows: batch.tokens,
+      type: cacheTypes.indexOf(cache.type),
+      latent: latent.address,
+      latentStride: latent.stride,
+      rotated: rotated.address,
+      rotatedStride: rotated.stride,
+      out: out.address,
+      outStride: out.stride,
+      reaches: this.#tables.reaches(batch, 0),
+      base: address,
+      pageBytes,
+      heads,
+      together: this.#together(batch.tokens * Math.ceil(heads / maxQueries)),
+      latentDim,
+      headDim,
+      scale,
+    });
+  }
+
   /** Query heads to a call: half as many where there would be no call for every thread. */
   #together(groups: number): number {
     return groups < this.#recorder.threads ? maxQueries / 2 : maxQueries;
@@ -150,10 +214,10 @@ export class Caches {
 }
 
 /** Bytes of a page of one layer. */
-function pageBytesOf({ kvHeads, headDim }: { kvHeads: number; headDim: number }, type: CacheType): number {
-  if (headDim % (type === 'F16' ? 8 : 32))
-    throw new RealmError('kernel_unavailable', `no attention kernel for heads of ${headDim} in a ${type} cache`);
-  return 2 * kvHeads * headBytes(type, headDim);
+function pageBytesOf({ kvHeads, headDim, latentDim }: PagedShape, type: CacheType): number {
+  const odd = [headDim, latentDim ?? 0].find(dim => dim % (type === 'F16' ? 8 : 32));
+  if (odd) throw new RealmError('kernel_unavailable', `no attention kernel for heads of ${odd} in a ${type} cache`);
+  return (latentDim ? 1 : 2) * kvHeads * headBytes(type, headDim);
 }
 
 /** Bytes of a page over all layers. */
@@ -168,6 +232,12 @@ function bytesOf(layer: PagedLayer | StateLayer, unit: Unit): number {
 
 const sum = (layers: readonly (PagedLayer | StateLayer)[], unit: Unit): number =>
   layers.reduce((bytes, layer) => bytes + bytesOf(layer, unit), 0);
+
+function latentOf(cache: WasmCache, index: number): PagedLayer & { latentDim: number } {
+  const { latentDim, ...layer } = paged(cache, index);
+  if (latentDim === undefined) throw new RealmError('internal_error', `layer ${index} keeps no latent`);
+  return { ...layer, latentDim };
+}
 
 function paged({ layers }: WasmCache, index: number): PagedLayer {
   const layer = layers[index];

@@ -4,8 +4,11 @@ import { panelGroups, panelRows } from '../../kernels/panel.ts';
 import type { MatmulOptions, Product } from '../backend.ts';
 import type { Activations } from './activations.ts';
 import type { WasmBuffer, WasmMatrix, WasmOwner } from './handles.ts';
+import { headProduct } from './ops/head-product.ts';
 import { panelProduct } from './ops/panel-product.ts';
 import { product } from './ops/product.ts';
+import { activationKinds } from './ops/quantize.ts';
+import { quantizeHeads } from './ops/quantize-heads.ts';
 import type { Recorder } from './recorder.ts';
 import type { Residency } from './residency.ts';
 
@@ -41,6 +44,40 @@ export class Products {
       ready = needed;
       this.#multiply(this.#owner.own(product.out), matrix, rows, product);
     }
+  }
+
+  /** Each head's matrix * its piece of x. */
+  heads(out: WasmBuffer, matrix: WasmMatrix, x: WasmBuffer, rows: number, heads: number): void {
+    const { activation, block, blocks, kind, groups, groupStride } = matrix;
+    const { memory } = block;
+    const perPiece = this.#activations.reserve(activation, matrix.columns, rows * heads);
+    const quantised = this.#activations.address;
+    this.#residency.ensure(memory, x, rows);
+    this.#residency.writes(memory, out, rows);
+    this.#recorder.record(memory, quantizeHeads, {
+      heads,
+      kind: activationKinds.indexOf(activation),
+      rows,
+      x: x.address,
+      stride: x.stride,
+      pieceBytes: 4 * matrix.columns,
+      blocks,
+      out: quantised,
+      perPiece,
+    });
+    this.#recorder.record(memory, headProduct, {
+      heads,
+      groups: groups / heads,
+      type: kind,
+      weights: block.address,
+      blocks,
+      groupStride,
+      rows,
+      x: quantised,
+      perPiece,
+      out: out.address,
+      outStride: out.stride,
+    });
   }
 
   #multiply(out: WasmBuffer, matrix: WasmMatrix, rows: number, { bias, accumulate }: MatmulOptions): void {

@@ -147,6 +147,18 @@ export class WebGpuBackend implements Backend {
     this.#elementwise.rope(this.#owner.own(x), rope, positions, heads);
   }
 
+  storeLatent(): never {
+    throw lacking('latent');
+  }
+
+  attendLatent(): never {
+    throw lacking('latent');
+  }
+
+  headMatmul(): never {
+    throw lacking('latent');
+  }
+
   convolve(): never {
     throw lacking('states');
   }

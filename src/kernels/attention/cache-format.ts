@@ -29,6 +29,11 @@ export interface CacheReader {
   /** The `w`-th eight values of the position at `value`. */
   values(value: Local<'i32'>, w: number): Pair;
   nextPosition(): void;
+  /**
+   * Runs `body` for every four of the keys' first `dimensions`; `load` gives eight positions' keys of dimension `i` of the four, the
+   * `w`-th eight.
+   */
+  eachFour(page: Page, dimensions: I32, body: (load: (i: number, w: number) => Pair) => void): void;
   /** Bytes of eight values. */
   readonly columnBytes: number;
 }
@@ -54,6 +59,13 @@ function f16(f: AttentionFunc): CacheReader {
     startColumn: () => {},
     values: halves,
     nextPosition: () => {},
+    eachFour(page, dimensions, body) {
+      const key = f.local('i32', page.keys);
+      f.for(i32.shrU(dimensions, i32.const(2)), () => {
+        body((i, w) => halves(key, w + 4 * i));
+        f.advance(key, 256);
+      });
+    },
     columnBytes: 16,
   };
 }
@@ -104,6 +116,20 @@ function q8(f: AttentionFunc, width: number): CacheReader {
       return pair(h => f32x4.mul(raw[h], scale));
     },
     nextPosition: () => f.advance(scales, step),
+    eachFour(page, dimensions, body) {
+      const key = f.local('i32', page.keys);
+      f.set(scales, i32.add(page.keys, i32.shl(headDim, i32.const(5))));
+      f.for(i32.shrU(dimensions, i32.const(5)), () => {
+        f.for(i32.const(8), () => {
+          body((i, w) => {
+            const raw = bytePair(f, key, 32 * i + 8 * w, eight);
+            return pair(h => f32x4.mul(raw[h], v128.load(scales, 32 * w + 16 * h)));
+          });
+          f.advance(key, 128);
+        });
+        f.advance(scales, 128);
+      });
+    },
     columnBytes: 8,
   };
 }

@@ -2,17 +2,22 @@
 import { type Func, type I32, i32, type Local } from '../assembler.ts';
 
 export const attentionParams = {
-  /** First query head; the others follow, headDim apart. */
+  /** First query head; the others follow, valueDim apart. */
   q: 'i32',
+  /** Their dimensions from valueDim on, headDim - valueDim apart. */
+  rotated: 'i32',
+  /** They follow valueDim apart. */
   out: 'i32',
   headDim: 'i32',
+  /** As headDim; fewer where a key's first dimensions are its value. */
+  valueDim: 'i32',
   /** Block table: i32 page numbers of the sequence. */
   pages: 'i32',
   /** Keys of page 0. */
   base: 'i32',
   /** Bytes between pages. */
   pageBytes: 'i32',
-  /** Bytes from a page's keys to its values. */
+  /** Bytes from a page's keys to its values; 0: they are the keys' first dimensions. */
   valuesAt: 'i32',
   /** Visible positions: from..to-1. */
   from: 'i32',
@@ -51,8 +56,10 @@ export const addedAt = 224;
 export const eightsAt = 256;
 /** Scores of a page, then its weights: [queries][32] f32. */
 export const scoresAt = 512;
-/** The scaled queries: [headDim / 8][queries][8] f32; behind them a split's weighted values: [queries][headDim] f32. */
-export const queriesAt = 1536;
+/** Four dimensions of a page's keys as f32: [4][32]. */
+export const stageAt = 1536;
+/** The scaled queries: [headDim / 8][queries][8] f32; behind them a split's weighted values: [queries][valueDim] f32. */
+export const queriesAt = 2048;
 
 /** The page that a call is at. */
 export interface Page {

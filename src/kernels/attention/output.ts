@@ -6,9 +6,9 @@ import { type AttentionFunc, decayAt, keptAt, type Page, scoresAt, unrolled, who
 
 /** The sums at `into` = 0. */
 export function clear(f: AttentionFunc, queries: number, into: Local<'i32'>): void {
-  const { headDim } = f.params;
+  const { valueDim } = f.params;
   const [at, zero] = [f.local('i32', into), constant(f, 'zero')];
-  f.for(i32.mul(i32.shrU(headDim, i32.const(3)), i32.const(queries)), () => {
+  f.for(i32.mul(i32.shrU(valueDim, i32.const(3)), i32.const(queries)), () => {
     storePair(f, at, zero);
     f.advance(at, 32);
   });
@@ -90,12 +90,12 @@ function addWeightedColumns(f: AttentionFunc, queries: number, page: Page, cache
 
 /** out *= what is kept of it / the sum of its weights. */
 export function normalise(f: AttentionFunc, queries: number): void {
-  const { out, headDim, scratch } = f.params;
+  const { out, valueDim, scratch } = f.params;
   const [at, total] = [f.local('i32', out), f.local('i32', scratch)];
   const inverse = f.local('v128');
   f.for(i32.const(queries), () => {
     f.set(inverse, f32x4.splat(f32.div(f32.load(total, keptAt), f32.load(total, wholeTotalAt))));
-    f.for(i32.shrU(headDim, i32.const(3)), () => {
+    f.for(i32.shrU(valueDim, i32.const(3)), () => {
       storePair(
         f,
         at,

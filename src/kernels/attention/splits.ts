@@ -90,13 +90,13 @@ export function addSinks(f: AttentionFunc, queries: number): void {
 }
 
 function combineValues(f: AttentionFunc, queries: number, part: Local<'i32'>): void {
-  const { out, headDim, scratch } = f.params;
+  const { out, valueDim, scratch } = f.params;
   const [at, from, query] = [f.local('i32', out), f.local('i32', part), f.local('i32', scratch)];
   const [kept, share] = [f.local('v128'), f.local('v128')];
   f.for(i32.const(queries), () => {
     f.set(kept, v128.splat32(query, keptAt));
     f.set(share, v128.splat32(query, addedAt));
-    f.for(i32.shrU(headDim, i32.const(3)), () => {
+    f.for(i32.shrU(valueDim, i32.const(3)), () => {
       const sum = pair(h =>
         f32x4.add(f32x4.mul(v128.load(at, 16 * h), kept), f32x4.mul(v128.load(from, 16 * h), share)),
       );

@@ -36,6 +36,50 @@ export function storeKv() {
   return f;
 }
 
+const keysParams = {
+  k: 'i32',
+  /** Keys of the page. */
+  page: 'i32',
+  slot: 'i32',
+  /** Where the dimensions stand in a key of headDim. */
+  first: 'i32',
+  dimensions: 'i32',
+  headDim: 'i32',
+} as const;
+
+/** Writes some dimensions of one token's key into slot `slot` of its page as F16. */
+export function storeKeys() {
+  const f = new Func('store_keys', keysParams);
+  const { k, page, slot, first, dimensions } = f.params;
+  const key = f.local('i32', i32.add(i32.add(page, i32.shl(slot, i32.const(1))), i32.shl(first, i32.const(6))));
+  const half = f.local('v128');
+  f.for(i32.shrU(dimensions, i32.const(2)), () => {
+    f.set(half, toHalf(f, v128.load(k)));
+    for (let i = 0; i < 4; i++) f.store16(key, i32x4.lane(half, i), 64 * i);
+    f.advance(k, 16);
+    f.advance(key, 256);
+  });
+  return f;
+}
+
+/** The same as int8 with a scale for 32 of them. */
+export function storeKeysBytes() {
+  const f = new Func('store_keys_q8', keysParams);
+  const { k, page, slot, first, dimensions, headDim } = f.params;
+  const key = f.local('i32', i32.add(i32.add(page, slot), i32.shl(first, i32.const(5))));
+  const scale = f.local('i32', i32.add(page, i32.shl(headDim, i32.const(5))));
+  f.advance(scale, i32.add(i32.shl(slot, i32.const(2)), i32.shl(first, i32.const(2))));
+  const bytes = [f.local('v128'), f.local('v128')] as const;
+  f.for(i32.shrU(dimensions, i32.const(5)), () => {
+    quantise(f, k, scale, bytes);
+    for (let i = 0; i < 32; i++) f.store8(key, i8x16.lane(bytes[i >> 4], i & 15), 32 * i);
+    f.advance(k, 128);
+    f.advance(key, 1024);
+    f.advance(scale, 128);
+  });
+  return f;
+}
+
 /** Writes one token's keys and values into slot `slot` of its pages as int8 with a scale for 32 of them. */
 export function storeKvBytes() {
   const params = {

@@ -1,5 +1,6 @@
 import type { Architecture } from '../types.ts';
 import { bert } from './bert.ts';
+import { deepseek2 } from './deepseek2.ts';
 import { ernie4_5 } from './ernie4_5.ts';
 import { ernie4_5Moe } from './ernie4_5-moe.ts';
 import { exaone4 } from './exaone4.ts';
@@ -40,6 +41,6 @@ import { smollm3 } from './smollm3.ts';
 export const architectures: readonly Architecture[] = [
   ...[llama, qwen2, qwen3, qwen3moe, phi3, gemma, gemma2, gemma3, gemma4, mistral3, smollm3, qwen3vl, qwen3vlmoe],
   ...[granite, granitemoe, qwen2moe, glm4, glm4moe, olmo2, exaone4, hunyuanDense, seed_oss, ernie4_5, ernie4_5Moe],
-  ...[lfm2, lfm2moe, qwen35, qwen35moe, qwen3next, gptOss, nemotronH, nemotronHMoe, granitehybrid],
+  ...[deepseek2, lfm2, lfm2moe, qwen35, qwen35moe, qwen3next, gptOss, nemotronH, nemotronHMoe, granitehybrid],
   ...[bert, nomicBert, gemmaEmbedding],
 ];

@@ -55,7 +55,7 @@ export const attention = defineOp({
       const reach = (ints[at.reaches] >>> 2) + 3 * row;
       const [table, from, to] = [m.words[reach], m.words[reach + 1], m.words[reach + 2]];
       // biome-ignore format: one line of arguments
-      kernels[tiles[tile]](q, out, headDim, table, keys, pageBytes, valuesAt, from, to, scale, cap, sinks, context.scratch);
+      kernels[tiles[tile]](q, 0, out, headDim, headDim, table, keys, pageBytes, valuesAt, from, to, scale, cap, sinks, context.scratch);
     }
   },
 });
