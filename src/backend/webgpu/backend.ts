@@ -7,6 +7,7 @@ import {
   type BatchLayout,
   type Buffer,
   done,
+  type Feature,
   type Gate,
   type KvCache,
   type KvShape,
@@ -45,7 +46,7 @@ const manyRows = 64;
 export class WebGpuBackend implements Backend {
   readonly onGpu = true;
   readonly device: string;
-  traits: Traits = { exact: false, kvLayout: 'wasm', features: new Set() };
+  traits: Traits = { exact: false, kvLayout: 'wasm', features: new Set<Feature>(['sinks', 'expertBiases']) };
   /** See {@link Device.isSoftware}. */
   readonly isSoftware: boolean;
   readonly #context: Context;
@@ -231,10 +232,10 @@ export class WebGpuBackend implements Backend {
     batch: BatchLayout,
     options: AttentionOptions,
   ): void {
-    if (options.sinks) throw lacking('sinks');
     if (options.twoWay) throw lacking('two-way');
     const [target, queries] = [this.#owner.own(out), this.#owner.own(q)];
-    this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, options);
+    const sinks = options.sinks && this.#owner.own(options.sinks);
+    this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, { ...options, sinks });
   }
 
   routing(tokens: number, experts: number, topK: number): GpuRouting {
@@ -254,9 +255,10 @@ export class WebGpuBackend implements Backend {
     routing: Routing,
     rows: number,
   ): void {
-    if (products.some(({ bias }) => bias)) throw lacking('expertBiases');
     const [source, own] = [this.#owner.own(x), this.#owner.own(routing)];
-    const owned = products.map(({ out, matrix }) => ({ out: this.#owner.own(out), matrix: this.#owner.own(matrix) }));
+    const owned = products.map(({ out, matrix, bias }) => ({
+      ...{ out: this.#owner.own(out), matrix: this.#owner.own(matrix), bias: bias && this.#owner.own(bias) },
+    }));
     this.#products.experts(owned, source, from, own, rows);
   }
 

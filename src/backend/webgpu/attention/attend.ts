@@ -1,11 +1,16 @@
 /** Records a batch's attention: its tiles, and what puts their splits together. */
 import type { AttentionOptions, BatchLayout } from '../../backend.ts';
 import type { Context } from '../context.ts';
-import type { GpuWorkBuffer, PagedLayer } from '../handles.ts';
+import type { GpuVector, GpuWorkBuffer, PagedLayer } from '../handles.ts';
 import { kernelFor } from '../ops/attention.ts';
 import { attentionCombine } from '../ops/attention-combine.ts';
 import { geometriesOf, type InFlight, kinds } from './geometry.ts';
 import { type Plan, type PlanOptions, planOf } from './plan.ts';
+
+/** With sinks of its own. */
+export interface GpuAttention extends Omit<AttentionOptions, 'sinks'> {
+  readonly sinks?: GpuVector | undefined;
+}
 
 /** How the work is cut: it changes speed, and no bits. */
 export interface Cuts {
@@ -40,7 +45,7 @@ export class Attention {
     q: GpuWorkBuffer,
     layer: PagedLayer,
     batch: BatchLayout,
-    { heads, scale, window = 0, softcap = 0 }: AttentionOptions,
+    { heads, scale, window = 0, softcap = 0, sinks }: GpuAttention,
   ): void {
     const { recorder, device } = this.#context;
     const { kvHeads, headDim, headWords, pageWords } = layer;
@@ -56,14 +61,18 @@ export class Attention {
     const values = {
       ...{ q: q.at, qStride: q.stride, out: out.at, outStride: out.stride, scratch, pages, heads, group },
       ...{ scale, window, cap: softcap, inverse: softcap && 1 / Math.fround(softcap) },
-      ...{ valuesAt: kvHeads * headWords, pageWords },
+      ...{ valuesAt: kvHeads * headWords, pageWords, sinks: sinks?.at ?? 0 },
     };
+    const scores = { capped: softcap > 0, sunk: sinks !== undefined };
     for (const { kind, items, itemCount, combine, combineCount } of plan.pieces) {
       const { together, parts } = geometries[kind];
-      const kernel = kernelFor(layer, geometries[kind], softcap > 0);
+      const kernel = kernelFor(layer, geometries[kind], scores);
       const own = { items: pages + items, together, parts };
       recorder.record(kernel, [itemCount, kvHeads * parts], { ...values, ...own }, [layer.buffer]);
-      const rows = { rows: pages + combine, count: combineCount, out: out.at, outStride: out.stride, scratch, headDim };
+      const rows = {
+        ...{ rows: pages + combine, count: combineCount, out: out.at, outStride: out.stride, scratch, headDim },
+        ...{ sunk: Number(scores.sunk), sinks: values.sinks },
+      };
       recorder.record(attentionCombine, [combineCount, heads], rows);
     }
   }
