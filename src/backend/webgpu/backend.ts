@@ -6,6 +6,9 @@ import {
   type Backend,
   type BatchLayout,
   type Buffer,
+  type ConvolutionOptions,
+  type DeltaInputs,
+  type DeltaShape,
   done,
   type Feature,
   type Gate,
@@ -23,6 +26,8 @@ import {
   type Routing,
   type RunOutcome,
   type SampleRow,
+  type ScanInputs,
+  type ScanShape,
   type TokenBuffer,
   type Traits,
   type Vector,
@@ -38,6 +43,7 @@ import type { GpuCache, GpuMatrix, GpuOwner, GpuRouting, GpuTokens, GpuVector, G
 import { pageBytesIn } from './page-layout.ts';
 import { Products } from './products.ts';
 import { Sampling } from './sampling.ts';
+import { States } from './states.ts';
 import { Timings } from './timings.ts';
 
 /** A step of more rows runs in pieces, between which it may be preempted. */
@@ -46,7 +52,7 @@ const manyRows = 64;
 export class WebGpuBackend implements Backend {
   readonly onGpu = true;
   readonly device: string;
-  traits: Traits = { exact: false, kvLayout: 'wasm', features: new Set<Feature>(['sinks', 'expertBiases']) };
+  traits: Traits = { exact: false, kvLayout: 'wasm', features: new Set<Feature>(['states', 'sinks', 'expertBiases']) };
   /** See {@link Device.isSoftware}. */
   readonly isSoftware: boolean;
   readonly #context: Context;
@@ -55,6 +61,7 @@ export class WebGpuBackend implements Backend {
   readonly #caches: Caches;
   readonly #elementwise: Elementwise;
   readonly #experts: Experts;
+  readonly #states: States;
   readonly #sampling: Sampling;
   /** Most rows of a product in this step. */
   #rows = 0;
@@ -70,6 +77,7 @@ export class WebGpuBackend implements Backend {
     this.#caches = new Caches(context);
     this.#elementwise = new Elementwise(context);
     this.#experts = new Experts(context);
+    this.#states = new States(context);
     this.#sampling = new Sampling(context);
   }
 
@@ -130,9 +138,8 @@ export class WebGpuBackend implements Backend {
   }
 
   rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number, weights = 1): void {
-    if (weights > 1) throw lacking('states');
     const [target, source] = [this.#owner.own(out), this.#owner.own(x)];
-    this.#elementwise.rmsNorm(target, source, this.#owner.own(weight), epsilon, rows);
+    this.#elementwise.rmsNorm(target, source, this.#owner.own(weight), epsilon, rows, weights);
   }
 
   layerNorm(out: Buffer, x: Buffer, weight: Vector, bias: Vector, epsilon: number, rows: number): void {
@@ -148,16 +155,33 @@ export class WebGpuBackend implements Backend {
     this.#elementwise.rope(this.#owner.own(x), rope, positions, heads);
   }
 
-  convolve(): never {
-    throw lacking('states');
+  convolve(
+    out: Buffer,
+    x: Buffer,
+    kernel: Vector,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    options: ConvolutionOptions,
+  ): void {
+    const [target, source, taps] = [this.#owner.own(out), this.#owner.own(x), this.#owner.own(kernel)];
+    const bias = options.bias && this.#owner.own(options.bias);
+    this.#states.convolve(target, source, taps, this.#owner.own(cache), layer, batch, { ...options, bias });
   }
 
-  deltaRule(): never {
-    throw lacking('states');
+  deltaRule(
+    out: Buffer,
+    inputs: DeltaInputs,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    shape: DeltaShape,
+  ): void {
+    this.#states.deltaRule(this.#owner.own(out), inputs, this.#owner.own(cache), layer, batch, shape);
   }
 
-  scan(): never {
-    throw lacking('states');
+  scan(out: Buffer, inputs: ScanInputs, cache: KvCache, layer: number, batch: BatchLayout, shape: ScanShape): void {
+    this.#states.scan(this.#owner.own(out), inputs, this.#owner.own(cache), layer, batch, shape);
   }
 
   gate(out: Buffer, gate: Buffer, up: Buffer, kind: Gate, rows: number): void {
