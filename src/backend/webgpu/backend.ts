@@ -10,7 +10,7 @@ import {
   type DeltaInputs,
   type DeltaShape,
   done,
-  type Feature,
+  everyFeature,
   type Gate,
   type KvCache,
   type KvShape,
@@ -32,7 +32,6 @@ import {
   type Traits,
   type Vector,
 } from '../backend.ts';
-import { lacking } from '../lacking.ts';
 import { Caches } from './caches.ts';
 import { Context } from './context.ts';
 import { checkFault } from './device.ts';
@@ -52,7 +51,7 @@ const manyRows = 64;
 export class WebGpuBackend implements Backend {
   readonly onGpu = true;
   readonly device: string;
-  traits: Traits = { exact: false, kvLayout: 'wasm', features: new Set<Feature>(['states', 'sinks', 'expertBiases']) };
+  traits: Traits = { exact: false, kvLayout: 'wasm', features: new Set(everyFeature) };
   /** See {@link Device.isSoftware}. */
   readonly isSoftware: boolean;
   readonly #context: Context;
@@ -256,7 +255,6 @@ export class WebGpuBackend implements Backend {
     batch: BatchLayout,
     options: AttentionOptions,
   ): void {
-    if (options.twoWay) throw lacking('two-way');
     const [target, queries] = [this.#owner.own(out), this.#owner.own(q)];
     const sinks = options.sinks && this.#owner.own(options.sinks);
     this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, { ...options, sinks });

@@ -31,8 +31,9 @@ const params = {
   together: 'u32',
   parts: 'u32',
   scale: 'f32',
-  /** 0: none. */
-  window: 'u32',
+  /** See sight.ts. */
+  behind: 'u32',
+  ahead: 'u32',
   /** Where kernels have one; `inverse` = f32(1 / cap). */
   cap: 'f32',
   inverse: 'f32',
@@ -143,11 +144,12 @@ const main = (s: Shape): string => `
   let pages = p.pages + tables[item + 3];
   let only = tables[item + 4];
   let slot = tables[item + 5];
+  let end = tables[item + 6];
   let kvHead = group.y / p.parts;
   let firstHead = kvHead * p.group + (group.y % p.parts) * p.together;
   let heads = min(p.together, (kvHead + 1) * p.group - firstHead);
-  let last = position + rows - 1;
-  let first = select(0, position + 1 - p.window, p.window > 0 && p.window <= position);
+  let last = min(position + rows - 1 + p.ahead, end);
+  let first = position - min(position, p.behind);
   let keysAt = kvHead * ${s.headWords};
   let valuesAt = p.valuesAt + keysAt;
   // The lane's share of the output.
