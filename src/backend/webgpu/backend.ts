@@ -11,6 +11,7 @@ import {
   type DeltaShape,
   done,
   everyFeature,
+  type Feature,
   type Gate,
   type KvCache,
   type KvShape,
@@ -45,13 +46,16 @@ import { Sampling } from './sampling.ts';
 import { States } from './states.ts';
 import { Timings } from './timings.ts';
 
+/** What there are kernels for of that which not every backend can do. */
+export const gpuFeatures: ReadonlySet<Feature> = new Set(everyFeature);
+
 /** A step of more rows runs in pieces, between which it may be preempted. */
 const manyRows = 64;
 
 export class WebGpuBackend implements Backend {
   readonly onGpu = true;
   readonly device: string;
-  traits: Traits = { exact: false, kvLayout: 'wasm', features: new Set(everyFeature) };
+  traits: Traits = { exact: false, kvLayout: 'wasm', features: gpuFeatures };
   /** See {@link Device.isSoftware}. */
   readonly isSoftware: boolean;
   readonly #context: Context;
