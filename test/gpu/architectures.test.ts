@@ -19,7 +19,6 @@ import { textStates } from '../support/text-states.ts';
 const small = {
   width: 64,
   heads: 4,
-  headWidth: 32,
   kvHeads: 2,
   ffn: 96,
   vocab: 400,
