@@ -54,7 +54,7 @@ for (const [architecture, quant] of [
   ['qwen35', 'Q4_0'],
   ['lfm2', 'Q4_0'],
   ['nemotron_h', 'Q4_0'],
-  ['gpt-oss', 'Q4_0'],
+  ['gpt-oss', 'MXFP4_MOE'],
 ] as const)
   test(`${architecture} in ${quant}`, async () => {
     const load = loaded(architecture, quant);
