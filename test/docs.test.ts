@@ -4,6 +4,8 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { wrapped, writtenPages } from '../scripts/wrap.ts';
+import type { Feature } from '../src/backend/backend.ts';
+import { gpuFeatures } from '../src/backend/webgpu/backend.ts';
 import { architectures } from '../src/model/architectures/table.ts';
 
 const pages = [...globSync('*.md'), ...globSync('docs/*.md')].sort();
@@ -31,11 +33,12 @@ for (const page of writtenPages()) {
   });
 }
 
-test('docs/models.md has a row for every architecture, and for no other', () => {
+test('docs/models.md has a row for every architecture, and for no other, and says which run on a GPU', () => {
   const page = readFileSync('docs/models.md', 'utf8');
   const [, table = ''] = /\| architecture \|.*\n\|[-|]+\n((?:\|.*\n)+)/.exec(page) ?? [];
-  const rows = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
-  assert.deepEqual(rows.sort(), architectures.map(({ name }) => name).sort());
+  const rows = [...table.matchAll(/^\| `([^`]+)` \|.*\| (\w+) \|$/gm)].map(([, name, gpu]) => `${name} ${gpu}`);
+  const runs = (needs: readonly Feature[]) => (needs.every(need => gpuFeatures.has(need)) ? 'yes' : 'CPU');
+  assert.deepEqual(rows.sort(), architectures.map(({ name, needs }) => `${name} ${runs(needs)}`).sort());
 });
 
 test('what is filled anew says the same, and nothing else is touched', () => {

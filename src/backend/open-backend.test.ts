@@ -32,7 +32,7 @@ async function opened(setting: ReturnType<typeof machineWith>, wish: Partial<Bac
   const remarks: string[] = [];
   const onRemark = (remark: string) => remarks.push(remark);
   const { opened: how } = await openBackend(
-    { types: new Set(), model, onRemark, ...wish },
+    { types: new Set(), needs: new Set(), model, onRemark, ...wish },
     setting.load,
     setting.machine,
   );

@@ -2,7 +2,7 @@
 import { asRealmError, type ErrorCode, RealmError } from '../errors.ts';
 import { parts } from '../kernels/module.ts';
 import { checkRange, ranges } from '../ranges.ts';
-import type { Backend } from './backend.ts';
+import type { Backend, Feature } from './backend.ts';
 import { type DeviceChoice, gpuIndex } from './device.ts';
 import { type BackendName, type BackendOptions, createBackend } from './registry.ts';
 import { SplitBackend } from './split/backend.ts';
@@ -21,6 +21,8 @@ export interface BackendWish {
   readonly threads?: number | undefined;
   /** Types of the model's tensors. */
   readonly types: ReadonlySet<string>;
+  /** What not every backend can do and the model needs. */
+  readonly needs: ReadonlySet<Feature>;
   readonly model: Splittable;
   /** Hears why a GPU is not used, or not for all layers, although there is one. */
   readonly onRemark: (remark: string) => void;
@@ -31,8 +33,8 @@ export interface Machine {
   cpu(name: BackendName | undefined, options: BackendOptions): Promise<Backend>;
   /** Whether there is one worth the name. */
   hasGpu(): Promise<boolean>;
-  /** One that has passed the self-test of the kernels for these types. */
-  gpu(index: number, types: ReadonlySet<string>): Promise<Backend>;
+  /** One that has passed the self-test of the kernels for these types and features. */
+  gpu(index: number, wish: Pick<BackendWish, 'types' | 'needs'>): Promise<Backend>;
 }
 
 export interface Opened<T> {
@@ -72,10 +74,10 @@ export async function openBackend<T>(wish: BackendWish, load: Load<T>, machine =
 
 /** On a GPU as many layers as were asked for, or as find room. */
 async function onGpu<T>(wish: BackendWish, index: number, load: Load<T>, machine: Machine): Promise<Opened<T>> {
-  const { gpuLayers, model, types, onRemark } = wish;
+  const { gpuLayers, model, onRemark } = wish;
   const most = Math.min(gpuLayers ?? model.layers, model.layers);
   for (let count = most, tries = 1; ; tries++) {
-    const gpu = await machine.gpu(index, types);
+    const gpu = await machine.gpu(index, wish);
     try {
       const found = await loaded(await withLayers(count, gpu, wish, machine), load);
       const layers = `${count} of the model's ${model.layers} layers ${count === 1 ? 'is' : 'are'}`;
@@ -126,12 +128,13 @@ async function loaded<T>(backend: Backend, load: Load<T>): Promise<Opened<T>> {
 const thisMachine: Machine = {
   cpu: createBackend,
   hasGpu,
-  async gpu(index, types) {
+  async gpu(index, { types, needs }) {
     const backend = await createWebGpuBackend({ gpu: index });
     try {
       await selfTest(
         backend,
         parts.filter(part => part === 'common' || types.has(part)),
+        needs,
       );
       return backend;
     } catch (error) {

@@ -7,7 +7,7 @@ import { splittable } from '../backend/split/placement.ts';
 import { fingerprint } from '../gguf/fingerprint.ts';
 import { openGguf } from '../gguf/open.ts';
 import type { FileSource, GgufFile } from '../gguf/types.ts';
-import { describeModel, loadModel } from '../model/load.ts';
+import { describeModel, loadModel, needsOf } from '../model/load.ts';
 import type { Model } from '../model/types.ts';
 import { defaultKvTokens, defaultStateSlots } from './cache-size.ts';
 import type { ModelSource } from './engine.ts';
@@ -54,9 +54,10 @@ export async function openModel(options: OpenOptions, onProgress?: Progress): Pr
   const { backend: name, device, gpuLayers, threads } = options;
   const on = (backend: Backend) => loadOn(backend, files, options, onProgress);
   const types = new Set(files.flatMap(each => [...each.tensors.values()].map(({ type }) => type)));
+  const needs = new Set(files.flatMap(needsOf));
   const { backend, opened } = await openBackend(
     {
-      ...{ name, device, gpuLayers, threads, types, model: splittable(file.tensors) },
+      ...{ name, device, gpuLayers, threads, types, needs, model: splittable(file.tensors) },
       onRemark: remark => remarks.push(remark),
     },
     on,

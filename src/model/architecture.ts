@@ -64,6 +64,7 @@ export function defineArchitecture(declaration: Declaration): Architecture {
   };
   return {
     name,
+    needs,
     describe,
     async load(file, backend, options) {
       checkNeeds(needs, backend);
@@ -90,7 +91,8 @@ interface EncoderDeclaration
 
 /** An encoder: tokens see their whole text, and nothing is kept of it. */
 export function defineEncoder(declaration: EncoderDeclaration): Architecture {
-  const { name, needs = [], layers, embeddingScale, epsilon, entrance, outputNorm } = declaration;
+  const { name, layers, embeddingScale, epsilon, entrance, outputNorm } = declaration;
+  const needs = ['two-way', ...(declaration.needs ?? [])] as const;
   const describe = (file: GgufFile) => {
     const config = readModelConfig(file, { epsilon });
     const { kvHeads, headDim } = config;
@@ -98,9 +100,10 @@ export function defineEncoder(declaration: EncoderDeclaration): Architecture {
   };
   return {
     name,
+    needs,
     describe,
     async load(file, backend, options) {
-      checkNeeds(['two-way', ...needs], backend);
+      checkNeeds(needs, backend);
       const [{ config, cache }, keys] = [describe(file), keysOf(file)];
       const tensors = new Tensors(file, backend, options.onProgress);
       const loading = { backend, options, keys, config, tensors };

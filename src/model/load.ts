@@ -1,4 +1,4 @@
-import type { Backend } from '../backend/backend.ts';
+import type { Backend, Feature } from '../backend/backend.ts';
 import { RealmError } from '../errors.ts';
 import { escapeText } from '../gguf/escape.ts';
 import type { GgufFile } from '../gguf/types.ts';
@@ -26,6 +26,9 @@ export async function loadModel(file: GgufFile, backend: Backend, options: Model
 
 /** What a file says of its model, by its own architecture. Throws `architecture_unknown`, `model_invalid`. */
 export const describeModel = (file: GgufFile): Description => architectureOf(file).describe(file);
+
+/** What not every backend can do and a file's model needs. Throws `architecture_unknown`. */
+export const needsOf = (file: GgufFile): readonly Feature[] => architectureOf(file).needs;
 
 function architectureOf(file: GgufFile): Architecture {
   const { architecture, meta } = keysOf(file);

@@ -2,6 +2,7 @@ import type {
   Backend,
   BatchLayout,
   CacheType,
+  Feature,
   LayerShape,
   MaybePromise,
   MemoryStats,
@@ -148,6 +149,8 @@ export interface Description {
 /** What {@link loadModel} finds by GGUF's `general.architecture`; made by `defineArchitecture`. */
 export interface Architecture {
   readonly name: string;
+  /** What not every backend can do. */
+  readonly needs: readonly Feature[];
   /** What the file's own numbers say, before anything is loaded. Throws `model_invalid`. */
   describe(file: GgufFile): Description;
   load(file: GgufFile, backend: Backend, options: ModelOptions): Promise<Model>;

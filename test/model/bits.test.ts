@@ -10,7 +10,7 @@ import { openGguf } from '../../src/gguf/open.ts';
 import { variants } from '../../src/kernels/module.ts';
 import { loadModel } from '../../src/model/load.ts';
 import type { Model } from '../../src/model/types.ts';
-import { logitsOf } from '../support/logits.ts';
+import { logitsInChunks } from '../support/in-chunks.ts';
 
 const shape = { width: 256, heads: 4, kvHeads: 2, ffn: 512, vocab: 400 };
 const bytes = encodeGguf(syntheticModel({ quant: 'Q4_K_M', with: { ...shape, layers: 8 } }));
@@ -58,35 +58,7 @@ async function load(backend: Backend, kvType: CacheType = 'F16', model = bytes):
   return loadModel(file, backend, { kvType, ...limits });
 }
 
-/** Logits after the last token: the sequence in chunks that end at `ends`, in the last step beside `others` others. */
-async function logits(model: Model, ends: readonly number[], others: number): Promise<Float32Array> {
-  let from = 0;
-  let slot = 0;
-  for (const to of ends) {
-    const neighbours = to === tokens.length ? others : 0;
-    // The neighbours each have a token of their own at position 0; the sequence comes in their midst.
-    const before = neighbours >> 1;
-    const neighbour = (page: number, start: number) => {
-      const slots = { slot: 2 * page, nextSlot: 2 * page + 1 };
-      return { start, count: 1, position: 0, pages: Int32Array.of(page), ...slots };
-    };
-    const rows = to - from;
-    const ids = [...tokens.slice(0, before), ...tokens.slice(from, to), ...tokens.slice(0, neighbours - before)];
-    await model.run({
-      tokens: ids.length,
-      ids: Int32Array.from(ids),
-      positions: Int32Array.from(ids, (_, i) => (i >= before && i < before + rows ? from + i - before : 0)),
-      outputs: Int32Array.of(before + rows - 1),
-      segments: [
-        ...Array.from({ length: before }, (_, i) => neighbour(1 + i, i)),
-        { start: before, count: rows, position: from, pages: Int32Array.of(0), slot, nextSlot: 1 - slot },
-        ...Array.from({ length: neighbours - before }, (_, i) => neighbour(1 + before + i, before + rows + i)),
-      ],
-    });
-    [from, slot] = [to, 1 - slot];
-  }
-  return logitsOf(model, 0);
-}
+const logits = (model: Model, ends: readonly number[], others: number) => logitsInChunks(model, tokens, ends, others);
 
 let wantedF16: Float32Array;
 let wantedQ8: Float32Array;

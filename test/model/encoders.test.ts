@@ -14,6 +14,7 @@ import { openGguf } from '../../src/gguf/open.ts';
 import { memoryNeeded } from '../../src/llm/memory.ts';
 import { loadModel } from '../../src/model/load.ts';
 import type { Model } from '../../src/model/types.ts';
+import { textStates } from '../support/text-states.ts';
 
 const small = { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 2, context: 64 };
 const encoders = ['bert', 'nomicBert', 'gemmaEmbedding'] satisfies ArchitectureName[];
@@ -26,30 +27,6 @@ async function load(model: GgufModel, backend: Backend = createReferenceBackend(
   return loadModel(file, backend, { kvTokens: 512, maxBatchTokens: 128, maxOutputs: 16 });
 }
 
-/** Hidden states of texts that go through the model together. */
-async function statesOf(model: Model, texts: readonly Int32Array[]): Promise<Float32Array[]> {
-  const starts = texts.map((_, i) => texts.slice(0, i).reduce((sum, { length }) => sum + length, 0));
-  const tokens = texts.reduce((sum, { length }) => sum + length, 0);
-  await model.run({
-    ...{ tokens, outputs: new Int32Array(0), states: true },
-    ids: Int32Array.from(texts.flatMap(text => [...text])),
-    positions: Int32Array.from(texts.flatMap(text => [...text.keys()])),
-    segments: texts.map(({ length: count }, i) => {
-      return { start: starts[i]!, count, position: 0, pages: Int32Array.of(2 * i + 1, 2 * i) };
-    }),
-  });
-  const states: Float32Array[] = [];
-  for (const [i, { length }] of texts.entries()) {
-    const into = new Float32Array(length * model.width);
-    await model.states(
-      Int32Array.from({ length }, (_, row) => starts[i]! + row),
-      into,
-    );
-    states.push(into);
-  }
-  return states;
-}
-
 const texts = [3, 40, 1, 12].map((length, seed) => Int32Array.from({ length }, (_, i) => (seed * 97 + i * 31) % 400));
 
 for (const architecture of encoders) {
@@ -57,14 +34,14 @@ for (const architecture of encoders) {
     const window = { [`${recipes[architecture].name}.attention.sliding_window`]: { type: 'u32', value: 9 } as const };
     const models = [await load(synthetic(architecture, window))];
     models.push(await load(synthetic(architecture, window), await createWasmBackend({ threads: 2 })));
-    const expected = await statesOf(models[0]!, texts);
+    const expected = await textStates(models[0]!, texts);
     for (const model of models) {
-      assert.deepEqual(await statesOf(model, texts), expected);
-      for (const [i, text] of texts.entries()) assert.deepEqual((await statesOf(model, [text]))[0], expected[i]);
+      assert.deepEqual(await textStates(model, texts), expected);
+      for (const [i, text] of texts.entries()) assert.deepEqual((await textStates(model, [text]))[0], expected[i]);
     }
     // The first token's state knows the last one.
     const changed = Int32Array.from(texts[3]!, (id, i) => (i === 11 ? id + 1 : id));
-    const [other] = await statesOf(models[0]!, [changed]);
+    const [other] = await textStates(models[0]!, [changed]);
     assert.notDeepEqual(other!.subarray(0, small.width), expected[3]!.subarray(0, small.width));
     for (const model of models) await model.close();
   });

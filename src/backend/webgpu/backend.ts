@@ -6,7 +6,12 @@ import {
   type Backend,
   type BatchLayout,
   type Buffer,
+  type ConvolutionOptions,
+  type DeltaInputs,
+  type DeltaShape,
   done,
+  everyFeature,
+  type Feature,
   type Gate,
   type KvCache,
   type KvShape,
@@ -22,6 +27,8 @@ import {
   type Routing,
   type RunOutcome,
   type SampleRow,
+  type ScanInputs,
+  type ScanShape,
   type TokenBuffer,
   type Traits,
   type Vector,
@@ -37,7 +44,11 @@ import type { GpuCache, GpuMatrix, GpuOwner, GpuRouting, GpuTokens, GpuVector, G
 import { pageBytesIn } from './page-layout.ts';
 import { Products } from './products.ts';
 import { Sampling } from './sampling.ts';
+import { States } from './states.ts';
 import { Timings } from './timings.ts';
+
+/** What there are kernels for of that which not every backend can do. */
+export const gpuFeatures: ReadonlySet<Feature> = new Set(everyFeature);
 
 /** A step of more rows runs in pieces, between which it may be preempted. */
 const manyRows = 64;
@@ -45,7 +56,7 @@ const manyRows = 64;
 export class WebGpuBackend implements Backend {
   readonly onGpu = true;
   readonly device: string;
-  traits: Traits = { exact: false, kvLayout: 'wasm', features: new Set() };
+  traits: Traits = { exact: false, kvLayout: 'wasm', features: gpuFeatures };
   /** See {@link Device.isSoftware}. */
   readonly isSoftware: boolean;
   readonly #context: Context;
@@ -54,6 +65,7 @@ export class WebGpuBackend implements Backend {
   readonly #caches: Caches;
   readonly #elementwise: Elementwise;
   readonly #experts: Experts;
+  readonly #states: States;
   readonly #sampling: Sampling;
   /** Most rows of a product in this step. */
   #rows = 0;
@@ -69,6 +81,7 @@ export class WebGpuBackend implements Backend {
     this.#caches = new Caches(context);
     this.#elementwise = new Elementwise(context);
     this.#experts = new Experts(context);
+    this.#states = new States(context);
     this.#sampling = new Sampling(context);
   }
 
@@ -129,9 +142,8 @@ export class WebGpuBackend implements Backend {
   }
 
   rmsNorm(out: Buffer, x: Buffer, weight: Vector, epsilon: number, rows: number, weights = 1): void {
-    if (weights > 1) throw lacking('states');
     const [target, source] = [this.#owner.own(out), this.#owner.own(x)];
-    this.#elementwise.rmsNorm(target, source, this.#owner.own(weight), epsilon, rows);
+    this.#elementwise.rmsNorm(target, source, this.#owner.own(weight), epsilon, rows, weights);
   }
 
   layerNorm(out: Buffer, x: Buffer, weight: Vector, bias: Vector, epsilon: number, rows: number): void {
@@ -159,16 +171,33 @@ export class WebGpuBackend implements Backend {
     throw lacking('latent');
   }
 
-  convolve(): never {
-    throw lacking('states');
+  convolve(
+    out: Buffer,
+    x: Buffer,
+    kernel: Vector,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    options: ConvolutionOptions,
+  ): void {
+    const [target, source, taps] = [this.#owner.own(out), this.#owner.own(x), this.#owner.own(kernel)];
+    const bias = options.bias && this.#owner.own(options.bias);
+    this.#states.convolve(target, source, taps, this.#owner.own(cache), layer, batch, { ...options, bias });
   }
 
-  deltaRule(): never {
-    throw lacking('states');
+  deltaRule(
+    out: Buffer,
+    inputs: DeltaInputs,
+    cache: KvCache,
+    layer: number,
+    batch: BatchLayout,
+    shape: DeltaShape,
+  ): void {
+    this.#states.deltaRule(this.#owner.own(out), inputs, this.#owner.own(cache), layer, batch, shape);
   }
 
-  scan(): never {
-    throw lacking('states');
+  scan(out: Buffer, inputs: ScanInputs, cache: KvCache, layer: number, batch: BatchLayout, shape: ScanShape): void {
+    this.#states.scan(this.#owner.own(out), inputs, this.#owner.own(cache), layer, batch, shape);
   }
 
   gate(out: Buffer, gate: Buffer, up: Buffer, kind: Gate, rows: number): void {
@@ -243,10 +272,9 @@ export class WebGpuBackend implements Backend {
     batch: BatchLayout,
     options: AttentionOptions,
   ): void {
-    if (options.sinks) throw lacking('sinks');
-    if (options.twoWay) throw lacking('two-way');
     const [target, queries] = [this.#owner.own(out), this.#owner.own(q)];
-    this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, options);
+    const sinks = options.sinks && this.#owner.own(options.sinks);
+    this.#caches.attend(target, queries, this.#owner.own(cache), layer, batch, { ...options, sinks });
   }
 
   routing(tokens: number, experts: number, topK: number): GpuRouting {
@@ -266,9 +294,10 @@ export class WebGpuBackend implements Backend {
     routing: Routing,
     rows: number,
   ): void {
-    if (products.some(({ bias }) => bias)) throw lacking('expertBiases');
     const [source, own] = [this.#owner.own(x), this.#owner.own(routing)];
-    const owned = products.map(({ out, matrix }) => ({ out: this.#owner.own(out), matrix: this.#owner.own(matrix) }));
+    const owned = products.map(({ out, matrix, bias }) => ({
+      ...{ out: this.#owner.own(out), matrix: this.#owner.own(matrix), bias: bias && this.#owner.own(bias) },
+    }));
     this.#products.experts(owned, source, from, own, rows);
   }
 

@@ -1,9 +1,12 @@
 /** Pages and slots: copied, read and written as one. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { KvShape } from '../backend.ts';
+import type { Backend, KvShape } from '../backend.ts';
 import { floats, layout } from '../parity/data.ts';
+import { layers as layersWithStates, type StateLayer } from '../parity/state-layers.ts';
+import { filled } from '../parity/suite.ts';
 import { createWasmBackend } from '../wasm/backend.ts';
+import { WebGpuBackend } from './backend.ts';
 import { Caches, type Unit } from './caches.ts';
 import { Context } from './context.ts';
 import type { GpuCache } from './handles.ts';
@@ -60,10 +63,21 @@ describe('pages and slots on a GPU', () => {
     });
   }
 
+  test("a slot's bytes are the CPU's", async () => {
+    const [cpu, gpu] = [await createWasmBackend({ threads: 1 }), new WebGpuBackend(context)];
+    for (const layer of layersWithStates) {
+      const [expected, found] = [await slotOf(cpu, layer), await slotOf(gpu, layer)];
+      assert.deepEqual(found, expected, layer.title);
+    }
+    await cpu.close();
+  });
+
   test('a cache that cannot be bound is refused with what can', () => {
     const caches = new Caches(context);
     const create = () => caches.create({ ...shapeOf('F16'), pages: 1 << 20 });
     assert.throws(create, { code: 'out_of_memory', message: /17179869184 bytes a layer; the GPU binds \d+ at once/ });
+    const states = () => caches.create({ ...shapeOf('F16'), layers: [{ stateSize: 1 << 26 }], slots: 64 });
+    assert.throws(states, { code: 'out_of_memory', message: /17179869184 bytes a layer; the GPU binds \d+ at once/ });
     assert.equal(caches.bytes, 0);
     const odd = { ...shapeOf('Q8_0'), layers: [{ kvHeads: 1, headDim: 80 }] };
     assert.throws(() => caches.create(odd), { code: 'kernel_unavailable' });
@@ -98,6 +112,20 @@ test('copies run at once that do not need each other', () => {
     ],
   );
 });
+
+/** The state behind a few tokens. */
+async function slotOf(backend: Backend, layer: StateLayer): Promise<Uint8Array> {
+  const layers = [{ kvHeads: 1, headDim: 64 }, { stateSize: layer.at + layer.stateSize }];
+  const cache = backend.kvCache({ layers, pages: 1, slots: 2, type: 'F16' });
+  const bytes = new Uint8Array(cache.slotBytes);
+  await backend.writeSlot(cache, 1, bytes);
+  const segment = { start: 0, count: 6, position: 0, pages: Int32Array.of(0), slot: 0, nextSlot: 1 };
+  const inputs = layer.inputs.map((columns, i) => filled(backend, i, 6, columns));
+  layer.on(backend)(backend.buffer(6, layer.outColumns), inputs, cache, { tokens: 6, segments: [segment] });
+  await backend.run();
+  await backend.readSlot(cache, 1, bytes);
+  return bytes;
+}
 
 const uploadTo = (backend: Awaited<ReturnType<typeof createWasmBackend>>) => (rows: readonly Float32Array[]) => {
   const buffer = backend.buffer(rows.length, rows[0]!.length);

@@ -10,7 +10,8 @@ import { Caches } from './caches.ts';
 import { Context } from './context.ts';
 import type { GpuWorkBuffer } from './handles.ts';
 
-interface Case extends Omit<AttentionOptions, 'scale'> {
+interface Case extends Omit<AttentionOptions, 'scale' | 'sinks'> {
+  readonly sunk?: boolean;
   readonly type: CacheType;
   readonly kvHeads: number;
   readonly headDim: number;
@@ -48,6 +49,7 @@ describe('attention over a paged cache on a GPU', () => {
     { type: 'F16', heads: 9, kvHeads: 3, headDim: 64, window: 33 },
     { type: 'F16', heads: 20, kvHeads: 1, headDim: 40, softcap: 50 },
     { type: 'F16', heads: 2, kvHeads: 1, headDim: 256 },
+    { type: 'F16', heads: 6, kvHeads: 2, headDim: 32, sunk: true },
     { type: 'Q8_0', heads: 6, kvHeads: 2, headDim: 96, window: 5, softcap: 20 },
   ];
   for (const each of cases) {
@@ -75,7 +77,13 @@ describe('attention over a paged cache on a GPU', () => {
     });
   }
 
-  for (const variant of [{}, { window: 300, softcap: 30 }, { type: 'Q8_0', window: 100 }] as const) {
+  const variants = [
+    {},
+    { window: 300, softcap: 30 },
+    { type: 'Q8_0', window: 100 },
+    { window: 300, sunk: true },
+  ] as const;
+  for (const variant of variants) {
     test(`is summed in splits of 256 positions, whatever the chunks and cuts: ${JSON.stringify(variant)}`, async () => {
       const each = { ...long, ...variant };
       const pages = shuffledPages(1, end, 1)(0);
@@ -98,6 +106,8 @@ describe('attention over a paged cache on a GPU', () => {
     });
   }
 });
+
+const sinksOf = ({ heads, sunk }: Case) => (sunk ? floats(4, heads, 8) : undefined);
 
 const scaleOf = ({ headDim }: Case): number => Math.fround(1 / Math.sqrt(headDim));
 
@@ -126,7 +136,8 @@ function inputs({ heads, kvHeads, headDim }: Case, spans: readonly Span[]) {
 
 function onGpu(context: Context, each: Case, cuts: Partial<Cuts> = {}): Run {
   const { heads, kvHeads, headDim, type, window, softcap } = each;
-  const caches = new Caches(context, cuts);
+  const [caches, sinks] = [new Caches(context, cuts), sinksOf(each)];
+  const options = { heads, scale: scaleOf(each), window, softcap, sinks: sinks && context.vector(sinks) };
   const layer = { kvHeads, headDim };
   const cache = caches.create({ layers: [layer, layer], pages: 40, slots: 0, type });
   return async steps => {
@@ -136,7 +147,7 @@ function onGpu(context: Context, each: Case, cuts: Partial<Cuts> = {}): Run {
       const { q, k, v } = inputs(each, spans);
       const out = context.buffer(batch.tokens, heads * headDim);
       caches.store(cache, 1, upload(context, k), upload(context, v), batch);
-      caches.attend(out, upload(context, q), cache, 1, batch, { heads, scale: scaleOf(each), window, softcap });
+      caches.attend(out, upload(context, q), cache, 1, batch, options);
       results.push(await download(context, out));
     }
     return results;
@@ -145,7 +156,8 @@ function onGpu(context: Context, each: Case, cuts: Partial<Cuts> = {}): Run {
 
 async function longOnGpu(context: Context, each: Case, spans: readonly Span[], pages: Int32Array, cuts: Partial<Cuts>) {
   const { heads, kvHeads, headDim, type, window, softcap } = each;
-  const caches = new Caches(context, cuts);
+  const [caches, sinks] = [new Caches(context, cuts), sinksOf(each)];
+  const options = { heads, scale: scaleOf(each), window, softcap, sinks: sinks && context.vector(sinks) };
   const cache = caches.create({ layers: [{ kvHeads, headDim }], pages: 40, slots: 0, type });
   const all = layout([{ position: 0, count: end, pages }]);
   const { k, v } = inputs(each, [{ position: 0, count: end, pages }]);
@@ -153,7 +165,7 @@ async function longOnGpu(context: Context, each: Case, spans: readonly Span[], p
   const batch = layout(spans);
   const out = context.buffer(batch.tokens, heads * headDim);
   const q = upload(context, inputs(each, spans).q);
-  caches.attend(out, q, cache, 0, batch, { heads, scale: scaleOf(each), window, softcap });
+  caches.attend(out, q, cache, 0, batch, options);
   return download(context, out);
 }
 
@@ -194,7 +206,7 @@ function rowOf(
   for (let head = 0; head < heads; head++) {
     const kv = cache.head(layer, segment, Math.floor((head * kvHeads) / heads));
     const own = (values: Float32Array) => values.subarray(head * headDim, (head + 1) * headDim);
-    const options = { ...each, scale: scaleOf(each) };
+    const options = { ...each, scale: scaleOf(each), sink: sinksOf(each)?.[head] };
     attend(own(out), own(q), reachOf(segment, row - segment.start, options), kv, options);
   }
   return out;

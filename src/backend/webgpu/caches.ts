@@ -1,7 +1,7 @@
 /** Records what writes and reads the key-value cache, and knows where its pages lie. */
 import { RealmError } from '../../errors.ts';
-import type { AttentionOptions, BatchLayout, KvShape, LayerShape } from '../backend.ts';
-import { Attention, type Cuts } from './attention/attend.ts';
+import type { BatchLayout, KvShape, LayerShape } from '../backend.ts';
+import { Attention, type Cuts, type GpuAttention } from './attention/attend.ts';
 import type { Context } from './context.ts';
 import { allocate, usage } from './device.ts';
 import type { GpuCache, GpuWorkBuffer, PagedLayer, StateLayer } from './handles.ts';
@@ -72,7 +72,7 @@ export class Caches {
     cache: GpuCache,
     layer: number,
     batch: BatchLayout,
-    options: AttentionOptions,
+    options: GpuAttention,
   ): void {
     this.#attention.attend(out, q, paged(cache, layer), batch, options);
   }

@@ -21,8 +21,8 @@ export class Elementwise {
     this.#context = context;
   }
 
-  rmsNorm(out: GpuWorkBuffer, x: GpuWorkBuffer, weight: GpuVector, epsilon: number, rows: number): void {
-    rmsNorm(this.#context, out, x, weight, epsilon, rows);
+  rmsNorm(out: GpuWorkBuffer, x: GpuWorkBuffer, weight: GpuVector, epsilon: number, rows: number, weights = 1): void {
+    rmsNorm(this.#context, out, x, weight, epsilon, rows, weights);
   }
 
   layerNorm(

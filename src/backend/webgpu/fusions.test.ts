@@ -216,11 +216,13 @@ test('splits are combined and quantised at once, beside rows that have one', asy
     ...[2, 3, 4, 5].map(position => ({ position, count: 1, pages })),
     { position: 9 * pageTokens - 1, count: 1, pages: long },
   ]);
-  const attended = async () => {
+  const sinks = context.vector(Float32Array.of(3, -2, 0.5, 8));
+  const attended = (sunk: boolean) => async () => {
     const [q, out, all] = [filled(backend, 5, 5, 256), backend.buffer(5, 256), backend.buffer(5, 8)];
-    backend.attention(out, q, cache, 0, batch, { heads, scale: 0.125 });
+    backend.attention(out, q, cache, 0, batch, { heads, scale: 0.125, sinks: sunk ? sinks : undefined });
     backend.matmul(all, matrix, out, 5);
     return results(backend, out, all);
   };
-  assert.equal(await fewer(attended), 1);
+  assert.equal(await fewer(attended(false)), 1);
+  assert.equal(await fewer(attended(true)), 1);
 });

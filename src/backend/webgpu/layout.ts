@@ -72,9 +72,10 @@ export function planeQuads({ bits }: Plane, { blockSize }: Layout, rows: number,
 export const floatQuads = ({ blockBytes }: Layout, columns: number): number => Math.ceil((columns * blockBytes) / 16);
 
 function planesOf(format: QuantFormat): Layout['planes'] {
-  const { blockSize, fields } = format;
+  const { blockSize } = format;
   const integers = plainIntegers(format);
   if (!integers) return {};
+  const fields = evenFields(format);
   const { weights, parts, scale, minimum } = integers;
   const [low, high] = weights.bits;
   const count = parts ? (blockSize / parts.size) * (minimum ? 2 : 1) : 0;
@@ -88,6 +89,14 @@ function planesOf(format: QuantFormat): Layout['planes'] {
     numbers: numbersPlane([scale, ...(minimum === undefined ? [] : [minimum])].map(name => fields[name]!)),
   };
 }
+
+/** Where the fields of a block begin that pack.ts has made even: a scale of one byte has another behind it. */
+const evenFields = ({ fields, blockBytes }: QuantFormat): QuantFormat['fields'] =>
+  blockBytes % 2 === 0
+    ? fields
+    : Object.fromEntries(
+        Object.entries(fields).map(([name, field]) => [name, { ...field, offset: field.offset && field.offset + 1 }]),
+      );
 
 function codePlane({ field, width, lanes }: Bits, fields: QuantFormat['fields'], blockSize: number): Plane {
   const { offset } = fields[field]!;
@@ -172,6 +181,8 @@ function moveOf(bit: number, width: number, to: number): Move {
 
 /** Scale and minimum of a block beside each other. */
 function numbersPlane(fields: readonly Field[]): Plane {
+  const [first] = fields as [Field];
+  if (first.bytes === 1) return { bits: 8, quads: [], single: [moveOf(8 * first.offset, 8, 0)] };
   const halves = fields.flatMap(({ offset, bytes }) =>
     Array.from({ length: bytes / 2 }, (_, i) => 8 * offset + 16 * i),
   );

@@ -15,7 +15,8 @@ export type Packed = { readonly [name in PlaneName]?: Uint32Array<ArrayBuffer> }
 
 /** @param bytes whole rows in the file's layout, at an even offset */
 export function packRows(layout: Layout, bytes: Uint8Array, rows: number, columns: number): Packed {
-  const source = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 1);
+  const even = layout.blockBytes % 2 === 0 ? bytes : evenBlocks(bytes, layout.blockBytes);
+  const source = new Uint16Array(even.buffer, even.byteOffset, even.byteLength >> 1);
   if (layout.blockSize === 1) return { low: packFloats(layout, source, rows, columns) };
   const packed: { [name in PlaneName]?: Uint32Array<ArrayBuffer> } = {};
   const blocks = rows * (columns / layout.blockSize);
@@ -23,10 +24,22 @@ export function packRows(layout: Layout, bytes: Uint8Array, rows: number, column
     const plane = layout.planes[name];
     if (!plane) continue;
     const target = new Uint32Array(4 * planeQuads(plane, layout, rows, columns));
-    packPlane(plane, source, layout.blockBytes >> 1, blocks, target);
+    packPlane(plane, source, Math.ceil(layout.blockBytes / 2), blocks, target);
     packed[name] = target;
   }
   return packed;
+}
+
+/** A zero behind the first byte of each block, which is its scale. */
+function evenBlocks(bytes: Uint8Array, blockBytes: number): Uint8Array {
+  const blocks = bytes.length / blockBytes;
+  const even = new Uint8Array(blocks * (blockBytes + 1));
+  for (let block = 0; block < blocks; block++) {
+    const [from, to] = [block * blockBytes, block * (blockBytes + 1)];
+    even[to] = bytes[from]!;
+    for (let i = 1; i < blockBytes; i++) even[to + i + 1] = bytes[from + i]!;
+  }
+  return even;
 }
 
 /** Blocks that stay in the nearest cache while one move after the other goes through them. */

@@ -5,7 +5,7 @@ import type { QuantFormat } from '../../quant/format.ts';
 import { formats } from '../../quant/formats.ts';
 import type { QuantType } from '../../quant/types.ts';
 
-/** Integers that are codes of some bits each, times a scale that is a half or a float. */
+/** Integers that are codes of some bits each, times a scale that is a half or a float; or a power of two, halved. */
 export interface PlainIntegers {
   readonly weights: Codes;
   readonly parts?: Parts | undefined;
@@ -19,8 +19,8 @@ export function plainIntegers({ name, blockSize, fields, integers }: QuantFormat
   if (!integers && blockSize === 1) return undefined;
   const { weights, parts, factor, scale } = integers ?? {};
   const kind = scale && fields[scale]?.type;
-  const isPlain =
-    weights && 'bits' in weights && (!parts || 'bits' in parts) && factor === 1 && (kind === 'F16' || kind === 'F32');
+  const isScale = factor === 1 ? kind === 'F16' || kind === 'F32' : kind === 'E8M0' && factor === 1 / 2;
+  const isPlain = weights && 'bits' in weights && (!parts || 'bits' in parts) && isScale;
   if (!isPlain) throw new RealmError('kernel_unavailable', `no kernel on a GPU for ${name}; use --device cpu`);
   return integers as PlainIntegers;
 }

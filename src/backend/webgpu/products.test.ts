@@ -258,8 +258,8 @@ test('refuses scales that are not finite, and half blocks; nothing stays behind'
     for (const offset of scales.offsets) {
       const bytes = weightBytes(type, 90 * unit(type), 1);
       const at = bytes.length - blockBytes + offset;
-      if (scales.kind === 'F32') bytes.set([0, 0, 0x80, 0x7f], at);
-      else bytes.set(scales.kind === 'F16' ? [1, 0x7c] : [0x80, 0xff], at);
+      const infinite = { F32: [0, 0, 0x80, 0x7f], F16: [1, 0x7c], BF16: [0x80, 0xff], E8M0: [0xff] };
+      bytes.set(infinite[scales.kind as keyof typeof infinite], at);
       await assert.rejects(products.matrix(source(type, 90, unit(type), bytes)), { code: 'model_invalid' }, type);
     }
     assert.equal(products.bytes, 0);

@@ -2,10 +2,16 @@
 import type { MatmulOptions, MatrixSource, Product, Vector } from '../backend.ts';
 import { Quantizer } from './activations.ts';
 import type { Context } from './context.ts';
-import type { GpuMatrix, GpuRouting, GpuTokens, GpuWorkBuffer } from './handles.ts';
+import type { GpuMatrix, GpuRouting, GpuTokens, GpuVector, GpuWorkBuffer } from './handles.ts';
 import { embed } from './ops/embed.ts';
 import { recordExperts, recordProducts } from './ops/product.ts';
 import { Upload } from './upload.ts';
+
+export interface ExpertProduct {
+  readonly out: GpuWorkBuffer;
+  readonly matrix: GpuMatrix;
+  readonly bias?: GpuVector | undefined;
+}
 
 export class Products {
   readonly #context: Context;
@@ -62,14 +68,15 @@ export class Products {
 
   /** out[slot] = matrix of the slot's expert * x[its token], or * x[slot]. */
   experts(
-    products: readonly { readonly out: GpuWorkBuffer; readonly matrix: GpuMatrix }[],
+    products: readonly ExpertProduct[],
     x: GpuWorkBuffer,
     from: 'tokens' | 'slots',
     routing: GpuRouting,
     rows: number,
   ): void {
     const slots = rows * routing.topK;
-    for (const [blockSize, together] of Map.groupBy(products, ({ matrix }) => matrix.layout.blockSize)) {
+    const all = products.map(({ out, matrix, bias }) => ({ out, matrix, bias: bias?.at }));
+    for (const [blockSize, together] of Map.groupBy(all, ({ matrix }) => matrix.layout.blockSize)) {
       const input = this.#quantizer.ready(x, from === 'tokens' ? rows : slots, blockSize);
       recordExperts(this.#context, together, input, from, routing, slots);
     }

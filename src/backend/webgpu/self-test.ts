@@ -1,6 +1,7 @@
 /** Proves a device before anything is computed on it: every kernel that a model needs, against the reference. */
 import { asRealmError, RealmError } from '../../errors.ts';
 import type { KernelPart } from '../../kernels/module.ts';
+import type { Feature } from '../backend.ts';
 import { createReferenceBackend } from '../reference/reference.ts';
 import { check } from '../self-test.ts';
 import type { WebGpuBackend } from './backend.ts';
@@ -9,15 +10,20 @@ import type { WebGpuBackend } from './backend.ts';
 const tolerance = 1e-3;
 
 /**
- * Sets `traits.exact` where the device computes the CPU's own bits.
+ * Proves the parts, and of what not every backend can do these features. Sets `traits.exact` where the device computes the CPU's own
+ * bits.
  *
  * @throws RealmError `kernel_unavailable` naming the kernels that fail or compute something else.
  */
-export async function selfTest(backend: WebGpuBackend, parts: readonly KernelPart[]): Promise<void> {
+export async function selfTest(
+  backend: WebGpuBackend,
+  parts: readonly KernelPart[],
+  features: ReadonlySet<Feature> = backend.traits.features,
+): Promise<void> {
   let exact = true;
   for (const part of parts) {
-    const expected = await check(part, createReferenceBackend(), backend.traits.features);
-    const actual = await check(part, backend).catch((error: unknown) => {
+    const expected = await check(part, createReferenceBackend(), features);
+    const actual = await check(part, backend, features).catch((error: unknown) => {
       const reason = asRealmError(error).message;
       throw new RealmError('kernel_unavailable', `${backend.device}: the kernels for ${part} fail: ${reason}`);
     });

@@ -151,6 +151,13 @@ const bitsOf = (plane: 'parts' | 'partsHigh', bits: number): string =>
 function numbersCode({ scales, integers }: QuantFormat): string {
   if (scales.kind === 'F32')
     return 'fn numbers(block: u32) -> vec2f { return vec2f(bitcast<f32>(word(planes.numbers, block)), 0); }';
+  if (scales.kind === 'E8M0')
+    return `
+// 2^(e - 128)
+fn numbers(block: u32) -> vec2f {
+  let e = extractBits(word(planes.numbers, block >> 2), 8 * (block & 3), 8);
+  return vec2f(bitcast<f32>(select((e - 1) << 23, 0x200000u << e, e < 2)), 0);
+}`;
   if (integers!.minimum !== undefined)
     return `
 fn numbers(block: u32) -> vec2f {

@@ -1,11 +1,17 @@
 /** Records a batch's attention: its tiles, and what puts their splits together. */
 import type { AttentionOptions, BatchLayout } from '../../backend.ts';
 import type { Context } from '../context.ts';
-import type { GpuWorkBuffer, PagedLayer } from '../handles.ts';
+import type { GpuVector, GpuWorkBuffer, PagedLayer } from '../handles.ts';
 import { kernelFor } from '../ops/attention.ts';
 import { attentionCombine } from '../ops/attention-combine.ts';
 import { geometriesOf, type InFlight, kinds } from './geometry.ts';
 import { type Plan, type PlanOptions, planOf } from './plan.ts';
+import { sightOf } from './sight.ts';
+
+/** With sinks of its own. */
+export interface GpuAttention extends Omit<AttentionOptions, 'sinks'> {
+  readonly sinks?: GpuVector | undefined;
+}
 
 /** How the work is cut: it changes speed, and no bits. */
 export interface Cuts {
@@ -40,7 +46,7 @@ export class Attention {
     q: GpuWorkBuffer,
     layer: PagedLayer,
     batch: BatchLayout,
-    { heads, scale, window = 0, softcap = 0 }: AttentionOptions,
+    { heads, scale, softcap = 0, sinks, ...seen }: GpuAttention,
   ): void {
     const { recorder, device } = this.#context;
     const { kvHeads, headDim, headWords, pageWords } = layer;
@@ -50,28 +56,33 @@ export class Attention {
     const geometries = geometriesOf(layer, group, limit, inFlight);
     const slotWords = heads * (headDim + 2);
     const slots = Math.floor(scratchWords / slotWords);
-    const plan = this.#planOf(batch, { window, kvHeads, geometries, shareFrom, splitBelow, slots });
+    const sight = sightOf(seen);
+    const plan = this.#planOf(batch, { sight, kvHeads, geometries, shareFrom, splitBelow, slots });
     const pages = recorder.table(plan.words);
     const scratch = this.#scratchOf(plan.slots * slotWords);
     const values = {
       ...{ q: q.at, qStride: q.stride, out: out.at, outStride: out.stride, scratch, pages, heads, group },
-      ...{ scale, window, cap: softcap, inverse: softcap && 1 / Math.fround(softcap) },
-      ...{ valuesAt: kvHeads * headWords, pageWords },
+      ...{ scale, ...sight, cap: softcap, inverse: softcap && 1 / Math.fround(softcap) },
+      ...{ valuesAt: kvHeads * headWords, pageWords, sinks: sinks?.at ?? 0 },
     };
+    const scores = { capped: softcap > 0, sunk: sinks !== undefined };
     for (const { kind, items, itemCount, combine, combineCount } of plan.pieces) {
       const { together, parts } = geometries[kind];
-      const kernel = kernelFor(layer, geometries[kind], softcap > 0);
+      const kernel = kernelFor(layer, geometries[kind], scores);
       const own = { items: pages + items, together, parts };
       recorder.record(kernel, [itemCount, kvHeads * parts], { ...values, ...own }, [layer.buffer]);
-      const rows = { rows: pages + combine, count: combineCount, out: out.at, outStride: out.stride, scratch, headDim };
+      const rows = {
+        ...{ rows: pages + combine, count: combineCount, out: out.at, outStride: out.stride, scratch, headDim },
+        ...{ sunk: Number(scores.sunk), sinks: values.sinks },
+      };
       recorder.record(attentionCombine, [combineCount, heads], rows);
     }
   }
 
   #planOf(batch: BatchLayout, options: PlanOptions): Plan {
-    const { window, kvHeads, slots, geometries } = options;
+    const { sight, kvHeads, slots, geometries } = options;
     const shares = kinds.flatMap(kind => [geometries[kind].rows, geometries[kind].parts]);
-    const key = [window, kvHeads, slots, ...shares].join(' ');
+    const key = [sight.behind, sight.ahead, kvHeads, slots, ...shares].join(' ');
     const plans = this.#plans.get(batch) ?? new Map<string, Plan>();
     this.#plans.set(batch, plans);
     const plan = plans.get(key) ?? planOf(batch, options);

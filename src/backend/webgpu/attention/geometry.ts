@@ -69,10 +69,14 @@ function workgroupBytes(headDim: number, queries: number, positions: number): nu
   return 4 * queries * (headDim + positions + 8 * pages + 3 * pages + 8);
 }
 
-/** A layout and a geometry, and what follows from them. */
-export interface Shape extends PageLayout, Geometry {
-  /** Whether scores have a soft cap. */
+/** Whether scores have a soft cap, and heads a score without a value. */
+export interface Scores {
   readonly capped: boolean;
+  readonly sunk: boolean;
+}
+
+/** A layout and a geometry, and what follows from them. */
+export interface Shape extends PageLayout, Geometry, Scores {
   readonly vectors: number;
   /** Pages at once. */
   readonly pages: number;
@@ -85,7 +89,7 @@ export interface Shape extends PageLayout, Geometry {
   readonly vectorsOfLane: number;
 }
 
-export function shapeOf(layout: PageLayout, geometry: Geometry, capped: boolean): Shape {
+export function shapeOf(layout: PageLayout, geometry: Geometry, ofScores: Scores): Shape {
   const { headDim, inWord } = layout;
   const { queries, width, lanes, positions } = geometry;
   const vectors = queries / width;
@@ -96,7 +100,7 @@ export function shapeOf(layout: PageLayout, geometry: Geometry, capped: boolean)
   return {
     ...layout,
     ...geometry,
-    capped,
+    ...ofScores,
     vectors,
     pages,
     words: headDim / inWord,

@@ -82,6 +82,21 @@ ${lines(
 )}
     }`;
 
+/** A sink is one more split, which has no output. Loops: see `quotients`. */
+function withSinks({ width }: Shape): string {
+  const each = width === 1 ? '' : '[k]';
+  return `
+      var sinks = Reals();
+      for (var k = 0u; k < ${width}; k++) {
+        let head = firstHead + (lane * ${width} + k) % p.together;
+        sinks${each} = work[p.sinks + min(head, p.heads - 1)];
+      }
+      let most = max(totalMax[lane], sinks);
+      let ofTotal = exps(totalMax[lane] - most);
+      let sum = products(totalSum[lane], ofTotal) + exps(sinks - most);
+      for (var k = 0u; k < ${width}; k++) { splitSum[lane]${each} = divide(ofTotal${each}, sum${each}); }`;
+}
+
 /** Writes the output; or, of one split, its maximum, sum and output where they are combined. */
 export function finish(s: Shape): string {
   const queries = Array.from({ length: s.vectorsOfLane * s.width }, (_, i) => {
@@ -89,7 +104,7 @@ export function finish(s: Shape): string {
   });
   return `
   if (whole) {
-    if (lane < ${s.vectors}) { splitSum[lane] = quotients(1, totalSum[lane]); }
+    if (lane < ${s.vectors}) { ${s.sunk ? withSinks(s) : 'splitSum[lane] = quotients(1, totalSum[lane]);'} }
   }
   workgroupBarrier();
 ${lines(queries, ({ vector, k }) => {

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { layout } from '../../parity/data.ts';
+import { reachOf } from '../../reference/attention.ts';
 import { pageLayout } from '../page-layout.ts';
 import { geometriesOf } from './geometry.ts';
 import { combineWords, itemWords, type Plan, type PlanOptions, planOf, wholeTile } from './plan.ts';
+import { sightOf } from './sight.ts';
 
 const pages = Int32Array.from({ length: 40 }, (_, i) => 39 - i);
 const span = fc.record({ position: fc.nat(1000), count: fc.integer({ min: 1, max: 70 }) });
@@ -13,22 +15,24 @@ test('every row sees its splits once, by way of slots that nothing else in the p
   fc.assert(
     fc.property(
       fc.array(span, { minLength: 1, maxLength: 5 }),
-      fc.constantFrom(0, 100, 300),
+      fc.constantFrom(undefined, 100, 300),
+      fc.boolean(),
       fc.constantFrom(0, 20, 1000),
       fc.constantFrom(0, 1000),
       fc.constantFrom(1, 60, 10_000),
-      (spans, window, splitBelow, shareFrom, slots) => {
+      (spans, window, twoWay, splitBelow, shareFrom, slots) => {
         const batch = layout(spans.map(each => ({ ...each, pages })));
         const geometries = geometriesOf(pageLayout({ kvHeads: 2, headDim: 64 }, 'F16'), 3, 32 << 10);
-        const options = { window, splitBelow, shareFrom, slots, kvHeads: 2, geometries };
+        const sight = sightOf({ window, twoWay });
+        const options = { sight, splitBelow, shareFrom, slots, kvHeads: 2, geometries };
         const rows = rowsOf(planOf(batch, options), options);
-        for (const { start, count, position } of batch.segments)
-          for (let i = 0; i < count; i++) {
-            const at = position + i;
-            const first = Math.floor((window ? Math.max(0, at + 1 - window) : 0) / 256);
-            const { splits, position: told } = rows.get(start + i)!;
-            assert.equal(told, at);
-            for (let split = first; split <= Math.floor(at / 256); split++) assert.ok(splits.includes(split));
+        for (const segment of batch.segments)
+          for (let i = 0; i < segment.count; i++) {
+            const { from, to } = reachOf(segment, i, { heads: 1, scale: 1, window, twoWay });
+            const { splits, position: told } = rows.get(segment.start + i)!;
+            assert.equal(told, segment.position + i);
+            for (let split = Math.floor(from / 256); split <= Math.floor(to / 256); split++)
+              assert.ok(splits.includes(split));
             assert.deepEqual(
               splits,
               [...new Set(splits)].sort((a, b) => a - b),
@@ -55,14 +59,15 @@ function rowsOf({ words, pieces, slots }: Plan, options: PlanOptions): Map<numbe
   for (const piece of pieces) {
     const partial = new Map<number, { row: number; position: number; split: number }>();
     for (let i = 0; i < piece.itemCount; i++) {
-      const [row, count, position, at, split, slot] = words.subarray(
+      const [row, count, position, at, split, slot, end] = words.subarray(
         piece.items + itemWords * i,
       ) as unknown as number[];
       assert.ok(count! <= options.geometries[piece.kind].rows);
+      const last = Math.min(end!, position! + count! - 1 + options.sight.ahead);
       for (let r = 0; r < count!; r++) {
         const [own, here] = [row! + r, position! + r];
         assert.equal(words[at! + Math.floor(here / 32)], pages[Math.floor(here / 32)]);
-        const all = Array.from({ length: Math.floor((position! + count! - 1) / 256) + 1 }, (_, each) => each);
+        const all = Array.from({ length: Math.floor(last / 256) + 1 }, (_, each) => each);
         if (split === wholeTile) add(own, { position: here, splits: all });
         else {
           assert.ok(!partial.has(slot! + r) && slot! + r < slots);

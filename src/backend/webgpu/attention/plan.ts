@@ -1,11 +1,15 @@
 /** What the workgroups of a batch's attention do: tiles of rows, whole or in splits, and what is combined of them. */
 import { type BatchLayout, pageTokens, type Segment, splitTokens } from '../../backend.ts';
 import type { Geometries, Kind } from './geometry.ts';
+import type { Sight } from './sight.ts';
 
 /** In the place of a split: all of them. */
 export const wholeTile = 0xffffffff;
-/** Words of an item: first row, rows, position of the first, where its pages begin, split or {@link wholeTile}, first slot. */
-export const itemWords = 6;
+/**
+ * Words of an item: first row, rows, position of the first, where its pages begin, split or {@link wholeTile}, first slot, the last
+ * position of its sequence.
+ */
+export const itemWords = 7;
 /** Words of a row to combine: row, first slot, slots from one split to the next, splits. */
 export const combineWords = 4;
 
@@ -27,7 +31,7 @@ export interface Piece {
 }
 
 export interface PlanOptions {
-  readonly window: number;
+  readonly sight: Sight;
   readonly kvHeads: number;
   readonly geometries: Geometries;
   /** The heads of a row share a workgroup where there are at least so many for splits. */
@@ -45,6 +49,7 @@ interface Tile {
   readonly row: number;
   readonly count: number;
   readonly position: number;
+  readonly end: number;
   readonly pages: number;
   readonly firstSplit: number;
   readonly splits: number;
@@ -52,12 +57,12 @@ interface Tile {
 
 export function planOf(batch: BatchLayout, options: PlanOptions): Plan {
   const words: number[] = [];
-  const { geometries, window, kvHeads, shareFrom } = options;
+  const { geometries, sight, kvHeads, shareFrom } = options;
   const short = (segment: Segment) => segment.count <= 2 * geometries.row.rows;
   const tiles: Record<Kind, Tile[]> = { head: [], row: [], tile: [] };
   for (const segment of batch.segments) {
     const kinds: readonly Kind[] = short(segment) ? ['head', 'row'] : ['tile'];
-    for (const kind of kinds) tiles[kind].push(...tilesOf(segment, words.length, geometries[kind].rows, window));
+    for (const kind of kinds) tiles[kind].push(...tilesOf(segment, words.length, geometries[kind].rows, sight));
     const used = Math.ceil((segment.position + segment.count) / pageTokens);
     for (let page = 0; page < used; page++) words.push(segment.pages[page]!);
   }
@@ -68,13 +73,14 @@ export function planOf(batch: BatchLayout, options: PlanOptions): Plan {
   return { words: Uint32Array.from(words), pieces: builder.pieces, slots: builder.slots };
 }
 
-function tilesOf({ start, count, position }: Segment, pages: number, rows: number, window: number): Tile[] {
+function tilesOf({ start, count, position }: Segment, pages: number, rows: number, sight: Sight): Tile[] {
+  const end = position + count - 1;
   return Array.from({ length: Math.ceil(count / rows) }, (_, i) => {
     const from = position + i * rows;
     const here = Math.min(rows, count - i * rows);
-    const firstSplit = Math.floor((window ? Math.max(0, from + 1 - window) : 0) / splitTokens);
-    const splits = Math.floor((from + here - 1) / splitTokens) - firstSplit + 1;
-    return { row: start + i * rows, count: here, position: from, pages, firstSplit, splits };
+    const firstSplit = Math.floor(Math.max(0, from - sight.behind) / splitTokens);
+    const splits = Math.floor(Math.min(end, from + here - 1 + sight.ahead) / splitTokens) - firstSplit + 1;
+    return { row: start + i * rows, count: here, position: from, end, pages, firstSplit, splits };
   });
 }
 
@@ -101,14 +107,14 @@ class PieceBuilder {
       const full = this.#slots + slots > this.#options.slots || this.#items.length / itemWords + items > mostItems;
       if (full) this.#finish(kind);
       if (items > 1) this.#addSplits(tile);
-      else this.#items.push(tile.row, tile.count, tile.position, tile.pages, wholeTile, 0);
+      else this.#items.push(tile.row, tile.count, tile.position, tile.pages, wholeTile, 0, tile.end);
     }
     this.#finish(kind);
   }
 
-  #addSplits({ row, count, position, pages, firstSplit, splits }: Tile): void {
+  #addSplits({ row, count, position, pages, firstSplit, splits, end }: Tile): void {
     for (let i = 0; i < splits; i++)
-      this.#items.push(row, count, position, pages, firstSplit + i, this.#slots + i * count);
+      this.#items.push(row, count, position, pages, firstSplit + i, this.#slots + i * count, end);
     for (let i = 0; i < count; i++) this.#combine.push(row + i, this.#slots + i, count, splits);
     this.#slots += splits * count;
   }

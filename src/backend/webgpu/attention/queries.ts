@@ -29,8 +29,9 @@ ${components(
       if (r < rows && query % p.together < heads) { ${componentOf(s, 'to', k)} = i32(position + r); }
     }`,
 )}
-    seenTo[lane] = to;
-    seenFrom[lane] = select(Ints(0), to + 1 - Ints(i32(p.window)), Flags(p.window > 0));
+    // Nothing where there is no query.
+    seenTo[lane] = select(Ints(-1), min(to + i32(p.ahead), Ints(i32(end))), to >= Ints(0));
+    seenFrom[lane] = max(to - i32(p.behind), Ints(0));
     totalMax[lane] = lowest;
     totalSum[lane] = Reals();
     splitMax[lane] = lowest;

@@ -16,7 +16,7 @@ const kernelOf = (quantize: Kernel, blockSize: number): Kernel =>
     name: `${attentionCombine.name}, ${quantize.name}`,
     params: paramsOf({ of: attentionCombine, to: quantize }),
     workgroup: 64,
-    declarations: exactArithmetic() + mathOf(1) + combinedOf(4) + quantizeCode(blockSize, 64),
+    declarations: exactArithmetic() + mathOf(1) + combinedOf(4, 'of_') + quantizeCode(blockSize, 64),
     main: `
   let piece = group.x * 8 + lane / 8;
   let column = piece * 32 + lane % 8 * 4;
@@ -30,7 +30,7 @@ const kernelOf = (quantize: Kernel, blockSize: number): Kernel =>
       let headWords = p.of_headDim + 2;
       let slotWords = p.to_pieces * 32 / p.of_headDim * headWords;
       let first = p.of_scratch + tables[row + 1] * slotWords + column / p.of_headDim * headWords;
-      values = combined(first, tables[row + 2] * slotWords, tables[row + 3], column % p.of_headDim);
+      values = combined(first, tables[row + 2] * slotWords, tables[row + 3], column % p.of_headDim, column / p.of_headDim);
       for (var i = 0u; i < 4; i++) { work[out + i] = bitcast<u32>(values[i]); }
     } else {
       values = bitcast<vec4f>(vec4u(work[out], work[out + 1], work[out + 2], work[out + 3]));

@@ -73,9 +73,10 @@ function followEachOther(q: Dispatch, k: Dispatch, store: Dispatch): boolean {
   return rows && keys && alike.every(name => a[name] === b[name]);
 }
 
-/** A norm in place of the heads that are turned then. */
+/** A norm in place of the heads that are turned then, of one weight for all. */
 const norms = ({ params, groups }: Dispatch, rope: Dispatch): boolean =>
   params.x === params.out &&
+  params.weights === 1 &&
   params.x === rope.params.x &&
   params.xStride === rope.params.stride &&
   params.columns === rope.params.headDim &&

@@ -24,6 +24,19 @@ fn swiglu_oai(x: f32) -> f32 {
 }
 `;
 
+/** Behind `activations`. ln(1 + y), y in [0, 1], as 2 atanh(y / (2 + y)). */
+export const softplus = `
+fn log1p(y: f32) -> f32 {
+  let s = divide(y, 2.0 + y);
+  let square = product(s, s);
+  var q = ${f(1 / 15)};
+${[13, 11, 9, 7, 5, 3].map(n => `  q = product(q, square) + ${f(1 / n)};`).join('\n')}
+  return 2.0 * (s + product(s, product(square, q)));
+}
+
+fn softplus(x: f32) -> f32 { return max(x, 0.0) + log1p(exps(-abs(x))); }
+`;
+
 /** What a gate gives, in the names of what it takes. */
 export const gatedBy = (kind: Gate, gate: string, up: string): string =>
   kind === 'swiglu_oai' ? `${kind}(${gate}) * (clamp(${up}, -7.0, 7.0) + 1.0)` : `${kind}(${gate}) * ${up}`;

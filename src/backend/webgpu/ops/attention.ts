@@ -5,7 +5,7 @@
  */
 
 import { splitTokens } from '../../backend.ts';
-import { type Geometry, type Shape, shapeOf } from '../attention/geometry.ts';
+import { type Geometry, type Scores, type Shape, shapeOf } from '../attention/geometry.ts';
 import { addSplit, finish, outputPhase, outputVariables } from '../attention/output.ts';
 import { itemWords, wholeTile } from '../attention/plan.ts';
 import { startQueries } from '../attention/queries.ts';
@@ -31,13 +31,16 @@ const params = {
   together: 'u32',
   parts: 'u32',
   scale: 'f32',
-  /** 0: none. */
-  window: 'u32',
+  /** See sight.ts. */
+  behind: 'u32',
+  ahead: 'u32',
   /** Where kernels have one; `inverse` = f32(1 / cap). */
   cap: 'f32',
   inverse: 'f32',
   valuesAt: 'u32',
   pageWords: 'u32',
+  /** Where kernels have some: one for each head. */
+  sinks: 'u32',
 } as const;
 
 /** What a query's number is before it is scaled: one that is not in work memory yet may be made here. */
@@ -48,8 +51,8 @@ fn queryAt(row: u32, column: u32) -> f32 { return work[p.q + row * p.qStride + c
 export type AttentionKernel = ReturnType<typeof attentionKernel>;
 
 /** The kernel for heads of a layout: kernels of equal layouts and geometries are the same, see {@link kernelFor}. */
-export function attentionKernel(layout: PageLayout, geometry: Geometry, capped: boolean) {
-  const shape = shapeOf(layout, geometry, capped);
+export function attentionKernel(layout: PageLayout, geometry: Geometry, scores: Scores) {
+  const shape = shapeOf(layout, geometry, scores);
   return defineKernel({
     name: `attention ${layout.type} ${layout.headDim} x ${geometry.queries} x ${geometry.positions}`,
     params,
@@ -63,10 +66,20 @@ export function attentionKernel(layout: PageLayout, geometry: Geometry, capped: 
 
 const kernels = new Map<string, AttentionKernel>();
 
-export function kernelFor(layout: PageLayout, geometry: Geometry, capped: boolean): AttentionKernel {
+export function kernelFor(layout: PageLayout, geometry: Geometry, scores: Scores): AttentionKernel {
   const { queries, width, positions, lanes, inFlight } = geometry;
-  const key = [layout.type, layout.headDim, queries, width, positions, lanes, inFlight, capped].join(' ');
-  const kernel = kernels.get(key) ?? attentionKernel(layout, geometry, capped);
+  const key = [
+    layout.type,
+    layout.headDim,
+    queries,
+    width,
+    positions,
+    lanes,
+    inFlight,
+    scores.capped,
+    scores.sunk,
+  ].join(' ');
+  const kernel = kernels.get(key) ?? attentionKernel(layout, geometry, scores);
   kernels.set(key, kernel);
   return kernel;
 }
@@ -131,11 +144,12 @@ const main = (s: Shape): string => `
   let pages = p.pages + tables[item + 3];
   let only = tables[item + 4];
   let slot = tables[item + 5];
+  let end = tables[item + 6];
   let kvHead = group.y / p.parts;
   let firstHead = kvHead * p.group + (group.y % p.parts) * p.together;
   let heads = min(p.together, (kvHead + 1) * p.group - firstHead);
-  let last = position + rows - 1;
-  let first = select(0, position + 1 - p.window, p.window > 0 && p.window <= position);
+  let last = min(position + rows - 1 + p.ahead, end);
+  let first = position - min(position, p.behind);
   let keysAt = kvHead * ${s.headWords};
   let valuesAt = p.valuesAt + keysAt;
   // The lane's share of the output.

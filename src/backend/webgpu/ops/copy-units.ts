@@ -9,17 +9,19 @@ const kernel = defineKernel({
   bindings: [{ name: 'units', type: 'array<u32>', access: 'read_write' }],
   workgroup: 256,
   main: `
-  let i = group.x * 256 + lane;
-  if (i >= p.words) { return; }
   let pair = p.pairs + 2 * group.y;
-  units[tables[pair + 1] * p.words + i] = units[tables[pair] * p.words + i];`,
+  for (var i = group.x * 256 + lane; i < p.words; i += groups.x * 256) {
+    units[tables[pair + 1] * p.words + i] = units[tables[pair] * p.words + i];
+  }`,
 });
+
+/** Workgroups of a unit, at most. */
+const mostGroups = 1 << 12;
 
 /** Copies unit pairs[2 * i] to unit pairs[2 * i + 1], all at once: none is the target of one and in another. */
 export function copyUnits({ recorder }: Context, buffer: GPUBuffer, words: number, pairs: Int32Array): void {
-  recorder.record(kernel, [Math.ceil(words / 256), pairs.length / 2], { pairs: recorder.table(pairs), words }, [
-    buffer,
-  ]);
+  const groups = Math.min(mostGroups, Math.ceil(words / 256));
+  recorder.record(kernel, [groups, pairs.length / 2], { pairs: recorder.table(pairs), words }, [buffer]);
 }
 
 /** The pairs cut where one of them needs what another before it did, or would spoil it. */

@@ -100,7 +100,9 @@ export const startCode = (rows: number, number = 'matrixOf(groupNumber)'): strin
   let groupNumber = group.y * groups.x + group.x;
   if (groupNumber >= p.groups) { return; }
   let firstRow = ${number} * ${rows};
-  let place = placeOf(group.z);`;
+  let place = placeOf(group.z);
+  // An expert's biases lie behind those of the experts before it.
+  matrix.bias += place.base;`;
 
 /** Scalar product of 16 bytes and 16 bytes, both signed. */
 const dotCode = {

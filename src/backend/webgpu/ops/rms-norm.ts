@@ -1,4 +1,4 @@
-/** out = (x * r) * weight over groups of as many columns as the weight has, r = 1 / sqrt(mean of squares + epsilon). */
+/** out = (x * r) * weight over groups of as many columns as one of the weights has, r = 1 / sqrt(mean of squares + epsilon). */
 import type { Context } from '../context.ts';
 import { exactArithmetic } from '../exact.ts';
 import { foldedSum, foldedSumVariables } from '../folded-sum.ts';
@@ -18,16 +18,17 @@ const places = { out: 'u32', outStride: 'u32', x: 'u32', xStride: 'u32' } as con
 const kernelOf = (lanes: number) =>
   defineKernel({
     name: `rmsNorm over ${lanes}`,
-    params: { ...places, weight: 'u32', columns: 'u32', epsilon: 'f32' },
+    params: { ...places, weight: 'u32', weights: 'u32', columns: 'u32', epsilon: 'f32' },
     work: 'f32',
     workgroup: lanes,
     declarations: exactArithmetic() + foldedSumVariables + inverseRms(lanes),
     main: `
   let x = p.x + group.y * p.xStride + group.x * p.columns;
   let out = p.out + group.y * p.outStride + group.x * p.columns;
+  let weight = p.weight + group.x % p.weights * p.columns;
   let r = inverseRms(x, p.columns, 0.0, p.epsilon, lane);
   for (var i = lane; i < p.columns; i += ${lanes}) {
-    work[out + i] = product(work[x + i], r) * work[p.weight + i];
+    work[out + i] = product(work[x + i], r) * work[weight + i];
   }`,
   });
 
@@ -42,10 +43,11 @@ export function rmsNorm(
   weight: GpuVector,
   epsilon: number,
   rows: number,
+  weights: number,
 ): void {
-  const columns = weight.length;
+  const columns = weight.length / weights;
   recorder.record(columns <= 512 ? narrowNorm : wideNorm, [x.columns / columns, rows], {
     ...{ out: out.at, outStride: out.stride, x: x.at, xStride: x.stride },
-    ...{ weight: weight.at, columns, epsilon },
+    ...{ weight: weight.at, weights, columns, epsilon },
   });
 }
