@@ -88,6 +88,11 @@ export const shapes = {
     ...{ ropeBase: 1e7, interval: 4, taps: 4, keyHeads: 16, valueHeads: 32, stateWidth: 128 },
     ...{ experts: 256, expertsUsed: 8 },
   },
+  /** Four layers about as DeepSeek V2-Lite has 27, with queries of a narrower stream, without which llama.cpp wants all 27. */
+  'deepseek-lite-cut': {
+    ...{ width: 2048, layers: 4, heads: 16, kvHeads: 1, headWidth: 192, ffn: 1536, vocab: 32_768, context: 32_768 },
+    ...{ latentWidth: 512, rotatedWidth: 64, valueWidth: 128, queryRank: 768, experts: 64, expertsUsed: 6 },
+  },
   'gemma4-e2b': {
     width: 1536,
     layers: 35,

@@ -1,5 +1,5 @@
 import { RealmError } from '../errors.ts';
-import { groupDigits, type Splitter } from './split.ts';
+import { groupDigits, groupLastDigits, type Splitter } from './split.ts';
 
 /** How a byte-level vocabulary cuts text into words, and the flags that go with its name. */
 export interface PreTokenizer {
@@ -103,7 +103,7 @@ const families = {
   seedCoder: {
     splitters: [pattern(String.raw`${ANY_CASE_CONTRACTION}|${WORD}|\p{N}| ?[^\s\p{L}\p{N}\r\n]+|${SPACES}`)],
   },
-  tinyAya: { splitters: [groupDigits, gpt4o] },
+  tinyAya: { splitters: [groupLastDigits, gpt4o] },
   superBpe: { splitters: [groupDigits] },
   gemma4: { splitters: [lines], addBos: true, raw: true },
 } satisfies Record<string, PreTokenizer>;

@@ -1,4 +1,4 @@
-import { finish, type Steps } from './steps.ts';
+import type { Steps } from './steps.ts';
 
 /** Cuts every piece further: a pattern (its matches and the gaps between them), or a function that gives cut points. */
 export type Splitter = RegExp | ((text: string) => string[]);
@@ -37,19 +37,26 @@ function* isolate(text: string, pattern: RegExp, pieces: string[]): Steps<void> 
 }
 
 const DIGITS = /\p{Nd}+/gu;
+/** Those that a word does not go on behind. It begins where a run does, or a long run would be searched from each of its digits. */
+const LAST_DIGITS = /(?<!\p{Nd})\p{Nd}+(?![\p{Alphabetic}\p{M}\p{Nd}\p{Pc}])/gu;
 
 /** Cuts every run of digits into threes counted from its right end: 1234567 is 1, 234, 567. */
-export function groupDigits(text: string): string[] {
+export const groupDigits = (text: string): string[] => grouped(text, DIGITS);
+
+/** The same with runs at the end of a word: \d{1,3}(?=(?:\d{3})*\b). */
+export const groupLastDigits = (text: string): string[] => grouped(text, LAST_DIGITS);
+
+function grouped(text: string, runs: RegExp): string[] {
   const pieces: string[] = [];
-  finish(isolate(text, DIGITS, pieces));
-  return pieces.flatMap(piece => {
-    DIGITS.lastIndex = 0;
-    if (!DIGITS.test(piece)) return [piece];
-    const digits = [...piece];
-    const groups: string[] = [];
+  let at = 0;
+  for (const { 0: run, index } of text.matchAll(runs)) {
+    if (index > at) pieces.push(text.slice(at, index));
+    at = index + run.length;
+    const digits = [...run];
     for (let end = ((digits.length - 1) % 3) + 1, start = 0; start < digits.length; start = end, end += 3) {
-      groups.push(digits.slice(start, end).join(''));
+      pieces.push(digits.slice(start, end).join(''));
     }
-    return groups;
-  });
+  }
+  if (at < text.length) pieces.push(text.slice(at));
+  return pieces;
 }

@@ -9,6 +9,13 @@ import { openGguf } from '../../src/gguf/open.ts';
 import { createTokenizer } from '../../src/tokenizer/create.ts';
 import { llamaBundle } from '../support/llama-bundle.ts';
 
+/** What llama.cpp cuts more coarsely than the publisher's pattern: see src/tokenizer/pre-tokenizers.test.ts. */
+const finer: Readonly<Record<string, string>> = {
+  'kimi-k2': 'camel case',
+  tiny_aya: 'camel case',
+  cohere2moe: 'camel case',
+};
+
 /** Pre-tokenizers of families whose vocabularies are not at hand: under their names llama.cpp cuts the same words of another. */
 const names = [
   'tekken',
@@ -21,6 +28,11 @@ const names = [
   'hunyuan',
   'hunyuan-dense',
   'seed-coder',
+  'kimi-k2',
+  'deepseek-v3',
+  'joyai-llm',
+  'tiny_aya',
+  'cohere2moe',
 ];
 
 const vocabulary = readFileSync(join(await llamaBundle(), 'models/ggml-vocab-gpt-2.gguf'));
@@ -51,6 +63,7 @@ for (const name of names) {
     const file = await openGguf(memoryReader(bytes, path));
     const ours = createTokenizer(file.metadata);
     for (const [title, text] of Object.entries(texts)) {
+      if (finer[name] === title) continue;
       const ids = ours.encode(text, { addSpecial: false, parseSpecial: false });
       assert.deepEqual(ids, theirs.tokenize(text, false), title);
     }
