@@ -47,6 +47,11 @@ const variants: readonly Variant[] = [
     mixture: true,
   })),
   {
+    title: 'llama of few bits',
+    options: { architecture: 'llama', with: { layers: 7, heads: 4, kvHeads: 2 } },
+    quants: ['Q1_0', 'Q2_0'],
+  },
+  {
     title: 'glm4moe, groups of experts, softmax, a block that guesses ahead',
     options: {
       architecture: 'glm4moe',
@@ -230,7 +235,7 @@ function vector(name: string, values: Float32Array): TensorPlan {
 
 const positions = 100;
 /** Most that the logarithms of all probabilities may differ by, root mean square. */
-const bounds = { F32: 0.0002, F16: 0.005, Q4_K_M: 0.2, MXFP4_MOE: 0.2 } as const;
+const bounds = { F32: 0.0002, F16: 0.005, Q4_K_M: 0.2, MXFP4_MOE: 0.2, Q1_0: 0.2, Q2_0: 0.2 } as const;
 
 describe('architectures agree with llama.cpp', () => {
   let folder: string;
