@@ -2,6 +2,7 @@ import type { DeltaShape, StateShape } from '../backend/backend.ts';
 import { most } from './config.ts';
 import type { LoadPart } from './hybrid.ts';
 import type { Keys } from './keys.ts';
+import { addProduct } from './layers.ts';
 import type { Loading } from './loading.ts';
 import { project } from './project.ts';
 
@@ -92,7 +93,7 @@ export function deltaNet(loading: Loading, { grouped = false }: DeltaNetOptions 
       backend.deltaRule(mixed, { qkv, alpha, beta, decay, shift }, cache, layer, batch, shape);
       backend.rmsNorm(mixed, mixed, norm, epsilon, batch.tokens);
       backend.gate(gate, gate, mixed, 'silu', batch.tokens);
-      project(step, [{ out: work.hidden, ...output }], gate, { accumulate: true });
+      addProduct(step, output, gate);
     };
   };
 }

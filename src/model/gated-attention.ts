@@ -1,7 +1,6 @@
 import type { LoadPart } from './hybrid.ts';
-import { type AttentionWeights, attend } from './layers.ts';
+import { type AttentionWeights, addProduct, attend } from './layers.ts';
 import type { Loading } from './loading.ts';
-import { project } from './project.ts';
 import { readRope } from './rope.ts';
 import type { Linear } from './tensors.ts';
 
@@ -19,7 +18,7 @@ export function gatedAttention(loading: Loading): LoadPart {
       const { work, batch } = step;
       attend(step, layer, weights, rope, attention, { also });
       backend.gate(gate, gate, work.mixed, 'sigmoid', batch.tokens);
-      project(step, [{ out: work.hidden, ...weights.output }], gate, { accumulate: true });
+      addProduct(step, weights.output, gate);
     };
   };
 }

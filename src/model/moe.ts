@@ -1,6 +1,7 @@
 import type { Activation, Backend, Buffer, Gate, Matrix, RouterOptions, Routing, Vector } from '../backend/backend.ts';
 import { most } from './config.ts';
 import type { Step } from './decoder.ts';
+import { ExpertScales } from './expert-scales.ts';
 import type { Loading } from './loading.ts';
 import type { Router } from './router.ts';
 import { SharedExpert, type SharedExpertOptions, type SharedExpertWeights } from './shared-expert.ts';
@@ -10,6 +11,8 @@ import type { Linear, RowRange, Tensors } from './tensors.ts';
 interface Experts {
   readonly matrix: Matrix;
   readonly bias?: Vector | undefined;
+  /** Factors on its products and biases, which were divided by them. */
+  readonly scales?: Matrix | undefined;
 }
 
 /** The weights of a mixture of experts. */
@@ -53,6 +56,7 @@ export class MoE {
   readonly #feedForward: number;
   readonly #options: MoEOptions;
   readonly #shared: SharedExpert | undefined;
+  readonly #scales: ExpertScales;
   readonly #routing: Routing;
   /** [tokens, experts] */
   readonly #scores: Buffer;
@@ -73,6 +77,7 @@ export class MoE {
     this.#feedForward = feedForward;
     this.#options = options;
     this.#shared = options.shared && new SharedExpert(loading, options.shared);
+    this.#scales = new ExpertScales(loading, experts, feedForward, slots);
     this.#routing = backend.routing(limits.maxBatchTokens, experts, topK);
     this.#scores = backend.buffer(limits.maxBatchTokens, experts);
     this.#gate = backend.buffer(slots, feedForward);
@@ -109,17 +114,20 @@ export class MoE {
   }
 
   /** Some files have the rows of each expert's gate and up in one matrix, in this order. */
-  #half(tensors: Tensors, prefix: string, half: 'gate' | 'up'): Promise<Experts> {
+  async #half(tensors: Tensors, prefix: string, half: 'gate' | 'up'): Promise<Experts> {
     const [width, inner] = [this.#width, this.#feedForward];
     const fused = `${prefix}.ffn_gate_up_exps`;
-    if (!tensors.has(`${fused}.weight`)) return this.#load(tensors, `${prefix}.ffn_${half}_exps`, inner, width);
-    return this.#load(tensors, fused, 2 * inner, width, { first: half === 'gate' ? 0 : inner, count: inner });
+    const isFused = tensors.has(`${fused}.weight`);
+    const name = isFused ? fused : `${prefix}.ffn_${half}_exps`;
+    const range = { first: half === 'gate' ? 0 : inner, count: inner };
+    const experts = await this.#load(tensors, name, isFused ? 2 * inner : inner, width, isFused ? range : undefined);
+    return { ...experts, scales: await this.#scales.load(name) };
   }
 
   async #load(tensors: Tensors, name: string, rows: number, columns: number, range?: RowRange): Promise<Experts> {
     const shape = { experts: this.#experts, rows, range };
     const matrix = await tensors.experts(`${name}.weight`, shape, columns);
-    return { matrix, bias: this.#options.biases ? await tensors.expertBiases(`${name}.bias`, shape) : undefined };
+    return { matrix, bias: this.#options.biases ? await tensors.expertBiases(name, shape) : undefined };
   }
 
   /**
@@ -149,6 +157,7 @@ export class MoE {
     const [routing, slots] = [this.#routing, rows * this.#routing.topK];
     const products = [...(gate ? [{ out: this.#gate, ...gate }] : []), { out: this.#up, ...up }];
     backend.expertMatmuls(products, x, 'tokens', routing, rows);
+    for (const { out, scales } of products) if (scales) this.#scales.apply(backend, out, scales, routing, rows);
     if (ungated) backend.activate(this.#gate, ungated, slots);
     else backend.gate(this.#gate, this.#gate, this.#up, activation, slots);
   }

@@ -213,6 +213,33 @@ describe('tensors that do not fit are refused by name', () => {
     }
   });
 
+  test('a factor that is NaN, of another number, or 0 beside a bias', async () => {
+    const beside = (name: string, values: readonly number[]): TensorPlan => {
+      const bytes = new Uint8Array(Float32Array.from(values).buffer);
+      return { name: `blk.0.${name}`, shape: [values.length], type: 'F32', bytes: () => [bytes] };
+    };
+    const refused: [extra: TensorPlan[], message: RegExp][] = [
+      [[beside('attn_q.scale', [Number.NaN])], /blk\.0\.attn_q\.scale holds an infinite value or NaN/],
+      [[beside('ffn_up.scale', [1, 2])], /blk\.0\.ffn_up\.scale has shape \[2\], expected \[1\]/],
+      [
+        [beside('attn_k.scale', [0]), beside('attn_k.bias', new Array(32).fill(1))],
+        /blk\.0\.attn_k\.scale has a 0 beside blk\.0\.attn_k\.bias/,
+      ],
+    ];
+    for (const [extra, message] of refused) {
+      const model = synthetic();
+      await assert.rejects(load({ ...model, tensors: [...model.tensors, ...extra] }), {
+        code: 'model_invalid',
+        message,
+      });
+    }
+    const experts = synthetic({}, { architecture: 'mixtral' });
+    await assert.rejects(
+      load({ ...experts, tensors: [...experts.tensors, beside('ffn_gate_exps.scale', [1, 2, 3])] }),
+      { code: 'model_invalid', message: /ffn_gate_exps\.scale has shape \[3\], expected \[8\]/ },
+    );
+  });
+
   test('the backend is closed', async () => {
     let closed = 0;
     const backend = createReferenceBackend();
