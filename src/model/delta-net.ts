@@ -4,6 +4,7 @@ import type { LoadPart } from './hybrid.ts';
 import type { Keys } from './keys.ts';
 import { addProduct } from './layers.ts';
 import type { Loading } from './loading.ts';
+import { once } from './once.ts';
 import { project } from './project.ts';
 
 /** Sizes of a gated delta net. */
@@ -66,8 +67,10 @@ export function deltaNet(loading: Loading, { grouped = false }: DeltaNetOptions 
   const values = valueHeads * valueDim;
   const shape = { ...sizes, grouped, epsilon, at: window };
   const buffer = (columns: number) => backend.buffer(options.maxBatchTokens, columns);
-  const [projected, qkv, mixed, gate] = [buffer(columns), buffer(columns), buffer(values), buffer(values)];
-  const [alpha, beta] = [buffer(valueHeads), buffer(valueHeads)];
+  const work = once(() => ({
+    ...{ projected: buffer(columns), qkv: buffer(columns), mixed: buffer(values), gate: buffer(values) },
+    ...{ alpha: buffer(valueHeads), beta: buffer(valueHeads) },
+  }));
   const gateOf = (name: 'alpha' | 'beta', prefix: string) => {
     if (!grouped) return tensors.linear(`${prefix}.ssm_${name}`, valueHeads, width);
     const run = valueHeads / sizes.keyHeads;
@@ -75,9 +78,12 @@ export function deltaNet(loading: Loading, { grouped = false }: DeltaNetOptions 
     return tensors.linear(`${prefix}.ssm_ba`, 2 * valueHeads, width, range);
   };
   return async prefix => {
+    const projection = await tensors.linear(`${prefix}.attn_qkv`, columns, width);
+    const gateWeights = await tensors.linear(`${prefix}.attn_gate`, values, width);
+    const { projected, qkv, mixed, gate, alpha, beta } = work();
     const products = [
-      { out: projected, ...(await tensors.linear(`${prefix}.attn_qkv`, columns, width)) },
-      { out: gate, ...(await tensors.linear(`${prefix}.attn_gate`, values, width)) },
+      { out: projected, ...projection },
+      { out: gate, ...gateWeights },
       { out: alpha, ...(await gateOf('alpha', prefix)) },
       { out: beta, ...(await gateOf('beta', prefix)) },
     ];

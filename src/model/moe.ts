@@ -3,6 +3,7 @@ import { most } from './config.ts';
 import type { Step } from './decoder.ts';
 import { ExpertScales } from './expert-scales.ts';
 import type { Loading } from './loading.ts';
+import { once } from './once.ts';
 import type { Router } from './router.ts';
 import { SharedExpert, type SharedExpertOptions, type SharedExpertWeights } from './shared-expert.ts';
 import type { Linear, RowRange, Tensors } from './tensors.ts';
@@ -48,6 +49,16 @@ export interface MoEOptions {
 
 const mostExperts = 1024;
 
+interface ExpertWork {
+  readonly routing: Routing;
+  /** [tokens, experts] */
+  readonly scores: Buffer;
+  /** A row for each token and expert that it takes. */
+  readonly gate: Buffer;
+  readonly up: Buffer;
+  readonly down: Buffer;
+}
+
 /** The feed-forward networks of which each token takes a few. arXiv:2401.04088 */
 export class MoE {
   readonly #loading: Loading;
@@ -57,13 +68,7 @@ export class MoE {
   readonly #options: MoEOptions;
   readonly #shared: SharedExpert | undefined;
   readonly #scales: ExpertScales;
-  readonly #routing: Routing;
-  /** [tokens, experts] */
-  readonly #scores: Buffer;
-  /** A row for each token and expert that it takes. */
-  readonly #gate: Buffer;
-  readonly #up: Buffer;
-  readonly #down: Buffer;
+  readonly #work: () => ExpertWork;
 
   /** @param feedForward width of an expert's network */
   constructor(loading: Loading, feedForward: number, options: MoEOptions = {}) {
@@ -78,17 +83,22 @@ export class MoE {
     this.#options = options;
     this.#shared = options.shared && new SharedExpert(loading, options.shared);
     this.#scales = new ExpertScales(loading, experts, feedForward, slots);
-    this.#routing = backend.routing(limits.maxBatchTokens, experts, topK);
-    this.#scores = backend.buffer(limits.maxBatchTokens, experts);
-    this.#gate = backend.buffer(slots, feedForward);
-    this.#up = options.ungated ? this.#gate : backend.buffer(slots, feedForward);
-    this.#down = backend.buffer(slots, this.#width);
+    this.#work = once(() => {
+      const gate = backend.buffer(slots, feedForward);
+      return {
+        routing: backend.routing(limits.maxBatchTokens, experts, topK),
+        scores: backend.buffer(limits.maxBatchTokens, experts),
+        gate,
+        up: options.ungated ? gate : backend.buffer(slots, feedForward),
+        down: backend.buffer(slots, this.#width),
+      };
+    });
   }
 
   async load(tensors: Tensors, prefix: string): Promise<ExpertWeights> {
     const [experts, width, inner] = [this.#experts, this.#width, this.#feedForward];
     const router = `${prefix}.ffn_gate_inp`;
-    return {
+    const weights = {
       router: {
         matrix: await tensors.matrix(`${router}.weight`, experts, this.#loading.config.width),
         bias: this.#options.biases ? await tensors.vector(`${router}.bias`, experts) : undefined,
@@ -100,6 +110,8 @@ export class MoE {
       shared: await this.#shared?.load(this.#loading, prefix),
       moe: this,
     };
+    this.#work();
+    return weights;
   }
 
   async #choice(tensors: Tensors, prefix: string): Promise<RouterOptions> {
@@ -141,25 +153,26 @@ export class MoE {
   ): void {
     const { backend, batch } = step;
     const rows = batch.tokens;
-    const routing = this.#routing;
-    backend.matmul(this.#scores, router.matrix, judged, rows, router);
-    backend.route(routing, this.#scores, rows, choice);
+    const { routing, scores, gate, down: given } = this.#work();
+    backend.matmul(scores, router.matrix, judged, rows, router);
+    backend.route(routing, scores, rows, choice);
     this.#activated(backend, weights, x, rows);
     if (out === x) backend.scale(out, 0, rows);
-    backend.expertMatmuls([{ out: this.#down, ...down }], this.#gate, 'slots', routing, rows);
-    backend.combine(out, this.#down, routing, rows);
+    backend.expertMatmuls([{ out: given, ...down }], gate, 'slots', routing, rows);
+    backend.combine(out, given, routing, rows);
     if (shared) this.#shared?.apply(step, shared);
   }
 
-  /** What goes into the experts' last matrices, into `#gate`. */
-  #activated(backend: Backend, { gate, up }: Pick<ExpertWeights, 'gate' | 'up'>, x: Buffer, rows: number): void {
+  /** What goes into the experts' last matrices, into the work's `gate`. */
+  #activated(backend: Backend, weights: Pick<ExpertWeights, 'gate' | 'up'>, x: Buffer, rows: number): void {
     const { activation = 'silu', ungated } = this.#options;
-    const [routing, slots] = [this.#routing, rows * this.#routing.topK];
-    const products = [...(gate ? [{ out: this.#gate, ...gate }] : []), { out: this.#up, ...up }];
+    const { routing, gate, up } = this.#work();
+    const slots = rows * routing.topK;
+    const products = [...(weights.gate ? [{ out: gate, ...weights.gate }] : []), { out: up, ...weights.up }];
     backend.expertMatmuls(products, x, 'tokens', routing, rows);
     for (const { out, scales } of products) if (scales) this.#scales.apply(backend, out, scales, routing, rows);
-    if (ungated) backend.activate(this.#gate, ungated, slots);
-    else backend.gate(this.#gate, this.#gate, this.#up, activation, slots);
+    if (ungated) backend.activate(gate, ungated, slots);
+    else backend.gate(gate, gate, up, activation, slots);
   }
 }
 

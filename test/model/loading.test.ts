@@ -102,6 +102,7 @@ describe('metadata that no decoder can have is refused by its key', () => {
     ['mistral3', 'rope.dimension_count', u32(8), /is 8 of 16; attention.temperature_scale needs all/],
     ['mistral3', 'rope.scaling.original_context_length', u32(0), /at least 1/],
     ['mistral3', 'rope.scaling.yarn_beta_fast', f32(0), /yarn_beta_fast" is 0/],
+    ['gemma2', 'attention.sliding_window', u32(0), /sliding_window" is 0/],
     ['granite', 'logit_scale', f32(0), /logit_scale" is 0/],
     ['granite', 'residual_scale', f32(Number.POSITIVE_INFINITY), /must be finite/],
     ['qwen2moe', 'expert_count', u32(0), /expert_count" is 0/],
@@ -181,6 +182,21 @@ describe('tensors that do not fit are refused by name', () => {
         return { ...tensor, shape: [columns! * 2, ...rest], bytes: () => [...bytes(), ...bytes()] };
       });
       await assert.rejects(load(longer), { code: 'model_invalid', message });
+    }
+  });
+
+  test('sizes that no tensor bears out, before there are work buffers of them', async () => {
+    const wide = u32(2 ** 20);
+    const cases: [architecture: ArchitectureName, metadata: Record<string, MetaValue>, message: RegExp][] = [
+      ['mixtral', { 'llama.feed_forward_length': wide }, /ffn_gate_exps.weight .* expected \[64, 1048576, 8\]/],
+      ['qwen3moe', { 'qwen3moe.expert_feed_forward_length': wide }, /ffn_gate_exps.weight .* expected \[64, 1048576/],
+      ['qwen2moe', { 'qwen2moe.expert_shared_feed_forward_length': wide }, /shexp.weight .* expected \[64, 1048576\]/],
+      ['granitehybrid', { 'granitehybrid.ssm.inner_size': wide }, /ssm_in.weight .* expected \[64, \d{7}\]/],
+      ['qwen3', { 'qwen3.attention.head_count': u32(1024) }, /attn_q.weight .* expected \[64, 16384\]/],
+    ];
+    for (const [architecture, metadata, message] of cases) {
+      const large = { ...limits, maxBatchTokens: 4096, stateSlots: 2 };
+      await assert.rejects(load(synthetic(metadata, { architecture }), large), { code: 'model_invalid', message });
     }
   });
 
