@@ -38,6 +38,8 @@ export const fileTypes: Readonly<Partial<Record<Mix, number>>> = {
   MXFP4: 38,
   MXFP4_MOE: 38,
   NVFP4: 39,
+  Q1_0: 40,
+  Q2_0: 41,
 };
 
 /** What llama.cpp takes when rows are no multiple of 256 (tensor_type_fallback). */
@@ -52,6 +54,7 @@ const fallbacks: Readonly<Partial<Record<QuantType, QuantType>>> = {
   IQ4_XS: 'IQ4_NL',
   TQ1_0: 'Q4_0',
   TQ2_0: 'Q4_0',
+  Q2_0: 'Q4_0',
   Q2_K: 'Q4_0',
   Q3_K: 'Q4_0',
   Q4_K: 'Q5_0',

@@ -1,4 +1,4 @@
-/** Matrix kernels of the formats with 32 weights and one f16 scale in a block; formats32.ts says how each unpacks. */
+/** Matrix kernels of the formats with 32, 64 or 128 weights and one scale in a block; formats32.ts says how each unpacks. */
 
 import { activationRecord } from './activation.ts';
 import { Func, f32x4, i32x4, type Local, type V128, v128 } from './assembler.ts';
@@ -10,50 +10,58 @@ import { panelsAtOnce, unpackBlocks, unpackParams } from './panel.ts';
 import { type ProductFunc, product } from './product.ts';
 
 const constantNames = [
-  'halfMask', 'halfScale', 'onesI16', 'byte', 'zero', 'nibble', 'eight', 'low4', 'spread', 'bit0', 'iq4Low', 'iq4High',
-  'e2m1', 'leastPower', 'half', 'halfUnscale',
+  'halfMask', 'halfScale', 'onesI16', 'byte', 'zero', 'nibble', 'eight', 'low4', 'spread', 'bit0', 'bit1', 'three',
+  'iq4Low', 'iq4High', 'e2m1', 'leastPower', 'half', 'halfUnscale',
 ] as const; // biome-ignore format: a list
 
 export function product32(format: Format32, tile: number, dot: Dot): ProductFunc {
   return product(
     `${format.name}x${tile}`,
     tile,
-    { atOnce: 1, blockBytes: format.groupBytes, record: activationRecord.q32 },
+    { atOnce: 1, blockBytes: format.groupBytes, record: recordOf(format) },
     (f, sums, [w]) => {
       const constantOf = constants(f, constantNames);
       const integers = sumsOf(f, 1, tile);
       const [scale, minimum] = [pairLocal(f), pairLocal(f)];
       return x => {
-        format.planes.forEach(({ shift, perSum, weights }, i) => {
-          const steps = stepsOf((word, h) => weights(w, word, h, constantOf, dot));
-          addProducts(f, dot, constantOf, integers, { x, steps, perSum, shift, first: i === 0 });
-        });
-        setPair(f, scale, scaleOf(format, w, constantOf));
-        if (format.minimumAt) setPair(f, minimum, minimumOf(w, format.minimumAt, constantOf));
-        scaleUp(f, format, constantOf, x, integers, sums, { scale: () => scale, minimum: () => minimum });
+        for (let input = 0; input < format.inputs; input++) {
+          format.planes.forEach(({ shift, perSum, weights }, i) => {
+            const steps = stepsOf(input, (word, h) => weights(w, word, h, constantOf, dot));
+            addProducts(f, dot, constantOf, integers, { x, steps, perSum, shift, first: i === 0 });
+          });
+          if (input === 0) {
+            setPair(f, scale, scaleOf(format, w, constantOf));
+            if (format.minimumAt) setPair(f, minimum, minimumOf(w, format.minimumAt, constantOf));
+          }
+          scaleUp(f, format, constantOf, x, input, integers, sums, { scale: () => scale, minimum: () => minimum });
+        }
         f.advance(w, format.groupBytes);
-        f.advance(x, 44 * tile);
+        f.advance(x, recordOf(format).bytes * tile);
       };
     },
   );
 }
 
-/** A block of a panel: 8 words of eight rows, scales as {@link halves} makes them, minimums. */
-export const panelBytes32 = 256 + 64;
+/** A block of a panel: 8 words of eight rows for every 32 columns, scales as {@link halves} makes them, minimums. */
+export const panelBytes32 = ({ inputs }: Format32): number => 256 * inputs + 64;
 
 export function panelProduct32(format: Format32, tile: number, dot: Dot): ProductFunc {
-  const walkers = { atOnce: panelsAtOnce(dot), blockBytes: panelBytes32, record: activationRecord.q32 };
+  const blockBytes = panelBytes32(format);
+  const [scalesAt, minimumsAt] = [blockBytes - 64, blockBytes - 32];
+  const walkers = { atOnce: panelsAtOnce(dot), blockBytes, record: recordOf(format) };
   const at = (p: Local<'i32'>, offset: number): Pair => pair(h => v128.load(p, offset + 16 * h));
   return product(`${format.name}p${tile}`, tile, walkers, (f, sums, panels) => {
     const constantOf = constants(f, constantNames);
     const integers = sumsOf(f, panels.length, tile);
-    const steps = stepsOf((word, h, g) => v128.load(panels[g], 32 * word + 16 * h));
+    const scales = { scale: (g: number) => at(panels[g], scalesAt), minimum: (g: number) => at(panels[g], minimumsAt) };
     return x => {
-      addProducts(f, dot, constantOf, integers, { x, steps, perSum: format.planes[0].perSum, first: true });
-      const scales = { scale: (g: number) => at(panels[g], 256), minimum: (g: number) => at(panels[g], 288) };
-      scaleUp(f, format, constantOf, x, integers, sums, scales);
-      for (const panel of panels) f.advance(panel, panelBytes32);
-      f.advance(x, 44 * tile);
+      for (let input = 0; input < format.inputs; input++) {
+        const steps = stepsOf(input, (word, h, g) => v128.load(panels[g], 32 * word + 16 * h));
+        addProducts(f, dot, constantOf, integers, { x, steps, perSum: format.planes[0].perSum, first: true });
+        scaleUp(f, format, constantOf, x, input, integers, sums, scales);
+      }
+      for (const panel of panels) f.advance(panel, blockBytes);
+      f.advance(x, recordOf(format).bytes * tile);
     };
   });
 }
@@ -62,25 +70,33 @@ export function panelProduct32(format: Format32, tile: number, dot: Dot): Produc
 export function unpack32(format: Format32, dot: Dot): Func<typeof unpackParams> {
   const f = new Func(`unpack_${format.name}`, unpackParams);
   const { w, panel } = f.params;
+  const blockBytes = panelBytes32(format);
   const constantOf = constants(f, constantNames);
   f.for(unpackBlocks(f, format.groupBytes), () => {
-    for (const { word, weights } of stepsOf((word, h) => format.planes[0].weights(w, word, h, constantOf, dot)))
-      storePair(
-        f,
-        panel,
-        pair(h => weights(h, 0)),
-        32 * word,
-      );
-    storePair(f, panel, scaleOf(format, w, constantOf), 256);
-    if (format.minimumAt) storePair(f, panel, minimumOf(w, format.minimumAt, constantOf), 288);
+    for (let word = 0; word < 8 * format.inputs; word++) {
+      const weights = pair(h => format.planes[0].weights(w, word, h, constantOf, dot));
+      storePair(f, panel, weights, 32 * word);
+    }
+    storePair(f, panel, scaleOf(format, w, constantOf), blockBytes - 64);
+    if (format.minimumAt) storePair(f, panel, minimumOf(w, format.minimumAt, constantOf), blockBytes - 32);
     f.advance(w, format.groupBytes);
-    f.advance(panel, panelBytes32);
+    f.advance(panel, blockBytes);
   });
   return f;
 }
 
-const stepsOf = (weights: (word: number, half: 0 | 1, group: number) => V128): Step[] =>
-  Array.from({ length: 8 }, (_, word) => ({ word, weights: (half, group) => weights(word, half, group) }));
+/** What a token has for a block of weights. */
+const recordOf = ({ inputs }: Format32) => ({ columns: 32 * inputs, bytes: activationRecord.q32.bytes * inputs });
+
+/** Words of a token's share of a record: 8 of bytes, the scale, the sum, their product. */
+const recordWords = activationRecord.q32.bytes / 4;
+
+/** Of 32 columns. @param weights by the word's number in the block of weights */
+const stepsOf = (input: number, weights: (word: number, half: 0 | 1, group: number) => V128): Step[] =>
+  Array.from({ length: 8 }, (_, i) => ({
+    word: recordWords * input + i,
+    weights: (half, group) => weights(8 * input + i, half, group),
+  }));
 
 function scaleOf({ powerScale, scaleAt }: Format32, w: Local<'i32'>, constantOf: ConstantOf): Pair {
   return powerScale ? powers(w, scaleAt, constantOf) : halves(w, scaleAt, constantOf('halfMask'));
@@ -97,6 +113,7 @@ function scaleUp(
   { offsetShift, minimumAt, powerScale }: Format32,
   constantOf: ConstantOf,
   x: Local<'i32'>,
+  input: number,
   integers: Sums,
   sums: Sums,
   { scale, minimum }: { scale: (group: number) => Pair; minimum: (group: number) => Pair },
@@ -104,13 +121,12 @@ function scaleUp(
   const tile = sums[0].length;
   const [offset, factor] = [f.local('v128'), f.local('v128')];
   for (let t = 0; t < tile; t++) {
-    // Words of the record: 8 of bytes, the scale, the sum, their product.
-    const field = (index: number) => v128.splat32(x, (8 + index) * 4 * tile + 4 * t);
-    if (offsetShift) f.set(offset, i32x4.shl(field(1), offsetShift));
+    const field = (index: number) => v128.splat32(x, (recordWords * input + 8 + index) * 4 * tile + 4 * t);
+    if (offsetShift !== undefined) f.set(offset, offsetShift ? i32x4.shl(field(1), offsetShift) : field(1));
     f.set(factor, powerScale ? f32x4.mul(field(0), constantOf('halfUnscale')[0]) : field(0));
     for (const [g, group] of sums.entries()) {
       const [sum, whole] = [group[t], integers[g][t]];
-      const exact = offsetShift ? pair(h => i32x4.sub(whole[h], offset)) : whole;
+      const exact = offsetShift !== undefined ? pair(h => i32x4.sub(whole[h], offset)) : whole;
       setPair(
         f,
         sum,

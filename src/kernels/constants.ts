@@ -29,6 +29,7 @@ const entries = {
   bytes64: words(0x40404040),
   bit2: words(0x04040404),
   bit0: words(0x01010101),
+  bit1: words(0x02020202),
   /** Spreads four bits over four bytes by multiplication. */
   spread: words(0x00204081),
   low4: words(0x0000000f),

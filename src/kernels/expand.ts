@@ -21,7 +21,7 @@ const encoders: Readonly<Record<string, readonly Code[]>> = {
   // An odd magnitude m is 8 + m / 2, its opposite the complement.
   'IQ3_S 4x32 odd': [
     (m, negative) =>
-      xor(
+      i32.xor(
         i32.or(i32.and(i32.shrU(m, i32.const(1)), i32.const(0x07070707)), i32.const(0x08080808)),
         i32.mul(negative, i32.const(15)),
       ),
@@ -39,8 +39,6 @@ function sixth(m: I32, negative: I32): I32 {
   const back = i32.and(i32.mul(negative, i32.const(255)), i32.add(i32.shl(level, i32.const(1)), ones));
   return i32.sub(i32.add(level, i32.const(0x03030303)), back);
 }
-
-const xor = (a: I32, b: I32): I32 => i32.sub(i32.or(a, b), i32.and(a, b));
 
 export function packExpanded(format: QuantFormat, form: QuantFormat): PackFunc {
   const [from, to] = [format.integers?.weights, form.integers?.weights];

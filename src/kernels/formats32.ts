@@ -1,11 +1,11 @@
-/** How the formats with 32 weights in a block unpack. All but the instructions follows from the format's descriptor. */
+/** How the formats with 32, 64 or 128 weights in a block unpack. All but the instructions follows from the format's descriptor. */
 import { type Codes, codeKey, codeWidth } from '../quant/codes.ts';
 import type { QuantFormat } from '../quant/format.ts';
 import { formats } from '../quant/formats.ts';
 import { i8x16, i16x8, i32x4, type Local, type V128, v128 } from './assembler.ts';
 import { type ConstantName, type ConstantOf, tableConstants, tableOffset } from './constants.ts';
 import { type Dot, stepsPerSum } from './dot.ts';
-import { groupRows, packedAt } from './layout.ts';
+import { groupRows, kernelForm, packedAt } from './layout.ts';
 
 /** Columns 4 step .. 4 step + 3 of rows 0-3 (half 0) or 4-7 of the block at w, each a byte 0..127. */
 type Weights = (w: Local<'i32'>, step: number, half: 0 | 1, constantOf: ConstantOf, dot: Dot) => V128;
@@ -20,6 +20,8 @@ interface Plane {
 export interface Format32 {
   readonly name: string;
   readonly groupBytes: number;
+  /** Blocks of 32 activations that a block of weights is multiplied with. */
+  readonly inputs: number;
   readonly planes: readonly Plane[];
   /** log2 of what is subtracted from every weight; absent: nothing. */
   readonly offsetShift?: number;
@@ -50,6 +52,18 @@ const lowNibbles: Weights = (w, step, half, c) => v128.and(v128.load(w, 32 * ste
 const highNibbles: Weights = (w, step, half, c) =>
   v128.xor(v128.and(i16x8.shrU(v128.load(w, 32 * step + 16 * half), 4), c('nibble')[half]), c('eight')[half]);
 
+/** Codes of `width` bits, those of columns 4 step .. 4 step + 3 in the bytes of a word at the same place. */
+const inWords =
+  (width: 1 | 2, at: number): Weights =>
+  (w, step, half, c) => {
+    const planes = 8 / width;
+    const words = v128.load(w, at + 32 * Math.floor(step / planes) + 16 * half);
+    const shift = width * (step % planes);
+    if (width === 2) return v128.and(shift ? i16x8.shrU(words, shift) : words, c('three')[half]);
+    // Twice the bit: odd numbers are that less 1.
+    return v128.and(shift ? i16x8.shrU(words, shift - 1) : i16x8.shl(words, 1), c('bit1')[half]);
+  };
+
 const lookUp =
   (table: ConstantName): Weights =>
   (w, step, half, constantOf, dot) => {
@@ -67,30 +81,33 @@ const unpackers: Readonly<Record<string, (at: readonly number[], weights: Codes)
   '4x16+1x1': ([, high]) => [fifthBits(high)],
   '4x16 of a table': (_, { table }) => tableConstants(table).map(lookUp),
   '8x1 signed': () => [lowNibbles, highNibbles],
+  '1x4 odd': ([at]) => [inWords(1, at)],
+  '2x4': ([at]) => [inWords(2, at)],
 };
 
 /** What the kernels need to know of a format; undefined: it is none of theirs. */
 export function format32(format: QuantFormat): Format32 | undefined {
   const { name, blockSize, blockBytes, fields, integers } = format;
-  if (blockSize !== 32 || !integers) return undefined;
+  if (integers?.inputBlock !== 32) return undefined;
   const { weights, scale, factor, minimum } = integers;
-  if (!('bits' in weights)) throw new Error(`${name}: no kernel unpacks a codebook in blocks of 32`);
+  if (!('bits' in weights)) throw new Error(`${name}: no kernel unpacks a codebook in blocks of ${blockSize}`);
   const powerScale = fields[scale]?.type === 'E8M0';
   if (factor !== (powerScale ? 1 / 2 : 1)) throw new Error(`${name}: no kernel multiplies its scale with ${factor}`);
   const unpack = unpackers[codeKey(weights)];
-  if (!unpack) throw new Error(`${name}: no kernel unpacks ${codeKey(weights)} in blocks of 32`);
+  if (!unpack) throw new Error(`${name}: no kernel unpacks ${codeKey(weights)} in blocks of ${blockSize}`);
   const found = unpack(
     weights.bits.map(({ field }) => packedAt(format, field)),
     weights,
   );
-  const offset = offsetOf(weights);
-  const width = weights.table ? Math.log2(2 * offset) : codeWidth(weights);
+  const offset = weights.odd ? offsetOf(weights) - 1 : offsetOf(weights);
+  const width = weights.table ? Math.log2(2 * offset) : codeWidth(weights) + (weights.odd ? 1 : 0);
   const perSum = stepsPerSum(found.length > 1 ? 4 : width);
   return {
     name,
     groupBytes: groupRows * blockBytes,
+    inputs: blockSize / 32,
     planes: found.map((weights, i) => ({ shift: 4 * i, perSum, weights })),
-    ...(offset > 1 && { offsetShift: Math.log2(offset) }),
+    ...(offset > 0 && { offsetShift: Math.log2(offset) }),
     scaleAt: packedAt(format, scale),
     powerScale,
     ...(minimum !== undefined && { minimumAt: packedAt(format, minimum) }),
@@ -106,7 +123,7 @@ export function offsetOf({ bits, table, signed, odd, subtract = 0 }: Codes): num
 
 export const formats32: ReadonlyMap<string, Format32> = new Map(
   Object.values(formats).flatMap(format => {
-    const found = format32(format);
+    const found = format32(kernelForm(format));
     return found ? [[format.name, found] as const] : [];
   }),
 );

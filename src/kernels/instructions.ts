@@ -80,6 +80,7 @@ export const i32 = {
   ltU: binary<'i32', 'i32', 'i32'>('i32', [0x49]),
   gtS: binary<'i32', 'i32', 'i32'>('i32', [0x4a]),
   or: binary<'i32', 'i32', 'i32'>('i32', [0x72]),
+  xor: binary<'i32', 'i32', 'i32'>('i32', [0x73]),
   ltS: binary<'i32', 'i32', 'i32'>('i32', [0x48]),
   eq: binary<'i32', 'i32', 'i32'>('i32', [0x46]),
   load: load('i32', [0x28]),

@@ -66,7 +66,7 @@ const isQuantised = (part: string): boolean => formats32.has(part) || formats256
 /** Bytes of a block of a panel of such weights; 0: they have none, since their values need more than seven bits. */
 export function panelBytes(type: QuantType): number {
   const [blocks32, blocks256] = [formats32.get(type), formats256.get(type)];
-  if (blocks32) return blocks32.planes.length > 1 ? 0 : panelBytes32;
+  if (blocks32) return blocks32.planes.length > 1 ? 0 : panelBytes32(blocks32);
   return blocks256 && !blocks256.inPlanes ? panelBytes256(blocks256) : 0;
 }
 

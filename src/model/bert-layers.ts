@@ -4,6 +4,7 @@ import { eachLayer } from './config.ts';
 import type { Block, Step } from './decoder.ts';
 import {
   type AttentionWeights,
+  addProduct,
   attend,
   type FeedForwardWeights,
   gated,
@@ -15,7 +16,6 @@ import {
   ungated,
 } from './layers.ts';
 import type { Loading } from './loading.ts';
-import { project } from './project.ts';
 
 interface LayerNorm {
   readonly weight: Vector;
@@ -64,11 +64,11 @@ function bertBlock(
     const { hidden, mixed, gate } = work;
     const options = { heads: config.heads, scale: 1 / Math.sqrt(config.headDim), twoWay: true };
     attend(step, layer, attention, rope, options, { x: hidden });
-    project(step, [{ out: hidden, ...attention.output }], mixed, { accumulate: true });
+    addProduct(step, attention.output, mixed);
     normalise(step, attentionNorm);
     if ('gate' in feedForward) gated(step, feedForward, 'silu', hidden);
     else ungated(step, feedForward, 'gelu', hidden);
-    project(step, [{ out: hidden, ...feedForward.down }], gate, { accumulate: true });
+    addProduct(step, feedForward.down, gate);
     normalise(step, outputNorm);
   };
 }

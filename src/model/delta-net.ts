@@ -2,7 +2,9 @@ import type { DeltaShape, StateShape } from '../backend/backend.ts';
 import { most } from './config.ts';
 import type { LoadPart } from './hybrid.ts';
 import type { Keys } from './keys.ts';
+import { addProduct } from './layers.ts';
 import type { Loading } from './loading.ts';
+import { once } from './once.ts';
 import { project } from './project.ts';
 
 /** Sizes of a gated delta net. */
@@ -65,8 +67,10 @@ export function deltaNet(loading: Loading, { grouped = false }: DeltaNetOptions 
   const values = valueHeads * valueDim;
   const shape = { ...sizes, grouped, epsilon, at: window };
   const buffer = (columns: number) => backend.buffer(options.maxBatchTokens, columns);
-  const [projected, qkv, mixed, gate] = [buffer(columns), buffer(columns), buffer(values), buffer(values)];
-  const [alpha, beta] = [buffer(valueHeads), buffer(valueHeads)];
+  const work = once(() => ({
+    ...{ projected: buffer(columns), qkv: buffer(columns), mixed: buffer(values), gate: buffer(values) },
+    ...{ alpha: buffer(valueHeads), beta: buffer(valueHeads) },
+  }));
   const gateOf = (name: 'alpha' | 'beta', prefix: string) => {
     if (!grouped) return tensors.linear(`${prefix}.ssm_${name}`, valueHeads, width);
     const run = valueHeads / sizes.keyHeads;
@@ -74,9 +78,12 @@ export function deltaNet(loading: Loading, { grouped = false }: DeltaNetOptions 
     return tensors.linear(`${prefix}.ssm_ba`, 2 * valueHeads, width, range);
   };
   return async prefix => {
+    const projection = await tensors.linear(`${prefix}.attn_qkv`, columns, width);
+    const gateWeights = await tensors.linear(`${prefix}.attn_gate`, values, width);
+    const { projected, qkv, mixed, gate, alpha, beta } = work();
     const products = [
-      { out: projected, ...(await tensors.linear(`${prefix}.attn_qkv`, columns, width)) },
-      { out: gate, ...(await tensors.linear(`${prefix}.attn_gate`, values, width)) },
+      { out: projected, ...projection },
+      { out: gate, ...gateWeights },
       { out: alpha, ...(await gateOf('alpha', prefix)) },
       { out: beta, ...(await gateOf('beta', prefix)) },
     ];
@@ -92,7 +99,7 @@ export function deltaNet(loading: Loading, { grouped = false }: DeltaNetOptions 
       backend.deltaRule(mixed, { qkv, alpha, beta, decay, shift }, cache, layer, batch, shape);
       backend.rmsNorm(mixed, mixed, norm, epsilon, batch.tokens);
       backend.gate(gate, gate, mixed, 'silu', batch.tokens);
-      project(step, [{ out: work.hidden, ...output }], gate, { accumulate: true });
+      addProduct(step, output, gate);
     };
   };
 }

@@ -1,7 +1,7 @@
 import type { LoadPart } from './hybrid.ts';
-import { type AttentionWeights, attend } from './layers.ts';
+import { type AttentionWeights, addProduct, attend } from './layers.ts';
 import type { Loading } from './loading.ts';
-import { project } from './project.ts';
+import { once } from './once.ts';
 import { readRope } from './rope.ts';
 import type { Linear } from './tensors.ts';
 
@@ -10,16 +10,17 @@ export function gatedAttention(loading: Loading): LoadPart {
   const { backend, keys, config, options } = loading;
   const { heads, headDim } = config;
   const rope = backend.ropeTable(readRope(keys, config, { style: 'halves', kvTokens: options.kvTokens }));
-  const gate = backend.buffer(options.maxBatchTokens, heads * headDim);
+  const work = once(() => backend.buffer(options.maxBatchTokens, heads * headDim));
   const attention = { heads, scale: 1 / Math.sqrt(headDim) };
   return async prefix => {
     const weights = await loadWeights(loading, prefix);
+    const gate = work();
     const also = [{ out: gate, ...weights.gate }];
     return (step, layer) => {
       const { work, batch } = step;
       attend(step, layer, weights, rope, attention, { also });
       backend.gate(gate, gate, work.mixed, 'sigmoid', batch.tokens);
-      project(step, [{ out: work.hidden, ...weights.output }], gate, { accumulate: true });
+      addProduct(step, weights.output, gate);
     };
   };
 }

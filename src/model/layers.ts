@@ -157,12 +157,13 @@ function normaliseHeads({ backend, config, work, batch }: Step, { qNorm, kNorm }
   if (kNorm) backend.rmsNorm(work.k, work.k, kNorm, config.epsilon, batch.tokens);
 }
 
-/** hidden += factor * linear(x); `work.normed` is lost where there is a factor. */
+/** hidden += factor * linear(x); `work.normed` may be lost. */
 export function addProduct(step: Step, linear: Linear, x: Buffer, factor?: number): void {
   const { backend, work, batch } = step;
-  if (factor === undefined) return project(step, [{ out: work.hidden, ...linear }], x, { accumulate: true });
+  if (factor === undefined && linear.scale === undefined)
+    return project(step, [{ out: work.hidden, ...linear }], x, { accumulate: true });
   project(step, [{ out: work.normed, ...linear }], x);
-  backend.scale(work.normed, factor, batch.tokens);
+  if (factor !== undefined) backend.scale(work.normed, factor, batch.tokens);
   backend.add(work.hidden, work.normed, batch.tokens);
 }
 

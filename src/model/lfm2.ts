@@ -2,9 +2,8 @@
 import { attentionLayers } from './attention-layers.ts';
 import type { CacheLayers } from './cache-layers.ts';
 import type { LoadPart } from './hybrid.ts';
-import { attend, loadNormedAttention } from './layers.ts';
+import { addProduct, attend, loadNormedAttention } from './layers.ts';
 import type { Loading } from './loading.ts';
-import { project } from './project.ts';
 import { readRope } from './rope.ts';
 import { convolutionState, shortConvolution } from './short-convolution.ts';
 import { readWindow } from './window.ts';
@@ -34,7 +33,7 @@ export function lfm2Mixer(loading: Loading): LoadPart {
     const weights = await loadNormedAttention(loading, prefix);
     return (step, layer) => {
       attend(step, layer, weights, rope, attention);
-      project(step, [{ out: step.work.hidden, ...weights.output }], step.work.mixed, { accumulate: true });
+      addProduct(step, weights.output, step.work.mixed);
     };
   };
 }

@@ -4,6 +4,7 @@ import type { LoadPart } from './hybrid.ts';
 import type { Keys } from './keys.ts';
 import { addProduct } from './layers.ts';
 import type { Loading } from './loading.ts';
+import { once } from './once.ts';
 import { project } from './project.ts';
 
 /** Sizes of a state space layer. */
@@ -63,15 +64,19 @@ export function mamba2(loading: Loading, scale?: number): LoadPart {
   const { width, epsilon } = config;
   const shape = { ...sizes, at: window };
   const buffer = (columns: number) => backend.buffer(options.maxBatchTokens, columns);
-  const [projected, xbc, dt] = [buffer(columns), buffer(columns), buffer(heads)];
-  const [gate, mixed] = [buffer(inner), buffer(inner)];
+  const work = once(() => ({
+    ...{ projected: buffer(columns), xbc: buffer(columns), dt: buffer(heads) },
+    ...{ gate: buffer(inner), mixed: buffer(inner) },
+  }));
   return async prefix => {
     const part = (first: number, count: number) =>
       tensors.linear(`${prefix}.ssm_in`, inner + columns + heads, width, { first, count });
+    const parts = [await part(0, inner), await part(inner, columns), await part(inner + columns, heads)] as const;
+    const { gate, projected, xbc, dt, mixed } = work();
     const products = [
-      { out: gate, ...(await part(0, inner)) },
-      { out: projected, ...(await part(inner, columns)) },
-      { out: dt, ...(await part(inner + columns, heads)) },
+      { out: gate, ...parts[0] },
+      { out: projected, ...parts[1] },
+      { out: dt, ...parts[2] },
     ];
     const kernel = await tensors.kernel(`${prefix}.ssm_conv1d.weight`, taps, columns);
     const bias = await tensors.maybeVector(`${prefix}.ssm_conv1d.bias`, columns);

@@ -1,7 +1,9 @@
 import type { Activation, Backend, Buffer, Gate, Matrix, RouterOptions, Routing, Vector } from '../backend/backend.ts';
 import { most } from './config.ts';
 import type { Step } from './decoder.ts';
+import { ExpertScales } from './expert-scales.ts';
 import type { Loading } from './loading.ts';
+import { once } from './once.ts';
 import type { Router } from './router.ts';
 import { SharedExpert, type SharedExpertOptions, type SharedExpertWeights } from './shared-expert.ts';
 import type { Linear, RowRange, Tensors } from './tensors.ts';
@@ -10,6 +12,8 @@ import type { Linear, RowRange, Tensors } from './tensors.ts';
 interface Experts {
   readonly matrix: Matrix;
   readonly bias?: Vector | undefined;
+  /** Factors on its products and biases, which were divided by them. */
+  readonly scales?: Matrix | undefined;
 }
 
 /** The weights of a mixture of experts. */
@@ -45,6 +49,16 @@ export interface MoEOptions {
 
 const mostExperts = 1024;
 
+interface ExpertWork {
+  readonly routing: Routing;
+  /** [tokens, experts] */
+  readonly scores: Buffer;
+  /** A row for each token and expert that it takes. */
+  readonly gate: Buffer;
+  readonly up: Buffer;
+  readonly down: Buffer;
+}
+
 /** The feed-forward networks of which each token takes a few. arXiv:2401.04088 */
 export class MoE {
   readonly #loading: Loading;
@@ -53,13 +67,8 @@ export class MoE {
   readonly #feedForward: number;
   readonly #options: MoEOptions;
   readonly #shared: SharedExpert | undefined;
-  readonly #routing: Routing;
-  /** [tokens, experts] */
-  readonly #scores: Buffer;
-  /** A row for each token and expert that it takes. */
-  readonly #gate: Buffer;
-  readonly #up: Buffer;
-  readonly #down: Buffer;
+  readonly #scales: ExpertScales;
+  readonly #work: () => ExpertWork;
 
   /** @param feedForward width of an expert's network */
   constructor(loading: Loading, feedForward: number, options: MoEOptions = {}) {
@@ -73,17 +82,23 @@ export class MoE {
     this.#feedForward = feedForward;
     this.#options = options;
     this.#shared = options.shared && new SharedExpert(loading, options.shared);
-    this.#routing = backend.routing(limits.maxBatchTokens, experts, topK);
-    this.#scores = backend.buffer(limits.maxBatchTokens, experts);
-    this.#gate = backend.buffer(slots, feedForward);
-    this.#up = options.ungated ? this.#gate : backend.buffer(slots, feedForward);
-    this.#down = backend.buffer(slots, this.#width);
+    this.#scales = new ExpertScales(loading, experts, feedForward, slots);
+    this.#work = once(() => {
+      const gate = backend.buffer(slots, feedForward);
+      return {
+        routing: backend.routing(limits.maxBatchTokens, experts, topK),
+        scores: backend.buffer(limits.maxBatchTokens, experts),
+        gate,
+        up: options.ungated ? gate : backend.buffer(slots, feedForward),
+        down: backend.buffer(slots, this.#width),
+      };
+    });
   }
 
   async load(tensors: Tensors, prefix: string): Promise<ExpertWeights> {
     const [experts, width, inner] = [this.#experts, this.#width, this.#feedForward];
     const router = `${prefix}.ffn_gate_inp`;
-    return {
+    const weights = {
       router: {
         matrix: await tensors.matrix(`${router}.weight`, experts, this.#loading.config.width),
         bias: this.#options.biases ? await tensors.vector(`${router}.bias`, experts) : undefined,
@@ -95,6 +110,8 @@ export class MoE {
       shared: await this.#shared?.load(this.#loading, prefix),
       moe: this,
     };
+    this.#work();
+    return weights;
   }
 
   async #choice(tensors: Tensors, prefix: string): Promise<RouterOptions> {
@@ -109,17 +126,20 @@ export class MoE {
   }
 
   /** Some files have the rows of each expert's gate and up in one matrix, in this order. */
-  #half(tensors: Tensors, prefix: string, half: 'gate' | 'up'): Promise<Experts> {
+  async #half(tensors: Tensors, prefix: string, half: 'gate' | 'up'): Promise<Experts> {
     const [width, inner] = [this.#width, this.#feedForward];
     const fused = `${prefix}.ffn_gate_up_exps`;
-    if (!tensors.has(`${fused}.weight`)) return this.#load(tensors, `${prefix}.ffn_${half}_exps`, inner, width);
-    return this.#load(tensors, fused, 2 * inner, width, { first: half === 'gate' ? 0 : inner, count: inner });
+    const isFused = tensors.has(`${fused}.weight`);
+    const name = isFused ? fused : `${prefix}.ffn_${half}_exps`;
+    const range = { first: half === 'gate' ? 0 : inner, count: inner };
+    const experts = await this.#load(tensors, name, isFused ? 2 * inner : inner, width, isFused ? range : undefined);
+    return { ...experts, scales: await this.#scales.load(name) };
   }
 
   async #load(tensors: Tensors, name: string, rows: number, columns: number, range?: RowRange): Promise<Experts> {
     const shape = { experts: this.#experts, rows, range };
     const matrix = await tensors.experts(`${name}.weight`, shape, columns);
-    return { matrix, bias: this.#options.biases ? await tensors.expertBiases(`${name}.bias`, shape) : undefined };
+    return { matrix, bias: this.#options.biases ? await tensors.expertBiases(name, shape) : undefined };
   }
 
   /**
@@ -133,24 +153,26 @@ export class MoE {
   ): void {
     const { backend, batch } = step;
     const rows = batch.tokens;
-    const routing = this.#routing;
-    backend.matmul(this.#scores, router.matrix, judged, rows, router);
-    backend.route(routing, this.#scores, rows, choice);
+    const { routing, scores, gate, down: given } = this.#work();
+    backend.matmul(scores, router.matrix, judged, rows, router);
+    backend.route(routing, scores, rows, choice);
     this.#activated(backend, weights, x, rows);
     if (out === x) backend.scale(out, 0, rows);
-    backend.expertMatmuls([{ out: this.#down, ...down }], this.#gate, 'slots', routing, rows);
-    backend.combine(out, this.#down, routing, rows);
+    backend.expertMatmuls([{ out: given, ...down }], gate, 'slots', routing, rows);
+    backend.combine(out, given, routing, rows);
     if (shared) this.#shared?.apply(step, shared);
   }
 
-  /** What goes into the experts' last matrices, into `#gate`. */
-  #activated(backend: Backend, { gate, up }: Pick<ExpertWeights, 'gate' | 'up'>, x: Buffer, rows: number): void {
+  /** What goes into the experts' last matrices, into the work's `gate`. */
+  #activated(backend: Backend, weights: Pick<ExpertWeights, 'gate' | 'up'>, x: Buffer, rows: number): void {
     const { activation = 'silu', ungated } = this.#options;
-    const [routing, slots] = [this.#routing, rows * this.#routing.topK];
-    const products = [...(gate ? [{ out: this.#gate, ...gate }] : []), { out: this.#up, ...up }];
+    const { routing, gate, up } = this.#work();
+    const slots = rows * routing.topK;
+    const products = [...(weights.gate ? [{ out: gate, ...weights.gate }] : []), { out: up, ...weights.up }];
     backend.expertMatmuls(products, x, 'tokens', routing, rows);
-    if (ungated) backend.activate(this.#gate, ungated, slots);
-    else backend.gate(this.#gate, this.#gate, this.#up, activation, slots);
+    for (const { out, scales } of products) if (scales) this.#scales.apply(backend, out, scales, routing, rows);
+    if (ungated) backend.activate(gate, ungated, slots);
+    else backend.gate(gate, gate, up, activation, slots);
   }
 }
 

@@ -85,10 +85,10 @@ export const nemotronExperts = layersOf(loading => {
     const down = await tensors.linear(`${prefix}.ffn_latent_down`, latent, config.width);
     const up = await tensors.linear(`${prefix}.ffn_latent_up`, config.width, latent);
     return step => {
-      const { hidden, normed } = step.work;
+      const { normed } = step.work;
       project(step, [{ out: narrow, ...down }], normed);
       moe.apply(step, weights, { out: narrow, x: narrow, judged: normed });
-      project(step, [{ out: hidden, ...up }], narrow, { accumulate: true });
+      addProduct(step, up, narrow);
     };
   };
 });

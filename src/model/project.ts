@@ -39,7 +39,11 @@ export function project(
   { accumulate = false, rows = step.rows }: { accumulate?: boolean; rows?: Rows } = {},
 ): void {
   const { backend } = step;
-  if (!accumulate) backend.matmuls(products, x, rows.count);
+  if (!accumulate) {
+    backend.matmuls(products, x, rows.count);
+    for (const { out, scale } of products) if (scale !== undefined) backend.scale(out, scale, rows.count);
+  }
+  // See addProduct in layers.ts: these have no scale.
   else for (const { out, matrix, bias } of products) backend.matmul(out, matrix, x, rows.count, { bias, accumulate });
   for (const run of rows.runs) adapt(step, products, x, run);
 }

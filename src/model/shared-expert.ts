@@ -2,6 +2,7 @@ import type { Activation, Buffer, Matrix, MatrixSource } from '../backend/backen
 import type { Step } from './decoder.ts';
 import { addProduct, type FeedForwardWeights, type UngatedWeights } from './layers.ts';
 import type { Loading } from './loading.ts';
+import { once } from './once.ts';
 import { project } from './project.ts';
 
 export interface SharedExpertWeights extends UngatedWeights {
@@ -25,40 +26,44 @@ export interface SharedExpertOptions {
 export class SharedExpert {
   readonly #options: SharedExpertOptions;
   /** [tokens, width of the network] */
-  readonly #gate: Buffer;
-  readonly #up: Buffer;
+  readonly #work: () => { readonly gate: Buffer; readonly up: Buffer };
   readonly #shares: Shares | undefined;
 
   constructor(loading: Loading, options: SharedExpertOptions) {
     const { backend, options: limits } = loading;
     this.#options = options;
-    this.#gate = backend.buffer(limits.maxBatchTokens, options.width);
-    this.#up = options.ungated ? this.#gate : backend.buffer(limits.maxBatchTokens, options.width);
+    this.#work = once(() => {
+      const gate = backend.buffer(limits.maxBatchTokens, options.width);
+      return { gate, up: options.ungated ? gate : backend.buffer(limits.maxBatchTokens, options.width) };
+    });
     this.#shares = options.gated ? new Shares(loading) : undefined;
   }
 
   async load({ tensors, config }: Loading, prefix: string): Promise<SharedExpertWeights> {
     const { width: inner, ungated } = this.#options;
     await this.#shares?.load();
-    return {
+    const weights = {
       gate: ungated ? undefined : await tensors.linear(`${prefix}.ffn_gate_shexp`, inner, config.width),
       up: await tensors.linear(`${prefix}.ffn_up_shexp`, inner, config.width),
       down: await tensors.linear(`${prefix}.ffn_down_shexp`, config.width, inner),
       share: this.#shares && (await tensors.matrix(`${prefix}.ffn_gate_inp_shexp.weight`, 1, config.width)),
     };
+    this.#work();
+    return weights;
   }
 
   /** hidden += what the network makes of `work.normed`, which may be lost. */
-  apply(step: Step, { gate, up, down, share }: SharedExpertWeights): void {
+  apply(step: Step, { down, share, ...weights }: SharedExpertWeights): void {
     const { backend, work, batch } = step;
     const { ungated, scale } = this.#options;
-    const products = [...(gate ? [{ out: this.#gate, ...gate }] : []), { out: this.#up, ...up }];
+    const { gate, up } = this.#work();
+    const products = [...(weights.gate ? [{ out: gate, ...weights.gate }] : []), { out: up, ...weights.up }];
     project(step, products, work.normed);
-    if (ungated) backend.activate(this.#gate, ungated, batch.tokens);
-    else backend.gate(this.#gate, this.#gate, this.#up, 'silu', batch.tokens);
-    if (!share || !this.#shares) return addProduct(step, down, this.#gate, scale);
+    if (ungated) backend.activate(gate, ungated, batch.tokens);
+    else backend.gate(gate, gate, up, 'silu', batch.tokens);
+    if (!share || !this.#shares) return addProduct(step, down, gate, scale);
     const shares = this.#shares.of(step, share);
-    project(step, [{ out: work.normed, ...down }], this.#gate);
+    project(step, [{ out: work.normed, ...down }], gate);
     backend.gate(shares, shares, work.normed, 'sigmoid', batch.tokens);
     backend.add(work.hidden, shares, batch.tokens);
   }

@@ -2,6 +2,7 @@ import type { Buffer, StateShape } from '../backend/backend.ts';
 import type { ModelConfig } from './config.ts';
 import type { LoadPart } from './hybrid.ts';
 import type { Keys } from './keys.ts';
+import { addProduct } from './layers.ts';
 import type { Loading } from './loading.ts';
 import { project } from './project.ts';
 
@@ -37,7 +38,7 @@ export function shortConvolution({ backend, keys, config: { width }, options, te
       backend.gate(b, b, x, 'linear', batch.tokens);
       backend.convolve(x, b, kernel, cache, layer, batch, { taps });
       backend.gate(c, c, x, 'linear', batch.tokens);
-      project(step, [{ out: work.hidden, ...output }], c, { accumulate: true });
+      addProduct(step, output, c);
     };
   };
 }

@@ -9,6 +9,8 @@ import type { ModelOptions } from './types.ts';
 export interface Linear {
   readonly matrix: Matrix;
   readonly bias?: Vector | undefined;
+  /** Factor on the product and the bias, which was divided by it: see {@link Tensors.linear}. */
+  readonly scale?: number | undefined;
   /** Which rows of the file's tensor, when they are not all. */
   readonly part?: (RowRange & { readonly of: number }) | undefined;
 }
@@ -98,18 +100,27 @@ export class Tensors {
     return this.#backend.matrix(this.#source(tensor, columns, ranges));
   }
 
-  /** Their biases, one behind the other. */
+  /** Their biases, one behind the other; divided by the experts' factors on products, where there are any. */
   async expertBiases(name: string, { experts, rows, range }: ExpertRows): Promise<Vector> {
     const { first, count } = range ?? { first: 0, count: rows };
-    const values = await this.floats(name, rows, experts);
-    return this.#backend.vector(rowsOf({ first, count: count * experts, run: count, step: rows }, values));
+    const values = await this.floats(`${name}.bias`, rows, experts);
+    const scales = await this.#maybeScales(name, experts, true);
+    const biases = scales ? values.map((value, i) => value / scales[Math.floor(i / rows)]!) : values;
+    return this.#backend.vector(rowsOf({ first, count: count * experts, run: count, step: rows }, biases));
   }
 
-  /** `<name>.weight` and, when the file has it, `<name>.bias`; or a range of the rows of both. */
+  /**
+   * `<name>.weight` and, when the file has it, `<name>.bias`; or a range of the rows of both. `<name>.scale` is a factor on the
+   * product, before the bias is added (NVFP4, whose blocks' scales alone do not reach far enough). `<name>.input_scale` is for
+   * activations of four bits, which nobody has here.
+   */
   async linear(name: string, rows: number, columns: number, range?: RowRange): Promise<Linear> {
+    const hasBias = this.has(`${name}.bias`);
+    const scale = (await this.#maybeScales(name, 1, hasBias))?.[0];
     const linear: Linear = {
       matrix: await this.matrix(`${name}.weight`, rows, columns, range),
-      bias: await this.#maybeBias(`${name}.bias`, rows, range),
+      bias: hasBias ? await this.#bias(`${name}.bias`, rows, range, scale) : undefined,
+      scale,
       part: range && { ...range, of: rows },
     };
     this.linears.push(linear);
@@ -163,9 +174,16 @@ export class Tensors {
     return values.every(value => value > 0) ? values : Promise.reject(invalid(name, 'must hold numbers above 0'));
   }
 
-  async #maybeBias(name: string, length: number, range: RowRange = { first: 0, count: length }) {
-    const values = await this.maybeFloats(name, length);
-    return values && this.#backend.vector(rowsOf(range, values));
+  async #bias(name: string, length: number, range: RowRange = { first: 0, count: length }, scale = 1) {
+    const values = await this.floats(name, length);
+    return this.#backend.vector(rowsOf(range, scale === 1 ? values : values.map(value => value / scale)));
+  }
+
+  /** Factors on the product with `name`; what divides a bias is not 0. */
+  async #maybeScales(name: string, count: number, hasBias: boolean): Promise<Float32Array | undefined> {
+    const scales = await this.maybeFloats(`${name}.scale`, count);
+    if (hasBias && scales?.includes(0)) throw invalid(`${name}.scale`, `has a 0 beside ${name}.bias`);
+    return scales;
   }
 
   #source(tensor: TensorInfo, columns: number, range: RowRange): MatrixSource {

@@ -10,7 +10,8 @@ export function slidingLayers(keys: Keys, config: ModelConfig, every: number): r
   return Array.from({ length: config.layers }, (_, layer) => n === 0 || layer % n < n - 1);
 }
 
-/** A window of at least one token, or none. */
+/** A window of at least one token, or none: 0 says so. Those that always slide have `missing` where a file says nothing. */
 export function readWindow(keys: Keys, missing?: number): number | undefined {
-  return keys.maybe('attention.sliding_window', { min: 0, max: 2 ** 31, integer: true }) || missing;
+  const min = missing === undefined ? 0 : 1;
+  return (keys.maybe('attention.sliding_window', { min, max: 2 ** 31, integer: true }) ?? missing) || undefined;
 }

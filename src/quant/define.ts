@@ -11,7 +11,7 @@ import type { PartScales, Weights } from './weights.ts';
 interface Declaration<Name extends string, F extends string> {
   readonly name: Name;
   readonly id: number;
-  readonly blockSize: 32 | 256;
+  readonly blockSize: 32 | 64 | 128 | 256;
   readonly fields: Readonly<Record<F, FieldType>>;
   readonly weights: Weights<NoInfer<F>>;
   /** Name of the block's scale. */
@@ -77,7 +77,8 @@ function integersOf(
     if (m) block.m = m(blocks.view, at);
   };
   const named = { scale, factor, ...(minimum !== undefined && { minimum }) };
-  return { weights, ...(parts && { parts }), ...named, minimumOf, unpack };
+  const inputBlock = blockSize === 256 ? 256 : 32;
+  return { weights, inputBlock, ...(parts && { parts }), ...named, minimumOf, unpack };
 }
 
 type ReadBlock = (blocks: Blocks, at: number, block: Block) => void;

@@ -21,7 +21,7 @@ export interface QuantFormat<Name extends string = string> {
   readonly packing: readonly Words[];
   /** Absent: the elements are floats. */
   readonly integers?: Integers;
-  /** The same integers and scales as kernels keep them, in more bytes that are faster to read; absent: as the file has them. */
+  /** The same integers and scales as kernels keep them, in bytes that are faster to read; absent: as the file has them. */
   readonly expanded?: QuantFormat;
   /** Decodes `count` elements (a multiple of blockSize) of `source`, in f32 arithmetic as ggml does it. */
   decode(source: Uint8Array, target: Float32Array, count: number): void;
@@ -30,6 +30,8 @@ export interface QuantFormat<Name extends string = string> {
 /** What a block of integers is made of. */
 export interface Integers {
   readonly weights: Weights;
+  /** Activations that share a scale where they are multiplied with these. */
+  readonly inputBlock: 32 | 256;
   readonly parts?: PartScales;
   /** Names of fields. */
   readonly scale: string;

@@ -15,6 +15,8 @@ import { IQ4_NL } from './iq4_nl.ts';
 import { IQ4_XS } from './iq4_xs.ts';
 import { MXFP4 } from './mxfp4.ts';
 import { NVFP4 } from './nvfp4.ts';
+import { Q1_0 } from './q1_0.ts';
+import { Q2_0 } from './q2_0.ts';
 import { Q2_K } from './q2_k.ts';
 import { Q3_K } from './q3_k.ts';
 import { Q4_0 } from './q4_0.ts';
@@ -57,6 +59,8 @@ const table = {
   TQ2_0,
   MXFP4,
   NVFP4,
+  Q1_0,
+  Q2_0,
 };
 
 type Name = keyof typeof table;

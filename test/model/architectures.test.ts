@@ -28,6 +28,8 @@ interface Variant {
   readonly mixture?: boolean;
   /** What each engine rounds otherwise grows over many layers. */
   readonly deep?: boolean;
+  /** Which matrices have a scale beside them, as NVFP4 files have. */
+  readonly scaled?: RegExp;
   /** Default: F16, and Q4_K_M of those that add nothing to their architecture. */
   readonly quants?: readonly (keyof typeof bounds)[];
 }
@@ -48,6 +50,11 @@ const variants: readonly Variant[] = [
     options: { architecture: name as ArchitectureName, with: { layers: 2, heads: 4, kvHeads: 2 } },
     mixture: true,
   })),
+  {
+    title: 'llama of few bits',
+    options: { architecture: 'llama', with: { layers: 7, heads: 4, kvHeads: 2 } },
+    quants: ['Q1_0', 'Q2_0'],
+  },
   {
     title: 'glm4moe, groups of experts, softmax, a block that guesses ahead',
     options: {
@@ -213,6 +220,30 @@ const variants: readonly Variant[] = [
     },
     extra: [divisors('rope_factors_long', 24), divisors('rope_factors_short', 24, 9)],
   },
+  ...(
+    [
+      ...[
+        ['llama', {}],
+        ['qwen2', {}],
+        ['qwen3', {}],
+        ['qwen35', { layers: 5, headWidth: 64 }],
+        ['nemotron_h', { layers: 5 }],
+      ],
+      ...[
+        ['qwen3moe', {}],
+        ['mixtral', {}],
+        ['qwen35moe', { layers: 5, headWidth: 64 }],
+        ['nemotron_h_moe', { layers: 5 }],
+      ],
+    ] as const
+  ).map(([architecture, sizes]) => ({
+    title: `${architecture}, scaled`,
+    options: { architecture, with: { layers: 2, heads: 4, kvHeads: 2, ...sizes } },
+    // llama.cpp leaves those of this one's feed-forward network alone.
+    scaled: architecture === 'qwen2' ? /attn/ : /./,
+    mixture: /moe|mixtral/.test(architecture),
+    quants: architecture === 'llama' ? (['F16', 'NVFP4'] as const) : (['F16'] as const),
+  })),
   { title: 'gemma3, linear rope', options: { architecture: 'gemma3', metadata: scaling('gemma3', 'linear', 8) } },
 ];
 
@@ -241,13 +272,29 @@ function bias(name: string, length: number): TensorPlan {
   );
 }
 
+const scalable =
+  /^blk\.\d+\.(attn_(q|k|v|output|qkv|gate)|ffn_(gate|up|down)(_exps|_shexp)?|ssm_(in|out|alpha|beta))\.weight$/;
+
+/** A factor, 0.5 to 1.5, for each matrix that may have one; for experts' matrices one for each of them. */
+function scalesOf(tensors: readonly TensorPlan[]): TensorPlan[] {
+  const next = random(5);
+  return tensors
+    .filter(({ name }) => scalable.test(name))
+    .map(({ name, shape }) =>
+      vector(
+        name.replace(/weight$/, 'scale'),
+        Float32Array.from({ length: shape[2] ?? 1 }, () => 0.5 + next()),
+      ),
+    );
+}
+
 function vector(name: string, values: Float32Array): TensorPlan {
   return { name, shape: [values.length], type: 'F32', bytes: () => [new Uint8Array(values.buffer)] };
 }
 
 const positions = 100;
 /** Most that the logarithms of all probabilities may differ by, root mean square. */
-const bounds = { F32: 0.0002, F16: 0.005, Q4_K_M: 0.2, MXFP4_MOE: 0.2 } as const;
+const bounds = { F32: 0.0002, F16: 0.005, Q4_K_M: 0.2, MXFP4_MOE: 0.2, Q1_0: 0.2, Q2_0: 0.2, NVFP4: 0.2 } as const;
 
 describe('architectures agree with llama.cpp', () => {
   let folder: string;
@@ -256,13 +303,14 @@ describe('architectures agree with llama.cpp', () => {
   });
   after(() => rm(folder, { recursive: true }));
 
-  for (const { title, options, extra = [], without = [], mixture, deep, quants } of variants) {
+  for (const { title, options, extra = [], without = [], scaled, mixture, deep, quants } of variants) {
     for (const quant of quants ?? (extra.length || options.metadata ? ['F16'] : ['F16', 'Q4_K_M'])) {
       test(`${title}, ${quant}`, async () => {
         const path = join(folder, `${title}-${quant}.gguf`);
         const model = syntheticModel({ quant, ...options });
         const metadata = new Map([...model.metadata].filter(([key]) => !without.includes(key)));
-        writeGguf(path, { metadata, tensors: [...model.tensors, ...extra] });
+        const scales = scaled ? scalesOf(model.tensors.filter(({ name }) => scaled.test(name))) : [];
+        writeGguf(path, { metadata, tensors: [...model.tensors, ...extra, ...scales] });
         const { meanKl, logDifference, medianLogDifference } = await compare(path);
         const difference = mixture ? medianLogDifference : logDifference;
         assert.ok(difference < bounds[quant] * (deep ? 4 : 1), `logarithms differ by ${difference}, mean KL ${meanKl}`);

@@ -102,6 +102,7 @@ describe('metadata that no decoder can have is refused by its key', () => {
     ['mistral3', 'rope.dimension_count', u32(8), /is 8 of 16; attention.temperature_scale needs all/],
     ['mistral3', 'rope.scaling.original_context_length', u32(0), /at least 1/],
     ['mistral3', 'rope.scaling.yarn_beta_fast', f32(0), /yarn_beta_fast" is 0/],
+    ['gemma2', 'attention.sliding_window', u32(0), /sliding_window" is 0/],
     ['granite', 'logit_scale', f32(0), /logit_scale" is 0/],
     ['granite', 'residual_scale', f32(Number.POSITIVE_INFINITY), /must be finite/],
     ['qwen2moe', 'expert_count', u32(0), /expert_count" is 0/],
@@ -184,6 +185,21 @@ describe('tensors that do not fit are refused by name', () => {
     }
   });
 
+  test('sizes that no tensor bears out, before there are work buffers of them', async () => {
+    const wide = u32(2 ** 20);
+    const cases: [architecture: ArchitectureName, metadata: Record<string, MetaValue>, message: RegExp][] = [
+      ['mixtral', { 'llama.feed_forward_length': wide }, /ffn_gate_exps.weight .* expected \[64, 1048576, 8\]/],
+      ['qwen3moe', { 'qwen3moe.expert_feed_forward_length': wide }, /ffn_gate_exps.weight .* expected \[64, 1048576/],
+      ['qwen2moe', { 'qwen2moe.expert_shared_feed_forward_length': wide }, /shexp.weight .* expected \[64, 1048576\]/],
+      ['granitehybrid', { 'granitehybrid.ssm.inner_size': wide }, /ssm_in.weight .* expected \[64, \d{7}\]/],
+      ['qwen3', { 'qwen3.attention.head_count': u32(1024) }, /attn_q.weight .* expected \[64, 16384\]/],
+    ];
+    for (const [architecture, metadata, message] of cases) {
+      const large = { ...limits, maxBatchTokens: 4096, stateSlots: 2 };
+      await assert.rejects(load(synthetic(metadata, { architecture }), large), { code: 'model_invalid', message });
+    }
+  });
+
   test('rope factors of another length', async () => {
     const model = synthetic({}, { architecture: 'mistral3' });
     const bytes = () => [new Uint8Array(new Float32Array(7).fill(1).buffer)];
@@ -211,6 +227,33 @@ describe('tensors that do not fit are refused by name', () => {
       const model = withTensor(synthetic(), name, poison);
       await assert.rejects(load(model), { code: 'model_invalid', message: new RegExp(name) });
     }
+  });
+
+  test('a factor that is NaN, of another number, or 0 beside a bias', async () => {
+    const beside = (name: string, values: readonly number[]): TensorPlan => {
+      const bytes = new Uint8Array(Float32Array.from(values).buffer);
+      return { name: `blk.0.${name}`, shape: [values.length], type: 'F32', bytes: () => [bytes] };
+    };
+    const refused: [extra: TensorPlan[], message: RegExp][] = [
+      [[beside('attn_q.scale', [Number.NaN])], /blk\.0\.attn_q\.scale holds an infinite value or NaN/],
+      [[beside('ffn_up.scale', [1, 2])], /blk\.0\.ffn_up\.scale has shape \[2\], expected \[1\]/],
+      [
+        [beside('attn_k.scale', [0]), beside('attn_k.bias', new Array(32).fill(1))],
+        /blk\.0\.attn_k\.scale has a 0 beside blk\.0\.attn_k\.bias/,
+      ],
+    ];
+    for (const [extra, message] of refused) {
+      const model = synthetic();
+      await assert.rejects(load({ ...model, tensors: [...model.tensors, ...extra] }), {
+        code: 'model_invalid',
+        message,
+      });
+    }
+    const experts = synthetic({}, { architecture: 'mixtral' });
+    await assert.rejects(
+      load({ ...experts, tensors: [...experts.tensors, beside('ffn_gate_exps.scale', [1, 2, 3])] }),
+      { code: 'model_invalid', message: /ffn_gate_exps\.scale has shape \[3\], expected \[8\]/ },
+    );
   });
 
   test('the backend is closed', async () => {

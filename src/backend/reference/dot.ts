@@ -34,12 +34,13 @@ export function unpackRow(type: QuantType, bytes: Uint8Array, columns: number): 
     integers.unpack(source, b * blockBytes, block);
     return block;
   });
-  return { kind: 'blocks', size: blockSize, minimumOf: integers.minimumOf, blocks };
+  return { kind: 'blocks', size: integers.inputBlock, minimumOf: integers.minimumOf, blocks };
 }
 
 /** Prepares x for weights of type `type`. */
 export function prepareInput(type: QuantType, x: Float32Array): Input {
-  return formats[type].integers ? quantize(x, formats[type].blockSize) : x;
+  const { integers } = formats[type];
+  return integers ? quantize(x, integers.inputBlock) : x;
 }
 
 /** Weights times input. */
@@ -65,14 +66,19 @@ export function dotFloats(weights: Float32Array, x: Float32Array): number {
   });
 }
 
-/** Blocks of 32: per block acc += f32(I) * (dw * dx), then for formats with a minimum acc += m * (dx * f32(sum)). */
+/**
+ * Activations in blocks of 32, and weights in blocks of 32, 64 or 128: per 32 columns acc += f32(I) * (dw * dx), then for formats
+ * with a minimum acc += m * (dx * f32(sum)).
+ */
 export function dot32({ blocks, minimumOf }: BlockRow, x: Activation): number {
-  return inSegments(32 * blocks.length, (from, to) => {
+  const size = blocks[0].ints.length;
+  return inSegments(size * blocks.length, (from, to) => {
     let acc = 0;
     for (let b = from / 32; b < to / 32; b++) {
-      const { ints, d, m } = blocks[b];
+      const { ints, d, m } = blocks[Math.floor((32 * b) / size)];
+      const first = (32 * b) % size;
       let products = 0;
-      for (let i = 0; i < 32; i++) products += ints[i] * x.q[32 * b + i];
+      for (let i = 0; i < 32; i++) products += ints[first + i] * x.q[32 * b + i];
       acc = f(acc + f(products * f(d * x.d[b])));
       if (minimumOf === 'block') {
         const sum = x.sums[2 * b] + x.sums[2 * b + 1];

@@ -48,7 +48,7 @@ import { States } from './states.ts';
 import { Timings } from './timings.ts';
 
 /** What there are kernels for of that which not every backend can do. */
-export const gpuFeatures: ReadonlySet<Feature> = new Set(everyFeature);
+export const gpuFeatures: ReadonlySet<Feature> = new Set(everyFeature.filter(name => name !== 'latent'));
 
 /** A step of more rows runs in pieces, between which it may be preempted. */
 const manyRows = 64;

@@ -31,8 +31,8 @@ export interface Move {
   readonly mask: number;
   /** First bit in the plane's part of the block. */
   readonly to: number;
-  /** Four neighbouring bits become the lowest of four bytes. */
-  readonly spread?: boolean;
+  /** Four neighbouring codes of so many bits become the lowest bits of four bytes. */
+  readonly spread?: 1 | 2;
 }
 
 export interface Plane {
@@ -49,6 +49,8 @@ export interface Layout {
   /** Elements and bytes of a block; floats: one element. */
   readonly blockSize: number;
   readonly blockBytes: number;
+  /** Activations that share a scale where they are multiplied with these; 1: floats, multiplied as they are. */
+  readonly inputBlock: 1 | 32 | 256;
   readonly planes: Readonly<Partial<Record<PlaneName, Plane>>>;
 }
 
@@ -57,8 +59,9 @@ const layouts = new Map<QuantType, Layout>();
 export function layoutOf(type: QuantType): Layout {
   const known = layouts.get(type);
   if (known) return known;
-  const { blockSize, blockBytes } = formats[type];
-  const made = { type, blockSize, blockBytes, planes: planesOf(formats[type]) };
+  const { blockSize, blockBytes, integers } = formats[type] as QuantFormat;
+  const inputBlock = integers?.inputBlock ?? 1;
+  const made: Layout = { type, blockSize, blockBytes, inputBlock, planes: planesOf(formats[type]) };
   layouts.set(type, made);
   return made;
 }
@@ -112,9 +115,9 @@ function codePlane({ field, width, lanes }: Bits, fields: QuantFormat['fields'],
 /** Where four codes from `column` on stand in the block. */
 function sourceOf(column: number, width: number, lanes: number, offset: number): Omit<Move, 'to'> {
   if (width === 8) return { from: offset + column, shift: 0, mask: -1 };
-  if (lanes === 1) {
-    const byte = Math.floor(column / 16) * 2;
-    return { from: offset + byte, shift: column % 16, mask: 15, spread: true };
+  if (lanes === 1 && width !== 4) {
+    const bit = column * width;
+    return { from: offset + 2 * (bit >> 4), shift: bit & 15, mask: 2 ** (4 * width) - 1, spread: width as 1 | 2 };
   }
   const planes = 8 / width;
   const from = offset + Math.floor(column / (lanes * planes)) * lanes + (column % lanes);

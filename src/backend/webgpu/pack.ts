@@ -72,12 +72,21 @@ function packQuad(
   const up = to & 31;
   let [at, word] = [first * halves + (from >> 1), first * words + (to >> 5)];
   if (spread) {
+    const spreadOut = spread === 1 ? spreadBits : spreadPairs;
     for (let block = first; block < end; block++, at += halves, word += words)
-      target[word]! |= ((((source[at]! >>> shift) & 15) * 0x00204081) & 0x01010101) << up;
+      target[word]! |= spreadOut((source[at]! >>> shift) & mask) << up;
   } else {
     for (let block = first; block < end; block++, at += halves, word += words)
       target[word]! |= (((source[at]! | (source[at + 1]! << 16)) >>> shift) & mask) << up;
   }
+}
+
+/** Four bits, and four times two bits, to four bytes. */
+const spreadBits = (bits: number): number => (bits * 0x00204081) & 0x01010101;
+
+function spreadPairs(bits: number): number {
+  const nibbles = (bits | (bits << 12)) & 0x000f000f;
+  return (nibbles | (nibbles << 6)) & 0x03030303;
 }
 
 function packSingle(

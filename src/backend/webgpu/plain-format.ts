@@ -8,6 +8,7 @@ import type { QuantType } from '../../quant/types.ts';
 /** Integers that are codes of some bits each, times a scale that is a half or a float; or a power of two, halved. */
 export interface PlainIntegers {
   readonly weights: Codes;
+  readonly inputBlock: 32 | 256;
   readonly parts?: Parts | undefined;
   readonly scale: string;
   readonly minimum?: string | undefined;

@@ -45,7 +45,7 @@ export class Products {
 
   /** out = matrix * x. */
   one(out: GpuWorkBuffer, matrix: GpuMatrix, x: GpuWorkBuffer, rows: number, options: MatmulOptions): void {
-    const input = this.#quantizer.ready(x, rows, matrix.layout.blockSize);
+    const input = this.#quantizer.ready(x, rows, matrix.layout.inputBlock);
     const { accumulate } = options;
     recordProducts(this.#context, [{ out, matrix, bias: this.#place(options.bias), accumulate }], input, rows);
   }
@@ -56,8 +56,8 @@ export class Products {
     const all = products.map(({ matrix, out, bias }) => {
       return { matrix: owner.own(matrix), out: owner.own(out), bias: this.#place(bias) };
     });
-    for (const [blockSize, together] of Map.groupBy(all, ({ matrix }) => matrix.layout.blockSize)) {
-      recordProducts(this.#context, together, this.#quantizer.ready(x, rows, blockSize), rows);
+    for (const [inputBlock, together] of Map.groupBy(all, ({ matrix }) => matrix.layout.inputBlock)) {
+      recordProducts(this.#context, together, this.#quantizer.ready(x, rows, inputBlock), rows);
     }
   }
 
@@ -76,8 +76,8 @@ export class Products {
   ): void {
     const slots = rows * routing.topK;
     const all = products.map(({ out, matrix, bias }) => ({ out, matrix, bias: bias?.at }));
-    for (const [blockSize, together] of Map.groupBy(all, ({ matrix }) => matrix.layout.blockSize)) {
-      const input = this.#quantizer.ready(x, from === 'tokens' ? rows : slots, blockSize);
+    for (const [inputBlock, together] of Map.groupBy(all, ({ matrix }) => matrix.layout.inputBlock)) {
+      const input = this.#quantizer.ready(x, from === 'tokens' ? rows : slots, inputBlock);
       recordExperts(this.#context, together, input, from, routing, slots);
     }
   }

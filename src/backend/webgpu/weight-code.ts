@@ -1,4 +1,5 @@
 /** WGSL that reads weights out of their planes, made from the declarations in src/quant/. */
+import { codeWidth } from '../../quant/codes.ts';
 import type { QuantFormat } from '../../quant/format.ts';
 import { formats } from '../../quant/formats.ts';
 import type { QuantType } from '../../quant/types.ts';
@@ -45,7 +46,7 @@ struct Piece { a: vec4u, b: vec4u }`;
 /** Things that formats differ in, as numbers. */
 export interface Form {
   readonly type: QuantType;
-  /** Pieces of a block: 1 or 8. */
+  /** Pieces of a block of inputs: 1 or 8. */
   readonly pieces: number;
   /** Subtracted from codes. */
   readonly subtract: number;
@@ -55,15 +56,15 @@ export interface Form {
 }
 
 export function formOf(type: QuantType): Form {
-  const { blockSize } = formats[type];
-  const { weights, parts, minimumOf } = plainIntegers(formats[type])!;
-  return { type, pieces: blockSize / pieceColumns, subtract: weights.subtract ?? 0, part: parts?.size ?? 0, minimumOf };
+  const { weights, inputBlock, parts, minimumOf } = plainIntegers(formats[type])!;
+  const subtract = weights.odd ? 2 ** codeWidth(weights) - 1 : (weights.subtract ?? 0);
+  return { type, pieces: inputBlock / pieceColumns, subtract, part: parts?.size ?? 0, minimumOf };
 }
 
 /**
  * - `codes(piece)`: signed bytes, before {@link Form.subtract} is subtracted; `values(piece)`: after that
  * - `parts(piece)`: integer scales and minimums of its halves, where the format has parts
- * - `numbers(block)`: scale and minimum
+ * - `numbers(block)`: scale and minimum, by the number of the block of inputs
  *
  * Behind `halfCode`.
  */
@@ -74,12 +75,14 @@ export function weightCode(type: QuantType): string {
 
 function codesCode(format: QuantFormat): string {
   const { weights } = plainIntegers(format)!;
-  const { table, subtract } = weights;
+  const { table, odd } = weights;
+  const { subtract } = formOf(format.name as QuantType);
   const [low, high] = weights.bits;
   const parts = [readPlane('low', low.width)];
   const codes = (half: 'a' | 'b') => (high ? `low.${half} | (high.${half} << vec4u(${low.width}))` : `low.${half}`);
   if (high) parts.push(readPlane('high', high.width));
-  const meant = (half: 'a' | 'b') => (table ? `tabled(${codes(half)})` : codes(half));
+  const meant = (half: 'a' | 'b') =>
+    table ? `tabled(${codes(half)})` : odd ? `(${codes(half)}) << vec4u(1)` : codes(half);
   return `
 ${table ? tableCode(table) : ''}
 // ${format.name}
@@ -148,7 +151,8 @@ fn parts(g: u32) -> Parts {
 const bitsOf = (plane: 'parts' | 'partsHigh', bits: number): string =>
   `word(planes.${plane}, (g * ${bits}) >> 5) >> ((g * ${bits}) & 31)`;
 
-function numbersCode({ scales, integers }: QuantFormat): string {
+function numbersCode({ scales, blockSize, integers }: QuantFormat): string {
+  const own = blockSize / integers!.inputBlock;
   if (scales.kind === 'F32')
     return 'fn numbers(block: u32) -> vec2f { return vec2f(bitcast<f32>(word(planes.numbers, block)), 0); }';
   if (scales.kind === 'E8M0')
@@ -165,7 +169,10 @@ fn numbers(block: u32) -> vec2f {
   return vec2f(half(both & 0xffff), half(both >> 16));
 }`;
   return `
-fn numbers(block: u32) -> vec2f { return vec2f(half(extractBits(word(planes.numbers, block >> 1), 16 * (block & 1), 16)), 0); }`;
+fn numbers(block: u32) -> vec2f {
+  let i = block${own > 1 ? ` / ${own}` : ''};
+  return vec2f(half(extractBits(word(planes.numbers, i >> 1), 16 * (i & 1), 16)), 0);
+}`;
 }
 
 /** Floats of 16 bytes. */
