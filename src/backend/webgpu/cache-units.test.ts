@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { KvShape } from '../backend.ts';
 import { floats, layout } from '../parity/data.ts';
-import { createWasmBackend } from '../wasm/backend.ts';
+import { createWasmBackend } from '../wasm/create.ts';
 import { Caches, type Unit } from './caches.ts';
 import { Context } from './context.ts';
 import type { GpuCache } from './handles.ts';
