@@ -8,7 +8,7 @@
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import { createWasmBackend } from '../src/backend/wasm/backend.ts';
+import { createWasmBackend } from '../src/backend/wasm/create.ts';
 import {
   type Bits,
   bitsOf,

@@ -1,6 +1,6 @@
 import type { Backend } from './backend.ts';
 import { createReferenceBackend } from './reference/reference.ts';
-import { createWasmBackend } from './wasm/backend.ts';
+import { createWasmBackend } from './wasm/create.ts';
 import { createWebGpuBackend } from './webgpu/backend.ts';
 
 export interface BackendOptions {

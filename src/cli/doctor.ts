@@ -36,7 +36,7 @@ async function doctor({ fresh, json }: { readonly fresh?: boolean; readonly json
 }
 
 async function inspectKernels(fresh?: boolean) {
-  const { createBench } = await import('../backend/wasm/backend.ts');
+  const { createBench } = await import('../backend/wasm/create.ts');
   const { everywhere } = await import('../backend/wasm/choice.ts');
   const { RememberedChoices } = await import('../backend/wasm/remembered.ts');
   const { judge, select, variantNamed } = await import('../backend/wasm/selection.ts');

@@ -1,5 +1,6 @@
 import type { DeltaShape, StateShape } from '../backend/backend.ts';
 import { most } from './config.ts';
+import { type ConvolvedSizes, convolvedSizes, convolvedState } from './convolution.ts';
 import type { LoadPart } from './hybrid.ts';
 import type { Keys } from './keys.ts';
 import { addProduct } from './layers.ts';
@@ -8,24 +9,13 @@ import { once } from './once.ts';
 import { project } from './project.ts';
 
 /** Sizes of a gated delta net. */
-interface DeltaSizes extends Pick<DeltaShape, 'keyHeads' | 'keyDim' | 'valueHeads' | 'valueDim'> {
-  /** Tokens that the convolution before it is over. */
-  readonly taps: number;
-  /** Queries, keys and values of a token, which are convolved. */
-  readonly columns: number;
-  /** Values of the convolution's state, which is followed by that of the heads. */
-  readonly window: number;
-}
+type DeltaSizes = ConvolvedSizes & Pick<DeltaShape, 'keyHeads' | 'keyDim' | 'valueHeads' | 'valueDim'>;
 
 /** As far as there are kernels. */
-const mostTaps = 4;
 const headMultiple = 16;
 const mostHeadWidth = 256;
-/** Values of one layer's state: two orders of magnitude above the largest models'. */
-const mostState = 1 << 26;
 
 function readSizes(keys: Keys): DeltaSizes {
-  const taps = keys.number('ssm.conv_kernel', { min: 2, max: mostTaps, integer: true });
   const keyHeads = keys.size('ssm.group_count', most.heads);
   const valueHeads = keys.size('ssm.time_step_rank', most.heads);
   const size = keys.size('ssm.state_size', mostHeadWidth);
@@ -35,16 +25,14 @@ function readSizes(keys: Keys): DeltaSizes {
   const values = keys.size('ssm.inner_size', most.heads * most.headDim);
   if (values !== valueHeads * size)
     keys.fail('ssm.inner_size', `is ${values}; ${valueHeads} heads of ${size} have ${valueHeads * size} values`);
-  const columns = 2 * keyHeads * size + values;
-  return { keyHeads, valueHeads, keyDim: size, valueDim: size, taps, columns, window: (taps - 1) * columns };
+  // Queries, keys and values.
+  const convolved = convolvedSizes(keys, 2 * keyHeads * size + values);
+  return { keyHeads, valueHeads, keyDim: size, valueDim: size, ...convolved };
 }
 
-/** What a layer keeps: the convolution's inputs before, and each head's matrix. */
 export function deltaState(keys: Keys): StateShape {
-  const { valueHeads, keyDim, valueDim, window } = readSizes(keys);
-  const stateSize = window + valueHeads * keyDim * valueDim;
-  if (stateSize <= mostState) return { stateSize };
-  return keys.fail('ssm.state_size', `makes a state of ${stateSize} values a layer; ${mostState} are supported`);
+  const sizes = readSizes(keys);
+  return convolvedState(keys, sizes, sizes.valueHeads * sizes.keyDim * sizes.valueDim);
 }
 
 export interface DeltaNetOptions {

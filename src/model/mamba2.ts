@@ -1,5 +1,6 @@
 import type { ScanShape, StateShape } from '../backend/backend.ts';
 import { most } from './config.ts';
+import { type ConvolvedSizes, convolvedSizes, convolvedState } from './convolution.ts';
 import type { LoadPart } from './hybrid.ts';
 import type { Keys } from './keys.ts';
 import { addProduct } from './layers.ts';
@@ -8,26 +9,16 @@ import { once } from './once.ts';
 import { project } from './project.ts';
 
 /** Sizes of a state space layer. */
-interface ScanSizes extends Pick<ScanShape, 'heads' | 'headDim' | 'groups' | 'stateDim'> {
-  /** Tokens that the convolution before it is over. */
-  readonly taps: number;
+interface ScanSizes extends ConvolvedSizes, Pick<ScanShape, 'heads' | 'headDim' | 'groups' | 'stateDim'> {
   /** Values of all heads. */
   readonly inner: number;
-  /** Those of a token that are convolved: x, and B and C of each group. */
-  readonly columns: number;
-  /** Values of the convolution's state, which is followed by that of the heads. */
-  readonly window: number;
 }
 
 /** As far as there are kernels. */
-const mostTaps = 4;
 const sizeMultiple = 8;
 const mostStateDim = 1024;
-/** Values of one layer's state: two orders of magnitude above the largest models'. */
-const mostState = 1 << 26;
 
 function readSizes(keys: Keys): ScanSizes {
-  const taps = keys.number('ssm.conv_kernel', { min: 2, max: mostTaps, integer: true });
   const heads = keys.size('ssm.time_step_rank', most.heads);
   const groups = keys.size('ssm.group_count', heads);
   if (heads % groups !== 0) keys.fail('ssm.group_count', `is ${groups}, which does not divide ${heads} heads`);
@@ -35,8 +26,9 @@ function readSizes(keys: Keys): ScanSizes {
   const inner = keys.size('ssm.inner_size', most.heads * most.headDim);
   if (inner % heads !== 0) keys.fail('ssm.inner_size', `is ${inner}, no multiple of the ${heads} heads`);
   const headDim = multiple(keys, 'ssm.inner_size', inner / heads);
-  const columns = inner + 2 * groups * stateDim;
-  return { taps, heads, groups, stateDim, inner, headDim, columns, window: (taps - 1) * columns };
+  // x, and B and C of each group.
+  const convolved = convolvedSizes(keys, inner + 2 * groups * stateDim);
+  return { heads, groups, stateDim, inner, headDim, ...convolved };
 }
 
 function multiple(keys: Keys, key: string, size: number): number {
@@ -45,12 +37,9 @@ function multiple(keys: Keys, key: string, size: number): number {
     : keys.fail(key, `makes heads whose states have a side of ${size}, which must be a multiple of ${sizeMultiple}`);
 }
 
-/** What a layer keeps: the convolution's inputs before, and each head's matrix. */
 export function scanState(keys: Keys): StateShape {
-  const { inner, stateDim, window } = readSizes(keys);
-  const stateSize = window + inner * stateDim;
-  if (stateSize <= mostState) return { stateSize };
-  return keys.fail('ssm.state_size', `makes a state of ${stateSize} values a layer; ${mostState} are supported`);
+  const sizes = readSizes(keys);
+  return convolvedState(keys, sizes, sizes.inner * sizes.stateDim);
 }
 
 /**

@@ -1,25 +1,22 @@
 import type { Buffer, StateShape } from '../backend/backend.ts';
 import type { ModelConfig } from './config.ts';
+import { readTaps } from './convolution.ts';
 import type { LoadPart } from './hybrid.ts';
 import type { Keys } from './keys.ts';
 import { addProduct } from './layers.ts';
 import type { Loading } from './loading.ts';
 import { project } from './project.ts';
 
-/** As far as there are kernels. */
-const mostTaps = 4;
-
-/** Tokens that a convolution is over. */
-const readTaps = (keys: Keys): number => keys.number('shortconv.l_cache', { min: 2, max: mostTaps, integer: true });
+const tapsKey = 'shortconv.l_cache';
 
 /** What a layer keeps: the inputs of the tokens before. */
 export const convolutionState = (keys: Keys, { width }: ModelConfig): StateShape => ({
-  stateSize: (readTaps(keys) - 1) * width,
+  stateSize: (readTaps(keys, tapsKey) - 1) * width,
 });
 
 /** The short convolutions of LFM2: out(c * convolution(b * x)), with b, c and x from one projection. */
 export function shortConvolution({ backend, keys, config: { width }, options, tensors }: Loading): LoadPart {
-  const taps = readTaps(keys);
+  const taps = readTaps(keys, tapsKey);
   const [b, c, x] = [0, 1, 2].map(() => backend.buffer(options.maxBatchTokens, width)) as [Buffer, Buffer, Buffer];
   return async prefix => {
     const part = (i: number) =>

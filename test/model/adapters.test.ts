@@ -10,7 +10,7 @@ import { type SyntheticOptions, syntheticModel } from '../../scripts/synthetic/m
 import type { Backend } from '../../src/backend/backend.ts';
 import { random } from '../../src/backend/parity/data.ts';
 import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
-import { createWasmBackend } from '../../src/backend/wasm/backend.ts';
+import { createWasmBackend } from '../../src/backend/wasm/create.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import { openGguf } from '../../src/gguf/open.ts';
 import { loadModel } from '../../src/model/load.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Backend } from '../../src/backend/backend.ts';
 import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
-import { createWasmBackend } from '../../src/backend/wasm/backend.ts';
+import { createWasmBackend } from '../../src/backend/wasm/create.ts';
 import { openGguf } from '../../src/gguf/open.ts';
 import { loadModel } from '../../src/model/load.ts';
 import { type Agreement, agreement, probabilitiesOf } from '../support/agreement.ts';

@@ -4,7 +4,7 @@ import { encodeGguf } from '../../scripts/synthetic/gguf-writer.ts';
 import { syntheticModel } from '../../scripts/synthetic/model.ts';
 import type { Backend, CacheType } from '../../src/backend/backend.ts';
 import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
-import { createWasmBackend, type WasmBackendOptions } from '../../src/backend/wasm/backend.ts';
+import { createWasmBackend, type WasmBackendOptions } from '../../src/backend/wasm/create.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import { openGguf } from '../../src/gguf/open.ts';
 import { variants } from '../../src/kernels/module.ts';

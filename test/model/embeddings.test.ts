@@ -7,7 +7,7 @@ import type { LlamaModel } from 'node-llama-cpp';
 import { type ArchitectureName, recipes } from '../../scripts/synthetic/architectures.ts';
 import { writeSynthetic } from '../../scripts/synthetic/model.ts';
 import { random } from '../../src/backend/parity/data.ts';
-import { createWasmBackend } from '../../src/backend/wasm/backend.ts';
+import { createWasmBackend } from '../../src/backend/wasm/create.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import { openGguf } from '../../src/gguf/open.ts';
 import { embed } from '../../src/llm/embed.ts';

@@ -6,7 +6,7 @@ import { encodeGguf, type GgufModel, type MetaValue } from '../../scripts/synthe
 import { syntheticModel } from '../../scripts/synthetic/model.ts';
 import type { Backend, Feature } from '../../src/backend/backend.ts';
 import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
-import { createWasmBackend } from '../../src/backend/wasm/backend.ts';
+import { createWasmBackend } from '../../src/backend/wasm/create.ts';
 import { bench } from '../../src/bench/bench.ts';
 import { openModel } from '../../src/engine/open-model.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';

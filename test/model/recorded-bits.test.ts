@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createWasmBackend } from '../../src/backend/wasm/backend.ts';
+import { createWasmBackend } from '../../src/backend/wasm/create.ts';
 import { variants } from '../../src/kernels/module.ts';
 import { bitsOf, openRecorded, positions, prompts, readRecord, recordedModels } from '../support/recorded-bits.ts';
 import { openEncoder, recordedEncoders, textBits } from '../support/recorded-encoders.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createWasmBackend } from '../../src/backend/wasm/backend.ts';
+import { createWasmBackend } from '../../src/backend/wasm/create.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import type { EngineEvent, TokenLogprob } from '../../src/engine/request.ts';
 import { openGguf } from '../../src/gguf/open.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Backend, Buffer } from '../backend.ts';
 import { parity } from '../parity/parity.ts';
 import { createReferenceBackend } from '../reference/reference.ts';
-import { createWasmBackend } from '../wasm/backend.ts';
+import { createWasmBackend } from '../wasm/create.ts';
 import { SplitBackend } from './backend.ts';
 import { type Placement, type Side, splitAt, splittable } from './placement.ts';
 

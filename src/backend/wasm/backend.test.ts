@@ -1,5 +1,5 @@
 import { parity } from '../parity/parity.ts';
-import { createWasmBackend } from './backend.ts';
+import { createWasmBackend } from './create.ts';
 
 for (const [variant, threads] of [
   ['relaxed-revec', 2],

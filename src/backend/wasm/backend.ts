@@ -1,7 +1,5 @@
 /** The CPU backend: generated WebAssembly kernels over shared memories, run by a pool of threads. */
-import { platform } from '#platform';
 import { RealmError } from '../../errors.ts';
-import { maxTile } from '../../kernels/activation.ts';
 import { constantsEnd } from '../../kernels/constants.ts';
 import type { KernelPart } from '../../kernels/module.ts';
 import {
@@ -35,20 +33,11 @@ import {
 import { Owner } from '../owner.ts';
 import { Samplers } from '../sampling/sample-rows.ts';
 import { Activations } from './activations.ts';
-import { type Choice, everywhere } from './choice.ts';
+import type { Choice } from './choice.ts';
 import type { Command } from './command-buffer.ts';
 import { Elementwise } from './elementwise.ts';
-import { Experts, routingIn, routingWords } from './experts.ts';
-import {
-  type Handles,
-  type WasmBuffer,
-  type WasmCache,
-  type WasmMatrix,
-  type WasmRouting,
-  type WasmTokens,
-  type WasmVector,
-  weightTypes,
-} from './handles.ts';
+import { Experts } from './experts.ts';
+import type { Handles, WasmBuffer, WasmCache, WasmMatrix, WasmRouting, WasmTokens, WasmVector } from './handles.ts';
 import { KernelsInUse } from './kernels-in-use.ts';
 import { Caches, pageBytesIn } from './kv-cache.ts';
 import { Loader, stagingBytes } from './loader.ts';
@@ -57,55 +46,19 @@ import { Products } from './products.ts';
 import { Recorder } from './recorder.ts';
 import { Residency } from './residency.ts';
 import { Rows } from './rows.ts';
-import { type Bench, chooseKernels, firstVariant, type Kernels, kernelsOf, variantNamed } from './selection.ts';
+import type { Kernels } from './selection.ts';
 import { States } from './states.ts';
 import { StepTables, tableBytes } from './step-tables.ts';
 import { scratchBytes } from './thread-context.ts';
-import { ThreadPool } from './thread-pool.ts';
+import type { ThreadPool } from './thread-pool.ts';
 import { Upload } from './upload.ts';
-
-export interface WasmBackendOptions {
-  readonly threads?: number | undefined;
-  /** A variant's name; default REALM_KERNELS, else for each size the fastest of those that pass the self-test. */
-  readonly variant?: string | undefined;
-  /** Size of one memory, in units of 64 KiB. Default 4 GiB; a larger model takes several. */
-  readonly memoryPages?: number;
-}
+import { WorkBuffers } from './work-buffers.ts';
 
 /** Where the threads' scratch begins: behind the kernels' constants. */
 const scratchStart = align(constantsEnd, 4096);
 
-/** A backend with a pool of `threads` (default: the processors this process may use). */
-export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<WasmBackend> {
-  const threads = options.threads ?? platform.availableParallelism();
-  const name = options.variant ?? platform.setting('REALM_KERNELS');
-  const forced = name ? variantNamed(name) : undefined;
-  // No kernel is compiled while threads begin: what V8 does for them may look at the flags that compiling changes.
-  const pool = await ThreadPool.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
-  try {
-    const backend = new WasmBackend(pool, part => chooseKernels(part, createBench, forced), options.memoryPages);
-    await backend.use('common');
-    return backend;
-  } catch (error) {
-    await pool.close();
-    throw error;
-  }
-}
-
-/** 256 MB: more than its work takes. */
-const benchPages = 4096;
-
-/** A pool with kernels that nothing has checked: what the self-test works with. */
-export async function createBench(threads: number): Promise<Bench> {
-  const pool = await ThreadPool.start(threads, thread => scratchStart + thread * scratchBytes, weightTypes, maxTile);
-  const bench = new WasmBackend(
-    pool,
-    async part => kernelsOf(part, everywhere(part, firstVariant(part).name)),
-    benchPages,
-  );
-  await bench.use('common');
-  return bench;
-}
+/** Address of a thread's own scratch. */
+export const scratchOf = (thread: number): number => scratchStart + thread * scratchBytes;
 
 export class WasmBackend implements Backend {
   readonly traits = { exact: true, kvLayout: 'wasm', features: new Set(everyFeature) };
@@ -117,7 +70,7 @@ export class WasmBackend implements Backend {
   readonly #kernels: KernelsInUse;
   readonly #tables: StepTables;
   readonly #recorder: Recorder;
-  readonly #residency: Residency;
+  readonly #buffers: WorkBuffers;
   readonly #activations: Activations;
   readonly #upload: Upload;
   readonly #products: Products;
@@ -126,27 +79,27 @@ export class WasmBackend implements Backend {
   readonly #rows: Rows;
   readonly #caches: Caches;
   readonly #states: States;
-  /** Bytes of tables, staging and work buffers. */
-  #work: number;
+  /** Bytes of tables and staging. */
+  readonly #tableBytes: number;
 
   constructor(pool: ThreadPool, choose: (part: KernelPart) => Promise<Kernels>, pages = mostPages) {
     this.#pool = pool;
     this.#kernels = new KernelsInUse(pool, choose);
-    const tables = align(scratchStart + pool.threads * scratchBytes, 64);
+    const tables = align(scratchOf(pool.threads), 64);
     const staging = tables + tableBytes;
-    this.#work = staging + stagingBytes;
-    const memories = new Memories(this.#work, pages, memory => pool.add({ memory }));
+    this.#tableBytes = staging + stagingBytes;
+    const memories = new Memories(this.#tableBytes, pages, memory => pool.add({ memory }));
     const recorder = new Recorder(pool, () => this.#loader.flush());
     const residency = new Residency(recorder);
     this.#memories = memories;
     this.#recorder = recorder;
-    this.#residency = residency;
+    this.#buffers = new WorkBuffers(this.#owner, memories, residency);
     this.#tables = new StepTables(memories, tables);
     this.#loader = new Loader(staging, memories.bytes(0), recorder);
     this.#upload = new Upload(this.#owner, memories, this.#loader, type => this.#kernels.use(type));
     this.#activations = new Activations(memories, recorder, residency);
     this.#products = new Products(this.#owner, recorder, residency, this.#activations);
-    this.#experts = new Experts(recorder, residency, this.#activations);
+    this.#experts = new Experts(this.#owner, recorder, residency, this.#activations, this.#buffers);
     this.#elementwise = new Elementwise(recorder, residency, this.#tables);
     this.#rows = new Rows(memories, recorder, residency, this.#tables);
     this.#caches = new Caches(memories, recorder, residency, this.#tables);
@@ -199,18 +152,11 @@ export class WasmBackend implements Backend {
   }
 
   buffer(rows: number, columns: number): WasmBuffer {
-    const stride = align(columns, 16) * 4;
-    const address = this.#memories.shared(rows * stride, 'a work buffer');
-    this.#work += rows * stride;
-    return { owner: this.#owner, rows, columns, address, stride, whole: { address, rows, valid: 1 } };
+    return this.#buffers.create(rows, columns);
   }
 
   view(buffer: Buffer, first: number, count: number): WasmBuffer {
-    const { owner, address, stride, columns, rows, whole } = this.#owner.own(buffer);
-    if (!(first >= 0 && count >= 0 && first + count <= rows)) {
-      throw new RealmError('internal_error', `rows ${first} to ${first + count} of a buffer of ${rows}`);
-    }
-    return { owner, rows: count, columns, address: address + first * stride, stride, whole };
+    return this.#buffers.view(this.#owner.own(buffer), first, count);
   }
 
   tokens(rows: number): WasmTokens {
@@ -233,7 +179,7 @@ export class WasmBackend implements Backend {
 
   sample(out: TokenBuffer, logits: Buffer, rows: readonly SampleRow[], mask?: Uint32Array): void {
     const [{ ids }, own] = [this.#owner.own(out), this.#owner.own(logits)];
-    this.#recorder.alone(() => this.#samplers.sample(ids, own.columns, row => this.#row(own, row), rows, mask));
+    this.#recorder.alone(() => this.#samplers.sample(ids, own.columns, row => this.#buffers.row(own, row), rows, mask));
   }
 
   matmul(out: Buffer, matrix: Matrix, x: Buffer, rows: number, options: MatmulOptions = {}): void {
@@ -370,13 +316,11 @@ export class WasmBackend implements Backend {
   }
 
   routing(tokens: number, experts: number, topK: number): WasmRouting {
-    return routingIn(this.buffer(1, routingWords(tokens, experts, topK)), tokens, experts, topK);
+    return this.#experts.create(tokens, experts, topK);
   }
 
   route(routing: Routing, logits: Buffer, rows: number, options: RouterOptions = {}): void {
-    const own = (vector: Vector | undefined) => vector && this.#owner.own(vector);
-    const router = { ...options, bias: own(options.bias), scales: own(options.scales) };
-    this.#experts.route(this.#owner.own(routing), this.#owner.own(logits), rows, router);
+    this.#experts.route(routing, logits, rows, options);
   }
 
   expertMatmuls(
@@ -386,15 +330,11 @@ export class WasmBackend implements Backend {
     routing: Routing,
     rows: number,
   ): void {
-    const [source, own] = [this.#owner.own(x), this.#owner.own(routing)];
-    for (const { out, matrix, bias } of products) {
-      const place = bias ? this.#owner.own(bias).address : 0;
-      this.#experts.multiply(this.#owner.own(out), this.#owner.own(matrix), place, source, from, own, rows);
-    }
+    this.#experts.multiply(products, x, from, routing, rows);
   }
 
   combine(out: Buffer, slots: Buffer, routing: Routing, rows: number): void {
-    this.#experts.combine(this.#owner.own(out), this.#owner.own(slots), this.#owner.own(routing), rows);
+    this.#experts.combine(out, slots, routing, rows);
   }
 
   run(preempt?: Preempt): RunOutcome {
@@ -408,25 +348,16 @@ export class WasmBackend implements Backend {
   }
 
   download(buffer: Buffer, rows: Int32Array, into: Float32Array): void {
-    const own = this.#owner.own(buffer);
-    for (let i = 0; i < rows.length; i++) into.set(this.#row(own, rows[i]), i * own.columns);
+    this.#buffers.read(this.#owner.own(buffer), rows, into);
   }
 
   write(buffer: Buffer, row: number, values: Float32Array): void {
-    const own = this.#owner.own(buffer);
-    const { address, stride, whole } = own;
-    const memory = this.#residency.residentMemory(own);
-    new Float32Array(this.#memories.bytes(memory).buffer, address + row * stride, values.length).set(values);
-    whole.valid = 1 << memory;
-  }
-
-  #row(buffer: WasmBuffer, row: number): Float32Array {
-    const { buffer: bytes } = this.#memories.bytes(this.#residency.residentMemory(buffer));
-    return new Float32Array(bytes as ArrayBuffer, buffer.address + row * buffer.stride, buffer.columns);
+    this.#buffers.write(this.#owner.own(buffer), row, values);
   }
 
   memory(): MemoryStats {
-    return { weights: this.#upload.bytes, kvCache: this.#caches.bytes, work: this.#work + this.#activations.total };
+    const work = this.#tableBytes + this.#buffers.bytes + this.#activations.total;
+    return { weights: this.#upload.bytes, kvCache: this.#caches.bytes, work };
   }
 
   async close(): Promise<void> {

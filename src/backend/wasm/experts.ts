@@ -1,8 +1,8 @@
 /** Records mixtures of experts. Which rows an expert has is known when the commands run, not when they are recorded. */
 import { groupRows } from '../../kernels/layout.ts';
-import type { RouterOptions } from '../backend.ts';
+import type { Buffer, Product, RouterOptions, Routing, Vector } from '../backend.ts';
 import type { Activations } from './activations.ts';
-import type { WasmBuffer, WasmMatrix, WasmRouting, WasmVector } from './handles.ts';
+import type { WasmBuffer, WasmOwner, WasmRouting } from './handles.ts';
 import { assign } from './ops/assign.ts';
 import { combine } from './ops/combine.ts';
 import { expertProduct } from './ops/expert-product.ts';
@@ -11,64 +11,67 @@ import { quantizeSlots } from './ops/quantize-slots.ts';
 import { route, routerKinds } from './ops/route.ts';
 import type { Recorder } from './recorder.ts';
 import type { Residency } from './residency.ts';
+import type { WorkBuffers } from './work-buffers.ts';
 
 /** Words of a routing's table for `tokens` tokens at most. */
-export const routingWords = (tokens: number, experts: number, topK: number): number => 4 * tokens * topK + experts + 1;
-
-/** A routing whose parts follow each other in `table`. */
-export function routingIn(table: WasmBuffer, tokens: number, experts: number, topK: number): WasmRouting {
-  const part = (i: number) => table.address + 4 * i * tokens * topK;
-  return {
-    ...{ owner: table.owner, experts, topK, table, chosen: part(0), weights: part(1) },
-    ...{ slotOf: part(2), tokenOf: part(3), starts: part(4) },
-  };
-}
-
-/** {@link RouterOptions} with vectors of this backend. */
-type WasmRouter = Omit<RouterOptions, 'bias' | 'scales'> & {
-  readonly bias?: WasmVector | undefined;
-  readonly scales?: WasmVector | undefined;
-};
+const routingWords = (tokens: number, experts: number, topK: number): number => 4 * tokens * topK + experts + 1;
 
 export class Experts {
+  readonly #owner: WasmOwner;
   readonly #recorder: Recorder;
   readonly #residency: Residency;
   readonly #activations: Activations;
+  readonly #buffers: WorkBuffers;
 
-  constructor(recorder: Recorder, residency: Residency, activations: Activations) {
+  constructor(
+    owner: WasmOwner,
+    recorder: Recorder,
+    residency: Residency,
+    activations: Activations,
+    buffers: WorkBuffers,
+  ) {
+    this.#owner = owner;
     this.#recorder = recorder;
     this.#residency = residency;
     this.#activations = activations;
+    this.#buffers = buffers;
   }
 
-  route(
-    routing: WasmRouting,
-    logits: WasmBuffer,
-    rows: number,
-    { kind = 'softmax', bias, groups, normalised = true, scales, scale = 1 }: WasmRouter,
-  ): void {
-    const { experts, topK, table, chosen, weights, slotOf, tokenOf, starts } = routing;
-    const { address, stride } = logits;
-    const memory = this.#residency.through(table, logits, 1);
+  /** A routing whose parts follow each other in a buffer. */
+  create(tokens: number, experts: number, topK: number): WasmRouting {
+    const table = this.#buffers.create(1, routingWords(tokens, experts, topK));
+    const part = (i: number) => table.address + 4 * i * tokens * topK;
+    return {
+      ...{ owner: table.owner, experts, topK, table, chosen: part(0), weights: part(1) },
+      ...{ slotOf: part(2), tokenOf: part(3), starts: part(4) },
+    };
+  }
+
+  route(routing: Routing, logits: Buffer, rows: number, options: RouterOptions): void {
+    const { kind = 'softmax', bias, groups, normalised = true, scales, scale = 1 } = options;
+    const { experts, topK, table, chosen, weights, slotOf, tokenOf, starts } = this.#owner.own(routing);
+    const source = this.#owner.own(logits);
+    const memory = this.#residency.through(table, source, 1);
     this.#recorder.record(memory, route, {
-      ...{ rows, logits: address, stride, experts, topK, chosen, weights },
-      ...{ kind: routerKinds.indexOf(kind), bias: bias?.address ?? 0 },
+      ...{ rows, logits: source.address, stride: source.stride, experts, topK, chosen, weights },
+      ...{ kind: routerKinds.indexOf(kind), bias: this.#addressOf(bias) },
       ...{ groups: groups?.count ?? 0, groupsUsed: groups?.used ?? 0, normalised: Number(normalised) },
-      ...{ scales: scales?.address ?? 0, scale },
+      ...{ scales: this.#addressOf(scales), scale },
     });
     this.#recorder.record(memory, assign, { rows, topK, experts, chosen, slotOf, tokenOf, starts });
   }
 
-  multiply(
-    out: WasmBuffer,
-    matrix: WasmMatrix,
-    /** Address of the experts' biases, or 0. */
-    bias: number,
-    x: WasmBuffer,
-    from: 'tokens' | 'slots',
-    routing: WasmRouting,
-    rows: number,
-  ): void {
+  #addressOf(vector: Vector | undefined): number {
+    return vector ? this.#owner.own(vector).address : 0;
+  }
+
+  multiply(products: readonly Product[], x: Buffer, from: 'tokens' | 'slots', routing: Routing, rows: number): void {
+    const [source, own] = [this.#owner.own(x), this.#owner.own(routing)];
+    for (const product of products) this.#multiply(product, source, from, own, rows);
+  }
+
+  #multiply(product: Product, x: WasmBuffer, from: 'tokens' | 'slots', routing: WasmRouting, rows: number): void {
+    const [out, matrix] = [this.#owner.own(product.out), this.#owner.own(product.matrix)];
     const { experts, topK, table, tokenOf, starts } = routing;
     const { block, kind, activation, blocks, groupStride } = matrix;
     const { memory } = block;
@@ -100,13 +103,14 @@ export class Experts {
       perToken,
       out: out.address,
       outStride: out.stride,
-      bias,
+      bias: this.#addressOf(product.bias),
       starts,
     });
   }
 
-  combine(out: WasmBuffer, slots: WasmBuffer, routing: WasmRouting, rows: number): void {
-    const { topK, table, slotOf, weights } = routing;
+  combine(target: Buffer, source: Buffer, routing: Routing, rows: number): void {
+    const [out, slots] = [this.#owner.own(target), this.#owner.own(source)];
+    const { topK, table, slotOf, weights } = this.#owner.own(routing);
     const memory = this.#residency.residentMemory(slots);
     this.#residency.ensure(memory, table, 1);
     this.#residency.writes(memory, out, rows, true);

@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { createBench } from './backend.ts';
 import { everywhere, variantsIn } from './choice.ts';
+import { createBench } from './create.ts';
 import { RememberedChoices } from './remembered.ts';
 import { type Bench, chooseAnew, select } from './selection.ts';
 

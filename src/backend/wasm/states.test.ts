@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Backend, BatchLayout, KvCache, Segment } from '../backend.ts';
-import { createWasmBackend } from './backend.ts';
+import { createWasmBackend } from './create.ts';
 
 let backend: Backend;
 let cache: KvCache;

@@ -5,7 +5,7 @@ import type { Backend, KvShape } from '../backend.ts';
 import { floats, layout } from '../parity/data.ts';
 import { layers as layersWithStates, type StateLayer } from '../parity/state-layers.ts';
 import { filled } from '../parity/suite.ts';
-import { createWasmBackend } from '../wasm/backend.ts';
+import { createWasmBackend } from '../wasm/create.ts';
 import { WebGpuBackend } from './backend.ts';
 import { Caches, type Unit } from './caches.ts';
 import { Context } from './context.ts';
