@@ -9,7 +9,6 @@ import {
   gated,
   loadAttention,
   loadFeedForward,
-  loadFusedAttention,
   loadUngated,
   type UngatedWeights,
   ungated,
@@ -42,9 +41,8 @@ export function bertLayers(options: BertOptions = {}): LoadLayers {
     const { tensors, config } = loading;
     const rope = options.rope?.(loading);
     return eachLayer(config, async prefix => {
-      const fused = tensors.has(`${prefix}.attn_qkv.weight`);
       const layer = {
-        attention: await (fused ? loadFusedAttention : loadAttention)(loading, prefix),
+        attention: await loadAttention(loading, prefix),
         attentionNorm: await tensors.norm(`${prefix}.attn_output_norm`, config.width),
         feedForward: await (options.gated ? loadFeedForward : loadUngated)(loading, prefix),
         outputNorm: await tensors.norm(`${prefix}.layer_output_norm`, config.width),

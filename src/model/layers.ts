@@ -3,6 +3,7 @@ import type { ModelConfig } from './config.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
 import { project } from './project.ts';
+import { qkv } from './qkv.ts';
 import type { Linear, Tensors } from './tensors.ts';
 
 /** The weights of a layer's attention. */
@@ -30,26 +31,15 @@ export interface FeedForwardWeights {
 /** The weights of one without a gate. */
 export type UngatedWeights = Omit<FeedForwardWeights, 'gate'>;
 
-export async function loadAttention({ tensors, config }: Loading, prefix: string): Promise<AttentionWeights> {
-  const { width, heads, kvHeads, headDim } = config;
-  return {
-    q: await tensors.linear(`${prefix}.attn_q`, heads * headDim, width),
-    k: await tensors.linear(`${prefix}.attn_k`, kvHeads * headDim, width),
-    v: await tensors.linear(`${prefix}.attn_v`, kvHeads * headDim, width),
-    output: await tensors.linear(`${prefix}.attn_output`, width, heads * headDim),
-  };
-}
-
-/** With queries, keys and values in one matrix, cut apart by rows. */
-export async function loadFusedAttention({ tensors, config }: Loading, prefix: string): Promise<AttentionWeights> {
+export async function loadAttention(loading: Loading, prefix: string): Promise<AttentionWeights> {
+  const { tensors, config } = loading;
   const { width, heads, kvHeads, headDim } = config;
   const [q, kv] = [heads * headDim, kvHeads * headDim];
-  const part = (first: number, count: number) =>
-    tensors.linear(`${prefix}.attn_qkv`, q + 2 * kv, width, { first, count });
+  const load = qkv(loading, prefix, { q, k: kv, v: kv });
   return {
-    q: await part(0, q),
-    k: await part(q, kv),
-    v: await part(q + kv, kv),
+    q: await load('q'),
+    k: await load('k'),
+    v: await load('v'),
     output: await tensors.linear(`${prefix}.attn_output`, width, q),
   };
 }
