@@ -1,7 +1,7 @@
-import type { RopeTable, Vector } from '../backend/backend.ts';
+import type { RopeTable } from '../backend/backend.ts';
 import type { LoadLayers } from './architecture.ts';
 import { eachLayer } from './config.ts';
-import type { Block, Step } from './decoder.ts';
+import type { Block } from './decoder.ts';
 import {
   type AttentionWeights,
   attend,
@@ -14,19 +14,15 @@ import {
   ungated,
 } from './layers.ts';
 import type { Loading } from './loading.ts';
+import { type Norm, normalise } from './norm.ts';
 import { project } from './project.ts';
-
-interface LayerNorm {
-  readonly weight: Vector;
-  readonly bias: Vector;
-}
 
 /** A layer that normalises what it has added to the stream. */
 interface BertLayer {
   readonly attention: AttentionWeights;
-  readonly attentionNorm: LayerNorm;
+  readonly attentionNorm: Norm;
   readonly feedForward: FeedForwardWeights | UngatedWeights;
-  readonly outputNorm: LayerNorm;
+  readonly outputNorm: Norm;
 }
 
 interface BertOptions {
@@ -58,19 +54,15 @@ function bertBlock(
   rope: RopeTable | undefined,
 ): Block {
   return (step, layer) => {
-    const { config, work } = step;
+    const { config, work, batch } = step;
     const { hidden, mixed, gate } = work;
     const options = { heads: config.heads, scale: 1 / Math.sqrt(config.headDim), twoWay: true };
     attend(step, layer, attention, rope, options, { x: hidden });
     project(step, [{ out: hidden, ...attention.output }], mixed, { accumulate: true });
-    normalise(step, attentionNorm);
+    normalise(step, hidden, hidden, attentionNorm, batch.tokens);
     if ('gate' in feedForward) gated(step, feedForward, 'silu', hidden);
     else ungated(step, feedForward, 'gelu', hidden);
     project(step, [{ out: hidden, ...feedForward.down }], gate, { accumulate: true });
-    normalise(step, outputNorm);
+    normalise(step, hidden, hidden, outputNorm, batch.tokens);
   };
-}
-
-export function normalise({ backend, config, work, batch }: Step, { weight, bias }: LayerNorm): void {
-  backend.layerNorm(work.hidden, work.hidden, weight, bias, config.epsilon, batch.tokens);
 }

@@ -5,6 +5,7 @@ import type { Loading } from './loading.ts';
 import type { Router } from './router.ts';
 import { SharedExpert, type SharedExpertOptions, type SharedExpertWeights } from './shared-expert.ts';
 import type { Linear, RowRange, Tensors } from './tensors.ts';
+import { WeighedInput } from './weighed-input.ts';
 
 /** The matrices of all experts one below the other, and so their biases. */
 interface Experts {
@@ -40,6 +41,8 @@ export interface MoEOptions {
   readonly ungated?: Activation;
   /** Whether experts and their router have biases. */
   readonly biases?: boolean;
+  /** What weighs that which a token's one expert takes, beside the weight of what it gives (Llama 4). */
+  readonly inputWeights?: Router;
   readonly shared?: SharedExpertOptions | undefined;
 }
 
@@ -60,6 +63,7 @@ export class MoE {
   readonly #gate: Buffer;
   readonly #up: Buffer;
   readonly #down: Buffer;
+  readonly #weighed: WeighedInput | undefined;
 
   /** @param feedForward width of an expert's network */
   constructor(loading: Loading, feedForward: number, options: MoEOptions = {}) {
@@ -78,6 +82,7 @@ export class MoE {
     this.#gate = backend.buffer(slots, feedForward);
     this.#up = options.ungated ? this.#gate : backend.buffer(slots, feedForward);
     this.#down = backend.buffer(slots, this.#width);
+    this.#weighed = options.inputWeights && new WeighedInput(loading, options.inputWeights);
   }
 
   async load(tensors: Tensors, prefix: string): Promise<ExpertWeights> {
@@ -136,7 +141,7 @@ export class MoE {
     const routing = this.#routing;
     backend.matmul(this.#scores, router.matrix, judged, rows, router);
     backend.route(routing, this.#scores, rows, choice);
-    this.#activated(backend, weights, x, rows);
+    this.#activated(backend, weights, this.#weighed?.of(step, x, this.#scores) ?? x, rows);
     if (out === x) backend.scale(out, 0, rows);
     backend.expertMatmuls([{ out: this.#down, ...down }], this.#gate, 'slots', routing, rows);
     backend.combine(out, this.#down, routing, rows);
