@@ -144,6 +144,36 @@ export const recipes = {
     }),
   },
   ...latentRecipes,
+  qwen2vl: { name: 'qwen2vl', biases: true, extra: sections },
+  llama4: {
+    name: 'llama4',
+    experts: true,
+    shared: 'plain',
+    expertsEvery: 2,
+    extra: shape => ({
+      ...narrowExperts({ ...shape, expertsUsed: 1 }),
+      interleave_moe_layer_step: u32(Math.min(2, shape.layers)),
+    }),
+  },
+  cohere2: {
+    name: 'cohere2',
+    ...{ layerNorms: true, parallel: true, tied: true },
+    extra: shape => ({ ...window(shape), logit_scale: f32(0.25) }),
+  },
+  'command-r': {
+    name: 'command-r',
+    ...{ layerNorms: true, parallel: true, tied: true },
+    extra: () => ({ logit_scale: f32(0.0625) }),
+  },
+  olmoe: { name: 'olmoe', headNorms: 'whole', experts: true, extra: expertCounts },
+  starcoder2: { name: 'starcoder2', layerNorms: 'biased', biases: true, ungated: true },
+  'hunyuan-moe': {
+    name: 'hunyuan-moe',
+    headNorms: true,
+    experts: true,
+    shared: 'plain',
+    extra: shape => ({ ...narrowExperts(shape), expert_shared_feed_forward_length: u32(shape.ffn) }),
+  },
   ...hybridRecipes,
   ...mamba2Recipes,
   bert: { name: 'bert', embeds: true, encoder: { positions: true, biases: true } },
@@ -197,7 +227,7 @@ export function architectureMetadata(architecture: ArchitectureName, shape: Shap
     'attention.value_length': u32(headWidth),
     ...(recipe.encoder
       ? { 'attention.layer_norm_epsilon': f32(1e-5), 'attention.causal': { type: 'bool', value: false } as const }
-      : { 'attention.layer_norm_rms_epsilon': f32(1e-5) }),
+      : { [`attention.layer_norm_${recipe.layerNorms ? '' : 'rms_'}epsilon`]: f32(1e-5) }),
     'rope.dimension_count': u32(headWidth),
     'rope.freq_base': f32(shape.ropeBase ?? 10_000),
     ...recipe.extra?.(shape),
@@ -231,6 +261,7 @@ export function parts(architecture: ArchitectureName, shape: Shape): Part[] {
     { name: `${recipe.outputNorm ?? 'output_norm'}.weight`, shape: [width], kind: 'norm' },
   ];
   if (!isTied(architecture, shape)) all.push({ name: 'output.weight', shape: [width, vocab], kind: 'output' });
+  if (recipe.layerNorms === 'biased') all.push({ name: 'output_norm.bias', shape: [width], kind: 'bias' });
   if (recipe.labels) all.push({ name: 'cls.output.weight', shape: [width, recipe.labels], kind: 'output' });
   if (recipe.dense) {
     all.push({ name: 'dense_2.weight', shape: [width, recipe.dense], kind: 'matrix' });
@@ -249,12 +280,14 @@ function layerParts(recipe: Recipe, shape: Shape, layer: number): Part[] {
   const { width } = shape;
   const prefix = `blk.${layer}.`;
   const norm = (name: string, size = width): Part => ({ name: `${prefix}${name}.weight`, shape: [size], kind: 'norm' });
-  const before = (name: string) => (recipe.preNorms === false ? [] : [norm(name)]);
+  const bias = (name: string): Part => ({ name: `${prefix}${name}.bias`, shape: [width], kind: 'bias' });
+  const whole = (name: string) => (recipe.layerNorms === 'biased' ? [norm(name), bias(name)] : [norm(name)]);
+  const before = (name: string) => (recipe.preNorms === false ? [] : whole(name));
   const list = [
     ...before('attn_norm'),
     ...(recipe.mixer ? recipe.mixer(shape, layer, prefix) : attentionParts(recipe, shape, prefix)),
-    ...before(recipe.ffnNorm ?? 'ffn_norm'),
-    ...ffnParts(recipe, shape, prefix, layer < (shape.denseLayers ?? recipe.leadingDense ?? 0)),
+    ...(recipe.parallel ? [] : before(recipe.ffnNorm ?? 'ffn_norm')),
+    ...ffnParts(recipe, shape, prefix, isDense(recipe, shape, layer)),
   ];
   const headWidth = shape.headWidth ?? width / shape.heads;
   const normed = (heads: number) => (recipe.headNorms === 'whole' ? heads * headWidth : headWidth);
@@ -262,6 +295,11 @@ function layerParts(recipe: Recipe, shape: Shape, layer: number): Part[] {
   if (recipe.sinks) list.push({ name: `${prefix}attn_sinks.weight`, shape: [shape.heads], kind: 'sinks' });
   if (recipe.postNorms) list.push(norm('post_attention_norm'), norm('post_ffw_norm'));
   return list;
+}
+
+function isDense({ leadingDense = 0, expertsEvery = 1 }: Recipe, shape: Shape, layer: number): boolean {
+  const { layers, denseLayers = leadingDense } = shape;
+  return layer < denseLayers || (layer + 1) % Math.min(expertsEvery, layers) !== 0;
 }
 
 function attentionParts(recipe: Recipe, shape: Shape, prefix: string): Part[] {
@@ -275,7 +313,7 @@ function attentionParts(recipe: Recipe, shape: Shape, prefix: string): Part[] {
   if (recipe.fused === true) return [matrix('attn_qkv', width, q + 2 * kv), output];
   const list = [matrix('attn_q', width, q), matrix('attn_k', width, kv), matrix('attn_v', width, kv), output];
   if (recipe.biases) list.push(bias('attn_q', q), bias('attn_k', kv), bias('attn_v', kv));
-  if (recipe.expertBiases) list.push(bias('attn_output', width));
+  if (recipe.expertBiases || recipe.layerNorms === 'biased') list.push(bias('attn_output', width));
   return list;
 }
 
@@ -287,6 +325,11 @@ function ffnParts(recipe: Recipe, { width, ffn, experts = 8 }: Shape, prefix: st
   });
   // The fused matrix holds the gate's rows first.
   if (recipe.fused) return [matrix('ffn_up', width, 2 * ffn), matrix('ffn_down', ffn, width)];
+  if (recipe.ungated) {
+    const bias = (name: string, size: number): Part => ({ name: `${prefix}${name}.bias`, shape: [size], kind: 'bias' });
+    const matrices = [matrix('ffn_up', width, ffn), matrix('ffn_down', ffn, width)];
+    return recipe.layerNorms === 'biased' ? [...matrices, bias('ffn_up', ffn), bias('ffn_down', width)] : matrices;
+  }
   if (!recipe.experts || dense)
     return [matrix('ffn_gate', width, ffn), matrix('ffn_up', width, ffn), matrix('ffn_down', ffn, width)];
   const list = [

@@ -29,6 +29,12 @@ export interface Recipe {
   /** Norms over each head of queries and keys; `whole`: over all of them. */
   readonly headNorms?: boolean | 'whole';
   readonly postNorms?: boolean;
+  /** LayerNorms; `biased`: all they and all matrices have biases. */
+  readonly layerNorms?: boolean | 'biased';
+  /** Attention and feed-forward network have one norm. */
+  readonly parallel?: boolean;
+  /** Feed-forward networks have no gate. */
+  readonly ungated?: boolean;
   /** Whether there are norms before attention and feed-forward network. Default true. */
   readonly preNorms?: boolean;
   /** Queries, keys and values in one matrix, gate and up in another; `ffn`: only the latter. */
@@ -41,8 +47,9 @@ export interface Recipe {
   readonly shared?: 'plain' | 'gated';
   /** A bias for choosing experts. */
   readonly selectionBias?: boolean;
-  /** Leading layers that have one feed-forward network instead of experts. */
+  /** Leading layers that have one feed-forward network instead of experts; or all but every so many. */
   readonly leadingDense?: number;
+  readonly expertsEvery?: number;
   /** What the norm before the feed-forward network is called. */
   readonly ffnNorm?: string;
   readonly tied?: boolean;

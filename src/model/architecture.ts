@@ -8,6 +8,7 @@ import { createEncoder } from './encoder.ts';
 import { type Keys, keysOf } from './keys.ts';
 import { loadEnds } from './layers.ts';
 import type { Loading } from './loading.ts';
+import type { NormKind } from './norm.ts';
 import { Tensors } from './tensors.ts';
 import type { Architecture, Head } from './types.ts';
 
@@ -33,6 +34,8 @@ interface Declaration {
   readonly cache?: CacheLayers;
   /** The norm before the output matrix, where it has another name than usual. */
   readonly outputNorm?: string;
+  /** Its kind. Default RMSNorm. */
+  readonly norm?: NormKind;
   /** Factor on the embeddings. */
   readonly embeddingScale?: (config: ModelConfig, keys: Keys) => number | undefined;
   /** Factor on the logits. */
@@ -54,6 +57,7 @@ export function defineArchitecture(declaration: Declaration): Architecture {
     cache = cacheLayers,
     layers,
     outputNorm,
+    norm,
     embeddingScale,
     logitScale,
     logitCap,
@@ -70,8 +74,8 @@ export function defineArchitecture(declaration: Declaration): Architecture {
       checkNeeds(needs, backend);
       const [{ config, cache }, keys] = [describe(file), keysOf(file)];
       const tensors = new Tensors(file, backend, options.onProgress);
-      const ends = await loadEnds(tensors, config, outputNorm);
       const loading = { backend, options, keys, config, tensors };
+      const ends = await loadEnds(loading, { outputNorm, norm });
       const blocks = await layers(loading);
       const head = await declaration.head?.(loading);
       const scales = { embeddingScale: embeddingScale?.(config, keys), logitScale: logitScale?.(keys) };

@@ -1,6 +1,6 @@
-import { normalise } from './bert-layers.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
+import { normalise } from './norm.ts';
 
 /** Types of tokens, such as those of a pair's two texts. */
 const mostTypes = 1 << 10;
@@ -28,6 +28,6 @@ export async function loadBertEntrance({ keys, config, tensors }: Loading): Prom
       backend.embed(normed, positions, batch.positions);
       backend.add(hidden, normed, batch.tokens);
     }
-    normalise(step, norm);
+    normalise(step, step.work.hidden, step.work.hidden, norm, step.batch.tokens);
   };
 }

@@ -1,7 +1,7 @@
-import type { RopeTable, Vector } from '../backend/backend.ts';
+import type { RopeTable } from '../backend/backend.ts';
 import type { LoadLayers } from './architecture.ts';
 import { eachLayer } from './config.ts';
-import type { Block, Step } from './decoder.ts';
+import type { Block } from './decoder.ts';
 import {
   type AttentionWeights,
   addProduct,
@@ -10,24 +10,19 @@ import {
   gated,
   loadAttention,
   loadFeedForward,
-  loadFusedAttention,
   loadUngated,
   type UngatedWeights,
   ungated,
 } from './layers.ts';
 import type { Loading } from './loading.ts';
-
-interface LayerNorm {
-  readonly weight: Vector;
-  readonly bias: Vector;
-}
+import { type Norm, normalise } from './norm.ts';
 
 /** A layer that normalises what it has added to the stream. */
 interface BertLayer {
   readonly attention: AttentionWeights;
-  readonly attentionNorm: LayerNorm;
+  readonly attentionNorm: Norm;
   readonly feedForward: FeedForwardWeights | UngatedWeights;
-  readonly outputNorm: LayerNorm;
+  readonly outputNorm: Norm;
 }
 
 interface BertOptions {
@@ -42,9 +37,8 @@ export function bertLayers(options: BertOptions = {}): LoadLayers {
     const { tensors, config } = loading;
     const rope = options.rope?.(loading);
     return eachLayer(config, async prefix => {
-      const fused = tensors.has(`${prefix}.attn_qkv.weight`);
       const layer = {
-        attention: await (fused ? loadFusedAttention : loadAttention)(loading, prefix),
+        attention: await loadAttention(loading, prefix),
         attentionNorm: await tensors.norm(`${prefix}.attn_output_norm`, config.width),
         feedForward: await (options.gated ? loadFeedForward : loadUngated)(loading, prefix),
         outputNorm: await tensors.norm(`${prefix}.layer_output_norm`, config.width),
@@ -60,19 +54,15 @@ function bertBlock(
   rope: RopeTable | undefined,
 ): Block {
   return (step, layer) => {
-    const { config, work } = step;
+    const { config, work, batch } = step;
     const { hidden, mixed, gate } = work;
     const options = { heads: config.heads, scale: 1 / Math.sqrt(config.headDim), twoWay: true };
     attend(step, layer, attention, rope, options, { x: hidden });
     addProduct(step, attention.output, mixed);
-    normalise(step, attentionNorm);
+    normalise(step, hidden, hidden, attentionNorm, batch.tokens);
     if ('gate' in feedForward) gated(step, feedForward, 'silu', hidden);
     else ungated(step, feedForward, 'gelu', hidden);
     addProduct(step, feedForward.down, gate);
-    normalise(step, outputNorm);
+    normalise(step, hidden, hidden, outputNorm, batch.tokens);
   };
-}
-
-export function normalise({ backend, config, work, batch }: Step, { weight, bias }: LayerNorm): void {
-  backend.layerNorm(work.hidden, work.hidden, weight, bias, config.epsilon, batch.tokens);
 }

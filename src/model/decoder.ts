@@ -1,7 +1,8 @@
-import type { Backend, Buffer, KvCache, LayerShape, Matrix, TokenBuffer, Vector } from '../backend/backend.ts';
+import type { Backend, Buffer, KvCache, LayerShape, Matrix, TokenBuffer } from '../backend/backend.ts';
 import type { ModelConfig } from './config.ts';
 import { Given } from './given.ts';
 import { checkBatch, modelOn } from './model-on.ts';
+import { type Norm, normalise } from './norm.ts';
 import { adaptEmbeddings, type LowRankBuffers, outputRows, project, type Rows, tokenRows } from './project.ts';
 import type { Linear } from './tensors.ts';
 import type { Batch, Head, Model, ModelOptions } from './types.ts';
@@ -59,7 +60,7 @@ export interface DecoderSpec {
   readonly blocks: readonly Block[];
   /** What each layer keeps of a sequence. */
   readonly cache: readonly LayerShape[];
-  readonly outputNorm: Vector;
+  readonly outputNorm: Norm;
   readonly output: Linear;
   /** Every matrix that is multiplied by {@link project}. */
   readonly linears: readonly Linear[];
@@ -92,17 +93,17 @@ export function createDecoder(backend: Backend, options: ModelOptions, spec: Dec
 }
 
 function record(step: Step, work: Workspace, spec: DecoderSpec, given: Given): void {
-  const { backend, config, batch } = step;
+  const { backend, batch } = step;
   backend.embed(work.hidden, spec.embeddings, batch.ids);
   adaptEmbeddings(step, work.hidden, batch.ids);
   if (spec.embeddingScale) backend.scale(work.hidden, spec.embeddingScale, batch.tokens);
   given.put(batch, work.hidden);
   spec.blocks.forEach((block, layer) => void block(step, layer));
-  if (batch.states) backend.rmsNorm(work.normed, work.hidden, spec.outputNorm, config.epsilon, batch.tokens);
+  if (batch.states) normalise(step, work.normed, work.hidden, spec.outputNorm, batch.tokens);
   const rows = outputRows(batch);
   if (rows.count === 0) return;
   backend.gather(work.outputs, work.hidden, batch.outputs);
-  backend.rmsNorm(work.outputs, work.outputs, spec.outputNorm, config.epsilon, rows.count);
+  normalise(step, work.outputs, work.outputs, spec.outputNorm, rows.count);
   project(step, [{ out: work.logits, ...spec.output }], work.outputs, { rows });
   if (spec.logitScale) backend.scale(work.logits, spec.logitScale, rows.count);
   if (spec.logitCap) backend.softcap(work.logits, spec.logitCap, rows.count);

@@ -2,6 +2,7 @@ import type { LoadPart } from './hybrid.ts';
 import { type AttentionWeights, addProduct, attend } from './layers.ts';
 import type { Loading } from './loading.ts';
 import { once } from './once.ts';
+import { qkv } from './qkv.ts';
 import { readRope } from './rope.ts';
 import type { Linear } from './tensors.ts';
 
@@ -26,19 +27,17 @@ export function gatedAttention(loading: Loading): LoadPart {
 }
 
 /** In the file each head's rows of queries are followed by those of its gate. */
-async function loadWeights(
-  { tensors, config }: Loading,
-  prefix: string,
-): Promise<AttentionWeights & { readonly gate: Linear }> {
+async function loadWeights(loading: Loading, prefix: string): Promise<AttentionWeights & { readonly gate: Linear }> {
+  const { tensors, config } = loading;
   const { width, heads, kvHeads, headDim } = config;
-  const rows = heads * headDim;
-  const half = (first: number) =>
-    tensors.linear(`${prefix}.attn_q`, 2 * rows, width, { first, count: rows, run: headDim, step: 2 * headDim });
+  const [rows, kv] = [heads * headDim, kvHeads * headDim];
+  const load = qkv(loading, prefix, { q: 2 * rows, k: kv, v: kv });
+  const half = (first: number) => load('q', { first, count: rows, run: headDim, step: 2 * headDim });
   return {
     q: await half(0),
     gate: await half(headDim),
-    k: await tensors.linear(`${prefix}.attn_k`, kvHeads * headDim, width),
-    v: await tensors.linear(`${prefix}.attn_v`, kvHeads * headDim, width),
+    k: await load('k'),
+    v: await load('v'),
     output: await tensors.linear(`${prefix}.attn_output`, width, rows),
     qNorm: await tensors.vector(`${prefix}.attn_q_norm.weight`, headDim),
     kNorm: await tensors.vector(`${prefix}.attn_k_norm.weight`, headDim),

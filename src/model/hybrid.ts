@@ -48,11 +48,16 @@ export function denseFeedForward(loading: Loading, scale?: number): LoadPart {
   };
 }
 
-/** A mixture of experts; the first `dense` layers have one network instead. */
-export function expertFeedForward(loading: Loading, moe: MoE, dense = 0): LoadPart {
+/** A mixture of experts; layers that are `dense` have one network instead: the first so many, or as it says. */
+export function expertFeedForward(
+  loading: Loading,
+  moe: MoE,
+  dense: number | ((layer: number) => boolean) = 0,
+): LoadPart {
   const one = denseFeedForward(loading);
+  const isDense = typeof dense === 'number' ? (layer: number) => layer < dense : dense;
   return async (prefix, layer) => {
-    if (layer < dense) return one(prefix, layer);
+    if (isDense(layer)) return one(prefix, layer);
     const weights = await moe.load(loading.tensors, prefix);
     return step => moe.apply(step, weights);
   };

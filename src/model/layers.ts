@@ -1,9 +1,10 @@
-import type { Activation, AttentionOptions, Buffer, Gate, RopeTable, Vector } from '../backend/backend.ts';
-import type { ModelConfig } from './config.ts';
+import type { Activation, AttentionOptions, BatchLayout, Buffer, Gate, RopeTable, Vector } from '../backend/backend.ts';
 import type { Step } from './decoder.ts';
 import type { Loading } from './loading.ts';
+import { loadNorm, type NormKind } from './norm.ts';
 import { project } from './project.ts';
-import type { Linear, Tensors } from './tensors.ts';
+import { qkv } from './qkv.ts';
+import type { Linear } from './tensors.ts';
 
 /** The weights of a layer's attention. */
 export interface AttentionWeights {
@@ -30,26 +31,15 @@ export interface FeedForwardWeights {
 /** The weights of one without a gate. */
 export type UngatedWeights = Omit<FeedForwardWeights, 'gate'>;
 
-export async function loadAttention({ tensors, config }: Loading, prefix: string): Promise<AttentionWeights> {
-  const { width, heads, kvHeads, headDim } = config;
-  return {
-    q: await tensors.linear(`${prefix}.attn_q`, heads * headDim, width),
-    k: await tensors.linear(`${prefix}.attn_k`, kvHeads * headDim, width),
-    v: await tensors.linear(`${prefix}.attn_v`, kvHeads * headDim, width),
-    output: await tensors.linear(`${prefix}.attn_output`, width, heads * headDim),
-  };
-}
-
-/** With queries, keys and values in one matrix, cut apart by rows. */
-export async function loadFusedAttention({ tensors, config }: Loading, prefix: string): Promise<AttentionWeights> {
+export async function loadAttention(loading: Loading, prefix: string): Promise<AttentionWeights> {
+  const { tensors, config } = loading;
   const { width, heads, kvHeads, headDim } = config;
   const [q, kv] = [heads * headDim, kvHeads * headDim];
-  const part = (first: number, count: number) =>
-    tensors.linear(`${prefix}.attn_qkv`, q + 2 * kv, width, { first, count });
+  const load = qkv(loading, prefix, { q, k: kv, v: kv });
   return {
-    q: await part(0, q),
-    k: await part(q, kv),
-    v: await part(q + kv, kv),
+    q: await load('q'),
+    k: await load('k'),
+    v: await load('v'),
     output: await tensors.linear(`${prefix}.attn_output`, width, q),
   };
 }
@@ -105,11 +95,15 @@ export async function loadFusedFeedForward({ tensors, config }: Loading, prefix:
 }
 
 /** The embeddings and the way out. Without an output matrix the embeddings serve as one (tied). */
-export async function loadEnds(tensors: Tensors, config: ModelConfig, outputNorm = 'output_norm.weight') {
+export async function loadEnds(
+  loading: Pick<Loading, 'backend' | 'tensors' | 'config'>,
+  { outputNorm = 'output_norm', norm }: { outputNorm?: string | undefined; norm?: NormKind | undefined } = {},
+) {
+  const { tensors, config } = loading;
   const embeddings = await tensors.matrix('token_embd.weight', config.vocabSize, config.width);
   return {
     embeddings,
-    outputNorm: await tensors.vector(outputNorm, config.width),
+    outputNorm: await loadNorm(loading, outputNorm, norm),
     output: tensors.has('output.weight')
       ? await tensors.linear('output', config.vocabSize, config.width)
       : { matrix: embeddings },
@@ -125,6 +119,8 @@ interface AttendExtras {
   readonly also?: readonly (Linear & { readonly out: Buffer })[];
   /** Queries' own rotations. */
   readonly queryRope?: RopeTable | undefined;
+  /** The batch as its tokens see it: see {@link Chunks}. */
+  readonly seen?: BatchLayout | undefined;
 }
 
 /**
@@ -137,7 +133,7 @@ export function attend(
   weights: AttentionWeights,
   rope: RopeTable | undefined,
   options: AttentionOptions,
-  { x = step.work.normed, also = [], queryRope = rope }: AttendExtras = {},
+  { x = step.work.normed, also = [], queryRope = rope, seen = step.batch }: AttendExtras = {},
 ): void {
   const { backend, config, work, cache, batch } = step;
   const { q, k, v, mixed } = work;
@@ -149,7 +145,7 @@ export function attend(
   if (rope) backend.rope(k, rope, batch.positions, kvHeads);
   if (weights.rotatesFirst) normaliseHeads(step, weights);
   backend.storeKv(cache, layer, k, v, batch);
-  backend.attention(mixed, q, cache, layer, batch, options);
+  backend.attention(mixed, q, cache, layer, seen, options);
 }
 
 function normaliseHeads({ backend, config, work, batch }: Step, { qNorm, kNorm }: AttentionWeights): void {

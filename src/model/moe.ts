@@ -7,6 +7,7 @@ import { once } from './once.ts';
 import type { Router } from './router.ts';
 import { SharedExpert, type SharedExpertOptions, type SharedExpertWeights } from './shared-expert.ts';
 import type { Linear, RowRange, Tensors } from './tensors.ts';
+import { WeighedInput } from './weighed-input.ts';
 
 /** The matrices of all experts one below the other, and so their biases. */
 interface Experts {
@@ -44,6 +45,8 @@ export interface MoEOptions {
   readonly ungated?: Activation;
   /** Whether experts and their router have biases. */
   readonly biases?: boolean;
+  /** What weighs that which a token's one expert takes, beside the weight of what it gives (Llama 4). */
+  readonly inputWeights?: Router;
   readonly shared?: SharedExpertOptions | undefined;
 }
 
@@ -57,6 +60,7 @@ interface ExpertWork {
   readonly gate: Buffer;
   readonly up: Buffer;
   readonly down: Buffer;
+  readonly weighed?: WeighedInput | undefined;
 }
 
 /** The feed-forward networks of which each token takes a few. arXiv:2401.04088 */
@@ -91,6 +95,7 @@ export class MoE {
         gate,
         up: options.ungated ? gate : backend.buffer(slots, feedForward),
         down: backend.buffer(slots, this.#width),
+        weighed: options.inputWeights && new WeighedInput(loading, options.inputWeights),
       };
     });
   }
@@ -153,10 +158,10 @@ export class MoE {
   ): void {
     const { backend, batch } = step;
     const rows = batch.tokens;
-    const { routing, scores, gate, down: given } = this.#work();
+    const { routing, scores, gate, down: given, weighed } = this.#work();
     backend.matmul(scores, router.matrix, judged, rows, router);
     backend.route(routing, scores, rows, choice);
-    this.#activated(backend, weights, x, rows);
+    this.#activated(backend, weights, weighed?.of(step, x, scores) ?? x, rows);
     if (out === x) backend.scale(out, 0, rows);
     backend.expertMatmuls([{ out: given, ...down }], gate, 'slots', routing, rows);
     backend.combine(out, given, routing, rows);

@@ -1,4 +1,4 @@
-import type { Gate, RopeTable, Vector } from '../backend/backend.ts';
+import type { Activation, RopeTable } from '../backend/backend.ts';
 import type { LoadLayers } from './architecture.ts';
 import { eachLayer, type ModelConfig } from './config.ts';
 import type { Block } from './decoder.ts';
@@ -11,17 +11,20 @@ import {
   gated,
   loadAttention,
   loadFeedForward,
+  type UngatedWeights,
+  ungated,
 } from './layers.ts';
 import type { Loading } from './loading.ts';
 import type { ExpertWeights, MoE } from './moe.ts';
+import { loadNorm, type Norm, type NormKind, normalise } from './norm.ts';
 import { type RopeOptions, readRope, readTemperature } from './rope.ts';
 
 /** A layer that normalises before attention and before the feed-forward network, and adds each to the stream. */
 interface PreNormLayer {
-  readonly attentionNorm: Vector;
+  readonly attentionNorm: Norm;
   readonly attention: AttentionWeights;
-  readonly feedForwardNorm: Vector;
-  readonly feedForward: FeedForwardWeights | ExpertWeights;
+  readonly feedForwardNorm: Norm;
+  readonly feedForward: FeedForwardWeights | UngatedWeights | ExpertWeights;
   /** Absent in a layer that does not rotate. */
   readonly rope: RopeTable | undefined;
   readonly queryRope: RopeTable | undefined;
@@ -40,13 +43,15 @@ interface PreNormOptions {
   /** Whether a layer rotates its queries and keys. Default: all do. */
   readonly rotates?: (layer: number) => boolean;
   readonly attention?: (loading: Loading, prefix: string) => Promise<AttentionWeights>;
-  readonly feedForward?: (loading: Loading, prefix: string) => Promise<FeedForwardWeights>;
+  readonly feedForward?: (loading: Loading, prefix: string) => Promise<FeedForwardWeights | UngatedWeights>;
   /** The window of each layer that has one. */
   readonly windows?: (loading: Loading) => readonly (number | undefined)[];
+  /** The kind of all norms. Default RMSNorm. */
+  readonly norm?: NormKind;
   /** What the norm before the feed-forward network is called. Default `ffn_norm`. */
   readonly feedForwardNorm?: string;
-  /** What a feed-forward network's gate goes through. Default SiLU. */
-  readonly activation?: Gate;
+  /** What a feed-forward network's gate goes through, or what goes into its last matrix where there is no gate. Default SiLU. */
+  readonly activation?: Activation;
   /** The mixture of experts, where a file has one. */
   readonly experts?: (loading: Loading) => MoE | undefined;
   /** Whether a layer of a model with experts has one feed-forward network instead. Default: none has. */
@@ -76,9 +81,9 @@ export function preNorm(options: PreNormOptions): LoadLayers {
     return eachLayer(config, async (prefix, layer) => {
       const rotates = options.rotates?.(layer) ?? true;
       const weights = {
-        attentionNorm: await tensors.vector(`${prefix}.attn_norm.weight`, config.width),
+        attentionNorm: await loadNorm(loading, `${prefix}.attn_norm`, options.norm),
         attention: await attention(loading, prefix),
-        feedForwardNorm: await tensors.vector(`${prefix}.${feedForwardNorm}.weight`, config.width),
+        feedForwardNorm: await loadNorm(loading, `${prefix}.${feedForwardNorm}`, options.norm),
         feedForward: moe && !dense?.(layer) ? await moe.load(tensors, prefix) : await feedForward(loading, prefix),
         rope: rotates ? rope : undefined,
         queryRope: rotates ? queryRope : undefined,
@@ -102,20 +107,21 @@ async function ropes(options: PreNormOptions, loading: Loading): Promise<{ rope:
 /** x += residual * attention(norm(x)); x += residual * feedForward(norm(x)) */
 function preNormBlock(
   { attentionNorm, attention, feedForwardNorm, feedForward, rope, queryRope, window }: PreNormLayer,
-  { activation = 'silu', attention: scale, residual }: PreNormScales & { activation?: Gate | undefined },
+  { activation = 'silu', attention: scale, residual }: PreNormScales & { activation?: Activation | undefined },
 ): Block {
   const { sinks } = attention;
   return (step, layer) => {
-    const { backend, config, work, batch } = step;
+    const { config, work, batch } = step;
 
-    backend.rmsNorm(work.normed, work.hidden, attentionNorm, config.epsilon, batch.tokens);
+    normalise(step, work.normed, work.hidden, attentionNorm, batch.tokens);
     const options = { heads: config.heads, scale: scale ?? 1 / Math.sqrt(config.headDim), window, sinks };
     attend(step, layer, attention, rope, options, { queryRope });
     addProduct(step, attention.output, work.mixed, residual);
 
-    backend.rmsNorm(work.normed, work.hidden, feedForwardNorm, config.epsilon, batch.tokens);
+    normalise(step, work.normed, work.hidden, feedForwardNorm, batch.tokens);
     if ('router' in feedForward) return feedForward.moe.apply(step, feedForward);
-    gated(step, feedForward, activation);
+    if ('gate' in feedForward) gated(step, feedForward, activation);
+    else ungated(step, feedForward, activation);
     addProduct(step, feedForward.down, work.gate, residual);
   };
 }

@@ -7,7 +7,7 @@ import { syntheticModel } from '../../scripts/synthetic/model.ts';
 import type { Backend } from '../../src/backend/backend.ts';
 import { SplitBackend } from '../../src/backend/split/backend.ts';
 import { splitAt } from '../../src/backend/split/placement.ts';
-import { createWasmBackend } from '../../src/backend/wasm/backend.ts';
+import { createWasmBackend } from '../../src/backend/wasm/create.ts';
 import { createWebGpuBackend } from '../../src/backend/webgpu/backend.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import { openGguf } from '../../src/gguf/open.ts';

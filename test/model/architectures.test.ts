@@ -37,11 +37,22 @@ interface Variant {
 /** In F32 too, where nothing is rounded to 16 bits: what states gather must be right. */
 const all = ['F32', 'F16', 'Q4_K_M'] as const;
 const dense = ['llama', 'qwen2', 'qwen3', 'phi3', 'gemma2', 'gemma3', 'mistral3', 'smollm3', 'granite', 'qwen3vl'];
+const plain = ['qwen2vl', 'cohere2', 'command-r', 'starcoder2'];
 const olderDense = ['gemma', 'olmo2', 'olmo3', 'exaone4', 'glm4', 'hunyuan-dense', 'seed_oss', 'ernie4_5'];
-const mixtures = ['mixtral', 'qwen3moe', 'qwen3vlmoe', 'granitemoe', 'qwen2moe', 'glm4moe', 'ernie4_5-moe'];
+const mixtures = [
+  'mixtral',
+  'qwen3moe',
+  'qwen3vlmoe',
+  'granitemoe',
+  'qwen2moe',
+  'glm4moe',
+  'ernie4_5-moe',
+  'olmoe',
+  'hunyuan-moe',
+];
 
 const variants: readonly Variant[] = [
-  ...[...dense, ...olderDense].map(name => ({
+  ...[...dense, ...olderDense, ...plain].map(name => ({
     title: name,
     options: { architecture: name as ArchitectureName, with: { layers: 7, heads: 4, kvHeads: 2 } },
   })),
@@ -50,6 +61,17 @@ const variants: readonly Variant[] = [
     options: { architecture: name as ArchitectureName, with: { layers: 2, heads: 4, kvHeads: 2 } },
     mixture: true,
   })),
+  { title: 'llama4', options: { architecture: 'llama4', with: { layers: 6, heads: 4, kvHeads: 2 } }, mixture: true },
+  {
+    title: 'llama4 of 128 experts, whose heads are not normalised, in every layer',
+    options: {
+      architecture: 'llama4',
+      with: { layers: 4, width: 128, ffn: 64, experts: 128 },
+      metadata: { 'llama4.interleave_moe_layer_step': { type: 'u32', value: 1 } },
+    },
+    mixture: true,
+  },
+  { title: 'olmoe', options: { architecture: 'olmoe', with: { layers: 2, heads: 4, kvHeads: 4 } }, mixture: true },
   {
     title: 'llama of few bits',
     options: { architecture: 'llama', with: { layers: 7, heads: 4, kvHeads: 2 } },

@@ -6,7 +6,7 @@ import { type SyntheticOptions, syntheticModel } from '../../scripts/synthetic/m
 import type { Backend } from '../../src/backend/backend.ts';
 import { lacking } from '../../src/backend/lacking.ts';
 import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
-import { createWasmBackend } from '../../src/backend/wasm/backend.ts';
+import { createWasmBackend } from '../../src/backend/wasm/create.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import { openGguf } from '../../src/gguf/open.ts';
 import { memoryNeeded } from '../../src/llm/memory.ts';

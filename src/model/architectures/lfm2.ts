@@ -8,6 +8,6 @@ export const lfm2 = defineArchitecture({
   needs: ['states'],
   mixedLayers: true,
   cache: lfm2Cache,
-  outputNorm: 'token_embd_norm.weight',
+  outputNorm: 'token_embd_norm',
   layers: hybrid({ mixer: lfm2Mixer, norm: 'ffn_norm', feedForward: denseFeedForward }),
 });

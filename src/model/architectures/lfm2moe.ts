@@ -11,7 +11,7 @@ export const lfm2moe = defineArchitecture({
   needs: ['states'],
   mixedLayers: true,
   cache: lfm2Cache,
-  outputNorm: 'token_embd_norm.weight',
+  outputNorm: 'token_embd_norm',
   layers: hybrid({
     mixer: lfm2Mixer,
     norm: 'ffn_norm',

@@ -1,5 +1,5 @@
 import { defineArchitecture } from '../architecture.ts';
-import { loadFusedAttention, loadFusedFeedForward } from '../layers.ts';
+import { loadFusedFeedForward } from '../layers.ts';
 import type { Loading } from '../loading.ts';
 import { preNorm } from '../pre-norm.ts';
 import { longest, originalContext, ropeDimensions } from '../rope.ts';
@@ -13,7 +13,6 @@ export const phi3 = defineArchitecture({
   layers: preNorm({
     rope: 'halves',
     ropeFactors: loadFactors,
-    attention: loadFusedAttention,
     feedForward: loadFusedFeedForward,
   }),
 });

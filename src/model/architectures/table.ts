@@ -1,5 +1,7 @@
 import type { Architecture } from '../types.ts';
 import { bert } from './bert.ts';
+import { cohere2 } from './cohere2.ts';
+import { commandR } from './command-r.ts';
 import { deepseek2 } from './deepseek2.ts';
 import { ernie4_5 } from './ernie4_5.ts';
 import { ernie4_5Moe } from './ernie4_5-moe.ts';
@@ -16,17 +18,21 @@ import { granite } from './granite.ts';
 import { granitehybrid } from './granitehybrid.ts';
 import { granitemoe } from './granitemoe.ts';
 import { hunyuanDense } from './hunyuan-dense.ts';
+import { hunyuanMoe } from './hunyuan-moe.ts';
 import { lfm2 } from './lfm2.ts';
 import { lfm2moe } from './lfm2moe.ts';
 import { llama } from './llama.ts';
+import { llama4 } from './llama4.ts';
 import { mistral3 } from './mistral3.ts';
 import { nemotronH } from './nemotron_h.ts';
 import { nemotronHMoe } from './nemotron_h_moe.ts';
 import { nomicBert } from './nomic-bert.ts';
 import { olmo2 } from './olmo2.ts';
+import { olmoe } from './olmoe.ts';
 import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen2moe } from './qwen2moe.ts';
+import { qwen2vl } from './qwen2vl.ts';
 import { qwen3 } from './qwen3.ts';
 import { qwen3moe } from './qwen3moe.ts';
 import { qwen3next } from './qwen3next.ts';
@@ -36,11 +42,13 @@ import { qwen35 } from './qwen35.ts';
 import { qwen35moe } from './qwen35moe.ts';
 import { seed_oss } from './seed_oss.ts';
 import { smollm3 } from './smollm3.ts';
+import { starcoder2 } from './starcoder2.ts';
 
 /** Every architecture Realm runs. Adding one is adding a file and a name here. */
 export const architectures: readonly Architecture[] = [
   ...[llama, qwen2, qwen3, qwen3moe, phi3, gemma, gemma2, gemma3, gemma4, mistral3, smollm3, qwen3vl, qwen3vlmoe],
   ...[granite, granitemoe, qwen2moe, glm4, glm4moe, olmo2, exaone4, hunyuanDense, seed_oss, ernie4_5, ernie4_5Moe],
+  ...[qwen2vl, llama4, cohere2, commandR, olmoe, starcoder2, hunyuanMoe],
   ...[deepseek2, lfm2, lfm2moe, qwen35, qwen35moe, qwen3next, gptOss, nemotronH, nemotronHMoe, granitehybrid],
   ...[bert, nomicBert, gemmaEmbedding],
 ];

@@ -2,6 +2,7 @@ import type { Buffer, RopeTable, Vector } from '../../backend/backend.ts';
 import type { Step } from '../decoder.ts';
 import type { Loading } from '../loading.ts';
 import { project } from '../project.ts';
+import { hasFusedQkv, qkv } from '../qkv.ts';
 import type { Linear } from '../tensors.ts';
 import type { LayerSizes } from './sizes.ts';
 import type { WorkBuffers } from './work-buffers.ts';
@@ -38,30 +39,32 @@ export async function loadAttention(
   { size, rope, isOwn, buffers }: { size: LayerSizes; rope: RopeTable; isOwn: boolean; buffers: WorkBuffers },
 ): Promise<Attention> {
   const { tensors, config } = loading;
-  const { heads, headDim } = size;
+  const { heads, kvHeads, headDim } = size;
+  const [rows, kv] = [heads * headDim, kvHeads * headDim];
+  const load = qkv(loading, prefix, { q: rows, k: kv, v: kv });
   return {
     size,
     rope,
-    q: await tensors.linear(`${prefix}.attn_q`, heads * headDim, config.width),
+    q: await load('q'),
     qNorm: await tensors.vector(`${prefix}.attn_q_norm.weight`, headDim),
-    own: isOwn ? await loadKeys(loading, prefix, size, buffers) : undefined,
-    output: await tensors.linear(`${prefix}.attn_output`, config.width, heads * headDim),
-    queries: buffers.of('queries', heads * headDim),
-    mixed: buffers.of('mixed', heads * headDim),
+    own: isOwn ? await loadKeys(loading, prefix, { load, rows: kv, headDim }, buffers) : undefined,
+    output: await tensors.linear(`${prefix}.attn_output`, config.width, rows),
+    queries: buffers.of('queries', rows),
+    mixed: buffers.of('mixed', rows),
   };
 }
 
 async function loadKeys(
-  { tensors, backend, config: { width } }: Loading,
+  { tensors, backend }: Loading,
   prefix: string,
-  { kvHeads, headDim }: LayerSizes,
+  { load, rows, headDim }: { load: ReturnType<typeof qkv>; rows: number; headDim: number },
   buffers: WorkBuffers,
 ): Promise<OwnKeys> {
-  const rows = kvHeads * headDim;
+  const hasValues = hasFusedQkv({ tensors }, prefix) || tensors.has(`${prefix}.attn_v.weight`);
   return {
-    k: await tensors.linear(`${prefix}.attn_k`, rows, width),
+    k: await load('k'),
     kNorm: await tensors.vector(`${prefix}.attn_k_norm.weight`, headDim),
-    v: tensors.has(`${prefix}.attn_v.weight`) ? await tensors.linear(`${prefix}.attn_v`, rows, width) : undefined,
+    v: hasValues ? await load('v') : undefined,
     vNorm: backend.vector(new Float32Array(headDim).fill(1)),
     keys: buffers.of('keys', rows),
     values: buffers.of('values', rows),
