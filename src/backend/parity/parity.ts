@@ -14,7 +14,7 @@ import { allTypes, products, refusesInfinity } from './products.ts';
 import { rows } from './rows.ts';
 import { sampling } from './sampling.ts';
 import { states } from './states.ts';
-import { assertNear, assertSameBits, flushed, refuses, type Same } from './suite.ts';
+import { assertNear, assertSameBits, flushed, refuses, type Same, type Scenario } from './suite.ts';
 
 /** How far results may be from the reference's, as a fraction of the largest of their row. */
 export interface Tolerance {
@@ -23,6 +23,15 @@ export interface Tolerance {
   readonly flushes?: boolean;
   /** Types of matrices that it has kernels for. Default: all. */
   readonly types?: readonly QuantType[];
+}
+
+/** What the reference computed, by types and title: several backends in one process are held to the same results. */
+const expected = new Map<string, Promise<Float32Array[]>>();
+
+function expectedOf(key: string, scenario: Scenario): Promise<Float32Array[]> {
+  const known = expected.get(key) ?? scenario(createReferenceBackend());
+  expected.set(key, known);
+  return known;
 }
 
 /**
@@ -41,16 +50,19 @@ export function parity(
       backend = await create();
     });
     after(() => backend.close());
-    const same: Same = (title, scenario, feature) =>
+    const titles = new Set<string>();
+    const same: Same = (title, scenario, feature) => {
+      assert.ok(!titles.has(title), `two scenarios are called ${title}`);
+      titles.add(title);
       test(title, async () => {
         if (feature && !backend.traits.features.has(feature)) return refuses(feature, () => scenario(backend));
-        const [actual, expected] = [await scenario(backend), await scenario(createReferenceBackend())];
-        const compared = flushes
-          ? ([actual.map(flushed), expected.map(flushed)] as const)
-          : ([actual, expected] as const);
+        const found = await scenario(backend);
+        const wanted = await expectedOf(`${types} ${title}`, scenario);
+        const compared = flushes ? ([found.map(flushed), wanted.map(flushed)] as const) : ([found, wanted] as const);
         if (backend.traits.exact) assertSameBits(...compared);
         else assertNear(...compared, tolerance);
       });
+    };
     products(same, types);
     rows(same);
     experts(same);

@@ -20,7 +20,7 @@ export const refuses = (feature: Feature, work: () => Promise<unknown>): Promise
 
 /** The bits of each array must be equal; NaN never is expected. */
 export function assertSameBits(actual: readonly Float32Array[], expected: readonly Float32Array[]): void {
-  assertRows(actual, expected, (value, wanted) => Object.is(value, wanted));
+  assertRows(actual, expected, () => Object.is);
 }
 
 /**
@@ -36,22 +36,25 @@ export function assertNear(
   expected: readonly Float32Array[],
   tolerance: number,
 ): void {
-  assertRows(actual, expected, (value, wanted, row) => {
-    const largest = row.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
-    return Math.abs(value - wanted) <= tolerance * largest;
+  assertRows(actual, expected, row => {
+    const most = tolerance * row.reduce((largest, each) => Math.max(largest, Math.abs(each)), 0);
+    return (value, wanted) => Math.abs(value - wanted) <= most;
   });
 }
+
+type Agrees = (value: number, wanted: number) => boolean;
 
 function assertRows(
   actual: readonly Float32Array[],
   expected: readonly Float32Array[],
-  agrees: (value: number, wanted: number, row: Float32Array) => boolean,
+  agreesIn: (row: Float32Array) => Agrees,
 ): void {
   assert.equal(actual.length, expected.length);
   expected.forEach((values, row) => {
     const found = actual[row] ?? new Float32Array();
     assert.equal(found.length, values.length);
-    const bad = values.findIndex((value, i) => !agrees(found[i] ?? Number.NaN, value, values) || Number.isNaN(value));
+    const agrees = agreesIn(values);
+    const bad = values.findIndex((value, i) => !agrees(found[i] ?? Number.NaN, value) || Number.isNaN(value));
     if (bad >= 0) assert.fail(`row ${row}, column ${bad}: ${found[bad]}, expected ${values[bad]}`);
   });
 }
