@@ -89,4 +89,16 @@ export const latentRecipes = {
     selectionBias: true,
     extra: shape => ({ ...metadata(shape), ...bySigmoid, expert_weights_scale: f32(1.8) }),
   },
+  mistral4: {
+    ...common,
+    name: 'mistral4',
+    extra: shape => ({
+      ...metadata(shape),
+      expert_gating_func: u32(1),
+      expert_weights_norm: { type: 'bool', value: true },
+      'attention.temperature_scale': f32(0.1),
+      'attention.temperature_length': u32(7),
+      ...yarn(16, 0.1),
+    }),
+  },
 } as const satisfies Record<string, Recipe>;

@@ -20,6 +20,7 @@ import { lfm2 } from './lfm2.ts';
 import { lfm2moe } from './lfm2moe.ts';
 import { llama } from './llama.ts';
 import { mistral3 } from './mistral3.ts';
+import { mistral4 } from './mistral4.ts';
 import { nemotronH } from './nemotron_h.ts';
 import { nemotronHMoe } from './nemotron_h_moe.ts';
 import { nomicBert } from './nomic-bert.ts';
@@ -41,6 +42,6 @@ import { smollm3 } from './smollm3.ts';
 export const architectures: readonly Architecture[] = [
   ...[llama, qwen2, qwen3, qwen3moe, phi3, gemma, gemma2, gemma3, gemma4, mistral3, smollm3, qwen3vl, qwen3vlmoe],
   ...[granite, granitemoe, qwen2moe, glm4, glm4moe, olmo2, exaone4, hunyuanDense, seed_oss, ernie4_5, ernie4_5Moe],
-  ...[deepseek2, lfm2, lfm2moe, qwen35, qwen35moe, qwen3next, gptOss, nemotronH, nemotronHMoe, granitehybrid],
+  ...[deepseek2, mistral4, lfm2, lfm2moe, qwen35, qwen35moe, qwen3next, gptOss, nemotronH, nemotronHMoe, granitehybrid],
   ...[bert, nomicBert, gemmaEmbedding],
 ];
