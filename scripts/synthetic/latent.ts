@@ -57,7 +57,10 @@ const yarn = (factor: number, multiplier: number): Record<string, MetaValue> => 
   'rope.scaling.yarn_log_multiplier': f32(multiplier),
 });
 
-const common = { experts: true, shared: 'plain', leadingDense: 1, mixer } as const;
+const common = { experts: true, shared: 'plain', leadingDense: 1 } as const;
+/** Queries that are made of a narrower stream. */
+const ranked = (shape: Shape): Shape => ({ queryRank: 256, ...shape });
+const rankedMixer = (shape: Shape, layer: number, prefix: string) => mixer(ranked(shape), layer, prefix);
 const bySigmoid = {
   expert_gating_func: u32(2),
   expert_weights_norm: { type: 'bool', value: true },
@@ -68,14 +71,16 @@ export const latentRecipes = {
   deepseek2: {
     ...common,
     name: 'deepseek2',
+    mixer,
     extra: shape => ({ ...metadata(shape), expert_weights_scale: f32(1), ...yarn(40, 0.0707) }),
   },
   'deepseek2-v3': {
     ...common,
     name: 'deepseek2',
     selectionBias: true,
+    mixer: rankedMixer,
     extra: shape => ({
-      ...metadata(shape),
+      ...metadata(ranked(shape)),
       ...bySigmoid,
       expert_weights_scale: f32(2.5),
       expert_group_count: u32(4),
@@ -87,6 +92,20 @@ export const latentRecipes = {
     ...common,
     name: 'deepseek2',
     selectionBias: true,
-    extra: shape => ({ ...metadata(shape), ...bySigmoid, expert_weights_scale: f32(1.8) }),
+    mixer: rankedMixer,
+    extra: shape => ({ ...metadata(ranked(shape)), ...bySigmoid, expert_weights_scale: f32(1.8) }),
+  },
+  mistral4: {
+    ...common,
+    name: 'mistral4',
+    mixer: rankedMixer,
+    extra: shape => ({
+      ...metadata(ranked(shape)),
+      expert_gating_func: u32(1),
+      expert_weights_norm: { type: 'bool', value: true },
+      'attention.temperature_scale': f32(0.1),
+      'attention.temperature_length': u32(7),
+      ...yarn(16, 0.1),
+    }),
   },
 } as const satisfies Record<string, Recipe>;

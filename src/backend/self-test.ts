@@ -107,7 +107,10 @@ async function checkCommon(backend: Backend, features: ReadonlySet<Feature>): Pr
   const split = cacheTypes.flatMap(type => attendSplits(backend, type));
   const states = features.has('states') ? layers.map(layer => passed(backend, layer)) : [];
   const sinks = features.has('sinks') ? cacheTypes.map(type => attend(backend, 3, type, floats(10, 3))) : [];
-  const all = [...normed, x, y, silu, gelu, clamped, gathered, ...attended, ...split, ...states, ...sinks];
+  const latent = features.has('latent')
+    ? cacheTypes.flatMap(type => [1, 4].map(heads => attendLatents(backend, heads, type)))
+    : [];
+  const all = [...normed, x, y, silu, gelu, clamped, gathered, ...attended, ...split, ...states, ...sinks, ...latent];
   return values(backend, all);
 }
 
@@ -135,6 +138,20 @@ function attend(backend: Backend, groupSize: number, type: CacheType = 'F16', si
   const softcap = groupSize === 2 ? 20 : undefined;
   const options = { heads, scale: 0.125, softcap, sinks: sinks && backend.vector(sinks) };
   backend.attention(out, q, cache, 0, batch, options);
+  return out;
+}
+
+/** 34 tokens of one sequence in a layer that keeps latents. */
+function attendLatents(backend: Backend, heads: number, type: CacheType): Buffer {
+  const [tokens, latentDim, rotatedDim] = [34, 64, 32];
+  const layer = { kvHeads: 1, headDim: latentDim + rotatedDim, latentDim };
+  const cache = backend.kvCache({ layers: [layer], pages: 2, slots: 0, type });
+  const batch = layout([{ position: 0, count: tokens, pages: shuffledPages(1, tokens, heads)(0) }]);
+  backend.storeLatent(cache, 0, filled(backend, 6, tokens, latentDim), filled(backend, 7, tokens, rotatedDim), batch);
+  const latent = filled(backend, 8, tokens, heads * latentDim);
+  const rotated = filled(backend, 9, tokens, heads * rotatedDim);
+  const out = backend.buffer(tokens, heads * latentDim);
+  backend.attendLatent(out, { latent, rotated }, cache, 0, batch, { heads, scale: 0.125 });
   return out;
 }
 

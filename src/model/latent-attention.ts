@@ -1,61 +1,14 @@
-import type { Buffer, Matrix, PagedShape, RopeTable, Vector } from '../backend/backend.ts';
-import type { CacheLayers } from './cache-layers.ts';
+import type { Buffer, Matrix, RopeTable, Vector } from '../backend/backend.ts';
 import { most } from './config.ts';
 import type { Step } from './decoder.ts';
 import type { LoadPart } from './hybrid.ts';
-import type { Keys } from './keys.ts';
+import { type LatentSizes, readLatentSizes } from './latent-sizes.ts';
 import { loadAbsorbed } from './latent-weights.ts';
 import { addProduct } from './layers.ts';
 import type { Loading } from './loading.ts';
 import { project } from './project.ts';
-import { logMagnitude, readRope, yarnFactor } from './rope.ts';
+import { logMagnitude, readLatentTemperature, readRope, yarnFactor } from './rope.ts';
 import type { Linear } from './tensors.ts';
-
-/** The widths of multi-head latent attention. */
-export interface LatentSizes {
-  /** Of what is kept of a token for all heads, which keys and values are made of. */
-  readonly latent: number;
-  /** Of the part of each query, and of the one key of all heads, that is rotated. */
-  readonly rotated: number;
-  /** Of the other part of each query. */
-  readonly plain: number;
-  /** Of a head's value. */
-  readonly value: number;
-}
-
-/** Files that say nothing of it have the lengths of the heads as they are attended without absorption. */
-export function readLatentSizes(keys: Keys): LatentSizes {
-  const length = (key: string) => {
-    const own = `${key}_mla`;
-    return keys.size(keys.maybe(own) === undefined ? key : own, most.headDim);
-  };
-  const [latent, key, value] = [
-    keys.size('attention.kv_lora_rank', most.headDim),
-    length('attention.key_length'),
-    length('attention.value_length'),
-  ];
-  const rotated = keys.size('rope.dimension_count', most.headDim);
-  if (rotated % 2 !== 0) keys.fail('rope.dimension_count', `is ${rotated} and must be even`);
-  if (rotated >= key) keys.fail('rope.dimension_count', `is ${rotated}, which leaves nothing of heads of ${key}`);
-  if (keys.maybe('attention.key_length_mla') !== undefined) {
-    checkLength(keys, 'attention.key_length', latent + rotated);
-    checkLength(keys, 'attention.value_length', latent);
-  }
-  return { latent, rotated, plain: key - rotated, value };
-}
-
-function checkLength(keys: Keys, key: string, expected: number): void {
-  const found = keys.maybe(key) ?? expected;
-  if (found !== expected) keys.fail(key, `is ${found}; a latent of attention.kv_lora_rank makes it ${expected}`);
-}
-
-/** A latent of each token, and what is rotated beside it. */
-export const latentCache: CacheLayers = ({ layers }, keys) => {
-  const { latent, rotated } = readLatentSizes(keys);
-  return Array.from({ length: layers }, (): PagedShape => {
-    return { kvHeads: 1, headDim: latent + rotated, latentDim: latent };
-  });
-};
 
 interface LatentWeights {
   /** What queries are made of first, if they are: a narrower stream with a norm. */
@@ -90,7 +43,7 @@ export function latentAttention(loading: Loading): LoadPart {
   const sizes = readLatentSizes(keys);
   const { heads } = config;
   const rank = keys.maybe('attention.q_lora_rank', { min: 0, max: most.width, integer: true }) ?? 0;
-  const { rope, scale } = readLatentRope(loading, sizes);
+  const turning = readTurning(loading, sizes);
   const buffer = (columns: number) => backend.buffer(options.maxBatchTokens, columns);
   const work = {
     narrow: rank > 0 ? buffer(rank) : undefined,
@@ -102,17 +55,23 @@ export function latentAttention(loading: Loading): LoadPart {
   return async prefix => {
     const weights = await loadWeights(loading, prefix, sizes, rank);
     return (step, layer) => {
-      attendLatents(step, layer, weights, work, rope, scale);
+      attendLatents(step, layer, weights, work, turning);
       addProduct(step, weights.output, work.values);
     };
   };
 }
 
-/** The rotations, and the factor on scores, which stretched ones sharpen too. */
-function readLatentRope(
-  { backend, keys, config, options }: Loading,
-  { rotated, plain }: LatentSizes,
-): { rope: RopeTable; scale: number } {
+/** What positions do, and the factor on scores. */
+interface Turning {
+  readonly rope: RopeTable;
+  readonly queryRope: RopeTable;
+  /** No rotation, but what sharpens the plain part of queries by position, where they are. */
+  readonly sharpen: RopeTable | undefined;
+  readonly scale: number;
+}
+
+/** Stretched rotations sharpen scores too. */
+function readTurning({ backend, keys, config, options }: Loading, { rotated, plain }: LatentSizes): Turning {
   // Files have a tenth of it.
   const multiplier = 10 * (keys.maybe('rope.scaling.yarn_log_multiplier', { min: 0, max: 1e3 }) ?? 0);
   const spec = readRope(
@@ -121,7 +80,15 @@ function readLatentRope(
     { style: 'adjacent', kvTokens: options.kvTokens, logMultiplier: multiplier && 1 },
   );
   const sharpened = spec.magnitude * logMagnitude(yarnFactor(keys, config), multiplier);
-  return { rope: backend.ropeTable(spec), scale: sharpened ** 2 / Math.sqrt(plain + rotated) };
+  const rope = backend.ropeTable(spec);
+  const temperature = readLatentTemperature(keys);
+  const still = { headDim: plain, dimensions: plain, frequencies: new Float64Array(plain / 2), magnitude: 1 };
+  return {
+    rope,
+    queryRope: temperature ? backend.ropeTable({ ...spec, temperature }) : rope,
+    sharpen: temperature && backend.ropeTable({ ...spec, ...still, temperature }),
+    scale: sharpened ** 2 / Math.sqrt(plain + rotated),
+  };
 }
 
 async function loadWeights(loading: Loading, prefix: string, sizes: LatentSizes, rank: number): Promise<LatentWeights> {
@@ -158,8 +125,7 @@ function attendLatents(
   layer: number,
   weights: LatentWeights,
   { narrow, plain, rotated, keyRotated, values }: LatentWork,
-  rope: RopeTable,
-  scale: number,
+  { rope, queryRope, sharpen, scale }: Turning,
 ): void {
   const { backend, config, work, cache, batch } = step;
   const { heads, epsilon } = config;
@@ -179,7 +145,8 @@ function attendLatents(
   } else project(step, [...queries, ...kept], work.normed);
   backend.rmsNorm(latent, latent, weights.latentNorm, epsilon, batch.tokens);
   backend.rope(keyRotated, rope, batch.positions, 1);
-  backend.rope(rotated, rope, batch.positions, heads);
+  backend.rope(rotated, queryRope, batch.positions, heads);
+  if (sharpen) backend.rope(plain, sharpen, batch.positions, heads);
   backend.storeLatent(cache, layer, latent, keyRotated, batch);
   backend.headMatmul(absorbed, weights.absorbedKey, plain, batch.tokens, heads);
   backend.attendLatent(mixed, { latent: absorbed, rotated }, cache, layer, batch, { heads, scale });

@@ -1,5 +1,5 @@
 import type { Matrix, MatrixSource } from '../backend/backend.ts';
-import type { LatentSizes } from './latent-attention.ts';
+import type { LatentSizes } from './latent-sizes.ts';
 import type { Loading } from './loading.ts';
 
 interface Absorbed {

@@ -98,14 +98,26 @@ export function readRope(keys: Keys, config: ModelConfig, { style, kvTokens, fac
 
 /** 1 + scale * ln(floor(position / original context) + 1): what sharpens the queries of Ministral 3. */
 export function readTemperature(keys: Keys, config: ModelConfig): RopeSpec['temperature'] {
-  const scale = keys.maybe('attention.temperature_scale', { min: 0, max: 1e3 }) ?? 0;
+  const scale = temperatureScale(keys);
   if (scale === 0) return undefined;
   const dimensions = ropeDimensions(keys, config);
   if (dimensions !== config.headDim)
     keys.fail('rope.dimension_count', `is ${dimensions} of ${config.headDim}; attention.temperature_scale needs all`);
-  const length = originalContext(keys, config);
-  return position => 1 + scale * Math.log(Math.floor(position / length) + 1);
+  return temperatureOf(scale, originalContext(keys, config));
 }
+
+/** The same of Mistral Large 3, whose files say the length. */
+export function readLatentTemperature(keys: Keys): RopeSpec['temperature'] {
+  const scale = temperatureScale(keys);
+  return scale === 0 ? undefined : temperatureOf(scale, keys.size('attention.temperature_length', 2 ** 31));
+}
+
+const temperatureScale = (keys: Keys): number => keys.maybe('attention.temperature_scale', { min: 0, max: 1e3 }) ?? 0;
+
+const temperatureOf =
+  (scale: number, length: number): RopeSpec['temperature'] =>
+  position =>
+    1 + scale * Math.log(Math.floor(position / length) + 1);
 
 /** The rotations of layers with a sliding window: a base of their own where there is one, no scaling. */
 export function readLocalRope(

@@ -215,9 +215,9 @@ const variants: readonly Variant[] = [
     deep: true,
     quants: ['F16'],
   },
-  ...(['deepseek2-v3', 'deepseek2-flash'] satisfies ArchitectureName[]).map(architecture => ({
+  ...(['deepseek2-v3', 'deepseek2-flash', 'mistral4'] satisfies ArchitectureName[]).map(architecture => ({
     title: architecture,
-    options: { architecture, with: { layers: 3, ffn: 256, queryRank: 256 } },
+    options: { architecture, with: { layers: 3, ffn: 256 } },
     mixture: true,
   })),
   { title: 'llama, wide heads', options: { with: { headWidth: 128, heads: 6, kvHeads: 2 } } },

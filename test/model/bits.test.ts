@@ -39,13 +39,13 @@ const gemma4 = (['gemma4-e2b', 'gemma4-a4b'] as const).map(architecture => ({
     }),
   ),
 }));
-const latent = (['deepseek2', 'deepseek2-v3', 'deepseek2-flash'] as const).map((architecture, i) => ({
+const latent = (['deepseek2', 'deepseek2-v3', 'mistral4'] as const).map((architecture, i) => ({
   architecture,
   bytes: encodeGguf(
     syntheticModel({
       architecture,
       quant: 'Q4_K_M',
-      with: { ...shape, ffn: 256, layers: 2, ...(i > 0 && { queryRank: 256, heads: 6 }) },
+      with: { ...shape, ffn: 256, layers: 2, ...(i > 0 && { heads: 6 }) },
     }),
   ),
 }));

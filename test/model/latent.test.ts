@@ -16,6 +16,7 @@ import { logitsOf } from '../support/logits.ts';
 
 const small = { width: 64, heads: 4, ffn: 96, vocab: 400, layers: 2, latentWidth: 64 };
 const u32 = (value: number): MetaValue => ({ type: 'u32', value });
+const f32 = (value: number): MetaValue => ({ type: 'f32', value });
 
 const open = (model: GgufModel) => openGguf(memoryReader(encodeGguf(model), 'latent.gguf'));
 
@@ -59,7 +60,10 @@ describe('sizes that latent attention cannot have are refused with their numbers
     ['attention.q_lora_rank', u32(1 << 20), /from 0 to/],
     ['rope.dimension_count', u32(0), /dimension_count" is 0/],
     ['rope.dimension_count', u32(31), /is 31 and must be even/],
-    ['rope.scaling.yarn_log_multiplier', { type: 'f32', value: -1 }, /from 0 to/],
+    ['rope.scaling.yarn_log_multiplier', f32(-1), /from 0 to/],
+    ['attention.temperature_scale', f32(0.1), /temperature_length" is missing/],
+    ['attention.temperature_scale', f32(Number.NaN), /must be finite/],
+    ['attention.key_length_mla', u32(97), /is 97 and must be even/],
     ['leading_dense_block_count', u32(3), /from 0 to 2/],
     ['expert_shared_count', u32(65), /from 0 to 64/],
   ];

@@ -1,37 +1,12 @@
 import { defineArchitecture } from '../architecture.ts';
-import { most } from '../config.ts';
-import { denseFeedForward, expertFeedForward, hybrid, type LoadPart } from '../hybrid.ts';
-import { latentAttention, latentCache } from '../latent-attention.ts';
-import type { Loading } from '../loading.ts';
-import { MoE } from '../moe.ts';
-import { readRouter } from '../router.ts';
+import { latentLayers } from '../latent-layers.ts';
+import { latentCache } from '../latent-sizes.ts';
 
-/**
- * DeepSeek V2 to V3.1 and R1, and who follows them: Kimi K2, GLM-4.7-Flash. Latent attention, experts of which some are shared,
- * leading layers with one feed-forward network. arXiv:2405.04434, arXiv:2412.19437
- */
+/** DeepSeek V2 to V3.1 and R1, and who follows them: Kimi K2, GLM-4.7-Flash, Mistral Large 3. arXiv:2405.04434, arXiv:2412.19437 */
 export const deepseek2 = defineArchitecture({
   name: 'deepseek2',
   needs: ['latent'],
   latent: true,
   cache: latentCache,
-  layers: hybrid({ mixer: latentAttention, norm: 'ffn_norm', feedForward: deepseekFeedForward }),
+  layers: latentLayers,
 });
-
-function deepseekFeedForward(loading: Loading): LoadPart {
-  const { keys, config } = loading;
-  const leading = keys.maybe('leading_dense_block_count', { min: 0, max: config.layers, integer: true }) ?? 0;
-  if (leading === config.layers) return denseFeedForward(loading);
-  const width = keys.size('expert_feed_forward_length', most.feedForward);
-  const shared = keys.maybe('expert_shared_count', { min: 0, max: 64, integer: true }) ?? 0;
-  const moe = new MoE(loading, width, {
-    router: readRouter(keys, isGlmFlash(loading) ? 'sigmoid' : 'softmax'),
-    biased: (tensors, prefix) => tensors.has(`${prefix}.exp_probs_b.bias`),
-    shared: shared ? { width: width * shared } : undefined,
-  });
-  return expertFeedForward(loading, moe, leading);
-}
-
-/** The first files of GLM-4.7-Flash do not say that its experts are chosen by sigmoid, as no file of DeepSeek V2 says softmax. */
-const isGlmFlash = ({ config: { layers, vocabSize } }: Loading): boolean =>
-  (layers === 47 || layers === 48) && vocabSize === 154_880;

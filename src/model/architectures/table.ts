@@ -24,6 +24,7 @@ import { lfm2moe } from './lfm2moe.ts';
 import { llama } from './llama.ts';
 import { llama4 } from './llama4.ts';
 import { mistral3 } from './mistral3.ts';
+import { mistral4 } from './mistral4.ts';
 import { nemotronH } from './nemotron_h.ts';
 import { nemotronHMoe } from './nemotron_h_moe.ts';
 import { nomicBert } from './nomic-bert.ts';
@@ -48,7 +49,7 @@ import { starcoder2 } from './starcoder2.ts';
 export const architectures: readonly Architecture[] = [
   ...[llama, qwen2, qwen3, qwen3moe, phi3, gemma, gemma2, gemma3, gemma4, mistral3, smollm3, qwen3vl, qwen3vlmoe],
   ...[granite, granitemoe, qwen2moe, glm4, glm4moe, olmo2, exaone4, hunyuanDense, seed_oss, ernie4_5, ernie4_5Moe],
-  ...[qwen2vl, llama4, cohere2, commandR, olmoe, starcoder2, hunyuanMoe],
-  ...[deepseek2, lfm2, lfm2moe, qwen35, qwen35moe, qwen3next, gptOss, nemotronH, nemotronHMoe, granitehybrid],
+  ...[qwen2vl, llama4, cohere2, commandR, olmoe, starcoder2, hunyuanMoe, deepseek2, mistral4],
+  ...[lfm2, lfm2moe, qwen35, qwen35moe, qwen3next, gptOss, nemotronH, nemotronHMoe, granitehybrid],
   ...[bert, nomicBert, gemmaEmbedding],
 ];
