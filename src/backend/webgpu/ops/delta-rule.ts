@@ -7,6 +7,7 @@ import { defineKernel } from '../kernel.ts';
 import { segmentWords } from '../segment-words.ts';
 import { activations, softplus } from './activation.ts';
 import {
+  changeState,
   type HeadShape,
   headBindings,
   headCode,
@@ -14,6 +15,7 @@ import {
   headParams,
   headShape,
   lanes,
+  sumKnown,
   tokensAtOnce,
 } from './head-states.ts';
 
@@ -77,20 +79,13 @@ const bring = ({ rows }: HeadShape): string => `
       vectors[n] = select(product(unit, p.scale), unit, n < ${tokensAtOnce * rows});
     }`;
 
-const step = ({ rows, columns }: HeadShape): string => `
+const step = (shape: HeadShape): string => `
       let token = row + t;
-      let value = work[p.qkv + token * p.stride + 2 * p.keyHeads * ${rows} + head * p.headColumns + column];
+      let value = work[p.qkv + token * p.stride + 2 * p.keyHeads * ${shape.rows} + head * p.headColumns + column];
       let keep = keeps[t];
-      var known = 0.0;
-      for (var i = 0u; i < ${rows}; i++) { known += product(state[i * ${columns} + lane], vectors[t * ${rows} + i]); }
+${sumKnown(shape)}
       let change = kept((value - product(known, keep)) * rates[t]);
-      var sum = 0.0;
-      for (var i = 0u; i < ${rows}; i++) {
-        let at = i * ${columns} + lane;
-        let now = product(state[at], keep) + product(vectors[t * ${rows} + i], change);
-        state[at] = now;
-        sum += product(now, vectors[(${tokensAtOnce} + t) * ${rows} + i]);
-      }
+${changeState(shape)}
       work[p.out + token * p.outStride + head * p.headColumns + column] = sum;`;
 
 const kernels = new Map<string, ReturnType<typeof kernelOf>>();

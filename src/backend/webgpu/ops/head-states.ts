@@ -10,6 +10,8 @@ import { none, segmentWords } from '../segment-words.ts';
 
 /** Tokens whose vectors are brought at once. */
 export const tokensAtOnce = 4;
+/** Rows that a lane asks for before it uses the first. */
+const inFlight = 8;
 /** 16 partial sums of two vectors of each of these tokens. */
 export const lanes = 2 * tokensAtOnce * 16;
 
@@ -22,11 +24,13 @@ export interface HeadShape {
 
 const mostBytes = 32 << 10;
 
+const each = (line: (k: number) => string): string => Array.from({ length: inFlight }, (_, k) => line(k)).join('\n');
+
 /** Two workgroups or more fit a processor where a state has no more than 128 rows. */
 export function headShape(rows: number, limit: number): HeadShape {
   const bytes = (columns: number) => 4 * (rows * (columns + 2 * tokensAtOnce) + lanes + 16 * tokensAtOnce);
   const columns = [32, 16, 8].find(each => bytes(each) <= Math.min(limit, mostBytes));
-  if (columns) return { rows, columns };
+  if (columns && rows % inFlight === 0) return { rows, columns };
   throw new RealmError('kernel_unavailable', `no kernel on a GPU for states of ${rows} rows; use --device cpu`);
 }
 
@@ -56,11 +60,41 @@ fn placeIn(slot: u32, head: u32, row: u32, column: u32) -> u32 {
   return matrix + (column - inTile) * ${rows} + row * wide + inTile;
 }`;
 
+/** Rows ascending, some of them loaded at once: `load` and `use` are lines for the k-th of these. `first`: of the token's first vector. */
+const eachRow = ({ rows, columns }: HeadShape, load: (k: number) => string, use: (k: number) => string): string => `
+      for (var i = 0u; i < ${rows}; i += ${inFlight}) {
+        let at = i * ${columns} + lane;
+        let first = t * ${rows} + i;
+${each(k => `        let s${k} = state[at + ${k * columns}];\n        let a${k} = vectors[first + ${k}];${load(k)}`)}
+${each(use)}
+      }`;
+
+/** `known`: Σ state * the first vector of token `t`. */
+export const sumKnown = (shape: HeadShape): string => `
+      var known = 0.0;${eachRow(
+        shape,
+        () => '',
+        k => `        known += product(s${k}, a${k});`,
+      )}`;
+
+/** state = state * `keep` + the first vector of token `t` * `change`; `sum`: Σ state * the second. */
+export const changeState = (shape: HeadShape): string => `
+      var sum = 0.0;${eachRow(
+        shape,
+        k => `\n        let b${k} = vectors[first + ${tokensAtOnce * shape.rows + k}];`,
+        k => `        let now${k} = product(s${k}, keep) + product(a${k}, change);
+        state[at + ${k * shape.columns}] = now${k};
+        sum += product(now${k}, b${k});`,
+      )}`;
+
 /**
- * `bring` makes `vectors`, `keeps` and `rates` of `tokens` tokens from row `row` on, with all lanes; `step` takes token `t` of these
+ * `bring` makes `vectors`, `keeps` and `rates` of `tokens` tokens from row `row` on, with all lanes; `take` takes token `t` of these
  * over the lane's `column`, which is `state[i * columns + lane]`, and writes what comes out.
  */
-export const headMain = ({ rows, columns }: HeadShape, bring: string, step: string): string => `
+export function headMain({ rows, columns }: HeadShape, bring: string, take: string): string {
+  /** From the rows that the lanes have at once to the next of these, so many times. */
+  const step = (times: number) => (lanes / columns) * times;
+  return `
   let segment = p.segments + group.z * ${segmentWords};
   let start = tables[segment];
   let count = tables[segment + 1];
@@ -68,10 +102,12 @@ export const headMain = ({ rows, columns }: HeadShape, bring: string, step: stri
   let head = group.x;
   let column = group.y * ${columns} + lane % ${columns};
   let inside = column < p.headColumns;
-  for (var i = lane / ${columns}; i < ${rows}; i += ${lanes / columns}) {
-    var value = 0.0;
-    if (inside && slot != ${none}) { value = states[placeIn(slot, head, i, column)]; }
-    state[i * ${columns} + lane % ${columns}] = value;
+  for (var i = lane / ${columns}; i < ${rows}; i += ${step(inFlight)}) {
+${each(k => `    var value${k} = 0.0;`)}
+    if (inside && slot != ${none}) {
+${each(k => `      value${k} = states[placeIn(slot, head, min(i + ${step(k)}, ${rows - 1}), column)];`)}
+    }
+${each(k => `    if (i + ${step(k)} < ${rows}) { state[(i + ${step(k)}) * ${columns} + lane % ${columns}] = value${k}; }`)}
   }
   for (var done = 0u; done < count; done += ${tokensAtOnce}) {
     let row = start + done;
@@ -80,11 +116,12 @@ export const headMain = ({ rows, columns }: HeadShape, bring: string, step: stri
 ${bring}
     workgroupBarrier();
     for (var t = 0u; t < tokens && inside && lane < ${columns}; t++) {
-${step}
+${take}
     }
   }
   workgroupBarrier();
   let next = tables[segment + 3];
-  for (var i = lane / ${columns}; i < ${rows}; i += ${lanes / columns}) {
+  for (var i = lane / ${columns}; i < ${rows}; i += ${step(1)}) {
     if (inside) { states[placeIn(next, head, i, column)] = state[i * ${columns} + lane % ${columns}]; }
   }`;
+}

@@ -7,6 +7,7 @@ import { defineKernel } from '../kernel.ts';
 import { segmentWords } from '../segment-words.ts';
 import { activations, softplus } from './activation.ts';
 import {
+  changeState,
   type HeadShape,
   headBindings,
   headCode,
@@ -46,18 +47,12 @@ const bring = ({ rows }: HeadShape): string => `
       keeps[lane] = exps(product(work[p.decay + head], rate));
     }`;
 
-const step = ({ rows, columns }: HeadShape): string => `
+const step = (shape: HeadShape): string => `
       let token = row + t;
       let x = work[p.xbc + token * p.stride + head * p.headColumns + column];
       let keep = keeps[t];
       let change = product(x, rates[t]);
-      var sum = 0.0;
-      for (var i = 0u; i < ${rows}; i++) {
-        let at = i * ${columns} + lane;
-        let now = product(state[at], keep) + product(vectors[t * ${rows} + i], change);
-        state[at] = now;
-        sum += product(now, vectors[(${tokensAtOnce} + t) * ${rows} + i]);
-      }
+${changeState(shape)}
       work[p.out + token * p.outStride + head * p.headColumns + column] = sum + product(work[p.skip + head], x);`;
 
 const kernels = new Map<string, ReturnType<typeof kernelOf>>();
