@@ -1,7 +1,9 @@
-import type { Activation, Backend, Buffer, Gate, Matrix, RouterOptions, Routing, Vector } from '../backend/backend.ts';
+import type { Activation, Buffer, Gate, Matrix, RouterOptions, Routing, Vector } from '../backend/backend.ts';
 import { most } from './config.ts';
 import type { Step } from './decoder.ts';
+import { ExpertAdapters } from './expert-adapters.ts';
 import type { Loading } from './loading.ts';
+import { project } from './project.ts';
 import type { Router } from './router.ts';
 import { SharedExpert, type SharedExpertOptions, type SharedExpertWeights } from './shared-expert.ts';
 import type { Linear, RowRange, Tensors } from './tensors.ts';
@@ -64,6 +66,7 @@ export class MoE {
   readonly #up: Buffer;
   readonly #down: Buffer;
   readonly #weighed: WeighedInput | undefined;
+  readonly #adapters: ExpertAdapters;
 
   /** @param feedForward width of an expert's network */
   constructor(loading: Loading, feedForward: number, options: MoEOptions = {}) {
@@ -82,17 +85,16 @@ export class MoE {
     this.#gate = backend.buffer(slots, feedForward);
     this.#up = options.ungated ? this.#gate : backend.buffer(slots, feedForward);
     this.#down = backend.buffer(slots, this.#width);
+    this.#adapters = new ExpertAdapters(loading, { topK, width: this.#width, inner: feedForward });
     this.#weighed = options.inputWeights && new WeighedInput(loading, options.inputWeights);
   }
 
   async load(tensors: Tensors, prefix: string): Promise<ExpertWeights> {
     const [experts, width, inner] = [this.#experts, this.#width, this.#feedForward];
     const router = `${prefix}.ffn_gate_inp`;
+    const { matrix } = await tensors.linear(router, experts, this.#loading.config.width);
     return {
-      router: {
-        matrix: await tensors.matrix(`${router}.weight`, experts, this.#loading.config.width),
-        bias: this.#options.biases ? await tensors.vector(`${router}.bias`, experts) : undefined,
-      },
+      router: { matrix, bias: this.#options.biases ? await tensors.vector(`${router}.bias`, experts) : undefined },
       choice: await this.#choice(tensors, prefix),
       gate: this.#options.ungated ? undefined : await this.#half(tensors, prefix, 'gate'),
       up: await this.#half(tensors, prefix, 'up'),
@@ -123,7 +125,7 @@ export class MoE {
 
   async #load(tensors: Tensors, name: string, rows: number, columns: number, range?: RowRange): Promise<Experts> {
     const shape = { experts: this.#experts, rows, range };
-    const matrix = await tensors.experts(`${name}.weight`, shape, columns);
+    const matrix = await tensors.experts(`${name}.weight`, shape, columns, rank => this.#adapters.reserve(rank));
     return { matrix, bias: this.#options.biases ? await tensors.expertBiases(`${name}.bias`, shape) : undefined };
   }
 
@@ -139,21 +141,24 @@ export class MoE {
     const { backend, batch } = step;
     const rows = batch.tokens;
     const routing = this.#routing;
-    backend.matmul(this.#scores, router.matrix, judged, rows, router);
+    project(step, [{ out: this.#scores, ...router }], judged);
     backend.route(routing, this.#scores, rows, choice);
-    this.#activated(backend, weights, this.#weighed?.of(step, x, this.#scores) ?? x, rows);
+    this.#activated(step, weights, this.#weighed?.of(step, x, this.#scores) ?? x, rows);
     if (out === x) backend.scale(out, 0, rows);
     backend.expertMatmuls([{ out: this.#down, ...down }], this.#gate, 'slots', routing, rows);
     backend.combine(out, this.#down, routing, rows);
+    this.#adapters.addToTokens(step, out, down.matrix, this.#gate, routing);
     if (shared) this.#shared?.apply(step, shared);
   }
 
   /** What goes into the experts' last matrices, into `#gate`. */
-  #activated(backend: Backend, { gate, up }: Pick<ExpertWeights, 'gate' | 'up'>, x: Buffer, rows: number): void {
+  #activated(step: Step, { gate, up }: Pick<ExpertWeights, 'gate' | 'up'>, x: Buffer, rows: number): void {
+    const { backend } = step;
     const { activation = 'silu', ungated } = this.#options;
     const [routing, slots] = [this.#routing, rows * this.#routing.topK];
     const products = [...(gate ? [{ out: this.#gate, ...gate }] : []), { out: this.#up, ...up }];
     backend.expertMatmuls(products, x, 'tokens', routing, rows);
+    this.#adapters.addToSlots(step, products, x, routing);
     if (ungated) backend.activate(this.#gate, ungated, slots);
     else backend.gate(this.#gate, this.#gate, this.#up, activation, slots);
   }
