@@ -28,7 +28,7 @@ const matrices = /^(?!token_embd).*\.weight$/;
 export function syntheticAdapter(base: Base, options: AdapterOptions = {}): GgufModel {
   const { architecture = 'llama', rank = 8, alpha = rank, tensors = matrices, metadata = {} } = options;
   const text = (value: string): MetaValue => ({ type: 'string', value });
-  const changed = [...base].filter(({ name, shape }) => shape.length === 2 && tensors.test(name));
+  const changed = [...base].filter(({ name, shape }) => shape.length >= 2 && tensors.test(name));
   return {
     metadata: new Map([
       ['general.architecture', text(architecture)],
@@ -44,14 +44,14 @@ export function syntheticAdapter(base: Base, options: AdapterOptions = {}): Gguf
 /** Of token embeddings the first factor is stored the other way round: a row for each token. */
 function factors(
   name: string,
-  [columns = 0, rows = 0]: readonly number[],
+  [columns = 0, rows = 0, ...experts]: readonly number[],
   rank: number,
   options: AdapterOptions,
 ): TensorPlan[] {
   const { type = 'F32', strength = 0.5, seed = 1 } = options;
   const embeddings = name === 'token_embd.weight';
-  const a = embeddings ? [rank, rows] : [columns, rank];
-  const b = embeddings ? [rank, columns] : [rank, rows];
+  const a = embeddings ? [rank, rows] : [columns, rank, ...experts];
+  const b = embeddings ? [rank, columns] : [rank, rows, ...experts];
   const deviations = { a: embeddings ? 1 : 1 / Math.sqrt(columns), b: strength / Math.sqrt(rank) };
   return [
     randomTensor(`${name}.lora_a`, a, type, { deviation: deviations.a }, seed),

@@ -4,10 +4,10 @@ import { escapeText } from '../gguf/escape.ts';
 import { readerOf } from '../gguf/reader-of.ts';
 import type { GgufFile, TensorInfo } from '../gguf/types.ts';
 import { formats } from '../quant/formats.ts';
-import { type Linear, rowsOf } from './tensors.ts';
+import { type Linear, type RowRange, rowsOf } from './tensors.ts';
 import type { Adapter } from './types.ts';
 
-/** What an adapter adds to one matrix: b * (a * x), the adapter's scale being in b. */
+/** What an adapter adds to one matrix: b * (a * x), the adapter's scale being in b. Those of experts lie one below the other. */
 export interface LowRank {
   /** [rank, columns]; for token embeddings [vocabSize, rank], a row for each token. */
   readonly a: Matrix;
@@ -15,6 +15,8 @@ export interface LowRank {
   readonly b: Matrix;
   /** A power of two; what the file's rank lacks of it is filled with zeros, which change nothing. */
   readonly rank: number;
+  /** The matrix's own: see {@link Linear}. */
+  readonly reserve?: Linear['reserve'];
 }
 
 export interface LoadedAdapter extends Adapter {
@@ -107,7 +109,7 @@ function pairsOf({ tensors }: GgufFile): Map<string, FilePair> {
     const [a, b] = [tensors.get(`${base}.lora_a`), tensors.get(`${base}.lora_b`)];
     if (!a || !b) throw invalid(`tensor ${escapeText(name)} has no ${a ? 'lora_b' : 'lora_a'} to it`);
     const [rank = 0] = b.shape;
-    if (a.shape.length !== 2 || b.shape.length !== 2)
+    if (a.shape.length !== b.shape.length || (a.shape.length !== 2 && a.shape.length !== 3))
       throw invalid(`tensor ${escapeText(base)} has factors that are no matrices`);
     if (!(rank >= 1 && rank <= mostRank))
       throw invalid(`tensor ${escapeText(base)} has rank ${rank}; 1 to ${mostRank} are supported`);
@@ -146,16 +148,19 @@ class PairLoader {
     const linears = all.filter(({ matrix }) => matrix.name === this.#name);
     const [first] = linears;
     if (!first) throw invalid(`the model has no matrix ${escapeText(this.#name)} that an adapter can change`);
-    const { matrix, part } = first;
+    const { matrix, part, experts = 1 } = first;
     const { rank } = this.#pair;
-    this.#expect(this.#pair.a, [matrix.columns, rank]);
-    this.#expect(this.#pair.b, [rank, part?.of ?? matrix.rows]);
-    const a = await this.#upload(source(await this.#values(this.#pair.a), this.#rank, matrix.columns, matrix.columns));
+    const each = first.experts === undefined ? [] : [experts];
+    this.#expect(this.#pair.a, [matrix.columns, rank, ...each]);
+    this.#expect(this.#pair.b, [rank, part?.of ?? matrix.rows / experts, ...each]);
+    const factor = padded(await this.#values(this.#pair.a), { experts, from: rank, to: this.#rank }, matrix.columns);
+    const a = await this.#upload(source(factor, experts * this.#rank, matrix.columns, matrix.columns));
     const b = await this.#values(this.#pair.b, this.#scale);
     const pairs: [Matrix, LowRank][] = [];
-    for (const { matrix, part } of linears) {
-      const rows = part ? { ...b, values: rowsOf(part, b.values, rank) } : b;
-      pairs.push([matrix, { a, b: await this.#upload(source(rows, matrix.rows, rank, this.#rank)), rank: this.#rank }]);
+    for (const { matrix, part, reserve } of linears) {
+      const rows = part ? { ...b, values: rowsOf(ofEach(part, experts), b.values, rank) } : b;
+      const own = await this.#upload(source(rows, matrix.rows, rank, this.#rank));
+      pairs.push([matrix, { a, b: own, rank: this.#rank, reserve }]);
     }
     return pairs;
   }
@@ -173,10 +178,10 @@ class PairLoader {
   }
 
   async #values({ name, file, offset, bytes, type, shape }: TensorInfo, factor = 1): Promise<Factor> {
-    const [columns = 0, rows = 0] = shape;
+    const [columns = 0, ...rows] = shape;
     if (columns % formats[type].blockSize !== 0)
       throw invalid(`tensor ${escapeText(name)} has rows that are no whole blocks`);
-    const values = new Float32Array(columns * rows);
+    const values = new Float32Array(rows.reduce((product, size) => product * size, columns));
     formats[type].decode(await readerOf(this.#file, file).read(offset, bytes), values, values.length);
     const scaled = factor === 1 ? values : values.map(value => value * factor);
     if (!scaled.every(Number.isFinite)) throw invalid(`tensor ${escapeText(name)} holds an infinite value or NaN`);
@@ -194,6 +199,22 @@ interface Factor {
   readonly name: string;
   readonly values: Float32Array;
 }
+
+/** Each expert's `from` rows, followed by zeros: `to` in all. */
+function padded(
+  { name, values }: Factor,
+  { experts, from, to }: { experts: number; from: number; to: number },
+  width: number,
+): Factor {
+  const out = new Float32Array(experts * to * width);
+  for (let expert = 0; expert < experts; expert++)
+    out.set(values.subarray(expert * from * width, (expert + 1) * from * width), expert * to * width);
+  return { name, values: out };
+}
+
+/** A range of the rows of each expert. */
+const ofEach = (part: NonNullable<Linear['part']>, experts: number): RowRange =>
+  experts === 1 ? part : { first: part.first, count: part.count * experts, run: part.count, step: part.of };
 
 /** Values with rows of `width`, as an F32 matrix of `rows` rows and `columns` columns; zeros where there are none. */
 function source({ name, values }: Factor, rows: number, width: number, columns: number): MatrixSource {

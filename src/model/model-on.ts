@@ -43,7 +43,7 @@ export function modelOn(backend: Backend, options: ModelOptions, parts: Parts): 
     async loadAdapter(file) {
       const adapter = await loadAdapter(file, backend, { architecture: config.architecture, ...parts });
       try {
-        for (const { rank } of adapter.pairs.values()) low.reserve(rank);
+        for (const { rank, reserve } of adapter.pairs.values()) (reserve ?? (rank => low.reserve(rank)))(rank);
         if (adapter.embeddings) low.reserve(adapter.embeddings.rank);
       } catch (error) {
         freeAdapter(adapter, backend);

@@ -1,9 +1,11 @@
-import type { Activation, Backend, Buffer, Gate, Matrix, RouterOptions, Routing, Vector } from '../backend/backend.ts';
+import type { Activation, Buffer, Gate, Matrix, RouterOptions, Routing, Vector } from '../backend/backend.ts';
 import { most } from './config.ts';
 import type { Step } from './decoder.ts';
+import { ExpertAdapters } from './expert-adapters.ts';
 import { ExpertScales } from './expert-scales.ts';
 import type { Loading } from './loading.ts';
 import { once } from './once.ts';
+import { project } from './project.ts';
 import type { Router } from './router.ts';
 import { SharedExpert, type SharedExpertOptions, type SharedExpertWeights } from './shared-expert.ts';
 import type { Linear, RowRange, Tensors } from './tensors.ts';
@@ -72,6 +74,7 @@ export class MoE {
   readonly #options: MoEOptions;
   readonly #shared: SharedExpert | undefined;
   readonly #scales: ExpertScales;
+  readonly #adapters: ExpertAdapters;
   readonly #work: () => ExpertWork;
 
   /** @param feedForward width of an expert's network */
@@ -87,6 +90,7 @@ export class MoE {
     this.#options = options;
     this.#shared = options.shared && new SharedExpert(loading, options.shared);
     this.#scales = new ExpertScales(loading, experts, feedForward, slots);
+    this.#adapters = new ExpertAdapters(loading, { topK, width: this.#width, inner: feedForward });
     this.#work = once(() => {
       const gate = backend.buffer(slots, feedForward);
       return {
@@ -103,11 +107,9 @@ export class MoE {
   async load(tensors: Tensors, prefix: string): Promise<ExpertWeights> {
     const [experts, width, inner] = [this.#experts, this.#width, this.#feedForward];
     const router = `${prefix}.ffn_gate_inp`;
+    const { matrix } = await tensors.linear(router, experts, this.#loading.config.width);
     const weights = {
-      router: {
-        matrix: await tensors.matrix(`${router}.weight`, experts, this.#loading.config.width),
-        bias: this.#options.biases ? await tensors.vector(`${router}.bias`, experts) : undefined,
-      },
+      router: { matrix, bias: this.#options.biases ? await tensors.vector(`${router}.bias`, experts) : undefined },
       choice: await this.#choice(tensors, prefix),
       gate: this.#options.ungated ? undefined : await this.#half(tensors, prefix, 'gate'),
       up: await this.#half(tensors, prefix, 'up'),
@@ -143,7 +145,10 @@ export class MoE {
 
   async #load(tensors: Tensors, name: string, rows: number, columns: number, range?: RowRange): Promise<Experts> {
     const shape = { experts: this.#experts, rows, range };
-    const matrix = await tensors.experts(`${name}.weight`, shape, columns);
+    const weighed = name.endsWith('down_exps') && tensors.has(`${name}.scale`);
+    // What an adapter adds to experts whose factors are in the router's weights would be multiplied with them: none may.
+    const reserve = weighed ? undefined : (rank: number) => this.#adapters.reserve(rank);
+    const matrix = await tensors.experts(`${name}.weight`, shape, columns, reserve);
     return { matrix, bias: this.#options.biases ? await tensors.expertBiases(name, shape) : undefined };
   }
 
@@ -159,23 +164,26 @@ export class MoE {
     const { backend, batch } = step;
     const rows = batch.tokens;
     const { routing, scores, gate, down: given, weighed } = this.#work();
-    backend.matmul(scores, router.matrix, judged, rows, router);
+    project(step, [{ out: scores, ...router }], judged);
     backend.route(routing, scores, rows, choice);
-    this.#activated(backend, weights, weighed?.of(step, x, scores) ?? x, rows);
+    this.#activated(step, weights, weighed?.of(step, x, scores) ?? x, rows);
     if (out === x) backend.scale(out, 0, rows);
     backend.expertMatmuls([{ out: given, ...down }], gate, 'slots', routing, rows);
     backend.combine(out, given, routing, rows);
+    this.#adapters.addToTokens(step, out, down.matrix, gate, routing);
     if (shared) this.#shared?.apply(step, shared);
   }
 
   /** What goes into the experts' last matrices, into the work's `gate`. */
-  #activated(backend: Backend, weights: Pick<ExpertWeights, 'gate' | 'up'>, x: Buffer, rows: number): void {
+  #activated(step: Step, weights: Pick<ExpertWeights, 'gate' | 'up'>, x: Buffer, rows: number): void {
+    const { backend } = step;
     const { activation = 'silu', ungated } = this.#options;
     const { routing, gate, up } = this.#work();
     const slots = rows * routing.topK;
     const products = [...(weights.gate ? [{ out: gate, ...weights.gate }] : []), { out: up, ...weights.up }];
     backend.expertMatmuls(products, x, 'tokens', routing, rows);
     for (const { out, scales } of products) if (scales) this.#scales.apply(backend, out, scales, routing, rows);
+    this.#adapters.addToSlots(step, products, x, routing);
     if (ungated) backend.activate(gate, ungated, slots);
     else backend.gate(gate, gate, up, activation, slots);
   }

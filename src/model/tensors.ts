@@ -13,6 +13,10 @@ export interface Linear {
   readonly scale?: number | undefined;
   /** Which rows of the file's tensor, when they are not all. */
   readonly part?: (RowRange & { readonly of: number }) | undefined;
+  /** How many experts' matrices it is, one below the other; `part` is of each. */
+  readonly experts?: number | undefined;
+  /** Makes room for adapters of a rank, where it takes its own. Throws `out_of_memory`. */
+  readonly reserve?: ((rank: number) => void) | undefined;
 }
 
 /** Output rows of a fused matrix: consecutive ones, or runs of `run` rows that begin `step` rows apart. */
@@ -53,7 +57,7 @@ export class Tensors {
   readonly #file: GgufFile;
   readonly #backend: Backend;
   readonly #progress: (bytes: number) => void;
-  /** What {@link linear} has loaded: the matrices that adapters may change. */
+  /** What {@link linear} and {@link experts} have loaded: the matrices that adapters may change. */
   readonly linears: Linear[] = [];
 
   constructor(file: GgufFile, backend: Backend, onProgress?: ModelOptions['onProgress']) {
@@ -90,14 +94,21 @@ export class Tensors {
     return this.#backend.matrix(this.#source(tensor, columns, { first: 0, count: rows * pieces }));
   }
 
-  /** [rows, columns] matrices of all experts, one below the other; or a range of the rows of each. */
-  async experts(name: string, { experts, rows, range }: ExpertRows, columns: number): Promise<Matrix> {
+  /** [rows, columns] matrices of all experts, one below the other; or a range of the rows of each. Adapters may change them if they say where these find room. */
+  async experts(
+    name: string,
+    { experts, rows, range }: ExpertRows,
+    columns: number,
+    reserve?: Linear['reserve'],
+  ): Promise<Matrix> {
     const { first, count } = range ?? { first: 0, count: rows };
     const tensor = this.#find(name, [columns, rows, experts]);
     if (count % 8 !== 0) throw invalid(name, `has ${count} rows for each expert, which must be a multiple of 8`);
     this.#checkBlocks(tensor, columns);
     const ranges = { first, count: count * experts, run: count, step: rows };
-    return this.#backend.matrix(this.#source(tensor, columns, ranges));
+    const matrix = await this.#backend.matrix(this.#source(tensor, columns, ranges));
+    if (reserve) this.linears.push({ matrix, experts, part: range && { ...range, of: rows }, reserve });
+    return matrix;
   }
 
   /** Their biases, one behind the other; divided by the experts' factors on products, where there are any. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type AdapterOptions, syntheticAdapter } from '../../scripts/synthetic/adapter.ts';
-import type { ArchitectureName } from '../../scripts/synthetic/architectures.ts';
+import { type ArchitectureName, recipes } from '../../scripts/synthetic/architectures.ts';
 import { encodeGguf, type GgufModel, type TensorPlan, writeGguf } from '../../scripts/synthetic/gguf-writer.ts';
 import { type SyntheticOptions, syntheticModel } from '../../scripts/synthetic/model.ts';
 import type { Backend } from '../../src/backend/backend.ts';
@@ -19,6 +19,7 @@ import { agreement, probabilitiesOf } from '../support/agreement.ts';
 import { evaluate, withLlama } from '../support/llama-cpp.ts';
 import { logitsOf } from '../support/logits.ts';
 
+const nameOf = (architecture: ArchitectureName) => recipes[architecture].name;
 const everything = /\.weight$/;
 
 /** F16 models, whose sums both engines compute nearly exactly: what an adapter forgets stands out. */
@@ -51,6 +52,22 @@ const cases: readonly { title: string; model?: SyntheticOptions; adapter?: Adapt
     title: 'granite, which scales what a layer adds',
     model: { architecture: 'granite', metadata: { 'granite.logit_scale': { type: 'f32', value: 1 } } },
     adapter: { architecture: 'granite', strength: 0.8 },
+  },
+  ...(['mixtral', 'qwen2moe', 'gpt-oss', 'nemotron_h_moe', 'qwen35moe'] satisfies ArchitectureName[]).map(
+    architecture => ({
+      title: `${architecture}, experts and their router`,
+      model: { architecture, with: { layers: 3, ffn: 256, experts: 4 } },
+      adapter: {
+        architecture: nameOf(architecture),
+        tensors: /(attn_q|ffn_gate_inp|exps|shexp).weight$/,
+        strength: 0.3,
+      },
+    }),
+  ),
+  {
+    title: 'rank 12 of experts whose gate and up are one matrix',
+    model: { architecture: 'gemma4-a4b', with: { layers: 3, heads: 4, kvHeads: 2, headWidth: 128 } },
+    adapter: { architecture: 'gemma4', rank: 12, tensors: /exps.weight$/ },
   },
   { title: 'embeddings and output too', adapter: { tensors: everything } },
   { title: 'rank 5, alpha 12', adapter: { rank: 5, alpha: 12, strength: 0.3 } },

@@ -49,6 +49,12 @@ const latent = (['deepseek2', 'deepseek2-v3', 'mistral4'] as const).map((archite
     }),
   ),
 }));
+const others = (['llama4', 'cohere2', 'starcoder2', 'hunyuan-moe'] as const).map(architecture => ({
+  architecture,
+  bytes: encodeGguf(
+    syntheticModel({ architecture, quant: 'Q4_K_M', with: { ...shape, ffn: 256, layers: 4, window: 5 } }),
+  ),
+}));
 const tokens = Int32Array.from({ length: 21 }, (_, i) => (i * 97 + 5) % 400);
 const sequences = 16;
 const limits = { kvTokens: 32 * sequences, maxBatchTokens: 128, maxOutputs: sequences, stateSlots: 2 * sequences };
@@ -110,7 +116,7 @@ test('so it does when the weights take several memories', async () => {
 /** Of several memories; the states of one layer must fit one. */
 const memoryPages = (architecture: string) => (mamba.some(each => each === architecture) ? 1240 : 1210);
 
-for (const { architecture, bytes } of [...mixtures, ...withState, ...gemma4, ...latent]) {
+for (const { architecture, bytes } of [...mixtures, ...withState, ...gemma4, ...latent, ...others]) {
   test(`${architecture} has the reference's logits in any batch and chunking`, async () => {
     const reference = await load(createReferenceBackend(), 'F16', bytes);
     const wanted = await logits(reference, [tokens.length], 0);

@@ -119,6 +119,13 @@ describe('metadata that no decoder can have is refused by its key', () => {
     ['glm4moe', 'expert_shared_count', u32(65), /from 0 to 64/],
     ['glm4moe', 'leading_dense_block_count', u32(3), /from 0 to 2/],
     ['glm4moe', 'nextn_predict_layers', u32(2), /from 0 to 1/],
+    ['llama4', 'expert_used_count', u32(2), /is 2; only one expert for a token is supported/],
+    ['llama4', 'attention.sliding_window', u32(0), /is 0, which is not supported/],
+    ['llama4', 'interleave_moe_layer_step', u32(0), /interleave_moe_layer_step" is 0/],
+    ['cohere2', 'logit_scale', f32(Number.NaN), /must be finite/],
+    ['cohere2', 'attention.sliding_window', f32(1.5), /must be an integer/],
+    ['command-r', 'attention.layer_norm_epsilon', f32(2), /from 0 to 1/],
+    ['olmoe', 'expert_count', u32(0), /expert_count" is 0/],
     ['ernie4_5-moe', 'interleave_moe_layer_step', u32(0), /interleave_moe_layer_step" is 0/],
   ];
   for (const [architecture, key, value, message] of special) {
@@ -173,6 +180,10 @@ describe('tensors that do not fit are refused by name', () => {
       ['olmo2', 'blk.0.attn_q_norm.weight'],
       ['seed_oss', 'blk.1.post_attention_norm.weight'],
       ['glm4', 'blk.1.post_ffw_norm.weight'],
+      ['llama4', 'blk.1.ffn_up_shexp.weight'],
+      ['cohere2', 'blk.1.ffn_gate.weight'],
+      ['starcoder2', 'blk.1.ffn_norm.weight'],
+      ['olmoe', 'blk.0.attn_k_norm.weight'],
     ];
     for (const [architecture, name] of cases) {
       const whole = synthetic({}, { architecture });
