@@ -42,7 +42,7 @@ export function latentAttention(loading: Loading): LoadPart {
   const { backend, keys, config, options } = loading;
   const sizes = readLatentSizes(keys);
   const { heads } = config;
-  const rank = keys.maybe('attention.q_lora_rank', { min: 0, max: most.width, integer: true }) ?? 0;
+  const rank = readQueryRank(loading);
   const turning = readTurning(loading, sizes);
   const buffer = (columns: number) => backend.buffer(options.maxBatchTokens, columns);
   const work = {
@@ -59,6 +59,12 @@ export function latentAttention(loading: Loading): LoadPart {
       addProduct(step, weights.output, work.values);
     };
   };
+}
+
+/** Width of what queries are made of first; 0: they are made of the stream, whatever the key says. */
+function readQueryRank({ keys, tensors }: Loading): number {
+  const rank = keys.maybe('attention.q_lora_rank', { min: 0, max: most.width, integer: true }) ?? 0;
+  return tensors.has('blk.0.attn_q.weight') ? 0 : rank;
 }
 
 /** What positions do, and the factor on scores. */
