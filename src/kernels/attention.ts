@@ -67,17 +67,26 @@ function placePage(f: AttentionFunc, page: Page, index: I32, start: I32): void {
   f.set(page.values, i32.add(page.keys, valuesAt));
 }
 
-/** Reads a word of every cache line of the page: reads that wait for nothing else come from memory many at a time. */
+/** Runs of a page's keys, and of its values, that are read side by side. */
+const runs = 4;
+
+/**
+ * Reads a word of every cache line of the page: reads that wait for nothing else come from memory many at a time. Side by side the
+ * runs wait for the addresses of their pages of memory at once, and the processor reads ahead in each: one run after the other
+ * attention took up to twice as long.
+ */
 function readLines(f: AttentionFunc, page: Page, cache: CacheReader): void {
   const { scratch } = f.params;
-  const [seen, at] = [f.local('i32', i32.const(0)), f.local('i32')];
-  for (const start of [page.keys, page.values]) {
-    f.set(at, start);
-    f.for(cache.lines, () => {
-      for (let line = 0; line < 8; line++) f.set(seen, i32.or(seen, i32.load(at, 64 * line)));
-      f.advance(at, 512);
-    });
-  }
+  const seen = f.local('i32', i32.const(0));
+  const bytes = f.local('i32', i32.mul(cache.lines, i32.const((8 * 64) / runs)));
+  const places = [page.keys, page.values].flatMap(start =>
+    Array.from({ length: runs }, (_, run) => f.local('i32', i32.add(start, i32.mul(bytes, i32.const(run))))),
+  );
+  f.for(cache.lines, () => {
+    for (let line = 0; line < 8 / runs; line++)
+      for (const at of places) f.set(seen, i32.or(seen, i32.load(at, 64 * line)));
+    for (const at of places) f.advance(at, (8 * 64) / runs);
+  });
   f.store32(scratch, seen, eightsAt);
 }
 

@@ -79,16 +79,16 @@ export class WasmBackend implements Backend {
   readonly #rows: Rows;
   readonly #caches: Caches;
   readonly #states: States;
-  /** Bytes of tables and staging. */
-  readonly #tableBytes: number;
+  /** Bytes of scratch, tables and staging. */
+  readonly #fixedBytes: number;
 
   constructor(pool: ThreadPool, choose: (part: KernelPart) => Promise<Kernels>, pages = mostPages) {
     this.#pool = pool;
     this.#kernels = new KernelsInUse(pool, choose);
     const tables = align(scratchOf(pool.threads), 64);
     const staging = tables + tableBytes;
-    this.#tableBytes = staging + stagingBytes;
-    const memories = new Memories(this.#tableBytes, pages, memory => pool.add({ memory }));
+    this.#fixedBytes = staging + stagingBytes;
+    const memories = new Memories(this.#fixedBytes, pages, memory => pool.add({ memory }));
     const recorder = new Recorder(pool, () => this.#loader.flush());
     const residency = new Residency(recorder);
     this.#memories = memories;
@@ -356,7 +356,7 @@ export class WasmBackend implements Backend {
   }
 
   memory(): MemoryStats {
-    const work = this.#tableBytes + this.#buffers.bytes + this.#activations.total;
+    const work = this.#fixedBytes + this.#buffers.bytes + this.#activations.total;
     return { weights: this.#upload.bytes, kvCache: this.#caches.bytes, work };
   }
 

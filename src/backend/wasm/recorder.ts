@@ -1,4 +1,5 @@
 /** Writes operations into the thread pool's command buffer, and has the pool work through them. */
+import { maxTile } from '../../kernels/activation.ts';
 import type { Preempt } from '../backend.ts';
 import { mostCommands } from './command-buffer.ts';
 import type { Fields, Op, Params } from './ops/op.ts';
@@ -29,7 +30,8 @@ export class Recorder {
 
   /** Records an operation in memory `memory`. */
   record<P extends Params>(memory: number, op: Op<P>, fields: NoInfer<Fields<P>>): void {
-    this.#write(memory, op, op.items(fields), fields);
+    const items = op.items(fields);
+    this.#write(memory, op, items, this.#chunk(op, items, fields), fields);
   }
 
   /**
@@ -39,19 +41,28 @@ export class Recorder {
   recordRows<P extends Params>(memory: number, op: Op<P>, whole: boolean, fields: NoInfer<Fields<P>>): void {
     const rows = op.items(fields);
     if (whole && this.#rowsMemory === memory && this.#rows === rows) this.#pool.commands.link('same');
-    this.#write(memory, op, rows, fields);
+    this.#write(memory, op, rows, this.#rowChunk(rows), fields);
     if (!whole || this.#pool.commands.length === 0) return;
     this.#rowsMemory = memory;
     this.#rows = rows;
   }
 
-  #write<P extends Params>(memory: number, op: Op<P>, items: number, fields: Fields<P>): void {
+  /** How many items a thread claims at once. */
+  #chunk<P extends Params>(op: Op<P>, items: number, fields: Fields<P>): number {
+    return op.chunk ? Math.max(1, op.chunk(fields, items, this.#turns)) : Math.ceil(items / this.#turns);
+  }
+
+  /** Few rows are a turn for each thread: those of a tile of activations lie in the same lines of cache. */
+  #rowChunk(rows: number): number {
+    return Math.max(Math.ceil(rows / this.#turns), Math.min(Math.ceil(rows / this.#pool.threads), maxTile));
+  }
+
+  #write<P extends Params>(memory: number, op: Op<P>, items: number, chunk: number, fields: Fields<P>): void {
     if (items === 0) return;
     const { commands } = this.#pool;
     if (this.#own.length > 0) this.execute();
     if (commands.length === 0) this.#begin();
-    const chunk = op.chunk ? op.chunk(fields, items, this.#turns) : Math.ceil(items / this.#turns);
-    commands.push(op, memory, items, Math.max(1, chunk), fields);
+    commands.push(op, memory, items, chunk, fields);
     this.#rowsMemory = -1;
     // A step of more operations (many adapters) runs in pieces.
     if (commands.length === mostCommands) this.execute();
