@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { encodeGguf } from '../../scripts/synthetic/gguf-writer.ts';
+import { encodeGguf, type GgufModel, type TensorPlan } from '../../scripts/synthetic/gguf-writer.ts';
 import { syntheticModel } from '../../scripts/synthetic/model.ts';
 import type { Backend, CacheType } from '../../src/backend/backend.ts';
 import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
@@ -17,6 +17,23 @@ const bytes = encodeGguf(syntheticModel({ quant: 'Q4_K_M', with: { ...shape, lay
 const mixtures = (['mixtral', 'qwen3moe', 'qwen2moe', 'glm4moe', 'gpt-oss'] as const).map(architecture => ({
   architecture,
   bytes: encodeGguf(syntheticModel({ architecture, quant: 'Q4_K_M', with: { ...shape, ffn: 256, layers: 2 } })),
+}));
+/** With a scale beside each matrix of the layers, as NVFP4 files have; experts have one each. */
+function withScales(model: GgufModel): GgufModel {
+  const matrices = model.tensors.filter(({ name, shape }) => /^blk.*weight$/.test(name) && shape.length > 1);
+  const scales = matrices.map(({ name, shape }): TensorPlan => {
+    const values = Float32Array.from({ length: shape[2] ?? 1 }, (_, i) => 0.7 + 0.05 * i);
+    const bytes = new Uint8Array(values.buffer);
+    return { name: name.replace(/weight$/, 'scale'), shape: [values.length], type: 'F32', bytes: () => [bytes] };
+  });
+  return { ...model, tensors: [...model.tensors, ...scales] };
+}
+
+const scaled = (['qwen3moe', 'gpt-oss'] as const).map(architecture => ({
+  architecture: `${architecture} with scales`,
+  bytes: encodeGguf(
+    withScales(syntheticModel({ architecture, quant: 'NVFP4', with: { ...shape, ffn: 256, layers: 2 } })),
+  ),
 }));
 const mamba = ['nemotron_h', 'nemotron_h_moe', 'granitehybrid', 'granitehybridMoe'] as const;
 const withState = (['lfm2', 'qwen35', 'qwen35moe', 'qwen3next', 'lfm2moe', ...mamba] as const).map(architecture => ({
@@ -116,7 +133,7 @@ test('so it does when the weights take several memories', async () => {
 /** Of several memories; the states of one layer must fit one. */
 const memoryPages = (architecture: string) => (mamba.some(each => each === architecture) ? 1240 : 1210);
 
-for (const { architecture, bytes } of [...mixtures, ...withState, ...gemma4, ...latent, ...others]) {
+for (const { architecture, bytes } of [...mixtures, ...scaled, ...withState, ...gemma4, ...latent, ...others]) {
   test(`${architecture} has the reference's logits in any batch and chunking`, async () => {
     const reference = await load(createReferenceBackend(), 'F16', bytes);
     const wanted = await logits(reference, [tokens.length], 0);

@@ -1,4 +1,5 @@
 /** Records mixtures of experts. Which rows an expert has is known when the commands run, not when they are recorded. */
+import { activationRecord } from '../../kernels/activation.ts';
 import { groupRows } from '../../kernels/layout.ts';
 import type { Buffer, Product, RouterOptions, Routing, Vector } from '../backend.ts';
 import type { Activations } from './activations.ts';
@@ -86,7 +87,7 @@ export class Experts {
       kind: activationKinds.indexOf(activation),
       x: x.address,
       stride: x.stride,
-      blocks,
+      blocks: x.columns / activationRecord[activation].columns,
       out: quantised,
       perToken,
       starts,
