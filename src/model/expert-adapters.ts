@@ -114,6 +114,5 @@ export class ExpertAdapters {
   }
 }
 
-function runsByAdapter(runs: readonly AdaptedRun[]): Map<LoadedAdapter, AdaptedRun[]> {
-  return Map.groupBy(runs, ({ adapter }) => adapter);
-}
+const runsByAdapter = (runs: readonly AdaptedRun[]): Iterable<[LoadedAdapter, AdaptedRun[]]> =>
+  runs.length === 0 ? [] : Map.groupBy(runs, ({ adapter }) => adapter);

@@ -20,9 +20,10 @@ export class Residency {
 
   /** Sees to it that memory `memory` holds rows of `buffer` as they were last written. */
   ensure(memory: number, buffer: WasmBuffer, rows: number): void {
-    const { whole, address, stride } = buffer;
+    const { whole, stride } = buffer;
     if (whole.valid & (1 << memory)) return;
-    const partial = rows < whole.rows && address === whole.address ? rows : whole.rows;
+    // Behind a view's rows are others that count as transferred too.
+    const partial = isView(buffer) ? whole.rows : Math.min(rows, whole.rows);
     const from = this.residentMemory(buffer);
     this.#recorder.record(memory, transfer, { rows: partial, address: whole.address, stride, bytes: stride, from });
     whole.valid |= 1 << memory;
@@ -30,8 +31,8 @@ export class Residency {
 
   /** Says that `buffer` is written in `memory`; what a write does not cover, or adds to, is transferred before. */
   writes(memory: number, buffer: WasmBuffer, rows: number, keeps = false): void {
-    const { whole, address } = buffer;
-    const view = address !== whole.address || buffer.rows !== whole.rows;
+    const { whole } = buffer;
+    const view = isView(buffer);
     if (keeps || view) this.ensure(memory, buffer, view ? whole.rows : rows);
     whole.valid = 1 << memory;
   }
@@ -43,3 +44,5 @@ export class Residency {
     return memory;
   }
 }
+
+const isView = ({ whole, address, rows }: WasmBuffer): boolean => address !== whole.address || rows !== whole.rows;

@@ -3,7 +3,7 @@ import { parallel } from '../parallel.ts';
 import { readRope } from '../rope.ts';
 import { readWindow, slidingLayers } from '../window.ts';
 
-/** Command R7B, Command A, Aya: command-r's layers; every fourth sees all and does not rotate, the others have a window. */
+/** Command R7B, Command A: command-r's layers; every fourth sees all and does not rotate, the others have a window. */
 export const cohere2 = defineArchitecture({
   name: 'cohere2',
   epsilon: ['attention.layer_norm_epsilon'],

@@ -2,7 +2,7 @@ import { defineArchitecture } from '../architecture.ts';
 import { parallel } from '../parallel.ts';
 import { readRope } from '../rope.ts';
 
-/** Command R: attention and feed-forward network side by side behind one LayerNorm, a factor on logits. */
+/** Command R, Aya: attention and feed-forward network side by side behind one LayerNorm, a factor on logits. */
 export const commandR = defineArchitecture({
   name: 'command-r',
   epsilon: ['attention.layer_norm_epsilon'],
