@@ -10,7 +10,7 @@ import { panelBytes32, panelProduct32, product32, unpack32 } from './blocks32.ts
 import { panelBytes256, panelProduct256, product256, unpack256 } from './blocks256.ts';
 import type { Dot } from './dot.ts';
 import { activate, add, gate, ropeAdjacent, ropeHalves, scale, softcap } from './elementwise.ts';
-import { panelBytesFloat, panelProductFloat, productFloat, unpackFloat } from './floats.ts';
+import { productFloat } from './floats.ts';
 import { formats32 } from './formats32.ts';
 import { formats256 } from './formats256.ts';
 import { groupRows, layouts } from './layout.ts';
@@ -63,12 +63,11 @@ const panelTiles = tiles.filter(tile => 2 * tile >= maxTile);
 
 const isQuantised = (part: string): boolean => formats32.has(part) || formats256.has(part);
 
-/** Bytes of a block of a panel of such weights; 0: they have none, since their values need more than seven bits, or are f32. */
+/** Bytes of a block of a panel of such weights; 0: they have none, since their values need more than seven bits. */
 export function panelBytes(type: QuantType): number {
   const [blocks32, blocks256] = [formats32.get(type), formats256.get(type)];
   if (blocks32) return blocks32.planes.length > 1 ? 0 : panelBytes32(blocks32);
-  if (blocks256) return blocks256.inPlanes ? 0 : panelBytes256(blocks256);
-  return type === 'NVFP4' ? 0 : panelBytesFloat(formats[type]);
+  return blocks256 && !blocks256.inPlanes ? panelBytes256(blocks256) : 0;
 }
 
 /** The variants of a part that differ: only kernels of quantised weights have integer products. */
@@ -90,9 +89,7 @@ function functions(part: KernelPart, size: KernelSize, dot: Dot): Func[] {
 function weightFunctions(type: QuantType, size: KernelSize, dot: Dot) {
   if (size === 'one') return [...products(type, [1], dot), pack(formats[type])];
   if (size === 'few') return products(type, tiles.slice(1), dot);
-  return size === 'many'
-    ? panels(type, dot)
-    : [...products(type, tiles, dot), ...panels(type, dot), pack(formats[type])];
+  return size === 'many' ? panels(type, dot) : [...products(type, tiles, dot), pack(formats[type])];
 }
 
 function commonFunctions() {
@@ -121,10 +118,7 @@ function products(type: QuantType, wanted: readonly number[], dot: Dot) {
 function panels(type: QuantType, dot: Dot) {
   const [blocks32, blocks256] = [formats32.get(type), formats256.get(type)];
   if (blocks32) return [...panelTiles.map(tile => panelProduct32(blocks32, tile, dot)), unpack32(blocks32, dot)];
-  if (blocks256) return [...panelTiles.map(tile => panelProduct256(blocks256, tile, dot)), unpack256(blocks256)];
-  if (!panelBytes(type)) return [];
-  const format = formats[type];
-  return [...panelTiles.map(tile => panelProductFloat(format, tile)), unpackFloat(format)];
+  return blocks256 ? [...panelTiles.map(tile => panelProduct256(blocks256, tile, dot)), unpack256(blocks256)] : [];
 }
 
 const assembled = new Map<string, Uint8Array<ArrayBuffer>>();

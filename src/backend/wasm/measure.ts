@@ -20,7 +20,7 @@ const prompt = { tokens: 128, rows: 512 };
 /** Numbers of tokens that stand for a size. */
 function tokensOf(type: QuantType, size: KernelSize): readonly number[] {
   if (size === 'many') return [prompt.tokens];
-  return size === 'one' ? [1] : [2, 4, 8, ...(size === 'few' && panelBytes(type) ? [] : [24])];
+  return size === 'one' ? [1] : [2, 4, 8, ...(panelBytes(type) ? [] : [24])];
 }
 
 /**
