@@ -35,10 +35,9 @@ const onGpu = (file: string): boolean => /webgpu|^test\/gpu\//.test(file);
 const gpuTests = swiftShader !== undefined || existsSync('/dev/dri') || Boolean(process.env.CI);
 
 const bin = (name: string): string => `node_modules/.bin/${name}`;
-/** Weights, servers and measured times. */
-const aloneFolders = [
+/** Weights, browsers and packages: more memory than others have, and each a core for itself. */
+const heavyFolders = [
   'test/browser/',
-  'test/clients/',
   'test/e2e/',
   'test/examples/',
   'test/model/',
@@ -47,7 +46,20 @@ const aloneFolders = [
   'test/package/',
   'test/page/',
 ];
-const alone = (file: string): boolean => aloneFolders.some(folder => file.startsWith(folder));
+/** What measures times or memory beside a flood, and servers that compute on every processor. */
+const aloneFiles = [
+  'test/clients/',
+  ...['adapters', 'hostile', 'lifecycle', 'long-texts', 'memory', 'neighbours', 'operator', 'overload'].map(inE2e),
+  ...['paris', 'pipelines', 'reloads', 'tenants'].map(inE2e),
+  'test/gguf/fuzz.test.ts',
+  'test/model/kernel-choice.test.ts',
+  'test/model/restarting.test.ts',
+];
+function inE2e(name: string): string {
+  return `test/e2e/${name}.test.ts`;
+}
+const alone = (file: string): boolean => aloneFiles.some(path => file.startsWith(path));
+const heavy = (file: string): boolean => !alone(file) && heavyFolders.some(folder => file.startsWith(folder));
 const testFiles = globSync('test/**/*.test.ts').sort();
 
 /** What a covered step must run of src, in percent: a little less than it does. Under the floor the step fails. */
@@ -75,8 +87,12 @@ const steps: readonly Step[] = [
       .sort()
       .filter(file => gpuTests || !onGpu(file)),
   },
-  { kind: 'tests', name: 'parts', files: testFiles.filter(file => !alone(file) && !onGpu(file)), together: 2 },
+  {
+    ...{ kind: 'tests', name: 'parts', together: 2 },
+    files: testFiles.filter(file => !alone(file) && !heavy(file) && !onGpu(file)),
+  },
   { kind: 'tests', name: 'gpu', files: gpuTests ? testFiles.filter(onGpu) : [], together: 2, gpu: true },
+  { kind: 'tests', name: 'heavy', files: testFiles.filter(heavy), together: 2 },
   { kind: 'tests', name: 'alone', files: testFiles.filter(alone), together: 1 },
 ];
 
@@ -100,8 +116,9 @@ async function runStep(step: Step): Promise<Counts> {
     console.log('left out: there is no GPU, and no SwiftShader (Debian’s chromium) in its place');
     return { passed: 0, failed: 0 };
   }
-  const env = step.gpu ? swiftShader : undefined;
-  const result = await run([process.execPath, ...flags, ...step.files], env);
+  // Sources are compiled once for all files. What is covered is not taken from the cache: V8 would count less exactly.
+  const cache = step.covered ? undefined : { NODE_COMPILE_CACHE: `${process.cwd()}/node_modules/.cache/tests` };
+  const result = await run([process.execPath, ...flags, ...step.files], { ...(step.gpu && swiftShader), ...cache });
   if (step.covered) console.log(coverageLine(result.summary));
   return testCounts(result);
 }

@@ -1,4 +1,5 @@
 /** A server before a scripted engine, to be killed: `kill-server.ts REALM_YAML`. Prints where it listens; answers SIGTERM by draining. */
+import { flushCompileCache } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { loadModel } from '../../src/llm/load.ts';
 import { startServer } from '../../src/server/start.ts';
@@ -20,6 +21,8 @@ const loader: typeof loadModel = async (...parameters) => {
 
 const server = await startServer({ configPath: process.argv[2], port: 0, loader });
 console.log(server.url);
+// Whoever is killed writes nothing when it ends: the next one starts quicker.
+flushCompileCache();
 process.once('SIGTERM', async () => {
   await server.close();
   process.exit(0);

@@ -15,7 +15,7 @@ const skip = executable || process.env.CI ? false : 'there is no Chromium: insta
 
 type Left = BenchReport & { readonly error?: string };
 
-describe('bench.html', { skip, timeout: 200_000 }, () => {
+describe('bench.html', { skip }, () => {
   let folder: string;
   let model: string;
   let files: Record<string, string>;

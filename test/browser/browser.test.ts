@@ -23,7 +23,7 @@ const text = 'Grüße, 世界! <|im_start|> def f(x):\n  return 3';
 /** In CI it must not be left out. */
 const skip = executable || process.env.CI ? false : 'there is no Chromium: install Debian’s package, or set CHROMIUM';
 
-describe('a page', { skip, timeout: 200_000 }, () => {
+describe('a page', { skip }, () => {
   let folder: string;
   let open: OpenPage;
 

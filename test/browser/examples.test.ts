@@ -14,7 +14,7 @@ import { executable, type OpenPage, openPage } from './page.ts';
 /** In CI it must not be left out. */
 const skip = executable || process.env.CI ? false : 'there is no Chromium: install Debian’s package, or set CHROMIUM';
 
-describe('examples for a browser', { skip, timeout: 200_000 }, () => {
+describe('examples for a browser', { skip }, () => {
   let folder: string;
   let file: string;
   let open: OpenPage;

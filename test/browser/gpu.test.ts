@@ -33,7 +33,7 @@ const beneath = {
     Object.defineProperty(navigator, 'gpu', { value: gpu });`,
 };
 
-describe('a page with WebGPU', { skip, timeout: 200_000 }, () => {
+describe('a page with WebGPU', { skip }, () => {
   let folder: string;
   let model: string;
   let files: Record<string, string>;

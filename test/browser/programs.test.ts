@@ -68,7 +68,7 @@ interface Ran {
 /** What a test hands to the page. */
 type Handed = Omit<RunOptions, 'tools' | 'signal' | 'onLog'> & { readonly adds?: boolean };
 
-describe('programs in a page', { skip, timeout: 400_000 }, () => {
+describe('programs in a page', { skip }, () => {
   let folder: string;
   let open: OpenPage;
   let here: Model;

@@ -16,7 +16,7 @@ const model = '../shared/models/SmolLM2-135M-Instruct.Q4_1.gguf';
 /** In CI it must not be left out. */
 const skip = executable || process.env.CI ? false : 'there is no Chromium: install Debian’s package, or set CHROMIUM';
 
-describe('threads in a page', { skip, timeout: 200_000 }, () => {
+describe('threads in a page', { skip }, () => {
   let folder: string;
   let isolated: OpenPage;
 

@@ -20,7 +20,7 @@ const skip = executable || process.env.CI ? false : 'there is no Chromium: insta
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const MiB = 2 ** 20;
 
-describe('a model that the browser keeps', { skip, timeout: 300_000 }, () => {
+describe('a model that the browser keeps', { skip }, () => {
   let folder: string;
   let server: ModelServer;
   let browser: Browser;

@@ -27,7 +27,7 @@ const asked = Array.from({ length: 8 }, (_, i) => ({
   tenant: `t${i}`,
 }));
 
-describe('an engine on a GPU', { timeout: 240_000 }, () => {
+describe('an engine on a GPU', () => {
   test('gives eight tenants at once what each gets alone, and what the CPU says', async () => {
     const options = { file, context: 256, streamMs: 0 };
     const cpu = await openEngine({ ...options, device: 'cpu', threads: 1 });

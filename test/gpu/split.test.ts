@@ -32,7 +32,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-describe('a model on the CPU and a GPU', { timeout: 240_000 }, () => {
+describe('a model on the CPU and a GPU', () => {
   const small = { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 360, layers: 2 };
   const models = {
     'of one kind': synthetic,

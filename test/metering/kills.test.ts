@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { noPostgres } from '../support/postgres.ts';
 
-const times = 50;
+const times = 25;
 const kinds = [
   { kind: 'sqlite', skip: false },
   { kind: 'postgres', skip: noPostgres },

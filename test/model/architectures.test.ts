@@ -7,7 +7,7 @@ import type { ArchitectureName } from '../../scripts/synthetic/architectures.ts'
 import { type MetaValue, type TensorPlan, writeGguf } from '../../scripts/synthetic/gguf-writer.ts';
 import { type SyntheticOptions, syntheticModel } from '../../scripts/synthetic/model.ts';
 import { random } from '../../src/backend/parity/data.ts';
-import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
+import { createWasmBackend } from '../../src/backend/wasm/backend.ts';
 import { openGguf } from '../../src/gguf/open.ts';
 import { loadModel } from '../../src/model/load.ts';
 import { agreement, probabilitiesOf } from '../support/agreement.ts';
@@ -340,10 +340,11 @@ describe('architectures agree with llama.cpp', () => {
 async function compare(path: string) {
   const next = random(1);
   const file = await openGguf(path);
-  const backend = createReferenceBackend();
+  // It computes what the reference does, bit for bit (src/backend/parity/), in a fraction of the time.
+  const backend = await createWasmBackend({ threads: 1 });
   const model = await loadModel(file, backend, { kvTokens: 512, maxBatchTokens: 64, maxOutputs: 64, stateSlots: 2 });
   const tokens = Int32Array.from({ length: positions }, () => next() * model.vocabSize);
-  const theirs = await withLlama(path, llama => evaluate(llama, tokens));
+  const theirs = await withLlama(path, llama => evaluate(llama, tokens, { threads: 1 }));
   const result = agreement(theirs, await probabilitiesOf(model, tokens));
   await model.close();
   await file.close();

@@ -12,7 +12,7 @@ import { complaintsOf, executable, openBrowser, openSite, withPage } from './sit
 
 const skip = executable || process.env.CI ? false : 'there is no Chromium: install Debian’s package, or set CHROMIUM';
 
-describe('a model of the server in this browser', { skip, timeout: 120_000 }, () => {
+describe('a model of the server in this browser', { skip }, () => {
   let browser: Browser;
   let folder: string;
   let model: Uint8Array<ArrayBuffer>;

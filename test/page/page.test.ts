@@ -21,7 +21,7 @@ export interface Setup {
 /** In CI it must not be left out. */
 const skip = executable || process.env.CI ? false : 'there is no Chromium: install Debian’s package, or set CHROMIUM';
 
-describe('the page', { skip, timeout: 230_000 }, () => {
+describe('the page', { skip }, () => {
   let browser: Browser;
   let site: Site;
   const visitor =

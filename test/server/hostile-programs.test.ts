@@ -137,7 +137,7 @@ async function held(): Promise<Record<string, number>> {
 async function assertNothingLeft(): Promise<void> {
   const isZero = (all: Record<string, number>) => Object.values(all).every(each => each === 0);
   let left = await held();
-  for (let i = 0; i < 100 && !isZero(left); i++) {
+  for (let i = 0; i < 1000 && !isZero(left); i++) {
     await sleep(30);
     left = await held();
   }
@@ -152,7 +152,7 @@ async function usage(tenant: TenantName) {
 
 /** What the request's program has used: in its line of the log, or in one of its own where the request ended first. */
 async function fuelOf(id: string): Promise<number> {
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 1000; i++) {
     const line = lines.find(({ request_id, fuel }) => request_id === id && fuel !== undefined);
     if (line) return line.fuel as number;
     await sleep(30);
@@ -295,7 +295,7 @@ const rows: Record<string, Row> = {
   },
 };
 
-describe('hostile programs', { timeout: 240_000 }, () => {
+describe('hostile programs', () => {
   for (const [name, { body, codes, error, tokens = false }] of Object.entries(rows)) {
     test(name, async () => {
       await push('worst', sequenceProgram(body), 'acme');

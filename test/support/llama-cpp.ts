@@ -1,4 +1,4 @@
-import { getLlama, LlamaLogLevel, type LlamaModel, type Token } from 'node-llama-cpp';
+import { getLlama, type Llama, LlamaLogLevel, type LlamaModel, type Token } from 'node-llama-cpp';
 
 /** llama.cpp's answer to a text: its tokens and, after each of them, the probability of every token of the vocabulary. */
 export interface Answer {
@@ -14,13 +14,17 @@ export interface AnswerOptions {
   readonly lora?: string;
 }
 
+/** One for all tests of a file: before it is given out it is tried out in a process of its own. */
+let llama: Promise<Llama> | undefined;
+
 /** llama.cpp's build for this machine's processor, as node-llama-cpp ships it; nothing is compiled or fetched. */
 export async function withLlama<T>(path: string, use: (model: LlamaModel) => Promise<T>): Promise<T> {
-  const llama = await getLlama({ gpu: false, build: 'never', skipDownload: true, logLevel: LlamaLogLevel.error });
+  llama ??= getLlama({ gpu: false, build: 'never', skipDownload: true, logLevel: LlamaLogLevel.error });
+  const model = await (await llama).loadModel({ modelPath: path, gpuLayers: 0 });
   try {
-    return await use(await llama.loadModel({ modelPath: path, gpuLayers: 0 }));
+    return await use(model);
   } finally {
-    await llama.dispose();
+    await model.dispose();
   }
 }
 

@@ -44,7 +44,7 @@ export function parity(
   create: () => Backend | Promise<Backend>,
   { tolerance = 1e-4, flushes = false, types = allTypes }: Tolerance = {},
 ): void {
-  describe(`parity of ${name} with the reference`, { timeout: 900_000 }, () => {
+  describe(`parity of ${name} with the reference`, () => {
     let backend: Backend;
     before(async () => {
       backend = await create();
