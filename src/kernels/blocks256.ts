@@ -19,9 +19,10 @@ import type { Place, Walk } from './weights256.ts';
 const pairsAt = ({ part }: Format256) => 32 * (256 / part);
 const scalesEnd = ({ part }: Format256) => 48 * (256 / part);
 
-/** A block of a panel: 64 words of eight rows; scales and pairs as in scratch; the f32 scales and minimums. */
-const panelScales = 2048;
-export const panelBytes256 = (format: Format256): number => panelScales + scalesEnd(format) + 64;
+/** A block of a panel: in each plane 64 words of eight rows; scales and pairs as in scratch; the f32 scales and minimums. */
+export const panelBytes256 = (format: Format256): number => panelScales(format) + scalesEnd(format) + 64;
+const planeBytes = 2048;
+const panelScales = ({ planes }: Format256) => planeBytes * planes.length;
 
 const constantNames = [
   'onesI16', 'byte', 'zero', 'nibble', 'eight', 'bit4', 'bits45', 'three', 'bit2', 'low16', 'high16', 'low4', 'high4',
@@ -117,7 +118,7 @@ function multiplyBlocks(
   for (const sum of integers.flat()) setPair(f, sum, constantOf('zero'));
   multiplyPanels(f, format, dot, constantOf, panels, x, integers);
   scaleUp(f, format, constantOf, x, integers, sums, {
-    pairs: (g, i) => at(g, panelScales + pairsAt(format) + 32 * i),
+    pairs: (g, i) => at(g, panelScales(format) + pairsAt(format) + 32 * i),
     scale: g => at(g, panelBytes256(format) - 64),
     minimum: g => at(g, panelBytes256(format) - 32),
   });
@@ -140,7 +141,7 @@ export function unpack256(format: Format256): Func<typeof unpackParams> {
 function unpackBlock(f: Func, format: Format256, constantOf: ConstantOf, w: Local<'i32'>, panel: Local<'i32'>): void {
   const { unpack, minimumAt } = format;
   const blockBytes = panelBytes256(format);
-  const scales = f.local('i32', i32.add(panel, i32.const(panelScales)));
+  const scales = f.local('i32', i32.add(panel, i32.const(panelScales(format))));
   expandScales(f, format, constantOf, w, scales);
   storePair(f, panel, scaleOf(f, format, w, constantOf), blockBytes - 64);
   if (minimumAt) storePair(f, panel, smallHalves(f, w, minimumAt, constantOf), blockBytes - 32);
@@ -151,7 +152,9 @@ function unpackBlock(f: Func, format: Format256, constantOf: ConstantOf, w: Loca
   const to = f.local('i32', panel);
   walk(f, unpack.walk, 'plain', constantOf, w, [[to, 32, 0]], place => {
     for (const run of unpack.walk.runs(place))
-      for (const { word, weights } of run.planes[0].steps) storePair(f, to, pair(weights), 32 * word);
+      run.planes.forEach(({ steps }, i) => {
+        for (const { word, weights } of steps) storePair(f, to, pair(weights), planeBytes * i + 32 * word);
+      });
   });
 }
 
@@ -243,7 +246,7 @@ function multiply(
 /** Eight words at a time: one part of 32 or two of 16. */
 function multiplyPanels(
   f: ProductFunc,
-  { part, perSum }: Format256,
+  format: Format256,
   dot: Dot,
   constantOf: ConstantOf,
   panels: readonly Local<'i32'>[],
@@ -252,16 +255,19 @@ function multiplyPanels(
 ): void {
   const words = f.local('i32', x);
   const weights = panels.map(panel => f.local('i32', panel));
-  const scales = panels.map(panel => f.local('i32', i32.add(panel, i32.const(panelScales))));
+  const scales = panels.map(panel => f.local('i32', i32.add(panel, i32.const(panelScales(format)))));
+  const { part, perSum, planes } = format;
   const perPart = part / 4;
   f.for(i32.const(8), () => {
     for (let first = 0; first < 8; first += perPart) {
-      const steps = Array.from({ length: perPart }, (_, i): Step => {
-        const word = first + i;
-        return { word, weights: (h, g) => v128.load(weights[g], 32 * word + 16 * h) };
-      });
       const scale = (g: number) => pair(h => v128.load(scales[g], (32 * first) / perPart + 16 * h));
-      addProducts(f, dot, constantOf, integers, { x: words, steps, perSum, scale, first: false });
+      planes.forEach((shift, plane) => {
+        const steps = Array.from({ length: perPart }, (_, i): Step => {
+          const word = first + i;
+          return { word, weights: (h, g) => v128.load(weights[g], planeBytes * plane + 32 * word + 16 * h) };
+        });
+        addProducts(f, dot, constantOf, integers, { x: words, steps, perSum, shift, scale, first: false });
+      });
     }
     for (const at of weights) f.advance(at, 256);
     for (const at of scales) f.advance(at, 32 * (32 / part));

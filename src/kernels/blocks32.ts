@@ -38,21 +38,28 @@ export function product32(format: Format32, tile: number, dot: Dot): ProductFunc
   );
 }
 
-/** A block of a panel: 8 words of eight rows, scales as {@link halves} makes them, minimums. */
-export const panelBytes32 = 256 + 64;
+/** A block of a panel: in each plane 8 words of eight rows; scales as {@link halves} makes them, minimums. */
+export const panelBytes32 = (format: Format32): number => panelScales(format) + 64;
+const planeBytes = 256;
+const panelScales = ({ planes }: Format32) => planeBytes * planes.length;
 
 export function panelProduct32(format: Format32, tile: number, dot: Dot): ProductFunc {
-  const walkers = { atOnce: panelsAtOnce(dot), blockBytes: panelBytes32, record: activationRecord.q32 };
+  const blockBytes = panelBytes32(format);
+  const scalesAt = panelScales(format);
+  const walkers = { atOnce: panelsAtOnce(dot), blockBytes, record: activationRecord.q32 };
   const at = (p: Local<'i32'>, offset: number): Pair => pair(h => v128.load(p, offset + 16 * h));
   return product(`${format.name}p${tile}`, tile, walkers, (f, sums, panels) => {
     const constantOf = constants(f, constantNames);
     const integers = sumsOf(f, panels.length, tile);
-    const steps = stepsOf((word, h, g) => v128.load(panels[g], 32 * word + 16 * h));
     return x => {
-      addProducts(f, dot, constantOf, integers, { x, steps, perSum: format.planes[0].perSum, first: true });
-      const scales = { scale: (g: number) => at(panels[g], 256), minimum: (g: number) => at(panels[g], 288) };
-      scaleUp(f, format, constantOf, x, integers, sums, scales);
-      for (const panel of panels) f.advance(panel, panelBytes32);
+      format.planes.forEach(({ shift, perSum }, i) => {
+        const steps = stepsOf((word, h, g) => v128.load(panels[g], planeBytes * i + 32 * word + 16 * h));
+        addProducts(f, dot, constantOf, integers, { x, steps, perSum, shift, first: i === 0 });
+      });
+      const scale = (g: number) => at(panels[g], scalesAt);
+      const minimum = (g: number) => at(panels[g], scalesAt + 32);
+      scaleUp(f, format, constantOf, x, integers, sums, { scale, minimum });
+      for (const panel of panels) f.advance(panel, blockBytes);
       f.advance(x, 44 * tile);
     };
   });
@@ -64,17 +71,16 @@ export function unpack32(format: Format32, dot: Dot): Func<typeof unpackParams> 
   const { w, panel } = f.params;
   const constantOf = constants(f, constantNames);
   f.for(unpackBlocks(f, format.groupBytes), () => {
-    for (const { word, weights } of stepsOf((word, h) => format.planes[0].weights(w, word, h, constantOf, dot)))
-      storePair(
-        f,
-        panel,
-        pair(h => weights(h, 0)),
-        32 * word,
-      );
-    storePair(f, panel, scaleOf(format, w, constantOf), 256);
-    if (format.minimumAt) storePair(f, panel, minimumOf(w, format.minimumAt, constantOf), 288);
+    format.planes.forEach((plane, i) => {
+      for (let word = 0; word < 8; word++) {
+        const weights = pair(h => plane.weights(w, word, h, constantOf, dot));
+        storePair(f, panel, weights, planeBytes * i + 32 * word);
+      }
+    });
+    storePair(f, panel, scaleOf(format, w, constantOf), panelScales(format));
+    if (format.minimumAt) storePair(f, panel, minimumOf(w, format.minimumAt, constantOf), panelScales(format) + 32);
     f.advance(w, format.groupBytes);
-    f.advance(panel, panelBytes32);
+    f.advance(panel, panelBytes32(format));
   });
   return f;
 }

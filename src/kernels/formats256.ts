@@ -16,8 +16,8 @@ export interface Format256 {
   readonly groupBytes: number;
   /** See {@link stepsPerSum}. */
   readonly perSum: number;
-  /** Weights of eight bits, in two planes. */
-  readonly inPlanes: boolean;
+  /** The shift of each plane that weights are the sum of: one, or the two nibbles of weights of eight bits. */
+  readonly planes: readonly number[];
   /** Weights that share a scale. */
   readonly part: 16 | 32;
   /** Absent: all 1. */
@@ -54,7 +54,7 @@ export function format256(format: QuantFormat): Format256 | undefined {
   };
 }
 
-type Weights = Pick<Format256, 'perSum' | 'odd' | 'inPlanes' | 'part' | 'scales' | 'minimums' | 'offset' | 'unpack'>;
+type Weights = Pick<Format256, 'perSum' | 'odd' | 'planes' | 'part' | 'scales' | 'minimums' | 'offset' | 'unpack'>;
 
 function weightsOf(format: QuantFormat, { weights, parts }: Integers): Weights {
   if ('grid' in weights) {
@@ -63,7 +63,7 @@ function weightsOf(format: QuantFormat, { weights, parts }: Integers): Weights {
     return {
       perSum: stepsPerSum(Math.log2(2 * offset)),
       odd: false,
-      inPlanes: false,
+      planes: [0],
       part: parts.size,
       scales: oddScales(format, parts),
       offset,
@@ -72,17 +72,17 @@ function weightsOf(format: QuantFormat, { weights, parts }: Integers): Weights {
   }
   if ('trits' in weights) {
     const toPanel = unpackTrits(format, weights);
-    return { perSum: stepsPerSum(2), odd: false, inPlanes: false, part: 32, offset: 1, unpack: { toPanel } };
+    return { perSum: stepsPerSum(2), odd: false, planes: [0], part: 32, offset: 1, unpack: { toPanel } };
   }
   const offset = offsetOf(weights);
-  const inPlanes = offset === 128;
+  const planes = offset === 128 ? [0, 4] : [0];
   const walk = walkOf(format, weights);
   if (parts && parts.size !== walk.part)
     throw new Error(`${format.name}: its kernel's parts have ${walk.part} weights`);
   return {
-    perSum: stepsPerSum(inPlanes ? 4 : weights.table ? Math.ceil(Math.log2(2 * offset)) : codeWidth(weights)),
+    perSum: stepsPerSum(planes.length > 1 ? 4 : weights.table ? Math.ceil(Math.log2(2 * offset)) : codeWidth(weights)),
     odd: weights.odd === true,
-    inPlanes,
+    planes,
     part: walk.part,
     ...(parts && ('slots' in parts ? { scales: oddScales(format, parts) } : partScalesOf(format, parts))),
     ...(offset > 0 && { offset }),

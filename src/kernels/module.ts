@@ -63,11 +63,11 @@ const panelTiles = tiles.filter(tile => 2 * tile >= maxTile);
 
 const isQuantised = (part: string): boolean => formats32.has(part) || formats256.has(part);
 
-/** Bytes of a block of a panel of such weights; 0: they have none, since their values need more than seven bits. */
+/** Bytes of a block of a panel of such weights; 0: floats have none. */
 export function panelBytes(type: QuantType): number {
   const [blocks32, blocks256] = [formats32.get(type), formats256.get(type)];
-  if (blocks32) return blocks32.planes.length > 1 ? 0 : panelBytes32;
-  return blocks256 && !blocks256.inPlanes ? panelBytes256(blocks256) : 0;
+  if (blocks32) return panelBytes32(blocks32);
+  return blocks256 ? panelBytes256(blocks256) : 0;
 }
 
 /** The variants of a part that differ: only kernels of quantised weights have integer products. */
