@@ -26,7 +26,7 @@ const panelScales = ({ planes }: Format256) => planeBytes * planes.length;
 
 const constantNames = [
   'onesI16', 'byte', 'zero', 'nibble', 'eight', 'bit4', 'bits45', 'three', 'bit2', 'low16', 'high16', 'low4', 'high4',
-  'scale45', 'scale2021', 'i16_15', 'i16_63', 'i16_48', 'i16_32', 'iq4Low', 'iq4High', 'low15', 'firstNormal',
+  'scale45', 'scale2021', 'i16_15', 'i16_63', 'i16_48', 'i16_32', 'iq4Rest', 'i16_16', 'low15', 'firstNormal',
   'halfBias', 'smallestNormal', 'sign',
   'spread', 'bit0', 'bytes17', 'bytes32', 'bytes64', 'i32_43',
 ] as const; // biome-ignore format: a list
@@ -152,7 +152,7 @@ function unpackBlock(f: Func, format: Format256, constantOf: ConstantOf, w: Loca
   const to = f.local('i32', panel);
   walk(f, unpack.walk, 'plain', constantOf, w, [[to, 32, 0]], place => {
     for (const run of unpack.walk.runs(place))
-      run.planes.forEach(({ steps }, i) => {
+      run.planes.forEach((steps, i) => {
         for (const { word, weights } of steps) storePair(f, to, pair(weights), planeBytes * i + 32 * word);
       });
   });
@@ -235,10 +235,8 @@ function multiply(
   walk(f, blockWalk, dot, constantOf, w, followers, place => {
     for (const run of blockWalk.runs(place)) {
       const scale = () => pair(h => v128.load(scales, 32 * run.scale + 16 * h));
-      for (const { shift, steps } of run.planes) {
-        const products = { x: words, steps, perSum: format.perSum, shift, scale, first: false };
-        addProducts(f, dot, constantOf, integers, products);
-      }
+      const planes = format.planes.map((plane, i) => ({ ...plane, steps: run.planes[i] }));
+      addProducts(f, dot, constantOf, integers, { x: words, planes, scale, first: false });
     }
   });
 }
@@ -256,21 +254,21 @@ function multiplyPanels(
   const words = f.local('i32', x);
   const weights = panels.map(panel => f.local('i32', panel));
   const scales = panels.map(panel => f.local('i32', i32.add(panel, i32.const(panelScales(format)))));
-  const { part, perSum, planes } = format;
-  const perPart = part / 4;
+  const perPart = format.part / 4;
   f.for(i32.const(8), () => {
     for (let first = 0; first < 8; first += perPart) {
       const scale = (g: number) => pair(h => v128.load(scales[g], (32 * first) / perPart + 16 * h));
-      planes.forEach((shift, plane) => {
+      const planes = format.planes.map((plane, p) => {
         const steps = Array.from({ length: perPart }, (_, i): Step => {
           const word = first + i;
-          return { word, weights: (h, g) => v128.load(weights[g], planeBytes * plane + 32 * word + 16 * h) };
+          return { word, weights: (h, g) => v128.load(weights[g], planeBytes * p + 32 * word + 16 * h) };
         });
-        addProducts(f, dot, constantOf, integers, { x: words, steps, perSum, shift, scale, first: false });
+        return { ...plane, steps };
       });
+      addProducts(f, dot, constantOf, integers, { x: words, planes, scale, first: false });
     }
     for (const at of weights) f.advance(at, 256);
-    for (const at of scales) f.advance(at, 32 * (32 / part));
+    for (const at of scales) f.advance(at, 32 * (32 / format.part));
     f.advance(words, 32 * integers[0].length);
   });
 }

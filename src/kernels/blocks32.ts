@@ -10,7 +10,7 @@ import { panelsAtOnce, unpackBlocks, unpackParams } from './panel.ts';
 import { type ProductFunc, product } from './product.ts';
 
 const constantNames = [
-  'halfMask', 'halfScale', 'onesI16', 'byte', 'zero', 'nibble', 'eight', 'low4', 'spread', 'bit0', 'iq4Low', 'iq4High',
+  'halfMask', 'halfScale', 'onesI16', 'byte', 'zero', 'nibble', 'eight', 'low4', 'spread', 'bit0', 'iq4Rest', 'i16_15', 'i16_16',
   'e2m1', 'leastPower', 'half', 'halfUnscale',
 ] as const; // biome-ignore format: a list
 
@@ -24,10 +24,11 @@ export function product32(format: Format32, tile: number, dot: Dot): ProductFunc
       const integers = sumsOf(f, 1, tile);
       const [scale, minimum] = [pairLocal(f), pairLocal(f)];
       return x => {
-        format.planes.forEach(({ shift, perSum, weights }, i) => {
-          const steps = stepsOf((word, h) => weights(w, word, h, constantOf, dot));
-          addProducts(f, dot, constantOf, integers, { x, steps, perSum, shift, first: i === 0 });
+        const planes = format.planes.map(plane => {
+          const steps = stepsOf((word, h) => plane.weights(w, word, h, constantOf, dot));
+          return { ...plane, steps };
         });
+        addProducts(f, dot, constantOf, integers, { x, planes, first: true });
         setPair(f, scale, scaleOf(format, w, constantOf));
         if (format.minimumAt) setPair(f, minimum, minimumOf(w, format.minimumAt, constantOf));
         scaleUp(f, format, constantOf, x, integers, sums, { scale: () => scale, minimum: () => minimum });
@@ -52,10 +53,11 @@ export function panelProduct32(format: Format32, tile: number, dot: Dot): Produc
     const constantOf = constants(f, constantNames);
     const integers = sumsOf(f, panels.length, tile);
     return x => {
-      format.planes.forEach(({ shift, perSum }, i) => {
+      const planes = format.planes.map((plane, i) => {
         const steps = stepsOf((word, h, g) => v128.load(panels[g], planeBytes * i + 32 * word + 16 * h));
-        addProducts(f, dot, constantOf, integers, { x, steps, perSum, shift, first: i === 0 });
+        return { ...plane, steps };
       });
+      addProducts(f, dot, constantOf, integers, { x, planes, first: true });
       const scale = (g: number) => at(panels[g], scalesAt);
       const minimum = (g: number) => at(panels[g], scalesAt + 32);
       scaleUp(f, format, constantOf, x, integers, sums, { scale, minimum });

@@ -4,7 +4,7 @@
 import { type Codes, codeKey } from '../quant/codes.ts';
 import type { QuantFormat } from '../quant/format.ts';
 import { type Func, i8x16, i16x8, i32, type Local, type V128, v128 } from './assembler.ts';
-import { type ConstantName, type ConstantOf, tableConstants } from './constants.ts';
+import { type ConstantName, type ConstantOf, tableConstant } from './constants.ts';
 import type { Dot } from './dot.ts';
 import { packedAt } from './layout.ts';
 
@@ -32,7 +32,7 @@ interface Word {
 interface Run {
   /** Index of the scale, counted from the turn's first. */
   readonly scale: number;
-  readonly planes: readonly { readonly shift: number; readonly steps: readonly Word[] }[];
+  readonly planes: readonly (readonly Word[])[];
 }
 
 /** Two nested loops over a block; what each turn adds to the pointers (the outer loop adds on top of its inner turns). */
@@ -74,7 +74,7 @@ const nibbleParts = (fifth?: Turn<0 | 1>): Walk => ({
     };
     return ([0, 1] as const).map(part => ({
       scale: part,
-      planes: [{ shift: 0, steps: steps(8, (j, half) => weights(j, half, part), 8 * part) }],
+      planes: [steps(8, (j, half) => weights(j, half, part), 8 * part)],
     }));
   },
 });
@@ -104,7 +104,7 @@ const streams = (bytes: number, turn: Turn): Walk => ({
     const weights = turn(place);
     return [0, 1, 2, 3].map(stream => ({
       scale: 2 * stream,
-      planes: [{ shift: 0, steps: steps(4, (j, half) => weights(j, half, stream), 8 * stream) }],
+      planes: [steps(4, (j, half) => weights(j, half, stream), 8 * stream)],
     }));
   },
 });
@@ -155,8 +155,11 @@ const sixValues =
     };
   };
 
-/** Parts of 32 bytes or of 16 bytes of nibbles, in two planes of four bits. */
-const planes = (bytes: number, plane: (place: Place, j: number, half: 0 | 1, high: 0 | 1) => V128): Walk => ({
+/** Makes word `j` of a plane. */
+type MakePlane = (place: Place, j: number, half: 0 | 1) => V128;
+
+/** Parts of 32 bytes or of 16 bytes of nibbles, in two planes. */
+const inPlanes = (bytes: number, planes: readonly MakePlane[]): Walk => ({
   outer: 8,
   inner: 1,
   part: 32,
@@ -165,28 +168,28 @@ const planes = (bytes: number, plane: (place: Place, j: number, half: 0 | 1, hig
   runs: place => [
     {
       scale: 0,
-      planes: ([0, 1] as const).map(high => ({
-        shift: 4 * high,
-        steps: steps(8, (j, half) => plane(place, j, half, high)),
-      })),
+      planes: planes.map(make => steps(8, (j, half) => make(place, j, half))),
     },
   ],
 });
 
-const tablePlane =
-  ([low, high]: readonly ConstantName[]) =>
-  ({ w, constantOf, dot }: Place, j: number, half: 0 | 1, upper: 0 | 1): V128 => {
-    const bytes = at(w, 32 * (j & 3), half);
-    const index = v128.and(j < 4 ? bytes : i16x8.shrU(bytes, 4), constantOf('nibble')[half]);
-    const swizzle = dot === 'plain' ? i8x16.swizzle : i8x16.relaxedSwizzle;
-    return swizzle(constantOf(upper ? high : low)[half], index);
+const indices: MakePlane = ({ w, constantOf }, j, half) => {
+  const bytes = at(w, 32 * (j & 3), half);
+  return v128.and(j < 4 ? bytes : i16x8.shrU(bytes, 4), constantOf('nibble')[half]);
+};
+
+const lookUp =
+  (table: ConstantName): MakePlane =>
+  (place, j, half) => {
+    const swizzle = place.dot === 'plain' ? i8x16.swizzle : i8x16.relaxedSwizzle;
+    return swizzle(place.constantOf(table)[half], indices(place, j, half));
   };
 
-const bytePlane = ({ w, constantOf }: Place, j: number, half: 0 | 1, high: 0 | 1): V128 => {
-  const bytes = at(w, 32 * j, half);
-  const nibble = v128.and(high ? i16x8.shrU(bytes, 4) : bytes, constantOf('nibble')[half]);
-  return high ? v128.xor(nibble, constantOf('eight')[half]) : nibble;
-};
+const lowNibbles: MakePlane = ({ w, constantOf }, j, half) => v128.and(at(w, 32 * j, half), constantOf('nibble')[half]);
+
+/** Of bytes w + 128: the sign bit is flipped for the 128. */
+const highNibbles: MakePlane = ({ w, constantOf }, j, half) =>
+  v128.xor(v128.and(i16x8.shrU(at(w, 32 * j, half), 4), constantOf('nibble')[half]), constantOf('eight')[half]);
 
 /**
  * The walk for each way in which the bits of weights stand in a block, see {@link codeKey}. A format with another way needs
@@ -199,10 +202,10 @@ const walks: Readonly<Record<string, (at: readonly number[], table?: Int8Array) 
   '4x64+2x32': () => streams(384, sixBits),
   '2x32': () => streams(128, twoBits),
   '2x32+1x32': ([, high]) => streams(128, threeBits(high)),
-  '4x16 of a table': (_, table) => planes(128, tablePlane(tableConstants(table))),
+  '4x16 of a table': (_, table) => inPlanes(128, [indices, lookUp(tableConstant(table).name)]),
   '4x32 odd': () => nibbleParts(),
   '2x32+1x32 of a table': ([, high]) => streams(128, sixValues(high)),
-  '8x1 signed': () => planes(256, bytePlane),
+  '8x1 signed': () => inPlanes(256, [lowNibbles, highNibbles]),
 };
 
 export function walkOf(format: QuantFormat, weights: Codes): Walk {
