@@ -31,16 +31,17 @@ const constantNames = [
   'spread', 'bit0', 'bytes17', 'bytes32', 'bytes64', 'i32_43',
 ] as const; // biome-ignore format: a list
 
-/** Where a codebook's weights stand in the scratch, behind the sums of the segments before. */
+/** Where a block's weights stand in the scratch, behind the sums of the segments before. */
 const blockAt = 2048;
 
 /** One row group at a time: memory is read fastest in one stream. */
 export function product256(format: Format256, tile: number, dot: Dot): ProductFunc {
-  const { unpack } = format;
-  return 'walk' in unpack ? walkedProduct(format, unpack.walk, tile, dot) : unpackedProduct(format, tile, dot);
+  const { unpack, lookedUp } = format;
+  const walked = 'walk' in unpack && !(lookedUp && tile > 1);
+  return walked ? walkedProduct(format, unpack.walk, tile, dot) : unpackedProduct(format, tile, dot);
 }
 
-/** A block of a row group is unpacked, then multiplied. */
+/** A block of a row group is unpacked, then multiplied: looking up is done once then, and no more stays at 128 bits. */
 function unpackedProduct(format: Format256, tile: number, dot: Dot): ProductFunc {
   const walkers = { atOnce: 1, blockBytes: format.groupBytes, record: activationRecord.q256 };
   return product(`${format.name}x${tile}`, tile, walkers, (f, sums, [w]) => {
@@ -48,7 +49,7 @@ function unpackedProduct(format: Format256, tile: number, dot: Dot): ProductFunc
     const integers = sumsOf(f, 1, tile);
     const block = f.local('i32', i32.add(f.params.scratch, i32.const(blockAt)));
     return x => {
-      unpackBlock(f, format, constantOf, w, block);
+      unpackBlock(f, format, dot, constantOf, w, block);
       multiplyBlocks(f, format, dot, constantOf, [block], x, integers, sums);
       f.advance(w, format.groupBytes);
       f.advance(x, 308 * tile);
@@ -125,20 +126,27 @@ function multiplyBlocks(
 }
 
 /** Row groups to a panel. */
-export function unpack256(format: Format256): Func<typeof unpackParams> {
+export function unpack256(format: Format256, dot: Dot): Func<typeof unpackParams> {
   const blockBytes = panelBytes256(format);
   const f = new Func(`unpack_${format.name}`, unpackParams);
   const { w, panel } = f.params;
   const constantOf = constants(f, constantNames);
   f.for(unpackBlocks(f, format.groupBytes), () => {
-    unpackBlock(f, format, constantOf, w, panel);
+    unpackBlock(f, format, dot, constantOf, w, panel);
     f.advance(w, format.groupBytes);
     f.advance(panel, blockBytes);
   });
   return f;
 }
 
-function unpackBlock(f: Func, format: Format256, constantOf: ConstantOf, w: Local<'i32'>, panel: Local<'i32'>): void {
+function unpackBlock(
+  f: Func,
+  format: Format256,
+  dot: Dot,
+  constantOf: ConstantOf,
+  w: Local<'i32'>,
+  panel: Local<'i32'>,
+): void {
   const { unpack, minimumAt } = format;
   const blockBytes = panelBytes256(format);
   const scales = f.local('i32', i32.add(panel, i32.const(panelScales(format))));
@@ -150,7 +158,7 @@ function unpackBlock(f: Func, format: Format256, constantOf: ConstantOf, w: Loca
     return;
   }
   const to = f.local('i32', panel);
-  walk(f, unpack.walk, 'plain', constantOf, w, [[to, 32, 0]], place => {
+  walk(f, unpack.walk, dot, constantOf, w, [[to, 32, 0]], place => {
     for (const run of unpack.walk.runs(place))
       run.planes.forEach((steps, i) => {
         for (const { word, weights } of steps) storePair(f, to, pair(weights), planeBytes * i + 32 * word);

@@ -1,7 +1,7 @@
 /** Matrix kernels of the formats with 32 weights and one f16 scale in a block; formats32.ts says how each unpacks. */
 
 import { activationRecord } from './activation.ts';
-import { Func, f32x4, i32x4, type Local, type V128, v128 } from './assembler.ts';
+import { Func, f32x4, i32, i32x4, type Local, type V128, v128 } from './assembler.ts';
 import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
 import { addProducts, type Dot, type Step, type Sums, sumsOf } from './dot.ts';
 import type { Format32 } from './formats32.ts';
@@ -23,9 +23,15 @@ export function product32(format: Format32, tile: number, dot: Dot): ProductFunc
       const constantOf = constants(f, constantNames);
       const integers = sumsOf(f, 1, tile);
       const [scale, minimum] = [pairLocal(f), pairLocal(f)];
+      // What is looked up stays at 128 bits: a few tokens take it from memory, so that what follows does not.
+      const unpacked = format.lookedUp && tile > 1;
+      const block = f.local('i32', i32.add(f.params.scratch, i32.const(blockAt)));
       return x => {
-        const planes = format.planes.map(plane => {
-          const steps = stepsOf((word, h) => plane.weights(w, word, h, constantOf, dot));
+        if (unpacked) unpackPlanes(f, format, w, block, constantOf, dot);
+        const planes = format.planes.map((plane, i) => {
+          const steps = unpacked
+            ? panelSteps([block], i)
+            : stepsOf((word, h) => plane.weights(w, word, h, constantOf, dot));
           return { ...plane, steps };
         });
         addProducts(f, dot, constantOf, integers, { x, planes, first: true });
@@ -38,6 +44,9 @@ export function product32(format: Format32, tile: number, dot: Dot): ProductFunc
     },
   );
 }
+
+/** Where a block's weights stand in the scratch, behind the sums of the segments before. */
+const blockAt = 2048;
 
 /** A block of a panel: in each plane 8 words of eight rows; scales as {@link halves} makes them, minimums. */
 export const panelBytes32 = (format: Format32): number => panelScales(format) + 64;
@@ -53,10 +62,7 @@ export function panelProduct32(format: Format32, tile: number, dot: Dot): Produc
     const constantOf = constants(f, constantNames);
     const integers = sumsOf(f, panels.length, tile);
     return x => {
-      const planes = format.planes.map((plane, i) => {
-        const steps = stepsOf((word, h, g) => v128.load(panels[g], planeBytes * i + 32 * word + 16 * h));
-        return { ...plane, steps };
-      });
+      const planes = format.planes.map((plane, i) => ({ ...plane, steps: panelSteps(panels, i) }));
       addProducts(f, dot, constantOf, integers, { x, planes, first: true });
       const scale = (g: number) => at(panels[g], scalesAt);
       const minimum = (g: number) => at(panels[g], scalesAt + 32);
@@ -73,12 +79,7 @@ export function unpack32(format: Format32, dot: Dot): Func<typeof unpackParams> 
   const { w, panel } = f.params;
   const constantOf = constants(f, constantNames);
   f.for(unpackBlocks(f, format.groupBytes), () => {
-    format.planes.forEach((plane, i) => {
-      for (let word = 0; word < 8; word++) {
-        const weights = pair(h => plane.weights(w, word, h, constantOf, dot));
-        storePair(f, panel, weights, planeBytes * i + 32 * word);
-      }
-    });
+    unpackPlanes(f, format, w, panel, constantOf, dot);
     storePair(f, panel, scaleOf(format, w, constantOf), panelScales(format));
     if (format.minimumAt) storePair(f, panel, minimumOf(w, format.minimumAt, constantOf), panelScales(format) + 32);
     f.advance(w, format.groupBytes);
@@ -86,6 +87,26 @@ export function unpack32(format: Format32, dot: Dot): Func<typeof unpackParams> 
   });
   return f;
 }
+
+function unpackPlanes(
+  f: Func,
+  { planes }: Format32,
+  w: Local<'i32'>,
+  panel: Local<'i32'>,
+  constantOf: ConstantOf,
+  dot: Dot,
+): void {
+  planes.forEach((plane, i) => {
+    for (let word = 0; word < 8; word++) {
+      const weights = pair(h => plane.weights(w, word, h, constantOf, dot));
+      storePair(f, panel, weights, planeBytes * i + 32 * word);
+    }
+  });
+}
+
+/** The steps of a plane that {@link unpackPlanes} has unpacked. */
+const panelSteps = (panels: readonly Local<'i32'>[], plane: number): Step[] =>
+  stepsOf((word, h, g) => v128.load(panels[g], planeBytes * plane + 32 * word + 16 * h));
 
 const stepsOf = (weights: (word: number, half: 0 | 1, group: number) => V128): Step[] =>
   Array.from({ length: 8 }, (_, word) => ({ word, weights: (half, group) => weights(word, half, group) }));

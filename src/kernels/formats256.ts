@@ -30,6 +30,8 @@ export interface Format256 {
   readonly minimumAt?: number;
   /** A power of two for the block's scale. */
   readonly factor: number;
+  /** Weights are looked up in a table, which the re-vectoriser cannot do. */
+  readonly lookedUp: boolean;
   /** How weights unpack where they are multiplied: by a short loop, or all to a block of a panel first. */
   readonly unpack: { readonly walk: Walk } | { readonly toPanel: UnpackWeights };
 }
@@ -52,7 +54,7 @@ export function format256(format: QuantFormat): Format256 | undefined {
   };
 }
 
-type Weights = Pick<Format256, 'odd' | 'planes' | 'part' | 'scales' | 'minimums' | 'offset' | 'unpack'>;
+type Weights = Pick<Format256, 'lookedUp' | 'odd' | 'planes' | 'part' | 'scales' | 'minimums' | 'offset' | 'unpack'>;
 
 function weightsOf(format: QuantFormat, { weights, parts }: Integers): Weights {
   if ('grid' in weights) {
@@ -60,6 +62,7 @@ function weightsOf(format: QuantFormat, { weights, parts }: Integers): Weights {
     const offset = gridOffset(weights);
     return {
       planes: [planeOf(Math.log2(2 * offset))],
+      lookedUp: true,
       odd: false,
       part: parts.size,
       scales: oddScales(format, parts),
@@ -69,7 +72,7 @@ function weightsOf(format: QuantFormat, { weights, parts }: Integers): Weights {
   }
   if ('trits' in weights) {
     const toPanel = unpackTrits(format, weights);
-    return { planes: [planeOf(2)], odd: false, part: 32, offset: 1, unpack: { toPanel } };
+    return { planes: [planeOf(2)], lookedUp: false, odd: false, part: 32, offset: 1, unpack: { toPanel } };
   }
   const offset = offsetOf(weights);
   const walk = walkOf(format, weights);
@@ -77,6 +80,7 @@ function weightsOf(format: QuantFormat, { weights, parts }: Integers): Weights {
     throw new Error(`${format.name}: its kernel's parts have ${walk.part} weights`);
   return {
     planes: planesOf(weights, offset),
+    lookedUp: weights.table !== undefined && offset === 128,
     odd: weights.odd === true,
     part: walk.part,
     ...(parts && ('slots' in parts ? { scales: oddScales(format, parts) } : partScalesOf(format, parts))),

@@ -26,6 +26,8 @@ export interface Format32 {
   readonly scaleAt: number;
   /** The scale is E8M0 instead of f16, twice as large as it should be. */
   readonly powerScale: boolean;
+  /** Weights are looked up in a table, which the re-vectoriser cannot do. */
+  readonly lookedUp: boolean;
   /** f16 minimum, added to every weight times the scale. */
   readonly minimumAt?: number;
 }
@@ -100,6 +102,7 @@ export function format32(format: QuantFormat): Format32 | undefined {
     ...(offset > 1 && { offsetShift: Math.log2(offset) }),
     scaleAt: packedAt(format, scale),
     powerScale,
+    lookedUp: weights.table !== undefined,
     ...(minimum !== undefined && { minimumAt: packedAt(format, minimum) }),
   };
 }

@@ -117,7 +117,7 @@ function products(type: QuantType, wanted: readonly number[], dot: Dot) {
 function panels(type: QuantType, dot: Dot) {
   const [blocks32, blocks256] = [formats32.get(type), formats256.get(type)];
   if (blocks32) return [...panelTiles.map(tile => panelProduct32(blocks32, tile, dot)), unpack32(blocks32, dot)];
-  return blocks256 ? [...panelTiles.map(tile => panelProduct256(blocks256, tile, dot)), unpack256(blocks256)] : [];
+  return blocks256 ? [...panelTiles.map(tile => panelProduct256(blocks256, tile, dot)), unpack256(blocks256, dot)] : [];
 }
 
 const assembled = new Map<string, Uint8Array<ArrayBuffer>>();
