@@ -28,7 +28,7 @@ const constantNames = [
   'onesI16', 'byte', 'zero', 'nibble', 'eight', 'bit4', 'bits45', 'three', 'bit2', 'low16', 'high16', 'low4', 'high4',
   'scale45', 'scale2021', 'i16_15', 'i16_63', 'i16_48', 'i16_32', 'iq4Rest', 'i16_16', 'low15', 'firstNormal',
   'halfBias', 'smallestNormal', 'sign',
-  'spread', 'bit0', 'bytes17', 'bytes32', 'bytes64', 'i32_43',
+  'lowBits', 'highBits', 'bit0', 'bytes17', 'bytes32', 'bytes64', 'i32_43',
 ] as const; // biome-ignore format: a list
 
 /** Where a block's weights stand in the scratch, behind the sums of the segments before. */

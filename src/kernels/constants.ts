@@ -29,6 +29,9 @@ const entries = {
   bytes64: words(0x40404040),
   bit2: words(0x04040404),
   bit0: words(0x01010101),
+  /** A bit for each of four bytes, and the next four. */
+  lowBits: words(0x08040201),
+  highBits: words(0x80402010),
   /** Spreads four bits over four bytes by multiplication. */
   spread: words(0x00204081),
   low4: words(0x0000000f),
