@@ -11,7 +11,7 @@ import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storeP
 import { addProducts, type Dot, type Step, type Sums, sumsOf } from './dot.ts';
 import type { Format256 } from './formats256.ts';
 import { nibbleHalves, smallHalves } from './halves.ts';
-import { panelsAtOnce, unpackBlocks, unpackParams } from './panel.ts';
+import { panelsAtOnce, unpackBlocks, unpackParams, unpacksFirst } from './panel.ts';
 import { type ProductFunc, product } from './product.ts';
 import type { Place, Walk } from './weights256.ts';
 
@@ -36,12 +36,13 @@ const blockAt = 2048;
 
 /** One row group at a time: memory is read fastest in one stream. */
 export function product256(format: Format256, tile: number, dot: Dot): ProductFunc {
-  const { unpack, lookedUp } = format;
-  const walked = 'walk' in unpack && !(lookedUp && tile > 1);
-  return walked ? walkedProduct(format, unpack.walk, tile, dot) : unpackedProduct(format, tile, dot);
+  const { unpack } = format;
+  return 'walk' in unpack && !unpacksFirst(format, tile)
+    ? walkedProduct(format, unpack.walk, tile, dot)
+    : unpackedProduct(format, tile, dot);
 }
 
-/** A block of a row group is unpacked, then multiplied: looking up is done once then, and no more stays at 128 bits. */
+/** A block of a row group is unpacked, then multiplied. */
 function unpackedProduct(format: Format256, tile: number, dot: Dot): ProductFunc {
   const walkers = { atOnce: 1, blockBytes: format.groupBytes, record: activationRecord.q256 };
   return product(`${format.name}x${tile}`, tile, walkers, (f, sums, [w]) => {

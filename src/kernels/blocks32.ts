@@ -6,7 +6,7 @@ import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storeP
 import { addProducts, type Dot, type Step, type Sums, sumsOf } from './dot.ts';
 import type { Format32 } from './formats32.ts';
 import { halves, powers } from './halves.ts';
-import { panelsAtOnce, unpackBlocks, unpackParams } from './panel.ts';
+import { panelsAtOnce, unpackBlocks, unpackParams, unpacksFirst } from './panel.ts';
 import { type ProductFunc, product } from './product.ts';
 
 const constantNames = [
@@ -23,8 +23,7 @@ export function product32(format: Format32, tile: number, dot: Dot): ProductFunc
       const constantOf = constants(f, constantNames);
       const integers = sumsOf(f, 1, tile);
       const [scale, minimum] = [pairLocal(f), pairLocal(f)];
-      // What is looked up stays at 128 bits: a few tokens take it from memory, so that what follows does not.
-      const unpacked = format.lookedUp && tile > 1;
+      const unpacked = unpacksFirst(format, tile);
       const block = f.local('i32', i32.add(f.params.scratch, i32.const(blockAt)));
       return x => {
         if (unpacked) unpackPlanes(f, format, w, block, constantOf, dot);
