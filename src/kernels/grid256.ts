@@ -44,25 +44,28 @@ function slotOfRow(base: Local<'i32'>, offset: number, slots: Slots, i: number, 
   return i32.and(shift ? i32.shrU(bits, i32.const(shift)) : bits, i32.const(2 ** slots.width - 1));
 }
 
+/** Number `i` of the slots: of four rows, of one. */
+interface ReadSlots {
+  readonly lanes: (slots: Slots, i: number, half: 0 | 1) => V128;
+  readonly row: (slots: Slots, i: number, row: number) => I32;
+}
+
 export function unpackGrid(format: QuantFormat, codes: GridCodes): UnpackWeights {
   const { grid } = codes;
   return (f, w, panel, constantOf) => {
     const bases = new Map<string, Local<'i32'>>();
-    const at = (slots: Slots, i: number, half: 0 | 1): V128 => {
-      const base = bases.get(slots.field) as Local<'i32'>;
-      return slotsOf(base, packedAt(format, slots.field), slots, i, half);
-    };
-    const ofRow = (slots: Slots, i: number, row: number): I32 => {
-      const base = bases.get(slots.field) as Local<'i32'>;
-      return slotOfRow(base, packedAt(format, slots.field), slots, i, row);
+    const base = ({ field }: Slots) => bases.get(field) as Local<'i32'>;
+    const read: ReadSlots = {
+      lanes: (slots, i, half) => slotsOf(base(slots), packedAt(format, slots.field), slots, i, half),
+      row: (slots, i, row) => slotOfRow(base(slots), packedAt(format, slots.field), slots, i, row),
     };
     const fields = [...codes.index, codes.signs, codes.shift].filter(slots => slots !== undefined);
     for (const { field } of fields) if (!bases.has(field)) bases.set(field, f.local('i32', w));
     const to = f.local('i32', panel);
     f.for(i32.const(turns), () => {
       for (let entry = 0; entry < turnColumns / grid.columns; entry++)
-        unpackEntry(f, codes, at, ofRow, to, entry, constantOf);
-      if (codes.signs) giveSigns(f, codes, codes.signs, at, to, constantOf);
+        unpackEntry(f, codes, read, to, entry, constantOf);
+      if (codes.signs) giveSigns(f, codes, codes.signs, read, to, constantOf);
       for (const [field, base] of bases) f.advance(base, (8 * (format.fields[field] as Field).bytes) / turns);
       f.advance(to, 8 * turnColumns);
     });
@@ -73,8 +76,7 @@ export function unpackGrid(format: QuantFormat, codes: GridCodes): UnpackWeights
 function unpackEntry(
   f: Func,
   codes: GridCodes,
-  at: (slots: Slots, i: number, half: 0 | 1) => V128,
-  ofRow: (slots: Slots, i: number, row: number) => I32,
+  read: ReadSlots,
   panel: Local<'i32'>,
   entry: number,
   c: ConstantOf,
@@ -82,12 +84,12 @@ function unpackEntry(
   const { grid, index, shift } = codes;
   const [low, high] = index;
   const rows = Array.from({ length: groupRows }, (_, row) => {
-    const lowest = ofRow(low, entry, row);
-    const whole = high ? i32.or(lowest, i32.shl(ofRow(high, entry, row), i32.const(low.width))) : lowest;
+    const lowest = read.row(low, entry, row);
+    const whole = high ? i32.or(lowest, i32.shl(read.row(high, entry, row), i32.const(low.width))) : lowest;
     return f.local('i32', i32.shl(whole, i32.const(Math.log2(grid.columns))));
   });
   const found = both(half => lookUp(f, grid, rows.slice(4 * half, 4 * half + 4)));
-  const added = shift && both(half => f.local('v128', i32x4.mul(at(shift, entry, half), c('bit0')[half])));
+  const added = shift && both(half => f.local('v128', i32x4.mul(read.lanes(shift, entry, half), c('bit0')[half])));
   for (let word = 0; word < grid.columns / 4; word++) {
     const values = pair(half => {
       const value = found[half][word] as V128;
@@ -117,18 +119,11 @@ function lookUp(f: Func, grid: Grid, [a, b, c, d]: readonly Local<'i32'>[]): rea
 }
 
 /** Magnitudes in the panel become values plus the format's offset. */
-function giveSigns(
-  f: Func,
-  codes: GridCodes,
-  signs: Slots,
-  at: (slots: Slots, i: number, half: 0 | 1) => V128,
-  panel: Local<'i32'>,
-  c: ConstantOf,
-): void {
+function giveSigns(f: Func, codes: GridCodes, signs: Slots, read: ReadSlots, panel: Local<'i32'>, c: ConstantOf): void {
   const offset = offsetNames[gridOffset(codes)];
   if (!offset) throw new Error(`${codes.grid.name}: kernels have no constant for its offset`);
   for (let eight = 0; eight < turnColumns / 8; eight++) {
-    const spread = both(half => f.local('v128', i32x4.mul(signsOf(f, signs, at, eight, half), c('bit0')[half])));
+    const spread = both(half => f.local('v128', i32x4.mul(signsOf(f, signs, read, eight, half), c('bit0')[half])));
     (['lowBits', 'highBits'] as const).forEach((bits, word) => {
       const place = 64 * eight + 32 * word;
       const values = pair(half => {
@@ -142,16 +137,9 @@ function giveSigns(
 }
 
 /** Eight signs of four rows. */
-function signsOf(
-  f: Func,
-  signs: Slots,
-  at: (slots: Slots, i: number, half: 0 | 1) => V128,
-  eight: number,
-  half: 0 | 1,
-): V128 {
-  const read = at(signs, eight, half);
-  if (signs.width === 8) return read;
-  const seven = f.local('v128', read);
+function signsOf(f: Func, signs: Slots, read: ReadSlots, eight: number, half: 0 | 1): V128 {
+  const seven = f.local('v128', read.lanes(signs, eight, half));
+  if (signs.width === 8) return seven;
   const odd = f.local('v128', v128.xor(seven, i32x4.shrU(seven, 4)));
   f.set(odd, v128.xor(odd, i32x4.shrU(odd, 2)));
   f.set(odd, v128.xor(odd, i32x4.shrU(odd, 1)));
