@@ -78,8 +78,7 @@ export function variantsOf(part: KernelPart): readonly Variant[] {
 
 /** The sizes that a part's kernels are chosen for. */
 export function sizesOf(part: KernelPart): readonly KernelSize[] {
-  if (part === 'common' || !isQuantised(part)) return ['all'];
-  return panelBytes(part) ? ['one', 'few', 'many'] : ['one', 'few'];
+  return isQuantised(part) ? ['one', 'few', 'many'] : ['all'];
 }
 
 function functions(part: KernelPart, size: KernelSize, dot: Dot): Func[] {
