@@ -11,7 +11,7 @@ import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storeP
 import { addProducts, type Dot, type Step, type Sums, sumsOf } from './dot.ts';
 import type { Format256 } from './formats256.ts';
 import { nibbleHalves, smallHalves } from './halves.ts';
-import { panelsAtOnce, unpackBlocks, unpackParams } from './panel.ts';
+import { panelsAtOnce, unpackBlocks, unpackParams, unpacksFirst } from './panel.ts';
 import { type ProductFunc, product } from './product.ts';
 import type { Place, Walk } from './weights256.ts';
 
@@ -19,24 +19,27 @@ import type { Place, Walk } from './weights256.ts';
 const pairsAt = ({ part }: Format256) => 32 * (256 / part);
 const scalesEnd = ({ part }: Format256) => 48 * (256 / part);
 
-/** A block of a panel: 64 words of eight rows; scales and pairs as in scratch; the f32 scales and minimums. */
-const panelScales = 2048;
-export const panelBytes256 = (format: Format256): number => panelScales + scalesEnd(format) + 64;
+/** A block of a panel: in each plane 64 words of eight rows; scales and pairs as in scratch; the f32 scales and minimums. */
+export const panelBytes256 = (format: Format256): number => panelScales(format) + scalesEnd(format) + 64;
+const planeBytes = 2048;
+const panelScales = ({ planes }: Format256) => planeBytes * planes.length;
 
 const constantNames = [
   'onesI16', 'byte', 'zero', 'nibble', 'eight', 'bit4', 'bits45', 'three', 'bit2', 'low16', 'high16', 'low4', 'high4',
-  'scale45', 'scale2021', 'i16_15', 'i16_63', 'i16_48', 'i16_32', 'iq4Low', 'iq4High', 'low15', 'firstNormal',
+  'scale45', 'scale2021', 'i16_15', 'i16_63', 'i16_48', 'i16_32', 'iq4Rest', 'i16_16', 'low15', 'firstNormal',
   'halfBias', 'smallestNormal', 'sign',
-  'spread', 'bit0', 'bytes17', 'bytes32', 'bytes64', 'i32_43',
+  'lowBits', 'highBits', 'bit0', 'bytes17', 'bytes32', 'bytes64', 'i32_43',
 ] as const; // biome-ignore format: a list
 
-/** Where a codebook's weights stand in the scratch, behind the sums of the segments before. */
+/** Where a block's weights stand in the scratch, behind the sums of the segments before. */
 const blockAt = 2048;
 
 /** One row group at a time: memory is read fastest in one stream. */
 export function product256(format: Format256, tile: number, dot: Dot): ProductFunc {
   const { unpack } = format;
-  return 'walk' in unpack ? walkedProduct(format, unpack.walk, tile, dot) : unpackedProduct(format, tile, dot);
+  return 'walk' in unpack && !unpacksFirst(format, tile)
+    ? walkedProduct(format, unpack.walk, tile, dot)
+    : unpackedProduct(format, tile, dot);
 }
 
 /** A block of a row group is unpacked, then multiplied. */
@@ -47,7 +50,7 @@ function unpackedProduct(format: Format256, tile: number, dot: Dot): ProductFunc
     const integers = sumsOf(f, 1, tile);
     const block = f.local('i32', i32.add(f.params.scratch, i32.const(blockAt)));
     return x => {
-      unpackBlock(f, format, constantOf, w, block);
+      unpackBlock(f, format, dot, constantOf, w, block);
       multiplyBlocks(f, format, dot, constantOf, [block], x, integers, sums);
       f.advance(w, format.groupBytes);
       f.advance(x, 308 * tile);
@@ -117,30 +120,37 @@ function multiplyBlocks(
   for (const sum of integers.flat()) setPair(f, sum, constantOf('zero'));
   multiplyPanels(f, format, dot, constantOf, panels, x, integers);
   scaleUp(f, format, constantOf, x, integers, sums, {
-    pairs: (g, i) => at(g, panelScales + pairsAt(format) + 32 * i),
+    pairs: (g, i) => at(g, panelScales(format) + pairsAt(format) + 32 * i),
     scale: g => at(g, panelBytes256(format) - 64),
     minimum: g => at(g, panelBytes256(format) - 32),
   });
 }
 
 /** Row groups to a panel. */
-export function unpack256(format: Format256): Func<typeof unpackParams> {
+export function unpack256(format: Format256, dot: Dot): Func<typeof unpackParams> {
   const blockBytes = panelBytes256(format);
   const f = new Func(`unpack_${format.name}`, unpackParams);
   const { w, panel } = f.params;
   const constantOf = constants(f, constantNames);
   f.for(unpackBlocks(f, format.groupBytes), () => {
-    unpackBlock(f, format, constantOf, w, panel);
+    unpackBlock(f, format, dot, constantOf, w, panel);
     f.advance(w, format.groupBytes);
     f.advance(panel, blockBytes);
   });
   return f;
 }
 
-function unpackBlock(f: Func, format: Format256, constantOf: ConstantOf, w: Local<'i32'>, panel: Local<'i32'>): void {
+function unpackBlock(
+  f: Func,
+  format: Format256,
+  dot: Dot,
+  constantOf: ConstantOf,
+  w: Local<'i32'>,
+  panel: Local<'i32'>,
+): void {
   const { unpack, minimumAt } = format;
   const blockBytes = panelBytes256(format);
-  const scales = f.local('i32', i32.add(panel, i32.const(panelScales)));
+  const scales = f.local('i32', i32.add(panel, i32.const(panelScales(format))));
   expandScales(f, format, constantOf, w, scales);
   storePair(f, panel, scaleOf(f, format, w, constantOf), blockBytes - 64);
   if (minimumAt) storePair(f, panel, smallHalves(f, w, minimumAt, constantOf), blockBytes - 32);
@@ -149,9 +159,11 @@ function unpackBlock(f: Func, format: Format256, constantOf: ConstantOf, w: Loca
     return;
   }
   const to = f.local('i32', panel);
-  walk(f, unpack.walk, 'plain', constantOf, w, [[to, 32, 0]], place => {
+  walk(f, unpack.walk, dot, constantOf, w, [[to, 32, 0]], place => {
     for (const run of unpack.walk.runs(place))
-      for (const { word, weights } of run.planes[0].steps) storePair(f, to, pair(weights), 32 * word);
+      run.planes.forEach((steps, i) => {
+        for (const { word, weights } of steps) storePair(f, to, pair(weights), planeBytes * i + 32 * word);
+      });
   });
 }
 
@@ -232,10 +244,8 @@ function multiply(
   walk(f, blockWalk, dot, constantOf, w, followers, place => {
     for (const run of blockWalk.runs(place)) {
       const scale = () => pair(h => v128.load(scales, 32 * run.scale + 16 * h));
-      for (const { shift, steps } of run.planes) {
-        const products = { x: words, steps, perSum: format.perSum, shift, scale, first: false };
-        addProducts(f, dot, constantOf, integers, products);
-      }
+      const planes = format.planes.map((plane, i) => ({ ...plane, steps: run.planes[i] }));
+      addProducts(f, dot, constantOf, integers, { x: words, planes, scale, first: false });
     }
   });
 }
@@ -243,7 +253,7 @@ function multiply(
 /** Eight words at a time: one part of 32 or two of 16. */
 function multiplyPanels(
   f: ProductFunc,
-  { part, perSum }: Format256,
+  format: Format256,
   dot: Dot,
   constantOf: ConstantOf,
   panels: readonly Local<'i32'>[],
@@ -252,19 +262,22 @@ function multiplyPanels(
 ): void {
   const words = f.local('i32', x);
   const weights = panels.map(panel => f.local('i32', panel));
-  const scales = panels.map(panel => f.local('i32', i32.add(panel, i32.const(panelScales))));
-  const perPart = part / 4;
+  const scales = panels.map(panel => f.local('i32', i32.add(panel, i32.const(panelScales(format)))));
+  const perPart = format.part / 4;
   f.for(i32.const(8), () => {
     for (let first = 0; first < 8; first += perPart) {
-      const steps = Array.from({ length: perPart }, (_, i): Step => {
-        const word = first + i;
-        return { word, weights: (h, g) => v128.load(weights[g], 32 * word + 16 * h) };
-      });
       const scale = (g: number) => pair(h => v128.load(scales[g], (32 * first) / perPart + 16 * h));
-      addProducts(f, dot, constantOf, integers, { x: words, steps, perSum, scale, first: false });
+      const planes = format.planes.map((plane, p) => {
+        const steps = Array.from({ length: perPart }, (_, i): Step => {
+          const word = first + i;
+          return { word, weights: (h, g) => v128.load(weights[g], planeBytes * p + 32 * word + 16 * h) };
+        });
+        return { ...plane, steps };
+      });
+      addProducts(f, dot, constantOf, integers, { x: words, planes, scale, first: false });
     }
     for (const at of weights) f.advance(at, 256);
-    for (const at of scales) f.advance(at, 32 * (32 / part));
+    for (const at of scales) f.advance(at, 32 * (32 / format.part));
     f.advance(words, 32 * integers[0].length);
   });
 }

@@ -1,17 +1,17 @@
 /** Matrix kernels of the formats with 32, 64 or 128 weights and one scale in a block; formats32.ts says how each unpacks. */
 
 import { activationRecord } from './activation.ts';
-import { Func, f32x4, i32x4, type Local, type V128, v128 } from './assembler.ts';
+import { Func, f32x4, i32, i32x4, type Local, type V128, v128 } from './assembler.ts';
 import { type ConstantOf, constants, type Pair, pair, pairLocal, setPair, storePair } from './constants.ts';
 import { addProducts, type Dot, type Step, type Sums, sumsOf } from './dot.ts';
 import type { Format32 } from './formats32.ts';
 import { halves, powers } from './halves.ts';
-import { panelsAtOnce, unpackBlocks, unpackParams } from './panel.ts';
+import { panelsAtOnce, unpackBlocks, unpackParams, unpacksFirst } from './panel.ts';
 import { type ProductFunc, product } from './product.ts';
 
 const constantNames = [
   'halfMask', 'halfScale', 'onesI16', 'byte', 'zero', 'nibble', 'eight', 'low4', 'spread', 'bit0', 'bit1', 'three',
-  'iq4Low', 'iq4High', 'e2m1', 'leastPower', 'half', 'halfUnscale',
+  'iq4Rest', 'i16_15', 'i16_16', 'e2m1', 'leastPower', 'half', 'halfUnscale',
 ] as const; // biome-ignore format: a list
 
 export function product32(format: Format32, tile: number, dot: Dot): ProductFunc {
@@ -23,12 +23,18 @@ export function product32(format: Format32, tile: number, dot: Dot): ProductFunc
       const constantOf = constants(f, constantNames);
       const integers = sumsOf(f, 1, tile);
       const [scale, minimum] = [pairLocal(f), pairLocal(f)];
+      const unpacked = unpacksFirst(format, tile);
+      const block = f.local('i32', i32.add(f.params.scratch, i32.const(blockAt)));
       return x => {
+        if (unpacked) unpackPlanes(f, format, w, block, constantOf, dot);
         for (let input = 0; input < format.inputs; input++) {
-          format.planes.forEach(({ shift, perSum, weights }, i) => {
-            const steps = stepsOf(input, (word, h) => weights(w, word, h, constantOf, dot));
-            addProducts(f, dot, constantOf, integers, { x, steps, perSum, shift, first: i === 0 });
+          const planes = format.planes.map((plane, i) => {
+            const steps = unpacked
+              ? panelSteps(format, input, [block], i)
+              : stepsOf(input, (word, h) => plane.weights(w, word, h, constantOf, dot));
+            return { ...plane, steps };
           });
+          addProducts(f, dot, constantOf, integers, { x, planes, first: true });
           if (input === 0) {
             setPair(f, scale, scaleOf(format, w, constantOf));
             if (format.minimumAt) setPair(f, minimum, minimumOf(w, format.minimumAt, constantOf));
@@ -42,23 +48,29 @@ export function product32(format: Format32, tile: number, dot: Dot): ProductFunc
   );
 }
 
-/** A block of a panel: 8 words of eight rows for every 32 columns, scales as {@link halves} makes them, minimums. */
-export const panelBytes32 = ({ inputs }: Format32): number => 256 * inputs + 64;
+/** Where a block's weights stand in the scratch, behind the sums of the segments before. */
+const blockAt = 2048;
+
+/** A block of a panel: in each plane 8 words of eight rows for every 32 columns; scales as {@link halves} makes them, minimums. */
+export const panelBytes32 = (format: Format32): number => panelScales(format) + 64;
+const planeBytes = ({ inputs }: Format32) => 256 * inputs;
+const panelScales = (format: Format32) => planeBytes(format) * format.planes.length;
 
 export function panelProduct32(format: Format32, tile: number, dot: Dot): ProductFunc {
   const blockBytes = panelBytes32(format);
-  const [scalesAt, minimumsAt] = [blockBytes - 64, blockBytes - 32];
+  const scalesAt = panelScales(format);
   const walkers = { atOnce: panelsAtOnce(dot), blockBytes, record: recordOf(format) };
   const at = (p: Local<'i32'>, offset: number): Pair => pair(h => v128.load(p, offset + 16 * h));
   return product(`${format.name}p${tile}`, tile, walkers, (f, sums, panels) => {
     const constantOf = constants(f, constantNames);
     const integers = sumsOf(f, panels.length, tile);
-    const scales = { scale: (g: number) => at(panels[g], scalesAt), minimum: (g: number) => at(panels[g], minimumsAt) };
+    const scale = (g: number) => at(panels[g], scalesAt);
+    const minimum = (g: number) => at(panels[g], scalesAt + 32);
     return x => {
       for (let input = 0; input < format.inputs; input++) {
-        const steps = stepsOf(input, (word, h, g) => v128.load(panels[g], 32 * word + 16 * h));
-        addProducts(f, dot, constantOf, integers, { x, steps, perSum: format.planes[0].perSum, first: true });
-        scaleUp(f, format, constantOf, x, input, integers, sums, scales);
+        const planes = format.planes.map((plane, i) => ({ ...plane, steps: panelSteps(format, input, panels, i) }));
+        addProducts(f, dot, constantOf, integers, { x, planes, first: true });
+        scaleUp(f, format, constantOf, x, input, integers, sums, { scale, minimum });
       }
       for (const panel of panels) f.advance(panel, blockBytes);
       f.advance(x, recordOf(format).bytes * tile);
@@ -70,17 +82,13 @@ export function panelProduct32(format: Format32, tile: number, dot: Dot): Produc
 export function unpack32(format: Format32, dot: Dot): Func<typeof unpackParams> {
   const f = new Func(`unpack_${format.name}`, unpackParams);
   const { w, panel } = f.params;
-  const blockBytes = panelBytes32(format);
   const constantOf = constants(f, constantNames);
   f.for(unpackBlocks(f, format.groupBytes), () => {
-    for (let word = 0; word < 8 * format.inputs; word++) {
-      const weights = pair(h => format.planes[0].weights(w, word, h, constantOf, dot));
-      storePair(f, panel, weights, 32 * word);
-    }
-    storePair(f, panel, scaleOf(format, w, constantOf), blockBytes - 64);
-    if (format.minimumAt) storePair(f, panel, minimumOf(w, format.minimumAt, constantOf), blockBytes - 32);
+    unpackPlanes(f, format, w, panel, constantOf, dot);
+    storePair(f, panel, scaleOf(format, w, constantOf), panelScales(format));
+    if (format.minimumAt) storePair(f, panel, minimumOf(w, format.minimumAt, constantOf), panelScales(format) + 32);
     f.advance(w, format.groupBytes);
-    f.advance(panel, blockBytes);
+    f.advance(panel, panelBytes32(format));
   });
   return f;
 }
@@ -90,6 +98,26 @@ const recordOf = ({ inputs }: Format32) => ({ columns: 32 * inputs, bytes: activ
 
 /** Words of a token's share of a record: 8 of bytes, the scale, the sum, their product. */
 const recordWords = activationRecord.q32.bytes / 4;
+
+function unpackPlanes(
+  f: Func,
+  format: Format32,
+  w: Local<'i32'>,
+  panel: Local<'i32'>,
+  constantOf: ConstantOf,
+  dot: Dot,
+): void {
+  format.planes.forEach((plane, i) => {
+    for (let word = 0; word < 8 * format.inputs; word++) {
+      const weights = pair(h => plane.weights(w, word, h, constantOf, dot));
+      storePair(f, panel, weights, planeBytes(format) * i + 32 * word);
+    }
+  });
+}
+
+/** The steps of a plane that {@link unpackPlanes} has unpacked. */
+const panelSteps = (format: Format32, input: number, panels: readonly Local<'i32'>[], plane: number): Step[] =>
+  stepsOf(input, (word, h, g) => v128.load(panels[g], planeBytes(format) * plane + 32 * word + 16 * h));
 
 /** Of 32 columns. @param weights by the word's number in the block of weights */
 const stepsOf = (input: number, weights: (word: number, half: 0 | 1, group: number) => V128): Step[] =>

@@ -30,6 +30,9 @@ const entries = {
   bit2: words(0x04040404),
   bit0: words(0x01010101),
   bit1: words(0x02020202),
+  /** A bit for each of four bytes, and the next four. */
+  lowBits: words(0x08040201),
+  highBits: words(0x80402010),
   /** Spreads four bits over four bytes by multiplication. */
   spread: words(0x00204081),
   low4: words(0x0000000f),
@@ -38,6 +41,7 @@ const entries = {
   scale45: words(0x00000030),
   scale2021: words(0x00300000),
   i16_15: words(0x000f000f),
+  i16_16: words(0x00100010),
   i16_63: words(0x003f003f),
   i16_48: words(0x00300030),
   i16_32: words(0x00200020),
@@ -53,9 +57,8 @@ const entries = {
   halfBias: words(0x38000000),
   smallestNormal: words(0x38800000),
   sign: words(0x80000000),
-  /** The values of IQ4_NL and IQ4_XS plus 128: low and high nibbles. */
-  iq4Low: iq4(value => value & 15),
-  iq4High: iq4(value => value >> 4),
+  /** The values of IQ4_NL and IQ4_XS plus 128, less 15 times the index: 1 to 19. */
+  iq4Rest: new Uint8Array([...iq4Values, ...iq4Values].map((value, i) => value + 128 - 15 * (i & 15))),
   /** The values of MXFP4 plus 16. */
   e2m1: new Uint8Array([...e2m1Values, ...e2m1Values].map(value => value + 16)),
   /** What is added to the values of IQ2_S's expanded form. */
@@ -93,11 +96,6 @@ function words(word: number): Uint8Array {
   return new Uint8Array(new Uint32Array(8).fill(word >>> 0).buffer);
 }
 
-function iq4(part: (value: number) => number): Uint8Array {
-  const values = Array.from(iq4Values, value => part(value + 128));
-  return new Uint8Array([...values, ...values]);
-}
-
 /** 0..31 as i32: the positions of a page. */
 const positions = new Uint8Array(Int32Array.from({ length: 32 }, (_, i) => i).buffer);
 
@@ -106,17 +104,23 @@ export type ConstantName = keyof typeof entries;
 /** A constant that a kernel has loaded. */
 export type ConstantOf = (name: ConstantName) => Pair;
 
-/** What is added to a table's values: they fit seven bits then, or have two planes of nibbles. */
+/** What is added to a table's values, so that none is negative. */
 export function tableOffset(table: Int8Array): number {
   if (table === iq2Values) return 43;
   return 2 ** Math.ceil(Math.log2(Math.max(...table.map(Math.abs)) + 1));
 }
 
-/** The constants with a table's values plus their offset; of values of eight bits the low and the high nibbles. */
-export function tableConstants(table: Int8Array | undefined): readonly ConstantName[] {
-  if (table === e2m1Values) return ['e2m1'];
+/**
+ * The constant with a table's values plus their offset. Values of eight bits take a second plane, 15 times the index itself:
+ * what is left is small, and nothing is looked up for that plane.
+ */
+export function tableConstant(table: Int8Array | undefined): {
+  readonly name: ConstantName;
+  readonly indices: boolean;
+} {
+  if (table === e2m1Values) return { name: 'e2m1', indices: false };
   if (table !== iq4Values) throw new Error('kernels have no constants for this table');
-  return ['iq4Low', 'iq4High'];
+  return { name: 'iq4Rest', indices: true };
 }
 
 /** Byte address of the i32 numbers 0..31. */

@@ -24,45 +24,62 @@ export interface Step {
 /** Steps whose products fit a 16-bit sum where weights have `bits` bits. */
 export const stepsPerSum = (bits: number): number => Math.floor(32767 / ((2 ** bits - 1) * 127 * 2));
 
-export interface Products {
-  readonly x: Local<'i32'>;
-  readonly steps: readonly Step[];
+/** Weights are the sum of one or two planes, each a small unsigned number with a factor. */
+export interface Plane {
+  readonly times: 1 | 15 | 16;
   /** See {@link stepsPerSum}. */
   readonly perSum: number;
+}
+
+export interface Products {
+  readonly x: Local<'i32'>;
+  readonly planes: readonly (Plane & { readonly steps: readonly Step[] })[];
   /** Per row of a group a factor, as two equal 16-bit lanes; absent: 1. */
   readonly scale?: (group: number) => Pair;
-  /** Sums times 2^shift. */
-  readonly shift?: number;
   /** The sums start here: overwrite what they hold. */
   readonly first: boolean;
 }
 
-/** Adds the products of `steps` to the integer sums `into` (i32 lanes are rows). */
+/** Adds the products of all planes to the integer sums `into` (i32 lanes are rows). */
 export function addProducts(f: Func, dot: Dot, constantOf: ConstantOf, into: Sums, products: Products): void {
-  if (dot === 'relaxed') {
-    for (const group of into.keys()) addRelaxed(f, constantOf('onesI16'), into[group], group, products);
-    return;
-  }
-  const exact = dot === 'dotadd' ? dotAdd(f, constantOf('zero'), into, products) : plain(f, constantOf, into, products);
-  const { scale, shift, first } = products;
-  into.forEach((sums, g) => {
-    const factor = scale && pairLocal(f);
-    if (factor)
-      setPair(
-        f,
-        factor,
-        pair(h => i32x4.shrS(i32x4.shl(scale(g)[h], 16), 16)),
-      );
-    sums.forEach((sum, t) => {
-      const scaled = pair(h => (factor ? i32x4.mul(exact[g][t][h], factor[h]) : exact[g][t][h]));
-      addTo(f, sum, scaled, shift, first);
+  const { planes } = products;
+  // One token's sums leave room for both planes at once: an index of a table is then made once.
+  const passes = into.flat().length === 1 ? [planes] : planes.map(plane => [plane]);
+  passes.forEach((planes, i) => {
+    const pass = { ...products, planes, first: products.first && i === 0 };
+    if (dot === 'relaxed') for (const group of into.keys()) addRelaxed(f, constantOf, into[group], group, pass);
+    else addExact(f, dot, constantOf, into, pass);
+  });
+}
+
+function addExact(f: Func, dot: Dot, constantOf: ConstantOf, into: Sums, products: Products): void {
+  const { x, planes, scale, first } = products;
+  planes.forEach(({ times, steps }, i) => {
+    const exact = dot === 'dotadd' ? dotAdd(f, constantOf, into, x, steps) : plain(f, constantOf, into, x, steps);
+    into.forEach((sums, g) => {
+      const factor = scale && pairLocal(f);
+      if (factor)
+        setPair(
+          f,
+          factor,
+          pair(h => i32x4.shrS(i32x4.shl(scale(g)[h], 16), 16)),
+        );
+      sums.forEach((sum, t) => {
+        const scaled = pair(h => (factor ? i32x4.mul(exact[g][t][h], factor[h]) : exact[g][t][h]));
+        addTo(f, sum, multiplied(scaled, times, constantOf), first && i === 0);
+      });
     });
   });
 }
 
-function addTo(f: Func, sum: Pair<Local<'v128'>>, value: Pair, shift: number | undefined, first: boolean): void {
-  const shifted = shift ? pair(h => i32x4.shl(value[h], shift)) : value;
-  setPair(f, sum, first ? shifted : pair(h => i32x4.add(sum[h], shifted[h])));
+/** 32-bit numbers times a small one. */
+function multiplied(value: Pair, times: number, constantOf: ConstantOf): Pair {
+  if (times === 1) return value;
+  return pair(h => (times === 16 ? i32x4.shl(value[h], 4) : i32x4.mul(value[h], constantOf('low4')[h])));
+}
+
+function addTo(f: Func, sum: Pair<Local<'v128'>>, value: Pair, first: boolean): void {
+  setPair(f, sum, first ? value : pair(h => i32x4.add(sum[h], value[h])));
 }
 
 const word = (x: Local<'i32'>, step: Step, tile: number, token: number) =>
@@ -71,37 +88,63 @@ const word = (x: Local<'i32'>, step: Step, tile: number, token: number) =>
 /** 16-bit sums of two products each, widened (and scaled in the same instruction) before they can overflow. */
 function addRelaxed(
   f: Func,
-  ones: Pair,
+  constantOf: ConstantOf,
   into: readonly Pair<Local<'v128'>>[],
   group: number,
-  { x, steps, perSum, scale, shift, first }: Products,
+  { x, planes, scale, first }: Products,
 ): void {
-  const [w, broadcast] = [pairLocal(f), f.local('v128')];
-  const factor = scale && pairLocal(f);
-  if (factor) setPair(f, factor, scale(group));
-  const partial = into.map(() => pairLocal(f));
-  for (let start = 0; start < steps.length; start += perSum) {
-    steps.slice(start, start + perSum).forEach((step, i) => {
+  const broadcast = f.local('v128');
+  const scaled = scale && pairLocal(f);
+  if (scaled) setPair(f, scaled, scale(group));
+  const parts = planes.map(plane => ({
+    ...plane,
+    w: pairLocal(f),
+    factor: factorOf(f, plane, scaled, constantOf),
+    partial: into.map(() => pairLocal(f)),
+  }));
+  let empty = first;
+  for (let i = 0; i < planes[0].steps.length; i++) {
+    for (const { w, steps } of parts)
       setPair(
         f,
         w,
-        pair(h => step.weights(h, group)),
+        pair(h => steps[i].weights(h, group)),
       );
-      partial.forEach((sum, t) => {
-        f.set(broadcast, word(x, step, into.length, t));
+    for (let t = 0; t < into.length; t++) {
+      f.set(broadcast, word(x, planes[0].steps[i], into.length, t));
+      for (const { w, partial, perSum } of parts) {
         const dots = pair(h => i16x8.relaxedDot(broadcast, w[h]));
-        setPair(f, sum, i === 0 ? dots : pair(h => i16x8.add(sum[h], dots[h])));
+        setPair(f, partial[t], i % perSum === 0 ? dots : pair(h => i16x8.add(partial[t][h], dots[h])));
+      }
+    }
+    for (const { partial, perSum, factor, steps } of parts) {
+      if ((i + 1) % perSum !== 0 && i + 1 < steps.length) continue;
+      into.forEach((sum, t) => {
+        const wide = pair(h => i32x4.dot(partial[t][h], factor[h]));
+        addTo(f, sum, wide, empty);
       });
-    });
-    into.forEach((sum, t) => {
-      const wide = pair(h => i32x4.dot(partial[t][h], (factor ?? ones)[h]));
-      addTo(f, sum, wide, shift, first && start === 0);
-    });
+      empty = false;
+    }
   }
 }
 
+/** What 16-bit sums are widened with, as 16-bit lanes. */
+function factorOf(f: Func, { times }: Plane, scale: Pair | undefined, constantOf: ConstantOf): Pair {
+  const number = constantOf(times === 1 ? 'onesI16' : times === 15 ? 'i16_15' : 'i16_16');
+  if (!scale) return number;
+  if (times === 1) return scale;
+  const factor = pairLocal(f);
+  setPair(
+    f,
+    factor,
+    pair(h => i16x8.mul(scale[h], number[h])),
+  );
+  return factor;
+}
+
 /** Every broadcast word serves all the groups. */
-function dotAdd(f: Func, zero: Pair, into: Sums, { x, steps }: Products): Sums {
+function dotAdd(f: Func, constantOf: ConstantOf, into: Sums, x: Local<'i32'>, steps: readonly Step[]): Sums {
+  const zero = constantOf('zero');
   const tile = into[0].length;
   const [w, broadcast] = [into.map(() => pairLocal(f)), f.local('v128')];
   const exact = sumsOf(f, into.length, tile);
@@ -128,7 +171,7 @@ function dotAdd(f: Func, zero: Pair, into: Sums, { x, steps }: Products): Sums {
 }
 
 /** Even and odd columns as 16-bit lanes, of weights (unsigned) and activations (signed) alike. */
-function plain(f: Func, constantOf: ConstantOf, into: Sums, { x, steps }: Products): Sums {
+function plain(f: Func, constantOf: ConstantOf, into: Sums, x: Local<'i32'>, steps: readonly Step[]): Sums {
   const tile = into[0].length;
   const [w, even, odd] = [pairLocal(f), pairLocal(f), pairLocal(f)];
   const [both, xEven, xOdd] = [f.local('v128'), f.local('v128'), f.local('v128')];

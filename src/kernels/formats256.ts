@@ -1,9 +1,9 @@
 /** What the kernels of blocks of 256 need to know of a format: all of it follows from the format's descriptor. */
-import { codeWidth } from '../quant/codes.ts';
+import { type Codes, codeWidth } from '../quant/codes.ts';
 import type { Integers, QuantFormat } from '../quant/format.ts';
 import { formats } from '../quant/formats.ts';
 import { gridOffset } from '../quant/grid-codes.ts';
-import { stepsPerSum } from './dot.ts';
+import { type Plane, stepsPerSum } from './dot.ts';
 import { offsetOf } from './formats32.ts';
 import { oddScales, type UnpackWeights, unpackGrid } from './grid256.ts';
 import { groupRows, kernelForm, packedAt } from './layout.ts';
@@ -14,10 +14,8 @@ import { type Walk, walkOf } from './weights256.ts';
 export interface Format256 {
   readonly name: string;
   readonly groupBytes: number;
-  /** See {@link stepsPerSum}. */
-  readonly perSum: number;
-  /** Weights of eight bits, in two planes. */
-  readonly inPlanes: boolean;
+  /** What weights are the sum of: one, or two for weights of eight bits. */
+  readonly planes: readonly Plane[];
   /** Weights that share a scale. */
   readonly part: 16 | 32;
   /** Absent: all 1. */
@@ -32,6 +30,8 @@ export interface Format256 {
   readonly minimumAt?: number;
   /** A power of two for the block's scale. */
   readonly factor: number;
+  /** Weights are looked up in a table, which the re-vectoriser cannot do. */
+  readonly lookedUp: boolean;
   /** How weights unpack where they are multiplied: by a short loop, or all to a block of a panel first. */
   readonly unpack: { readonly walk: Walk } | { readonly toPanel: UnpackWeights };
 }
@@ -54,16 +54,16 @@ export function format256(format: QuantFormat): Format256 | undefined {
   };
 }
 
-type Weights = Pick<Format256, 'perSum' | 'odd' | 'inPlanes' | 'part' | 'scales' | 'minimums' | 'offset' | 'unpack'>;
+type Weights = Pick<Format256, 'lookedUp' | 'odd' | 'planes' | 'part' | 'scales' | 'minimums' | 'offset' | 'unpack'>;
 
 function weightsOf(format: QuantFormat, { weights, parts }: Integers): Weights {
   if ('grid' in weights) {
     if (!parts || !('slots' in parts)) throw new Error(`${format.name}: kernels want odd scales beside a codebook`);
     const offset = gridOffset(weights);
     return {
-      perSum: stepsPerSum(Math.log2(2 * offset)),
+      planes: [planeOf(Math.log2(2 * offset))],
+      lookedUp: true,
       odd: false,
-      inPlanes: false,
       part: parts.size,
       scales: oddScales(format, parts),
       offset,
@@ -72,22 +72,28 @@ function weightsOf(format: QuantFormat, { weights, parts }: Integers): Weights {
   }
   if ('trits' in weights) {
     const toPanel = unpackTrits(format, weights);
-    return { perSum: stepsPerSum(2), odd: false, inPlanes: false, part: 32, offset: 1, unpack: { toPanel } };
+    return { planes: [planeOf(2)], lookedUp: false, odd: false, part: 32, offset: 1, unpack: { toPanel } };
   }
   const offset = offsetOf(weights);
-  const inPlanes = offset === 128;
   const walk = walkOf(format, weights);
   if (parts && parts.size !== walk.part)
     throw new Error(`${format.name}: its kernel's parts have ${walk.part} weights`);
   return {
-    perSum: stepsPerSum(inPlanes ? 4 : weights.table ? Math.ceil(Math.log2(2 * offset)) : codeWidth(weights)),
+    planes: planesOf(weights, offset),
+    lookedUp: weights.table !== undefined && offset === 128,
     odd: weights.odd === true,
-    inPlanes,
     part: walk.part,
     ...(parts && ('slots' in parts ? { scales: oddScales(format, parts) } : partScalesOf(format, parts))),
     ...(offset > 0 && { offset }),
     unpack: { walk },
   };
+}
+
+const planeOf = (bits: number, times: Plane['times'] = 1): Plane => ({ times, perSum: stepsPerSum(bits) });
+
+function planesOf(weights: Codes, offset: number): readonly Plane[] {
+  if (offset === 128) return weights.table ? [planeOf(4, 15), planeOf(5)] : [planeOf(4), planeOf(4, 16)];
+  return [planeOf(weights.table ? Math.ceil(Math.log2(2 * offset)) : codeWidth(weights))];
 }
 
 export const formats256: ReadonlyMap<string, Format256> = new Map(

@@ -3,18 +3,18 @@ import { type Codes, codeKey, codeWidth } from '../quant/codes.ts';
 import type { QuantFormat } from '../quant/format.ts';
 import { formats } from '../quant/formats.ts';
 import { i8x16, i16x8, i32x4, type Local, type V128, v128 } from './assembler.ts';
-import { type ConstantName, type ConstantOf, tableConstants, tableOffset } from './constants.ts';
-import { type Dot, stepsPerSum } from './dot.ts';
+import { type ConstantName, type ConstantOf, tableConstant, tableOffset } from './constants.ts';
+import { type Dot, type Plane, stepsPerSum } from './dot.ts';
 import { groupRows, kernelForm, packedAt } from './layout.ts';
 
 /** Columns 4 step .. 4 step + 3 of rows 0-3 (half 0) or 4-7 of the block at w, each a byte 0..127. */
 type Weights = (w: Local<'i32'>, step: number, half: 0 | 1, constantOf: ConstantOf, dot: Dot) => V128;
 
-/** A format's integers are the sum of its planes, each a small unsigned number times 2^shift, less the offset. */
-interface Plane {
-  readonly shift: number;
-  readonly perSum: number;
+/** The weights of a plane; their sum, less the offset, are the format's integers. */
+interface Unpacked {
   readonly weights: Weights;
+  readonly bits: number;
+  readonly times: Plane['times'];
 }
 
 export interface Format32 {
@@ -22,12 +22,14 @@ export interface Format32 {
   readonly groupBytes: number;
   /** Blocks of 32 activations that a block of weights is multiplied with. */
   readonly inputs: number;
-  readonly planes: readonly Plane[];
+  readonly planes: readonly (Plane & { readonly weights: Weights })[];
   /** log2 of what is subtracted from every weight; absent: nothing. */
   readonly offsetShift?: number;
   readonly scaleAt: number;
   /** The scale is E8M0 instead of f16, twice as large as it should be. */
   readonly powerScale: boolean;
+  /** Weights are looked up in a table, which the re-vectoriser cannot do. */
+  readonly lookedUp: boolean;
   /** f16 minimum, added to every weight times the scale. */
   readonly minimumAt?: number;
 }
@@ -71,18 +73,27 @@ const lookUp =
     return swizzle(constantOf(table)[half], nibbles(w, step, half, constantOf, dot));
   };
 
+function ofTable(table: Int8Array | undefined): readonly Unpacked[] {
+  const { name, indices } = tableConstant(table);
+  const values: Unpacked = { weights: lookUp(name), bits: 5, times: 1 };
+  return indices ? [{ weights: nibbles, bits: 4, times: 15 }, values] : [values];
+}
+
 /**
- * The instructions for each way in which the bits of weights stand in a block, see {@link codeKey}: one plane, or the low and
- * the high nibbles of eight bits. A format with another way needs a line here; every other none.
+ * The instructions for each way in which the bits of weights stand in a block, see {@link codeKey}: one plane, or two for
+ * eight bits. A format with another way needs a line here; every other none.
  * @param at where the fields of the bits begin in a packed group
  */
-const unpackers: Readonly<Record<string, (at: readonly number[], weights: Codes) => readonly Weights[]>> = {
-  '4x16': () => [nibbles],
-  '4x16+1x1': ([, high]) => [fifthBits(high)],
-  '4x16 of a table': (_, { table }) => tableConstants(table).map(lookUp),
-  '8x1 signed': () => [lowNibbles, highNibbles],
-  '1x4 odd': ([at]) => [inWords(1, at)],
-  '2x4': ([at]) => [inWords(2, at)],
+const unpackers: Readonly<Record<string, (at: readonly number[], weights: Codes) => readonly Unpacked[]>> = {
+  '4x16': () => [{ weights: nibbles, bits: 4, times: 1 }],
+  '4x16+1x1': ([, high]) => [{ weights: fifthBits(high), bits: 5, times: 1 }],
+  '4x16 of a table': (_, { table }) => ofTable(table),
+  '8x1 signed': () => [
+    { weights: lowNibbles, bits: 4, times: 1 },
+    { weights: highNibbles, bits: 4, times: 16 },
+  ],
+  '1x4 odd': ([at]) => [{ weights: inWords(1, at), bits: 2, times: 1 }],
+  '2x4': ([at]) => [{ weights: inWords(2, at), bits: 2, times: 1 }],
 };
 
 /** What the kernels need to know of a format; undefined: it is none of theirs. */
@@ -100,16 +111,15 @@ export function format32(format: QuantFormat): Format32 | undefined {
     weights,
   );
   const offset = weights.odd ? offsetOf(weights) - 1 : offsetOf(weights);
-  const width = weights.table ? Math.log2(2 * offset) : codeWidth(weights) + (weights.odd ? 1 : 0);
-  const perSum = stepsPerSum(found.length > 1 ? 4 : width);
   return {
     name,
     groupBytes: groupRows * blockBytes,
     inputs: blockSize / 32,
-    planes: found.map((weights, i) => ({ shift: 4 * i, perSum, weights })),
+    planes: found.map(({ weights, bits, times }) => ({ weights, times, perSum: stepsPerSum(bits) })),
     ...(offset > 0 && { offsetShift: Math.log2(offset) }),
     scaleAt: packedAt(format, scale),
     powerScale,
+    lookedUp: weights.table !== undefined,
     ...(minimum !== undefined && { minimumAt: packedAt(format, minimum) }),
   };
 }

@@ -118,6 +118,8 @@ export const v128 = {
   /** `vector` with lane `index` from memory. */
   load32lane: (address: I32, vector: V128, index: number, offset = 0): V128 =>
     expr('v128', address.code, vector.code, simd(0x56), memoryArgument(offset), [index]),
+  load64lane: (address: I32, vector: V128, index: number, offset = 0): V128 =>
+    expr('v128', address.code, vector.code, simd(0x57), memoryArgument(offset), [index]),
   and: vv(0x4e),
   andnot: vv(0x4f),
   or: vv(0x50),
@@ -133,6 +135,7 @@ export const i8x16 = {
   /** The same for indices below 16, one instruction less on x86. */
   relaxedSwizzle: vv(0x100),
   splat: unary<'i32', 'v128'>('v128', simd(0x0f)),
+  eq: vv(0x23),
   shl: shift(0x6b),
   shrS: shift(0x6c),
   shrU: shift(0x6d),

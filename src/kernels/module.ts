@@ -63,11 +63,11 @@ const panelTiles = tiles.filter(tile => 2 * tile >= maxTile);
 
 const isQuantised = (part: string): boolean => formats32.has(part) || formats256.has(part);
 
-/** Bytes of a block of a panel of such weights; 0: they have none, since their values need more than seven bits. */
+/** Bytes of a block of a panel of such weights; 0: floats have none. */
 export function panelBytes(type: QuantType): number {
   const [blocks32, blocks256] = [formats32.get(type), formats256.get(type)];
-  if (blocks32) return blocks32.planes.length > 1 ? 0 : panelBytes32(blocks32);
-  return blocks256 && !blocks256.inPlanes ? panelBytes256(blocks256) : 0;
+  if (blocks32) return panelBytes32(blocks32);
+  return blocks256 ? panelBytes256(blocks256) : 0;
 }
 
 /** The variants of a part that differ: only kernels of quantised weights have integer products. */
@@ -78,8 +78,7 @@ export function variantsOf(part: KernelPart): readonly Variant[] {
 
 /** The sizes that a part's kernels are chosen for. */
 export function sizesOf(part: KernelPart): readonly KernelSize[] {
-  if (part === 'common' || !isQuantised(part)) return ['all'];
-  return panelBytes(part) ? ['one', 'few', 'many'] : ['one', 'few'];
+  return isQuantised(part) ? ['one', 'few', 'many'] : ['all'];
 }
 
 function functions(part: KernelPart, size: KernelSize, dot: Dot): Func[] {
@@ -118,7 +117,7 @@ function products(type: QuantType, wanted: readonly number[], dot: Dot) {
 function panels(type: QuantType, dot: Dot) {
   const [blocks32, blocks256] = [formats32.get(type), formats256.get(type)];
   if (blocks32) return [...panelTiles.map(tile => panelProduct32(blocks32, tile, dot)), unpack32(blocks32, dot)];
-  return blocks256 ? [...panelTiles.map(tile => panelProduct256(blocks256, tile, dot)), unpack256(blocks256)] : [];
+  return blocks256 ? [...panelTiles.map(tile => panelProduct256(blocks256, tile, dot)), unpack256(blocks256, dot)] : [];
 }
 
 const assembled = new Map<string, Uint8Array<ArrayBuffer>>();

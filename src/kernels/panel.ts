@@ -43,6 +43,18 @@ export const panelsAtOnce = (dot: Dot): number => (dot === 'dotadd' ? 2 : 1);
 /** Fewer tokens than this do not pay for a panel: unpacking costs as much as multiplying with nine of them. */
 export const panelRows = 13;
 
+/**
+ * Whether a tile takes a block's weights from the scratch, where they were looked up before: what follows is at 256 bits then.
+ * With fewer products that costs more than it gains.
+ */
+export const unpacksFirst = ({ lookedUp, planes }: Looked, tile: number): boolean =>
+  lookedUp && planes.length * tile > 3;
+
+interface Looked {
+  readonly lookedUp: boolean;
+  readonly planes: readonly unknown[];
+}
+
 /** Room for the panel of a thread. */
 export const panelRoom = 448 << 10;
 

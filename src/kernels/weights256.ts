@@ -4,7 +4,7 @@
 import { type Codes, codeKey } from '../quant/codes.ts';
 import type { QuantFormat } from '../quant/format.ts';
 import { type Func, i8x16, i16x8, i32, type Local, type V128, v128 } from './assembler.ts';
-import { type ConstantName, type ConstantOf, tableConstants } from './constants.ts';
+import { type ConstantName, type ConstantOf, tableConstant } from './constants.ts';
 import type { Dot } from './dot.ts';
 import { packedAt } from './layout.ts';
 
@@ -32,7 +32,7 @@ interface Word {
 interface Run {
   /** Index of the scale, counted from the turn's first. */
   readonly scale: number;
-  readonly planes: readonly { readonly shift: number; readonly steps: readonly Word[] }[];
+  readonly planes: readonly (readonly Word[])[];
 }
 
 /** Two nested loops over a block; what each turn adds to the pointers (the outer loop adds on top of its inner turns). */
@@ -52,95 +52,114 @@ const steps = (count: number, make: (j: number, half: 0 | 1) => V128, firstWord 
 
 const at = (w: Local<'i32'>, offset: number, half: 0 | 1): V128 => v128.load(w, offset + 16 * half);
 
+/**
+ * Makes word `j` of a turn's part or stream. It is called once for each turn: what both halves share, such as the count of a
+ * shift, must be the same local to the re-vectoriser.
+ */
+type Turn<Part extends number = number> = (place: Place) => (j: number, half: 0 | 1, part: Part) => V128;
+
 /** 64 weights a turn (Q4_K, Q5_K); low nibbles are the first part, high nibbles the second. */
-const nibbleParts = (fifth?: (place: Place, j: number, half: 0 | 1, part: 0 | 1) => V128): Walk => ({
+const nibbleParts = (fifth?: Turn<0 | 1>): Walk => ({
   outer: 4,
   inner: 1,
   part: 32,
   innerAdvance: [256, 16, 2],
   outerAdvance: [0, 0, 0],
-  runs: place =>
-    ([0, 1] as const).map(part => ({
+  runs: place => {
+    const bit = fifth?.(place);
+    const weights = (j: number, half: 0 | 1, part: 0 | 1): V128 => {
+      const bytes = at(place.w, 32 * j, half);
+      const nibble = v128.and(part ? i16x8.shrU(bytes, 4) : bytes, place.constantOf('nibble')[half]);
+      return bit ? v128.or(nibble, bit(j, half, part)) : nibble;
+    };
+    return ([0, 1] as const).map(part => ({
       scale: part,
-      planes: [
-        {
-          shift: 0,
-          steps: steps(
-            8,
-            (j, half) => {
-              const bytes = at(place.w, 32 * j, half);
-              const nibble = v128.and(part ? i16x8.shrU(bytes, 4) : bytes, place.constantOf('nibble')[half]);
-              return fifth ? v128.or(nibble, fifth(place, j, half, part)) : nibble;
-            },
-            8 * part,
-          ),
-        },
-      ],
-    })),
+      planes: [steps(8, (j, half) => weights(j, half, part), 8 * part)],
+    }));
+  },
 });
 
 /** Bit 2 outer + part of the 32 bytes of high bits, moved to bit 4. */
 const fifthBits =
-  (from: number) =>
-  ({ block, outer, constantOf }: Place, j: number, half: 0 | 1, part: 0 | 1): V128 => {
-    const bits = i16x8.shrU(at(block, from + 32 * j, half), i32.shl(outer, i32.const(1)));
-    return v128.and(i16x8.shl(bits, 4 - part), constantOf('bit4')[half]);
+  (from: number): Turn<0 | 1> =>
+  ({ f, block, outer, constantOf }) => {
+    const count = f.local('i32', i32.shl(outer, i32.const(1)));
+    return (j, half, part) => {
+      const bits = i16x8.shrU(at(block, from + 32 * j, half), count);
+      return v128.and(i16x8.shl(bits, 4 - part), constantOf('bit4')[half]);
+    };
   };
 
 /**
  * Halves of 128 weights in four streams of 32; a turn takes 16 columns of each stream.
  * @param bytes weights' bytes of one turn
  */
-const streams = (bytes: number, weights: (place: Place, j: number, half: 0 | 1, stream: number) => V128): Walk => ({
+const streams = (bytes: number, turn: Turn): Walk => ({
   outer: 2,
   inner: 2,
   part: 16,
   innerAdvance: [bytes, 4, 1],
   outerAdvance: [0, 24, 6],
-  runs: place =>
-    [0, 1, 2, 3].map(stream => ({
+  runs: place => {
+    const weights = turn(place);
+    return [0, 1, 2, 3].map(stream => ({
       scale: 2 * stream,
-      planes: [{ shift: 0, steps: steps(4, (j, half) => weights(place, j, half, stream), 8 * stream) }],
-    })),
+      planes: [steps(4, (j, half) => weights(j, half, stream), 8 * stream)],
+    }));
+  },
 });
 
-const sixBits = ({ w, constantOf }: Place, j: number, half: 0 | 1, stream: number): V128 => {
-  const low = at(w, 96 * j + 32 * (stream & 1), half);
-  const high = at(w, 96 * j + 64, half);
-  const shifted = [i16x8.shl(high, 4), i16x8.shl(high, 2), high, i16x8.shrU(high, 2)][stream];
-  return v128.or(
-    v128.and(stream < 2 ? low : i16x8.shrU(low, 4), constantOf('nibble')[half]),
-    v128.and(shifted, constantOf('bits45')[half]),
-  );
-};
+const sixBits: Turn =
+  ({ w, constantOf }) =>
+  (j, half, stream) => {
+    const low = at(w, 96 * j + 32 * (stream & 1), half);
+    const high = at(w, 96 * j + 64, half);
+    const shifted = [i16x8.shl(high, 4), i16x8.shl(high, 2), high, i16x8.shrU(high, 2)][stream];
+    return v128.or(
+      v128.and(stream < 2 ? low : i16x8.shrU(low, 4), constantOf('nibble')[half]),
+      v128.and(shifted, constantOf('bits45')[half]),
+    );
+  };
 
-const twoBits = ({ w, constantOf }: Place, j: number, half: 0 | 1, stream: number): V128 => {
-  const bytes = at(w, 32 * j, half);
-  return v128.and(stream ? i16x8.shrU(bytes, 2 * stream) : bytes, constantOf('three')[half]);
-};
+const twoBits: Turn =
+  ({ w, constantOf }) =>
+  (j, half, stream) => {
+    const bytes = at(w, 32 * j, half);
+    return v128.and(stream ? i16x8.shrU(bytes, 2 * stream) : bytes, constantOf('three')[half]);
+  };
 
 /** The third bit (Q3_K) is bit 4 outer + stream of the mask byte. */
 const threeBits =
-  (from: number) =>
-  (place: Place, j: number, half: 0 | 1, stream: number): V128 => {
-    const { block, outer, inner, constantOf } = place;
-    const mask = v128.load(i32.add(block, i32.shl(inner, i32.const(7))), from + 32 * j + 16 * half);
-    const bits = i16x8.shrU(mask, i32.shl(outer, i32.const(2)));
-    const moved = [i16x8.shl(bits, 2), i16x8.shl(bits, 1), bits, i16x8.shrU(bits, 1)][stream];
-    return v128.or(twoBits(place, j, half, stream), v128.and(moved, constantOf('bit2')[half]));
+  (from: number): Turn =>
+  place => {
+    const { f, block, outer, inner, constantOf } = place;
+    const low = twoBits(place);
+    const masks = f.local('i32', i32.add(block, i32.shl(inner, i32.const(7))));
+    const count = f.local('i32', i32.shl(outer, i32.const(2)));
+    return (j, half, stream) => {
+      const bits = i16x8.shrU(at(masks, from + 32 * j, half), count);
+      const moved = [i16x8.shl(bits, 2), i16x8.shl(bits, 1), bits, i16x8.shrU(bits, 1)][stream];
+      return v128.or(low(j, half, stream), v128.and(moved, constantOf('bit2')[half]));
+    };
   };
 
 /** The values of IQ2_S plus 43: 17 times the code, plus its lowest bits' exclusive or. */
 const sixValues =
-  (from: number) =>
-  (place: Place, j: number, half: 0 | 1, stream: number): V128 => {
-    const code = place.f.local('v128', threeBits(from)(place, j, half, stream));
-    const odd = v128.and(v128.xor(code, i16x8.shrU(code, 1)), place.constantOf('bit0')[half]);
-    return i8x16.add(v128.or(code, i16x8.shl(code, 4)), odd);
+  (from: number): Turn =>
+  place => {
+    const codes = threeBits(from)(place);
+    return (j, half, stream) => {
+      const code = place.f.local('v128', codes(j, half, stream));
+      const odd = v128.and(v128.xor(code, i16x8.shrU(code, 1)), place.constantOf('bit0')[half]);
+      return i8x16.add(v128.or(code, i16x8.shl(code, 4)), odd);
+    };
   };
 
-/** Parts of 32 bytes or of 16 bytes of nibbles, in two planes of four bits. */
-const planes = (bytes: number, plane: (place: Place, j: number, half: 0 | 1, high: 0 | 1) => V128): Walk => ({
+/** Makes word `j` of a plane. */
+type MakePlane = (place: Place, j: number, half: 0 | 1) => V128;
+
+/** Parts of 32 bytes or of 16 bytes of nibbles, in two planes. */
+const inPlanes = (bytes: number, planes: readonly MakePlane[]): Walk => ({
   outer: 8,
   inner: 1,
   part: 32,
@@ -149,28 +168,28 @@ const planes = (bytes: number, plane: (place: Place, j: number, half: 0 | 1, hig
   runs: place => [
     {
       scale: 0,
-      planes: ([0, 1] as const).map(high => ({
-        shift: 4 * high,
-        steps: steps(8, (j, half) => plane(place, j, half, high)),
-      })),
+      planes: planes.map(make => steps(8, (j, half) => make(place, j, half))),
     },
   ],
 });
 
-const tablePlane =
-  ([low, high]: readonly ConstantName[]) =>
-  ({ w, constantOf, dot }: Place, j: number, half: 0 | 1, upper: 0 | 1): V128 => {
-    const bytes = at(w, 32 * (j & 3), half);
-    const index = v128.and(j < 4 ? bytes : i16x8.shrU(bytes, 4), constantOf('nibble')[half]);
-    const swizzle = dot === 'plain' ? i8x16.swizzle : i8x16.relaxedSwizzle;
-    return swizzle(constantOf(upper ? high : low)[half], index);
+const indices: MakePlane = ({ w, constantOf }, j, half) => {
+  const bytes = at(w, 32 * (j & 3), half);
+  return v128.and(j < 4 ? bytes : i16x8.shrU(bytes, 4), constantOf('nibble')[half]);
+};
+
+const lookUp =
+  (table: ConstantName): MakePlane =>
+  (place, j, half) => {
+    const swizzle = place.dot === 'plain' ? i8x16.swizzle : i8x16.relaxedSwizzle;
+    return swizzle(place.constantOf(table)[half], indices(place, j, half));
   };
 
-const bytePlane = ({ w, constantOf }: Place, j: number, half: 0 | 1, high: 0 | 1): V128 => {
-  const bytes = at(w, 32 * j, half);
-  const nibble = v128.and(high ? i16x8.shrU(bytes, 4) : bytes, constantOf('nibble')[half]);
-  return high ? v128.xor(nibble, constantOf('eight')[half]) : nibble;
-};
+const lowNibbles: MakePlane = ({ w, constantOf }, j, half) => v128.and(at(w, 32 * j, half), constantOf('nibble')[half]);
+
+/** Of bytes w + 128: the sign bit is flipped for the 128. */
+const highNibbles: MakePlane = ({ w, constantOf }, j, half) =>
+  v128.xor(v128.and(i16x8.shrU(at(w, 32 * j, half), 4), constantOf('nibble')[half]), constantOf('eight')[half]);
 
 /**
  * The walk for each way in which the bits of weights stand in a block, see {@link codeKey}. A format with another way needs
@@ -183,10 +202,10 @@ const walks: Readonly<Record<string, (at: readonly number[], table?: Int8Array) 
   '4x64+2x32': () => streams(384, sixBits),
   '2x32': () => streams(128, twoBits),
   '2x32+1x32': ([, high]) => streams(128, threeBits(high)),
-  '4x16 of a table': (_, table) => planes(128, tablePlane(tableConstants(table))),
+  '4x16 of a table': (_, table) => inPlanes(128, [indices, lookUp(tableConstant(table).name)]),
   '4x32 odd': () => nibbleParts(),
   '2x32+1x32 of a table': ([, high]) => streams(128, sixValues(high)),
-  '8x1 signed': () => planes(256, bytePlane),
+  '8x1 signed': () => inPlanes(256, [lowNibbles, highNibbles]),
 };
 
 export function walkOf(format: QuantFormat, weights: Codes): Walk {

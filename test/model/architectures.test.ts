@@ -7,7 +7,7 @@ import type { ArchitectureName } from '../../scripts/synthetic/architectures.ts'
 import { type MetaValue, type TensorPlan, writeGguf } from '../../scripts/synthetic/gguf-writer.ts';
 import { type SyntheticOptions, syntheticModel } from '../../scripts/synthetic/model.ts';
 import { random } from '../../src/backend/parity/data.ts';
-import { createWasmBackend } from '../../src/backend/wasm/backend.ts';
+import { createWasmBackend } from '../../src/backend/wasm/create.ts';
 import { openGguf } from '../../src/gguf/open.ts';
 import { loadModel } from '../../src/model/load.ts';
 import { agreement, probabilitiesOf } from '../support/agreement.ts';

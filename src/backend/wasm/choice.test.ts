@@ -15,8 +15,9 @@ describe('the choice of kernels', () => {
     assert.deepEqual(choiceOf('Q4_K', verdicts), { one: 'dotadd-revec', few: 'relaxed-revec', many: 'dotadd-revec' });
   });
 
-  it('is that of the few where there are no panels', () => {
-    assert.deepEqual(Object.keys(everywhere('Q8_0', 'plain')), ['one', 'few']);
+  it('is one where no integers are multiplied', () => {
+    assert.deepEqual(Object.keys(everywhere('Q8_0', 'plain')), ['one', 'few', 'many']);
+    assert.deepEqual(Object.keys(everywhere('F16', 'plain')), ['all']);
     assert.deepEqual(Object.keys(everywhere('common', 'plain')), ['all']);
   });
 

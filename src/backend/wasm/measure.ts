@@ -2,7 +2,7 @@
  * Times variants of a weight type's kernels on work like a model's: weights that no cache holds, for one token and for a
  * few; a piece of a prompt; two threads at once. It is the same whatever model is loaded, so that one choice serves all.
  */
-import { type KernelSize, panelBytes, sizesOf } from '../../kernels/module.ts';
+import { type KernelSize, sizesOf } from '../../kernels/module.ts';
 import { byteLength } from '../../quant/formats.ts';
 import type { QuantType } from '../../quant/types.ts';
 import type { Backend, Matrix, MatrixSource } from '../backend.ts';
@@ -18,9 +18,9 @@ const pieces = { count: 6, bytes: 6 << 20 };
 const prompt = { tokens: 128, rows: 512 };
 
 /** Numbers of tokens that stand for a size. */
-function tokensOf(type: QuantType, size: KernelSize): readonly number[] {
+function tokensOf(size: KernelSize): readonly number[] {
   if (size === 'many') return [prompt.tokens];
-  return size === 'one' ? [1] : [2, 4, 8, ...(panelBytes(type) ? [] : [24])];
+  return size === 'one' ? [1] : [2, 4, 8];
 }
 
 /**
@@ -36,7 +36,7 @@ export async function measure(
   backend: Backend,
   install: (variant: string) => void,
 ): Promise<readonly Times[]> {
-  const runs = sizesOf(type).flatMap(size => tokensOf(type, size).map(tokens => ({ size, tokens })));
+  const runs = sizesOf(type).flatMap(size => tokensOf(size).map(tokens => ({ size, tokens })));
   /** By variant, half and run. */
   const best = variants.map(() => [0, 1].map(() => runs.map(() => Number.POSITIVE_INFINITY)));
   const record = await prepare(type, backend);
