@@ -1,5 +1,5 @@
-import type { Buffer, Vector } from '../backend/backend.ts';
-import type { Step } from './decoder.ts';
+import type { Backend, Buffer, Vector } from '../backend/backend.ts';
+import type { ModelConfig } from './config.ts';
 import type { Loading } from './loading.ts';
 
 /** Root mean square (RMSNorm, arXiv:1910.07467), or mean and variance (LayerNorm, arXiv:1607.06450). */
@@ -27,7 +27,7 @@ export async function loadNorm(
 
 /** out = norm(x) */
 export function normalise(
-  { backend, config: { epsilon } }: Pick<Step, 'backend' | 'config'>,
+  { backend, config: { epsilon } }: { readonly backend: Backend; readonly config: ModelConfig },
   out: Buffer,
   x: Buffer,
   { weight, bias }: Norm,
