@@ -27,7 +27,7 @@ export async function loadNorm(
 
 /** out = norm(x) */
 export function normalise(
-  { backend, config: { epsilon } }: { readonly backend: Backend; readonly config: Pick<ModelConfig, 'epsilon'> },
+  { backend, config: { epsilon } }: { readonly backend: Backend; readonly config: ModelConfig },
   out: Buffer,
   x: Buffer,
   { weight, bias }: Norm,
