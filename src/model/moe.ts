@@ -50,6 +50,8 @@ export interface MoEOptions {
   /** What weighs that which a token's one expert takes, beside the weight of what it gives (Llama 4). */
   readonly inputWeights?: Router;
   readonly shared?: SharedExpertOptions | undefined;
+  /** Factors on what experts give are the model's own (Gemma 4), so they hold for what adapters add. Elsewhere they belong to the format. */
+  readonly ownFactors?: boolean;
 }
 
 const mostExperts = 1024;
@@ -107,7 +109,8 @@ export class MoE {
   async load(tensors: Tensors, prefix: string): Promise<ExpertWeights> {
     const [experts, width, inner] = [this.#experts, this.#width, this.#feedForward];
     const router = `${prefix}.ffn_gate_inp`;
-    const { matrix } = await tensors.linear(router, experts, this.#loading.config.width);
+    const matrix = await tensors.matrix(`${router}.weight`, experts, this.#loading.config.width);
+    tensors.linears.push({ matrix });
     const weights = {
       router: { matrix, bias: this.#options.biases ? await tensors.vector(`${router}.bias`, experts) : undefined },
       choice: await this.#choice(tensors, prefix),
@@ -145,9 +148,9 @@ export class MoE {
 
   async #load(tensors: Tensors, name: string, rows: number, columns: number, range?: RowRange): Promise<Experts> {
     const shape = { experts: this.#experts, rows, range };
-    const weighed = name.endsWith('down_exps') && tensors.has(`${name}.scale`);
-    // What an adapter adds to experts whose factors are in the router's weights would be multiplied with them: none may.
-    const reserve = weighed ? undefined : (rank: number) => this.#adapters.reserve(rank);
+    const scaled = !this.#options.ownFactors && name.endsWith('down_exps') && tensors.has(`${name}.scale`);
+    // The router's weights have these factors, which adapters would be multiplied with: none may change such experts.
+    const reserve = scaled ? undefined : (rank: number) => this.#adapters.reserve(rank);
     const matrix = await tensors.experts(`${name}.weight`, shape, columns, reserve);
     return { matrix, bias: this.#options.biases ? await tensors.expertBiases(name, shape) : undefined };
   }

@@ -18,6 +18,7 @@ import type { Adapter, Model } from '../../src/model/types.ts';
 import { agreement, probabilitiesOf } from '../support/agreement.ts';
 import { evaluate, withLlama } from '../support/llama-cpp.ts';
 import { logitsOf } from '../support/logits.ts';
+import { withScales } from '../support/with-scales.ts';
 
 const nameOf = (architecture: ArchitectureName) => recipes[architecture].name;
 const everything = /\.weight$/;
@@ -317,6 +318,16 @@ describe('adapters that do not fit are refused, and nothing of them stays', () =
       await model.close();
     });
   }
+
+  test('what experts give, where a format scales it: what an adapter adds would be scaled too', async () => {
+    const plain = syntheticModel({ architecture: 'qwen3moe', with: { ...small, experts: 4 } });
+    const file = (tensors: RegExp) => syntheticAdapter(plain.tensors, { architecture: 'qwen3moe', tensors });
+    const model = await load(withScales(plain), createReferenceBackend());
+    const refused = { code: 'adapter_invalid', message: /no matrix blk.0.ffn_down_exps.weight/ };
+    await assert.rejects(model.loadAdapter(await open(file(/exps.weight$/))), refused);
+    await model.loadAdapter(await open(file(/(gate|up)_exps.weight$/)));
+    await model.close();
+  });
 
   test('a file that ends too soon', async () => {
     const bytes = encodeGguf(firstAdapter);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { encodeGguf, type GgufModel, type TensorPlan } from '../../scripts/synthetic/gguf-writer.ts';
+import { encodeGguf } from '../../scripts/synthetic/gguf-writer.ts';
 import { syntheticModel } from '../../scripts/synthetic/model.ts';
 import type { Backend, CacheType } from '../../src/backend/backend.ts';
 import { createReferenceBackend } from '../../src/backend/reference/reference.ts';
@@ -11,6 +11,7 @@ import { variants } from '../../src/kernels/module.ts';
 import { loadModel } from '../../src/model/load.ts';
 import type { Model } from '../../src/model/types.ts';
 import { logitsInChunks } from '../support/in-chunks.ts';
+import { withScales } from '../support/with-scales.ts';
 
 const shape = { width: 256, heads: 4, kvHeads: 2, ffn: 512, vocab: 400 };
 const bytes = encodeGguf(syntheticModel({ quant: 'Q4_K_M', with: { ...shape, layers: 8 } }));
@@ -18,16 +19,6 @@ const mixtures = (['mixtral', 'qwen3moe', 'qwen2moe', 'glm4moe', 'gpt-oss'] as c
   architecture,
   bytes: encodeGguf(syntheticModel({ architecture, quant: 'Q4_K_M', with: { ...shape, ffn: 256, layers: 2 } })),
 }));
-/** With a scale beside each matrix of the layers, as NVFP4 files have; experts have one each. */
-function withScales(model: GgufModel): GgufModel {
-  const matrices = model.tensors.filter(({ name, shape }) => /^blk.*weight$/.test(name) && shape.length > 1);
-  const scales = matrices.map(({ name, shape }): TensorPlan => {
-    const values = Float32Array.from({ length: shape[2] ?? 1 }, (_, i) => 0.7 + 0.05 * i);
-    const bytes = new Uint8Array(values.buffer);
-    return { name: name.replace(/weight$/, 'scale'), shape: [values.length], type: 'F32', bytes: () => [bytes] };
-  });
-  return { ...model, tensors: [...model.tensors, ...scales] };
-}
 
 const scaled = (['qwen3moe', 'gpt-oss'] as const).map(architecture => ({
   architecture: `${architecture} with scales`,

@@ -1,6 +1,7 @@
 /** Records what writes and reads the key-value cache, and knows where its pages lie. */
 import { RealmError } from '../../errors.ts';
 import type { BatchLayout, KvShape, LayerShape } from '../backend.ts';
+import { lacking } from '../lacking.ts';
 import { Attention, type Cuts, type GpuAttention } from './attention/attend.ts';
 import type { Context } from './context.ts';
 import { allocate, usage } from './device.ts';
@@ -48,6 +49,7 @@ export class Caches {
 
   /** Before anything is made: a layer's pages are bound as one. */
   #check(layer: LayerShape, shape: KvShape): void {
+    if ('latentDim' in layer && layer.latentDim !== undefined) throw lacking('latent');
     const { maxBufferSize, maxStorageBufferBindingSize } = this.#context.device.limits;
     const [bytes, most] = [bytesIn(layer, shape), Math.min(maxBufferSize, maxStorageBufferBindingSize)];
     if (bytes > most)

@@ -29,7 +29,7 @@ export class Experts {
   constructor(loading: Loading, buffers: WorkBuffers) {
     const { backend, keys, config } = loading;
     const inner = keys.uniform('expert_feed_forward_length', config.layers, most.feedForward);
-    this.#moe = new MoE(loading, inner, { activation: 'gelu' });
+    this.#moe = new MoE(loading, inner, { activation: 'gelu', ownFactors: true });
     this.#input = buffers.of("experts' input", config.width);
     this.#judged = buffers.of("router's input", config.width);
     this.#sum = buffers.of("experts' sum", config.width);
