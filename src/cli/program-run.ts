@@ -3,14 +3,16 @@ import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { DeviceChoice } from '../backend/device.ts';
 import { RealmError } from '../errors.ts';
+import { ranges } from '../ranges.ts';
 import { keptAlive } from './alive.ts';
-import { context, device, deviceHelp, gpuLayers, gpuLayersHelp, threads, wholeNumber } from './options.ts';
+import { context, device, deviceHelp, gpuLayers, gpuLayersHelp, number, threads, wholeNumber } from './options.ts';
 import { printJson, remark } from './output.ts';
 
 interface RunProgramOptions {
   readonly model?: string;
   readonly prompt?: string;
   readonly input?: string;
+  readonly maxTokens?: number;
   readonly memory?: number;
   readonly context?: number;
   readonly threads?: number;
@@ -27,6 +29,7 @@ export function addRunProgram(program: Command): void {
     .option('-m, --model <name|file>', 'a catalog name or a GGUF file (default: smollm2-135m)')
     .option('--prompt <text>', 'one message of a chat')
     .option('--input <file>', "the request's body as JSON, with messages or a prompt")
+    .option('--max-tokens <n>', 'longest answer', number(ranges.maxTokens))
     .option('--memory <mb>', 'that it may have (default: 64)', wholeNumber(1, 4096))
     .option('--context <tokens>', 'longest prompt and answer together', context)
     .option('--threads <n>', 'compute threads', threads)
@@ -62,7 +65,12 @@ async function runProgram(file: string, options: RunProgramOptions): Promise<voi
   remark(`${calls} ${calls === 1 ? 'call' : 'calls'} of the model, ${tokens}${computed}, ${ms} ms`);
 }
 
-async function bodyOf({ prompt, input }: RunProgramOptions): Promise<Body> {
+async function bodyOf(options: RunProgramOptions): Promise<Body> {
+  const body = await requestOf(options);
+  return options.maxTokens === undefined ? body : { ...body, max_tokens: options.maxTokens };
+}
+
+async function requestOf({ prompt, input }: RunProgramOptions): Promise<Body> {
   if ((prompt === undefined) === (input === undefined))
     throw new RealmError('usage', 'What to run it on? Say --prompt or --input.');
   if (prompt !== undefined) return { messages: [{ role: 'user', content: prompt }] };
