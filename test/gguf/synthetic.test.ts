@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { getLlama, type Llama } from 'node-llama-cpp';
-import { decoders } from '../../scripts/synthetic/architectures.ts';
+import { type ArchitectureName, decoders } from '../../scripts/synthetic/architectures.ts';
 import { levelled } from '../../scripts/synthetic/blocks.ts';
 import { type Mix, mixes } from '../../scripts/synthetic/mixes.ts';
 import { type SyntheticOptions, syntheticBytes, writeSynthetic } from '../../scripts/synthetic/model.ts';
@@ -98,6 +98,18 @@ test('a block of any declared format is levelled to about the wanted deviation',
   }
 });
 
+/**
+ * What llama.cpp takes of these: a layer of each kind, for it takes no cache of none; as many heads of keys as of queries;
+ * V2-Lite, which it knows by its layers.
+ */
+const shapes: Partial<Record<ArchitectureName, SyntheticOptions['with']>> = {
+  nemotron_h: { layers: 3 },
+  nemotron_h_moe: { layers: 3 },
+  llama4: { layers: 4 },
+  olmoe: { kvHeads: 4 },
+  deepseek2: { layers: 27 },
+};
+
 describe('llama.cpp runs them, and their next token is neither certain nor arbitrary', () => {
   // llama.cpp has no matrices of Q8_K: it keeps activations in that format.
   const quants = mixes.filter((mix): mix is Mix => mix !== 'Q8_K');
@@ -106,8 +118,7 @@ describe('llama.cpp runs them, and their next token is neither certain nor arbit
     ...decoders.slice(1).map(architecture => ({
       architecture,
       quant: 'Q4_K_M' as const,
-      // A layer of each kind: llama.cpp takes no cache of none.
-      with: architecture.startsWith('nemotron') ? { layers: 3 } : {},
+      with: shapes[architecture],
     })),
   ];
   for (const options of cases) {

@@ -23,7 +23,7 @@ const seed = Number(process.env.REALM_FUZZ_SEED ?? 1);
 const count = Number(process.env.REALM_FUZZ_COUNT ?? 6);
 
 const limits = { kvTokens: 64, maxBatchTokens: 8, maxOutputs: 8, stateSlots: 2 };
-const sizes = { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 3, interval: 3, context: 64, experts: 4 };
+const sizes = { width: 64, heads: 4, kvHeads: 2, ffn: 96, vocab: 400, layers: 3, interval: 3, context: 64, experts: 8 };
 const mostBytes = 256 * 2 ** 20;
 const mostMs = 10_000;
 
