@@ -9,6 +9,7 @@ import { type ArchitectureName, decoders } from '../../scripts/synthetic/archite
 import { levelled } from '../../scripts/synthetic/blocks.ts';
 import { type Mix, mixes } from '../../scripts/synthetic/mixes.ts';
 import { type SyntheticOptions, syntheticBytes, writeSynthetic } from '../../scripts/synthetic/model.ts';
+import type { Shape } from '../../scripts/synthetic/shapes.ts';
 import { random } from '../../src/backend/parity/data.ts';
 import { memoryReader } from '../../src/gguf/memory-reader.ts';
 import { openGguf } from '../../src/gguf/open.ts';
@@ -102,7 +103,7 @@ test('a block of any declared format is levelled to about the wanted deviation',
  * What llama.cpp takes of these: a layer of each kind, for it takes no cache of none; as many heads of keys as of queries;
  * V2-Lite, which it knows by its layers.
  */
-const shapes: Partial<Record<ArchitectureName, SyntheticOptions['with']>> = {
+const shapes: Partial<Record<ArchitectureName, Partial<Shape>>> = {
   nemotron_h: { layers: 3 },
   nemotron_h_moe: { layers: 3 },
   llama4: { layers: 4 },
@@ -118,7 +119,7 @@ describe('llama.cpp runs them, and their next token is neither certain nor arbit
     ...decoders.slice(1).map(architecture => ({
       architecture,
       quant: 'Q4_K_M' as const,
-      with: shapes[architecture],
+      with: shapes[architecture] ?? {},
     })),
   ];
   for (const options of cases) {
