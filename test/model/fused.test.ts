@@ -71,17 +71,19 @@ const qkv = ['attn_q.weight', 'attn_k.weight', 'attn_v.weight'];
 const synthetic = (architecture: ArchitectureName) => syntheticModel({ architecture, quant: 'Q4_0', with: shape });
 
 describe('queries, keys and values in one matrix', () => {
-  for (const architecture of decoders)
-    test(architecture, async context => {
-      const apart = synthetic(architecture);
-      const weights = withFused(apart, qkv, parts => stacked('attn_qkv', parts));
-      if (weights.tensors.length === apart.tensors.length) return context.skip('they are always so');
+  for (const architecture of decoders) {
+    const apart = synthetic(architecture);
+    const weights = withFused(apart, qkv, parts => stacked('attn_qkv', parts));
+    // Always so, or never.
+    if (weights.tensors.length === apart.tensors.length) continue;
+    test(architecture, async () => {
       const expected = await probabilities(apart);
       assert.deepEqual(await probabilities(weights), expected);
       const biases = qkv.map(name => name.replace('weight', 'bias'));
       const both = withFused(weights, biases, parts => stacked('attn_qkv', parts));
       if (both.tensors.length < weights.tensors.length) assert.deepEqual(await probabilities(both), expected);
     });
+  }
 });
 
 describe("experts' gates and ups in one matrix", () => {
