@@ -50,7 +50,7 @@ export interface MoEOptions {
   /** What weighs that which a token's one expert takes, beside the weight of what it gives (Llama 4). */
   readonly inputWeights?: Router;
   readonly shared?: SharedExpertOptions | undefined;
-  /** Factors on what experts give are the model's own (Gemma 4), so they hold for what adapters add. Elsewhere they belong to the format. */
+  /** Factors on what experts give are the model's own (Gemma 4) and hold for what adapters add. Else they are the format's. */
   readonly ownFactors?: boolean;
 }
 

@@ -94,7 +94,10 @@ export class Tensors {
     return this.#backend.matrix(this.#source(tensor, columns, { first: 0, count: rows * pieces }));
   }
 
-  /** [rows, columns] matrices of all experts, one below the other; or a range of the rows of each. Adapters may change them if they say where these find room. */
+  /**
+   * [rows, columns] matrices of all experts, one below the other; or a range of the rows of each. With `reserve` adapters may change
+   * them.
+   */
   async experts(
     name: string,
     { experts, rows, range }: ExpertRows,
